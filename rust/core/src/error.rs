@@ -1,0 +1,136 @@
+//! Every way a call can be refused: data in the variants, text made only when shown.
+
+/// A result whose error names the argument, both values and the cure.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Every way a call can be refused.
+///
+/// Variants that start with `Type` become Python's `TypeError`, `Index` its `IndexError`, all others `ValueError`.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An array argument does not cover the windows.
+    #[error("`{name}` covers {got} windows but `logits` has {want}; pass one row of `{name}` per window")]
+    WindowCount {
+        /// Argument that is off.
+        name: &'static str,
+        /// Windows it covers.
+        got: usize,
+        /// Windows of the logits.
+        want: usize,
+    },
+    /// One window of an array argument is too short.
+    #[error(
+        "`{name}` has {got} tokens in window {window} but `logits` has {want}; pass one value per token, or `lengths` if the rest is padding"
+    )]
+    TokenCount {
+        /// Argument that is off.
+        name: &'static str,
+        /// Window, counted from 0.
+        window: usize,
+        /// Tokens it has there.
+        got: usize,
+        /// Tokens of the logits there.
+        want: usize,
+    },
+    /// Arrays laid end to end whose lengths do not add up.
+    #[error("`lengths` adds up to {sum} tokens but `{name}` has {got}; lengths must cover each token once")]
+    LengthSum {
+        /// Argument laid end to end.
+        name: &'static str,
+        /// Sum of the lengths.
+        sum: usize,
+        /// Tokens of the argument.
+        got: usize,
+    },
+    /// A padded array narrower than one of the lengths.
+    #[error("`lengths[{window}]` is {length} but `{name}` is padded to {width} tokens; a length is at most the padded width")]
+    LengthOverWidth {
+        /// Argument that is padded.
+        name: &'static str,
+        /// Window, counted from 0.
+        window: usize,
+        /// Its length.
+        length: usize,
+        /// Padded width.
+        width: usize,
+    },
+    /// Logits with another number of labels than `id2label` names.
+    #[error("`id2label` names {labels} labels but the last axis of `logits` has {columns}; pass the model's own id2label")]
+    LabelCount {
+        /// Labels named.
+        labels: usize,
+        /// Columns of the logits.
+        columns: usize,
+    },
+    /// A row without a usable value.
+    #[error(
+        "`logits` holds {found} at window {window}, token {token}; a row needs finite values or -inf, at least one finite. Check the model's output (float16 overflow?) or mask the token in `special_tokens_mask`"
+    )]
+    BadLogits {
+        /// What was found.
+        found: &'static str,
+        /// Window, counted from 0.
+        window: usize,
+        /// Token in the window, counted from 0.
+        token: usize,
+    },
+    /// An offset that is not a span of its text.
+    #[error(
+        "`offsets` holds ({start}, {end}) at window {window}, token {token}, but its text has {chars} characters; offsets are 0 <= start <= end <= len(text), in characters"
+    )]
+    BadOffset {
+        /// Window, counted from 0.
+        window: usize,
+        /// Token in the window.
+        token: usize,
+        /// Start given.
+        start: i64,
+        /// End given.
+        end: i64,
+        /// Characters of the text.
+        chars: usize,
+    },
+    /// A window that belongs to no text.
+    #[error("`windows[{window}]` is {text} but there are {texts} texts; `windows` holds one text index per window")]
+    BadWindowText {
+        /// Window, counted from 0.
+        window: usize,
+        /// Text index given.
+        text: i64,
+        /// Texts there are.
+        texts: usize,
+    },
+    /// A token id that the tokenizer does not know.
+    #[error(
+        "`input_ids` holds {id} at window {window}, token {token}, which the tokenizer does not know (it has {known} ids); pass the tokenizer that made the ids"
+    )]
+    UnknownToken {
+        /// The id.
+        id: i64,
+        /// Window, counted from 0.
+        window: usize,
+        /// Token in the window.
+        token: usize,
+        /// Ids known.
+        known: usize,
+    },
+    /// An argument that this combination of options needs.
+    #[error("`{name}` is needed {why}; pass it")]
+    Missing {
+        /// The argument.
+        name: &'static str,
+        /// What for.
+        why: &'static str,
+    },
+    /// An option that is out of range, with its cure.
+    #[error("`{name}` is {got}; {cure}")]
+    BadOption {
+        /// The option.
+        name: &'static str,
+        /// What was given.
+        got: String,
+        /// What it should be.
+        cure: &'static str,
+    },
+}

@@ -1,0 +1,6 @@
+//! The algorithms of fastpost. This crate knows neither Python nor NumPy.
+
+mod error;
+pub mod parallel;
+
+pub use error::{Error, Result};

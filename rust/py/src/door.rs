@@ -1,0 +1,18 @@
+//! Leaves the interpreter and maps errors, in one place.
+
+use fastpost_core::Error;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+/// Runs `work` with the interpreter released; a core error becomes its Python exception.
+pub(crate) fn detached<T: Send>(
+    py: Python<'_>,
+    work: impl FnOnce() -> Result<T, Error> + Send,
+) -> PyResult<T> {
+    py.detach(work).map_err(exception)
+}
+
+/// The Python exception of a core error.
+pub(crate) fn exception(error: Error) -> PyErr {
+    PyValueError::new_err(error.to_string())
+}

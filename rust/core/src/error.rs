@@ -5,7 +5,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 /// Every way a call can be refused.
 ///
-/// Variants that start with `Type` become Python's `TypeError`, `Index` its `IndexError`, all others `ValueError`.
+/// Variants that start with `Type` become Python's `TypeError`, all others `ValueError`.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -21,7 +21,7 @@ pub enum Error {
     },
     /// One window of an array argument is too short.
     #[error(
-        "`{name}` has {got} tokens in window {window} but `logits` has {want}; pass one value per token, or `lengths` if the rest is padding"
+        "`{name}` has {got} tokens in window {window} but `logits` has {want}; pass one value per token, and `lengths` if the rest is padding"
     )]
     TokenCount {
         /// Argument that is off.
@@ -77,7 +77,8 @@ pub enum Error {
     },
     /// An offset that is not a span of its text.
     #[error(
-        "`offsets` holds ({start}, {end}) at window {window}, token {token}, but its text has {chars} characters; offsets are 0 <= start <= end <= len(text), in characters"
+        "`offsets` holds ({start}, {end}) at window {window}, token {token}{}; offsets are 0 <= start <= end <= len(text), in characters of the text",
+        limit.map_or_else(String::new, |chars| format!(", but its text has {chars} characters"))
     )]
     BadOffset {
         /// Window, counted from 0.
@@ -88,8 +89,16 @@ pub enum Error {
         start: i64,
         /// End given.
         end: i64,
-        /// Characters of the text.
-        chars: usize,
+        /// Characters of the text, where it is there.
+        limit: Option<usize>,
+    },
+    /// Texts and windows that cannot be told to belong together.
+    #[error("`texts` has {texts} items but `logits` has {windows} windows; pass `windows`, the text index of each window")]
+    TextCount {
+        /// Texts.
+        texts: usize,
+        /// Windows of the logits.
+        windows: usize,
     },
     /// A window that belongs to no text.
     #[error("`windows[{window}]` is {text} but there are {texts} texts; `windows` holds one text index per window")]
@@ -114,6 +123,30 @@ pub enum Error {
         token: usize,
         /// Ids known.
         known: usize,
+    },
+    /// An array of the wrong rank.
+    #[error("`{name}` has {got} dimensions; pass {want}")]
+    TypeRank {
+        /// Argument that is off.
+        name: &'static str,
+        /// Its rank.
+        got: usize,
+        /// Shapes it can have.
+        want: &'static str,
+    },
+    /// An array whose items are not contiguous in memory.
+    #[error("`{name}` is not contiguous in memory; pass numpy.ascontiguousarray({name})")]
+    NotContiguous {
+        /// Argument that is off.
+        name: &'static str,
+    },
+    /// Offsets that are no pairs.
+    #[error("the last axis of `{name}` has {got} values; pass (start, end) pairs")]
+    NotPairs {
+        /// Argument that is off.
+        name: &'static str,
+        /// Size of the last axis.
+        got: usize,
     },
     /// An argument that this combination of options needs.
     #[error("`{name}` is needed {why}; pass it")]

@@ -1,6 +1,13 @@
 //! The algorithms of fastpost. This crate knows neither Python nor NumPy.
 
+pub mod entities;
 mod error;
+pub mod labels;
+pub mod logits;
+pub mod offsets;
 pub mod parallel;
+pub mod token_text;
+pub mod windows;
+pub mod words;
 
 pub use error::{Error, Result};

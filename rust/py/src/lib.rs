@@ -1,6 +1,9 @@
 //! fastpost._fastpost: borrow, check, compute with the interpreter released, hand over.
 
+mod arrays;
 mod door;
+mod encodings;
+mod entities;
 
 use pyo3::prelude::*;
 
@@ -9,4 +12,9 @@ use pyo3::prelude::*;
 mod _fastpost {
     #[pymodule_export]
     const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+    #[pymodule_export]
+    use super::encodings::{expand, flatten, flatten_pairs};
+    #[pymodule_export]
+    use super::entities::{EntityKernel, EntityTable, TokenTable};
 }

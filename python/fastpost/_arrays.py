@@ -1,0 +1,115 @@
+"""Arrays of any kind -> NumPy arrays that Rust can borrow, copied only when they must be."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastpost.types import Batch, Ints1d
+
+Array = npt.NDArray[Any]
+
+
+def to_numpy(name: str, value: Any) -> Array:
+    """`value` as a NumPy array; a bfloat16 one comes as its bits, uint16.
+
+    Args:
+        name: of the argument, for errors.
+        value: NumPy array, torch tensor on the CPU, anything with `__dlpack__`, the buffer protocol, lists.
+    Raises:
+        TypeError: if it is on another device, or is no array.
+    """
+    if isinstance(value, np.ndarray):
+        return value.view(np.uint16) if value.dtype.name == "bfloat16" else value
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(value, torch.Tensor):
+        if value.device.type != "cpu":
+            raise TypeError(f"`{name}` is on device {value.device}; pass `{name}.cpu()`")
+        value = value.detach()
+        if value.dtype == torch.bfloat16:
+            return np.asarray(value.contiguous().view(torch.int16).numpy()).view(np.uint16)
+        return np.asarray(value.resolve_conj().resolve_neg().numpy())
+    if hasattr(value, "__dlpack__") and not isinstance(value, np.generic):
+        try:
+            return np.from_dlpack(value)
+        except (BufferError, RuntimeError, TypeError) as error:
+            raise TypeError(f"`{name}` can't be read through DLPack ({error}); pass a NumPy array") from error
+    try:
+        array = np.asarray(value)
+    except ValueError as error:  # rows of different lengths
+        raise ValueError(f"`{name}` can't be read as one array ({error}); pass a list of arrays") from error
+    if array.dtype == object:
+        raise TypeError(f"`{name}` holds {type(value).__name__} objects; pass an array of numbers")
+    return array.view(np.uint16) if array.dtype.name == "bfloat16" else array
+
+
+def logits(name: str, value: Batch) -> tuple[Array | list[Array], str]:
+    """Logits for Rust: float32, or the bits of a 16-bit type, and the name of that type.
+
+    float64 is rounded to float32; a list of arrays keeps its arrays apart.
+    """
+    if isinstance(value, (list, tuple)) and not _is_nested_numbers(value):
+        read = [_float_bits(name, item) for item in value]
+        kinds = {kind for _, kind in read}
+        if len(kinds) > 1:
+            raise TypeError(f"`{name}` mixes the types {', '.join(sorted(kinds))}; pass one type in all windows")
+        return [array for array, _ in read], kinds.pop() if kinds else "float32"
+    return _float_bits(name, value)
+
+
+def _float_bits(name: str, value: Any) -> tuple[Array, str]:
+    if type(value) is np.ndarray and value.dtype == np.float32 and value.flags.c_contiguous:
+        return value, "float32"
+    bfloat16 = "bfloat16" in str(getattr(value, "dtype", ""))
+    array = to_numpy(name, value)
+    if bfloat16:
+        return np.ascontiguousarray(array), "bfloat16"
+    if array.dtype == np.float16:
+        return np.ascontiguousarray(array).view(np.uint16), "float16"
+    if array.dtype == np.float64 or array.size == 0:
+        return np.ascontiguousarray(array, dtype=np.float32), "float32"
+    if array.dtype != np.float32:
+        raise TypeError(f"`{name}` is of type {array.dtype}; pass float32, float16, bfloat16 or float64")
+    return np.ascontiguousarray(array), "float32"
+
+
+def integers(name: str, value: Batch | None, dtype: type[np.generic] = np.int64) -> Array | list[Array] | None:
+    """Integers for Rust: int64, or uint8 of zeros and ones for a mask; `None` stays `None`."""
+    if value is None:
+        return None
+    if isinstance(value, (list, tuple)) and not _is_nested_numbers(value):
+        return [_integers(name, item, dtype) for item in value]
+    return _integers(name, value, dtype)
+
+
+def _integers(name: str, value: Any, dtype: type[np.generic]) -> Array:
+    if type(value) is np.ndarray and value.dtype == dtype and value.flags.c_contiguous:
+        return value
+    array = to_numpy(name, value)
+    if array.size and array.dtype.kind not in "iub":
+        raise TypeError(f"`{name}` is of type {array.dtype}; pass integers")
+    if dtype is np.uint8:
+        array = array != 0
+    return np.ascontiguousarray(array, dtype=dtype)
+
+
+def vector(name: str, value: Any) -> Ints1d | None:
+    """A one-dimensional integer argument, such as `lengths`."""
+    if value is None:
+        return None
+    array = _integers(name, value, np.int64)
+    if array.ndim != 1:
+        raise TypeError(f"`{name}` has {array.ndim} dimensions; pass one integer per window")
+    return array
+
+
+def _is_nested_numbers(value: Any) -> bool:
+    """Whether nested lists hold numbers all the way down, so that they are one array."""
+    while isinstance(value, (list, tuple)):
+        if not value:
+            return False
+        value = value[0]
+    return isinstance(value, (int, float))

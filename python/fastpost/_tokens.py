@@ -1,0 +1,70 @@
+"""A tokenizer -> what a decoder needs of it: its tokens, its unknown token, how it prints and splits words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from fastpost import _fastpost
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """A tokenizer as the entity decoder sees it."""
+
+    table: _fastpost.TokenTable
+    marks_subwords: bool
+    """Whether continuing tokens carry a prefix, as WordPiece's `##`: transformers then tells words apart by it."""
+
+    @classmethod
+    def of(cls, tokenizer: Any) -> Tokens:
+        """Reads `tokenizer`: a `tokenizers.Tokenizer`, or a fast tokenizer of transformers."""
+        backend = getattr(tokenizer, "_tokenizer", None) or getattr(tokenizer, "backend_tokenizer", None) or tokenizer
+        if not hasattr(backend, "get_vocab") or not hasattr(backend, "model"):
+            raise TypeError(
+                f"`tokenizer` is of type {type(tokenizer).__name__}; pass a tokenizers.Tokenizer, a fast tokenizer of "
+                "transformers, or None"
+            )
+        own = _own_printing(tokenizer)
+        table = _fastpost.TokenTable(
+            backend.get_vocab(with_added_tokens=True),
+            _unknown_id(tokenizer, backend),
+            None if own else _decoder_json(backend),
+            own or _library_printing(backend),
+        )
+        return cls(table, bool(getattr(backend.model, "continuing_subword_prefix", None)))
+
+
+def _unknown_id(tokenizer: Any, backend: Any) -> int:
+    """The id of the unknown token, -1 for none."""
+    if tokenizer is not backend:
+        known = tokenizer.unk_token_id
+    else:
+        token = getattr(backend.model, "unk_token", None)
+        known = getattr(backend.model, "unk_id", None) if token is None else backend.token_to_id(token)
+    return -1 if known is None else int(known)
+
+
+def _own_printing(tokenizer: Any) -> Any:
+    """`convert_tokens_to_string` of a tokenizer class that has its own, which then decides."""
+    method = getattr(type(tokenizer), "convert_tokens_to_string", None)
+    standard = ("transformers.tokenization_utils_fast", "transformers.tokenization_utils_tokenizers")
+    if method is None or method.__module__ in standard:
+        return None
+    return tokenizer.convert_tokens_to_string
+
+
+def _decoder_json(backend: Any) -> str | None:
+    """The decoder's part of tokenizer.json; `None` for one written in Python, which has none."""
+    decoder = backend.decoder
+    if decoder is None:
+        return "null"
+    try:
+        return bytes(decoder.__getstate__()).decode()
+    except Exception:  # custom decoders refuse in whatever way their class does; they are called instead
+        return None
+
+
+def _library_printing(backend: Any) -> Any:
+    decoder = backend.decoder
+    return None if decoder is None else decoder.decode

@@ -1,0 +1,238 @@
+"""Entities from the logits of a token-classification model: no torch, no transformers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from fastpost import _arrays, _fastpost
+from fastpost._encodings import Encodings
+from fastpost._tokens import Tokens
+from fastpost.types import ArrayLike, Batch, Entity, Floats1d, Ints1d, Token
+
+Strategy = Literal["none", "simple", "first", "average", "max"]
+
+
+class Entities:
+    """Entities of a batch of texts as columns, one row an entity, ordered by text.
+
+    The columns are NumPy arrays that share memory with the result and are read-only. Dicts and words are made
+    when they are asked for.
+
+    Attributes:
+        text_index: int64 (entities,), the text of each entity.
+        start, end: int64 (entities,), its characters in that text, end excluded; -1 without `offsets`.
+        label_id: int64 (entities,), an index into `labels`.
+        score: float32 (entities,), the probability of its label; the mean over its tokens or words.
+        index: int64 (entities,), its token in its window for `strategy="none"`, else -1.
+        labels: names that `label_id` points into.
+    """
+
+    __slots__ = ("_table", "end", "index", "label_id", "labels", "score", "start", "text_index")
+
+    text_index: Ints1d
+    start: Ints1d
+    end: Ints1d
+    label_id: Ints1d
+    score: Floats1d
+    index: Ints1d
+    labels: tuple[str, ...]
+
+    def __init__(self, table: _fastpost.EntityTable, labels: tuple[str, ...]) -> None:
+        self._table = table
+        self.labels = labels
+        self.text_index, self.start, self.end = table.text_index, table.start, table.end
+        self.label_id, self.score, self.index = table.label_id, table.score, table.index
+
+    @property
+    def text_count(self) -> int:
+        """Number of texts, those without an entity included."""
+        return self._table.text_count
+
+    @property
+    def words(self) -> list[str | None]:
+        """The text of each entity: what the tokenizer prints for its tokens, else its characters, else `None`."""
+        return self._table.words()
+
+    def to_dicts(self) -> list[list[Entity]] | list[list[Token]]:
+        """One list a text of one dict an entity, with the keys and the order of transformers."""
+        return self._table.to_dicts()
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def __iter__(self) -> Iterator[Entity | Token]:
+        """The dicts of all texts, one after the other."""
+        for text in self.to_dicts():
+            yield from text
+
+    def __repr__(self) -> str:
+        return f"<Entities: {len(self)} in {self.text_count} texts, labels {', '.join(self.labels)}>"
+
+
+class EntityDecoder:
+    """Turns the logits of a token-classification model into entities, a batch at a time.
+
+    Args:
+        id2label: the model's label names, `model.config.id2label` or a list; as many as the logits have columns.
+        strategy: how tokens become entities, transformers' `aggregation_strategy`. "none": each token is one.
+            "simple": neighbouring tokens of one type are one. "first", "average", "max": the same over words,
+            which get the label of their first token, of their mean probabilities, of their most certain token.
+        compat: "transformers" gives what transformers' pipeline gives, entity by entity. `None`, the right
+            answer where transformers is wrong, is not available in this version.
+        ignore_labels: entities not to report: full label names for "none", names without prefix for the others.
+        tokenizer: the model's tokenizer, a `tokenizers.Tokenizer` or a fast tokenizer of transformers. It tells
+            how transformers splits words and prints them. Without it words are told apart by spaces, and `word`
+            is the text between `start` and `end`.
+        threads: threads of a call; `None` is all cores, 1 is the calling thread. Results do not depend on it.
+    Raises:
+        ValueError: if an option is unknown or `id2label` has gaps.
+
+    Exact ties of scores go to the smallest label id, between windows to the earlier one. Scores are Python
+    floats and offsets Python ints, unlike transformers', so `json.dumps` takes them.
+    """
+
+    def __init__(
+        self,
+        id2label: Mapping[int, str] | Mapping[str, str] | Sequence[str],
+        *,
+        strategy: Strategy = "simple",
+        compat: Literal["transformers"] | None = None,
+        ignore_labels: Collection[str] = ("O",),
+        tokenizer: Any = None,
+        threads: int | None = None,
+    ) -> None:
+        if compat != "transformers":
+            raise ValueError(f"`compat` is {compat!r}; this version knows only compat=\"transformers\", pass it")
+        if threads is not None and threads < 1:
+            raise ValueError(f"`threads` is {threads}; pass at least 1, or None for all cores")
+        tokens = None if tokenizer is None else Tokens.of(tokenizer)
+        self.strategy = strategy
+        self.compat = compat
+        self.threads = threads
+        self._kernel = _fastpost.EntityKernel(
+            _label_names(id2label),
+            str(getattr(strategy, "value", strategy)),
+            ignore_labels,
+            tokens is not None and tokens.marks_subwords,
+            None if tokens is None else tokens.table,
+        )
+        self.labels = tuple(self._kernel.names)
+
+    def decode(
+        self,
+        logits: Batch,
+        encodings: Sequence[Any] | None = None,
+        texts: Sequence[str] | None = None,
+        *,
+        offsets: Batch | None = None,
+        lengths: ArrayLike | None = None,
+        special_tokens_mask: Batch | None = None,
+        input_ids: Batch | None = None,
+        windows: ArrayLike | None = None,
+    ) -> Entities:
+        """Entities of a batch of texts, from `tokenizers.Encoding` objects or from plain arrays.
+
+        Each array argument is padded, laid end to end with `lengths`, or a list with one array a window.
+        Arrays must not be written to during the call.
+
+        Args:
+            logits: (windows, tokens, labels), or (tokens, labels) end to end; float32, float16, bfloat16 or
+                float64; a row holds finite values or -inf, at least one finite.
+            encodings: of the texts, each followed by its overflowing ones as further windows; or of the windows.
+            texts: the texts themselves.
+            offsets: (windows, tokens, 2) integers, the characters of the text each token covers, end excluded.
+            lengths: (windows,), tokens of each window, what follows is padding; default: no padding.
+            special_tokens_mask: (windows, tokens), not 0 for tokens to leave out: `[CLS]`, padding.
+            input_ids: (windows, tokens), token ids; needed where the tokenizer is to print `word`.
+            windows: (windows,), the text that each window belongs to; default: window i is text i.
+        Returns:
+            The entities, ordered by text; those of several windows of one text are merged as transformers
+            merges them: sorted by start, of two that overlap the longer one is kept.
+        Raises:
+            TypeError: if an array has the wrong rank or type, a text is no `str`.
+            ValueError: if arrays do not fit each other, an offset lies outside its text, a row has no most
+                probable label, a token id is unknown. The message names the argument, both values and the cure.
+        """
+        values, kind = _arrays.logits("logits", logits)
+        listed = None if texts is None else _texts(texts)
+        if encodings is not None:
+            given = {"offsets": offsets, "lengths": lengths, "special_tokens_mask": special_tokens_mask, "input_ids": input_ids}
+            doubled = [name for name, value in given.items() if value is not None]
+            if doubled:
+                raise ValueError(f"`encodings` and `{doubled[0]}` are both given; pass the one or the other")
+            read = _windows_of(encodings, values, windows)
+            return self._run(
+                values, kind, listed, read.lengths, read.offsets, read.special_tokens_mask, read.ids, read.texts
+            )
+        return self._run(
+            values,
+            kind,
+            listed,
+            _arrays.vector("lengths", lengths),
+            _arrays.integers("offsets", offsets),
+            _arrays.integers("special_tokens_mask", special_tokens_mask, np.uint8),
+            _arrays.integers("input_ids", input_ids),
+            _arrays.vector("windows", windows),
+        )
+
+    def _run(
+        self,
+        values: Any,
+        kind: str,
+        texts: list[str] | None,
+        lengths: Ints1d | None,
+        offsets: Any,
+        special: Any,
+        ids: Any,
+        windows: Ints1d | None,
+        order: Ints1d | None = None,
+        check: bool = True,
+    ) -> Entities:
+        """Decodes arrays that are as Rust wants them; `order` numbers the windows of the logits."""
+        table = self._kernel.decode(
+            values, kind, lengths, offsets, special, ids, windows, texts, order, check, self.threads
+        )
+        return Entities(table, self.labels)
+
+    def __repr__(self) -> str:
+        return f"EntityDecoder({len(self.labels)} labels, strategy={self.strategy!r}, compat={self.compat!r})"
+
+
+def _label_names(id2label: Mapping[Any, str] | Sequence[str]) -> list[str]:
+    """Label names by id."""
+    if isinstance(id2label, str):
+        raise TypeError(f"`id2label` is the str {id2label!r}; pass a dict of id to name, or a list of names")
+    if not isinstance(id2label, Mapping):
+        return [str(name) for name in id2label]
+    by_id = {int(label): str(name) for label, name in id2label.items()}
+    missing = sorted(set(range(len(by_id))) - by_id.keys())
+    if missing:
+        raise ValueError(
+            f"`id2label` has {len(by_id)} names but none for id {missing[0]}; name every id from 0 to {len(by_id) - 1}"
+        )
+    return [by_id[label] for label in range(len(by_id))]
+
+
+def _texts(texts: Sequence[str]) -> list[str]:
+    if isinstance(texts, str):
+        raise TypeError("`texts` is one str; pass a list of texts, [text] for one")
+    return list(texts)
+
+
+def _windows_of(encodings: Sequence[Any], values: Any, windows: ArrayLike | None) -> Encodings:
+    """The encodings as windows of the logits, one each or with what overflowed from them."""
+    owners = _arrays.vector("windows", windows)
+    count = len(values) if isinstance(values, list) or values.ndim == 3 else None
+    if owners is not None or count == len(encodings):
+        flat = Encodings.flat(encodings)
+        return flat if owners is None else Encodings(flat.windows, owners)
+    expanded = Encodings.expanded(encodings)
+    if count is not None and count != len(expanded.windows):
+        raise ValueError(
+            f"`encodings` holds {len(encodings)} encodings, {len(expanded.windows)} windows with their overflowing ones, "
+            f"but `logits` has {count} windows; pass the encodings that the logits were made from"
+        )
+    return expanded

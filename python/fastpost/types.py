@@ -1,0 +1,40 @@
+"""Names for the arrays and results of fastpost; an array's name carries its rank."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias, TypedDict
+
+import numpy as np
+import numpy.typing as npt
+
+Floats1d: TypeAlias = npt.NDArray[np.float32]
+Floats2d: TypeAlias = npt.NDArray[np.float32]
+Ints1d: TypeAlias = npt.NDArray[np.int64]
+Ints2d: TypeAlias = npt.NDArray[np.int64]
+
+ArrayLike: TypeAlias = Any
+"""A NumPy array, a torch tensor on the CPU, anything with `__dlpack__` or the buffer protocol, nested lists."""
+
+Batch: TypeAlias = ArrayLike | Sequence[ArrayLike]
+"""An array argument in one of the three shapes a batch comes in: padded, laid end to end, a list of arrays."""
+
+
+class _Entity(TypedDict):
+    score: float
+    word: str | None
+    start: int | None
+    end: int | None
+
+
+class Token(_Entity):
+    """One token, as `strategy="none"` gives it."""
+
+    entity: str
+    index: int
+
+
+class Entity(_Entity):
+    """One entity, as all other strategies give it."""
+
+    entity_group: str

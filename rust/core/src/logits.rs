@@ -1,0 +1,375 @@
+//! Rows of logits: arg-max and softmax probability, one row at a time.
+//!
+//! The plain line this replaces is `p = exp(x - x.max()); p / p.sum()` over the whole array, followed by an
+//! arg-max: three passes and an exponential for each value. Most rows of a token classifier are "O" and are
+//! never reported, so here the arg-max needs no exponential at all and a probability is computed only for
+//! the rows that are asked for.
+
+use half::{bf16, f16};
+
+/// The values of some rows, as they came in: never copied just to change their type.
+#[derive(Debug, Clone, Copy)]
+pub enum Values<'a> {
+    /// 32-bit floats.
+    F32(&'a [f32]),
+    /// IEEE 16-bit floats.
+    F16(&'a [f16]),
+    /// bfloat16.
+    Bf16(&'a [bf16]),
+}
+
+impl<'a> Values<'a> {
+    /// Number of values.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::F32(values) => values.len(),
+            Self::F16(values) => values.len(),
+            Self::Bf16(values) => values.len(),
+        }
+    }
+
+    /// Whether there is no value.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The values in `range`.
+    #[must_use]
+    pub fn slice(&self, range: std::ops::Range<usize>) -> Self {
+        match self {
+            Self::F32(values) => Self::F32(&values[range]),
+            Self::F16(values) => Self::F16(&values[range]),
+            Self::Bf16(values) => Self::Bf16(&values[range]),
+        }
+    }
+
+    /// All values as `f32`: borrowed if they are, else converted into `space`.
+    pub fn widen<'s>(&self, space: &'s mut Vec<f32>) -> &'s [f32]
+    where
+        'a: 's,
+    {
+        match *self {
+            Self::F32(values) => values,
+            Self::F16(values) => {
+                use half::slice::HalfFloatSliceExt;
+                space.resize(values.len(), 0.0);
+                values.convert_to_f32_slice(space);
+                space
+            }
+            Self::Bf16(values) => {
+                space.clear();
+                space.extend(values.iter().map(|value| value.to_f32()));
+                space
+            }
+        }
+    }
+}
+
+/// Checked rows of one window, with the widest vector instructions of this machine.
+#[derive(Debug, Clone, Copy)]
+pub struct Rows<'a> {
+    values: &'a [f32],
+    columns: usize,
+    arch: pulp::Arch,
+}
+
+impl<'a> Rows<'a> {
+    /// Rows of `columns` labels each; `values` holds a whole number of them.
+    #[must_use]
+    pub fn new(values: &'a [f32], columns: usize) -> Self {
+        debug_assert!(columns > 0 && values.len().is_multiple_of(columns));
+        Self { values, columns, arch: pulp::Arch::new() }
+    }
+
+    fn row(&self, row: usize) -> &'a [f32] {
+        &self.values[row * self.columns..(row + 1) * self.columns]
+    }
+
+    /// Writes the most probable label of each of `rows` (row numbers) into `out`.
+    ///
+    /// # Errors
+    /// The first row that has none, and what it holds.
+    pub fn argmaxes(&self, rows: &[u32], out: &mut Vec<u32>) -> Result<(), (usize, RowFault)> {
+        out.clear();
+        self.arch.dispatch(|| {
+            for &row in rows {
+                match argmax(self.row(row as usize)) {
+                    Ok(label) => out.push(label as u32),
+                    Err(fault) => return Err((row as usize, fault)),
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Probability of `label` in `row`.
+    #[must_use]
+    pub fn probability(&self, row: usize, label: usize) -> f32 {
+        self.arch.dispatch(|| probability(self.row(row), label))
+    }
+
+    /// Mean of the softmax of `rows` and its largest entry: label and probability.
+    ///
+    /// Ties go to the smallest label.
+    pub fn mean_argmax(&self, rows: &[u32], space: &mut MeanSpace) -> (u32, f32) {
+        self.arch.dispatch(|| {
+            let MeanSpace { one, sum } = space;
+            one.resize(self.columns, 0.0);
+            sum.clear();
+            sum.resize(self.columns, 0.0);
+            for &row in rows {
+                softmax_into(self.row(row as usize), one);
+                for (sum, value) in sum.iter_mut().zip(&*one) {
+                    *sum += value;
+                }
+            }
+            let count = rows.len() as f32;
+            let (mut label, mut best) = (0, f32::NEG_INFINITY);
+            for (index, &value) in sum.iter().enumerate() {
+                let mean = value / count;
+                if mean > best {
+                    (label, best) = (index as u32, mean);
+                }
+            }
+            (label, best)
+        })
+    }
+}
+
+/// Scratch rows of [`Rows::mean_argmax`], kept between calls.
+#[derive(Debug, Default)]
+pub struct MeanSpace {
+    one: Vec<f32>,
+    sum: Vec<f32>,
+}
+
+/// Values whose distance to the maximum is below this may share its probability after rounding.
+const NEAR: f32 = 2.5e-7;
+
+/// What is wrong with a row that has no arg-max.
+pub type RowFault = &'static str;
+
+/// Index of the most probable label of a row, the smallest one if several probabilities are equal.
+///
+/// Probabilities are compared as 32-bit floats, so two logits that differ by a few units in the last place
+/// can tie: `[0.5, 0.50000006]` gives index 0, as it does where the softmax is computed first.
+///
+/// # Errors
+/// What the row holds that has no probability: a NaN, +inf, or nothing above -inf.
+#[inline(always)]
+pub fn argmax(row: &[f32]) -> Result<usize, RowFault> {
+    let mut lanes = [f32::NEG_INFINITY; 8];
+    let mut bad = [false; 8];
+    let (chunks, rest) = row.as_chunks::<8>();
+    for chunk in chunks {
+        for ((lane, bad), &value) in lanes.iter_mut().zip(&mut bad).zip(chunk) {
+            *lane = if value > *lane { value } else { *lane };
+            *bad |= value.is_nan();
+        }
+    }
+    let mut top = f32::NEG_INFINITY;
+    for &value in lanes.iter().chain(rest) {
+        top = if value > top { value } else { top };
+    }
+    if bad.contains(&true) || rest.iter().any(|value| value.is_nan()) {
+        return Err("NaN");
+    }
+    if top.is_infinite() {
+        return Err(if top > 0.0 { "+inf" } else { "only -inf" });
+    }
+    let first = row.iter().position(|&value| top - value <= NEAR).unwrap_or(0);
+    if row[first] < top { Ok(nearest_tie(row, top)) } else { Ok(first) }
+}
+
+/// The smallest index whose probability rounds to the same float as that of `top`.
+#[cold]
+#[inline(never)]
+fn nearest_tie(row: &[f32], top: f32) -> usize {
+    let total = exp_sum(row, top);
+    let best = 1.0 / total;
+    let probability = |value: f32| f64::from(value - top).exp() as f32 / total;
+    row.iter().position(|&value| top - value <= NEAR && probability(value) >= best).unwrap_or(0)
+}
+
+/// Sum of `exp(value - top)` over a row.
+#[inline(always)]
+#[must_use]
+pub fn exp_sum(row: &[f32], top: f32) -> f32 {
+    let mut block = [0.0; 128];
+    if row.len() <= 128 {
+        let block = &mut block[..row.len()];
+        exp_into(row, top, block);
+        return pairwise_sum(block);
+    }
+    let mut all = vec![0.0; row.len()];
+    exp_into(row, top, &mut all);
+    pairwise_sum(&all)
+}
+
+/// Probability of `label`, which must be an index of `row`.
+#[inline(always)]
+#[must_use]
+pub fn probability(row: &[f32], label: usize) -> f32 {
+    let top = maximum(row);
+    exp(row[label] - top) / exp_sum(row, top)
+}
+
+/// Writes the softmax of `row` into `out`, which has the same length.
+#[inline(always)]
+pub fn softmax_into(row: &[f32], out: &mut [f32]) {
+    exp_into(row, maximum(row), out);
+    let total = pairwise_sum(out);
+    for value in out {
+        *value /= total;
+    }
+}
+
+/// Largest value of a row that holds no NaN.
+#[inline(always)]
+#[must_use]
+pub fn maximum(row: &[f32]) -> f32 {
+    row.iter().fold(f32::NEG_INFINITY, |top, &value| if value > top { value } else { top })
+}
+
+#[inline(always)]
+fn exp_into(row: &[f32], top: f32, out: &mut [f32]) {
+    for (out, &value) in out.iter_mut().zip(row) {
+        *out = exp(value - top);
+    }
+}
+
+/// `exp(x)` for `x <= 0`: relative error below 2e-7 for results that are normal floats, 0 below them.
+///
+/// No branch, no table and no fused multiply-add, so the compiler turns a loop over it into vector code of
+/// any width and every width gives the same bits. Source: `exp(x) = 2^n * exp(r)` with `|r| <= ln(2) / 2`,
+/// the range reduced in two steps after Cody and Waite and `exp(r)` by its Taylor polynomial of degree 7.
+#[inline(always)]
+#[must_use]
+pub fn exp(x: f32) -> f32 {
+    const SHIFT: f32 = 12_582_912.0; // 1.5 * 2^23: adding it rounds to an integer, kept in the low bits
+    const LN2_HIGH: f32 = 0.693_145_75; // its last bits are zero, so n * LN2_HIGH is exact
+    const LN2_LOW: f32 = 1.428_606_8e-6;
+    let clamped = if x < -87.336_54 { -87.336_54 } else { x };
+    let shifted = clamped * std::f32::consts::LOG2_E + SHIFT;
+    let n = shifted - SHIFT;
+    let r = clamped - n * LN2_HIGH - n * LN2_LOW;
+    let p = 1.0 / 5040.0;
+    let p = p * r + 1.0 / 720.0;
+    let p = p * r + 1.0 / 120.0;
+    let p = p * r + 1.0 / 24.0;
+    let p = p * r + 1.0 / 6.0;
+    let p = p * r + 0.5;
+    let p = p * r * r + r + 1.0;
+    let scale = f32::from_bits(shifted.to_bits().wrapping_add(127) << 23);
+    if x < -87.336_54 { 0.0 } else { p * scale }
+}
+
+/// Sum in NumPy's order: eight running sums over blocks of up to 128 values, halves added pairwise.
+///
+/// The order is part of the result: with another one, sums of equal parts could differ in their last bit
+/// from the peer's and turn an exact tie into an order.
+#[inline(always)]
+#[must_use]
+pub fn pairwise_sum(values: &[f32]) -> f32 {
+    if values.len() > 128 {
+        let middle = values.len() / 2;
+        let middle = middle - middle % 8;
+        return halves(&values[..middle], &values[middle..]);
+    }
+    let (chunks, rest) = values.as_chunks::<8>();
+    let mut total = 0.0;
+    if let Some((first, others)) = chunks.split_first() {
+        let mut lanes = *first;
+        for chunk in others {
+            for (lane, value) in lanes.iter_mut().zip(chunk) {
+                *lane += value;
+            }
+        }
+        let [a, b, c, d, e, f, g, h] = lanes;
+        total = ((a + b) + (c + d)) + ((e + f) + (g + h));
+    }
+    rest.iter().fold(total, |total, value| total + value)
+}
+
+#[inline(never)]
+fn halves(left: &[f32], right: &[f32]) -> f32 {
+    pairwise_sum(left) + pairwise_sum(right)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn exp_is_within_a_millionth_of_the_64_bit_one() {
+        let mut worst = 0.0_f64;
+        for step in 0..2_000_000 {
+            let x = -(step as f32) * 87.33 / 2_000_000.0;
+            let exact = f64::from(x).exp();
+            worst = worst.max((f64::from(exp(x)) - exact).abs() / exact);
+        }
+        assert!(worst < 2e-7, "{worst}");
+        assert_eq!(exp(0.0), 1.0);
+        assert_eq!(exp(-88.0), 0.0);
+        assert_eq!(exp(f32::NEG_INFINITY), 0.0);
+    }
+
+    #[test]
+    fn argmax_cases() {
+        let inf = f32::INFINITY;
+        let cases: &[(&str, &[f32], Result<usize, RowFault>)] = &[
+            ("one label", &[3.0], Ok(0)),
+            ("last", &[0.0, 1.0, 2.0], Ok(2)),
+            ("exact tie", &[1.0, 5.0, 5.0], Ok(1)),
+            ("tie after rounding", &[0.1, 0.100_000_01], Ok(0)),
+            ("close, yet no tie", &[8.0, 8.000_001], Ok(1)),
+            ("-inf is no candidate", &[-inf, -3.0, -inf], Ok(1)),
+            ("beyond one lane", &[0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 9.0, 0.0], Ok(9)),
+            ("huge", &[-3.0e38, 3.0e38], Ok(1)),
+            ("NaN", &[0.0, f32::NAN], Err("NaN")),
+            ("+inf", &[0.0, inf], Err("+inf")),
+            ("nothing finite", &[-inf, -inf], Err("only -inf")),
+        ];
+        for (name, row, want) in cases {
+            assert_eq!(argmax(row), *want, "{name}");
+        }
+    }
+
+    /// The plain twin: softmax in 64 bits.
+    fn softmax(row: &[f32]) -> Vec<f64> {
+        let top = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let exps: Vec<f64> = row.iter().map(|&x| f64::from(x - top).exp()).collect();
+        let total: f64 = exps.iter().sum();
+        exps.iter().map(|e| e / total).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn softmax_equals_its_twin(row in prop::collection::vec(-60.0_f32..60.0, 1..300)) {
+            let mut out = vec![0.0; row.len()];
+            softmax_into(&row, &mut out);
+            for (index, (&got, want)) in out.iter().zip(softmax(&row)).enumerate() {
+                prop_assert!((f64::from(got) - want).abs() <= 1e-6 * want + 1e-37, "{got} {want}");
+                prop_assert_eq!(got, probability(&row, index));
+            }
+        }
+
+        #[test]
+        fn argmax_is_the_first_of_the_largest_probabilities(
+            row in prop::collection::vec((-4_i8..4).prop_map(|x| f32::from(x) / 2.0), 1..80)
+        ) {
+            let probs = softmax(&row);
+            let best = probs.iter().copied().fold(0.0, f64::max);
+            prop_assert_eq!(argmax(&row), Ok(probs.iter().position(|&p| p == best).unwrap()));
+        }
+
+        #[test]
+        fn pairwise_sum_is_the_sum(values in prop::collection::vec(0.0_f32..1.0, 0..700)) {
+            let want: f64 = values.iter().map(|&v| f64::from(v)).sum();
+            prop_assert!((f64::from(pairwise_sum(&values)) - want).abs() <= 1e-5 * want);
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Lists of Python objects -> flat arrays: what `_encodings.py` reads off `tokenizers.Encoding`.
+
+use numpy::{PyArray1, PyArray2, PyArrayMethods};
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PyString, PyTuple};
+
+/// Reads the list of integers `attribute` of each object: the values end to end, and the length of each.
+/// `None` counts as -1.
+#[pyfunction]
+#[expect(clippy::type_complexity, reason = "a pair of arrays")]
+pub(crate) fn flatten<'py>(
+    py: Python<'py>,
+    objects: &Bound<'py, PyList>,
+    attribute: &Bound<'py, PyString>,
+) -> PyResult<(Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<i64>>)> {
+    let mut values = Vec::new();
+    let mut lengths = Vec::with_capacity(objects.len());
+    for object in objects {
+        let list = object.getattr(attribute)?.cast_into::<PyList>()?;
+        lengths.push(list.len() as i64);
+        values.reserve(list.len());
+        for item in list {
+            values.push(if item.is_none() { -1 } else { item.extract()? });
+        }
+    }
+    Ok((PyArray1::from_vec(py, values), PyArray1::from_vec(py, lengths)))
+}
+
+/// Reads the list of pairs of integers `attribute` of each object, end to end.
+#[pyfunction]
+pub(crate) fn flatten_pairs<'py>(
+    py: Python<'py>,
+    objects: &Bound<'py, PyList>,
+    attribute: &Bound<'py, PyString>,
+) -> PyResult<Bound<'py, PyArray2<i64>>> {
+    let mut values = Vec::new();
+    for object in objects {
+        let list = object.getattr(attribute)?.cast_into::<PyList>()?;
+        values.reserve(2 * list.len());
+        for item in list {
+            let pair = item.cast_into::<PyTuple>()?;
+            values.push(pair.get_item(0)?.extract::<i64>()?);
+            values.push(pair.get_item(1)?.extract::<i64>()?);
+        }
+    }
+    let rows = values.len() / 2;
+    PyArray1::from_vec(py, values).reshape([rows, 2])
+}
+
+/// Each object followed by those in its list `attribute`, and which object each of them came from.
+#[pyfunction]
+#[expect(clippy::type_complexity, reason = "a list and an array")]
+pub(crate) fn expand<'py>(
+    py: Python<'py>,
+    objects: &Bound<'py, PyList>,
+    attribute: &Bound<'py, PyString>,
+) -> PyResult<(Bound<'py, PyList>, Bound<'py, PyArray1<i64>>)> {
+    let all = PyList::empty(py);
+    let mut owners = Vec::with_capacity(objects.len());
+    for (owner, object) in objects.iter().enumerate() {
+        let more = object.getattr(attribute)?.cast_into::<PyList>()?;
+        all.append(object)?;
+        owners.push(owner as i64);
+        for item in more {
+            all.append(item)?;
+            owners.push(owner as i64);
+        }
+    }
+    Ok((all, PyArray1::from_vec(py, owners)))
+}

@@ -1,0 +1,385 @@
+//! `EntityDecoder` of the Python package: one call a batch.
+
+use crate::arrays::{self, Lengths, Ragged};
+use crate::door::{detached, exception};
+use fastpost_core::entities::{self as core, CHARACTERS, Options, Piece, Strategy};
+use fastpost_core::logits::Values;
+use fastpost_core::token_text::{TokenText, Vocabulary};
+use fastpost_core::words::Boundary;
+use fastpost_core::{Error, Result};
+use half::slice::HalfBitsSliceExt;
+use half::{bf16, f16};
+use numpy::{PyArray1, PyArrayMethods, PyReadonlyArray1};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PySequence, PyString};
+use std::borrow::Cow;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+/// What a tokenizer is to the decoder: its tokens, and how it prints them.
+#[pyclass(frozen, module = "fastpost._fastpost")]
+pub(crate) struct TokenTable {
+    vocabulary: Vocabulary,
+    unknown: i64,
+    text: Option<TokenText>,
+    /// The tokenizer's own way from tokens to text, where `text` does not know it.
+    other: Option<Py<PyAny>>,
+}
+
+#[pymethods]
+impl TokenTable {
+    #[new]
+    fn new(vocabulary: &Bound<'_, PyDict>, unknown: i64, decoder: Option<&str>, other: Option<Py<PyAny>>) -> PyResult<Self> {
+        let mut pairs = Vec::with_capacity(vocabulary.len());
+        for (token, id) in vocabulary {
+            pairs.push((token.extract::<String>()?, id.extract::<usize>()?));
+        }
+        let vocabulary = Vocabulary::new(pairs);
+        Ok(Self { vocabulary, unknown, text: decoder.and_then(TokenText::from_json), other })
+    }
+
+    /// Whether the text of tokens is made here, not by the tokenizer.
+    #[getter]
+    fn native(&self) -> bool {
+        self.text.is_some()
+    }
+}
+
+/// Labels, strategy and tokenizer: what is fixed over many batches.
+#[pyclass(frozen, module = "fastpost._fastpost")]
+pub(crate) struct EntityKernel {
+    decoder: core::Decoder,
+    names: Arc<[Py<PyString>]>,
+    tokens: Option<Py<TokenTable>>,
+}
+
+/// Logits as they come: 32-bit floats, or the bits of 16-bit ones.
+#[derive(FromPyObject)]
+enum Logits<'py> {
+    #[pyo3(transparent)]
+    Single(Ragged<'py, f32>),
+    #[pyo3(transparent)]
+    Half(Ragged<'py, u16>),
+}
+
+#[pymethods]
+impl EntityKernel {
+    /// `ignored` are the names of `names()` not to report.
+    #[new]
+    fn new(
+        py: Python<'_>,
+        labels: Vec<String>,
+        strategy: &str,
+        ignored: &Bound<'_, PyAny>,
+        token_length: bool,
+        tokens: Option<Py<TokenTable>>,
+    ) -> PyResult<Self> {
+        let strategy = Strategy::parse(strategy).map_err(exception)?;
+        let boundary = if token_length { Boundary::TokenLength } else { Boundary::Space };
+        let mut fault = None;
+        let decoder = core::Decoder::new(&labels, strategy, boundary, |name| {
+            ignored.contains(name).unwrap_or_else(|error| {
+                fault.get_or_insert(error);
+                false
+            })
+        });
+        if let Some(error) = fault {
+            return Err(error);
+        }
+        let names = decoder.names().iter().map(|name| PyString::new(py, name).unbind()).collect();
+        Ok(Self { decoder, names, tokens })
+    }
+
+    /// Names that the column `label_id` points into.
+    #[getter]
+    fn names(&self, py: Python<'_>) -> Vec<Py<PyString>> {
+        self.names.iter().map(|name| name.clone_ref(py)).collect()
+    }
+
+    /// Decodes one batch.
+    #[pyo3(signature = (logits, bits, lengths, offsets, special, ids, windows, texts, order, check, threads))]
+    #[expect(clippy::too_many_arguments, reason = "one call handles one batch, each of its arrays is an argument")]
+    fn decode(
+        &self,
+        py: Python<'_>,
+        logits: Logits<'_>,
+        bits: &str,
+        lengths: Option<PyReadonlyArray1<'_, i64>>,
+        offsets: Option<Ragged<'_, i64>>,
+        special: Option<Ragged<'_, u8>>,
+        ids: Option<Ragged<'_, i64>>,
+        windows: Option<PyReadonlyArray1<'_, i64>>,
+        texts: Option<Bound<'_, PyList>>,
+        order: Option<PyReadonlyArray1<'_, i64>>,
+        check: bool,
+        threads: Option<NonZeroUsize>,
+    ) -> PyResult<EntityTable> {
+        let given = lengths.as_ref().map(PyReadonlyArray1::as_slice).transpose()?;
+        let owners = windows.as_ref().map(PyReadonlyArray1::as_slice).transpose()?;
+        let order = order.as_ref().map(PyReadonlyArray1::as_slice).transpose()?;
+        let strings = texts.as_ref().map(strings).transpose()?;
+        let texts_read = strings.as_deref().map(borrow_texts).transpose()?;
+        let (lengths, rows) = match &logits {
+            Logits::Single(array) => {
+                let (lengths, rows) = self.rows(array, given, order).map_err(exception)?;
+                (lengths, rows.into_iter().map(Values::F32).collect::<Vec<_>>())
+            }
+            Logits::Half(array) => {
+                let (lengths, rows) = self.rows(array, given, order).map_err(exception)?;
+                (lengths, rows.into_iter().map(|row| half_values(row, bits)).collect())
+            }
+        };
+        let text_count = text_count(lengths.tokens.len(), owners, strings.as_ref().map(Vec::len)).map_err(exception)?;
+        let offsets = per_window("offsets", 2, offsets.as_ref(), &lengths).map_err(exception)?;
+        let special = per_window("special_tokens_mask", 1, special.as_ref(), &lengths).map_err(exception)?;
+        let ids = per_window("input_ids", 1, ids.as_ref(), &lengths).map_err(exception)?;
+        let batch: Vec<_> = rows
+            .into_iter()
+            .enumerate()
+            .map(|(number, logits)| core::Window {
+                text: owners.map_or(number, |owners| owners[number] as usize),
+                tokens: lengths.tokens[number],
+                logits,
+                offsets: offsets.as_ref().map(|all| all[number]),
+                special: special.as_ref().map(|all| all[number]),
+                ids: ids.as_ref().map(|all| all[number]),
+            })
+            .collect();
+        let tokens = self.tokens.as_ref().map(Py::get);
+        let tokens = tokens.map(|table| core::Tokens { vocabulary: &table.vocabulary, unknown: table.unknown });
+        let options = Options { threads, check_offsets: check };
+        let found = detached(py, || self.decoder.decode(&batch, texts_read.as_deref(), text_count, tokens, options))?;
+        Ok(EntityTable {
+            len: found.start.len(),
+            text_count,
+            aggregated: self.decoder.strategy() != Strategy::None,
+            joins_words: self.decoder.strategy().joins_words(),
+            text_index: arrays::column(py, found.text_index),
+            start: arrays::column(py, found.start),
+            end: arrays::column(py, found.end),
+            label_id: arrays::column(py, found.label_id),
+            score: arrays::column(py, found.score),
+            index: arrays::column(py, found.index),
+            has_offsets: offsets.is_some(),
+            piece_starts: found.piece_starts,
+            pieces: found.pieces,
+            names: Arc::clone(&self.names),
+            tokens: ids.and(self.tokens.as_ref()).map(|tokens| tokens.clone_ref(py)),
+            texts: strings.map(|strings| strings.into_iter().map(Bound::unbind).collect()),
+        })
+    }
+}
+
+impl EntityKernel {
+    #[expect(clippy::type_complexity, reason = "lengths, and rows cut by them")]
+    fn rows<'a, T: numpy::Element>(
+        &self,
+        logits: &'a Ragged<'_, T>,
+        given: Option<&[i64]>,
+        order: Option<&[i64]>,
+    ) -> Result<(Lengths, Vec<&'a [T]>)> {
+        let lengths = Lengths::new("logits", logits, given, order)?;
+        let rows = logits.rows("logits", self.decoder.columns(), &lengths, order)?;
+        Ok((lengths, rows))
+    }
+}
+
+/// The values that 16 bits each stand for: "float16", else bfloat16.
+fn half_values<'a>(row: &'a [u16], bits: &str) -> Values<'a> {
+    if bits == "float16" {
+        Values::F16(row.reinterpret_cast::<f16>())
+    } else {
+        Values::Bf16(row.reinterpret_cast::<bf16>())
+    }
+}
+
+/// The items of `texts`, each of which must be a `str`.
+fn strings<'py>(texts: &Bound<'py, PyList>) -> PyResult<Vec<Bound<'py, PyString>>> {
+    let string = |(index, item): (usize, Bound<'py, PyAny>)| {
+        item.cast_into::<PyString>().map_err(|error| {
+            let got = error.into_inner().get_type();
+            PyTypeError::new_err(format!("`texts[{index}]` is of type {got}; every text must be a str"))
+        })
+    };
+    texts.iter().enumerate().map(string).collect()
+}
+
+/// Their characters; a text that is no UTF-8 is refused by its number.
+fn borrow_texts<'a>(strings: &'a [Bound<'_, PyString>]) -> PyResult<Vec<core::Text<'a>>> {
+    let borrow = |(index, string): (usize, &'a Bound<'_, PyString>)| match string.to_str() {
+        Ok(text) => Ok(core::Text { chars: string.len()?, text }),
+        Err(error) => Err(PyValueError::new_err(format!(
+            "`texts[{index}]` is not valid Unicode ({}); replace its lone surrogates, for example with \
+             text.encode(\"utf-8\", \"replace\").decode()",
+            error.value(string.py())
+        ))),
+    };
+    strings.iter().enumerate().map(borrow).collect()
+}
+
+/// Number of texts; every window must belong to one.
+fn text_count(windows: usize, owners: Option<&[i64]>, texts: Option<usize>) -> Result<usize> {
+    let Some(owners) = owners else {
+        return match texts {
+            Some(texts) if texts != windows => Err(Error::TextCount { texts, windows }),
+            _ => Ok(windows),
+        };
+    };
+    if owners.len() != windows {
+        return Err(Error::WindowCount { name: "windows", got: owners.len(), want: windows });
+    }
+    let texts = texts.unwrap_or_else(|| owners.iter().max().map_or(0, |&last| (last + 1).max(0) as usize));
+    match owners.iter().position(|&text| text < 0 || text as usize >= texts) {
+        Some(window) => Err(Error::BadWindowText { window, text: owners[window], texts }),
+        None => Ok(texts),
+    }
+}
+
+fn per_window<'a, T: numpy::Element>(
+    name: &'static str,
+    width: usize,
+    array: Option<&'a Ragged<'_, T>>,
+    lengths: &Lengths,
+) -> Result<Option<Vec<&'a [T]>>> {
+    array.map(|array| array.tokens(name, width, lengths)).transpose()
+}
+
+/// Entities of a batch: columns, and what their words are made from.
+#[pyclass(frozen, module = "fastpost._fastpost")]
+pub(crate) struct EntityTable {
+    len: usize,
+    #[pyo3(get)]
+    text_count: usize,
+    aggregated: bool,
+    joins_words: bool,
+    #[pyo3(get)]
+    text_index: Py<PyArray1<i64>>,
+    #[pyo3(get)]
+    start: Py<PyArray1<i64>>,
+    #[pyo3(get)]
+    end: Py<PyArray1<i64>>,
+    #[pyo3(get)]
+    label_id: Py<PyArray1<i64>>,
+    #[pyo3(get)]
+    score: Py<PyArray1<f32>>,
+    #[pyo3(get)]
+    index: Py<PyArray1<i64>>,
+    has_offsets: bool,
+    piece_starts: Vec<u32>,
+    pieces: Vec<Piece>,
+    names: Arc<[Py<PyString>]>,
+    tokens: Option<Py<TokenTable>>,
+    texts: Option<Vec<Py<PyString>>>,
+}
+
+#[pymethods]
+impl EntityTable {
+    fn __len__(&self) -> usize {
+        self.len
+    }
+
+    /// The text of each entity, as transformers prints it.
+    fn words<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let words: Vec<_> = (0..self.len).map(|row| self.word(py, row)).collect::<PyResult<_>>()?;
+        PyList::new(py, words)
+    }
+
+    /// One list a text of one dict an entity, keys as in transformers.
+    fn to_dicts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let (text_index, label_id) = (self.text_index.bind(py).readonly(), self.label_id.bind(py).readonly());
+        let (start, end) = (self.start.bind(py).readonly(), self.end.bind(py).readonly());
+        let (score, index) = (self.score.bind(py).readonly(), self.index.bind(py).readonly());
+        let (text_index, label_id) = (text_index.as_slice()?, label_id.as_slice()?);
+        let (start, end, score, index) = (start.as_slice()?, end.as_slice()?, score.as_slice()?, index.as_slice()?);
+        let texts = PyList::empty(py);
+        let mut row = 0;
+        for text in 0..self.text_count {
+            let entities = PyList::empty(py);
+            while row < self.len && text_index[row] == text as i64 {
+                let entity = PyDict::new(py);
+                let name = &self.names[label_id[row] as usize];
+                if self.aggregated {
+                    entity.set_item(intern!(py, "entity_group"), name)?;
+                    entity.set_item(intern!(py, "score"), f64::from(score[row]))?;
+                } else {
+                    entity.set_item(intern!(py, "entity"), name)?;
+                    entity.set_item(intern!(py, "score"), f64::from(score[row]))?;
+                    entity.set_item(intern!(py, "index"), index[row])?;
+                }
+                entity.set_item(intern!(py, "word"), self.word(py, row)?)?;
+                entity.set_item(intern!(py, "start"), self.has_offsets.then_some(start[row]))?;
+                entity.set_item(intern!(py, "end"), self.has_offsets.then_some(end[row]))?;
+                entities.append(entity)?;
+                row += 1;
+            }
+            texts.append(entities)?;
+        }
+        Ok(texts)
+    }
+}
+
+impl EntityTable {
+    /// The text of entity `row`: what the tokenizer prints for its tokens, else its characters, else `None`.
+    fn word<'py>(&self, py: Python<'py>, row: usize) -> PyResult<Option<Bound<'py, PyString>>> {
+        let Some(table) = &self.tokens else {
+            let at = |column: &Py<PyArray1<i64>>| Ok::<_, PyErr>(column.bind(py).readonly().as_slice()?[row]);
+            return self.characters(py, row, at(&self.start)?, at(&self.end)?);
+        };
+        let table = table.get();
+        let pieces = &self.pieces[self.piece_starts[row] as usize..self.piece_starts[row + 1] as usize];
+        let mut tokens = Vec::with_capacity(pieces.len());
+        for piece in pieces {
+            tokens.push(if piece.id == CHARACTERS {
+                let slice = self.characters(py, row, piece.start, piece.end)?;
+                let missing = || exception(Error::Missing { name: "texts", why: "to show unknown tokens" });
+                Cow::Owned(slice.ok_or_else(missing)?.to_str()?.to_owned())
+            } else {
+                Cow::Borrowed(table.vocabulary.token(piece.id as usize).unwrap_or_default())
+            });
+        }
+        if !self.aggregated {
+            return Ok(tokens.first().map(|token| PyString::new(py, token)));
+        }
+        if !self.joins_words {
+            return table.join(py, tokens).map(Some);
+        }
+        let mut words = Vec::new();
+        let mut rest = tokens.into_iter().zip(pieces).peekable();
+        while let Some((token, _)) = rest.next() {
+            let mut word = vec![token];
+            while let Some((token, _)) = rest.next_if(|(_, piece)| !piece.opens_word) {
+                word.push(token);
+            }
+            words.push(match &table.text {
+                Some(text) => text.join(word),
+                None => Cow::Owned(table.join(py, word)?.to_str()?.to_owned()),
+            });
+        }
+        table.join(py, words).map(Some)
+    }
+
+    /// `text[start:end]` of the text of entity `row`, where both are there.
+    fn characters<'py>(&self, py: Python<'py>, row: usize, start: i64, end: i64) -> PyResult<Option<Bound<'py, PyString>>> {
+        let (Some(texts), true) = (&self.texts, self.has_offsets) else { return Ok(None) };
+        let text = self.text_index.bind(py).readonly().as_slice()?[row];
+        let text = texts[text as usize].bind(py).cast::<PySequence>()?;
+        let (start, end) = (start.max(0) as usize, end.max(0) as usize);
+        Ok(Some(text.get_slice(start, end)?.cast_into::<PyString>()?))
+    }
+}
+
+impl TokenTable {
+    /// What the tokenizer prints for `tokens`.
+    fn join<'py>(&self, py: Python<'py>, tokens: Vec<Cow<'_, str>>) -> PyResult<Bound<'py, PyString>> {
+        match (&self.text, &self.other) {
+            (Some(text), _) => Ok(PyString::new(py, &text.join(tokens))),
+            (None, Some(other)) => {
+                let tokens = PyList::new(py, tokens.iter().map(|token| PyString::new(py, token)))?;
+                Ok(other.bind(py).call1((tokens,))?.cast_into::<PyString>()?)
+            }
+            (None, None) => Ok(PyString::new(py, &tokens.join(" "))),
+        }
+    }
+}

@@ -17,8 +17,13 @@ class Tokens:
     """Whether continuing tokens carry a prefix, as WordPiece's `##`: transformers then tells words apart by it."""
 
     @classmethod
-    def of(cls, tokenizer: Any) -> Tokens:
-        """Reads `tokenizer`: a `tokenizers.Tokenizer`, or a fast tokenizer of transformers."""
+    def of(cls, tokenizer: Any, unknown_token: str | None = None) -> Tokens:
+        """Reads `tokenizer`: a `tokenizers.Tokenizer`, a fast tokenizer of transformers, or what was read before.
+
+        `unknown_token` is the one of transformers, where `tokenizer` itself does not know it.
+        """
+        if isinstance(tokenizer, Tokens):
+            return tokenizer
         backend = getattr(tokenizer, "_tokenizer", None) or getattr(tokenizer, "backend_tokenizer", None) or tokenizer
         if not hasattr(backend, "get_vocab") or not hasattr(backend, "model"):
             raise TypeError(
@@ -28,16 +33,18 @@ class Tokens:
         own = _own_printing(tokenizer)
         table = _fastpost.TokenTable(
             backend.get_vocab(with_added_tokens=True),
-            _unknown_id(tokenizer, backend),
-            None if own else _decoder_json(backend),
+            _unknown_id(tokenizer, backend, unknown_token),
+            None if own else decoder_json(backend),
             own or _library_printing(backend),
         )
         return cls(table, bool(getattr(backend.model, "continuing_subword_prefix", None)))
 
 
-def _unknown_id(tokenizer: Any, backend: Any) -> int:
+def _unknown_id(tokenizer: Any, backend: Any, token: str | None) -> int:
     """The id of the unknown token, -1 for none."""
-    if tokenizer is not backend:
+    if token is not None:
+        known = backend.token_to_id(token)
+    elif tokenizer is not backend:
         known = tokenizer.unk_token_id
     else:
         token = getattr(backend.model, "unk_token", None)
@@ -54,7 +61,7 @@ def _own_printing(tokenizer: Any) -> Any:
     return tokenizer.convert_tokens_to_string
 
 
-def _decoder_json(backend: Any) -> str | None:
+def decoder_json(backend: Any) -> str | None:
     """The decoder's part of tokenizer.json; `None` for one written in Python, which has none."""
     decoder = backend.decoder
     if decoder is None:

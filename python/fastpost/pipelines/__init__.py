@@ -1,0 +1,1 @@
+"""Whole pipelines: texts in, entities out. The only folder that imports transformers."""

@@ -1,0 +1,210 @@
+"""The drop-in token-classification pipeline for transformers 4.57 and 5."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator, Sized
+from contextlib import contextmanager
+from typing import Any
+
+import transformers
+from transformers.tokenization_utils_base import PreTrainedTokenizerBase
+
+from fastpost._tokens import Tokens, decoder_json
+from fastpost.pipelines.engine import Batching, Progress, Results, chunked, run
+from fastpost.pipelines.entity_task import EntityTask
+
+_STEPS = (
+    "preprocess",
+    "forward",
+    "_forward",
+    "postprocess",
+    "run_single",
+    "gather_pre_entities",
+    "aggregate",
+    "aggregate_word",
+    "aggregate_words",
+    "aggregate_overlapping_entities",
+    "get_tag",
+    "group_entities",
+    "group_sub_entities",
+)
+"""Methods that a subclass may override to change what a pipeline does; then the original path is taken."""
+
+_CHUNK_TEXTS = 512
+"""Most texts that are encoded at once: a few megabytes of text, some tens of megabytes of logits."""
+
+
+class FastTokenClassification:
+    """The part that replaces transformers' loop; stands before a token-classification pipeline class."""
+
+    def _sanitize_parameters(self, progress: bool | None = None, **kwargs: Any) -> Any:
+        preprocess, forward, postprocess = super()._sanitize_parameters(**kwargs)  # type: ignore[misc]
+        if progress is not None:
+            forward["progress"] = progress
+        return preprocess, forward, postprocess
+
+    def get_iterator(
+        self,
+        inputs: Iterable[Any],
+        num_workers: int,
+        batch_size: int,
+        preprocess_params: dict[str, Any],
+        forward_params: dict[str, Any],
+        postprocess_params: dict[str, Any],
+    ) -> Any:
+        """Results of `inputs`, one a text, while they are read. Tokenizing has threads of its own already."""
+        forward_params = dict(forward_params)
+        progress = forward_params.pop("progress", False)
+        if original_path_reason(self, bool(preprocess_params.get("is_split_into_words"))):
+            return super().get_iterator(  # type: ignore[misc]
+                inputs, num_workers, batch_size, preprocess_params, forward_params, postprocess_params
+            )
+        length = len(inputs) if isinstance(inputs, Sized) else None
+        return Results(
+            lambda: self._stream(inputs, length, batch_size, preprocess_params, postprocess_params, progress), length
+        )
+
+    def _stream(
+        self,
+        inputs: Iterable[Any],
+        length: int | None,
+        batch_size: int,
+        preprocess_params: dict[str, Any],
+        postprocess_params: dict[str, Any],
+        progress: bool,
+    ) -> Iterator[Any]:
+        pipe: Any = self
+        if batch_size > 1 and pipe.tokenizer.pad_token_id is None:
+            raise ValueError(
+                "Pipeline with tokenizer without pad_token cannot do batching. You can try to set it with "
+                "`pipe.tokenizer.pad_token_id = model.config.eos_token_id`."
+            )
+        from fastpost.runners.torch import TorchRunner
+
+        task = _task(pipe, preprocess_params, postprocess_params)
+        names = tuple(name for name in pipe.tokenizer.model_input_names if name in _MODEL_INPUTS)
+        batching = Batching(batch_size, names, pipe.tokenizer.pad_token_id, pipe.tokenizer.padding_side == "left")
+        runner = TorchRunner(pipe.model, pipe.device, lambda: _inference(pipe))
+        # A generator may wait for a result before it gives its next text; with batch_size=1 that works in
+        # transformers, so nothing is read ahead then.
+        lockstep = length is None and batch_size == 1
+        first = 1 if lockstep else _CHUNK_TEXTS if length is not None else batch_size
+        chunks = chunked(inputs, first, 1 if lockstep else _CHUNK_TEXTS)
+        bar = Progress(length) if progress else None
+        ahead = not lockstep and (length is None or length > _CHUNK_TEXTS)
+        try:
+            yield from run(chunks, task, runner, batching, ahead=ahead, progress=bar)
+        finally:
+            if bar is not None:
+                bar.close()
+
+
+@contextmanager
+def _inference(pipe: Any) -> Iterator[None]:
+    """What transformers runs a forward pass in."""
+    with pipe.device_placement(), pipe.get_inference_context()():
+        yield
+
+
+_MODEL_INPUTS = ("input_ids", "token_type_ids", "attention_mask")
+
+
+class TokenClassificationPipeline(FastTokenClassification, transformers.TokenClassificationPipeline):  # type: ignore[misc]
+    """transformers' token-classification pipeline, with the work around the model done in Rust.
+
+    Every argument and input of the original, the same results: `aggregation_strategy`, `ignore_labels`,
+    `stride`, `offset_mapping`, `is_split_into_words`, `delimiter`, `batch_size`, `device`, `dtype`; one text, a
+    list, a generator or a dataset (results come while it is read), words. `num_workers` is accepted and not
+    needed. `progress=True` shows a bar. Scores are Python floats and offsets Python ints.
+
+    A slow tokenizer, or a subclass that overrides a step such as `postprocess`, takes the original path.
+    """
+
+
+def original_path_reason(pipe: Any, split_into_words: bool = False) -> str | None:
+    """Why a pipeline has to take transformers' own path, `None` if it has not."""
+    for name in _STEPS:
+        step = getattr(pipe, name)
+        if not getattr(step, "__module__", "").startswith("transformers.pipelines.") or name in vars(pipe):
+            return f"`{name}` is overridden"
+    if getattr(pipe, "framework", "pt") != "pt":
+        return "the model is not a torch model"
+    tokenizer = pipe.tokenizer
+    if not tokenizer.is_fast:
+        return "the tokenizer is slow"
+    for name in ("__call__", "_call_one", "_encode_plus", "_batch_encode_plus"):
+        method = getattr(type(tokenizer), name, None)
+        module = getattr(method, "__module__", "")
+        if method is None or module.startswith("transformers.tokenization_utils"):
+            continue
+        only_words = module.removeprefix("transformers.models.").split(".")[0] in _CHECK_WORDS_ONLY
+        if split_into_words or not only_words:
+            return f"the tokenizer has its own `{name}`"
+    return None
+
+
+_CHECK_WORDS_ONLY = frozenset(
+    "bart blenderbot bloom codegen deberta gpt2 led longformer mvp roberta whisper".split()
+)
+"""Models whose tokenizer (in transformers 4) overrides encoding only to check `add_prefix_space` for words."""
+
+
+def _task(pipe: Any, preprocess_params: dict[str, Any], postprocess_params: dict[str, Any]) -> EntityTask:
+    strategy = postprocess_params.get("aggregation_strategy", "none")
+    strategy = getattr(strategy, "value", strategy)
+    ignored = postprocess_params.get("ignore_labels")
+    split = bool(preprocess_params.get("is_split_into_words"))
+    tokenizer_params = preprocess_params.get("tokenizer_params", {})
+    tokens = _tokens(pipe)
+    if strategy in ("first", "average", "max") and not tokens.marks_subwords:
+        warnings.warn("Tokenizer does not support real words, using fallback heuristic", UserWarning, stacklevel=2)
+    mapping = preprocess_params.get("offset_mapping")
+    return EntityTask(
+        encode_batch=_encoder(pipe.tokenizer, tokenizer_params.get("stride"), split),
+        input_names=tuple(pipe.tokenizer.model_input_names),
+        tokens=tokens,
+        id2label={int(label): str(name) for label, name in pipe.model.config.id2label.items()},
+        strategy=strategy,
+        ignore_labels=["O"] if ignored is None else ignored,
+        windowed=bool(tokenizer_params.get("return_overflowing_tokens")),
+        delimiter=preprocess_params.get("delimiter", " ") if split else None,
+        offset_mapping=None if mapping is None else mapping[0],
+    )
+
+
+def _tokens(pipe: Any) -> Tokens:
+    """The pipeline's tokenizer as the decoder sees it, read anew where it has changed."""
+    tokenizer = pipe.tokenizer
+    backend = tokenizer.backend_tokenizer
+    state = (backend, tokenizer.unk_token_id, backend.get_vocab_size(), decoder_json(backend))
+    known = vars(pipe).get("_fastpost_tokens")
+    if known is None or known[0][0] is not backend or known[0][1:] != state[1:]:
+        known = (state, Tokens.of(tokenizer))
+        pipe._fastpost_tokens = known
+    return known[1]
+
+
+def _encoder(tokenizer: PreTrainedTokenizerBase, stride: int | None, split: bool) -> Any:
+    """`encode_batch` of the tokenizer, set up as its `__call__` would set it up."""
+
+    def encode(texts: list[Any]) -> list[Any]:
+        # Asked anew for each chunk: another user of the tokenizer may have changed its set-up since.
+        limited = bool(tokenizer.model_max_length and tokenizer.model_max_length > 0)
+        padding, truncation, length, _ = tokenizer._get_padding_truncation_strategies(
+            padding=False, truncation=limited, max_length=None, pad_to_multiple_of=None, verbose=True
+        )
+        tokenizer.set_truncation_and_padding(
+            padding_strategy=padding,
+            truncation_strategy=truncation,
+            max_length=length,
+            stride=stride or 0,
+            pad_to_multiple_of=None,
+            padding_side=None,
+        )
+        backend = tokenizer.backend_tokenizer
+        if backend.encode_special_tokens != tokenizer.split_special_tokens:
+            backend.encode_special_tokens = tokenizer.split_special_tokens
+        return list(backend.encode_batch(texts, is_pretokenized=split))
+
+    return encode

@@ -1,0 +1,1 @@
+"""Runners: a batch of arrays in, logits out. The only folder that imports torch or onnxruntime."""

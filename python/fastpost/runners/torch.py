@@ -1,0 +1,65 @@
+"""A torch model as a runner."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import torch
+
+from fastpost.types import Ints2d
+
+
+class TorchRunner:
+    """Runs a torch module on its device; logits come back on the CPU, in the type the model gave them.
+
+    Args:
+        model: called with tensors by name; returns a dict with the `outputs`, or a tuple that starts with them.
+        device: where the tensors go.
+        context: what a forward pass runs in, such as `torch.no_grad`.
+        outputs: names of the outputs to fetch; one name gives one tensor, several give a tuple.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        device: torch.device,
+        context: Callable[[], AbstractContextManager[Any]] = torch.no_grad,
+        outputs: tuple[str, ...] = ("logits",),
+    ) -> None:
+        self.model = model
+        self.device = device
+        self.context = context
+        self.outputs = outputs
+
+    def __call__(self, batch: dict[str, Ints2d]) -> Callable[[], Any]:
+        """Starts one batch; the result waits for it."""
+        inputs = {name: torch.from_numpy(array).to(self.device) for name, array in batch.items()}
+        with self.context():
+            output = self.model(**inputs)
+            if isinstance(output, dict):
+                parts = [output[name] for name in self.outputs]
+            else:
+                parts = list(output[: len(self.outputs)])
+            fetches = [_fetch(part) for part in parts]
+        if len(fetches) == 1:
+            return fetches[0]
+        return lambda: tuple(fetch() for fetch in fetches)
+
+
+def _fetch(logits: torch.Tensor) -> Callable[[], torch.Tensor]:
+    """Starts copying `logits` to the CPU; the result waits for the copy, not for work queued after it."""
+    logits = logits.detach()
+    if logits.device.type != "cuda":
+        return logits.cpu if logits.device.type != "cpu" else lambda: logits
+    there = torch.empty(logits.shape, dtype=logits.dtype, pin_memory=True)
+    there.copy_(logits, non_blocking=True)
+    copied = torch.cuda.Event()
+    copied.record(torch.cuda.current_stream(logits.device))
+
+    def fetch() -> torch.Tensor:
+        copied.synchronize()
+        return there
+
+    return fetch

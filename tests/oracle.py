@@ -90,6 +90,7 @@ class Case:
     text: str
     windows: list[Window]
     words: list[str] | None = None
+    delimiter: str = " "
     steps: list[dict] = field(default_factory=list, repr=False)
 
 
@@ -128,7 +129,7 @@ class Oracle:
         windows = [
             Window(
                 input_ids=step["input_ids"][0].numpy(),
-                offsets=np.array(step["offset_mapping"][0], dtype=np.int64).reshape(-1, 2),
+                offsets=np.array(torch.as_tensor(step["offset_mapping"][0]).tolist(), dtype=np.int64).reshape(-1, 2),
                 special_tokens_mask=step["special_tokens_mask"][0].numpy(),
                 word_ids=np.array([-1 if word is None else word for word in encoding.word_ids]),
                 encoding=encoding,
@@ -136,8 +137,8 @@ class Oracle:
             for step, encoding in zip(steps, encodings, strict=True)
         ]
         if isinstance(text, list):
-            return Case(delimiter.join(text), windows, text, steps)
-        return Case(text, windows, None, steps)
+            return Case(delimiter.join(text), windows, text, delimiter, steps)
+        return Case(text, windows, steps=steps)
 
     def entities(self, case: Case, logits, labels, strategy="simple", ignore_labels=("O",)) -> list[dict]:
         """transformers' own `_forward` and `postprocess` on these logits, one array a window."""
@@ -154,57 +155,66 @@ class Oracle:
     def undefined_winner(self, case: Case, logits, strategy: str) -> bool:
         """Whether the last `entities` call hung on two scores that differ by rounding only."""
         return any(
-            _close_rows(groups)
+            self._close_in_window(case, window, rows, strategy)
             for window, rows in zip(case.windows, logits, strict=True)
-            for groups in [self._scores(case, window, rows, strategy)]
         ) or _close_overlap(self._overlapping)
 
-    def _scores(self, case: Case, window: Window, logits, strategy: str):
-        """What an arg-max is taken over: tokens by labels, word averages by labels, or word by token."""
-        maxes = np.max(logits, axis=-1, keepdims=True)
-        shifted = np.exp(logits - maxes)
-        scores = shifted / shifted.sum(axis=-1, keepdims=True)
+    def _close_in_window(self, case: Case, window: Window, logits, strategy: str) -> bool:
+        scores = _softmax(logits)
         keep = window.special_tokens_mask == 0
-        if strategy in {"none", "simple", "first"}:
-            return list(scores[keep])
-        pre = self.pipe.gather_pre_entities(
-            case.text,
-            window.input_ids,
-            scores,
-            torch.from_numpy(window.offsets),
-            window.special_tokens_mask,
-            transformers.pipelines.token_classification.AggregationStrategy.NONE,  # no warning a token
-        )
-        # `gather_pre_entities` was given absolute offsets only where the words are not pre-split.
-        if case.words is not None:
-            starts = np.cumsum([0, *(len(word) + 1 for word in case.words)])
-            shift = np.where(window.word_ids < 0, 0, starts[window.word_ids])
-            pre = self.pipe.gather_pre_entities(
-                case.text,
-                window.input_ids,
-                scores,
-                torch.from_numpy(window.offsets + shift[:, None]),
-                window.special_tokens_mask,
-                transformers.pipelines.token_classification.AggregationStrategy.NONE,
-            )
-        words = []
-        for entity in pre:
-            if words and entity["is_subword"]:
-                words[-1].append(entity["scores"])
-            else:
-                words.append([entity["scores"]])
-        if strategy == "average":
-            return [np.nanmean(np.stack(word), axis=0) for word in words]
-        return [np.array([row.max() for row in word]) for word in words] + list(scores[keep])
-
-
-def _close_rows(rows) -> bool:
-    for row in rows:
-        best = row.max()
-        near = row[row >= best - UNDEFINED]
-        if (near != best).any():
+        if any(_close(row, row) for row in scores[keep]):
             return True
-    return False
+        if strategy not in {"average", "max"}:
+            return False
+        close = _close_average if strategy == "average" else _close_max
+        return any(close(scores[word], logits[word]) for word in self._words(case, window, scores))
+
+    def _words(self, case: Case, window: Window, scores) -> list[list[int]]:
+        """Tokens of each word, as transformers tells them apart."""
+        offsets = window.offsets.copy()
+        if case.words is not None:
+            starts = [0]
+            for word in case.words:
+                starts.append(starts[-1] + len(word) + len(case.delimiter))
+            offsets += np.where(window.word_ids < 0, 0, np.array(starts)[window.word_ids])[:, None]
+        none = transformers.pipelines.token_classification.AggregationStrategy.NONE  # does not warn
+        tokens = self.pipe.gather_pre_entities(
+            case.text, window.input_ids, scores, torch.from_numpy(offsets), window.special_tokens_mask, none
+        )
+        words: list[list[int]] = []
+        for token in tokens:
+            if words and token["is_subword"]:
+                words[-1].append(token["index"])
+            else:
+                words.append([token["index"]])
+        return words
+
+
+def _softmax(logits):
+    """As transformers computes it."""
+    shifted = np.exp(logits - np.max(logits, axis=-1, keepdims=True))
+    return shifted / shifted.sum(axis=-1, keepdims=True)
+
+
+def _close(values, sources) -> bool:
+    """Whether the highest value has a rival within rounding that does not come from equal numbers."""
+    best = values.argmax()
+    rivals = [i for i in np.flatnonzero(values >= values[best] - UNDEFINED) if i != best]
+    return any(not np.array_equal(sources[i], sources[best]) for i in rivals)
+
+
+def _close_average(scores, _) -> bool:
+    return _close(np.nanmean(scores, axis=0), scores.T)
+
+
+def _close_max(scores, logits) -> bool:
+    """Equal probabilities of different rows are equal by chance of rounding, unless both are 1."""
+    best = scores.max(axis=-1)
+    near = np.flatnonzero(best >= best.max() - UNDEFINED)
+    if len({scores[i].argmax() for i in near}) == 1:
+        return False
+    rest = 1 - _softmax(logits[near].astype(np.float64)).max(axis=-1)
+    return bool((rest > 1e-9).any()) and _close(best, scores)
 
 
 def _close_overlap(entities) -> bool:
@@ -215,7 +225,8 @@ def _close_overlap(entities) -> bool:
             if other["start"] >= one["end"]:
                 break
             same_length = one["end"] - one["start"] == other["end"] - other["start"]
-            if same_length and 0 < abs(one["score"] - other["score"]) <= UNDEFINED:
+            close = abs(one["score"] - other["score"]) <= UNDEFINED and not one["score"] == other["score"] == 1
+            if same_length and close and {**one, "score": 0} != {**other, "score": 0}:
                 return True
     return False
 

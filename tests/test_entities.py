@@ -274,7 +274,6 @@ CONTAINERS = {
     "strided": strided,
     "fortran": np.asfortranarray,
     "reversed": lambda a: np.ascontiguousarray(a[..., ::-1])[..., ::-1],
-    "big endian": lambda a: a.astype(">f4"),
     "read-only": lambda a: np.frombuffer(a.tobytes(), np.float32).reshape(a.shape),
 }
 
@@ -481,6 +480,7 @@ CALLS = {
     "logits of objects": ({"logits": np.array([[None, {}]])}, TypeError, r"logits"),
     "logits None": ({"logits": None}, TypeError, r"logits"),
     "logits complex": ({"logits": np.zeros((2, 2, 3), complex)}, TypeError, r"logits.*complex"),
+    "logits in another byte order": ({"logits": good()["logits"].astype(">f4")}, TypeError, r"logits.*>f4.*float32"),
     "ragged lists": ({"logits": [[[0.0, 1.0, 2.0], [0.0]]]}, (TypeError, ValueError), r"logits"),
     "labels of another model": ({"logits": np.zeros((2, 2, 5), np.float32)}, ValueError, r"id2label.*3.*logits.*5"),
     "labels of one window": (

@@ -6,8 +6,6 @@ so scores agree to 1e-6; some use a small random BERT; the last ones the real mo
 
 import copy
 import itertools
-import types
-import warnings
 
 import datasets
 import numpy as np
@@ -1140,10 +1138,3 @@ def test_a_tokenizer_without_limit(rampart_model, rampart_torch_dir):
     text = "Call Jane Doe at 718-555-0199 or mail jane.doe@example.org, 12 Baker Street, London. " * 3
     assert_same(mine(text), theirs(text), 1e-4)
     assert isinstance(mine(text), list)
-
-
-def test_helpers_are_what_they_claim():
-    assert isinstance(INPUTS["generator"](), types.GeneratorType)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert_same([], [])

@@ -1,0 +1,91 @@
+"""What `import fastpost` costs and what it promises."""
+
+import importlib.resources
+import json
+
+import fastpost
+
+HEAVY = ("torch", "transformers", "onnxruntime", "pyarrow", "tokenizers", "datasets", "tqdm", "onnx", "ray")
+PUBLIC = (
+    "Entities",
+    "EntityDecoder",
+    "TokenClassificationPipeline",
+    "accelerate",
+    "install",
+    "pipeline",
+    "uninstall",
+    "__version__",
+)
+
+
+def test_import_takes_numpy_only(python):
+    loaded = json.loads(python("import fastpost, sys, json; print(json.dumps(sorted(sys.modules)))"))
+    assert "numpy" in loaded
+    assert [name for name in HEAVY if name in loaded] == []
+
+
+def test_import_is_quick(python):
+    """Over what NumPy takes; the budget on a quiet machine is 50 ms."""
+    script = """
+import time, numpy
+times = []
+start = time.perf_counter()
+import fastpost
+print(time.perf_counter() - start)
+"""
+    assert min(float(python(script)) for _ in range(3)) < 0.2
+
+
+def test_star_import_and_dir_need_no_transformers(python):
+    script = """
+import sys
+sys.modules["torch"] = sys.modules["transformers"] = None
+import fastpost
+print(fastpost.EntityDecoder.__name__, sorted(dir(fastpost)) != [])
+try:
+    fastpost.TokenClassificationPipeline
+except ImportError as error:
+    print("ImportError", error)
+"""
+    out = python(script)
+    assert out.startswith("EntityDecoder True")
+    assert "ImportError" in out
+    assert "transformers" in out
+
+
+def test_public_names_are_there():
+    for name in PUBLIC:
+        assert hasattr(fastpost, name), name
+    assert set(PUBLIC) <= {*fastpost.__all__, "__version__"}
+
+
+def test_all_is_true():
+    assert len(set(fastpost.__all__)) == len(fastpost.__all__)
+    for name in fastpost.__all__:
+        assert hasattr(fastpost, name), name
+
+
+def test_dir_lists_what_is_public():
+    assert set(fastpost.__all__) <= set(dir(fastpost))
+
+
+def test_types_are_shipped():
+    files = importlib.resources.files("fastpost")
+    assert (files / "py.typed").is_file()
+    assert (files / "_fastpost.pyi").is_file()
+
+
+def test_version_is_that_of_the_distribution():
+    from importlib.metadata import version
+
+    assert fastpost.__version__ == version("fastpost")
+
+
+def test_every_public_name_has_a_docstring():
+    for name in PUBLIC:
+        if name != "__version__":
+            assert (getattr(fastpost, name).__doc__ or "").strip(), name
+
+
+def test_unknown_names_raise_attribute_error():
+    assert not hasattr(fastpost, "no_such_name")

@@ -26,17 +26,15 @@ def to_numpy(name: str, value: Any) -> Array:
         return value.view(np.uint16) if value.dtype.name == "bfloat16" else value
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(value, torch.Tensor):
-        if value.device.type != "cpu":
-            raise TypeError(f"`{name}` is on device {value.device}; pass `{name}.cpu()`")
-        value = value.detach()
-        if value.dtype == torch.bfloat16:
-            return np.asarray(value.contiguous().view(torch.int16).numpy()).view(np.uint16)
-        return np.asarray(value.resolve_conj().resolve_neg().numpy())
+        return _from_torch(torch, name, value)
     if hasattr(value, "__dlpack__") and not isinstance(value, np.generic):
         try:
             return np.from_dlpack(value)
         except (BufferError, RuntimeError, TypeError) as error:
-            raise TypeError(f"`{name}` can't be read through DLPack ({error}); pass a NumPy array") from error
+            if torch is not None:  # it reads bfloat16, which NumPy has no type for
+                return _from_torch(torch, name, torch.from_dlpack(value))
+            if not hasattr(value, "__array__"):
+                raise TypeError(f"`{name}` can't be read through DLPack ({error}); pass a NumPy array") from error
     try:
         array = np.asarray(value)
     except ValueError as error:  # rows of different lengths
@@ -44,6 +42,15 @@ def to_numpy(name: str, value: Any) -> Array:
     if array.dtype == object:
         raise TypeError(f"`{name}` holds {type(value).__name__} objects; pass an array of numbers")
     return array.view(np.uint16) if array.dtype.name == "bfloat16" else array
+
+
+def _from_torch(torch: Any, name: str, tensor: Any) -> Array:
+    if tensor.device.type != "cpu":
+        raise TypeError(f"`{name}` is on device {tensor.device}; pass `{name}.cpu()`")
+    tensor = tensor.detach()
+    if tensor.dtype == torch.bfloat16:
+        return np.asarray(tensor.contiguous().view(torch.int16).numpy()).view(np.uint16)
+    return np.asarray(tensor.numpy())
 
 
 def logits(name: str, value: Batch) -> tuple[Array | list[Array], str]:
@@ -63,9 +70,8 @@ def logits(name: str, value: Batch) -> tuple[Array | list[Array], str]:
 def _float_bits(name: str, value: Any) -> tuple[Array, str]:
     if type(value) is np.ndarray and value.dtype == np.float32 and value.flags.c_contiguous:
         return value, "float32"
-    bfloat16 = "bfloat16" in str(getattr(value, "dtype", ""))
     array = to_numpy(name, value)
-    if bfloat16:
+    if array.dtype == np.uint16 and "bfloat16" in str(getattr(value, "dtype", "bfloat16")):
         return np.ascontiguousarray(array), "bfloat16"
     if array.dtype == np.float16:
         return np.ascontiguousarray(array).view(np.uint16), "float16"

@@ -106,8 +106,10 @@ class EntityDecoder:
     ) -> None:
         if compat != "transformers":
             raise ValueError(f"`compat` is {compat!r}; this version knows only compat=\"transformers\", pass it")
-        if threads is not None and threads < 1:
-            raise ValueError(f"`threads` is {threads}; pass at least 1, or None for all cores")
+        if threads is not None and (not isinstance(threads, int) or threads < 1):
+            raise ValueError(f"`threads` is {threads!r}; pass an int of at least 1, or None for all cores")
+        if isinstance(ignore_labels, str) or not isinstance(ignore_labels, Collection):
+            raise TypeError(f"`ignore_labels` is {ignore_labels!r}; pass a list of label names, such as [\"O\"]")
         tokens = None if tokenizer is None else Tokens.of(tokenizer)
         self.strategy = strategy
         self.compat = compat
@@ -163,6 +165,11 @@ class EntityDecoder:
             doubled = [name for name, value in given.items() if value is not None]
             if doubled:
                 raise ValueError(f"`encodings` and `{doubled[0]}` are both given; pass the one or the other")
+            if listed is not None and windows is None and len(listed) != len(encodings):
+                raise ValueError(
+                    f"`texts` has {len(listed)} items but `encodings` has {len(encodings)}; pass one encoding per text, "
+                    "or `windows`, the text index of each encoding"
+                )
             read = _windows_of(encodings, values, windows)
             return self._run(
                 values, kind, listed, read.lengths, read.offsets, read.special_tokens_mask, read.ids, read.texts
@@ -203,11 +210,16 @@ class EntityDecoder:
 
 def _label_names(id2label: Mapping[Any, str] | Sequence[str]) -> list[str]:
     """Label names by id."""
-    if isinstance(id2label, str):
-        raise TypeError(f"`id2label` is the str {id2label!r}; pass a dict of id to name, or a list of names")
-    if not isinstance(id2label, Mapping):
-        return [str(name) for name in id2label]
-    by_id = {int(label): str(name) for label, name in id2label.items()}
+    if isinstance(id2label, str) or not isinstance(id2label, (Mapping, Sequence)):
+        kind = type(id2label).__name__
+        raise TypeError(f"`id2label` is {id2label!r}, a {kind}; pass a dict of id to name, or a list of names")
+    if not id2label:
+        raise ValueError("`id2label` is empty; pass the model's own, with one name for each column of the logits")
+    pairs = id2label.items() if isinstance(id2label, Mapping) else enumerate(id2label)
+    by_id = {int(label): name for label, name in pairs}
+    for label, name in by_id.items():
+        if not isinstance(name, str):
+            raise TypeError(f"`id2label[{label}]` is {name!r}, a {type(name).__name__}; label names are str")
     missing = sorted(set(range(len(by_id))) - by_id.keys())
     if missing:
         raise ValueError(

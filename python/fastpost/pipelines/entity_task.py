@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +39,7 @@ class EntityTask:
     tokens: Tokens
     id2label: dict[int, str]
     strategy: str
-    ignore_labels: Collection[str]
+    ignore_labels: Container[str]
     windowed: bool
     """Whether what overflows from an encoding is read as further windows."""
     delimiter: str | None = None
@@ -95,11 +95,13 @@ class EntityTask:
     def _decoder(self, columns: int) -> EntityDecoder:
         """The decoder; labels past the model's last column can never be predicted."""
         names = {label: name for label, name in self.id2label.items() if label < columns}
+        shown = {name if self.strategy == "none" else name.split("-", 1)[-1] for name in names.values()}
         return EntityDecoder(
             names,
             strategy=self.strategy,  # type: ignore[arg-type]  # checked there
             compat="transformers",
-            ignore_labels=self.ignore_labels,
+            # `in` as transformers asks it: of a str it means "is part of".
+            ignore_labels=[name for name in shown if name in self.ignore_labels],
             tokenizer=self.tokens,
         )
 

@@ -66,16 +66,17 @@ def install() -> None:
     """Makes `transformers.pipeline("ner")` build fastpost's pipeline; `uninstall` takes that back."""
     for task in sorted(set(_TASKS.values())):
         entry = _registry()[task]
-        if task not in _replaced:
+        if entry["impl"] is not _class_of(task):
             _replaced[task] = entry["impl"]
         entry["impl"] = _class_of(task)
 
 
 def uninstall() -> None:
-    """Gives `transformers.pipeline` its own classes back."""
+    """Gives `transformers.pipeline` its own classes back; one that somebody else has put there since stays."""
     while _replaced:
         task, original = _replaced.popitem()
-        _registry()[task]["impl"] = original
+        if _registry()[task]["impl"] is _class_of(task):
+            _registry()[task]["impl"] = original
 
 
 _replaced: dict[str, Any] = {}

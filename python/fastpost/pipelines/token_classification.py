@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sized
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import transformers
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
@@ -56,11 +57,14 @@ class FastTokenClassification:
         """Results of `inputs`, one a text, while they are read. Tokenizing has threads of its own already."""
         forward_params = dict(forward_params)
         progress = forward_params.pop("progress", False)
+        length = len(inputs) if isinstance(inputs, Sized) else None
         if original_path_reason(self, bool(preprocess_params.get("is_split_into_words"))):
-            return super().get_iterator(  # type: ignore[misc]
+            original = super().get_iterator(  # type: ignore[misc]
                 inputs, num_workers, batch_size, preprocess_params, forward_params, postprocess_params
             )
-        length = len(inputs) if isinstance(inputs, Sized) else None
+            return Results(lambda: map(_plain_scores, original), length)
+        if not isinstance(batch_size, int) or batch_size < 1:
+            raise ValueError(f"batch_size should be a positive integer value, but got batch_size={batch_size!r}")
         return Results(
             lambda: self._stream(inputs, length, batch_size, preprocess_params, postprocess_params, progress), length
         )
@@ -98,6 +102,14 @@ class FastTokenClassification:
         finally:
             if bar is not None:
                 bar.close()
+
+
+def _plain_scores(entities: Any) -> Any:
+    """Results of the original path with Python floats, which `json.dumps` takes."""
+    for entity in entities if isinstance(entities, list) else ():
+        if isinstance(entity, dict) and isinstance(entity.get("score"), np.floating):
+            entity["score"] = float(entity["score"])
+    return entities
 
 
 @contextmanager

@@ -254,7 +254,7 @@ struct Item {
     label: u32,
     /// Its rows: a range of the window's unmasked rows.
     rows: (u32, u32),
-    /// NaN until it is needed, if it is the probability of `label` in the first row.
+    /// NaN if it follows from `label` and is worked out when it is needed.
     score: f32,
 }
 
@@ -346,33 +346,48 @@ impl WindowDecoder<'_> {
     }
 
     /// Words as items, by the strategy.
+    ///
+    /// Where all tokens of a word agree, its label is theirs and its score can wait until somebody asks.
     fn words(&self, rows: &Rows<'_>, unmasked: &[u32], best: &[u32], words: &[(u32, u32)]) -> Vec<Item> {
         let mut space = MeanSpace::default();
         let item = |&(from, to): &(u32, u32)| {
             let range = from as usize..to as usize;
-            let single = Item { label: best[from as usize], rows: (from, to), score: f32::NAN };
-            if to - from == 1 {
-                return single;
-            }
+            let word = Item { label: best[from as usize], rows: (from, to), score: f32::NAN };
+            let tokens = &unmasked[range.clone()];
+            let one_label = best[range.clone()].iter().all(|&label| label == word.label);
             match self.decoder.strategy {
-                Strategy::Average => {
-                    let (label, score) = rows.mean_argmax(&unmasked[range], &mut space);
-                    Item { label, score, ..single }
+                Strategy::Average if tokens.len() > 1 && !(one_label && rows.agree_on(tokens, word.label as usize)) => {
+                    let (label, score) = rows.mean_argmax(tokens, &mut space);
+                    Item { label, score, ..word }
                 }
-                Strategy::Max => {
+                Strategy::Max if !one_label => {
                     let (mut label, mut score) = (0, f32::NEG_INFINITY);
-                    for (&token, &candidate) in unmasked[range.clone()].iter().zip(&best[range]) {
+                    for (&token, &candidate) in tokens.iter().zip(&best[range]) {
                         let probability = rows.probability(token as usize, candidate as usize);
                         if probability > score {
                             (label, score) = (candidate, probability);
                         }
                     }
-                    Item { label, score, ..single }
+                    Item { label, score, ..word }
                 }
-                _ => single,
+                _ => word,
             }
         };
         words.iter().map(item).collect()
+    }
+
+    /// The score of an item whose tokens agree on its label.
+    fn score(&self, rows: &Rows<'_>, unmasked: &[u32], item: &Item) -> f32 {
+        if !item.score.is_nan() {
+            return item.score;
+        }
+        let tokens = &unmasked[item.rows.0 as usize..item.rows.1 as usize];
+        let mut scores = tokens.iter().map(|&token| rows.probability(token as usize, item.label as usize));
+        match self.decoder.strategy {
+            Strategy::Average => scores.sum::<f32>() / tokens.len() as f32,
+            Strategy::Max => scores.fold(f32::NEG_INFINITY, f32::max),
+            Strategy::None | Strategy::Simple | Strategy::First => scores.next().unwrap_or(f32::NAN),
+        }
     }
 
     /// Joins neighbouring items of one type; `B-` always starts anew.
@@ -388,10 +403,7 @@ impl WindowDecoder<'_> {
                 continue;
             }
             scores.clear();
-            scores.extend(run.iter().map(|item| {
-                let first = unmasked[item.rows.0 as usize] as usize;
-                if item.score.is_nan() { rows.probability(first, item.label as usize) } else { item.score }
-            }));
+            scores.extend(run.iter().map(|item| self.score(rows, unmasked, item)));
             let score = crate::logits::pairwise_sum(&scores) / scores.len() as f32;
             let (from, to) = (run[0].rows.0, run[run.len() - 1].rows.1);
             let (start, _) = self.window.span(unmasked[from as usize] as usize);

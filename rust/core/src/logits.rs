@@ -110,6 +110,12 @@ impl<'a> Rows<'a> {
         self.arch.dispatch(|| probability(self.row(row), label))
     }
 
+    /// Whether each of `rows` has its largest value at `label`, by so much that rounding can't hide it.
+    #[must_use]
+    pub fn agree_on(&self, rows: &[u32], label: usize) -> bool {
+        self.arch.dispatch(|| rows.iter().all(|&row| leads(self.row(row as usize), label)))
+    }
+
     /// Mean of the softmax of `rows` and its largest entry: label and probability.
     ///
     /// Ties go to the smallest label.
@@ -183,6 +189,13 @@ pub fn argmax(row: &[f32]) -> Result<usize, RowFault> {
     if row[first] < top { Ok(nearest_tie(row, top)) } else { Ok(first) }
 }
 
+/// Whether no other value comes within a thousandth of that at `label`.
+#[inline(always)]
+fn leads(row: &[f32], label: usize) -> bool {
+    let bar = row[label] - 1e-3;
+    row.iter().map(|&value| u32::from(value >= bar)).sum::<u32>() == 1
+}
+
 /// The smallest index whose probability rounds to the same float as that of `top`.
 #[cold]
 #[inline(never)]
@@ -230,14 +243,32 @@ pub fn softmax_into(row: &[f32], out: &mut [f32]) {
 #[inline(always)]
 #[must_use]
 pub fn maximum(row: &[f32]) -> f32 {
-    row.iter().fold(f32::NEG_INFINITY, |top, &value| if value > top { value } else { top })
+    let mut lanes = [f32::NEG_INFINITY; 8];
+    let (chunks, rest) = row.as_chunks::<8>();
+    for chunk in chunks {
+        for (lane, &value) in lanes.iter_mut().zip(chunk) {
+            *lane = if value > *lane { value } else { *lane };
+        }
+    }
+    lanes.iter().chain(rest).fold(f32::NEG_INFINITY, |top, &value| if value > top { value } else { top })
 }
 
 #[inline(always)]
 fn exp_into(row: &[f32], top: f32, out: &mut [f32]) {
-    for (out, &value) in out.iter_mut().zip(row) {
-        *out = exp(value - top);
+    let (chunks, rest) = row.as_chunks::<8>();
+    let (outs, out_rest) = out.as_chunks_mut::<8>();
+    for (out, chunk) in outs.iter_mut().zip(chunks) {
+        for (out, &value) in out.iter_mut().zip(chunk) {
+            *out = exp(value - top);
+        }
     }
+    // The last few go through one more full vector: seven scalar ones cost as much as seven vectors.
+    let mut last = [top; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    for value in &mut last {
+        *value = exp(*value - top);
+    }
+    out_rest.copy_from_slice(&last[..rest.len()]);
 }
 
 /// `exp(x)` for `x <= 0`: relative error below 2e-7 for results that are normal floats, 0 below them.

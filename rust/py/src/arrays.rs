@@ -40,12 +40,16 @@ impl Lengths {
         given: Option<&[i64]>,
         order: Option<&[i64]>,
     ) -> Result<Self> {
+        if let Some((window, length)) = given.and_then(|all| all.iter().enumerate().find(|(_, length)| **length < 0)) {
+            let got = format!("{length} at window {window}");
+            return Err(Error::BadOption { name: "lengths", got, cure: "a length is a number of tokens, at least 0" });
+        }
         let mut widths = Vec::new();
         match logits {
             Ragged::One(array) => match (array.shape(), given) {
                 ([tokens, _], None) => widths.push(*tokens),
                 ([tokens, _], Some(lengths)) => {
-                    let lengths: Vec<_> = lengths.iter().map(|&length| usize::try_from(length).unwrap_or(0)).collect();
+                    let lengths: Vec<_> = lengths.iter().map(|&length| length as usize).collect();
                     let sum = lengths.iter().sum();
                     if sum != *tokens {
                         return Err(Error::LengthSum { name, sum, got: *tokens });
@@ -77,13 +81,6 @@ impl Lengths {
             return Err(Error::WindowCount { name: "lengths", got: lengths.len(), want: widths.len() });
         }
         for (window, (&length, &width)) in lengths.iter().zip(&widths).enumerate() {
-            if length < 0 {
-                return Err(Error::BadOption {
-                    name: "lengths",
-                    got: format!("{length} at window {window}"),
-                    cure: "a length is a number of tokens, at least 0",
-                });
-            }
             if length as usize > width {
                 return Err(Error::LengthOverWidth { name, window, length: length as usize, width });
             }

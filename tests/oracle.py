@@ -20,6 +20,7 @@ from small_tokenizers import fast
 
 STRATEGIES = ("none", "simple", "first", "average", "max")
 TRANSFORMERS = tuple(int(part) for part in transformers.__version__.split(".")[:2])
+torch.set_num_threads(1)  # small models; more threads wait for each other longer than they compute
 UNDEFINED = 1e-6  # two scores this close have no defined order, unless they are equal
 
 

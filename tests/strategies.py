@@ -1,4 +1,4 @@
-"""Hypothesis inputs: texts, label sets, logits and what to ignore, each with the corners that decoders trip on."""
+"""Hypothesis inputs: texts, label sets, logits, what to ignore, with the corners that decoders trip on."""
 
 import numpy as np
 from hypothesis import strategies as st
@@ -8,9 +8,10 @@ from small_tokenizers import SENTENCES
 
 WORDS = sorted({word for sentence in SENTENCES for word in sentence.split()})
 ODD = (
-    "😀", "👨‍👩‍👧", "👍🏽", "🇩🇪", "\u200d", "\u200b", "\u00ad", "\ufeff", "\u00a0", "\u3000", "e\u0301", "A\u030a", "Å", "n\u0303o",
-    "\u0301", "北京", "東京タワー", "한국", "สวัสดี", "नमस्ते", "İstanbul", "ß", "ǅ", "ﬁ", "½", "ߘ", "𝔘𝔫𝔦", "\x00", "\x7f", "▁", "Ġ", "##a", "</w>",
-    "|", "<0x41>", "[UNK]", "[SEP]", "don't", "n't", "'s", "...", "718-555-0199", "a.b@c.de",
+    "😀", "👨‍👩‍👧", "👍🏽", "🇩🇪", "\u200d", "\u200b", "\u00ad", "\ufeff", "\u00a0", "\u3000",
+    "e\u0301", "A\u030a", "Å", "n\u0303o", "\u0301", "北京", "東京タワー", "한국", "สวัสดี", "नमस्ते",
+    "İstanbul", "ß", "ǅ", "ﬁ", "½", "ߘ", "𝔘𝔫𝔦", "\x00", "\x7f", "▁", "Ġ", "##a", "</w>", "|", "<0x41>",
+    "[UNK]", "[SEP]", "don't", "n't", "'s", "...", "718-555-0199", "a.b@c.de",
 )  # fmt: skip
 GAPS = (" ", " ", " ", "", "  ", "\n", "\t", "\r\n", "-", ", ", ".", "!", " ?", "'", "\u00a0")
 
@@ -28,8 +29,11 @@ bio = st.lists(st.sampled_from(TYPES), min_size=1, max_size=4, unique=True).map(
     lambda types: ["O", *(f"{prefix}-{name}" for name in types for prefix in "BI")]
 )
 plain = st.lists(st.sampled_from(TYPES), min_size=1, max_size=5, unique=True).map(lambda types: ["O", *types])
-NAMES = ("O", "O", "", "o", "B", "I", "-", "B-", "I-", "B-PER", "I-PER", "PER", "b-PER", "i-PER", "S-PER", "E-PER", "B_PER",
-         "B-LOC", "I-LOC", "LOC", "B-B-PER", "I-B-PER", "I-I-PER", "PER-B", "B-date-time", "I-date-time", "O-", "B-O", "I-O")  # fmt: skip
+NAMES = (
+    "O", "O", "", "o", "B", "I", "-", "B-", "I-", "B-PER", "I-PER", "PER", "b-PER", "i-PER", "S-PER", "E-PER",
+    "B_PER", "B-LOC", "I-LOC", "LOC", "B-B-PER", "I-B-PER", "I-I-PER", "PER-B", "B-date-time", "I-date-time",
+    "O-", "B-O", "I-O",
+)  # fmt: skip
 mixed = st.lists(st.sampled_from(NAMES), min_size=1, max_size=9)
 label_sets = st.one_of(bio, bio, plain, mixed)
 
@@ -37,9 +41,9 @@ label_sets = st.one_of(bio, bio, plain, mixed)
 def ignores(labels: list[str]):
     """What to leave out: the default, nothing, some of the labels, their types, names that do not occur."""
     known = sorted({*labels, *(name.split("-", 1)[-1] for name in labels), "O", "nothing"})
-    return st.one_of(st.just(["O"]), st.just(["O"]), st.just([]), st.lists(st.sampled_from(known), max_size=3))
-
-
+    return st.one_of(
+        st.just(["O"]), st.just(["O"]), st.just([]), st.lists(st.sampled_from(known), max_size=3)
+    )
 
 
 def evenly(values):
@@ -48,11 +52,22 @@ def evenly(values):
 
 
 strategies = evenly(STRATEGIES)
-KINDS_OF_LOGITS = ("normal", "normal", "normal", "runs", "ties", "barred", "huge", "saturated", "below-rounding", "flat")
+KINDS_OF_LOGITS = (
+    "normal",
+    "normal",
+    "normal",
+    "runs",
+    "ties",
+    "barred",
+    "huge",
+    "saturated",
+    "below-rounding",
+    "flat",
+)
 
 
 def logits(kind: str, seed: int, tokens: int, labels: int) -> np.ndarray:
-    """Float32 (tokens, labels), reproducible from `seed`; every row has a finite value, none has NaN or +inf."""
+    """Float32 (tokens, labels) from `seed`; every row has a finite value, none has NaN or +inf."""
     rng = np.random.default_rng(seed)
     values = rng.normal(0, 2, (tokens, labels))
     if kind == "runs":  # the same label over several tokens, as real models give

@@ -37,7 +37,8 @@ def label_choices(draw):
 
 def make_logits(case, labels, kind: str, seed: int) -> list[np.ndarray]:
     return [
-        draws.logits(kind, seed + i, len(window.input_ids), len(labels)) for i, window in enumerate(case.windows)
+        draws.logits(kind, seed + i, len(window.input_ids), len(labels))
+        for i, window in enumerate(case.windows)
     ]
 
 
@@ -151,7 +152,9 @@ def test_pre_split_words(kind, words, choice, strategy, logit_kind, seed, delimi
     case = peer.case(words, stride=stride, delimiter=delimiter)
     logits = make_logits(case, labels, logit_kind, seed)
     ours = decoder(peer, labels, ignore, strategy)
-    context = f"{kind} {strategy} {labels} ignore {ignore} {words!r} {delimiter!r} {stride} {logit_kind} {seed}"
+    context = (
+        f"{kind} {strategy} {labels} ignore {ignore} {words!r} {delimiter!r} {stride} {logit_kind} {seed}"
+    )
 
     def decode():
         # Offsets of a pre-split text count from the start of each word.
@@ -248,14 +251,16 @@ def test_batches_in_every_shape(kind, texts, choice, strategy, logit_kind, seed,
     seeds,
 )
 def test_without_a_tokenizer(kind, text, choice, strategy, logit_kind, seed):
-    """Spans, labels and scores as transformers with a tokenizer that knows no words; `word` is the text itself."""
+    """Spans, labels, scores as with a tokenizer that knows no words; `word` is the text itself."""
     labels, ignore = choice
     peer = oracle(kind)
     case = peer.case(text)
     if peer.pipe.tokenizer.unk_token_id in case.windows[0].input_ids:
         return  # an unknown token begins a word, which nothing in the arrays tells
     logits = make_logits(case, labels, logit_kind, seed)
-    ours = EntityDecoder(dict(enumerate(labels)), strategy=strategy, compat="transformers", ignore_labels=ignore)
+    ours = EntityDecoder(
+        dict(enumerate(labels)), strategy=strategy, compat="transformers", ignore_labels=ignore
+    )
     context = f"{kind} {strategy} {labels} ignore {ignore} {text!r} {logit_kind} {seed}"
 
     def sliced(entities):
@@ -272,7 +277,7 @@ def test_without_a_tokenizer(kind, text, choice, strategy, logit_kind, seed):
 
 
 def test_few_examples_were_skipped():
-    """An example is skipped only where transformers' own numbers hold two scores within rounding of each other."""
+    """Skipped is only what hangs on two scores of transformers within rounding of each other."""
     if not tally["compared"]:
         pytest.skip("ran alone")
     assert tally["skipped"] < 0.05 * tally["compared"], tally

@@ -31,7 +31,9 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 @pytest.fixture(scope="module")
 def session(rampart_dir):
-    return onnxruntime.InferenceSession(rampart_dir / "onnx" / "model_q4.onnx", providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(
+        rampart_dir / "onnx" / "model_q4.onnx", providers=["CPUExecutionProvider"]
+    )
 
 
 @pytest.fixture(scope="module")
@@ -163,12 +165,16 @@ def test_an_endless_generator_streams(rampart_dir):
 
 @pytest.mark.parametrize(
     ("inputs", "error"),
-    [([], ValueError), (5, (TypeError, ValueError)), (None, (TypeError, ValueError)), ([5], (TypeError, ValueError))],
+    [
+        ([], ValueError),
+        (5, (TypeError, ValueError)),
+        (None, (TypeError, ValueError)),
+        ([5], (TypeError, ValueError)),
+    ],
 )
 def test_wrong_inputs(rampart_dir, inputs, error):
     with pytest.raises(error) as caught:
-        result = build(rampart_dir)(inputs)
-        list(result)
+        list(build(rampart_dir)(inputs))
     assert str(caught.value)
 
 

@@ -1,7 +1,7 @@
 """The drop-in pipeline equals transformers' own: every input, every argument, every mistake.
 
-Both run in the same process on the same model object. Most tests use a free model that looks logits up by token id,
-so scores agree to 1e-6; some use a small random BERT; the last ones the real model on wikigold.
+Both run in the same process on the same model object. Most tests use a free model that looks logits up by
+token id, so scores agree to 1e-6; some use a small random BERT; the last ones the real model on wikigold.
 """
 
 import copy
@@ -80,7 +80,7 @@ def assert_same_outcome(mine, theirs, make_inputs, **kwargs):
         assert_same(got, want)
 
 
-# --- inputs ----------------------------------------------------------------------------------------------------
+# --- inputs ---------------------------------------------------------------------------------------
 
 
 class Texts(Dataset):
@@ -128,7 +128,7 @@ INPUTS = {
     "str subclass": lambda: [type("Str", (str,), {})(TEXTS[0])],
 }
 MISTAKES = {
-    "empty list": lambda: [],
+    "empty list": list,
     "empty tuple": lambda: (),
     "None": lambda: None,
     "number": lambda: 5,
@@ -169,7 +169,9 @@ def test_every_wrong_input(name):
         assert_same_outcome(mine, theirs, MISTAKES[name], **kwargs)
 
 
-@pytest.mark.parametrize("name", ["generator", "torch Dataset", "KeyDataset of dicts", "torch IterableDataset"])
+@pytest.mark.parametrize(
+    "name", ["generator", "torch Dataset", "KeyDataset of dicts", "torch IterableDataset"]
+)
 def test_streams_give_iterators(name):
     mine, theirs = pair()
     assert not isinstance(theirs(INPUTS[name]()), list)
@@ -195,7 +197,7 @@ def test_a_lone_surrogate_raises_as_in_transformers():
         assert_same_outcome(mine, theirs, make_inputs)
 
 
-# --- pre-split words -------------------------------------------------------------------------------------------
+# --- pre-split words ------------------------------------------------------------------------------
 
 WORDS = [sentence.split() for sentence in SENTENCES]
 SPLIT = {
@@ -217,7 +219,9 @@ SPLIT = {
 }
 
 
-@pytest.mark.parametrize("options", [{}, {"delimiter": ""}, {"delimiter": ", "}, {"batch_size": 3}, {"stride": 2}])
+@pytest.mark.parametrize(
+    "options", [{}, {"delimiter": ""}, {"delimiter": ", "}, {"batch_size": 3}, {"stride": 2}]
+)
 @pytest.mark.parametrize("name", SPLIT)
 def test_pre_split_words(name, options):
     for kind in ("wordpiece-cased", "byte-level-prefix-space", "unigram"):
@@ -238,7 +242,7 @@ def test_pre_split_at_construction():
     assert_same_outcome(mine, theirs, lambda: WORDS, is_split_into_words=True)
 
 
-# --- arguments -------------------------------------------------------------------------------------------------
+# --- arguments ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
@@ -307,7 +311,9 @@ def test_every_argument(arguments):
     mine, theirs = pair(max_length=24, **arguments)
     assert_same_outcome(mine, theirs, lambda: TEXTS)
     assert_same_outcome(mine, theirs, lambda: TEXTS[0])
-    assert_same_outcome(mine, theirs, lambda: TEXTS, aggregation_strategy="max", ignore_labels=["LOC"], batch_size=2)
+    assert_same_outcome(
+        mine, theirs, lambda: TEXTS, aggregation_strategy="max", ignore_labels=["LOC"], batch_size=2
+    )
 
 
 @pytest.mark.parametrize("arguments", WRONG_ARGUMENTS, ids=str)
@@ -319,19 +325,16 @@ def test_every_wrong_argument(arguments):
 
 @pytest.mark.parametrize("arguments", [a for a in WRONG_ARGUMENTS if "batch_size" not in a], ids=str)
 def test_every_wrong_argument_at_construction(arguments):
-    results = []
-    for build in (ours, peer):
-        try:
-            build(lookup_model(LABELS, 200), fast("wordpiece-cased", 24), **arguments)("Sylvain")
-            results.append(None)
-        except Exception as error:
-            results.append(type(error))
-            assert str(error)
-    assert results[0] is results[1]
+    def build(make):
+        return lambda text: make(lookup_model(LABELS, 200), fast("wordpiece-cased", 24), **arguments)(text)
+
+    assert_same_outcome(build(ours), build(peer), lambda: "Sylvain")
 
 
 @pytest.mark.skipif(TRANSFORMERS >= (5, 0), reason="transformers 5 has dropped grouped_entities")
-@pytest.mark.parametrize("arguments", [{"grouped_entities": True}, {"grouped_entities": True, "ignore_subwords": True}])
+@pytest.mark.parametrize(
+    "arguments", [{"grouped_entities": True}, {"grouped_entities": True, "ignore_subwords": True}]
+)
 def test_deprecated_arguments(arguments):
     mine, theirs = pair(**arguments)
     assert_same_outcome(mine, theirs, lambda: TEXTS)
@@ -389,12 +392,12 @@ def test_results_are_json():
     assert json.loads(json.dumps(mine(TEXTS))) == mine(TEXTS)
 
 
-# --- streaming ---------------------------------------------------------------------------------------------------
+# --- streaming ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("whose", ["ours", "transformers"])
 def test_lock_step(whose):
-    """With batch_size=1 a result comes before the next text but one is asked for: a chat can be written this way."""
+    """With batch_size=1 a result comes before the next text but one is asked for."""
     pipe = dict(zip(("ours", "transformers"), pair(), strict=True))[whose]
     pulled = 0
 
@@ -422,7 +425,7 @@ def test_an_endless_generator_streams():
             yield text
 
     got = list(itertools.islice(mine(texts(), batch_size=8), 100))
-    assert pulled < 100_000, "the generator was read far ahead"
+    assert pulled < 5_000, "the generator was read far ahead"
     assert_same(got, theirs(list(itertools.islice(itertools.cycle(TEXTS), 100))))
 
 
@@ -434,11 +437,10 @@ def test_an_error_of_the_generator_comes_through():
         raise RuntimeError("the disk is full")
 
     for pipe in (theirs, mine):
-        got = []
+        results = iter(pipe(texts(), batch_size=1))
+        assert len([next(results) for _ in range(3)]) == 3
         with pytest.raises(RuntimeError, match="the disk is full"):
-            for result in pipe(texts(), batch_size=1):
-                got.append(result)
-        assert len(got) == 3
+            next(results)
 
 
 def test_nothing_is_read_before_the_first_result_is_asked_for():
@@ -477,7 +479,7 @@ def test_order_is_kept_with_mixed_lengths():
         assert_same(list(mine((text for text in texts), batch_size=batch_size)), want)
 
 
-# --- models ------------------------------------------------------------------------------------------------------
+# --- models ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
@@ -591,7 +593,7 @@ def test_nan_logits_are_refused_or_reported_as_transformers_does():
         mine("Sylvain works")
 
 
-# --- tokenizers --------------------------------------------------------------------------------------------------
+# --- tokenizers -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("side", ["left", "right"])
@@ -686,7 +688,9 @@ def test_a_tokenizer_exchanged_later():
     mine(TEXTS)
     for pipe in (mine, theirs):
         pipe.tokenizer = fast("byte-level")
-        pipe.model.table = torch.randn(len(pipe.tokenizer), len(LABELS), generator=torch.Generator().manual_seed(0))
+        pipe.model.table = torch.randn(
+            len(pipe.tokenizer), len(LABELS), generator=torch.Generator().manual_seed(0)
+        )
     assert_same(mine(TEXTS), theirs(TEXTS))
 
 
@@ -723,7 +727,7 @@ def test_results_of_slow_tokenizers_are_json(strategy):
     assert_same(mine(texts, aggregation_strategy=strategy), theirs(texts, aggregation_strategy=strategy))
 
 
-# --- subclasses ----------------------------------------------------------------------------------------------------
+# --- subclasses -----------------------------------------------------------------------------------
 
 
 class Preprocess:
@@ -807,8 +811,8 @@ class Call:
 
 
 OVERRIDES = (
-    Preprocess, Forward, Postprocess, Aggregate, AggregateWord, AggregateWords, GroupEntities, GroupSubEntities,
-    Gather, Tag, Overlap, Context, Sanitize, RunSingle, Call,
+    Preprocess, Forward, Postprocess, Aggregate, AggregateWord, AggregateWords, GroupEntities,
+    GroupSubEntities, Gather, Tag, Overlap, Context, Sanitize, RunSingle, Call,
 )  # fmt: skip
 
 
@@ -880,7 +884,7 @@ def test_the_methods_of_transformers_still_work():
     assert isinstance(mine, transformers.Pipeline)
 
 
-# --- ways in -------------------------------------------------------------------------------------------------------
+# --- ways in --------------------------------------------------------------------------------------
 
 
 def test_pipeline_class_of_transformers():
@@ -931,7 +935,9 @@ def test_fastpost_pipeline_from_a_folder(tmp_path):
 
 
 def snapshot(pipe):
-    return {name: copy.copy(value) if isinstance(value, dict) else value for name, value in vars(pipe).items()}
+    return {
+        name: copy.copy(value) if isinstance(value, dict) else value for name, value in vars(pipe).items()
+    }
 
 
 @pytest.mark.parametrize(
@@ -950,7 +956,9 @@ def test_accelerate(options):
     before = snapshot(theirs)
     twin = fastpost.accelerate(theirs)
     inputs = WORDS if options.get("is_split_into_words") else TEXTS
-    assert_same_outcome(twin, theirs, lambda: inputs, **{k: v for k, v in options.items() if k == "is_split_into_words"})
+    assert_same_outcome(
+        twin, theirs, lambda: inputs, **{k: v for k, v in options.items() if k == "is_split_into_words"}
+    )
     assert type(theirs) is transformers.TokenClassificationPipeline
     assert isinstance(twin, fastpost.TokenClassificationPipeline)
     assert twin.model is theirs.model
@@ -1058,11 +1066,11 @@ def test_threads_may_share_a_pipeline():
             assert_same(got, want)
 
 
-# --- the real model on wikigold ------------------------------------------------------------------------------------
+# --- the real model on wikigold -------------------------------------------------------------------
 
 
 class Remembered:
-    """A model whose forward is computed once for each sequence of tokens, so that every pass sees equal logits."""
+    """Computes a model once for each sequence of tokens, so that every pass sees equal logits."""
 
     def __init__(self, model):
         self.model = model
@@ -1144,7 +1152,9 @@ def test_wikigold_documents_cut(remembered, rampart_torch_dir, wikigold_document
 
 @everything
 @pytest.mark.parametrize(("strategy", "stride"), [("none", None), ("simple", None), ("average", 64)])
-def test_wikigold_through_the_model(rampart_model, rampart_torch_dir, wikigold_documents, strategy, stride, full):
+def test_wikigold_through_the_model(
+    rampart_model, rampart_torch_dir, wikigold_documents, strategy, stride, full
+):
     """The model itself in padded batches: logits move with the padding, so scores agree to 1e-4."""
     texts = wikigold_documents[part(full)]
     max_length = 512 if stride is None else 192

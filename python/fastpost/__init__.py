@@ -1,16 +1,27 @@
 """What happens around Hugging Face models before and after the forward pass, in Rust.
 
-`import fastpost` needs NumPy only; torch, transformers and onnxruntime are imported when they are used.
+`import fastpost` imports nothing: each public name brings its module, and NumPy, when it is first used. torch,
+transformers and onnxruntime are imported by the pipelines that run on them.
 """
 
+import importlib
 from typing import TYPE_CHECKING
 
-from fastpost._fastpost import VERSION as __version__
-from fastpost.entities import Entities, EntityDecoder
-from fastpost.pipelines.install import accelerate, install, pipeline, uninstall
-
 if TYPE_CHECKING:
+    from fastpost._fastpost import VERSION as __version__
+    from fastpost.entities import Entities, EntityDecoder
+    from fastpost.pipelines.install import accelerate, install, pipeline, uninstall
     from fastpost.pipelines.token_classification import TokenClassificationPipeline
+
+_HOMES = {
+    "Entities": "fastpost.entities",
+    "EntityDecoder": "fastpost.entities",
+    "TokenClassificationPipeline": "fastpost.pipelines.token_classification",
+    "accelerate": "fastpost.pipelines.install",
+    "install": "fastpost.pipelines.install",
+    "pipeline": "fastpost.pipelines.install",
+    "uninstall": "fastpost.pipelines.install",
+}
 
 __all__ = [
     "Entities",
@@ -25,9 +36,18 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """The names that need transformers, imported when they are first used."""
-    if name == "TokenClassificationPipeline":
-        from fastpost.pipelines.token_classification import TokenClassificationPipeline
+    """Imports the module of a public name when the name is first used."""
+    if name == "__version__":
+        from fastpost._fastpost import VERSION
 
-        return TokenClassificationPipeline
-    raise AttributeError(f"module 'fastpost' has no attribute {name!r}")
+        value: object = VERSION
+    elif name in _HOMES:
+        value = getattr(importlib.import_module(_HOMES[name]), name)
+    else:
+        raise AttributeError(f"module 'fastpost' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

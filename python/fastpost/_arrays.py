@@ -19,6 +19,7 @@ def to_numpy(name: str, value: Any) -> Array:
     Args:
         name: of the argument, for errors.
         value: NumPy array, torch tensor on the CPU, anything with `__dlpack__`, the buffer protocol, lists.
+
     Raises:
         TypeError: if it is on another device, or is no array.
     """
@@ -45,6 +46,10 @@ def to_numpy(name: str, value: Any) -> Array:
 
 
 def _from_torch(torch: Any, name: str, tensor: Any) -> Array:
+    try:
+        return tensor.numpy()  # type: ignore[no-any-return]
+    except (RuntimeError, TypeError):  # it requires gradients, is on a device, or is of a type unknown to NumPy
+        pass
     if tensor.device.type != "cpu":
         raise TypeError(f"`{name}` is on device {tensor.device}; pass `{name}.cpu()`")
     tensor = tensor.detach()
@@ -71,6 +76,8 @@ def _float_bits(name: str, value: Any) -> tuple[Array, str]:
     if type(value) is np.ndarray and value.dtype == np.float32 and value.flags.c_contiguous:
         return value, "float32"
     array = to_numpy(name, value)
+    if array.dtype == np.float32 and array.flags.c_contiguous:
+        return array, "float32"
     if array.dtype == np.uint16 and "bfloat16" in str(getattr(value, "dtype", "bfloat16")):
         return np.ascontiguousarray(array), "bfloat16"
     if array.dtype == np.float16:
@@ -98,7 +105,9 @@ def _integers(name: str, value: Any, dtype: type[np.generic]) -> Array:
     if array.size and array.dtype.kind not in "iub":
         raise TypeError(f"`{name}` is of type {array.dtype}; pass integers")
     if dtype is np.uint8:
-        array = array != 0
+        return np.ascontiguousarray(array != 0).view(np.uint8)
+    if array.dtype == dtype and array.flags.c_contiguous:
+        return array
     return np.ascontiguousarray(array, dtype=dtype)
 
 

@@ -87,6 +87,7 @@ class EntityDecoder:
             how transformers splits words and prints them. Without it words are told apart by spaces, and `word`
             is the text between `start` and `end`.
         threads: threads of a call; `None` is all cores, 1 is the calling thread. Results do not depend on it.
+
     Raises:
         ValueError: if an option is unknown or `id2label` has gaps.
 
@@ -105,11 +106,11 @@ class EntityDecoder:
         threads: int | None = None,
     ) -> None:
         if compat != "transformers":
-            raise ValueError(f"`compat` is {compat!r}; this version knows only compat=\"transformers\", pass it")
+            raise ValueError(f'`compat` is {compat!r}; this version knows only compat="transformers", pass it')
         if threads is not None and (not isinstance(threads, int) or threads < 1):
             raise ValueError(f"`threads` is {threads!r}; pass an int of at least 1, or None for all cores")
         if isinstance(ignore_labels, str) or not isinstance(ignore_labels, Collection):
-            raise TypeError(f"`ignore_labels` is {ignore_labels!r}; pass a list of label names, such as [\"O\"]")
+            raise TypeError(f'`ignore_labels` is {ignore_labels!r}; pass a list of label names, such as ["O"]')
         tokens = None if tokenizer is None else Tokens.of(tokenizer)
         self.strategy = strategy
         self.compat = compat
@@ -150,9 +151,11 @@ class EntityDecoder:
             special_tokens_mask: (windows, tokens), not 0 for tokens to leave out: `[CLS]`, padding.
             input_ids: (windows, tokens), token ids; needed where the tokenizer is to print `word`.
             windows: (windows,), the text that each window belongs to; default: window i is text i.
+
         Returns:
             The entities, ordered by text; those of several windows of one text are merged as transformers
             merges them: sorted by start, of two that overlap the longer one is kept.
+
         Raises:
             TypeError: if an array has the wrong rank or type, a text is no `str`.
             ValueError: if arrays do not fit each other, an offset lies outside its text, a row has no most
@@ -161,7 +164,12 @@ class EntityDecoder:
         values, kind = _arrays.logits("logits", logits)
         listed = None if texts is None else _texts(texts)
         if encodings is not None:
-            given = {"offsets": offsets, "lengths": lengths, "special_tokens_mask": special_tokens_mask, "input_ids": input_ids}
+            given = {
+                "offsets": offsets,
+                "lengths": lengths,
+                "special_tokens_mask": special_tokens_mask,
+                "input_ids": input_ids,
+            }
             doubled = [name for name, value in given.items() if value is not None]
             if doubled:
                 raise ValueError(f"`encodings` and `{doubled[0]}` are both given; pass the one or the other")

@@ -22,6 +22,7 @@ from fastpost.types import Ints1d, Ints2d
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Info = TypeVar("Info")
+Answer = TypeVar("Answer", covariant=True)
 
 
 @dataclass(frozen=True)
@@ -46,13 +47,13 @@ class Logits:
     """(windows,), the window that each row of the batches belongs to."""
 
 
-class Task(Protocol[Item, Result, Info]):
+class Task(Protocol[Item, Answer, Info]):
     """What is particular to one task."""
 
     def encode(self, items: list[Item]) -> Windows[Info]:
         """The windows of a chunk of items."""
 
-    def decode(self, windows: Windows[Info], logits: Logits) -> Sequence[Result]:
+    def decode(self, windows: Windows[Info], logits: Logits) -> Sequence[Answer]:
         """The results of a chunk, one an item."""
 
 
@@ -98,7 +99,7 @@ def run(
             caller can wait for a result before it provides the next item.
         progress: called with items and tokens after each chunk.
     """
-    done = progress or (lambda items, tokens: None)
+    done = progress or (lambda _items, _tokens: None)
     if not ahead:
         for chunk in chunks:
             windows = task.encode(chunk)

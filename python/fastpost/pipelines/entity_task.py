@@ -72,11 +72,12 @@ class EntityTask:
             inputs["token_type_ids"] = read.type_ids
         return Windows(read.lengths, inputs, Chunk(texts, read.texts, read.ids, offsets, special))
 
-    def decode(self, windows: Windows[Chunk], logits: Logits) -> list[list[Entity]] | list[list[Token]]:
+    def decode(self, windows: Windows[Chunk], logits: Logits) -> Sequence[list[Entity] | list[Token]]:
         """One list of dicts a text."""
         chunk = windows.info
         if not logits.batches:
-            return [[] for _ in chunk.texts]
+            none: list[list[Entity] | list[Token]] = [[] for _ in chunk.texts]
+            return none
         values, kind = _arrays.logits("logits", logits.batches)
         entities = self._decoder(values[0].shape[-1])._run(
             values,

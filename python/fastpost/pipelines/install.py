@@ -21,6 +21,7 @@ def pipeline(
         kwargs: everything else that `transformers.pipeline` takes (`device`, `dtype`, `batch_size`,
             `aggregation_strategy`, ...), or, for ONNX Runtime, what
             `fastpost.pipelines.onnx.OnnxTokenClassificationPipeline` takes.
+
     Raises:
         ValueError: if `task` or `backend` is none of these.
     """
@@ -50,7 +51,7 @@ def accelerate(pipe: Any) -> Any:
 
     from fastpost.pipelines.token_classification import FastTokenClassification, TokenClassificationPipeline
 
-    kind = type(pipe)
+    kind: Any = type(pipe)
     if not isinstance(pipe, transformers.TokenClassificationPipeline):
         raise TypeError(f"`pipe` is of type {kind.__name__}; pass a transformers.TokenClassificationPipeline")
     if not isinstance(pipe, FastTokenClassification):

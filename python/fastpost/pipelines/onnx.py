@@ -172,7 +172,9 @@ class OnnxTokenClassificationPipeline:
         if stride is None:
             return
         if self.model_max_length is None:
-            raise ValueError("`stride` needs a window length, but neither tokenizer_config.json nor config.json has one")
+            raise ValueError(
+                "`stride` needs a window length, but neither tokenizer_config.json nor config.json has one"
+            )
         if not 0 <= stride < self.model_max_length:
             raise ValueError(f"`stride` is {stride} but the model reads {self.model_max_length} tokens; pass less")
 
@@ -217,7 +219,9 @@ def _load_tokenizer(folder: Path, tokenizer: Any) -> Any:
 
 def _read_json(path: Path) -> dict[str, Any]:
     if not path.exists():
-        raise FileNotFoundError(f"{path} is missing; an ONNX folder holds the model's config.json beside its .onnx file")
+        raise FileNotFoundError(
+            f"{path} is missing; an ONNX folder holds the model's config.json beside its .onnx file"
+        )
     found = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(found, dict):
         raise ValueError(f"{path} holds a {type(found).__name__}; expected a JSON object")

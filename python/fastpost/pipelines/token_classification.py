@@ -157,7 +157,7 @@ def original_path_reason(pipe: Any, split_into_words: bool = False) -> str | Non
 
 
 _CHECK_WORDS_ONLY = frozenset(
-    "bart blenderbot bloom codegen deberta gpt2 led longformer mvp roberta whisper".split()
+    ["bart", "blenderbot", "bloom", "codegen", "deberta", "gpt2", "led", "longformer", "mvp", "roberta", "whisper"]
 )
 """Models whose tokenizer (in transformers 4) overrides encoding only to check `add_prefix_space` for words."""
 
@@ -190,11 +190,12 @@ def _tokens(pipe: Any) -> Tokens:
     tokenizer = pipe.tokenizer
     backend = tokenizer.backend_tokenizer
     state = (backend, tokenizer.unk_token_id, backend.get_vocab_size(), decoder_json(backend))
-    known = vars(pipe).get("_fastpost_tokens")
-    if known is None or known[0][0] is not backend or known[0][1:] != state[1:]:
-        known = (state, Tokens.of(tokenizer))
-        pipe._fastpost_tokens = known
-    return known[1]
+    known, tokens = vars(pipe).get("_fastpost_tokens", ((None,), None))
+    if tokens is None or known[0] is not backend or known[1:] != state[1:]:
+        tokens = Tokens.of(tokenizer)
+        pipe._fastpost_tokens = (state, tokens)
+    assert isinstance(tokens, Tokens)
+    return tokens
 
 
 def _encoder(tokenizer: PreTrainedTokenizerBase, stride: int | None, split: bool) -> Any:

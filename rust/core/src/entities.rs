@@ -180,7 +180,12 @@ impl Decoder {
     /// `is_ignored` tells by name which entities to leave out: label names for `Strategy::None`, entity names
     /// (see [`Labels::groups`]) for the others.
     #[must_use]
-    pub fn new(names: &[String], strategy: Strategy, boundary: Boundary, mut is_ignored: impl FnMut(&str) -> bool) -> Self {
+    pub fn new(
+        names: &[String],
+        strategy: Strategy,
+        boundary: Boundary,
+        mut is_ignored: impl FnMut(&str) -> bool,
+    ) -> Self {
         let labels = Labels::transformers(names);
         let shown = if strategy == Strategy::None { names } else { &labels.groups };
         let ignored = shown.iter().map(|name| is_ignored(name)).collect();
@@ -223,7 +228,9 @@ impl Decoder {
         let indexes = match texts {
             Some(texts) if by_characters => {
                 let bytes: usize = texts.iter().map(|text| text.text.len()).sum();
-                parallel::map(texts.len(), threads, bytes, |text| Ok::<_, Error>(CharIndex::new(texts[text].text)))?
+                parallel::map(texts.len(), threads, bytes, |text| {
+                    Ok::<_, Error>(CharIndex::new(texts[text].text))
+                })?
             }
             None if by_characters && windows.iter().any(|window| window.offsets.is_some()) => {
                 return Err(Error::Missing { name: "texts", why: "to tell words apart by their spaces" });
@@ -285,15 +292,26 @@ impl WindowDecoder<'_> {
         })?;
         let mut out = Found::default();
         match self.decoder.strategy {
-            Strategy::None => self.each_token(&rows, &unmasked, &best, &mut out),
+            Strategy::None => self.each_token(&rows, &unmasked, &best, &mut out)?,
             Strategy::Simple => {
-                let items = best.iter().zip(0..).map(|(&label, row)| Item { label, rows: (row, row + 1), score: f32::NAN });
-                self.group(&rows, &unmasked, &items.collect::<Vec<_>>(), &mut out);
+                let items = best.iter().zip(0..).map(|(&label, row)| Item {
+                    label,
+                    rows: (row, row + 1),
+                    score: f32::NAN,
+                });
+                self.group(&rows, &unmasked, &items.collect::<Vec<_>>(), &mut out)?;
             }
             Strategy::First | Strategy::Average | Strategy::Max => {
-                let words = words::split(self.decoder.boundary, self.window, &unmasked, self.tokens, self.chars, self.index);
+                let words = words::split(
+                    self.decoder.boundary,
+                    self.window,
+                    &unmasked,
+                    self.tokens,
+                    self.chars,
+                    self.index,
+                );
                 let items = self.words(&rows, &unmasked, &best, &words);
-                self.group(&rows, &unmasked, &items, &mut out);
+                self.group(&rows, &unmasked, &items, &mut out)?;
             }
         }
         Ok(out)
@@ -315,23 +333,22 @@ impl WindowDecoder<'_> {
         Ok(())
     }
 
+    /// Ids must be those of the vocabulary; whether one in its middle is unused shows when its text is kept.
     fn check_ids(&self, unmasked: &[u32]) -> Result<()> {
         let (Some(ids), Some(tokens)) = (self.window.ids, self.tokens) else { return Ok(()) };
-        for &token in unmasked {
-            let id = ids[token as usize];
-            if usize::try_from(id).ok().and_then(|id| tokens.vocabulary.chars(id)).is_none() {
-                return Err(Error::UnknownToken {
-                    id,
-                    window: self.number,
-                    token: token as usize,
-                    known: tokens.vocabulary.len(),
-                });
-            }
+        let known = tokens.vocabulary.len() as u64;
+        match unmasked.iter().find(|&&token| ids[token as usize] as u64 >= known) {
+            Some(&token) => Err(self.unknown_token(ids[token as usize], token as usize)),
+            None => Ok(()),
         }
-        Ok(())
     }
 
-    fn each_token(&self, rows: &Rows<'_>, unmasked: &[u32], best: &[u32], out: &mut Found) {
+    fn unknown_token(&self, id: i64, token: usize) -> Error {
+        let known = self.tokens.map_or(0, |tokens| tokens.vocabulary.len());
+        Error::UnknownToken { id, window: self.number, token, known }
+    }
+
+    fn each_token(&self, rows: &Rows<'_>, unmasked: &[u32], best: &[u32], out: &mut Found) -> Result<()> {
         for (&token, &label) in unmasked.iter().zip(best) {
             if self.decoder.ignored[label as usize] {
                 continue;
@@ -339,10 +356,11 @@ impl WindowDecoder<'_> {
             let score = rows.probability(token as usize, label as usize);
             let (start, end) = self.window.span(token as usize);
             let first = out.pieces.len() as u32;
-            self.push_piece(token, false, &mut out.pieces);
+            self.push_piece(token, false, &mut out.pieces)?;
             let pieces = (first, out.pieces.len() as u32);
             out.entities.push(Entity { label, score, index: i64::from(token), start, end, pieces });
         }
+        Ok(())
     }
 
     /// Words as items, by the strategy.
@@ -356,7 +374,9 @@ impl WindowDecoder<'_> {
             let tokens = &unmasked[range.clone()];
             let one_label = best[range.clone()].iter().all(|&label| label == word.label);
             match self.decoder.strategy {
-                Strategy::Average if tokens.len() > 1 && !(one_label && rows.agree_on(tokens, word.label as usize)) => {
+                Strategy::Average
+                    if tokens.len() > 1 && !(one_label && rows.agree_on(tokens, word.label as usize)) =>
+                {
                     let (label, score) = rows.mean_argmax(tokens, &mut space);
                     Item { label, score, ..word }
                 }
@@ -391,7 +411,7 @@ impl WindowDecoder<'_> {
     }
 
     /// Joins neighbouring items of one type; `B-` always starts anew.
-    fn group(&self, rows: &Rows<'_>, unmasked: &[u32], items: &[Item], out: &mut Found) {
+    fn group(&self, rows: &Rows<'_>, unmasked: &[u32], items: &[Item], out: &mut Found) -> Result<()> {
         let labels = &self.decoder.labels.labels;
         let mut scores = Vec::new();
         for run in items.chunk_by(|last, next| {
@@ -411,21 +431,26 @@ impl WindowDecoder<'_> {
             let first = out.pieces.len() as u32;
             for item in run {
                 for row in item.rows.0..item.rows.1 {
-                    self.push_piece(unmasked[row as usize], row == item.rows.0, &mut out.pieces);
+                    self.push_piece(unmasked[row as usize], row == item.rows.0, &mut out.pieces)?;
                 }
             }
             let pieces = (first, out.pieces.len() as u32);
             out.entities.push(Entity { label, score, index: -1, start, end, pieces });
         }
+        Ok(())
     }
 
     /// Keeps what the text of `token` is made from, where a tokenizer will make it.
-    fn push_piece(&self, token: u32, opens_word: bool, pieces: &mut Vec<Piece>) {
-        let (Some(ids), Some(tokens)) = (self.window.ids, self.tokens) else { return };
+    fn push_piece(&self, token: u32, opens_word: bool, pieces: &mut Vec<Piece>) -> Result<()> {
+        let (Some(ids), Some(tokens)) = (self.window.ids, self.tokens) else { return Ok(()) };
         let (start, end) = self.window.span(token as usize);
         let id = ids[token as usize];
         let shown_as_text = id == tokens.unknown && self.window.offsets.is_some();
+        if !shown_as_text && tokens.vocabulary.chars(id as usize).is_none() {
+            return Err(self.unknown_token(id, token as usize));
+        }
         pieces.push(Piece { id: if shown_as_text { CHARACTERS } else { id }, start, end, opens_word });
+        Ok(())
     }
 }
 
@@ -439,7 +464,11 @@ fn gather(windows: &[Window<'_>], found: &[Found], text_count: usize) -> Entitie
     let mut merged = Vec::new();
     for (text, numbers) in of_text.iter().enumerate() {
         merged.clear();
-        merged.extend(numbers.iter().flat_map(|&number| found[number].entities.iter().map(move |&entity| (number, entity))));
+        merged.extend(
+            numbers
+                .iter()
+                .flat_map(|&number| found[number].entities.iter().map(move |&entity| (number, entity))),
+        );
         if numbers.len() > 1 {
             windows::keep_longest(&mut merged);
         }

@@ -44,7 +44,9 @@ pub enum Error {
         got: usize,
     },
     /// A padded array narrower than one of the lengths.
-    #[error("`lengths[{window}]` is {length} but `{name}` is padded to {width} tokens; a length is at most the padded width")]
+    #[error(
+        "`lengths[{window}]` is {length} but `{name}` is padded to {width} tokens; a length is at most the padded width"
+    )]
     LengthOverWidth {
         /// Argument that is padded.
         name: &'static str,
@@ -56,7 +58,9 @@ pub enum Error {
         width: usize,
     },
     /// Logits with another number of labels than `id2label` names.
-    #[error("`id2label` names {labels} labels but the last axis of `logits` has {columns}; pass the model's own id2label")]
+    #[error(
+        "`id2label` names {labels} labels but the last axis of `logits` has {columns}; pass the model's own id2label"
+    )]
     LabelCount {
         /// Labels named.
         labels: usize,
@@ -93,7 +97,9 @@ pub enum Error {
         limit: Option<usize>,
     },
     /// Texts and windows that cannot be told to belong together.
-    #[error("`texts` has {texts} items but `logits` has {windows} windows; pass `windows`, the text index of each window")]
+    #[error(
+        "`texts` has {texts} items but `logits` has {windows} windows; pass `windows`, the text index of each window"
+    )]
     TextCount {
         /// Texts.
         texts: usize,
@@ -101,7 +107,9 @@ pub enum Error {
         windows: usize,
     },
     /// A window that belongs to no text.
-    #[error("`windows[{window}]` is {text} but there are {texts} texts; `windows` holds one text index per window")]
+    #[error(
+        "`windows[{window}]` is {text} but there are {texts} texts; `windows` holds one text index per window"
+    )]
     BadWindowText {
         /// Window, counted from 0.
         window: usize,

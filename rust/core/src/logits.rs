@@ -166,20 +166,8 @@ pub type RowFault = &'static str;
 /// What the row holds that has no probability: a NaN, +inf, or nothing above -inf.
 #[inline(always)]
 pub fn argmax(row: &[f32]) -> Result<usize, RowFault> {
-    let mut lanes = [f32::NEG_INFINITY; 8];
-    let mut bad = [false; 8];
-    let (chunks, rest) = row.as_chunks::<8>();
-    for chunk in chunks {
-        for ((lane, bad), &value) in lanes.iter_mut().zip(&mut bad).zip(chunk) {
-            *lane = if value > *lane { value } else { *lane };
-            *bad |= value.is_nan();
-        }
-    }
-    let mut top = f32::NEG_INFINITY;
-    for &value in lanes.iter().chain(rest) {
-        top = if value > top { value } else { top };
-    }
-    if bad.contains(&true) || rest.iter().any(|value| value.is_nan()) {
+    let (top, has_nan) = scan(row);
+    if has_nan {
         return Err("NaN");
     }
     if top.is_infinite() {
@@ -187,6 +175,34 @@ pub fn argmax(row: &[f32]) -> Result<usize, RowFault> {
     }
     let first = row.iter().position(|&value| top - value <= NEAR).unwrap_or(0);
     if row[first] < top { Ok(nearest_tie(row, top)) } else { Ok(first) }
+}
+
+/// Largest value of a row, and whether it holds a NaN.
+#[inline(always)]
+fn scan(row: &[f32]) -> (f32, bool) {
+    let mut tops = [f32::NEG_INFINITY; 8];
+    let mut nans = [0_u32; 8];
+    let mut look = |chunk: &[f32; 8]| {
+        for ((top, nan), &value) in tops.iter_mut().zip(&mut nans).zip(chunk) {
+            *top = if value > *top { value } else { *top };
+            *nan |= u32::from(value.is_nan());
+        }
+    };
+    let (chunks, rest) = row.as_chunks::<8>();
+    chunks.iter().for_each(&mut look);
+    match row.last_chunk::<8>() {
+        Some(last) if !rest.is_empty() => look(last), // looks at some values twice, which changes nothing
+        Some(_) => {}
+        None => {
+            let mut last = [f32::NEG_INFINITY; 8];
+            last[..rest.len()].copy_from_slice(rest);
+            look(&last);
+        }
+    }
+    let larger = |a: f32, b: f32| if b > a { b } else { a };
+    let [a, b, c, d, e, f, g, h] = tops;
+    let top = larger(larger(larger(a, e), larger(b, f)), larger(larger(c, g), larger(d, h)));
+    (top, nans.iter().fold(0, |all, nan| all | nan) != 0)
 }
 
 /// Whether no other value comes within a thousandth of that at `label`.
@@ -225,32 +241,18 @@ pub fn exp_sum(row: &[f32], top: f32) -> f32 {
 #[inline(always)]
 #[must_use]
 pub fn probability(row: &[f32], label: usize) -> f32 {
-    let top = maximum(row);
+    let (top, _) = scan(row);
     exp(row[label] - top) / exp_sum(row, top)
 }
 
 /// Writes the softmax of `row` into `out`, which has the same length.
 #[inline(always)]
 pub fn softmax_into(row: &[f32], out: &mut [f32]) {
-    exp_into(row, maximum(row), out);
+    exp_into(row, scan(row).0, out);
     let total = pairwise_sum(out);
     for value in out {
         *value /= total;
     }
-}
-
-/// Largest value of a row that holds no NaN.
-#[inline(always)]
-#[must_use]
-pub fn maximum(row: &[f32]) -> f32 {
-    let mut lanes = [f32::NEG_INFINITY; 8];
-    let (chunks, rest) = row.as_chunks::<8>();
-    for chunk in chunks {
-        for (lane, &value) in lanes.iter_mut().zip(chunk) {
-            *lane = if value > *lane { value } else { *lane };
-        }
-    }
-    lanes.iter().chain(rest).fold(f32::NEG_INFINITY, |top, &value| if value > top { value } else { top })
 }
 
 #[inline(always)]

@@ -76,7 +76,8 @@ mod tests {
     #[test]
     fn the_error_of_the_smallest_index_wins() {
         for threads in [1, 4] {
-            let got = map(50, NonZeroUsize::new(threads), usize::MAX, |i| if i % 20 == 7 { Err(i) } else { Ok(i) });
+            let got =
+                map(50, NonZeroUsize::new(threads), usize::MAX, |i| if i % 20 == 7 { Err(i) } else { Ok(i) });
             assert_eq!(got, Err(7));
         }
     }

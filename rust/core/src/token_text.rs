@@ -11,9 +11,14 @@ use std::borrow::Cow;
 #[derive(Debug, Default)]
 pub struct Vocabulary {
     text: String,
-    /// Byte range and number of characters by id; `None` for an id that is not in use.
-    spans: Vec<Option<(u32, u32, u32)>>,
+    /// Byte range by id; empty for an id that is not in use.
+    spans: Vec<(u32, u32)>,
+    /// Number of characters by id, [`UNUSED`] for an id that is not in use. On its own, because telling words
+    /// apart asks for it token by token and nothing else.
+    chars: Vec<u32>,
 }
+
+const UNUSED: u32 = u32::MAX;
 
 impl Vocabulary {
     /// Collects `(token, id)` pairs, in any order.
@@ -24,9 +29,11 @@ impl Vocabulary {
             let start = out.text.len() as u32;
             out.text.push_str(token);
             if id >= out.spans.len() {
-                out.spans.resize(id + 1, None);
+                out.spans.resize(id + 1, (0, 0));
+                out.chars.resize(id + 1, UNUSED);
             }
-            out.spans[id] = Some((start, out.text.len() as u32, token.chars().count() as u32));
+            out.spans[id] = (start, out.text.len() as u32);
+            out.chars[id] = token.chars().count() as u32;
         }
         out
     }
@@ -46,14 +53,15 @@ impl Vocabulary {
     /// The token of `id`.
     #[must_use]
     pub fn token(&self, id: usize) -> Option<&str> {
-        let (start, end, _) = (*self.spans.get(id)?)?;
+        self.chars(id)?;
+        let (start, end) = self.spans[id];
         Some(&self.text[start as usize..end as usize])
     }
 
     /// Number of characters of the token of `id`.
     #[must_use]
     pub fn chars(&self, id: usize) -> Option<usize> {
-        Some((*self.spans.get(id)?)?.2 as usize)
+        self.chars.get(id).filter(|&&chars| chars != UNUSED).map(|&chars| chars as usize)
     }
 }
 
@@ -137,7 +145,9 @@ fn read_steps(value: &Value, steps: &mut Vec<Step>) -> Option<()> {
         },
         "ByteFallback" => Step::ByteFallback,
         "Fuse" => Step::Fuse,
-        "Strip" => Step::Strip { content: character("content")?, start: count("start")?, stop: count("stop")? },
+        "Strip" => {
+            Step::Strip { content: character("content")?, start: count("start")?, stop: count("stop")? }
+        }
         "Replace" => {
             let pattern = value.get("pattern")?.get("String")?.as_str().filter(|p| !p.is_empty())?;
             Step::Replace { pattern: pattern.to_owned(), content: text("content")? }
@@ -180,7 +190,11 @@ impl Step {
                 Cow::Owned(rest.to_owned())
             }),
             Self::Replace { pattern, content } => each(tokens, |_, token| {
-                if token.contains(pattern.as_str()) { Cow::Owned(token.replace(pattern, content)) } else { token }
+                if token.contains(pattern.as_str()) {
+                    Cow::Owned(token.replace(pattern, content))
+                } else {
+                    token
+                }
             }),
             Self::Suffix(suffix) => {
                 let last = tokens.len().saturating_sub(1);
@@ -215,9 +229,12 @@ fn tidy(token: Cow<'_, str>) -> Cow<'_, str> {
         (" 've", "'ve"),
         (" 're", "'re"),
     ];
-    RULES.iter().fold(token, |token, (from, to)| {
-        if token.contains(from) { Cow::Owned(token.replace(from, to)) } else { token }
-    })
+    RULES.iter().fold(
+        token,
+        |token, (from, to)| {
+            if token.contains(from) { Cow::Owned(token.replace(from, to)) } else { token }
+        },
+    )
 }
 
 /// The byte that a character of byte-level BPE stands for.
@@ -255,7 +272,7 @@ fn byte_level<'a>(tokens: &[Cow<'a, str>]) -> Cow<'a, str> {
 }
 
 /// Runs of `<0x..>` become the text of their bytes, or one U+FFFD a byte if they are not UTF-8.
-fn byte_fallback<'a>(tokens: Vec<Cow<'a, str>>) -> Vec<Cow<'a, str>> {
+fn byte_fallback(tokens: Vec<Cow<'_, str>>) -> Vec<Cow<'_, str>> {
     fn flush(run: &mut Vec<u8>, out: &mut Vec<Cow<'_, str>>) {
         match String::from_utf8(std::mem::take(run)) {
             Ok(text) if text.is_empty() => {}
@@ -267,12 +284,12 @@ fn byte_fallback<'a>(tokens: Vec<Cow<'a, str>>) -> Vec<Cow<'a, str>> {
     let mut run = Vec::new();
     for token in tokens {
         let digits = token.strip_prefix("<0x").and_then(|rest| rest.strip_suffix('>'));
-        match digits.filter(|digits| digits.len() == 2).map(|digits| u8::from_str_radix(digits, 16)) {
-            Some(Ok(byte)) => run.push(byte),
-            _ => {
-                flush(&mut run, &mut out);
-                out.push(token);
-            }
+        let digits = digits.filter(|digits| digits.len() == 2);
+        if let Some(byte) = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            run.push(byte);
+        } else {
+            flush(&mut run, &mut out);
+            out.push(token);
         }
     }
     flush(&mut run, &mut out);
@@ -317,7 +334,8 @@ mod tests {
 
     #[test]
     fn bytes_and_their_characters_are_one_to_one() {
-        let seen: std::collections::BTreeSet<u8> = (0..0x200).filter_map(char::from_u32).filter_map(byte_of).collect();
+        let seen: std::collections::BTreeSet<u8> =
+            (0..0x200).filter_map(char::from_u32).filter_map(byte_of).collect();
         assert_eq!(seen.len(), 256);
         assert_eq!((byte_of('Ġ'), byte_of('Ċ')), (Some(b' '), Some(b'\n')));
     }

@@ -37,7 +37,7 @@ mod tests {
         let entity = |&(start, end, score)| Entity { label: 0, score, index: -1, start, end, pieces: (0, 0) };
         let mut entities: Vec<_> = spans.iter().map(|span| ((), entity(span))).collect();
         keep_longest(&mut entities);
-        entities.iter().map(|(_, e)| (e.start, e.end, e.score)).collect()
+        entities.iter().map(|((), e)| (e.start, e.end, e.score)).collect()
     }
 
     #[test]

@@ -37,16 +37,12 @@ pub fn split(
         if id.is_some_and(|(id, tokens)| id == tokens.unknown) {
             return false;
         }
-        match (boundary, id) {
-            (Boundary::TokenLength, Some((id, tokens))) => {
-                let covered = (end.min(limit) - start.min(limit)).max(0);
-                tokens.vocabulary.chars(id as usize) != Some(covered as usize)
-            }
-            (_, _) => {
-                let before = (start - 1).max(0) as usize;
-                start > 0 && !index.is_some_and(|index| index.slice(before, start as usize + 1).contains(' '))
-            }
+        if let (Boundary::TokenLength, Some((id, tokens))) = (boundary, id) {
+            let covered = (end.min(limit) - start.min(limit)).max(0);
+            return tokens.vocabulary.chars(id as usize) != Some(covered as usize);
         }
+        let before = (start - 1).max(0) as usize;
+        start > 0 && !index.is_some_and(|index| index.slice(before, start as usize + 1).contains(' '))
     };
     let mut words: Vec<(u32, u32)> = Vec::with_capacity(unmasked.len());
     for (row, &token) in (0..).zip(unmasked) {

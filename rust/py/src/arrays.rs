@@ -17,7 +17,7 @@ impl<'py, T: Element> FromPyObject<'_, 'py> for Ragged<'py, T> {
 
     fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
         match object.cast::<PyList>() {
-            Ok(list) => Ok(Self::List(list.iter().map(|item| Ok(item.extract()?)).collect::<PyResult<_>>()?)),
+            Ok(list) => Ok(Self::List(list.iter().map(|item| item.extract()).collect::<PyResult<_>>()?)),
             Err(_) => Ok(Self::One(object.extract()?)),
         }
     }
@@ -40,9 +40,15 @@ impl Lengths {
         given: Option<&[i64]>,
         order: Option<&[i64]>,
     ) -> Result<Self> {
-        if let Some((window, length)) = given.and_then(|all| all.iter().enumerate().find(|(_, length)| **length < 0)) {
+        if let Some((window, length)) =
+            given.and_then(|all| all.iter().enumerate().find(|(_, length)| **length < 0))
+        {
             let got = format!("{length} at window {window}");
-            return Err(Error::BadOption { name: "lengths", got, cure: "a length is a number of tokens, at least 0" });
+            return Err(Error::BadOption {
+                name: "lengths",
+                got,
+                cure: "a length is a number of tokens, at least 0",
+            });
         }
         let mut widths = Vec::new();
         match logits {

@@ -5,12 +5,14 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
 /// Runs `work` with the interpreter released; a core error becomes its Python exception.
-pub(crate) fn detached<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T, Error> + Send) -> PyResult<T> {
+pub(crate) fn detached<T: Send>(
+    py: Python<'_>,
+    work: impl FnOnce() -> Result<T, Error> + Send,
+) -> PyResult<T> {
     py.detach(work).map_err(exception)
 }
 
 /// The Python exception of a core error.
-#[expect(clippy::needless_pass_by_value, reason = "it is the argument of `map_err`")]
 pub(crate) fn exception(error: Error) -> PyErr {
     match error {
         Error::TypeRank { .. } => PyTypeError::new_err(error.to_string()),

@@ -49,7 +49,6 @@ pub(crate) fn flatten_pairs<'py>(
 
 /// Each object followed by those in its list `attribute`, and which object each of them came from.
 #[pyfunction]
-#[expect(clippy::type_complexity, reason = "a list and an array")]
 pub(crate) fn expand<'py>(
     py: Python<'py>,
     objects: &Bound<'py, PyList>,

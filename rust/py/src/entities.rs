@@ -31,7 +31,12 @@ pub(crate) struct TokenTable {
 #[pymethods]
 impl TokenTable {
     #[new]
-    fn new(vocabulary: &Bound<'_, PyDict>, unknown: i64, decoder: Option<&str>, other: Option<Py<PyAny>>) -> PyResult<Self> {
+    fn new(
+        vocabulary: &Bound<'_, PyDict>,
+        unknown: i64,
+        decoder: Option<&str>,
+        other: Option<Py<PyAny>>,
+    ) -> PyResult<Self> {
         let mut pairs = Vec::with_capacity(vocabulary.len());
         for (token, id) in vocabulary {
             pairs.push((token.extract::<String>()?, id.extract::<usize>()?));
@@ -100,7 +105,10 @@ impl EntityKernel {
 
     /// Decodes one batch.
     #[pyo3(signature = (logits, bits, lengths, offsets, special, ids, windows, texts, order, check, threads))]
-    #[expect(clippy::too_many_arguments, reason = "one call handles one batch, each of its arrays is an argument")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one call handles one batch, each of its arrays is an argument"
+    )]
     fn decode(
         &self,
         py: Python<'_>,
@@ -131,7 +139,8 @@ impl EntityKernel {
                 (lengths, rows.into_iter().map(|row| half_values(row, bits)).collect())
             }
         };
-        let text_count = text_count(lengths.tokens.len(), owners, strings.as_ref().map(Vec::len)).map_err(exception)?;
+        let text_count =
+            text_count(lengths.tokens.len(), owners, strings.as_ref().map(Vec::len)).map_err(exception)?;
         let offsets = per_window("offsets", 2, offsets.as_ref(), &lengths).map_err(exception)?;
         let special = per_window("special_tokens_mask", 1, special.as_ref(), &lengths).map_err(exception)?;
         let ids = per_window("input_ids", 1, ids.as_ref(), &lengths).map_err(exception)?;
@@ -148,9 +157,11 @@ impl EntityKernel {
             })
             .collect();
         let tokens = self.tokens.as_ref().map(Py::get);
-        let tokens = tokens.map(|table| core::Tokens { vocabulary: &table.vocabulary, unknown: table.unknown });
+        let tokens =
+            tokens.map(|table| core::Tokens { vocabulary: &table.vocabulary, unknown: table.unknown });
         let options = Options { threads, check_offsets: check };
-        let found = detached(py, || self.decoder.decode(&batch, texts_read.as_deref(), text_count, tokens, options))?;
+        let found =
+            detached(py, || self.decoder.decode(&batch, texts_read.as_deref(), text_count, tokens, options))?;
         Ok(EntityTable {
             len: found.start.len(),
             text_count,
@@ -173,7 +184,6 @@ impl EntityKernel {
 }
 
 impl EntityKernel {
-    #[expect(clippy::type_complexity, reason = "lengths, and rows cut by them")]
     fn rows<'a, T: numpy::Element>(
         &self,
         logits: &'a Ragged<'_, T>,
@@ -292,7 +302,8 @@ impl EntityTable {
         let (start, end) = (self.start.bind(py).readonly(), self.end.bind(py).readonly());
         let (score, index) = (self.score.bind(py).readonly(), self.index.bind(py).readonly());
         let (text_index, label_id) = (text_index.as_slice()?, label_id.as_slice()?);
-        let (start, end, score, index) = (start.as_slice()?, end.as_slice()?, score.as_slice()?, index.as_slice()?);
+        let (start, end, score, index) =
+            (start.as_slice()?, end.as_slice()?, score.as_slice()?, index.as_slice()?);
         let texts = PyList::empty(py);
         let mut row = 0;
         for text in 0..self.text_count {
@@ -361,7 +372,13 @@ impl EntityTable {
     }
 
     /// `text[start:end]` of the text of entity `row`, where both are there.
-    fn characters<'py>(&self, py: Python<'py>, row: usize, start: i64, end: i64) -> PyResult<Option<Bound<'py, PyString>>> {
+    fn characters<'py>(
+        &self,
+        py: Python<'py>,
+        row: usize,
+        start: i64,
+        end: i64,
+    ) -> PyResult<Option<Bound<'py, PyString>>> {
         let (Some(texts), true) = (&self.texts, self.has_offsets) else { return Ok(None) };
         let text = self.text_index.bind(py).readonly().as_slice()?[row];
         let text = texts[text as usize].bind(py).cast::<PySequence>()?;

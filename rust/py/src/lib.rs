@@ -1,5 +1,7 @@
 //! fastpost._fastpost: borrow, check, compute with the interpreter released, hand over.
 
+#![allow(clippy::needless_pass_by_value, reason = "arguments of Python functions arrive by value")]
+
 mod arrays;
 mod door;
 mod encodings;

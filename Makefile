@@ -1,0 +1,72 @@
+# Every target sets up what it needs and reuses what is there. `make demo` and `make test` are the ways in.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+RUST := $(shell find rust -name '*.rs') Cargo.toml Cargo.lock rust/core/Cargo.toml rust/py/Cargo.toml
+# The second major version of transformers, beside the one in the environment and over the same torch.
+OLD := .cache/transformers-4.57
+OLD_TESTS := tests/test_entities_parity.py tests/test_pipeline_ner.py
+EXAMPLES ?= 100000
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test test-rust test-python test-old parity lint fmt bench clean
+
+help: ## what the targets do
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+
+$(VENV)/.%-installed: pyproject.toml | $(BIN)/python
+	$(PIP) --group $*
+	@touch $@
+
+$(VENV)/.built: $(RUST) pyproject.toml $(VENV)/.build-installed
+	$(BIN)/maturin develop --release --quiet
+	@touch $@
+
+$(OLD)/.installed: Makefile | $(BIN)/python
+	rm -rf $(OLD)
+	$(PIP) --no-deps --target $(OLD) transformers==4.57.6 tokenizers==0.22.2 'huggingface_hub==0.36.*' \
+		requests urllib3 charset-normalizer certifi idna
+	@touch $@
+
+build: $(VENV)/.built ## the extension module, in the environment
+
+demo: $(VENV)/.demo-installed $(VENV)/.built ## find the personal data in a text, with a real model
+	@$(BIN)/python examples/demo.py
+
+test: test-rust test-python test-old ## all tests, under both major versions of transformers
+
+test-rust:
+	cargo test --locked --quiet --workspace
+
+test-python: $(VENV)/.test-installed $(VENV)/.built
+	$(BIN)/python -m pytest
+
+test-old: $(VENV)/.test-installed $(VENV)/.built $(OLD)/.installed
+	PYTHONPATH=$(OLD) $(BIN)/python -m pytest $(OLD_TESTS)
+
+parity: $(VENV)/.test-installed $(VENV)/.built ## long comparisons with the peers (EXAMPLES=100000)
+	FASTPOST_PARITY_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -m 'parity or not parity'
+
+lint: $(VENV)/.lint-installed $(VENV)/.build-installed ## rustfmt, clippy, ruff, mypy
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+fmt: $(VENV)/.lint-installed ## format everything
+	cargo fmt --all
+	$(BIN)/ruff check --fix --quiet
+	$(BIN)/ruff format
+
+bench: $(VENV)/.bench-installed $(VENV)/.built ## times beside the peers, in the same process
+	$(BIN)/python benches/python/bench_entities.py
+
+clean: ## remove what was built and installed
+	rm -rf $(VENV) .cache target

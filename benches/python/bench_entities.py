@@ -1,0 +1,206 @@
+"""Entities beside transformers: decoding, whole pipelines, import time, memory of a stream."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+import transformers
+from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokenizer, BertForTokenClassification
+from transformers.modeling_outputs import TokenClassifierOutput
+from transformers.pipelines.token_classification import AggregationStrategy
+
+import fastpost
+from harness import Row, duration, machine, pair, print_table
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+import rampart  # noqa: E402
+
+PEER = f"transformers {transformers.__version__}"
+STRATEGIES = ("none", "simple", "first", "average", "max")
+PERSONAL = (
+    "My name is Sarah Johnson and I live at 123 Main Street, Springfield, IL 62704. Call me at 217-555-0182 "
+    "or write to sarah.johnson@example.com. My SSN is 456-78-1234. "
+)
+
+
+def wikigold_documents() -> list[str]:
+    """154 documents of 12 sentences."""
+    text = (ROOT / "tests" / "data" / "wikigold.conll.txt").read_text(encoding="utf-8")
+    blocks = [block.splitlines() for block in text.strip().split("\n\n")]
+    sentences = [" ".join(line.split(" ")[0] for line in block if line.strip()) for block in blocks]
+    return [" ".join(sentences[at : at + 12]) for at in range(0, len(sentences), 12)]
+
+
+def comparable(results: list) -> list:
+    """Everything but the scores, which agree to 1e-6."""
+    return [[{key: value for key, value in e.items() if key != "score"} for e in text] for text in results]
+
+
+def check(ours: list, theirs: list, tolerance: float = 1e-6) -> None:
+    """Stops the bench if the results differ."""
+    if comparable(ours) != comparable(theirs):
+        sys.exit("results differ; nothing was timed")
+    for mine, other in zip(sum(ours, []), sum(theirs, [])):
+        if abs(mine["score"] - float(other["score"])) > tolerance:
+            sys.exit(f"scores differ: {mine} {other}")
+
+
+class Lookup(BertForTokenClassification):
+    """A model that costs nothing: a row of logits a token id."""
+
+    def __init__(self, config: transformers.PretrainedConfig, table: torch.Tensor) -> None:
+        super().__init__(config)
+        self.table = table
+
+    def forward(self, input_ids=None, **_):
+        return TokenClassifierOutput(logits=self.table[input_ids])
+
+
+Lookup.__name__ = "BertForTokenClassification"
+
+
+def decoding(folder: Path) -> list[Row]:
+    """One window and 64 windows of the real model's logits."""
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForTokenClassification.from_pretrained(folder).eval()
+    pipe = transformers.TokenClassificationPipeline(model=model, tokenizer=tokenizer, device=-1)
+    documents = wikigold_documents()
+    text = " ".join(PERSONAL + document[:900] for document in documents[:8])
+    read = tokenizer(
+        text,
+        truncation=True,
+        max_length=512,
+        return_offsets_mapping=True,
+        return_special_tokens_mask=True,
+        return_tensors="pt",
+    )
+    offsets, special, ids = read["offset_mapping"], read["special_tokens_mask"], read["input_ids"]
+    with torch.no_grad():
+        logits = model(input_ids=ids).logits
+    outputs = {
+        "logits": logits,
+        "input_ids": ids,
+        "offset_mapping": offsets,
+        "special_tokens_mask": special,
+        "sentence": text,
+    }
+    many = [array.repeat(64, *[1] * (array.ndim - 1)) for array in (logits, offsets, special, ids)]
+    rows, columns = [], []
+    for strategy in STRATEGIES:
+        decoder = fastpost.EntityDecoder(
+            model.config.id2label, strategy=strategy, compat="transformers", tokenizer=tokenizer
+        )
+
+        def one(decoder=decoder):
+            found = decoder.decode(logits, offsets=offsets, special_tokens_mask=special, input_ids=ids, texts=[text])
+            return found.to_dicts()
+
+        def batch(decoder=decoder):
+            return decoder.decode(
+                many[0], offsets=many[1], special_tokens_mask=many[2], input_ids=many[3], texts=[text] * 64
+            )
+
+        def theirs(strategy=strategy):
+            return pipe.postprocess([dict(outputs)], aggregation_strategy=AggregationStrategy(strategy))
+
+        check(one(), [theirs()])
+        check(batch().to_dicts(), [theirs()] * 64)
+        found = len(one()[0])
+        goal = "100x" if strategy == "none" else "200x"
+        rows.append(Row(f"1 window, dicts, {strategy} ({found} entities)", PEER, *pair(theirs, one, 15, 10), goal))
+        slow, fast = pair(theirs, batch, 15)
+        columns.append(Row(f"64 windows, columns, {strategy}", PEER, 64 * slow, fast, "600x"))
+    return rows + columns
+
+
+def pipelines(folder: Path) -> list[Row]:
+    """Whole pipelines around a model that costs nothing."""
+    tokenizer = AutoTokenizer.from_pretrained(folder, model_max_length=512)
+    config = AutoConfig.from_pretrained(folder)
+    config.update({"hidden_size": 12, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 12})
+    table = torch.randn(config.vocab_size, config.num_labels, generator=torch.Generator().manual_seed(0))
+    table[:, 0] += 3  # most tokens are in no entity, as in real text
+    theirs = transformers.TokenClassificationPipeline(
+        model=Lookup(config, table).eval(), tokenizer=tokenizer, device=-1
+    )
+    ours = fastpost.accelerate(theirs)
+    documents = wikigold_documents()
+    rows = []
+    for strategy in ("simple", "average"):
+        arguments = {"aggregation_strategy": strategy, "stride": 128, "batch_size": 32}
+
+        def run(pipe, arguments=arguments):
+            return pipe(documents, **arguments)
+
+        check(run(ours), run(theirs))
+        slow, fast = pair(lambda: run(theirs), lambda: run(ours), 5, 3)
+        found = sum(map(len, run(ours)))
+        rows.append(Row(f"pipeline, 154 documents, {strategy} ({found} entities)", PEER, slow, fast, "25x"))
+
+        def encode():
+            tokenizer.backend_tokenizer.enable_truncation(512, stride=128)
+            return tokenizer.backend_tokenizer.encode_batch(documents)
+
+        slow, fast = pair(encode, lambda: run(ours), 15)
+        rows.append(Row(f"the same beside encode_batch alone, {strategy}", "tokenizers", slow, fast, "0.5x"))
+    sentence = "My name is Sarah and I live in London."
+    arguments = {"aggregation_strategy": "simple"}
+    check([ours(sentence, **arguments)], [theirs(sentence, **arguments)])
+    slow, fast = pair(lambda: theirs(sentence, **arguments), lambda: ours(sentence, **arguments), 200)
+    return [*rows, Row("pipeline, one short sentence", PEER, slow, fast, "1x")]
+
+
+def importing() -> None:
+    """Time of `import fastpost`, NumPy's own part included and not."""
+    code = "import time, numpy; t = time.perf_counter(); import fastpost; print(time.perf_counter() - t)"
+    whole = "import time; t = time.perf_counter(); import fastpost; print(time.perf_counter() - t)"
+    for name, program in (("after numpy", code), ("with numpy", whole)):
+        times = [float(subprocess.check_output([sys.executable, "-c", program])) for _ in range(7)]
+        print(f"`import fastpost` {name}: {duration(float(np.median(times)))} (goal: below 50 ms)")
+
+
+def stream_memory(folder: Path) -> None:
+    """Peak memory of a generator of short texts, in processes of their own."""
+    program = """
+import resource, sys
+sys.path[:0] = [sys.argv[3], sys.argv[4]]
+import torch, transformers, fastpost
+from bench_entities import Lookup
+from transformers import AutoConfig, AutoTokenizer
+tokenizer = AutoTokenizer.from_pretrained(sys.argv[1])
+config = AutoConfig.from_pretrained(sys.argv[1])
+config.update({"hidden_size": 12, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 12})
+model = Lookup(config, torch.randn(config.vocab_size, config.num_labels)).eval()
+pipe = fastpost.TokenClassificationPipeline(model=model, tokenizer=tokenizer, device=-1)
+texts = (f"Text number {i} was written by Anna Schmidt in London." for i in range(int(sys.argv[2])))
+found = sum(len(entities) for entities in pipe(texts, batch_size=32, aggregation_strategy="simple"))
+print(found, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+    here = str(Path(__file__).parent)
+    for count in (10_000, 100_000):
+        arguments = [sys.executable, "-c", program, str(folder), str(count), here, str(ROOT / "tests")]
+        output = subprocess.check_output(arguments, stderr=subprocess.DEVNULL, text=True)
+        found, peak = output.split()
+        print(f"generator of {count:,} short texts: {found} entities, peak memory {float(peak):.0f} MB")
+
+
+def main() -> None:
+    """Prints all tables."""
+    warnings.simplefilter("ignore")
+    folder = rampart.convert(ROOT / ".cache" / "rampart-torch")
+    print(machine())
+    print_table("Decoding: 512 tokens, 35 labels", decoding(folder))
+    print_table("Pipelines with a model that costs nothing", pipelines(folder))
+    print()
+    importing()
+    stream_memory(folder)
+
+
+if __name__ == "__main__":
+    main()

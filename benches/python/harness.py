@@ -1,0 +1,67 @@
+"""Timing beside a peer: both in one process, in turn, medians; a table that names the peer's version."""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table; seconds."""
+
+    work: str
+    peer: str
+    theirs: float
+    ours: float
+    goal: str = ""
+
+
+def seconds(work: Callable[[], Any], calls: int = 1) -> float:
+    """Time of one call, over `calls` of them."""
+    since = time.perf_counter()
+    for _ in range(calls):
+        work()
+    return (time.perf_counter() - since) / calls
+
+
+def pair(theirs: Callable[[], Any], ours: Callable[[], Any], rounds: int, calls: int = 1) -> tuple[float, float]:
+    """Medians of both, measured in turn; `calls` of ours a round."""
+    times = [(seconds(theirs), seconds(ours, calls)) for _ in range(rounds)]
+    return statistics.median(a for a, _ in times), statistics.median(b for _, b in times)
+
+
+def duration(value: float) -> str:
+    """Seconds for people."""
+    for unit, size in (("s", 1), ("ms", 1e-3), ("µs", 1e-6)):
+        if value >= size:
+            return f"{value / size:.3g} {unit}"
+    return f"{value * 1e9:.3g} ns"
+
+
+def print_table(title: str, rows: list[Row]) -> None:
+    """The rows as a Markdown table, ready for the README."""
+    print(f"\n### {title}\n")
+    print("| work | peer | peer's time | ours | ratio | goal |")
+    print("|---|---|---:|---:|---:|---:|")
+    for row in rows:
+        ratio = row.theirs / row.ours
+        shown = f"{ratio:.0f}x" if ratio >= 10 else f"{ratio:.2f}x"
+        print(f"| {row.work} | {row.peer} | {duration(row.theirs)} | {duration(row.ours)} | {shown} | {row.goal} |")
+
+
+def machine() -> str:
+    """The kind of machine this is."""
+    name = platform.processor() or platform.machine()
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as info:
+            name = next(line.split(":", 1)[1].strip() for line in info if line.startswith("model name"))
+    except (OSError, StopIteration):
+        pass
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{name}, {cores} cores, Python {platform.python_version()}"

@@ -85,7 +85,8 @@ class OnnxTokenClassificationPipeline:
 
         Args:
             inputs: a `str` gives a list of dicts, a list a list of such lists, anything else an iterator.
-            is_split_into_words: `inputs` is one text as a list of words, or several.
+            is_split_into_words: `inputs` is one text as a list of words, or a list of such; the result is a list
+                of lists of dicts for both.
             offset_mapping: offsets to use in place of the tokenizer's, one (start, end) a token.
             progress: show a bar.
             kwargs: options of the constructor, for this call.
@@ -95,13 +96,13 @@ class OnnxTokenClassificationPipeline:
             raise TypeError(f"unexpected argument `{min(unknown)}`; a call takes {', '.join(sorted(self._defaults))}")
         options = {**self._defaults, **{name: value for name, value in kwargs.items() if value is not None}}
         self._checked(options)
-        one = isinstance(inputs, str) or (
-            is_split_into_words and isinstance(inputs, (list, tuple)) and not all(isinstance(i, list) for i in inputs)
-        )
+        if is_split_into_words and isinstance(inputs, (list, tuple)) and not all(isinstance(i, list) for i in inputs):
+            inputs = [list(inputs)]  # the words of one text
+        one = isinstance(inputs, str)
         lazy = isinstance(inputs, types.GeneratorType) or not isinstance(inputs, (str, list, tuple))
         if not one and not lazy and not inputs:
             raise ValueError("At least one input is required.")
-        items: Iterable[Any] = [list(inputs) if is_split_into_words else inputs] if one else inputs
+        items: Iterable[Any] = [inputs] if one else inputs
         length = len(items) if isinstance(items, Sized) else None
         results: Results[Any] = Results(
             lambda: self._stream(items, length, options, is_split_into_words, offset_mapping, progress), length
@@ -171,6 +172,8 @@ class OnnxTokenClassificationPipeline:
             raise ValueError(f"`batch_size` is {size}; pass at least 1")
         if stride is None:
             return
+        if strategy == "none":
+            raise ValueError('`stride` is given but `aggregation_strategy` is "none"; choose another strategy')
         if self.model_max_length is None:
             raise ValueError(
                 "`stride` needs a window length, but neither tokenizer_config.json nor config.json has one"

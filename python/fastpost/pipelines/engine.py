@@ -12,7 +12,7 @@ import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
@@ -75,8 +75,8 @@ class Batching:
     pad_token_id: int | None = None
     left: bool = False
     """Whether padding goes to the left."""
-    fills: dict[str, int] = field(default_factory=dict)
-    """Padding of arguments other than `input_ids`; default 0."""
+    width: int | None = None
+    """Tokens that every batch is padded to; default: its longest window."""
 
 
 def run(
@@ -156,8 +156,8 @@ def _padded(
     inputs: dict[str, Ints1d], lengths: Ints1d, starts: Ints1d, batching: Batching
 ) -> tuple[dict[str, Ints2d], Ints1d | None]:
     """One batch as (windows, tokens) arrays, and by how many tokens each window is shifted to the right."""
-    width = int(lengths.max())
-    if len(lengths) == 1 or int(lengths.min()) == width:
+    width = max(int(lengths.max()), batching.width or 0)
+    if int(lengths.min()) == width:
         at = starts[:, None] + np.arange(width)
         used, shift = None, None
     else:
@@ -177,7 +177,7 @@ def _padded(
         elif used is None:
             batch[name] = inputs[name][at]
         else:
-            fill = batching.pad_token_id if name == "input_ids" else batching.fills.get(name, 0)
+            fill = batching.pad_token_id if name == "input_ids" else 0
             batch[name] = np.full((len(lengths), width), fill, np.int64)
             batch[name][used] = inputs[name][at]
     return batch, shift
@@ -227,12 +227,12 @@ class Results(Iterator[Result]):
 
 
 class Progress:
-    """A bar that counts texts and shows tokens a second."""
+    """A bar that counts items and shows tokens a second."""
 
-    def __init__(self, total: int | None) -> None:
+    def __init__(self, total: int | None, unit: str = "texts") -> None:
         from tqdm.auto import tqdm
 
-        self._bar = tqdm(total=total, unit=" texts")
+        self._bar = tqdm(total=total, unit=" " + unit)
         self._tokens = 0
         self._since = time.perf_counter()
 

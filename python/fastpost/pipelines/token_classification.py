@@ -58,7 +58,7 @@ class FastTokenClassification:
         forward_params = dict(forward_params)
         progress = forward_params.pop("progress", False)
         length = len(inputs) if isinstance(inputs, Sized) else None
-        if original_path_reason(self, bool(preprocess_params.get("is_split_into_words"))):
+        if original_path_reason(self, _STEPS, (), bool(preprocess_params.get("is_split_into_words"))):
             original = super().get_iterator(  # type: ignore[misc]
                 inputs, num_workers, batch_size, preprocess_params, forward_params, postprocess_params
             )
@@ -134,11 +134,21 @@ class TokenClassificationPipeline(FastTokenClassification, transformers.TokenCla
     """
 
 
-def original_path_reason(pipe: Any, split_into_words: bool = False) -> str | None:
-    """Why a pipeline has to take transformers' own path, `None` if it has not."""
-    for name in _STEPS:
-        step = getattr(pipe, name)
-        if not getattr(step, "__module__", "").startswith("transformers.pipelines.") or name in vars(pipe):
+def original_path_reason(
+    pipe: Any, steps: tuple[str, ...], own: tuple[str, ...] = (), split_into_words: bool = False
+) -> str | None:
+    """Why a pipeline has to take the original path, `None` if it has not.
+
+    Args:
+        pipe: the pipeline.
+        steps: methods that a subclass may override to change what it does.
+        own: modules, other than those of transformers' pipelines, that the steps may be from.
+        split_into_words: whether texts come as lists of words.
+    """
+    for name in steps:
+        step = getattr(pipe, name, None)
+        module = getattr(step, "__module__", "")
+        if step is not None and (name in vars(pipe) or not (module.startswith("transformers.pipelines.") or module in own)):
             return f"`{name}` is overridden"
     if getattr(pipe, "framework", "pt") != "pt":
         return "the model is not a torch model"

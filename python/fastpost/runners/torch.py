@@ -19,6 +19,7 @@ class TorchRunner:
         device: where the tensors go.
         context: what a forward pass runs in, such as `torch.no_grad`.
         outputs: names of the outputs to fetch; one name gives one tensor, several give a tuple.
+        more: further arguments of the model.
     """
 
     def __init__(
@@ -27,17 +28,19 @@ class TorchRunner:
         device: torch.device,
         context: Callable[[], AbstractContextManager[Any]] = torch.no_grad,
         outputs: tuple[str, ...] = ("logits",),
+        more: dict[str, Any] | None = None,
     ) -> None:
         self.model = model
         self.device = device
         self.context = context
         self.outputs = outputs
+        self.more = more or {}
 
     def __call__(self, batch: dict[str, Ints2d]) -> Callable[[], Any]:
         """Starts one batch; the result waits for it."""
         inputs = {name: torch.from_numpy(array).to(self.device) for name, array in batch.items()}
         with self.context():
-            output = self.model(**inputs)
+            output = self.model(**inputs, **self.more)
             if isinstance(output, dict):
                 parts = [output[name] for name in self.outputs]
             else:

@@ -1,0 +1,243 @@
+"""The question-answering pipeline of transformers 4, for transformers 4.57 and 5."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Iterator, Sized
+from contextlib import contextmanager
+from typing import Any
+
+import transformers
+from transformers.models.auto.modeling_auto import MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES
+from transformers.pipelines.base import ChunkPipeline
+
+from fastpost.answers import AnswerDecoder
+from fastpost.pipelines.answer_task import AnswerTask, Ask
+from fastpost.pipelines.ask import asks, single
+from fastpost.pipelines.engine import Batching, Progress, Results, chunked, run
+from fastpost.pipelines.token_classification import original_path_reason
+from fastpost.runners.torch import TorchRunner
+
+_STEPS = ("preprocess", "forward", "_forward", "postprocess", "run_single", "get_indices", "get_answer")
+_DECODER_ARGUMENTS = ("top_k", "max_answer_len", "handle_impossible_answer", "align_to_words", "compat", "normalize",
+                      "null_threshold", "dedupe")  # fmt: skip
+_CHUNK_QUESTIONS = 512
+"""Most questions whose windows are held at once."""
+
+_Original: Any = getattr(transformers, "QuestionAnsweringPipeline", ChunkPipeline)
+"""The class of transformers 4, which transformers 5 has no more."""
+
+
+class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
+    """Extractive question answering: the pipeline of transformers 4, on transformers 4.57 and 5.
+
+    Takes what that pipeline took: `question` and `context`, each a `str` or a list; dicts with these two keys, a
+    list of them, a generator or a dataset of them; `top_k`, `doc_stride`, `max_answer_len`, `max_seq_len`,
+    `max_question_len`, `handle_impossible_answer`, `align_to_words`, `padding`, `batch_size`. Gives the answers
+    it gave: a dict for one answer, a list for several.
+
+    New here: one question about a list of contexts, and with `rank=True` all of them ranked together;
+    `compat=None` for answers whose scores can be compared between windows and documents, with `normalize`,
+    `null_threshold` and `dedupe` (see `fastpost.AnswerDecoder`); `progress=True` for a bar.
+    """
+
+    default_input_names = "question,context"
+    _load_processor = False
+    _load_image_processor = False
+    _load_feature_extractor = False
+    _load_tokenizer = True
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if _Original is ChunkPipeline:
+            self.check_model_type(MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES)
+
+    def _sanitize_parameters(
+        self,
+        padding: Any = None,
+        topk: int | None = None,
+        top_k: int | None = None,
+        doc_stride: int | None = None,
+        max_answer_len: int | None = None,
+        max_seq_len: int | None = None,
+        max_question_len: int | None = None,
+        handle_impossible_answer: bool | None = None,
+        align_to_words: Any = None,
+        progress: bool | None = None,
+        rank: bool | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        top_k = topk if top_k is None else top_k
+        for name, value in (("top_k", top_k), ("max_answer_len", max_answer_len)):
+            if value is not None and value < 1:
+                raise ValueError(f"{name} parameter should be >= 1 (got {value})")
+        preprocess = {"padding": padding, "doc_stride": doc_stride, "max_question_len": max_question_len,
+                      "max_seq_len": max_seq_len}  # fmt: skip
+        forward = {"progress": progress, "rank": rank}
+        postprocess = {"top_k": top_k, "max_answer_len": max_answer_len, "align_to_words": align_to_words,
+                       "handle_impossible_answer": handle_impossible_answer}  # fmt: skip
+        for name in ("compat", "normalize", "null_threshold", "dedupe"):
+            if name in kwargs:
+                postprocess[name] = kwargs[name]
+        keep = {"compat", "null_threshold"}  # whose `None` means something
+        return tuple(
+            {name: value for name, value in group.items() if value is not None or name in keep}
+            for group in (preprocess, forward, postprocess)
+        )
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Answer one or several questions; see the class."""
+        inputs = asks(args, kwargs)
+        settings = {name: value for name, value in kwargs.items() if name not in ("question", "context", "X", "data")}
+        if isinstance(inputs, list) and kwargs.get("rank"):
+            found = ChunkPipeline.__call__(self, inputs, **settings)
+            return found[0]
+        if isinstance(inputs, list) and len(inputs) == 1:
+            return ChunkPipeline.__call__(self, inputs[0], **settings)
+        return ChunkPipeline.__call__(self, inputs, **settings)
+
+    def get_iterator(
+        self,
+        inputs: Iterable[Any],
+        num_workers: int,
+        batch_size: int,
+        preprocess_params: dict[str, Any],
+        forward_params: dict[str, Any],
+        postprocess_params: dict[str, Any],
+    ) -> Any:
+        """Results of `inputs`, one a question, while they are read."""
+        forward_params = dict(forward_params)
+        progress, rank = forward_params.pop("progress", False), forward_params.pop("rank", False)
+        length = len(inputs) if isinstance(inputs, Sized) else None
+        if original_path_reason(self, _STEPS, ("fastpost.pipelines.question_answering",)):
+            return super().get_iterator(
+                inputs, num_workers, batch_size, preprocess_params, forward_params, postprocess_params
+            )
+        if not isinstance(batch_size, int) or batch_size < 1:
+            raise ValueError(f"batch_size should be a positive integer value, but got batch_size={batch_size!r}")
+        return Results(
+            lambda: self._stream(inputs, length, batch_size, preprocess_params, postprocess_params, progress, rank),
+            length,
+        )
+
+    def _stream(
+        self,
+        inputs: Iterable[Any],
+        length: int | None,
+        batch_size: int,
+        preprocess_params: dict[str, Any],
+        postprocess_params: dict[str, Any],
+        progress: bool,
+        rank: bool,
+    ) -> Iterator[Any]:
+        task = self._task(preprocess_params, postprocess_params, rank)
+        fixed = preprocess_params.get("padding") == "max_length"
+        batching = Batching(
+            batch_size,
+            task.input_names,
+            self.tokenizer.pad_token_id,
+            self.tokenizer.padding_side == "left",
+            width=task.max_length if fixed else None,
+        )
+        lockstep = length is None and batch_size == 1
+        first = length if rank and length else 1 if lockstep else _CHUNK_QUESTIONS if length is not None else batch_size
+        chunks = chunked(map(single, inputs), first, 1 if lockstep else max(_CHUNK_QUESTIONS, first))
+        bar = Progress(length, "questions") if progress else None
+        ahead = not lockstep and (length is None or length > _CHUNK_QUESTIONS)
+        try:
+            yield from run(chunks, task, self._runner(), batching, ahead=ahead, progress=bar)
+        finally:
+            if bar is not None:
+                bar.close()
+
+    def _runner(self) -> TorchRunner:
+        more = {"use_cache": False} if "use_cache" in inspect.signature(self.model.forward).parameters else {}
+        return TorchRunner(self.model, self.device, self._inference, ("start_logits", "end_logits"), more)
+
+    @contextmanager
+    def _inference(self) -> Iterator[None]:
+        with self.device_placement(), self.get_inference_context()():
+            yield
+
+    def _task(self, preprocess: dict[str, Any], postprocess: dict[str, Any], rank: bool = False) -> AnswerTask:
+        """The task with the defaults of transformers 4."""
+        tokenizer = self.tokenizer
+        max_length = preprocess.get("max_seq_len") or min(tokenizer.model_max_length, 384)
+        stride = preprocess.get("doc_stride")
+        stride = min(max_length // 2, 128) if stride is None else stride
+        if stride > max_length:
+            raise ValueError(f"`doc_stride` ({stride}) is larger than `max_seq_len` ({max_length})")
+        context_first = tokenizer.padding_side == "left"
+        settings = {name: postprocess[name] for name in _DECODER_ARGUMENTS if name in postprocess}
+        settings.setdefault("compat", None if rank else "transformers")
+        backend = tokenizer.backend_tokenizer
+
+        def encode_texts(texts: list[str]) -> list[Any]:
+            backend.no_truncation()
+            backend.no_padding()
+            return list(backend.encode_batch(texts, add_special_tokens=False))
+
+        def encode_pair(first: str, second: str) -> Any:
+            backend.no_truncation()
+            backend.no_padding()
+            return backend.encode(first, second)
+
+        return AnswerTask(
+            encode_texts=encode_texts,
+            encode_pair=encode_pair,
+            max_length=int(max_length),
+            stride=int(stride),
+            decoder=AnswerDecoder(context_sequence=0 if context_first else 1, **settings),
+            cls_token_id=tokenizer.cls_token_id,
+            context_first=context_first,
+            input_names=tuple(name for name in tokenizer.model_input_names if name in _MODEL_INPUTS),
+            ranked=rank,
+        )
+
+    if _Original is ChunkPipeline:
+        # The steps of the original path, for subclasses that override one of them.
+
+        def preprocess(self, example: Any, **parameters: Any) -> Iterator[dict[str, Any]]:
+            """The windows of one question, as tensors."""
+            import torch
+
+            task = self._task(parameters, {})
+            windows = task.encode([single(example)])
+            ends = windows.lengths.cumsum()
+            for number, (end, length) in enumerate(zip(ends, windows.lengths)):
+                rows = slice(end - length, end)
+                tensors = {name: torch.from_numpy(array[rows])[None] for name, array in windows.inputs.items()}
+                if "attention_mask" in task.input_names:
+                    tensors["attention_mask"] = torch.ones((1, int(length)), dtype=torch.int64)
+                info = windows.info
+                read = {"offsets": info.offsets[rows], "sequence_ids": info.sequence_ids[rows],
+                        "word_ids": info.word_ids[rows], "ids": info.ids[rows]}  # fmt: skip
+                yield {"example": single(example), "is_last": number == len(ends) - 1, "read": [read], **tensors}
+
+        def _forward(self, inputs: dict[str, Any]) -> dict[str, Any]:
+            """Start and end logits of one window."""
+            names = [name for name in _MODEL_INPUTS if name in inputs]
+            start, end = self._runner()({name: inputs[name].numpy() for name in names})()
+            return {"start": start, "end": end, **inputs}
+
+        def postprocess(self, model_outputs: list[dict[str, Any]], **parameters: Any) -> Any:
+            """The answers to one question."""
+            reads = [output["read"][0] for output in model_outputs]
+            decoder = self._task({}, parameters).decoder
+            cls = self.tokenizer.cls_token_id
+            return decoder.decode(
+                [output["start"][0, : len(read["ids"])] for output, read in zip(model_outputs, reads)],
+                [output["end"][0, : len(read["ids"])] for output, read in zip(model_outputs, reads)],
+                contexts=[model_outputs[0]["example"].context],
+                offsets=[read["offsets"] for read in reads],
+                sequence_ids=[read["sequence_ids"] for read in reads],
+                word_ids=[read["word_ids"] for read in reads],
+                input_ids=None if cls is None else [read["ids"] for read in reads],
+                cls_token_id=cls,
+                windows=[0] * len(reads),
+            ).to_dicts()[0]
+
+
+_MODEL_INPUTS = ("input_ids", "token_type_ids", "attention_mask")
+
+

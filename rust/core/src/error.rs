@@ -174,4 +174,26 @@ pub enum Error {
         /// What it should be.
         cure: &'static str,
     },
+    /// Start and end scores of different lengths.
+    #[error("`start` has {start} scores but `end` has {end}; pass one of each per token")]
+    ScoreCount {
+        /// Start scores.
+        start: usize,
+        /// End scores.
+        end: usize,
+    },
+    /// A logit that can't be ranked.
+    #[error(
+        "`{name}` holds {found} at window {window}, token {token}; logits are finite or -inf. Check the model's output (float16 overflow?)"
+    )]
+    BadScore {
+        /// Argument it is in.
+        name: &'static str,
+        /// What was found.
+        found: &'static str,
+        /// Window, counted from 0.
+        window: usize,
+        /// Token in the window.
+        token: usize,
+    },
 }

@@ -196,4 +196,20 @@ pub enum Error {
         /// Token in the window.
         token: usize,
     },
+    /// Contexts that can't be told apart by window.
+    #[error("`contexts` holds {contexts} texts but the logits have {windows} windows; pass `windows`, one context index per window")]
+    ContextCount {
+        /// Contexts given.
+        contexts: usize,
+        /// Windows of the logits.
+        windows: usize,
+    },
+    /// Not one question per context.
+    #[error("`questions` has {questions} entries but `contexts` holds {contexts} texts; pass one question index per context")]
+    QuestionCount {
+        /// Entries given.
+        questions: usize,
+        /// Contexts given.
+        contexts: usize,
+    },
 }

@@ -843,7 +843,7 @@ impl<'a> Chars<'a> {
     fn slice(&self, window: usize, token: usize, from: i64, to: i64) -> Result<&'a str> {
         let chars = self.text.chars;
         if from < 0 || to < 0 || from as usize > chars || to as usize > chars {
-            return Err(Error::BadOffset { window, token, start: from, end: to, chars });
+            return Err(Error::BadOffset { window, token, start: from, end: to, limit: Some(chars) });
         }
         Ok(if from < to { &self.text.utf8[self.byte(from as usize)..self.byte(to as usize)] } else { "" })
     }

@@ -256,30 +256,52 @@ class AnswerDecoder:
         if offsets is None or sequence_ids is None:
             name = "offsets" if offsets is None else "sequence_ids"
             raise ValueError(f"`{name}` is None; pass it, or `encodings`")
-        starts, start_bits = _arrays.logits("start_logits", start_logits)
-        ends, end_bits = _arrays.logits("end_logits", end_logits)
-        return Answers(
-            self._kernel.decode(
-                starts,
-                ends,
-                (start_bits, end_bits),
-                contexts,
-                _integers("offsets", offsets),
-                _integers("sequence_ids", sequence_ids),
-                None if word_ids is None else _integers("word_ids", word_ids),
-                None if input_ids is None else _integers("input_ids", input_ids),
-                None if attention_mask is None else _integers("attention_mask", attention_mask),
-                cls_token_id,
-                None if lengths is None else _arrays.vector("lengths", lengths),
-                None if windows is None else _arrays.vector("windows", windows),
-                None if questions is None else _arrays.vector("questions", questions),
+        decode = self._kernel.decode
+        try:
+            # Arrays that Rust can borrow as they are, and they mostly are, need no look from Python.
+            return Answers(
+                decode(
+                    start_logits,
+                    end_logits,
+                    _FLOAT32,
+                    contexts,
+                    offsets,
+                    sequence_ids,
+                    word_ids,
+                    input_ids,
+                    attention_mask,
+                    cls_token_id,
+                    lengths,
+                    windows,
+                    questions,
+                )
             )
-        )
+        except (TypeError, ValueError):
+            starts, start_bits = _arrays.logits("start_logits", start_logits)
+            ends, end_bits = _arrays.logits("end_logits", end_logits)
+            return Answers(
+                decode(
+                    starts,
+                    ends,
+                    (start_bits, end_bits),
+                    contexts,
+                    _integers("offsets", offsets),
+                    _integers("sequence_ids", sequence_ids),
+                    _integers("word_ids", word_ids),
+                    _integers("input_ids", input_ids),
+                    _integers("attention_mask", attention_mask),
+                    cls_token_id,
+                    _arrays.vector("lengths", lengths),
+                    _arrays.vector("windows", windows),
+                    _arrays.vector("questions", questions),
+                )
+            )
 
     def __repr__(self) -> str:
         return f"AnswerDecoder(top_k={self.top_k}, max_answer_len={self.max_answer_len}, compat={self.compat!r})"
 
 
+_FLOAT32 = ("float32", "float32")
 _BORROWED = frozenset({np.dtype(np.int64), np.dtype(np.int32), np.dtype(np.int8)})
 
 

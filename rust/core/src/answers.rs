@@ -18,8 +18,10 @@ pub use nbest::{Example, Feature, NBest, Position, Ranking, best_of, positions};
 
 use crate::{Error, Result};
 use pulp::Arch;
-use std::cmp::{Ordering, Reverse};
+use softmax::vectorized;
+use std::cmp::Ordering;
 use std::collections::BinaryHeap;
+use std::marker::PhantomData;
 use std::num::NonZeroUsize;
 
 /// A span of tokens, half-open, and the sum of its start and end scores.
@@ -188,13 +190,7 @@ fn k_best<J: Join>(start: &[f32], end: &[f32], max_len: NonZeroUsize, k: usize, 
     }
     let (start, end) = (&start[..tokens], &end[..tokens]);
     let max_len = max_len.get().min(tokens);
-    let mut bounds = vec![0.0; tokens];
-    Arch::new().dispatch(|| {
-        let reach = window_max(end, max_len);
-        for ((bound, &start), &reach) in bounds.iter_mut().zip(start).zip(&reach) {
-            *bound = J::join(start, reach);
-        }
-    });
+    let bounds = Arch::new().dispatch(Bounds::<J> { start, end, max_len, mark: PhantomData });
     let rows = best_rows::<J>(&bounds, k);
     let ends = Pyramid::new(end, max_len);
     let mut open: BinaryHeap<Candidate> = rows
@@ -218,44 +214,47 @@ fn k_best<J: Join>(start: &[f32], end: &[f32], max_len: NonZeroUsize, k: usize, 
     }
 }
 
-/// The rows that can hold one of the `k` best spans: the `k` best by (bound, smallest row).
+vectorized!(Bounds<J: Join> { start: &'a [f32], end: &'a [f32], max_len: usize } -> Vec<f64> {
+    let reach = window_max(end, max_len);
+    let mut bounds = vec![0.0; reach.len()];
+    for ((bound, &start), &reach) in bounds.iter_mut().zip(start).zip(&reach) {
+        *bound = J::join(start, reach);
+    }
+    bounds
+});
+
+/// The rows that can hold one of the `k` best spans: the `k` best by (bound, smallest row), in no order.
 fn best_rows<J: Join>(bounds: &[f64], k: usize) -> Vec<u32> {
     const CHUNK: usize = 16;
-    let mut best: BinaryHeap<Reverse<(Bound, Reverse<u32>)>> = BinaryHeap::with_capacity(k.min(bounds.len()) + 1);
+    let maxima = Arch::new().dispatch(ChunkMaxima::<J> { bounds, chunk: CHUNK, mark: PhantomData });
     let mut bar = J::FLOOR;
-    for (chunk, values) in bounds.chunks(CHUNK).enumerate() {
-        // Most chunks hold nothing above the bar, and this line is all they cost.
-        if !values.iter().fold(false, |any, &bound| any | (bound > bar)) {
+    let mut rows = Vec::with_capacity(2 * k.min(bounds.len()));
+    // `k` chunks reach the bar, so at least `k` rows do, and seldom many more.
+    if k < maxima.len() {
+        let mut ordered = maxima.clone();
+        bar = *ordered.select_nth_unstable_by(k - 1, |&a, &b| descending(a, b)).1;
+    }
+    for (chunk, &max) in maxima.iter().enumerate() {
+        if max < bar || max <= J::FLOOR {
             continue;
         }
-        for (offset, &bound) in values.iter().enumerate() {
-            if bound > bar {
-                best.push(Reverse((Bound(bound), Reverse((chunk * CHUNK + offset) as u32))));
-                if best.len() > k {
-                    best.pop();
-                }
-                if best.len() == k
-                    && let Some(Reverse((Bound(worst), _))) = best.peek()
-                {
-                    bar = *worst;
-                }
+        let first = chunk * CHUNK;
+        for (row, &bound) in (first..).zip(&bounds[first..bounds.len().min(first + CHUNK)]) {
+            if bound >= bar && bound > J::FLOOR {
+                rows.push(row as u32);
             }
         }
     }
-    best.into_iter().map(|Reverse((_, Reverse(row)))| row).collect()
-}
-
-/// A score that is never NaN.
-#[derive(PartialEq, PartialOrd)]
-struct Bound(f64);
-
-impl Eq for Bound {}
-
-impl Ord for Bound {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.partial_cmp(other).unwrap_or(Ordering::Equal)
+    if rows.len() > k {
+        rows.select_nth_unstable_by(k - 1, |&a, &b| descending(bounds[a as usize], bounds[b as usize]).then(a.cmp(&b)));
+        rows.truncate(k);
     }
+    rows
 }
+
+vectorized!(ChunkMaxima<J: Join> { bounds: &'a [f64], chunk: usize } -> Vec<f64> {
+    bounds.chunks(chunk).map(|chunk| chunk.iter().fold(J::FLOOR, |a, &b| if b > a { b } else { a })).collect()
+});
 
 /// The best pair of a first token with a last token in `from..to`.
 struct Candidate {

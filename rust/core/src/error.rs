@@ -212,4 +212,10 @@ pub enum Error {
         /// Contexts given.
         contexts: usize,
     },
+    /// Integers where logits are expected.
+    #[error("`{name}` is of type uint16; pass float32, float16, bfloat16 or float64")]
+    TypeFloats {
+        /// Argument that is off.
+        name: &'static str,
+    },
 }

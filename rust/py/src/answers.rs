@@ -34,6 +34,9 @@ impl Logits<'_> {
     }
 
     fn windows(&self, name: &'static str, bits: &str, lengths: &Lengths) -> Result<Vec<Floats<'_>>> {
+        if bits == "float32" && matches!(self, Self::Half(_)) {
+            return Err(Error::TypeFloats { name });
+        }
         Ok(match self {
             Self::Single(array) => array.tokens(name, 1, lengths)?.into_iter().map(Floats::F32).collect(),
             Self::Half(array) => {
@@ -271,12 +274,12 @@ pub(crate) struct AnswerTable {
     columns: Columns,
 }
 
-/// A column as a NumPy array: read-only, made once.
+/// A column as a NumPy array, made once: a copy, as moving a few values into NumPy takes longer.
 fn column<T: Element>(py: Python<'_>, cell: &PyOnceLock<Py<PyArray1<T>>>, values: &[T]) -> Py<PyArray1<T>>
 where
     T: Copy,
 {
-    cell.get_or_init(py, || crate::arrays::column(py, values.to_vec())).clone_ref(py)
+    cell.get_or_init(py, || PyArray1::from_slice(py, values).unbind()).clone_ref(py)
 }
 
 #[pymethods]

@@ -1,13 +1,15 @@
 //! Logits of windows -> answers of questions, as transformers 4.57 gives them or as they should be.
 
-use super::softmax::{exp64, softmax, softmax_half};
+use super::softmax::{exp64, largest, softmax, softmax_half, vectorized};
 use super::{HalfProduct, Pair, Product, Sum, descending, k_best, window_fold};
 use crate::parallel::{self, Threads};
 use crate::{Error, Result};
 use half::{bf16, f16};
 use pulp::Arch;
+use std::borrow::Cow;
 use std::cell::OnceCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, hash_map};
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::num::NonZeroUsize;
 
 /// Logits of one window in any of the widths they come in.
@@ -346,7 +348,7 @@ impl Question<'_> {
         let top_k = self.options.top_k.get();
         let candidates = if self.options.widen == Widen::No { top_k } else { top_k * 2 + 10 };
         let mut answers: Vec<Answer> = Vec::new();
-        let mut places: HashMap<String, usize> = HashMap::new();
+        let mut places: Seen<'_, usize> = Seen::with_capacity_and_hasher(candidates.min(64), BuildHasherDefault::default());
         let mut null_score = 1_000_000.0_f64;
         let mut pairs = Vec::new();
         for &index in self.order {
@@ -355,12 +357,8 @@ impl Question<'_> {
             let half = matches!(window.start, Floats::F16(_)) && matches!(window.end, Floats::F16(_));
             let desired = desired(window, self.cls, self.options.context_sequence);
             let (mut start, mut end) = (window.start.to_f32(), window.end.to_f32());
-            for ((start, end), desired) in start.iter_mut().zip(&mut end).zip(&desired) {
-                *start = if *desired { *start } else { -10_000.0 };
-                *end = if *desired { *end } else { -10_000.0 };
-            }
-            finite("start_logits", index, &start)?;
-            finite("end_logits", index, &end)?;
+            mask("start_logits", index, &mut start, &desired, -10_000.0)?;
+            mask("end_logits", index, &mut end, &desired, -10_000.0)?;
             let (Some(_), Some(_)) = (start.first(), end.first()) else { continue };
             let normalize = if half { softmax_half } else { softmax };
             normalize(&mut start);
@@ -380,9 +378,9 @@ impl Question<'_> {
                 }
                 let (from, to) = v4_place(window, self.options, first, last);
                 let text = chars.slice(index, first, from, to)?;
-                match places.entry(lower(text)) {
-                    std::collections::hash_map::Entry::Occupied(place) => answers[*place.get()].score += pair.score,
-                    std::collections::hash_map::Entry::Vacant(place) => {
+                match places.entry(Folded::new(text)) {
+                    hash_map::Entry::Occupied(place) => answers[*place.get()].score += pair.score,
+                    hash_map::Entry::Vacant(place) => {
                         place.insert(answers.len());
                         answers.push(Answer {
                             text: window.text,
@@ -532,14 +530,30 @@ fn add_zeros(start: &[f32], end: &[f32], half: bool, max_len: usize, wanted: usi
     }
 }
 
-fn finite(name: &'static str, window: usize, logits: &[f32]) -> Result<()> {
-    let bad = |logit: f32| logit.is_nan() || logit == f32::INFINITY;
-    if logits.iter().fold(false, |any, &logit| any | bad(logit))
+/// Sets the logits that are not to be kept to `fill`.
+fn mask(name: &'static str, window: usize, logits: &mut [f32], keep: &[bool], fill: f32) -> Result<()> {
+    if Arch::new().dispatch(Mask { logits: &mut *logits, keep, fill })
         && let Some(token) = logits.iter().position(|&logit| bad(logit))
     {
         return Err(Error::BadScore { name, found: if logits[token].is_nan() { "NaN" } else { "inf" }, window, token });
     }
     Ok(())
+}
+
+vectorized!(Mask { logits: &'a mut [f32], keep: &'a [bool], fill: f32 } -> bool {
+    let mut any = false;
+    for (logit, &keep) in logits.iter_mut().zip(keep) {
+        *logit = if keep { *logit } else { fill };
+        any |= bad(*logit);
+    }
+    any
+});
+
+/// Whether a logit can't be ranked: NaN or `+inf`.
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "the body of a hot loop")]
+fn bad(logit: f32) -> bool {
+    logit.is_nan() || logit == f32::INFINITY
 }
 
 /// Where transformers puts an answer: `word_to_chars(token_to_word(token))`, else the tokens' own offsets.
@@ -599,17 +613,13 @@ impl<'a> Ready<'a> {
             Ints::I64(offsets) => keep_wide(&mut allowed, offsets),
         }
         let (mut start, mut end) = (window.start.to_f32(), window.end.to_f32());
-        for ((start, end), allowed) in start.iter_mut().zip(&mut end).zip(&allowed) {
-            *start = if *allowed { *start } else { f32::NEG_INFINITY };
-            *end = if *allowed { *end } else { f32::NEG_INFINITY };
-        }
-        finite("start_logits", index, &start)?;
-        finite("end_logits", index, &end)?;
+        mask("start_logits", index, &mut start, &allowed, f32::NEG_INFINITY)?;
+        mask("end_logits", index, &mut end, &allowed, f32::NEG_INFINITY)?;
         let cls = find_cls(window, cls);
         if let Some(cls) = cls {
             for (name, logits) in [("start_logits", window.start), ("end_logits", window.end)] {
                 let logit = logits.get(cls);
-                if logit.is_nan() || logit == f32::INFINITY {
+                if bad(logit) {
                     let found = if logit.is_nan() { "NaN" } else { "inf" };
                     return Err(Error::BadScore { name, found, window: index, token: cls });
                 }
@@ -631,8 +641,8 @@ impl<'a> Ready<'a> {
             if max == f32::NEG_INFINITY {
                 return 0.0;
             }
-            let exp = |score: f32| exp64(f64::from(score) - f64::from(max));
-            f64::from(max) + (scores.iter().map(|&score| exp(score)).sum::<f64>() + exp(cls)).ln()
+            let shares = Arch::new().dispatch(Exps { scores, top: max });
+            f64::from(max) + (shares.iter().sum::<f64>() + (f64::from(cls) - f64::from(max)).exp()).ln()
         };
         log_sum(&self.start, self.window.start) + log_sum(&self.end, self.window.end)
     }
@@ -701,12 +711,12 @@ fn distinct(ready: &[Ready<'_>], shifts: &[f64], max_len: NonZeroUsize, top_k: u
         found.truncate(wanted);
         let mut answers: Vec<Answer> = Vec::with_capacity(top_k);
         let mut places = HashSet::new();
-        let mut texts = HashSet::new();
+        let mut texts: Seen<'_, ()> = Seen::default();
         for (_, pair, which) in found {
             let ready = &ready[which];
             let answer = ready.answer(pair, shifts[which]);
             let text = ready.chars.slice(ready.index, pair.first as usize, answer.start, answer.end)?;
-            let new = if by_text { texts.insert(lower(text)) } else { places.insert((answer.text, answer.start, answer.end)) };
+            let new = if by_text { texts.insert(Folded::new(text), ()).is_none() } else { places.insert((answer.text, answer.start, answer.end)) };
             if new {
                 answers.push(answer);
                 if answers.len() == top_k {
@@ -783,23 +793,10 @@ fn apart(ready: &[Ready<'_>], shifts: &[f64], max_len: NonZeroUsize, top_k: usiz
 /// Each start times the sum of the ends within reach. That sum is added up from the sides of blocks, never taken
 /// as a difference, so a far larger end elsewhere can't drown it.
 fn span_log_sum(start: &[f32], end: &[f32], max_len: NonZeroUsize) -> f64 {
-    let max = |scores: &[f32]| scores.iter().fold(f32::NEG_INFINITY, |max, &score| if score > max { score } else { max });
-    let (top_start, top_end) = (max(start), max(end));
+    let (top_start, top_end, sum) = Arch::new().dispatch(SpanSum { start, end, max_len: max_len.get() });
     if top_start == f32::NEG_INFINITY || top_end == f32::NEG_INFINITY {
         return f64::NEG_INFINITY;
     }
-    let sum = Arch::new().dispatch(|| {
-        let exps = |scores: &[f32], top: f32| scores.iter().map(|&s| exp64(f64::from(s) - f64::from(top))).collect::<Vec<_>>();
-        let (start, end) = (exps(start, top_start), exps(end, top_end));
-        let reach = window_fold(&end, max_len.get(), 0.0, |a, b| a + b);
-        let mut sums = [0.0; 8];
-        for (starts, reach) in start.chunks(8).zip(reach.chunks(8)) {
-            for ((sum, start), reach) in sums.iter_mut().zip(starts).zip(reach) {
-                *sum += start * reach;
-            }
-        }
-        sums.iter().sum::<f64>()
-    });
     if sum > 1e-280 {
         return sum.ln() + f64::from(top_start) + f64::from(top_end);
     }
@@ -809,14 +806,85 @@ fn span_log_sum(start: &[f32], end: &[f32], max_len: NonZeroUsize) -> f64 {
     start.iter().zip(reach).fold(f64::NEG_INFINITY, |sum, (&start, reach)| add_logs(sum, f64::from(start) + reach))
 }
 
+vectorized!(SpanSum { start: &'a [f32], end: &'a [f32], max_len: usize } -> (f32, f32, f64) {
+    let (top_start, top_end) = (largest(start), largest(end));
+    let (starts, ends) = (exps(start, top_start), exps(end, top_end));
+    let reach = window_fold(&ends, max_len, 0.0, |a, b| a + b);
+    let mut sums = [0.0; 8];
+    for (starts, reach) in starts.chunks(8).zip(reach.chunks(8)) {
+        for ((sum, start), reach) in sums.iter_mut().zip(starts).zip(reach) {
+            *sum += start * reach;
+        }
+    }
+    (top_start, top_end, sums.iter().sum::<f64>())
+});
+
+vectorized!(Exps { scores: &'a [f32], top: f32 } -> Vec<f64> { exps(scores, top) });
+
+/// `exp(score - top)` of each score.
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "must be inlined into the loop that has the processor's features")]
+fn exps(scores: &[f32], top: f32) -> Vec<f64> {
+    let mut out = vec![0.0; scores.len()];
+    for (out, &score) in out.iter_mut().zip(scores) {
+        *out = exp64(f64::from(score) - f64::from(top));
+    }
+    out
+}
+
 /// `ln(exp(a) + exp(b))`.
 fn add_logs(a: f64, b: f64) -> f64 {
     let (high, low) = if a > b { (a, b) } else { (b, a) };
     if low == f64::NEG_INFINITY { high } else { high + (low - high).exp().ln_1p() }
 }
 
-fn lower(text: &str) -> String {
-    if text.is_ascii() { text.to_ascii_lowercase() } else { text.to_lowercase() }
+/// A text that equals others in all but case; ASCII is folded as it is compared.
+struct Folded<'a>(Cow<'a, str>);
+
+type Seen<'a, T> = HashMap<Folded<'a>, T, BuildHasherDefault<Fnv>>;
+
+impl<'a> Folded<'a> {
+    fn new(text: &'a str) -> Self {
+        Self(if text.is_ascii() { Cow::Borrowed(text) } else { Cow::Owned(text.to_lowercase()) })
+    }
+}
+
+impl PartialEq for Folded<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        // What is lower-cased already has no ASCII capitals left.
+        self.0.eq_ignore_ascii_case(&other.0)
+    }
+}
+
+impl Eq for Folded<'_> {}
+
+impl Hash for Folded<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        for byte in self.0.bytes() {
+            state.write_u8(byte.to_ascii_lowercase());
+        }
+    }
+}
+
+/// Fowler, Noll and Vo's hash: for a dozen short texts, nothing that takes longer to set up pays.
+struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hasher for Fnv {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
 }
 
 /// Characters of a text by number.

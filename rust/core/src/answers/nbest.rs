@@ -20,6 +20,9 @@ pub fn positions(name: &'static str, window: usize, logits: &[f32], n: usize) ->
     if let Some(token) = logits.iter().position(|logit| logit.is_nan()) {
         return Err(Error::BadScore { name, found: "NaN", window, token });
     }
+    if n == 0 {
+        return Ok(Vec::new());
+    }
     let bounds: Vec<f64> = logits.iter().map(|&logit| logit.into()).collect();
     let mut best = best_rows::<Sum>(&bounds, n);
     best.sort_unstable_by(|&a, &b| descending(bounds[a as usize], bounds[b as usize]).then(a.cmp(&b)));

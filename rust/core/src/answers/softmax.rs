@@ -52,34 +52,77 @@ fn pairwise_sum(values: &[f32]) -> f32 {
     rest.iter().fold(((a + b) + (c + d)) + ((e + f) + (g + h)), |sum, value| sum + value)
 }
 
+/// Work that is compiled once more for processors with wide registers. A struct, not a closure, as only what is
+/// marked `inline(always)` is sure to be compiled with it.
+macro_rules! vectorized {
+    ($name:ident $(<$($generic:ident: $bound:ident),+>)? { $($field:ident: $kind:ty),+ $(,)? } -> $output:ty $body:block) => {
+        struct $name<'a $($(, $generic: $bound)+)?> { $($field: $kind),+ $(, mark: std::marker::PhantomData<($($generic,)+)>)? }
+        impl<'a $($(, $generic: $bound)+)?> pulp::WithSimd for $name<'a $($(, $generic)+)?> {
+            type Output = $output;
+            #[inline(always)]
+            fn with_simd<S: pulp::Simd>(self, _: S) -> $output {
+                #[allow(unused_variables, reason = "the mark of a generic struct")]
+                let Self { $($field),+ , .. } = self;
+                $body
+            }
+        }
+    };
+}
+pub(super) use vectorized;
+
+/// The largest value, `-inf` if there is none; NaN is never the largest.
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "must be inlined into the loop that has the processor's features")]
+pub(super) fn largest(values: &[f32]) -> f32 {
+    let max = |a: f32, b: f32| if b > a { b } else { a };
+    let mut lanes = [f32::NEG_INFINITY; 16];
+    let (chunks, rest) = values.as_chunks::<16>();
+    for chunk in chunks {
+        for (lane, &value) in lanes.iter_mut().zip(chunk) {
+            *lane = max(*lane, value);
+        }
+    }
+    rest.iter().chain(&lanes).fold(f32::NEG_INFINITY, |a, &b| max(a, b))
+}
+
+vectorized!(Exponentials { values: &'a mut [f32], top: f32 } -> () {
+    for value in values {
+        *value = exp(*value - top);
+    }
+});
+
+vectorized!(Largest { values: &'a [f32] } -> f32 { largest(values) });
+
 /// Replaces logits by their probabilities, in float32.
 pub(super) fn softmax(values: &mut [f32]) {
-    Arch::new().dispatch(|| {
-        let max = values.iter().fold(f32::NEG_INFINITY, |max, &value| if value > max { value } else { max });
-        if max == f32::NEG_INFINITY {
-            values.fill(0.0);
-            return;
-        }
-        for value in &mut *values {
-            *value = exp(*value - max);
-        }
-        let sum = pairwise_sum(values);
-        for value in values {
-            *value /= sum;
-        }
-    });
+    let arch = Arch::new();
+    let top = arch.dispatch(Largest { values });
+    if top == f32::NEG_INFINITY {
+        values.fill(0.0);
+        return;
+    }
+    arch.dispatch(Exponentials { values, top });
+    let sum = pairwise_sum(values);
+    for value in values {
+        *value /= sum;
+    }
 }
 
 /// The same in float16: computed in float32 and rounded after each step, as NumPy does.
 pub(super) fn softmax_half(values: &mut [f32]) {
     let round = |value: f32| f16::from_f32(value).to_f32();
-    let max = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    if max == f32::NEG_INFINITY {
+    let arch = Arch::new();
+    let top = arch.dispatch(Largest { values });
+    if top == f32::NEG_INFINITY {
         values.fill(0.0);
         return;
     }
     for value in &mut *values {
-        *value = round(exp(round(*value - max)));
+        *value = round(*value - top);
+    }
+    arch.dispatch(Exponentials { values, top: 0.0 });
+    for value in &mut *values {
+        *value = round(*value);
     }
     let sum = round(pairwise_sum(values));
     for value in values {

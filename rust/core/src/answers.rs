@@ -403,8 +403,8 @@ mod tests {
     fn all_pairs<J: Join>(start: &[f32], end: &[f32], max_len: usize, k: usize) -> Vec<Pair> {
         let mut pairs = Vec::new();
         for first in 0..start.len() {
-            for last in first..start.len().min(first.saturating_add(max_len)) {
-                let score = J::join(start[first], end[last]);
+            for (last, &end) in end.iter().enumerate().skip(first).take(max_len) {
+                let score = J::join(start[first], end);
                 if score > J::FLOOR {
                     pairs.push(Pair { score, first: first as u32, last: last as u32 });
                 }

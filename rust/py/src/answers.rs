@@ -115,6 +115,7 @@ impl AnswerKernel {
     /// Decodes one batch.
     #[pyo3(signature = (start, end, bits, contexts, offsets, sequence_ids, word_ids, input_ids, attention_mask, cls_token_id, lengths, windows, questions))]
     #[expect(clippy::too_many_arguments, reason = "one call handles one batch, each of its arrays is an argument")]
+    #[expect(clippy::needless_pass_by_value, reason = "arguments come from Python by value")]
     fn decode(
         &self,
         py: Python<'_>,
@@ -274,11 +275,8 @@ pub(crate) struct AnswerTable {
     columns: Columns,
 }
 
-/// A column as a NumPy array, made once: a copy, as moving a few values into NumPy takes longer.
-fn column<T: Element>(py: Python<'_>, cell: &PyOnceLock<Py<PyArray1<T>>>, values: &[T]) -> Py<PyArray1<T>>
-where
-    T: Copy,
-{
+/// A column as a NumPy array, made once: a copy, as moving a few values into `NumPy` takes longer.
+fn column<T: Element>(py: Python<'_>, cell: &PyOnceLock<Py<PyArray1<T>>>, values: &[T]) -> Py<PyArray1<T>> {
     cell.get_or_init(py, || PyArray1::from_slice(py, values).unbind()).clone_ref(py)
 }
 
@@ -379,6 +377,7 @@ impl AnswerTable {
 #[pyfunction]
 #[pyo3(signature = (start, end, mappings, max_contexts, owners, contexts, with_negative, n_best_size, max_answer_length, threshold, lists, threads))]
 #[expect(clippy::too_many_arguments, reason = "one call handles one data set")]
+#[expect(clippy::needless_pass_by_value, reason = "arguments come from Python by value")]
 #[expect(clippy::type_complexity, reason = "three columns")]
 pub(crate) fn nbest<'py>(
     py: Python<'py>,

@@ -45,6 +45,7 @@ impl Floats<'_> {
     }
 
     /// All values, as float32.
+    #[must_use]
     pub fn to_f32(self) -> Vec<f32> {
         match self {
             Self::F32(v) => v.to_vec(),
@@ -348,7 +349,8 @@ impl Question<'_> {
         let top_k = self.options.top_k.get();
         let candidates = if self.options.widen == Widen::No { top_k } else { top_k * 2 + 10 };
         let mut answers: Vec<Answer> = Vec::new();
-        let mut places: Seen<'_, usize> = Seen::with_capacity_and_hasher(candidates.min(64), BuildHasherDefault::default());
+        let mut places: HashMap<Folded<'_>, usize, BuildHasherDefault<Fnv>> =
+            HashMap::with_capacity_and_hasher(candidates.min(64), BuildHasherDefault::default());
         let mut null_score = 1_000_000.0_f64;
         let mut pairs = Vec::new();
         for &index in self.order {
@@ -437,20 +439,8 @@ impl Question<'_> {
                 }
             }
         }
-        let legal = ready.iter().any(Ready::legal);
         let allowed = self.options.null_allowed || null_threshold.is_some();
-        if allowed && legal && null.is_none() {
-            return Err(Error::Missing {
-                name: "cls_token_id",
-                why: "where \"no answer\" is allowed and CLS is not the special token before the question (with `input_ids`)",
-            });
-        }
-        let null_score = match (null, normalize) {
-            _ if !legal => 1.0,
-            (None, _) => f64::NAN,
-            (Some((log, _)), Normalize::Global) => (log - add_logs(total, log)).exp(),
-            (Some((log, _)), Normalize::Window) => log.exp(),
-        };
+        let of_spans = total;
         if normalize == Normalize::Global {
             if let (true, Some((log, _))) = (allowed, null) {
                 total = add_logs(total, log);
@@ -459,9 +449,20 @@ impl Question<'_> {
         }
         let top_k = self.options.top_k.get();
         let mut answers = match dedupe {
-            _ if !legal => Vec::new(),
             Dedupe::Overlap => apart(&ready, &shifts, max_len, top_k)?,
             Dedupe::Span | Dedupe::Text => distinct(&ready, &shifts, max_len, top_k, dedupe == Dedupe::Text)?,
+        };
+        let null_score = match (null, normalize) {
+            _ if answers.is_empty() => 1.0,
+            (None, _) if allowed => {
+                return Err(Error::Missing {
+                    name: "cls_token_id",
+                    why: "where \"no answer\" is allowed and CLS is not the special token before the question (with `input_ids`)",
+                });
+            }
+            (None, _) => f64::NAN,
+            (Some((log, _)), Normalize::Global) => (log - add_logs(of_spans, log)).exp(),
+            (Some((log, _)), Normalize::Window) => log.exp(),
         };
         let listed = match null_threshold {
             Some(threshold) => null_score > threshold,
@@ -518,12 +519,12 @@ fn find_cls(window: &Window<'_>, cls: Option<i64>) -> Option<usize> {
 /// Appends spans of probability 0 in the order of the matrix, until there are `wanted`.
 fn add_zeros(start: &[f32], end: &[f32], half: bool, max_len: usize, wanted: usize, pairs: &mut Vec<Pair>) {
     let zero = |score: f32| if half { f16::from_f32(score) == f16::ZERO } else { score == 0.0 };
-    for first in 0..start.len() {
-        for last in 0..end.len() {
+    for (first, &start) in start.iter().enumerate() {
+        for (last, &end) in end.iter().enumerate() {
             if pairs.len() >= wanted {
                 return;
             }
-            if last < first || last - first >= max_len || zero(start[first] * end[last]) {
+            if last < first || last - first >= max_len || zero(start * end) {
                 pairs.push(Pair { score: 0.0, first: first as u32, last: last as u32 });
             }
         }
@@ -628,11 +629,6 @@ impl<'a> Ready<'a> {
         Ok(Self { index, window, start, end, cls, chars: Chars::new(texts[window.text]), options })
     }
 
-    /// Whether any token can be in an answer.
-    fn legal(&self) -> bool {
-        self.start.iter().any(|&start| start > f32::NEG_INFINITY) && self.end.iter().any(|&end| end > f32::NEG_INFINITY)
-    }
-
     /// Log of the product of the two softmax sums of a window; CLS takes part.
     fn window_shift(&self) -> f64 {
         let log_sum = |scores: &[f32], logits: Floats<'_>| {
@@ -652,7 +648,7 @@ impl<'a> Ready<'a> {
         let own = self.window.offsets.get(2 * token);
         let Some(word) = self.word(token) else { return own };
         let edge = self.window.offsets.get(2 * word.0);
-        if self.options.widen == Widen::Auto { self.chars.widen_left(own, edge) } else { edge }
+        if self.options.widen == Widen::Auto { self.chars.widen_left(own, edge) } else { edge.min(own) }
     }
 
     /// One after the last character of an answer that ends with `token`.
@@ -660,7 +656,7 @@ impl<'a> Ready<'a> {
         let own = self.window.offsets.get(2 * token + 1);
         let Some(word) = self.word(token) else { return own };
         let edge = self.window.offsets.get(2 * word.1 + 1);
-        if self.options.widen == Widen::Auto { self.chars.widen_right(own, edge) } else { edge }
+        if self.options.widen == Widen::Auto { self.chars.widen_right(own, edge) } else { edge.max(own) }
     }
 
     fn word(&self, token: usize) -> Option<(usize, usize)> {
@@ -711,12 +707,12 @@ fn distinct(ready: &[Ready<'_>], shifts: &[f64], max_len: NonZeroUsize, top_k: u
         found.truncate(wanted);
         let mut answers: Vec<Answer> = Vec::with_capacity(top_k);
         let mut places = HashSet::new();
-        let mut texts: Seen<'_, ()> = Seen::default();
+        let mut texts: HashSet<Folded<'_>, BuildHasherDefault<Fnv>> = HashSet::default();
         for (_, pair, which) in found {
             let ready = &ready[which];
             let answer = ready.answer(pair, shifts[which]);
             let text = ready.chars.slice(ready.index, pair.first as usize, answer.start, answer.end)?;
-            let new = if by_text { texts.insert(Folded::new(text), ()).is_none() } else { places.insert((answer.text, answer.start, answer.end)) };
+            let new = if by_text { texts.insert(Folded::new(text)) } else { places.insert((answer.text, answer.start, answer.end)) };
             if new {
                 answers.push(answer);
                 if answers.len() == top_k {
@@ -743,8 +739,9 @@ fn apart(ready: &[Ready<'_>], shifts: &[f64], max_len: NonZeroUsize, top_k: usiz
     let edges: Vec<(Vec<i64>, Vec<i64>)> = ready
         .iter()
         .map(|ready| {
-            let legal = |token: usize| ready.start[token] > f32::NEG_INFINITY || ready.end[token] > f32::NEG_INFINITY;
-            let edge = |of: &dyn Fn(usize) -> i64| (0..ready.start.len()).map(|t| if legal(t) { of(t) } else { -1 }).collect();
+            // All tokens of the context: a barred one can still lie inside an answer.
+            let inside = |token: usize| ready.window.sequence_ids.get(token) == ready.options.context_sequence;
+            let edge = |of: &dyn Fn(usize) -> i64| (0..ready.start.len()).map(|t| if inside(t) { of(t) } else { -1 }).collect();
             (edge(&|token| ready.from(token)), edge(&|token| ready.to(token)))
         })
         .collect();
@@ -840,8 +837,6 @@ fn add_logs(a: f64, b: f64) -> f64 {
 
 /// A text that equals others in all but case; ASCII is folded as it is compared.
 struct Folded<'a>(Cow<'a, str>);
-
-type Seen<'a, T> = HashMap<Folded<'a>, T, BuildHasherDefault<Fnv>>;
 
 impl<'a> Folded<'a> {
     fn new(text: &'a str) -> Self {

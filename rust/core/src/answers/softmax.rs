@@ -3,7 +3,7 @@
 //! ```python
 //! start = np.exp(start - start.max(axis=-1, keepdims=True)); start = start / start.sum()
 //! ```
-//! That runs in the dtype of the logits: float32, or float16 where the model gives that. NumPy's float32 `exp`
+//! That runs in the dtype of the logits: float32, or float16 where the model gives that. `NumPy`'s float32 `exp`
 //! on a processor with fused multiply-add is a ratio of two polynomials, off by up to 2.5 units in the last place;
 //! a better `exp` would order near ties differently, so the same polynomials are used here. They are also
 //! what makes this fast: no branch, no table, eight lanes at a time.
@@ -11,19 +11,19 @@
 use half::f16;
 use pulp::Arch;
 
-/// `exp` of values at most 0, to the last bit what NumPy's vector loop returns.
+/// `exp` of values at most 0, to the last bit what `NumPy`'s vector loop returns.
 #[inline(always)]
 #[allow(clippy::inline_always, reason = "must be inlined into the loop that has the processor's features")]
 fn exp(x: f32) -> f32 {
     const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23: adding and taking it away rounds to an integer
     let shifted = x * std::f32::consts::LOG2_E + ROUND;
     let quadrant = shifted - ROUND;
-    let r = quadrant.mul_add(-1.428_606_77e-6, quadrant.mul_add(-6.931_457_52e-1, x));
-    let over = 5.082_762_6e-4_f32
-        .mul_add(r, 6.757_896_7e-3)
-        .mul_add(r, 5.114_512e-2)
-        .mul_add(r, 2.473_615_4e-1)
-        .mul_add(r, 7.257_664_6e-1)
+    let r = quadrant.mul_add(-1.428_606_8e-6, quadrant.mul_add(-6.931_457_5e-1, x));
+    let over = 5.082_762_5e-4_f32
+        .mul_add(r, 6.757_897e-3)
+        .mul_add(r, 0.051_145_12)
+        .mul_add(r, 0.247_361_54)
+        .mul_add(r, 0.725_766_46)
         .mul_add(r, 1.0);
     let under = 2.159_509_4e-2_f32.mul_add(r, -2.742_335_4e-1).mul_add(r, 1.0);
     // Two factors, so that only the last product can be subnormal and rounds once.
@@ -31,7 +31,7 @@ fn exp(x: f32) -> f32 {
     if x < -103.972_08 { 0.0 } else { scaled * f32::from_bits((127 - 32) << 23) }
 }
 
-/// NumPy's pairwise sum: eight running sums over blocks of at most 128 values.
+/// `NumPy`'s pairwise sum: eight running sums over blocks of at most 128 values.
 fn pairwise_sum(values: &[f32]) -> f32 {
     if values.len() < 8 {
         return values.iter().sum();
@@ -48,8 +48,8 @@ fn pairwise_sum(values: &[f32]) -> f32 {
             *sum += value;
         }
     }
-    let [a, b, c, d, e, f, g, h] = sums;
-    rest.iter().fold(((a + b) + (c + d)) + ((e + f) + (g + h)), |sum, value| sum + value)
+    let pairs = [sums[0] + sums[1], sums[2] + sums[3], sums[4] + sums[5], sums[6] + sums[7]];
+    rest.iter().fold((pairs[0] + pairs[1]) + (pairs[2] + pairs[3]), |sum, value| sum + value)
 }
 
 /// Work that is compiled once more for processors with wide registers. A struct, not a closure, as only what is
@@ -108,7 +108,7 @@ pub(super) fn softmax(values: &mut [f32]) {
     }
 }
 
-/// The same in float16: computed in float32 and rounded after each step, as NumPy does.
+/// The same in float16: computed in float32 and rounded after each step, as `NumPy` does.
 pub(super) fn softmax_half(values: &mut [f32]) {
     let round = |value: f32| f16::from_f32(value).to_f32();
     let arch = Arch::new();

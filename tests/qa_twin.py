@@ -39,7 +39,7 @@ def recorded(language: str):
     arrays = dict(np.load(QA / f"{language}.npz"))
     ends = np.cumsum(arrays.pop("lengths"))
     logits = arrays.pop("logits")
-    for line in gzip.open(QA / f"{language}.jsonl.gz", "rt", encoding="utf-8"):
+    for line in gzip.decompress((QA / f"{language}.jsonl.gz").read_bytes()).decode().splitlines():
         case = json.loads(line)
         windows = []
         for number in case["windows"]:
@@ -152,7 +152,9 @@ def right(windows, contexts, cls, top_k=1, max_answer_len=15, handle_impossible_
             new = key not in seen
         if new:
             seen.append(key)
-            answers.append({"score": float(np.exp(-minus - norm)), "start": int(start), "end": int(end), "answer": text})
+            answers.append(
+                {"score": float(np.exp(-minus - norm)), "start": int(start), "end": int(end), "answer": text}
+            )
             if len(answers) == top_k:
                 break
     nothing = {"score": float(null_score), "start": 0, "end": 0, "answer": ""}
@@ -169,7 +171,9 @@ def random_window(rng: np.random.Generator, tokens: int, kind: str, context: str
     question = int(rng.integers(0, max(1, min(12, tokens // 3))))
     specials = min(3, tokens)
     inside = max(0, tokens - question - specials)
-    sequence = np.array([-1] + [0] * question + [-1] * (specials > 1) + [1] * inside + [-1] * (specials > 2), np.int8)[:tokens]
+    sequence = np.array([-1] + [0] * question + [-1] * (specials > 1) + [1] * inside + [-1] * (specials > 2), np.int8)[
+        :tokens
+    ]
     offsets = np.zeros((tokens, 2), np.int32)
     offsets[sequence == 1, 0] = begin + np.arange(inside)
     offsets[sequence == 1, 1] = begin + np.arange(inside) + 1

@@ -1,6 +1,8 @@
 """`AnswerDecoder`: shapes, types, options, what transformers gets wrong, and bad input."""
 
 import json
+import re
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -18,15 +20,17 @@ QUESTION = "Which deep learning libraries back 🤗 Transformers?"
 LIKELIHOODS = (0.98026, 0.0082478, 0.0013677, 0.00038109, 0.00021685)
 
 
-def words_window(context: str, question: int, cuts: dict[str, int] | None = None, begin: int = 0, end: int | None = None) -> Window:
+def words_window(
+    context: str, question: int, cuts: dict[str, int] | None = None, begin: int = 0, end: int | None = None
+) -> Window:
     """A window whose tokens are words and signs; `cuts` says in how many pieces a word is cut."""
     offsets, words = [], []
     at = begin
-    for word_number, word in enumerate(__import__("re").findall(r"\w+|[^\w\s]", context[begin:end])):
+    for word_number, word in enumerate(re.findall(r"\w+|[^\w\s]", context[begin:end])):
         at = context.index(word, at)
         pieces = (cuts or {}).get(word, 1)
         bounds = [at + len(word) * i // pieces for i in range(pieces + 1)]
-        offsets += zip(bounds, bounds[1:], strict=False)
+        offsets += pairwise(bounds)
         words += [word_number] * pieces
         at += len(word)
     head = 2 + question
@@ -38,7 +42,7 @@ def words_window(context: str, question: int, cuts: dict[str, int] | None = None
         np.array([(0, 0)] * head + offsets + [(0, 0)]),
         sequence,
         np.array([-1] * head + words + [-1]),
-        np.array([101] + list(range(1, tokens))),
+        np.array([101, *range(1, tokens)]),
     )
 
 
@@ -68,7 +72,11 @@ def test_the_five_answers_of_the_course(seed):
     assert found[0]["answer"] == "Jax, PyTorch, and TensorFlow"
     assert (found[0]["start"], found[0]["end"]) == (78, 106)  # the emoji is one character
     assert [a["score"] for a in found] == pytest.approx(LIKELIHOODS, rel=1e-4)
-    one = AnswerDecoder(compat="transformers").decode(**arguments([seed]), contexts=[CONTEXT], cls_token_id=101).to_dicts()[0]
+    one = (
+        AnswerDecoder(compat="transformers")
+        .decode(**arguments([seed]), contexts=[CONTEXT], cls_token_id=101)
+        .to_dicts()[0]
+    )
     assert one == found[0]
     json.dumps(found)
 
@@ -76,12 +84,24 @@ def test_the_five_answers_of_the_course(seed):
 def test_the_better_of_two_windows_wins():
     context = "window 0 " + CONTEXT * 9
     begin = 1892 - CONTEXT.index("Jax")
-    context = context[:begin].ljust(begin) + CONTEXT.replace("Jax, PyTorch, and TensorFlow", "Jax, PyTorch and TensorFlow")
+    context = context[:begin].ljust(begin) + CONTEXT.replace(
+        "Jax, PyTorch, and TensorFlow", "Jax, PyTorch and TensorFlow"
+    )
     first, second = words_window(context, 8, end=900), words_window(context, 8, begin=begin)
     plant(first, {(10, 11): 0.33867})
     jax, flow = context.index("Jax", begin), context.index(" — with", begin)
-    plant(second, {(int(np.nonzero(second.offsets[:, 0] == jax)[0][0]), int(np.nonzero(second.offsets[:, 1] == flow)[0][0])): 0.9714871})
-    answers = AnswerDecoder(compat="transformers", top_k=2).decode(**arguments([first, second]), contexts=[context], cls_token_id=101)
+    plant(
+        second,
+        {
+            (
+                int(np.nonzero(second.offsets[:, 0] == jax)[0][0]),
+                int(np.nonzero(second.offsets[:, 1] == flow)[0][0]),
+            ): 0.9714871
+        },
+    )
+    answers = AnswerDecoder(compat="transformers", top_k=2).decode(
+        **arguments([first, second]), contexts=[context], cls_token_id=101
+    )
     best, other = answers.to_dicts()[0]
     assert (best["start"], best["end"], best["answer"]) == (1892, 1919, "Jax, PyTorch and TensorFlow")
     assert best["score"] == pytest.approx(0.9714871, abs=1e-6)
@@ -113,8 +133,13 @@ def test_scores_hold_where_start_and_end_are_out_of_reach():
     """The best start and the best end are 1,800 apart in logits: no product of two exponentials survives that."""
     tokens, text = 40, "".join(chr(0x4E00 + i) for i in range(40))
     window = random_window(np.random.default_rng(0), tokens, "normal", text)
-    window.start, window.end = np.linspace(-900, 900, tokens, dtype=np.float32), np.linspace(900, -900, tokens, dtype=np.float32)
-    answers = AnswerDecoder(top_k=4000, max_answer_len=3, align_to_words=False).decode(**arguments([window]), contexts=[text])
+    window.start, window.end = (
+        np.linspace(-900, 900, tokens, dtype=np.float32),
+        np.linspace(900, -900, tokens, dtype=np.float32),
+    )
+    answers = AnswerDecoder(top_k=4000, max_answer_len=3, align_to_words=False).decode(
+        **arguments([window]), contexts=[text]
+    )
     assert answers.score.sum() == pytest.approx(1, abs=1e-9)
 
 
@@ -162,7 +187,15 @@ def test_padding_on_the_left():
     rng = np.random.default_rng(1)
     plain.start[:], plain.end[:] = rng.normal(size=(2, len(plain.start)))
     plain.start[1] = plain.end[1] = 50  # the question
-    order = np.concatenate([[0], np.nonzero(plain.sequence_ids == 1)[0], [3], np.nonzero(plain.sequence_ids == 0)[0], [len(plain.start) - 1]])
+    order = np.concatenate(
+        [
+            [0],
+            np.nonzero(plain.sequence_ids == 1)[0],
+            [3],
+            np.nonzero(plain.sequence_ids == 0)[0],
+            [len(plain.start) - 1],
+        ]
+    )
     pad = lambda x, fill: np.concatenate([np.full((4, *x.shape[1:]), fill, x.dtype), x[order]])[None]  # noqa: E731
     got = AnswerDecoder(context_sequence=0, top_k=3, handle_impossible_answer=True).decode(
         pad(plain.start, 99),
@@ -181,19 +214,27 @@ def test_padding_on_the_left():
 def test_dedupe():
     text = "Big Ben, big ben and Big Ben"
     window = words_window(text, 1)
-    firsts = [i for i, (start, _) in enumerate(window.offsets.tolist()) if text[start : start + 3].lower() == "big" and window.sequence_ids[i] == 1]
+    firsts = [
+        i
+        for i, (start, _) in enumerate(window.offsets.tolist())
+        if text[start : start + 3].lower() == "big" and window.sequence_ids[i] == 1
+    ]
     for rank, first in enumerate(firsts):
         window.start[first], window.end[first + 1] = 9 - rank, 9 - rank
     window.start[firsts[0] + 1] = 7  # "Ben"
     found = {
-        dedupe: AnswerDecoder(top_k=3, dedupe=dedupe, max_answer_len=2).decode(**arguments([window]), contexts=[text]).answers
+        dedupe: AnswerDecoder(top_k=3, dedupe=dedupe, max_answer_len=2)
+        .decode(**arguments([window]), contexts=[text])
+        .answers
         for dedupe in ("span", "text", "overlap")
     }
     assert found["span"] == ["Big Ben", "Ben", "big ben"]
     assert found["overlap"] == ["Big Ben", "big ben", "Big Ben"]
     assert found["text"][:2] == ["Big Ben", "Ben"]
     assert [a.lower() for a in found["text"]].count("big ben") == 1
-    merged = AnswerDecoder(compat="transformers", top_k=3, max_answer_len=2).decode(**arguments([window]), contexts=[text], cls_token_id=101)
+    merged = AnswerDecoder(compat="transformers", top_k=3, max_answer_len=2).decode(
+        **arguments([window]), contexts=[text], cls_token_id=101
+    )
     assert merged.score[0] > found_score(window, text)
 
 
@@ -250,7 +291,12 @@ def test_a_hundred_thousand_tokens():
     start[place] = end[place + 2] = 30
     at = np.arange(tokens) * 3
     answers = AnswerDecoder(top_k=3, dedupe="overlap", max_answer_len=15).decode(
-        start, end, contexts=[text], offsets=np.stack([at, at + 2], 1), sequence_ids=np.ones(tokens, np.int8), word_ids=np.arange(tokens)
+        start,
+        end,
+        contexts=[text],
+        offsets=np.stack([at, at + 2], 1),
+        sequence_ids=np.ones(tokens, np.int8),
+        word_ids=np.arange(tokens),
     )
     assert (answers.start[0], answers.end[0], answers.answers[0]) == (3 * place, 3 * place + 8, "ab ab ab")
     assert answers.score[0] == pytest.approx(1)
@@ -296,7 +342,11 @@ def test_three_shapes_and_mixtures_of_them(compat):
         "list": {name: listed[name] for name in NAMES},
     }
     kinds = list(shapes)
-    for mixture in [*([k] * 6 for k in kinds), [kinds[i % 3] for i in range(6)], [kinds[(i + 1) % 3] for i in range(6)]]:
+    for mixture in [
+        *([k] * 6 for k in kinds),
+        [kinds[i % 3] for i in range(6)],
+        [kinds[(i + 1) % 3] for i in range(6)],
+    ]:
         arrays = {name: shapes[kind][name] for name, kind in zip(NAMES, mixture, strict=True)}
         got = decoder.decode(**arrays, lengths=lengths, windows=listed["windows"], contexts=contexts, cls_token_id=101)
         assert got.to_dicts() == want, mixture
@@ -343,7 +393,9 @@ def test_encodings():
     from tokenizers import models, pre_tokenizers, processors
 
     text, question = "the quick brown fox jumps over the lazy dog " * 4, "who jumps ?"
-    vocab = {"[UNK]": 0, "[CLS]": 1, "[SEP]": 2, "[PAD]": 3} | {w: i + 4 for i, w in enumerate(sorted(set((text + question).split())))}
+    vocab = {"[UNK]": 0, "[CLS]": 1, "[SEP]": 2, "[PAD]": 3} | {
+        w: i + 4 for i, w in enumerate(sorted(set((text + question).split())))
+    }
     tokenizer = tokenizers.Tokenizer(models.WordLevel(vocab, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     tokenizer.post_processor = processors.TemplateProcessing(
@@ -483,7 +535,9 @@ def test_columns_and_dicts_agree():
     assert len(answers) == len(flat) == 12
     assert answers.start.tolist() == [a["start"] for a in flat]
     assert answers.score.tolist() == [a["score"] for a in flat]
-    assert answers.answers == [contexts[t][s:e] for t, s, e in zip(answers.text_index, answers.start, answers.end, strict=True)]
+    assert answers.answers == [
+        contexts[t][s:e] for t, s, e in zip(answers.text_index, answers.start, answers.end, strict=True)
+    ]
     assert {a.dtype for a in (answers.start, answers.end, answers.window, answers.text_index)} == {np.dtype(np.int64)}
     assert {answers.start_logit.dtype, answers.end_logit.dtype} == {np.dtype(np.float32)}
     assert len(answers.null_score) == answers.question_count == 4

@@ -5,7 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-peer = pytest.importorskip("transformers.pipelines.question_answering", reason="transformers 5 has no question answering")
+peer = pytest.importorskip(
+    "transformers.pipelines.question_answering", reason="transformers 5 has no question answering"
+)
 torch = pytest.importorskip("torch")
 
 import qa_twin  # noqa: E402
@@ -55,7 +57,9 @@ def postprocess(windows, context, padding_side="right", cls_token_id=101, dtype=
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-@pytest.mark.parametrize("options", [{}, {"top_k": 7, "handle_impossible_answer": True}, {"top_k": 4, "align_to_words": False}])
+@pytest.mark.parametrize(
+    "options", [{}, {"top_k": 7, "handle_impossible_answer": True}, {"top_k": 4, "align_to_words": False}]
+)
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_recorded_logits(language, options, dtype):
     for number, (case, windows) in enumerate(recorded(language)):
@@ -65,7 +69,9 @@ def test_recorded_logits(language, options, dtype):
         arrays = arguments(windows)
         for name in ("start_logits", "end_logits"):
             arrays[name] = [torch.from_numpy(array).to(kind) for array in arrays[name]]
-        got = AnswerDecoder(compat="transformers", **options).decode(**arrays, contexts=[case["context"]], cls_token_id=101)
+        got = AnswerDecoder(compat="transformers", **options).decode(
+            **arrays, contexts=[case["context"]], cls_token_id=101
+        )
         want = postprocess(windows, case["context"], dtype=kind, **options)
         if dtype == "float32":
             assert_same(got.to_dicts()[0], want)
@@ -102,7 +108,9 @@ def test_select_starts_ends_on_random_logits():
         k, length = 2 + seed % 40, 1 + seed % 25
         p_mask = np.where((w.sequence_ids == 1) | (w.input_ids == 101), 0, 1)[None]
         attention = np.ones_like(p_mask)
-        firsts, lasts, scores, null = peer.select_starts_ends(w.start[None], w.end[None], p_mask, attention, 1000000, k, True, length)
+        firsts, lasts, scores, null = peer.select_starts_ends(
+            w.start[None], w.end[None], p_mask, attention, 1000000, k, True, length
+        )
         desired = p_mask[0] == 0
         mine = qa_twin.v4_candidates(w.start, w.end, desired, k, length)
         sure = scores > 0  # candidates of probability 0 all tie

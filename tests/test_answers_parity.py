@@ -22,8 +22,12 @@ def rows(answers):
 
 def assert_same(got, want, tolerance=1e-6):
     assert type(got) is type(want)
-    assert [(a["start"], a["end"], a["answer"]) for a in rows(got)] == [(a["start"], a["end"], a["answer"]) for a in rows(want)]
-    np.testing.assert_allclose([a["score"] for a in rows(got)], [a["score"] for a in rows(want)], atol=tolerance, rtol=tolerance)
+    assert [(a["start"], a["end"], a["answer"]) for a in rows(got)] == [
+        (a["start"], a["end"], a["answer"]) for a in rows(want)
+    ]
+    np.testing.assert_allclose(
+        [a["score"] for a in rows(got)], [a["score"] for a in rows(want)], atol=tolerance, rtol=tolerance
+    )
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -50,7 +54,8 @@ def test_all_recorded_questions_in_one_call_equal_one_call_each(language):
         decoder = AnswerDecoder(compat="transformers", top_k=3, threads=threads)
         got = decoder.decode(**arguments(everything), contexts=contexts, cls_token_id=101).to_dicts()
         expected = expected or [
-            qa_twin.v4([w for w in everything if w.text == text], context, 101, top_k=3) for text, context in enumerate(contexts)
+            qa_twin.v4([w for w in everything if w.text == text], context, 101, top_k=3)
+            for text, context in enumerate(contexts)
         ]
         assert len(got) == len(expected)
         for one, want in zip(got, expected, strict=True):
@@ -59,7 +64,10 @@ def test_all_recorded_questions_in_one_call_equal_one_call_each(language):
 
 def draw_windows(seed: int, tokens: int, count: int, kind: str, half: bool) -> list[Window]:
     rng = np.random.default_rng(seed)
-    windows = [qa_twin.random_window(rng, tokens, kind, CONTEXT, begin=int(rng.integers(0, 60)) * number) for number in range(count)]
+    windows = [
+        qa_twin.random_window(rng, tokens, kind, CONTEXT, begin=int(rng.integers(0, 60)) * number)
+        for number in range(count)
+    ]
     if half:
         for w in windows:
             with np.errstate(over="ignore"):
@@ -79,12 +87,19 @@ lengths = st.one_of(st.integers(1, 20), st.integers(1, 600))
 )  # fmt: skip
 def test_compat_equals_its_twin(seed, tokens, count, kind, k, length, align, null, half):
     windows = draw_windows(seed, tokens, count, kind, half)
-    options = {"top_k": k, "max_answer_len": 1 + (length - 1) % tokens, "align_to_words": align, "handle_impossible_answer": null}
+    options = {
+        "top_k": k,
+        "max_answer_len": 1 + (length - 1) % tokens,
+        "align_to_words": align,
+        "handle_impossible_answer": null,
+    }
     with np.errstate(all="ignore"):
         want = qa_twin.v4(windows, CONTEXT, 101, **options)
     if any(np.isnan(a["score"]) for a in rows(want)):
         return  # every logit is -inf: NumPy divides 0 by 0
-    got = AnswerDecoder(compat="transformers", **options).decode(**arguments(windows), contexts=[CONTEXT], cls_token_id=101)
+    got = AnswerDecoder(compat="transformers", **options).decode(
+        **arguments(windows), contexts=[CONTEXT], cls_token_id=101
+    )
     assert_same(got.to_dicts()[0], want)
 
 
@@ -95,7 +110,9 @@ def test_compat_equals_its_twin(seed, tokens, count, kind, k, length, align, nul
     length=lengths, align=st.booleans(), null=st.booleans(), half=st.booleans(), normalize=st.sampled_from(["global", "window"]),
     dedupe=st.sampled_from(["span", "text", "overlap"]), threshold=st.one_of(st.none(), st.none(), st.floats(0, 1)),
 )  # fmt: skip
-def test_right_equals_all_pairs_sorted(seed, tokens, count, kind, k, length, align, null, half, normalize, dedupe, threshold):
+def test_right_equals_all_pairs_sorted(
+    seed, tokens, count, kind, k, length, align, null, half, normalize, dedupe, threshold
+):
     windows = draw_windows(seed, tokens, count, kind, half)
     options = {"top_k": k, "max_answer_len": 1 + (length - 1) % tokens, "align_to_words": align, "handle_impossible_answer": null,
                "normalize": normalize, "dedupe": dedupe, "null_threshold": threshold}  # fmt: skip

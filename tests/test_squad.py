@@ -19,7 +19,10 @@ def data():
     arrays = np.load(QA / "squad-en.npz")
     ids = [example["id"] for example in found["examples"]]
     features = [
-        {"example_id": ids[owner], "offset_mapping": [None if start < 0 else (start, end) for start, end in mapping.tolist()]}
+        {
+            "example_id": ids[owner],
+            "offset_mapping": [None if start < 0 else (start, end) for start, end in mapping.tolist()],
+        }
         for owner, mapping in zip(arrays["feature_example"], arrays["offset_mapping"], strict=True)
     ]
     return found, features, (arrays["start_logits"], arrays["end_logits"])
@@ -59,7 +62,9 @@ class ColumnsOnly:
         return len(self.columns["example_id"])
 
 
-def tiny(context="abcd", offsets=((0, 1), (1, 2), (2, 4)), start=(0.0, 1.0, 2.0, 3.0), end=(0.0, 1.0, 2.0, 3.0), **feature):
+def tiny(
+    context="abcd", offsets=((0, 1), (1, 2), (2, 4)), start=(0.0, 1.0, 2.0, 3.0), end=(0.0, 1.0, 2.0, 3.0), **feature
+):
     examples = [{"id": "a", "context": context}]
     features = [{"example_id": "a", "offset_mapping": [None, *offsets], **feature}]
     return examples, features, (np.array([start], np.float32), np.array([end], np.float32))
@@ -79,7 +84,9 @@ def test_small_cases(tmp_path):
     ]
     assert [entry["text"] for entry in entries] == ["empty", ""]
     # Three spans tie: the first token wins.
-    assert postprocess_qa_predictions(*tiny(start=(9.0, 0, 0, 0)), version_2_with_negative=True, null_score_diff_threshold=100) == {"a": "abcd"}
+    assert postprocess_qa_predictions(
+        *tiny(start=(9.0, 0, 0, 0)), version_2_with_negative=True, null_score_diff_threshold=100
+    ) == {"a": "abcd"}
     assert postprocess_qa_predictions(*tiny(start=(9.0, 0, 0, 0)), version_2_with_negative=True) == {"a": ""}
     # Nothing but empty texts: the script ends with an IndexError.
     assert postprocess_qa_predictions(*tiny(context=""), version_2_with_negative=True) == {"a": ""}
@@ -90,11 +97,17 @@ def test_small_cases(tmp_path):
     [
         ("`predictions` has 3 entries", {"predictions": (1, 2, 3)}),
         ("`predictions` has 2 windows but `features` has 1", {"predictions": (np.zeros((2, 4), np.float32),) * 2}),
-        ("start logits .* but end logits", {"predictions": (np.zeros((1, 4), np.float32), np.zeros((1, 5), np.float32))}),
+        (
+            "start logits .* but end logits",
+            {"predictions": (np.zeros((1, 4), np.float32), np.zeros((1, 5), np.float32))},
+        ),
         ("`features` holds the example_id 'b'", {"features": [{"example_id": "b", "offset_mapping": []}]}),
         ("`n_best_size` is 0", {"n_best_size": 0}),
         ("`max_answer_length` is 0", {"max_answer_length": 0}),
-        ("`end_logits` holds NaN", {"predictions": (np.zeros((1, 4), np.float32), np.full((1, 4), np.nan, np.float32))}),
+        (
+            "`end_logits` holds NaN",
+            {"predictions": (np.zeros((1, 4), np.float32), np.full((1, 4), np.nan, np.float32))},
+        ),
     ],
 )
 def test_bad_arguments(match, change):
@@ -117,7 +130,12 @@ def reference(question, *texts):
 
 def test_squad_by_hand():
     predictions = {"1": "The 1976!", "2": "blue car", "3": "wrong", "4": "a"}
-    references = [reference("1", "1976"), reference("2", "red", "a red car"), reference("3", "right"), reference("4", "the")]
+    references = [
+        reference("1", "1976"),
+        reference("2", "red", "a red car"),
+        reference("3", "right"),
+        reference("4", "the"),
+    ]
     # 1: equal once articles and signs are gone. 2: one of two words, of two. 4: equal, but no word is left for F1.
     assert squad(predictions, references) == {"exact_match": 50.0, "f1": (1 + 0.5 + 0 + 0) * 25}
     rows = [{"id": key, "prediction_text": text} for key, text in predictions.items()]
@@ -158,14 +176,23 @@ def test_squad_v2_beside_transformers(data):
         for result in found["results"]:
             texts = result["files"][name]
             none = {key: float(np.float32(p)) for key, p in zip(texts, rng.random(len(texts)), strict=True)}
-            golds = {e["id"]: (e["answers"]["text"] if isinstance(e["answers"], dict) else [a["text"] for a in e["answers"]]) for e in found["examples"]}
+            golds = {
+                e["id"]: (e["answers"]["text"] if isinstance(e["answers"], dict) else [a["text"] for a in e["answers"]])
+                for e in found["examples"]
+            }
             for key in list(golds)[::3]:
                 golds[key] = []
-            examples = [SquadExample(key, "", "", None, None, None, answers=[{"text": t} for t in gold]) for key, gold in golds.items()]
+            examples = [
+                SquadExample(key, "", "", None, None, None, answers=[{"text": t} for t in gold])
+                for key, gold in golds.items()
+            ]
             for threshold in (1.0, 0.4):
                 want = dict(peer.squad_evaluate(examples, texts, none, threshold))
                 got = squad_v2(
-                    [{"id": key, "prediction_text": text, "no_answer_probability": none[key]} for key, text in texts.items()],
+                    [
+                        {"id": key, "prediction_text": text, "no_answer_probability": none[key]}
+                        for key, text in texts.items()
+                    ],
                     [reference(key, *gold) for key, gold in golds.items()],
                     threshold,
                 )
@@ -174,5 +201,7 @@ def test_squad_v2_beside_transformers(data):
 
 
 def test_the_metrics_need_no_transformers(python):
-    assert python("import fastpost.metrics, sys; print('transformers' in sys.modules, 'torch' in sys.modules)").split() == ["False", "False"]
+    assert python(
+        "import fastpost.metrics, sys; print('transformers' in sys.modules, 'torch' in sys.modules)"
+    ).split() == ["False", "False"]
     assert "fastpost" in sys.modules

@@ -18,17 +18,8 @@ Dedupe = Literal["text", "span", "overlap"]
 class Answers:
     """Answers of a batch of questions as columns, one row an answer, best first within a question.
 
-    The columns are read-only NumPy arrays, made when they are first asked for, as are the dicts. An answer of
-    nothing has `start` and `end` 0, `window` -1 and the text "".
-
-    Attributes:
-        question_index: int64 (answers,), the question of each answer; without `questions`, its `text_index`.
-        text_index: int64 (answers,), the context it is in.
-        window: int64 (answers,), the window it was found in.
-        start, end: int64 (answers,), its characters in that context, end excluded.
-        score: float64 (answers,), its probability; see `AnswerDecoder`.
-        start_logit, end_logit: float32 (answers,), the logits of its first and last token (of CLS, for nothing).
-        null_score: float64 (questions,), the probability of no answer; NaN where no CLS token was found.
+    The columns are NumPy arrays, made when they are first asked for, as are the dicts. An answer of nothing has
+    `start` and `end` 0, `window` -1 and the text "".
     """
 
     __slots__ = ("_table",)
@@ -43,38 +34,47 @@ class Answers:
 
     @property
     def question_index(self) -> Ints1d:
+        """int64 (answers,), the question of each answer; without `questions`, its `text_index`."""
         return self._table.question_index
 
     @property
     def text_index(self) -> Ints1d:
+        """int64 (answers,), the context it is in."""
         return self._table.text_index
 
     @property
     def window(self) -> Ints1d:
+        """int64 (answers,), the window it was found in."""
         return self._table.window
 
     @property
     def start(self) -> Ints1d:
+        """int64 (answers,), its first character in that context."""
         return self._table.start
 
     @property
     def end(self) -> Ints1d:
+        """int64 (answers,), one after its last character."""
         return self._table.end
 
     @property
     def score(self) -> Doubles1d:
+        """float64 (answers,), its probability; see `AnswerDecoder`."""
         return self._table.score
 
     @property
     def start_logit(self) -> Floats1d:
+        """float32 (answers,), the logit of its first token; of CLS, for nothing."""
         return self._table.start_logit
 
     @property
     def end_logit(self) -> Floats1d:
+        """float32 (answers,), the logit of its last token; of CLS, for nothing."""
         return self._table.end_logit
 
     @property
     def null_score(self) -> Doubles1d:
+        """float64 (questions,), the probability of no answer; NaN where no CLS token was found."""
         return self._table.null_score
 
     @property
@@ -130,6 +130,7 @@ class AnswerDecoder:
         context_sequence: 1 where the question comes first in a window. 0 where the context does: so it is with a
             tokenizer that pads on the left, and in transformers that leaves the question unmasked.
         threads: threads of a call; `None` is all cores, 1 is the calling thread. Results do not depend on it.
+
     Raises:
         ValueError: if an option is unknown or out of range.
 
@@ -212,8 +213,9 @@ class AnswerDecoder:
         Arrays must not be written to during the call.
 
         Args:
-            start_logits, end_logits: (windows, tokens), or (tokens,) end to end; float32, float16, bfloat16 or
-                float64, finite or -inf.
+            start_logits: (windows, tokens), or (tokens,) end to end; float32, float16, bfloat16 or float64, finite
+                or -inf.
+            end_logits: likewise.
             encodings: of question and context, padded as the logits are or not at all (then the logits may be
                 padded on the right); each followed by its overflowing ones as further windows.
             contexts: the contexts themselves.
@@ -228,9 +230,11 @@ class AnswerDecoder:
                 all are of the only context.
             questions: (contexts,), the question that each context belongs to; contexts of one question are ranked
                 together. Default: each context has a question of its own.
+
         Returns:
             The answers, ordered by question, then best first. A question nothing can answer has none, or the null
             answer where that is allowed.
+
         Raises:
             TypeError: if an array has the wrong rank or type, a context is no `str`.
             ValueError: if arrays do not fit each other, an offset lies outside its context, a logit is NaN or +inf,

@@ -46,8 +46,10 @@ def postprocess_qa_predictions(
             `null_odds.json`.
         prefix: of the names of these files, followed by an underscore.
         log_level: of the logger `fastpost.squad`.
+
     Returns:
         The answer of each example, by its id, in the order of the examples.
+
     Raises:
         ValueError: if the logits do not fit the features or hold NaN, or a feature belongs to no example.
         NotADirectoryError: if `output_dir` is no folder.
@@ -64,18 +66,26 @@ def postprocess_qa_predictions(
             raise ValueError(f"`{name}` is {size}; pass at least 1")
     if output_dir is not None and not os.path.isdir(output_dir):
         raise NotADirectoryError(f"`output_dir` is {os.fspath(output_dir)!r}, which is not a folder; make it first")
-    start, end = (_logits(name, values) for name, values in zip(("start_logits", "end_logits"), predictions, strict=True))
+    start, end = (
+        _logits(name, values) for name, values in zip(("start_logits", "end_logits"), predictions, strict=True)
+    )
     if start.shape != end.shape:
-        raise ValueError(f"`predictions` holds start logits {start.shape} but end logits {end.shape}; pass one of each per token")
+        raise ValueError(
+            f"`predictions` holds start logits {start.shape} but end logits {end.shape}; pass one of each per token"
+        )
     if len(start) != len(features):
-        raise ValueError(f"`predictions` has {len(start)} windows but `features` has {len(features)}; pass one row per feature")
+        raise ValueError(
+            f"`predictions` has {len(start)} windows but `features` has {len(features)}; pass one row per feature"
+        )
 
     ids, contexts = _columns(examples, "id", "context")
     number = {example: index for index, example in enumerate(ids)}
     examples_of, mappings = _columns(features, "example_id", "offset_mapping")
     unknown = next((example for example in examples_of if example not in number), None)
     if unknown is not None:
-        raise ValueError(f"`features` holds the example_id {unknown!r}, which `examples` has not; pass the examples of the features")
+        raise ValueError(
+            f"`features` holds the example_id {unknown!r}, which `examples` has not; pass the examples of the features"
+        )
     logger.info("Post-processing %d examples split into %d features.", len(ids), len(examples_of))
     texts, lists, odds = _fastpost.nbest(
         start,

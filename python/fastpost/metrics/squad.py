@@ -29,8 +29,10 @@ def squad(
         predictions: dicts with `id` and `prediction_text`; or a dict of text by id, which is what
             `postprocess_qa_predictions` returns.
         references: dicts with `id` and `answers`, `{"text": [...]}` or a list of dicts with `text`.
+
     Returns:
         `exact_match` and `f1`.
+
     Raises:
         ValueError: if there is no reference, or one has no answer.
     """
@@ -40,7 +42,9 @@ def squad(
         total += 1
         answers = _answers(reference)
         if not answers:
-            raise ValueError(f"`references` holds no answer for id {reference['id']!r}; use squad_v2 where a question may have none")
+            raise ValueError(
+                f"`references` holds no answer for id {reference['id']!r}; use squad_v2 where a question may have none"
+            )
         if reference["id"] not in texts:
             logger.warning("No prediction for question %s: it scores 0.", reference["id"])
             continue
@@ -66,10 +70,12 @@ def squad_v2(
         references: dicts with `id` and `answers`, `{"text": [...]}` or a list of dicts with `text`, empty for a
             question that has no answer.
         no_answer_threshold: a question with a higher `no_answer_probability` counts as not answered.
+
     Returns:
         `exact`, `f1`, `total`; the same of the questions with an answer (`HasAns_...`) and of those without
         (`NoAns_...`), where there are any; `best_exact`, `best_f1` and the thresholds that give them
         (`best_exact_thresh`, `best_f1_thresh`).
+
     Raises:
         ValueError: if there is no reference, or no prediction for one of them.
     """
@@ -82,7 +88,9 @@ def squad_v2(
     for reference in references:
         question, answers = reference["id"], _answers(reference)
         if question not in texts:
-            raise ValueError(f"`predictions` holds none for id {question!r}, which `references` has; pass one per question")
+            raise ValueError(
+                f"`predictions` holds none for id {question!r}, which `references` has; pass one per question"
+            )
         answered[question] = bool(answers)
         golds = [words for words in map(_words, answers) if words] or [[]]
         words = _words(texts[question])
@@ -96,7 +104,11 @@ def squad_v2(
 
     exact_cut, f1_cut = with_threshold(exact), with_threshold(f1)
     result: dict[str, float] = {}
-    groups = (("", list(answered)), ("HasAns_", [q for q in answered if answered[q]]), ("NoAns_", [q for q in answered if not answered[q]]))
+    groups = (
+        ("", list(answered)),
+        ("HasAns_", [q for q in answered if answered[q]]),
+        ("NoAns_", [q for q in answered if not answered[q]]),
+    )
     for prefix, questions in groups:
         if questions:
             result[f"{prefix}exact"] = 100.0 * sum(exact_cut[q] for q in questions) / len(questions)

@@ -62,7 +62,9 @@ pub fn best_span(start: &[f32], end: &[f32], max_len: NonZeroUsize) -> Result<Op
 /// # Errors
 /// [`Error::ScoreCount`] if `start` and `end` differ in length.
 pub fn best_spans(start: &[f32], end: &[f32], max_len: NonZeroUsize, k: usize) -> Result<Vec<Span>> {
-    let clean = |scores: &[f32]| scores.iter().map(|&s| if s.is_nan() { f32::NEG_INFINITY } else { s }).collect::<Vec<_>>();
+    let clean = |scores: &[f32]| {
+        scores.iter().map(|&s| if s.is_nan() { f32::NEG_INFINITY } else { s }).collect::<Vec<_>>()
+    };
     if start.len() != end.len() {
         return Err(Error::ScoreCount { start: start.len(), end: end.len() });
     }
@@ -78,7 +80,11 @@ pub fn best_spans(start: &[f32], end: &[f32], max_len: NonZeroUsize, k: usize) -
 ///
 /// # Errors
 /// [`Error::ScoreCount`] if the scores of a window differ in length.
-pub fn best_spans_of_windows(windows: &[(&[f32], &[f32])], max_len: NonZeroUsize, k: usize) -> Result<Vec<WindowSpan>> {
+pub fn best_spans_of_windows(
+    windows: &[(&[f32], &[f32])],
+    max_len: NonZeroUsize,
+    k: usize,
+) -> Result<Vec<WindowSpan>> {
     let mut found = Vec::new();
     for (window, (start, end)) in windows.iter().enumerate() {
         let spans = best_spans(start, end, max_len, k)?;
@@ -104,7 +110,9 @@ pub fn best_spans_of_texts(
     threads: crate::parallel::Threads,
 ) -> Result<Vec<Vec<WindowSpan>>> {
     let tokens: usize = texts.iter().flatten().map(|(start, _)| start.len()).sum();
-    crate::parallel::map(texts.len(), threads, tokens * 10, |text| best_spans_of_windows(&texts[text], max_len, k))
+    crate::parallel::map(texts.len(), threads, tokens * 10, |text| {
+        best_spans_of_windows(&texts[text], max_len, k)
+    })
 }
 
 /// Higher scores first. Not `total_cmp`, as 0.0 and -0.0 must tie; scores are never NaN.
@@ -171,7 +179,8 @@ impl Eq for Pair {}
 
 impl Ord for Pair {
     fn cmp(&self, other: &Self) -> Ordering {
-        descending(other.score, self.score).then_with(|| (other.first, other.last).cmp(&(self.first, self.last)))
+        descending(other.score, self.score)
+            .then_with(|| (other.first, other.last).cmp(&(self.first, self.last)))
     }
 }
 
@@ -246,7 +255,9 @@ fn best_rows<J: Join>(bounds: &[f64], k: usize) -> Vec<u32> {
         }
     }
     if rows.len() > k {
-        rows.select_nth_unstable_by(k - 1, |&a, &b| descending(bounds[a as usize], bounds[b as usize]).then(a.cmp(&b)));
+        rows.select_nth_unstable_by(k - 1, |&a, &b| {
+            descending(bounds[a as usize], bounds[b as usize]).then(a.cmp(&b))
+        });
         rows.truncate(k);
     }
     rows
@@ -341,7 +352,12 @@ impl<'a> Pyramid<'a> {
         let mut covered = Self::FAN;
         while covered < longest {
             let below = levels.last().map_or(ends, Vec::as_slice);
-            levels.push(below.chunks(Self::FAN).map(|block| block.iter().copied().fold(f32::NEG_INFINITY, f32::max)).collect());
+            levels.push(
+                below
+                    .chunks(Self::FAN)
+                    .map(|block| block.iter().copied().fold(f32::NEG_INFINITY, f32::max))
+                    .collect(),
+            );
             covered *= Self::FAN;
         }
         Self { ends, levels }
@@ -402,9 +418,9 @@ mod tests {
     /// The plain twin: all pairs, sorted.
     fn all_pairs<J: Join>(start: &[f32], end: &[f32], max_len: usize, k: usize) -> Vec<Pair> {
         let mut pairs = Vec::new();
-        for first in 0..start.len() {
+        for (first, &start) in start.iter().enumerate() {
             for (last, &end) in end.iter().enumerate().skip(first).take(max_len) {
-                let score = J::join(start[first], end);
+                let score = J::join(start, end);
                 if score > J::FLOOR {
                     pairs.push(Pair { score, first: first as u32, last: last as u32 });
                 }
@@ -473,7 +489,11 @@ mod tests {
         let start: Vec<f32> = (0..2_500).map(|i| score(i, 1)).collect();
         let end: Vec<f32> = (0..2_500).map(|i| score(i, 2)).collect();
         for max_len in [33, 1_024, 1_500, 2_500, 1 << 40] {
-            assert_eq!(found::<Sum>(&start, &end, max_len, 200), all_pairs::<Sum>(&start, &end, max_len, 200), "{max_len}");
+            assert_eq!(
+                found::<Sum>(&start, &end, max_len, 200),
+                all_pairs::<Sum>(&start, &end, max_len, 200),
+                "{max_len}"
+            );
         }
     }
 
@@ -491,7 +511,10 @@ mod tests {
         let bar = f32::NEG_INFINITY;
         assert_eq!(best_span(&[], &[], one), Ok(None));
         assert_eq!(best_span(&[bar, f32::NAN], &[1.0, 1.0], one), Ok(None));
-        assert_eq!(best_span(&[f32::NAN, 2.0], &[9.0, 1.0], one), Ok(Some(Span { first: 1, end: 2, score: 3.0 })));
+        assert_eq!(
+            best_span(&[f32::NAN, 2.0], &[9.0, 1.0], one),
+            Ok(Some(Span { first: 1, end: 2, score: 3.0 }))
+        );
         assert_eq!(best_span(&[1.0], &[], one), Err(Error::ScoreCount { start: 1, end: 0 }));
     }
 

@@ -197,7 +197,9 @@ pub enum Error {
         token: usize,
     },
     /// Contexts that can't be told apart by window.
-    #[error("`contexts` holds {contexts} texts but the logits have {windows} windows; pass `windows`, one context index per window")]
+    #[error(
+        "`contexts` holds {contexts} texts but the logits have {windows} windows; pass `windows`, one context index per window"
+    )]
     ContextCount {
         /// Contexts given.
         contexts: usize,
@@ -205,7 +207,9 @@ pub enum Error {
         windows: usize,
     },
     /// Not one question per context.
-    #[error("`questions` has {questions} entries but `contexts` holds {contexts} texts; pass one question index per context")]
+    #[error(
+        "`questions` has {questions} entries but `contexts` holds {contexts} texts; pass one question index per context"
+    )]
     QuestionCount {
         /// Entries given.
         questions: usize,

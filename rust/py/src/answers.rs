@@ -3,7 +3,8 @@
 use crate::arrays::{Lengths, Ragged};
 use crate::door::{detached, exception};
 use fastpost_core::answers::{
-    Dedupe, Feature, Floats, Ints, Mode, Normalize, Options, Position, Ranking, Text, Widen, Window, best_of, decode, positions,
+    Dedupe, Feature, Floats, Ints, Mode, Normalize, Options, Position, Ranking, Text, Widen, Window, best_of,
+    decode, positions,
 };
 use fastpost_core::{Error, Result, parallel};
 use half::slice::HalfBitsSliceExt;
@@ -108,14 +109,20 @@ impl AnswerKernel {
             "overlap" => Dedupe::Overlap,
             _ => Dedupe::Span,
         };
-        let mode = if transformers { Mode::Transformers } else { Mode::Right { normalize, dedupe, null_threshold } };
-        Self { options: Options { top_k, max_answer_len, null_allowed, widen, context_sequence, mode }, threads }
+        let mode =
+            if transformers { Mode::Transformers } else { Mode::Right { normalize, dedupe, null_threshold } };
+        Self {
+            options: Options { top_k, max_answer_len, null_allowed, widen, context_sequence, mode },
+            threads,
+        }
     }
 
     /// Decodes one batch.
     #[pyo3(signature = (start, end, bits, contexts, offsets, sequence_ids, word_ids, input_ids, attention_mask, cls_token_id, lengths, windows, questions))]
-    #[expect(clippy::too_many_arguments, reason = "one call handles one batch, each of its arrays is an argument")]
-    #[expect(clippy::needless_pass_by_value, reason = "arguments come from Python by value")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one call handles one batch, each of its arrays is an argument"
+    )]
     fn decode(
         &self,
         py: Python<'_>,
@@ -163,8 +170,11 @@ impl AnswerKernel {
                 .collect::<Vec<_>>())
         };
         let batch = batch().map_err(exception)?;
-        let groups = questions.map(|questions| groups(questions, texts.len())).transpose().map_err(exception)?;
-        let found = detached(py, || decode(&batch, &texts, groups.as_deref(), cls_token_id, &self.options, self.threads))?;
+        let groups =
+            questions.map(|questions| groups(questions, texts.len())).transpose().map_err(exception)?;
+        let found = detached(py, || {
+            decode(&batch, &texts, groups.as_deref(), cls_token_id, &self.options, self.threads)
+        })?;
         Ok(AnswerTable {
             found,
             several: questions.is_some(),
@@ -175,7 +185,11 @@ impl AnswerKernel {
     }
 }
 
-fn per_window<'a>(name: &'static str, array: Option<&'a Integers<'_>>, lengths: &Lengths) -> Result<Option<Vec<Ints<'a>>>> {
+fn per_window<'a>(
+    name: &'static str,
+    array: Option<&'a Integers<'_>>,
+    lengths: &Lengths,
+) -> Result<Option<Vec<Ints<'a>>>> {
     array.map(|array| array.windows(name, 1, lengths)).transpose()
 }
 
@@ -190,10 +204,14 @@ fn texts_of(windows: usize, owners: Option<&[i64]>, texts: usize) -> Result<impl
                 return Err(Error::BadWindowText { window, text: owners[window], texts });
             }
         }
-        None if texts != windows && texts != 1 => return Err(Error::ContextCount { contexts: texts, windows }),
+        None if texts != windows && texts != 1 => {
+            return Err(Error::ContextCount { contexts: texts, windows });
+        }
         None => {}
     }
-    Ok(move |window: usize| owners.map_or(if texts == 1 { 0 } else { window }, |owners| owners[window] as usize))
+    Ok(move |window: usize| {
+        owners.map_or(if texts == 1 { 0 } else { window }, |owners| owners[window] as usize)
+    })
 }
 
 /// The question of each context.
@@ -275,7 +293,7 @@ pub(crate) struct AnswerTable {
     columns: Columns,
 }
 
-/// A column as a NumPy array, made once: a copy, as moving a few values into `NumPy` takes longer.
+/// A column as a NumPy array, made once: a copy, as moving a few values into NumPy takes longer.
 fn column<T: Element>(py: Python<'_>, cell: &PyOnceLock<Py<PyArray1<T>>>, values: &[T]) -> Py<PyArray1<T>> {
     cell.get_or_init(py, || PyArray1::from_slice(py, values).unbind()).clone_ref(py)
 }
@@ -328,7 +346,8 @@ impl AnswerTable {
 
     /// The text of each answer.
     fn answers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        let texts: Vec<_> = (0..self.found.start.len()).map(|row| self.text(py, row)).collect::<PyResult<_>>()?;
+        let texts: Vec<_> =
+            (0..self.found.start.len()).map(|row| self.text(py, row)).collect::<PyResult<_>>()?;
         PyList::new(py, texts)
     }
 
@@ -377,8 +396,6 @@ impl AnswerTable {
 #[pyfunction]
 #[pyo3(signature = (start, end, mappings, max_contexts, owners, contexts, with_negative, n_best_size, max_answer_length, threshold, lists, threads))]
 #[expect(clippy::too_many_arguments, reason = "one call handles one data set")]
-#[expect(clippy::needless_pass_by_value, reason = "arguments come from Python by value")]
-#[expect(clippy::type_complexity, reason = "three columns")]
 pub(crate) fn nbest<'py>(
     py: Python<'py>,
     start: PyReadonlyArray2<'py, f32>,
@@ -407,7 +424,8 @@ pub(crate) fn nbest<'py>(
     for (window, (start, end)) in best.into_iter().enumerate() {
         let offsets = Offsets::of(mappings.get_item(window)?)?;
         let known = max_contexts.get_item(window)?;
-        let mut feature = Feature { null: (starts[window * width], ends[window * width]), ..Feature::default() };
+        let mut feature =
+            Feature { null: (starts[window * width], ends[window * width]), ..Feature::default() };
         for token in start {
             if let Some(char) = offsets.char(token, 0)?
                 && (known.is_none() || has_max_context(&known, token)?)
@@ -422,8 +440,10 @@ pub(crate) fn nbest<'py>(
         }
         features[owners[window]].push(feature);
     }
-    let chars: Vec<i64> = contexts.iter().map(|context| Ok(context.len()? as i64)).collect::<PyResult<_>>()?;
-    let ranking = Ranking { with_negative, n_best_size: n, max_answer_length, null_score_diff_threshold: threshold };
+    let chars: Vec<i64> =
+        contexts.iter().map(|context| Ok(context.len()? as i64)).collect::<PyResult<_>>()?;
+    let ranking =
+        Ranking { with_negative, n_best_size: n, max_answer_length, null_score_diff_threshold: threshold };
     let examples = detached(py, || {
         parallel::map(features.len(), threads, rows * n * n * 3, |example| {
             Ok(best_of(&features[example], chars[example], &ranking))
@@ -435,7 +455,9 @@ pub(crate) fn nbest<'py>(
             None => Ok(PyString::intern(py, "empty").into_any()),
             Some((from, to)) => context.get_item(PySlice::new(py, from as isize, to as isize, 1)),
         };
-        let answer = example.answer.map_or(Ok(PyString::intern(py, "").into_any()), |best| text(example.list[best].place));
+        let answer = example
+            .answer
+            .map_or(Ok(PyString::intern(py, "").into_any()), |best| text(example.list[best].place));
         predictions.append(answer?)?;
         if !lists {
             continue;

@@ -89,12 +89,17 @@ impl Lengths {
 impl Lengths {
     /// Lengths of the windows of `scores`, which have one value a token: padded, laid end to end, or a list.
     /// One array of one dimension without lengths is one window.
-    pub(crate) fn of_scores<T: Element>(name: &'static str, scores: &Ragged<'_, T>, given: Option<&[i64]>) -> Result<Self> {
+    pub(crate) fn of_scores<T: Element>(
+        name: &'static str,
+        scores: &Ragged<'_, T>,
+        given: Option<&[i64]>,
+    ) -> Result<Self> {
         let widths: Vec<usize> = match scores {
             Ragged::One(array) => match (array.shape(), given) {
                 ([tokens], None) => vec![*tokens],
                 ([tokens], Some(lengths)) => {
-                    let lengths: Vec<_> = lengths.iter().map(|&length| usize::try_from(length).unwrap_or(0)).collect();
+                    let lengths: Vec<_> =
+                        lengths.iter().map(|&length| usize::try_from(length).unwrap_or(0)).collect();
                     let sum = lengths.iter().sum();
                     if sum != *tokens {
                         return Err(Error::LengthSum { name, sum, got: *tokens });

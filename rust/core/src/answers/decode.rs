@@ -274,7 +274,8 @@ pub fn decode(
     }
     let tokens: usize = windows.iter().map(|window| window.start.len()).sum();
     let found = parallel::map(total, threads, tokens * 15 + total * 1_000, |question| {
-        Question { windows, order: &order[begins[question]..begins[question + 1]], texts, cls, options }.answers()
+        Question { windows, order: &order[begins[question]..begins[question + 1]], texts, cls, options }
+            .answers()
     })?;
     let mut out = Answers { bounds: vec![0], ..Answers::default() };
     for (question, (answers, null_score)) in found.into_iter().enumerate() {
@@ -340,7 +341,9 @@ struct Question<'a> {
 impl Question<'_> {
     fn answers(&self) -> Result<(Vec<Answer>, f64)> {
         match self.options.mode {
-            Mode::Right { normalize, dedupe, null_threshold } => self.right(normalize, dedupe, null_threshold),
+            Mode::Right { normalize, dedupe, null_threshold } => {
+                self.right(normalize, dedupe, null_threshold)
+            }
             Mode::Transformers => self.transformers(),
         }
     }
@@ -399,7 +402,9 @@ impl Question<'_> {
         }
         if self.options.null_allowed {
             let window = self.order.first().map(|&index| &self.windows[index]);
-            let logit = |logits: Option<Floats<'_>>| logits.map_or(f32::NAN, |logits| if logits.len() > 0 { logits.get(0) } else { f32::NAN });
+            let logit = |logits: Option<Floats<'_>>| {
+                logits.map_or(f32::NAN, |logits| if logits.len() > 0 { logits.get(0) } else { f32::NAN })
+            };
             answers.push(Answer {
                 text: window.map_or(0, |window| window.text),
                 window: -1,
@@ -415,7 +420,12 @@ impl Question<'_> {
         Ok((answers, null_score))
     }
 
-    fn right(&self, normalize: Normalize, dedupe: Dedupe, null_threshold: Option<f64>) -> Result<(Vec<Answer>, f64)> {
+    fn right(
+        &self,
+        normalize: Normalize,
+        dedupe: Dedupe,
+        null_threshold: Option<f64>,
+    ) -> Result<(Vec<Answer>, f64)> {
         let mut ready = Vec::with_capacity(self.order.len());
         for &index in self.order {
             ready.push(Ready::new(index, &self.windows[index], self.texts, self.cls, self.options)?);
@@ -433,7 +443,8 @@ impl Question<'_> {
                 total = add_logs(total, span_log_sum(&ready.start, &ready.end, max_len));
             }
             if let Some(cls) = ready.cls {
-                let log = f64::from(ready.window.start.get(cls)) + f64::from(ready.window.end.get(cls)) - *shift;
+                let log =
+                    f64::from(ready.window.start.get(cls)) + f64::from(ready.window.end.get(cls)) - *shift;
                 if null.is_none_or(|(least, _)| log < least) {
                     null = Some((log, ready.index));
                 }
@@ -469,9 +480,13 @@ impl Question<'_> {
             None => allowed,
         };
         if listed {
-            let window = null.map_or(self.order.first().copied(), |(_, index)| Some(index)).map(|index| &self.windows[index]);
+            let window = null
+                .map_or(self.order.first().copied(), |(_, index)| Some(index))
+                .map(|index| &self.windows[index]);
             let cls = window.and_then(|window| find_cls(window, self.cls));
-            let logit = |logits: Option<Floats<'_>>| logits.zip(cls).map_or(f32::NAN, |(logits, cls)| logits.get(cls));
+            let logit = |logits: Option<Floats<'_>>| {
+                logits.zip(cls).map_or(f32::NAN, |(logits, cls)| logits.get(cls))
+            };
             let answer = Answer {
                 text: window.map_or(0, |window| window.text),
                 window: -1,
@@ -481,7 +496,11 @@ impl Question<'_> {
                 start_logit: logit(window.map(|window| window.start)),
                 end_logit: logit(window.map(|window| window.end)),
             };
-            let place = if null_threshold.is_some() { 0 } else { answers.partition_point(|other| other.score >= null_score) };
+            let place = if null_threshold.is_some() {
+                0
+            } else {
+                answers.partition_point(|other| other.score >= null_score)
+            };
             answers.insert(place, answer);
             answers.truncate(top_k);
         }
@@ -536,7 +555,12 @@ fn mask(name: &'static str, window: usize, logits: &mut [f32], keep: &[bool], fi
     if Arch::new().dispatch(Mask { logits: &mut *logits, keep, fill })
         && let Some(token) = logits.iter().position(|&logit| bad(logit))
     {
-        return Err(Error::BadScore { name, found: if logits[token].is_nan() { "NaN" } else { "inf" }, window, token });
+        return Err(Error::BadScore {
+            name,
+            found: if logits[token].is_nan() { "NaN" } else { "inf" },
+            window,
+            token,
+        });
     }
     Ok(())
 }
@@ -601,7 +625,13 @@ struct Ready<'a> {
 }
 
 impl<'a> Ready<'a> {
-    fn new(index: usize, window: &'a Window<'a>, texts: &'a [Text<'a>], cls: Option<i64>, options: &'a Options) -> Result<Self> {
+    fn new(
+        index: usize,
+        window: &'a Window<'a>,
+        texts: &'a [Text<'a>],
+        cls: Option<i64>,
+        options: &'a Options,
+    ) -> Result<Self> {
         let mut allowed = vec![true; window.start.len()];
         window.sequence_ids.keep(&mut allowed, |id| id == options.context_sequence);
         if let Some(attention) = window.attention_mask {
@@ -685,7 +715,13 @@ fn keep_wide<T: PartialOrd>(allowed: &mut [bool], offsets: &[T]) {
 }
 
 /// The `top_k` best answers no two of which are the same place (or text), best first.
-fn distinct(ready: &[Ready<'_>], shifts: &[f64], max_len: NonZeroUsize, top_k: usize, by_text: bool) -> Result<Vec<Answer>> {
+fn distinct(
+    ready: &[Ready<'_>],
+    shifts: &[f64],
+    max_len: NonZeroUsize,
+    top_k: usize,
+    by_text: bool,
+) -> Result<Vec<Answer>> {
     // How many spans are looked at, at most: only a text that repeats itself without end needs more.
     const MOST: usize = 1 << 20;
     let aligned = ready.iter().any(|ready| ready.options.widen != Widen::No);
@@ -712,7 +748,11 @@ fn distinct(ready: &[Ready<'_>], shifts: &[f64], max_len: NonZeroUsize, top_k: u
             let ready = &ready[which];
             let answer = ready.answer(pair, shifts[which]);
             let text = ready.chars.slice(ready.index, pair.first as usize, answer.start, answer.end)?;
-            let new = if by_text { texts.insert(Folded::new(text)) } else { places.insert((answer.text, answer.start, answer.end)) };
+            let new = if by_text {
+                texts.insert(Folded::new(text))
+            } else {
+                places.insert((answer.text, answer.start, answer.end))
+            };
             if new {
                 answers.push(answer);
                 if answers.len() == top_k {
@@ -740,8 +780,11 @@ fn apart(ready: &[Ready<'_>], shifts: &[f64], max_len: NonZeroUsize, top_k: usiz
         .iter()
         .map(|ready| {
             // All tokens of the context: a barred one can still lie inside an answer.
-            let inside = |token: usize| ready.window.sequence_ids.get(token) == ready.options.context_sequence;
-            let edge = |of: &dyn Fn(usize) -> i64| (0..ready.start.len()).map(|t| if inside(t) { of(t) } else { -1 }).collect();
+            let inside =
+                |token: usize| ready.window.sequence_ids.get(token) == ready.options.context_sequence;
+            let edge = |of: &dyn Fn(usize) -> i64| {
+                (0..ready.start.len()).map(|t| if inside(t) { of(t) } else { -1 }).collect()
+            };
             (edge(&|token| ready.from(token)), edge(&|token| ready.to(token)))
         })
         .collect();
@@ -752,7 +795,8 @@ fn apart(ready: &[Ready<'_>], shifts: &[f64], max_len: NonZeroUsize, top_k: usiz
         let best = Pair { first: pair.first + from as u32, last: pair.last + from as u32, ..pair };
         Some(Free { which, from, to, best })
     };
-    let mut free: Vec<Free> = (0..ready.len()).filter_map(|which| best(which, 0, ready[which].start.len())).collect();
+    let mut free: Vec<Free> =
+        (0..ready.len()).filter_map(|which| best(which, 0, ready[which].start.len())).collect();
     let mut answers: Vec<Answer> = Vec::with_capacity(top_k);
     while answers.len() < top_k {
         let score = |free: &Free| free.best.score - (shifts[free.which] - shifts[0]);
@@ -772,10 +816,16 @@ fn apart(ready: &[Ready<'_>], shifts: &[f64], max_len: NonZeroUsize, top_k: usiz
                 left.push(part);
                 continue;
             }
-            let covered = |&token: &usize| starts[token] >= 0 && starts[token] < answer.end && ends[token] > answer.start;
+            let covered = |&token: &usize| {
+                starts[token] >= 0 && starts[token] < answer.end && ends[token] > answer.start
+            };
             match (range.clone().find(covered), range.rev().find(covered)) {
                 (Some(first), Some(last)) => {
-                    left.extend([(part.from, first), (last + 1, part.to)].into_iter().filter_map(|(from, to)| best(part.which, from, to)));
+                    left.extend(
+                        [(part.from, first), (last + 1, part.to)]
+                            .into_iter()
+                            .filter_map(|(from, to)| best(part.which, from, to)),
+                    );
                 }
                 _ => left.push(part),
             }
@@ -800,7 +850,10 @@ fn span_log_sum(start: &[f32], end: &[f32], max_len: NonZeroUsize) -> f64 {
     // The best start and the best end are not within reach of each other, and everything else is far below: in logs.
     let ends: Vec<f64> = end.iter().map(|&end| end.into()).collect();
     let reach = window_fold(&ends, max_len.get(), f64::NEG_INFINITY, add_logs);
-    start.iter().zip(reach).fold(f64::NEG_INFINITY, |sum, (&start, reach)| add_logs(sum, f64::from(start) + reach))
+    start
+        .iter()
+        .zip(reach)
+        .fold(f64::NEG_INFINITY, |sum, (&start, reach)| add_logs(sum, f64::from(start) + reach))
 }
 
 vectorized!(SpanSum { start: &'a [f32], end: &'a [f32], max_len: usize } -> (f32, f32, f64) {
@@ -899,7 +952,8 @@ impl<'a> Chars<'a> {
             return char;
         }
         let text = self.text.utf8;
-        self.bytes.get_or_init(|| text.char_indices().map(|(byte, _)| byte).chain([text.len()]).collect())[char]
+        self.bytes.get_or_init(|| text.char_indices().map(|(byte, _)| byte).chain([text.len()]).collect())
+            [char]
     }
 
     /// `text[from..to]`; empty if `to` is before `from`.
@@ -913,7 +967,9 @@ impl<'a> Chars<'a> {
 
     /// From `own` towards `edge`, until a character of a script without spaces.
     fn widen_left(&self, own: i64, edge: i64) -> i64 {
-        let (Some(inside), Some(outside)) = (self.part(own, own + 1), self.part(edge, own)) else { return own };
+        let (Some(inside), Some(outside)) = (self.part(own, own + 1), self.part(edge, own)) else {
+            return own;
+        };
         if inside.chars().any(spaceless) {
             return own;
         }
@@ -921,7 +977,9 @@ impl<'a> Chars<'a> {
     }
 
     fn widen_right(&self, own: i64, edge: i64) -> i64 {
-        let (Some(inside), Some(outside)) = (self.part(own - 1, own), self.part(own, edge)) else { return own };
+        let (Some(inside), Some(outside)) = (self.part(own - 1, own), self.part(own, edge)) else {
+            return own;
+        };
         if inside.chars().any(spaceless) {
             return own;
         }

@@ -111,9 +111,15 @@ pub fn best_of(features: &[Feature], chars: i64, ranking: &Ranking) -> Example {
         }
         for start in &feature.starts {
             for end in &feature.ends {
-                if end.token >= start.token && ((end.token - start.token) as usize) < ranking.max_answer_length {
+                if end.token >= start.token
+                    && ((end.token - start.token) as usize) < ranking.max_answer_length
+                {
                     let logits = (start.logit, end.logit);
-                    entries.push(Entry { place: Some((start.char, end.char)), score: start.logit + end.logit, logits });
+                    entries.push(Entry {
+                        place: Some((start.char, end.char)),
+                        score: start.logit + end.logit,
+                        logits,
+                    });
                 }
             }
         }
@@ -161,7 +167,8 @@ fn cut(at: i64, chars: i64) -> i64 {
 fn shares(entries: &[Entry], wide: bool) -> Vec<f64> {
     if wide {
         let max = entries.iter().map(|entry| entry.score).fold(f32::NEG_INFINITY, f32::max);
-        let exps: Vec<f64> = entries.iter().map(|entry| (f64::from(entry.score) - f64::from(max)).exp()).collect();
+        let exps: Vec<f64> =
+            entries.iter().map(|entry| (f64::from(entry.score) - f64::from(max)).exp()).collect();
         let sum: f64 = exps.iter().sum();
         return exps.into_iter().map(|exp| exp / sum).collect();
     }

@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 RUST := $(shell find rust -name '*.rs') Cargo.toml Cargo.lock rust/core/Cargo.toml rust/py/Cargo.toml
 # The second major version of transformers, beside the one in the environment and over the same torch.
 OLD := .cache/transformers-4.57
-OLD_TESTS := tests/test_entities_parity.py tests/test_pipeline_ner.py
+OLD_TESTS := tests/test_entities_parity.py tests/test_pipeline_ner.py tests/test_answers_live.py tests/test_squad.py
 EXAMPLES ?= 100000
 
 .DEFAULT_GOAL := help
@@ -65,8 +65,9 @@ fmt: $(VENV)/.lint-installed ## format everything
 	$(BIN)/ruff check --fix --quiet
 	$(BIN)/ruff format
 
-bench: $(VENV)/.bench-installed $(VENV)/.built ## times beside the peers, in the same process
+bench: $(VENV)/.bench-installed $(VENV)/.built $(OLD)/.installed ## times beside the peers, in the same process
 	$(BIN)/python benches/python/bench_entities.py
+	PYTHONPATH=$(OLD) $(BIN)/python benches/python/bench_answers.py
 
 clean: ## remove what was built and installed
 	rm -rf $(VENV) .cache target

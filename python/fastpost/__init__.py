@@ -8,29 +8,39 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from fastpost import metrics
     from fastpost._fastpost import VERSION as __version__
+    from fastpost.answers import AnswerDecoder, Answers
     from fastpost.entities import Entities, EntityDecoder
     from fastpost.pipelines.install import accelerate, install, pipeline, uninstall
     from fastpost.pipelines.token_classification import TokenClassificationPipeline
+    from fastpost.squad import postprocess_qa_predictions
 
 _HOMES = {
+    "AnswerDecoder": "fastpost.answers",
+    "Answers": "fastpost.answers",
     "Entities": "fastpost.entities",
     "EntityDecoder": "fastpost.entities",
     "TokenClassificationPipeline": "fastpost.pipelines.token_classification",
     "accelerate": "fastpost.pipelines.install",
     "install": "fastpost.pipelines.install",
     "pipeline": "fastpost.pipelines.install",
+    "postprocess_qa_predictions": "fastpost.squad",
     "uninstall": "fastpost.pipelines.install",
 }
 
 __all__ = [
+    "AnswerDecoder",
+    "Answers",
     "Entities",
     "EntityDecoder",
     "TokenClassificationPipeline",
     "__version__",
     "accelerate",
     "install",
+    "metrics",
     "pipeline",
+    "postprocess_qa_predictions",
     "uninstall",
 ]
 
@@ -41,6 +51,8 @@ def __getattr__(name: str) -> object:
         from fastpost._fastpost import VERSION
 
         value: object = VERSION
+    elif name == "metrics":
+        value = importlib.import_module("fastpost.metrics")
     elif name in _HOMES:
         value = getattr(importlib.import_module(_HOMES[name]), name)
     else:

@@ -59,6 +59,16 @@ class Encodings:
         return _fastpost.flatten(self.windows, "word_ids")[0]
 
     @property
+    def sequence_ids(self) -> Ints1d:
+        """(tokens,), which of the two texts each token is of, -1 for none."""
+        return _fastpost.flatten(self.windows, "sequence_ids")[0]
+
+    @property
+    def attention_mask(self) -> Ints1d:
+        """(tokens,), 0 for padding."""
+        return _fastpost.flatten(self.windows, "attention_mask")[0]
+
+    @property
     def special_tokens_mask(self) -> Any:
         """uint8 (tokens,), 1 for tokens that stand for no text, padding among them."""
         return _fastpost.flatten(self.windows, "special_tokens_mask")[0].astype(np.uint8)

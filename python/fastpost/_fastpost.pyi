@@ -1,7 +1,7 @@
 from collections.abc import Container
 from typing import Any
 
-from fastpost.types import Entity, Floats1d, Ints1d, Ints2d, Token
+from fastpost.types import Doubles1d, Entity, Floats1d, Floats2d, Ints1d, Ints2d, Token
 
 VERSION: str
 
@@ -60,3 +60,75 @@ class EntityTable:
     def __len__(self) -> int: ...
     def words(self) -> list[str | None]: ...
     def to_dicts(self) -> list[list[Entity]] | list[list[Token]]: ...
+
+# answers
+class AnswerKernel:
+    def __new__(
+        cls,
+        top_k: int,
+        max_answer_len: int,
+        null_allowed: bool,
+        align: str,
+        context_sequence: int,
+        transformers: bool,
+        normalize: str,
+        dedupe: str,
+        null_threshold: float | None,
+        threads: int | None,
+    ) -> AnswerKernel: ...
+    def decode(
+        self,
+        start: Any,
+        end: Any,
+        bits: tuple[str, str],
+        contexts: list[str],
+        offsets: Any,
+        sequence_ids: Any,
+        word_ids: Any,
+        input_ids: Any,
+        attention_mask: Any,
+        cls_token_id: int | None,
+        lengths: Ints1d | None,
+        windows: Ints1d | None,
+        questions: Ints1d | None,
+    ) -> AnswerTable: ...
+
+class AnswerTable:
+    @property
+    def question_count(self) -> int: ...
+    @property
+    def question_index(self) -> Ints1d: ...
+    @property
+    def text_index(self) -> Ints1d: ...
+    @property
+    def window(self) -> Ints1d: ...
+    @property
+    def start(self) -> Ints1d: ...
+    @property
+    def end(self) -> Ints1d: ...
+    @property
+    def score(self) -> Doubles1d: ...
+    @property
+    def start_logit(self) -> Floats1d: ...
+    @property
+    def end_logit(self) -> Floats1d: ...
+    @property
+    def null_score(self) -> Doubles1d: ...
+    def __len__(self) -> int: ...
+    def answers(self) -> list[str]: ...
+    def to_dicts(self) -> list[Any]: ...
+
+def nbest(
+    start: Floats2d,
+    end: Floats2d,
+    mappings: list[Any],
+    max_contexts: list[Any],
+    owners: list[int],
+    contexts: list[str],
+    with_negative: bool,
+    n_best_size: int,
+    max_answer_length: int,
+    threshold: float,
+    lists: bool,
+    threads: int | None,
+) -> tuple[list[str], list[list[dict[str, Any]]], list[float]]: ...

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 Floats1d: TypeAlias = npt.NDArray[np.float32]
 Floats2d: TypeAlias = npt.NDArray[np.float32]
+Doubles1d: TypeAlias = npt.NDArray[np.float64]
 Ints1d: TypeAlias = npt.NDArray[np.int64]
 Ints2d: TypeAlias = npt.NDArray[np.int64]
 
@@ -38,3 +39,18 @@ class Entity(_Entity):
     """One entity, as all other strategies give it."""
 
     entity_group: str
+
+
+class Answer(TypedDict):
+    """One answer of a question."""
+
+    score: float
+    start: int
+    end: int
+    answer: str
+
+
+class RankedAnswer(Answer):
+    """One answer of a question that was asked of several contexts."""
+
+    text_index: int

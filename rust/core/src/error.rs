@@ -174,4 +174,52 @@ pub enum Error {
         /// What it should be.
         cure: &'static str,
     },
+    /// Start and end scores of different lengths.
+    #[error("`start` has {start} scores but `end` has {end}; pass one of each per token")]
+    ScoreCount {
+        /// Start scores.
+        start: usize,
+        /// End scores.
+        end: usize,
+    },
+    /// A logit that can't be ranked.
+    #[error(
+        "`{name}` holds {found} at window {window}, token {token}; logits are finite or -inf. Check the model's output (float16 overflow?)"
+    )]
+    BadScore {
+        /// Argument it is in.
+        name: &'static str,
+        /// What was found.
+        found: &'static str,
+        /// Window, counted from 0.
+        window: usize,
+        /// Token in the window.
+        token: usize,
+    },
+    /// Contexts that can't be told apart by window.
+    #[error(
+        "`contexts` holds {contexts} texts but the logits have {windows} windows; pass `windows`, one context index per window"
+    )]
+    ContextCount {
+        /// Contexts given.
+        contexts: usize,
+        /// Windows of the logits.
+        windows: usize,
+    },
+    /// Not one question per context.
+    #[error(
+        "`questions` has {questions} entries but `contexts` holds {contexts} texts; pass one question index per context"
+    )]
+    QuestionCount {
+        /// Entries given.
+        questions: usize,
+        /// Contexts given.
+        contexts: usize,
+    },
+    /// Integers where logits are expected.
+    #[error("`{name}` is of type uint16; pass float32, float16, bfloat16 or float64")]
+    TypeFloats {
+        /// Argument that is off.
+        name: &'static str,
+    },
 }

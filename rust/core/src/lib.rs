@@ -1,5 +1,6 @@
 //! The algorithms of fastpost. This crate knows neither Python nor NumPy.
 
+pub mod answers;
 pub mod entities;
 mod error;
 pub mod labels;

@@ -82,6 +82,46 @@ impl Lengths {
             }
             widths = sorted;
         }
+        Self::checked(name, widths, given)
+    }
+}
+
+impl Lengths {
+    /// Lengths of the windows of `scores`, which have one value a token: padded, laid end to end, or a list.
+    /// One array of one dimension without lengths is one window.
+    pub(crate) fn of_scores<T: Element>(
+        name: &'static str,
+        scores: &Ragged<'_, T>,
+        given: Option<&[i64]>,
+    ) -> Result<Self> {
+        let widths: Vec<usize> = match scores {
+            Ragged::One(array) => match (array.shape(), given) {
+                ([tokens], None) => vec![*tokens],
+                ([tokens], Some(lengths)) => {
+                    let lengths: Vec<_> =
+                        lengths.iter().map(|&length| usize::try_from(length).unwrap_or(0)).collect();
+                    let sum = lengths.iter().sum();
+                    if sum != *tokens {
+                        return Err(Error::LengthSum { name, sum, got: *tokens });
+                    }
+                    lengths
+                }
+                ([windows, tokens], _) => vec![*tokens; *windows],
+                (shape, _) => return Err(item_rank(name, shape.len(), 1)),
+            },
+            Ragged::List(arrays) => {
+                let tokens = |array: &PyReadonlyArrayDyn<'_, T>| match array.shape() {
+                    [tokens] => Ok(*tokens),
+                    shape => Err(item_rank(name, shape.len(), 1)),
+                };
+                arrays.iter().map(tokens).collect::<Result<_>>()?
+            }
+        };
+        Self::checked(name, widths, given)
+    }
+
+    /// Lengths as given, if each fits into the width of its window.
+    fn checked(name: &'static str, widths: Vec<usize>, given: Option<&[i64]>) -> Result<Self> {
         let Some(lengths) = given else { return Ok(Self { tokens: widths, given: false }) };
         if lengths.len() != widths.len() {
             return Err(Error::WindowCount { name: "lengths", got: lengths.len(), want: widths.len() });

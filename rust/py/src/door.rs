@@ -15,7 +15,7 @@ pub(crate) fn detached<T: Send>(
 /// The Python exception of a core error.
 pub(crate) fn exception(error: Error) -> PyErr {
     match error {
-        Error::TypeRank { .. } => PyTypeError::new_err(error.to_string()),
+        Error::TypeRank { .. } | Error::TypeFloats { .. } => PyTypeError::new_err(error.to_string()),
         _ => PyValueError::new_err(error.to_string()),
     }
 }

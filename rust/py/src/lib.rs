@@ -2,6 +2,7 @@
 
 #![allow(clippy::needless_pass_by_value, reason = "arguments of Python functions arrive by value")]
 
+mod answers;
 mod arrays;
 mod door;
 mod encodings;
@@ -15,6 +16,8 @@ mod _fastpost {
     #[pymodule_export]
     const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+    #[pymodule_export]
+    use super::answers::{AnswerKernel, AnswerTable, nbest};
     #[pymodule_export]
     use super::encodings::{expand, flatten, flatten_pairs};
     #[pymodule_export]

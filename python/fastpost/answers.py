@@ -1,0 +1,336 @@
+"""Answers from the logits of an extractive question-answering model: no torch, no transformers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from fastpost import _arrays, _fastpost
+from fastpost._encodings import Encodings
+from fastpost.types import Answer, ArrayLike, Batch, Doubles1d, Floats1d, Ints1d, RankedAnswer
+
+Normalize = Literal["global", "window"]
+Dedupe = Literal["text", "span", "overlap"]
+
+
+class Answers:
+    """Answers of a batch of questions as columns, one row an answer, best first within a question.
+
+    The columns are NumPy arrays, made when they are first asked for, as are the dicts. An answer of nothing has
+    `start` and `end` 0, `window` -1 and the text "".
+    """
+
+    __slots__ = ("_table",)
+
+    def __init__(self, table: _fastpost.AnswerTable) -> None:
+        self._table = table
+
+    @property
+    def question_count(self) -> int:
+        """Number of questions, those without an answer included."""
+        return self._table.question_count
+
+    @property
+    def question_index(self) -> Ints1d:
+        """int64 (answers,), the question of each answer; without `questions`, its `text_index`."""
+        return self._table.question_index
+
+    @property
+    def text_index(self) -> Ints1d:
+        """int64 (answers,), the context it is in."""
+        return self._table.text_index
+
+    @property
+    def window(self) -> Ints1d:
+        """int64 (answers,), the window it was found in."""
+        return self._table.window
+
+    @property
+    def start(self) -> Ints1d:
+        """int64 (answers,), its first character in that context."""
+        return self._table.start
+
+    @property
+    def end(self) -> Ints1d:
+        """int64 (answers,), one after its last character."""
+        return self._table.end
+
+    @property
+    def score(self) -> Doubles1d:
+        """float64 (answers,), its probability; see `AnswerDecoder`."""
+        return self._table.score
+
+    @property
+    def start_logit(self) -> Floats1d:
+        """float32 (answers,), the logit of its first token; of CLS, for nothing."""
+        return self._table.start_logit
+
+    @property
+    def end_logit(self) -> Floats1d:
+        """float32 (answers,), the logit of its last token; of CLS, for nothing."""
+        return self._table.end_logit
+
+    @property
+    def null_score(self) -> Doubles1d:
+        """float64 (questions,), the probability of no answer; NaN where no CLS token was found."""
+        return self._table.null_score
+
+    @property
+    def answers(self) -> list[str]:
+        """The text of each answer."""
+        return self._table.answers()
+
+    def to_dicts(self) -> list[Any]:
+        """One list a question of one dict an answer, with the keys and the order of transformers.
+
+        With `compat="transformers"`, a question with one answer has that dict in place of a list. Where
+        contexts are ranked together, the key `text_index` says which one an answer is in.
+        """
+        return self._table.to_dicts()
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def __iter__(self) -> Iterator[Answer | RankedAnswer]:
+        """The dicts of all questions, one after the other."""
+        for question in self.to_dicts():
+            if isinstance(question, dict):
+                yield question  # type: ignore[misc]
+            else:
+                yield from question
+
+    def __repr__(self) -> str:
+        return f"<Answers: {len(self)} to {self.question_count} questions>"
+
+
+class AnswerDecoder:
+    """Turns the logits of an extractive question-answering model into answers, a batch at a time.
+
+    Args:
+        top_k: answers of a question, at most.
+        max_answer_len: tokens of an answer, at most.
+        handle_impossible_answer: whether "no answer" is an answer; its logits are those of CLS, and of several
+            windows the least counts, as all of them must agree that there is none.
+        align_to_words: whether an answer that begins or ends inside a word is widened to all of it. "auto" widens,
+            but not across characters of scripts without spaces (Chinese, Japanese, Thai, Lao, Khmer, Burmese), and
+            does without where there are no `word_ids`.
+        compat: `None` gives the right answer. "transformers" gives what `QuestionAnsweringPipeline.postprocess` of
+            transformers 4.57.6 gives, answer by answer: softmax by window, float16 where the logits are, texts
+            equal but for case merged with their scores added, one answer as a dict. It knows neither
+            `normalize` nor `null_threshold` nor `dedupe`.
+        normalize: what scores are shares of. "global": all spans that may be an answer, in all windows of the
+            question, and no answer where that is allowed; scores of one question add up to at most 1. "window":
+            the product of a softmax over the start logits and one over the end logits of a window and its CLS.
+        null_threshold: no answer is the first one where `null_score` is above this, and is not among the answers
+            elsewhere; setting it allows no answer. `None`: it is ranked by its score like any other.
+        dedupe: of which answers only the best is kept. "span": those of the same place (overlapping windows see
+            it twice). "text": those of the same text, ignoring case. "overlap": those that share a character.
+        context_sequence: 1 where the question comes first in a window. 0 where the context does: so it is with a
+            tokenizer that pads on the left, and in transformers that leaves the question unmasked.
+        threads: threads of a call; `None` is all cores, 1 is the calling thread. Results do not depend on it.
+
+    Raises:
+        ValueError: if an option is unknown or out of range.
+
+    Exact ties of scores go to the smallest first token, then the smallest last, then the earliest window. With
+    `compat="transformers"` they go to the earliest window first; within one, NumPy leaves the order of exact ties
+    open, and here they go to the smallest first token, then the smallest last.
+    """
+
+    def __init__(
+        self,
+        *,
+        top_k: int = 1,
+        max_answer_len: int = 15,
+        handle_impossible_answer: bool = False,
+        align_to_words: bool | Literal["auto"] = True,
+        compat: Literal["transformers"] | None = None,
+        normalize: Normalize = "global",
+        null_threshold: float | None = None,
+        dedupe: Dedupe = "span",
+        context_sequence: Literal[0, 1] = 1,
+        threads: int | None = None,
+    ) -> None:
+        for name, value in (("top_k", top_k), ("max_answer_len", max_answer_len)):
+            if value < 1:
+                raise ValueError(f"`{name}` is {value}; pass at least 1")
+        if threads is not None and threads < 1:
+            raise ValueError(f"`threads` is {threads}; pass at least 1, or None for all cores")
+        choices: tuple[tuple[str, object, tuple[object, ...]], ...] = (
+            ("align_to_words", align_to_words, (True, False, "auto")),
+            ("compat", compat, (None, "transformers")),
+            ("normalize", normalize, ("global", "window")),
+            ("dedupe", dedupe, ("span", "text", "overlap")),
+            ("context_sequence", context_sequence, (1, 0)),
+        )
+        for name, choice, known in choices:
+            if choice not in known:
+                raise ValueError(f"`{name}` is {choice!r}; pass one of {', '.join(map(repr, known))}")
+        if compat == "transformers":
+            given = {"align_to_words": align_to_words == "auto", "normalize": normalize != "global",
+                     "null_threshold": null_threshold is not None, "dedupe": dedupe != "span"}  # fmt: skip
+            if any(given.values()):
+                name = next(name for name, changed in given.items() if changed)
+                raise ValueError(f"`{name}` is not what transformers knows; leave it out, or pass compat=None")
+        self.top_k = top_k
+        self.max_answer_len = max_answer_len
+        self.compat = compat
+        self._kernel = _fastpost.AnswerKernel(
+            top_k,
+            max_answer_len,
+            handle_impossible_answer,
+            "auto" if align_to_words == "auto" else "word" if align_to_words else "no",
+            context_sequence,
+            compat == "transformers",
+            normalize,
+            dedupe,
+            null_threshold,
+            threads,
+        )
+
+    def decode(
+        self,
+        start_logits: Batch,
+        end_logits: Batch,
+        encodings: Sequence[Any] | None = None,
+        contexts: Sequence[str] | None = None,
+        *,
+        offsets: Batch | None = None,
+        sequence_ids: Batch | None = None,
+        word_ids: Batch | None = None,
+        input_ids: Batch | None = None,
+        attention_mask: Batch | None = None,
+        cls_token_id: int | None = None,
+        lengths: ArrayLike | None = None,
+        windows: ArrayLike | None = None,
+        questions: ArrayLike | None = None,
+    ) -> Answers:
+        """Answers of a batch of questions, from `tokenizers.Encoding` objects or from plain arrays.
+
+        Each array argument is padded, laid end to end with `lengths`, or a list with one array a window.
+        Arrays must not be written to during the call.
+
+        Args:
+            start_logits: (windows, tokens), or (tokens,) end to end; float32, float16, bfloat16 or float64, finite
+                or -inf.
+            end_logits: likewise.
+            encodings: of question and context, padded as the logits are or not at all (then the logits may be
+                padded on the right); each followed by its overflowing ones as further windows.
+            contexts: the contexts themselves.
+            offsets: (windows, tokens, 2) integers, the characters of the context each token covers, end excluded.
+            sequence_ids: (windows, tokens), 0 and 1 for tokens of the two texts, -1 for all others.
+            word_ids: (windows, tokens), the word of each token, -1 for none; needed for `align_to_words=True`.
+            input_ids: (windows, tokens), token ids; needed with `cls_token_id`.
+            attention_mask: (windows, tokens), 0 for padding; needed only where `sequence_ids` does not tell.
+            cls_token_id: the id of CLS; without it, CLS is the special token just before the first text.
+            lengths: (windows,), tokens of each window, what follows is padding; default: no padding.
+            windows: (windows,), the context that each window was cut from; default: window i is of context i, or
+                all are of the only context.
+            questions: (contexts,), the question that each context belongs to; contexts of one question are ranked
+                together. Default: each context has a question of its own.
+
+        Returns:
+            The answers, ordered by question, then best first. A question nothing can answer has none, or the null
+            answer where that is allowed.
+
+        Raises:
+            TypeError: if an array has the wrong rank or type, a context is no `str`.
+            ValueError: if arrays do not fit each other, an offset lies outside its context, a logit is NaN or +inf,
+                an argument that the options need is missing. The message names the argument, both values and
+                the cure.
+        """
+        if contexts is None:
+            raise ValueError("`contexts` is None; pass the list of texts that the answers are cut from")
+        if type(contexts) is not list:
+            if isinstance(contexts, str):
+                raise TypeError("`contexts` is one str; pass a list of texts, [context] for one")
+            contexts = list(contexts)
+        if encodings is not None:
+            given = {"offsets": offsets, "sequence_ids": sequence_ids, "word_ids": word_ids, "input_ids": input_ids,
+                     "attention_mask": attention_mask, "lengths": lengths}  # fmt: skip
+            doubled = [name for name, value in given.items() if value is not None]
+            if doubled:
+                raise ValueError(f"`encodings` and `{doubled[0]}` are both given; pass the one or the other")
+            read = _windows_of(encodings, start_logits, windows)
+            offsets, sequence_ids, word_ids, lengths = read.offsets, read.sequence_ids, read.word_ids, read.lengths
+            attention_mask, windows = read.attention_mask, read.texts
+            input_ids = None if cls_token_id is None else read.ids
+        if offsets is None or sequence_ids is None:
+            name = "offsets" if offsets is None else "sequence_ids"
+            raise ValueError(f"`{name}` is None; pass it, or `encodings`")
+        decode = self._kernel.decode
+        try:
+            # Arrays that Rust can borrow as they are, and they mostly are, need no look from Python.
+            return Answers(
+                decode(
+                    start_logits,
+                    end_logits,
+                    _FLOAT32,
+                    contexts,
+                    offsets,
+                    sequence_ids,
+                    word_ids,
+                    input_ids,
+                    attention_mask,
+                    cls_token_id,
+                    lengths,
+                    windows,
+                    questions,
+                )
+            )
+        except (TypeError, ValueError):
+            starts, start_bits = _arrays.logits("start_logits", start_logits)
+            ends, end_bits = _arrays.logits("end_logits", end_logits)
+            return Answers(
+                decode(
+                    starts,
+                    ends,
+                    (start_bits, end_bits),
+                    contexts,
+                    _integers("offsets", offsets),
+                    _integers("sequence_ids", sequence_ids),
+                    _integers("word_ids", word_ids),
+                    _integers("input_ids", input_ids),
+                    _integers("attention_mask", attention_mask),
+                    cls_token_id,
+                    _arrays.vector("lengths", lengths),
+                    _arrays.vector("windows", windows),
+                    _arrays.vector("questions", questions),
+                )
+            )
+
+    def __repr__(self) -> str:
+        return f"AnswerDecoder(top_k={self.top_k}, max_answer_len={self.max_answer_len}, compat={self.compat!r})"
+
+
+_FLOAT32 = ("float32", "float32")
+_BORROWED = frozenset({np.dtype(np.int64), np.dtype(np.int32), np.dtype(np.int8)})
+
+
+def _integers(name: str, value: Any) -> Any:
+    """Integers for Rust: int64, int32 or int8 as they are, all others as int64."""
+    if type(value) is np.ndarray and value.dtype in _BORROWED and value.flags.c_contiguous:
+        return value
+    if isinstance(value, list) and value and all(type(item) is np.ndarray for item in value):
+        kind = value[0].dtype
+        if kind in _BORROWED and all(item.dtype == kind and item.flags.c_contiguous for item in value):
+            return value
+    return _arrays.integers(name, value)
+
+
+def _windows_of(encodings: Sequence[Any], logits: Any, windows: ArrayLike | None) -> Encodings:
+    """The encodings as windows of the logits, one each or with what overflowed from them."""
+    owners = _arrays.vector("windows", windows)
+    count = len(logits) if isinstance(logits, (list, tuple)) or getattr(logits, "ndim", 1) == 2 else None
+    if owners is not None or count == len(encodings):
+        flat = Encodings.flat(encodings)
+        return flat if owners is None else Encodings(flat.windows, owners)
+    expanded = Encodings.expanded(encodings)
+    if count is not None and count != len(expanded.windows):
+        raise ValueError(
+            f"`encodings` holds {len(encodings)} encodings, {len(expanded.windows)} windows with their overflowing ones, "
+            f"but the logits have {count} windows; pass the encodings that the logits were made from"
+        )
+    return expanded

@@ -1,0 +1,178 @@
+//! The n-best lists of the question-answering example scripts of transformers, for SQuAD-like evaluation.
+//!
+//! ```python
+//! start_indexes = np.argsort(start_logits)[-1 : -n_best_size - 1 : -1].tolist()
+//! for start_index in start_indexes:
+//!     for end_index in end_indexes: ...
+//! ```
+//! is the loop this replaces. It is not a search for the best spans: the `n` best start tokens meet the `n` best
+//! end tokens, of all tokens of a window, and what is then no span of the context is dropped.
+
+use super::softmax::softmax;
+use super::{Sum, best_rows, descending};
+use crate::{Error, Result};
+
+/// The tokens with the `n` highest logits, best first; ties go to the first token.
+///
+/// # Errors
+/// [`Error::BadScore`] if a logit is NaN.
+pub fn positions(name: &'static str, window: usize, logits: &[f32], n: usize) -> Result<Vec<u32>> {
+    if let Some(token) = logits.iter().position(|logit| logit.is_nan()) {
+        return Err(Error::BadScore { name, found: "NaN", window, token });
+    }
+    if n == 0 {
+        return Ok(Vec::new());
+    }
+    let bounds: Vec<f64> = logits.iter().map(|&logit| logit.into()).collect();
+    let mut best = best_rows::<Sum>(&bounds, n);
+    best.sort_unstable_by(|&a, &b| descending(bounds[a as usize], bounds[b as usize]).then(a.cmp(&b)));
+    if best.len() < n {
+        let barred = (0..logits.len()).filter(|&token| logits[token] == f32::NEG_INFINITY);
+        best.extend(barred.map(|token| token as u32).take(n - best.len()));
+    }
+    Ok(best)
+}
+
+/// A token that may begin or end an answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Position {
+    /// The token.
+    pub token: u32,
+    /// Its logit.
+    pub logit: f32,
+    /// First character for a beginning, one after the last for an end.
+    pub char: i64,
+}
+
+/// One window: its best starts and ends that lie in the context, best first, and the logits of its first token.
+#[derive(Debug, Clone, Default)]
+pub struct Feature {
+    /// Beginnings.
+    pub starts: Vec<Position>,
+    /// Ends.
+    pub ends: Vec<Position>,
+    /// Start and end logit of "no answer".
+    pub null: (f32, f32),
+}
+
+/// The arguments of `postprocess_qa_predictions` that rank.
+#[derive(Debug, Clone, Copy)]
+pub struct Ranking {
+    /// Whether a question may have no answer.
+    pub with_negative: bool,
+    /// Length of a list.
+    pub n_best_size: usize,
+    /// Tokens of an answer, at most.
+    pub max_answer_length: usize,
+    /// "No answer" is given if its score exceeds that of the best answer by more than this.
+    pub null_score_diff_threshold: f32,
+}
+
+/// One entry of an n-best list.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct NBest {
+    /// Characters of the context. `None`: the stand-in, whose text is "empty".
+    pub place: Option<(i64, i64)>,
+    /// Logit of the first token.
+    pub start_logit: f64,
+    /// Logit of the last token.
+    pub end_logit: f64,
+    /// Share of the list.
+    pub probability: f64,
+}
+
+/// What there is to say of one question.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Example {
+    /// The list, best first.
+    pub list: Vec<NBest>,
+    /// The entry that is the answer; `None` if there is none.
+    pub answer: Option<usize>,
+    /// Score of "no answer" less that of the best answer; 0 if every question has an answer.
+    pub null_odds: f64,
+}
+
+#[derive(Clone, Copy)]
+struct Entry {
+    place: Option<(i64, i64)>,
+    score: f32,
+    logits: (f32, f32),
+}
+
+/// Ranks the answers of one question with a context of `chars` characters.
+#[must_use]
+pub fn best_of(features: &[Feature], chars: i64, ranking: &Ranking) -> Example {
+    let mut null: Option<Entry> = None;
+    let mut entries = Vec::new();
+    for feature in features {
+        let score = feature.null.0 + feature.null.1;
+        if null.is_none_or(|null| null.score > score) {
+            null = Some(Entry { place: Some((0, 0)), score, logits: feature.null });
+        }
+        for start in &feature.starts {
+            for end in &feature.ends {
+                if end.token >= start.token
+                    && ((end.token - start.token) as usize) < ranking.max_answer_length
+                {
+                    let logits = (start.logit, end.logit);
+                    entries.push(Entry {
+                        place: Some((start.char, end.char)),
+                        score: start.logit + end.logit,
+                        logits,
+                    });
+                }
+            }
+        }
+    }
+    let null = null.filter(|_| ranking.with_negative);
+    entries.extend(null);
+    // Stable: of equal scores the one met first stays first.
+    entries.sort_by(|a, b| descending(a.score.into(), b.score.into()));
+    entries.truncate(ranking.n_best_size);
+    if let Some(null) = null
+        && !entries.iter().any(|entry| entry.place == Some((0, 0)))
+    {
+        entries.push(null);
+    }
+    let empty = |entry: &Entry| entry.place.is_some_and(|(from, to)| cut(from, chars) >= cut(to, chars));
+    let stand_in = entries.iter().all(empty) && entries.len() < 2;
+    if stand_in {
+        entries.insert(0, Entry { place: None, score: 0.0, logits: (0.0, 0.0) });
+    }
+    let mut list: Vec<NBest> = entries
+        .iter()
+        .map(|entry| NBest {
+            place: entry.place,
+            start_logit: entry.logits.0.into(),
+            end_logit: entry.logits.1.into(),
+            probability: 0.0,
+        })
+        .collect();
+    for (entry, probability) in list.iter_mut().zip(shares(&entries, stand_in)) {
+        entry.probability = probability;
+    }
+    let Some(null) = null else { return Example { list, answer: Some(0), null_odds: 0.0 } };
+    let best = entries.iter().position(|entry| !empty(entry));
+    let odds = best.map_or(0.0, |best| null.score - entries[best].logits.0 - entries[best].logits.1);
+    let answer = best.filter(|_| odds <= ranking.null_score_diff_threshold);
+    Example { list, answer, null_odds: odds.into() }
+}
+
+/// Index `at` of a text as Python's slices take it.
+fn cut(at: i64, chars: i64) -> i64 {
+    if at < 0 { (at + chars).max(0) } else { at.min(chars) }
+}
+
+/// Softmax of the scores: in float32, or in float64 where the stand-in's 0.0 is among them.
+fn shares(entries: &[Entry], wide: bool) -> Vec<f64> {
+    if wide {
+        let max = entries.iter().map(|entry| entry.score).fold(f32::NEG_INFINITY, f32::max);
+        let exps: Vec<f64> =
+            entries.iter().map(|entry| (f64::from(entry.score) - f64::from(max)).exp()).collect();
+        let sum: f64 = exps.iter().sum();
+        return exps.into_iter().map(|exp| exp / sum).collect();
+    }
+    let mut scores: Vec<f32> = entries.iter().map(|entry| entry.score).collect();
+    softmax(&mut scores);
+    scores.into_iter().map(Into::into).collect()
+}

@@ -1,0 +1,516 @@
+//! `AnswerDecoder` and `postprocess_qa_predictions` of the Python package: one call a batch.
+
+use crate::arrays::{Lengths, Ragged};
+use crate::door::{detached, exception};
+use fastpost_core::answers::{
+    Dedupe, Feature, Floats, Ints, Mode, Normalize, Options, Position, Ranking, Text, Widen, Window, best_of,
+    decode, positions,
+};
+use fastpost_core::{Error, Result, parallel};
+use half::slice::HalfBitsSliceExt;
+use half::{bf16, f16};
+use numpy::{Element, PyArray1, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyList, PySlice, PyString, PyTuple};
+use std::num::NonZeroUsize;
+
+/// Logits as they come: 32-bit floats, or the bits of 16-bit ones.
+#[derive(FromPyObject)]
+pub(crate) enum Logits<'py> {
+    #[pyo3(transparent)]
+    Single(Ragged<'py, f32>),
+    #[pyo3(transparent)]
+    Half(Ragged<'py, u16>),
+}
+
+impl Logits<'_> {
+    fn lengths(&self, name: &'static str, given: Option<&[i64]>) -> Result<Lengths> {
+        match self {
+            Self::Single(array) => Lengths::of_scores(name, array, given),
+            Self::Half(array) => Lengths::of_scores(name, array, given),
+        }
+    }
+
+    fn windows(&self, name: &'static str, bits: &str, lengths: &Lengths) -> Result<Vec<Floats<'_>>> {
+        if bits == "float32" && matches!(self, Self::Half(_)) {
+            return Err(Error::TypeFloats { name });
+        }
+        Ok(match self {
+            Self::Single(array) => array.tokens(name, 1, lengths)?.into_iter().map(Floats::F32).collect(),
+            Self::Half(array) => {
+                let rows = array.tokens(name, 1, lengths)?.into_iter();
+                if bits == "float16" {
+                    rows.map(|row| Floats::F16(row.reinterpret_cast::<f16>())).collect()
+                } else {
+                    rows.map(|row| Floats::Bf16(row.reinterpret_cast::<bf16>())).collect()
+                }
+            }
+        })
+    }
+}
+
+/// Integers as they come.
+#[derive(FromPyObject)]
+pub(crate) enum Integers<'py> {
+    #[pyo3(transparent)]
+    Long(Ragged<'py, i64>),
+    #[pyo3(transparent)]
+    Int(Ragged<'py, i32>),
+    #[pyo3(transparent)]
+    Byte(Ragged<'py, i8>),
+}
+
+impl Integers<'_> {
+    fn windows(&self, name: &'static str, width: usize, lengths: &Lengths) -> Result<Vec<Ints<'_>>> {
+        Ok(match self {
+            Self::Long(array) => array.tokens(name, width, lengths)?.into_iter().map(Ints::I64).collect(),
+            Self::Int(array) => array.tokens(name, width, lengths)?.into_iter().map(Ints::I32).collect(),
+            Self::Byte(array) => array.tokens(name, width, lengths)?.into_iter().map(Ints::I8).collect(),
+        })
+    }
+}
+
+/// The options of an `AnswerDecoder`.
+#[pyclass(frozen, module = "fastpost._fastpost")]
+pub(crate) struct AnswerKernel {
+    options: Options,
+    threads: parallel::Threads,
+}
+
+#[pymethods]
+impl AnswerKernel {
+    /// `align` is "no", "word" or "auto"; the last three options are of no use with `transformers`.
+    #[new]
+    #[pyo3(signature = (top_k, max_answer_len, null_allowed, align, context_sequence, transformers, normalize, dedupe, null_threshold, threads))]
+    #[expect(clippy::too_many_arguments, reason = "one a keyword of `AnswerDecoder`, which checks them")]
+    fn new(
+        top_k: NonZeroUsize,
+        max_answer_len: NonZeroUsize,
+        null_allowed: bool,
+        align: &str,
+        context_sequence: i64,
+        transformers: bool,
+        normalize: &str,
+        dedupe: &str,
+        null_threshold: Option<f64>,
+        threads: parallel::Threads,
+    ) -> Self {
+        let widen = match align {
+            "word" => Widen::Word,
+            "auto" => Widen::Auto,
+            _ => Widen::No,
+        };
+        let normalize = if normalize == "window" { Normalize::Window } else { Normalize::Global };
+        let dedupe = match dedupe {
+            "text" => Dedupe::Text,
+            "overlap" => Dedupe::Overlap,
+            _ => Dedupe::Span,
+        };
+        let mode =
+            if transformers { Mode::Transformers } else { Mode::Right { normalize, dedupe, null_threshold } };
+        Self {
+            options: Options { top_k, max_answer_len, null_allowed, widen, context_sequence, mode },
+            threads,
+        }
+    }
+
+    /// Decodes one batch.
+    #[pyo3(signature = (start, end, bits, contexts, offsets, sequence_ids, word_ids, input_ids, attention_mask, cls_token_id, lengths, windows, questions))]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one call handles one batch, each of its arrays is an argument"
+    )]
+    fn decode(
+        &self,
+        py: Python<'_>,
+        start: Logits<'_>,
+        end: Logits<'_>,
+        bits: (&str, &str),
+        contexts: Bound<'_, PyList>,
+        offsets: Integers<'_>,
+        sequence_ids: Integers<'_>,
+        word_ids: Option<Integers<'_>>,
+        input_ids: Option<Integers<'_>>,
+        attention_mask: Option<Integers<'_>>,
+        cls_token_id: Option<i64>,
+        lengths: Option<PyReadonlyArray1<'_, i64>>,
+        windows: Option<PyReadonlyArray1<'_, i64>>,
+        questions: Option<PyReadonlyArray1<'_, i64>>,
+    ) -> PyResult<AnswerTable> {
+        let given = lengths.as_ref().map(PyReadonlyArray1::as_slice).transpose()?;
+        let owners = windows.as_ref().map(PyReadonlyArray1::as_slice).transpose()?;
+        let questions = questions.as_ref().map(PyReadonlyArray1::as_slice).transpose()?;
+        let strings = strings(&contexts)?;
+        let texts = borrow_texts(&strings)?;
+        let batch = || {
+            let lengths = start.lengths("start_logits", given)?;
+            let count = lengths.tokens.len();
+            let starts = start.windows("start_logits", bits.0, &lengths)?;
+            let ends = end.windows("end_logits", bits.1, &lengths)?;
+            let offsets = offsets.windows("offsets", 2, &lengths)?;
+            let sequence_ids = sequence_ids.windows("sequence_ids", 1, &lengths)?;
+            let word_ids = per_window("word_ids", word_ids.as_ref(), &lengths)?;
+            let input_ids = per_window("input_ids", input_ids.as_ref(), &lengths)?;
+            let attention = per_window("attention_mask", attention_mask.as_ref(), &lengths)?;
+            let texts = texts_of(count, owners, texts.len())?;
+            Ok((0..count)
+                .map(|number| Window {
+                    start: starts[number],
+                    end: ends[number],
+                    offsets: offsets[number],
+                    sequence_ids: sequence_ids[number],
+                    word_ids: word_ids.as_ref().map(|all| all[number]),
+                    input_ids: input_ids.as_ref().map(|all| all[number]),
+                    attention_mask: attention.as_ref().map(|all| all[number]),
+                    text: texts(number),
+                })
+                .collect::<Vec<_>>())
+        };
+        let batch = batch().map_err(exception)?;
+        let groups =
+            questions.map(|questions| groups(questions, texts.len())).transpose().map_err(exception)?;
+        let found = detached(py, || {
+            decode(&batch, &texts, groups.as_deref(), cls_token_id, &self.options, self.threads)
+        })?;
+        Ok(AnswerTable {
+            found,
+            several: questions.is_some(),
+            dict_for_one: self.options.mode == Mode::Transformers,
+            contexts: contexts.unbind(),
+            columns: Columns::none(),
+        })
+    }
+}
+
+fn per_window<'a>(
+    name: &'static str,
+    array: Option<&'a Integers<'_>>,
+    lengths: &Lengths,
+) -> Result<Option<Vec<Ints<'a>>>> {
+    array.map(|array| array.windows(name, 1, lengths)).transpose()
+}
+
+/// The text of each window: as given; else window i is of text i, or all are of the only text.
+fn texts_of(windows: usize, owners: Option<&[i64]>, texts: usize) -> Result<impl Fn(usize) -> usize> {
+    match owners {
+        Some(owners) if owners.len() != windows => {
+            return Err(Error::WindowCount { name: "windows", got: owners.len(), want: windows });
+        }
+        Some(owners) => {
+            if let Some(window) = owners.iter().position(|&text| text < 0 || text as usize >= texts) {
+                return Err(Error::BadWindowText { window, text: owners[window], texts });
+            }
+        }
+        None if texts != windows && texts != 1 => {
+            return Err(Error::ContextCount { contexts: texts, windows });
+        }
+        None => {}
+    }
+    Ok(move |window: usize| {
+        owners.map_or(if texts == 1 { 0 } else { window }, |owners| owners[window] as usize)
+    })
+}
+
+/// The question of each context.
+fn groups(questions: &[i64], texts: usize) -> Result<Vec<usize>> {
+    if questions.len() != texts {
+        return Err(Error::QuestionCount { questions: questions.len(), contexts: texts });
+    }
+    let group = |(context, &question): (usize, &i64)| {
+        usize::try_from(question).ok().filter(|&question| question < texts).ok_or_else(|| Error::BadOption {
+            name: "questions",
+            got: format!("{question} at context {context}"),
+            cure: "questions are numbered from 0 and there are no more than contexts",
+        })
+    };
+    questions.iter().enumerate().map(group).collect()
+}
+
+/// The items of `contexts`, each of which must be a `str`.
+fn strings<'py>(contexts: &Bound<'py, PyList>) -> PyResult<Vec<Bound<'py, PyString>>> {
+    let string = |(index, item): (usize, Bound<'py, PyAny>)| {
+        item.cast_into::<PyString>().map_err(|error| {
+            let got = error.into_inner().get_type();
+            PyTypeError::new_err(format!("`contexts[{index}]` is of type {got}; every context must be a str"))
+        })
+    };
+    contexts.iter().enumerate().map(string).collect()
+}
+
+/// Their characters; a context that is no UTF-8 is refused by its number.
+fn borrow_texts<'a>(strings: &'a [Bound<'_, PyString>]) -> PyResult<Vec<Text<'a>>> {
+    let borrow = |(index, string): (usize, &'a Bound<'_, PyString>)| match string.to_str() {
+        Ok(utf8) => Ok(Text { utf8, chars: string.len()? }),
+        Err(error) => Err(PyValueError::new_err(format!(
+            "`contexts[{index}]` is not valid Unicode ({}); replace its lone surrogates, for example with \
+             text.encode(\"utf-8\", \"replace\").decode()",
+            error.value(string.py())
+        ))),
+    };
+    strings.iter().enumerate().map(borrow).collect()
+}
+
+/// Columns that were asked for.
+struct Columns {
+    question: PyOnceLock<Py<PyArray1<i64>>>,
+    text: PyOnceLock<Py<PyArray1<i64>>>,
+    window: PyOnceLock<Py<PyArray1<i64>>>,
+    start: PyOnceLock<Py<PyArray1<i64>>>,
+    end: PyOnceLock<Py<PyArray1<i64>>>,
+    score: PyOnceLock<Py<PyArray1<f64>>>,
+    start_logit: PyOnceLock<Py<PyArray1<f32>>>,
+    end_logit: PyOnceLock<Py<PyArray1<f32>>>,
+    null_score: PyOnceLock<Py<PyArray1<f64>>>,
+}
+
+impl Columns {
+    fn none() -> Self {
+        Self {
+            question: PyOnceLock::new(),
+            text: PyOnceLock::new(),
+            window: PyOnceLock::new(),
+            start: PyOnceLock::new(),
+            end: PyOnceLock::new(),
+            score: PyOnceLock::new(),
+            start_logit: PyOnceLock::new(),
+            end_logit: PyOnceLock::new(),
+            null_score: PyOnceLock::new(),
+        }
+    }
+}
+
+/// The answers of a batch of questions.
+#[pyclass(frozen, module = "fastpost._fastpost")]
+pub(crate) struct AnswerTable {
+    found: fastpost_core::answers::Answers,
+    /// Whether a question has several contexts, so that an answer must say which one it is in.
+    several: bool,
+    dict_for_one: bool,
+    contexts: Py<PyList>,
+    columns: Columns,
+}
+
+/// A column as a NumPy array, made once: a copy, as moving a few values into NumPy takes longer.
+fn column<T: Element>(py: Python<'_>, cell: &PyOnceLock<Py<PyArray1<T>>>, values: &[T]) -> Py<PyArray1<T>> {
+    cell.get_or_init(py, || PyArray1::from_slice(py, values).unbind()).clone_ref(py)
+}
+
+#[pymethods]
+impl AnswerTable {
+    fn __len__(&self) -> usize {
+        self.found.start.len()
+    }
+    #[getter]
+    fn question_count(&self) -> usize {
+        self.found.null_score.len()
+    }
+    #[getter]
+    fn question_index(&self, py: Python<'_>) -> Py<PyArray1<i64>> {
+        column(py, &self.columns.question, &self.found.question)
+    }
+    #[getter]
+    fn text_index(&self, py: Python<'_>) -> Py<PyArray1<i64>> {
+        column(py, &self.columns.text, &self.found.text)
+    }
+    #[getter]
+    fn window(&self, py: Python<'_>) -> Py<PyArray1<i64>> {
+        column(py, &self.columns.window, &self.found.window)
+    }
+    #[getter]
+    fn start(&self, py: Python<'_>) -> Py<PyArray1<i64>> {
+        column(py, &self.columns.start, &self.found.start)
+    }
+    #[getter]
+    fn end(&self, py: Python<'_>) -> Py<PyArray1<i64>> {
+        column(py, &self.columns.end, &self.found.end)
+    }
+    #[getter]
+    fn score(&self, py: Python<'_>) -> Py<PyArray1<f64>> {
+        column(py, &self.columns.score, &self.found.score)
+    }
+    #[getter]
+    fn start_logit(&self, py: Python<'_>) -> Py<PyArray1<f32>> {
+        column(py, &self.columns.start_logit, &self.found.start_logit)
+    }
+    #[getter]
+    fn end_logit(&self, py: Python<'_>) -> Py<PyArray1<f32>> {
+        column(py, &self.columns.end_logit, &self.found.end_logit)
+    }
+    #[getter]
+    fn null_score(&self, py: Python<'_>) -> Py<PyArray1<f64>> {
+        column(py, &self.columns.null_score, &self.found.null_score)
+    }
+
+    /// The text of each answer.
+    fn answers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let texts: Vec<_> =
+            (0..self.found.start.len()).map(|row| self.text(py, row)).collect::<PyResult<_>>()?;
+        PyList::new(py, texts)
+    }
+
+    /// A list of dicts a question; as transformers gives it, one answer is a dict.
+    fn to_dicts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let found = &self.found;
+        let questions = PyList::empty(py);
+        for bounds in found.bounds.windows(2) {
+            let answers = PyList::empty(py);
+            for row in bounds[0]..bounds[1] {
+                let answer = PyDict::new(py);
+                answer.set_item(intern!(py, "score"), found.score[row])?;
+                answer.set_item(intern!(py, "start"), found.start[row])?;
+                answer.set_item(intern!(py, "end"), found.end[row])?;
+                answer.set_item(intern!(py, "answer"), self.text(py, row)?)?;
+                if self.several {
+                    answer.set_item(intern!(py, "text_index"), found.text[row])?;
+                }
+                answers.append(answer)?;
+            }
+            if self.dict_for_one && answers.len() == 1 {
+                questions.append(answers.get_item(0)?)?;
+            } else {
+                questions.append(answers)?;
+            }
+        }
+        Ok(questions)
+    }
+}
+
+impl AnswerTable {
+    fn text<'py>(&self, py: Python<'py>, row: usize) -> PyResult<Bound<'py, PyAny>> {
+        let found = &self.found;
+        if found.end[row] <= found.start[row] {
+            return Ok(PyString::intern(py, "").into_any());
+        }
+        let text = self.contexts.bind(py).get_item(found.text[row] as usize)?;
+        let slice = PySlice::new(py, found.start[row] as isize, found.end[row] as isize, 1);
+        text.get_item(slice)
+    }
+}
+
+/// The n-best lists of a data set: predicted texts, lists of dicts if `lists`, and the odds of "no answer".
+///
+/// `mappings` and `max_contexts` are what the features hold; `owners` is the example of each feature.
+#[pyfunction]
+#[pyo3(signature = (start, end, mappings, max_contexts, owners, contexts, with_negative, n_best_size, max_answer_length, threshold, lists, threads))]
+#[expect(clippy::too_many_arguments, reason = "one call handles one data set")]
+pub(crate) fn nbest<'py>(
+    py: Python<'py>,
+    start: PyReadonlyArray2<'py, f32>,
+    end: PyReadonlyArray2<'py, f32>,
+    mappings: &Bound<'py, PyList>,
+    max_contexts: &Bound<'py, PyList>,
+    owners: Vec<usize>,
+    contexts: &Bound<'py, PyList>,
+    with_negative: bool,
+    n_best_size: NonZeroUsize,
+    max_answer_length: usize,
+    threshold: f32,
+    lists: bool,
+    threads: parallel::Threads,
+) -> PyResult<(Bound<'py, PyList>, Bound<'py, PyList>, Vec<f64>)> {
+    let (rows, width) = (start.shape()[0], start.shape()[1]);
+    let (starts, ends) = (start.as_slice()?, end.as_slice()?);
+    let n = n_best_size.get();
+    let best = detached(py, || {
+        parallel::map(rows, threads, starts.len() * 4, |window| {
+            let start = positions("start_logits", window, &starts[window * width..(window + 1) * width], n)?;
+            Ok((start, positions("end_logits", window, &ends[window * width..(window + 1) * width], n)?))
+        })
+    })?;
+    let mut features = vec![Vec::new(); contexts.len()];
+    for (window, (start, end)) in best.into_iter().enumerate() {
+        let offsets = Offsets::of(mappings.get_item(window)?)?;
+        let known = max_contexts.get_item(window)?;
+        let mut feature =
+            Feature { null: (starts[window * width], ends[window * width]), ..Feature::default() };
+        for token in start {
+            if let Some(char) = offsets.char(token, 0)?
+                && (known.is_none() || has_max_context(&known, token)?)
+            {
+                feature.starts.push(Position { token, logit: starts[window * width + token as usize], char });
+            }
+        }
+        for token in end {
+            if let Some(char) = offsets.char(token, 1)? {
+                feature.ends.push(Position { token, logit: ends[window * width + token as usize], char });
+            }
+        }
+        features[owners[window]].push(feature);
+    }
+    let chars: Vec<i64> =
+        contexts.iter().map(|context| Ok(context.len()? as i64)).collect::<PyResult<_>>()?;
+    let ranking =
+        Ranking { with_negative, n_best_size: n, max_answer_length, null_score_diff_threshold: threshold };
+    let examples = detached(py, || {
+        parallel::map(features.len(), threads, rows * n * n * 3, |example| {
+            Ok(best_of(&features[example], chars[example], &ranking))
+        })
+    })?;
+    let (predictions, all) = (PyList::empty(py), PyList::empty(py));
+    for (example, context) in examples.iter().zip(contexts.iter()) {
+        let text = |place: Option<(i64, i64)>| match place {
+            None => Ok(PyString::intern(py, "empty").into_any()),
+            Some((from, to)) => context.get_item(PySlice::new(py, from as isize, to as isize, 1)),
+        };
+        let answer = example
+            .answer
+            .map_or(Ok(PyString::intern(py, "").into_any()), |best| text(example.list[best].place));
+        predictions.append(answer?)?;
+        if !lists {
+            continue;
+        }
+        let list = PyList::empty(py);
+        for entry in &example.list {
+            let dict = PyDict::new(py);
+            if entry.place.is_none() {
+                dict.set_item(intern!(py, "text"), text(None)?)?; // the stand-in's keys come in another order
+            }
+            dict.set_item(intern!(py, "start_logit"), entry.start_logit)?;
+            dict.set_item(intern!(py, "end_logit"), entry.end_logit)?;
+            dict.set_item(intern!(py, "text"), text(entry.place)?)?;
+            dict.set_item(intern!(py, "probability"), entry.probability)?;
+            list.append(dict)?;
+        }
+        all.append(list)?;
+    }
+    Ok((predictions, all, examples.iter().map(|example| example.null_odds).collect()))
+}
+
+/// The `offset_mapping` of one feature: a list of pairs, `None` where a token is not of the context.
+struct Offsets<'py> {
+    pairs: Bound<'py, PyAny>,
+    count: usize,
+}
+
+impl<'py> Offsets<'py> {
+    fn of(pairs: Bound<'py, PyAny>) -> PyResult<Self> {
+        Ok(Self { count: pairs.len()?, pairs })
+    }
+
+    /// First (`side` 0) character of a token, or the end (1); `None` if it is not of the context.
+    fn char(&self, token: u32, side: usize) -> PyResult<Option<i64>> {
+        if token as usize >= self.count {
+            return Ok(None);
+        }
+        let pair = match self.pairs.cast::<PyList>() {
+            Ok(list) => list.get_item(token as usize)?,
+            Err(_) => self.pairs.get_item(token as usize)?,
+        };
+        if pair.is_none() {
+            return Ok(None);
+        }
+        let char: i64 = match pair.cast::<PyTuple>() {
+            Ok(pair) => pair.get_item(side)?.extract()?,
+            Err(_) => pair.get_item(side)?.extract()?,
+        };
+        Ok((char >= 0).then_some(char))
+    }
+}
+
+/// `token_is_max_context` of one feature: keys are token numbers as text.
+fn has_max_context(known: &Bound<'_, PyAny>, token: u32) -> PyResult<bool> {
+    known.call_method1(intern!(known.py(), "get"), (token.to_string(), false))?.is_truthy()
+}

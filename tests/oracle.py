@@ -24,9 +24,7 @@ torch.set_num_threads(1)  # small models; more threads wait for each other longe
 UNDEFINED = 1e-6  # two scores this close have no defined order, unless they are equal
 
 
-def tiny_bert(
-    labels, vocab_size: int = 512, seed: int = 0, width: int = 2, **config
-) -> BertForTokenClassification:
+def tiny_bert(labels, vocab_size: int = 512, seed: int = 0, width: int = 2, **config) -> BertForTokenClassification:
     """A real, random `BertForTokenClassification`, as small as it gets."""
     torch.manual_seed(seed)
     config = BertConfig(
@@ -65,9 +63,7 @@ def lookup_model(labels, vocab_size: int, seed: int = 0, scale: float = 3.0) -> 
     """The free model, with random logits for each token id; `calls` holds the shape of each batch it saw."""
     model = LookupModel(tiny_bert(labels, vocab_size=2).config).eval()
     model.config.vocab_size = vocab_size
-    model.table = torch.from_numpy(
-        np.random.default_rng(seed).normal(0, scale, (vocab_size, len(labels)))
-    ).float()
+    model.table = torch.from_numpy(np.random.default_rng(seed).normal(0, scale, (vocab_size, len(labels)))).float()
     model.calls = []
     return model
 
@@ -134,9 +130,7 @@ class Oracle:
         windows = [
             Window(
                 input_ids=step["input_ids"][0].numpy(),
-                offsets=np.array(torch.as_tensor(step["offset_mapping"][0]).tolist(), dtype=np.int64).reshape(
-                    -1, 2
-                ),
+                offsets=np.array(torch.as_tensor(step["offset_mapping"][0]).tolist(), dtype=np.int64).reshape(-1, 2),
                 special_tokens_mask=step["special_tokens_mask"][0].numpy(),
                 word_ids=np.array([-1 if word is None else word for word in encoding.word_ids]),
                 encoding=encoding,
@@ -152,9 +146,7 @@ class Oracle:
         self._logits = [np.ascontiguousarray(rows) for rows in logits]
         self._overlapping = []
         self.pipe.model.config.id2label = dict(enumerate(labels))
-        _, _, post = self.pipe._sanitize_parameters(
-            aggregation_strategy=strategy, ignore_labels=list(ignore_labels)
-        )
+        _, _, post = self.pipe._sanitize_parameters(aggregation_strategy=strategy, ignore_labels=list(ignore_labels))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # "fallback heuristic", RuntimeWarning of -inf - -inf
             # `gather_pre_entities` adds word starts to the offsets in place, so each run gets its own.
@@ -234,9 +226,7 @@ def _close_overlap(entities) -> bool:
             if other["start"] >= one["end"]:
                 break
             same_length = one["end"] - one["start"] == other["end"] - other["start"]
-            close = (
-                abs(one["score"] - other["score"]) <= UNDEFINED and not one["score"] == other["score"] == 1
-            )
+            close = abs(one["score"] - other["score"]) <= UNDEFINED and not one["score"] == other["score"] == 1
             if same_length and close and {**one, "score": 0} != {**other, "score": 0}:
                 return True
     return False

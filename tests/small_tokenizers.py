@@ -68,9 +68,7 @@ def byte_fallback() -> Tokenizer:
     tokenizer = Tokenizer(
         models.BPE(
             vocab={name: i for i, name in enumerate(names)},
-            merges=[
-                tuple(pair) if isinstance(pair, list) else tuple(pair.split(" ")) for pair in learnt["merges"]
-            ],
+            merges=[tuple(pair) if isinstance(pair, list) else tuple(pair.split(" ")) for pair in learnt["merges"]],
             unk_token="[UNK]",
             fuse_unk=True,
             byte_fallback=True,
@@ -172,9 +170,7 @@ def fast(kind: str, max_length: int | None = 512, **kwargs) -> PreTrainedTokeniz
     if max_length is not None:
         kwargs["model_max_length"] = max_length
     if kind in {"byte-level-prefix-space", "roberta"}:
-        kwargs["add_prefix_space"] = (
-            True  # transformers 4 would otherwise write its own default into the tokenizer
-        )
+        kwargs["add_prefix_space"] = True  # transformers 4 would otherwise write its own default into the tokenizer
     return PreTrainedTokenizerFast(
         tokenizer_object=Tokenizer.from_str(trained(kind)),
         pad_token="[PAD]",

@@ -41,9 +41,7 @@ label_sets = st.one_of(bio, bio, plain, mixed)
 def ignores(labels: list[str]):
     """What to leave out: the default, nothing, some of the labels, their types, names that do not occur."""
     known = sorted({*labels, *(name.split("-", 1)[-1] for name in labels), "O", "nothing"})
-    return st.one_of(
-        st.just(["O"]), st.just(["O"]), st.just([]), st.lists(st.sampled_from(known), max_size=3)
-    )
+    return st.one_of(st.just(["O"]), st.just(["O"]), st.just([]), st.lists(st.sampled_from(known), max_size=3))
 
 
 def evenly(values):

@@ -153,9 +153,7 @@ def test_each_argument_takes_three_shapes(name, shape, strategy):
     decoder = make(strategy=strategy, tokenizer=tokenizer)
     parts = batch_arguments(encodings, logits)
     lengths = [len(rows) for rows in logits]
-    reference = decoder.decode(
-        texts=BATCH, **{k: shaped(v, "list", None) for k, v in parts.items()}
-    ).to_dicts()
+    reference = decoder.decode(texts=BATCH, **{k: shaped(v, "list", None) for k, v in parts.items()}).to_dicts()
     assert sum(map(len, reference)) > 3
     arguments = {k: shaped(v, shape if k == name else "list", FILLERS[k]) for k, v in parts.items()}
     assert decoder.decode(texts=BATCH, lengths=lengths, **arguments).to_dicts() == reference
@@ -183,9 +181,7 @@ def test_padded_encodings(side):
     offsets = np.array([e.offsets for e in encodings])
     mask = np.array([e.special_tokens_mask for e in encodings])
     ids = np.array([e.ids for e in encodings])
-    want = decoder.decode(
-        logits, offsets=offsets, special_tokens_mask=mask, input_ids=ids, texts=BATCH
-    ).to_dicts()
+    want = decoder.decode(logits, offsets=offsets, special_tokens_mask=mask, input_ids=ids, texts=BATCH).to_dicts()
     assert got == want
     assert got[1] == []
 
@@ -213,9 +209,7 @@ def test_windows_share_a_text():
     first, second = [[0, 9, 0], [9, 0, 0]], [[0, 9, 0], [0, 0, 9]]
     offsets = [[(0, 2), (3, 5)], [(0, 2), (3, 5)]]
     logits = np.array([first, second], dtype=np.float32)
-    (entities,) = decoder.decode(
-        logits, offsets=np.array(offsets), texts=["ab cd"], windows=[0, 0]
-    ).to_dicts()
+    (entities,) = decoder.decode(logits, offsets=np.array(offsets), texts=["ab cd"], windows=[0, 0]).to_dicts()
     assert [(e["start"], e["end"]) for e in entities] == [(0, 5)]
 
 
@@ -294,9 +288,7 @@ CONTAINERS = {
     "torch float16": lambda a: torch.from_numpy(a).half(),
     "torch bfloat16": lambda a: torch.from_numpy(a).bfloat16(),
     "torch with grad": lambda a: torch.from_numpy(a).requires_grad_(),
-    "torch transposed": lambda a: torch.from_numpy(np.ascontiguousarray(a.swapaxes(-1, -2))).transpose(
-        -1, -2
-    ),
+    "torch transposed": lambda a: torch.from_numpy(np.ascontiguousarray(a.swapaxes(-1, -2))).transpose(-1, -2),
     "dlpack float32": lambda a: OnlyDlpack(torch.from_numpy(a)),
     "dlpack bfloat16": lambda a: OnlyDlpack(torch.from_numpy(a).bfloat16()),
     "strided": strided,
@@ -326,9 +318,7 @@ def test_offsets_ids_and_mask_of_every_integer(dtype):
     decoder = make(tokenizer=tokenizer)
     parts = batch_arguments(encodings, logits)
     want = decoder.decode(logits, encodings, BATCH).to_dicts()
-    arguments = {
-        k: [np.asarray(x, dtype=dtype) for x in parts[k]] for k in ("offsets", "special_tokens_mask")
-    }
+    arguments = {k: [np.asarray(x, dtype=dtype) for x in parts[k]] for k in ("offsets", "special_tokens_mask")}
     ids = [np.asarray(x, dtype=np.int32) for x in parts["input_ids"]]
     assert decoder.decode(logits, texts=BATCH, input_ids=ids, **arguments).to_dicts() == want
     mask = [np.asarray(x, dtype=bool) for x in parts["special_tokens_mask"]]
@@ -372,9 +362,7 @@ def test_any_number_of_threads_gives_the_same_bytes(strategy):
     logits = [random_logits("normal", i, len(e.ids), len(LABELS)) for i, e in enumerate(encodings)]
     results = []
     for threads in (1, 2, 8, None):
-        entities = make(strategy=strategy, tokenizer=tokenizer, threads=threads).decode(
-            logits, encodings, texts
-        )
+        entities = make(strategy=strategy, tokenizer=tokenizer, threads=threads).decode(logits, encodings, texts)
         columns = (getattr(entities, name).tobytes() for name in COLUMNS)
         results.append((*columns, json.dumps(entities.to_dicts())))
     assert len(set(results)) == 1

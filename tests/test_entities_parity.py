@@ -36,10 +36,7 @@ def label_choices(draw):
 
 
 def make_logits(case, labels, kind: str, seed: int) -> list[np.ndarray]:
-    return [
-        draws.logits(kind, seed + i, len(window.input_ids), len(labels))
-        for i, window in enumerate(case.windows)
-    ]
+    return [draws.logits(kind, seed + i, len(window.input_ids), len(labels)) for i, window in enumerate(case.windows)]
 
 
 def compare(oracle, cases, logits, labels, ignore, strategy, decode, context) -> None:
@@ -84,9 +81,7 @@ def arrays(case, offsets=None) -> dict:
 
 
 @share(800)
-@given(
-    draws.evenly(KINDS), draws.texts, label_choices(), draws.strategies, kinds_of_logits, seeds, st.booleans()
-)
+@given(draws.evenly(KINDS), draws.texts, label_choices(), draws.strategies, kinds_of_logits, seeds, st.booleans())
 def test_one_window(kind, text, choice, strategy, logit_kind, seed, raw):
     labels, ignore = choice
     peer = oracle(kind)
@@ -152,9 +147,7 @@ def test_pre_split_words(kind, words, choice, strategy, logit_kind, seed, delimi
     case = peer.case(words, stride=stride, delimiter=delimiter)
     logits = make_logits(case, labels, logit_kind, seed)
     ours = decoder(peer, labels, ignore, strategy)
-    context = (
-        f"{kind} {strategy} {labels} ignore {ignore} {words!r} {delimiter!r} {stride} {logit_kind} {seed}"
-    )
+    context = f"{kind} {strategy} {labels} ignore {ignore} {words!r} {delimiter!r} {stride} {logit_kind} {seed}"
 
     def decode():
         # Offsets of a pre-split text count from the start of each word.
@@ -258,9 +251,7 @@ def test_without_a_tokenizer(kind, text, choice, strategy, logit_kind, seed):
     if peer.pipe.tokenizer.unk_token_id in case.windows[0].input_ids:
         return  # an unknown token begins a word, which nothing in the arrays tells
     logits = make_logits(case, labels, logit_kind, seed)
-    ours = EntityDecoder(
-        dict(enumerate(labels)), strategy=strategy, compat="transformers", ignore_labels=ignore
-    )
+    ours = EntityDecoder(dict(enumerate(labels)), strategy=strategy, compat="transformers", ignore_labels=ignore)
     context = f"{kind} {strategy} {labels} ignore {ignore} {text!r} {logit_kind} {seed}"
 
     def sliced(entities):

@@ -31,9 +31,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 @pytest.fixture(scope="module")
 def session(rampart_dir):
-    return onnxruntime.InferenceSession(
-        rampart_dir / "onnx" / "model_q4.onnx", providers=["CPUExecutionProvider"]
-    )
+    return onnxruntime.InferenceSession(rampart_dir / "onnx" / "model_q4.onnx", providers=["CPUExecutionProvider"])
 
 
 @pytest.fixture(scope="module")

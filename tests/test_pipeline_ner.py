@@ -169,9 +169,7 @@ def test_every_wrong_input(name):
         assert_same_outcome(mine, theirs, MISTAKES[name], **kwargs)
 
 
-@pytest.mark.parametrize(
-    "name", ["generator", "torch Dataset", "KeyDataset of dicts", "torch IterableDataset"]
-)
+@pytest.mark.parametrize("name", ["generator", "torch Dataset", "KeyDataset of dicts", "torch IterableDataset"])
 def test_streams_give_iterators(name):
     mine, theirs = pair()
     assert not isinstance(theirs(INPUTS[name]()), list)
@@ -219,9 +217,7 @@ SPLIT = {
 }
 
 
-@pytest.mark.parametrize(
-    "options", [{}, {"delimiter": ""}, {"delimiter": ", "}, {"batch_size": 3}, {"stride": 2}]
-)
+@pytest.mark.parametrize("options", [{}, {"delimiter": ""}, {"delimiter": ", "}, {"batch_size": 3}, {"stride": 2}])
 @pytest.mark.parametrize("name", SPLIT)
 def test_pre_split_words(name, options):
     for kind in ("wordpiece-cased", "byte-level-prefix-space", "unigram"):
@@ -311,9 +307,7 @@ def test_every_argument(arguments):
     mine, theirs = pair(max_length=24, **arguments)
     assert_same_outcome(mine, theirs, lambda: TEXTS)
     assert_same_outcome(mine, theirs, lambda: TEXTS[0])
-    assert_same_outcome(
-        mine, theirs, lambda: TEXTS, aggregation_strategy="max", ignore_labels=["LOC"], batch_size=2
-    )
+    assert_same_outcome(mine, theirs, lambda: TEXTS, aggregation_strategy="max", ignore_labels=["LOC"], batch_size=2)
 
 
 @pytest.mark.parametrize("arguments", WRONG_ARGUMENTS, ids=str)
@@ -332,9 +326,7 @@ def test_every_wrong_argument_at_construction(arguments):
 
 
 @pytest.mark.skipif(TRANSFORMERS >= (5, 0), reason="transformers 5 has dropped grouped_entities")
-@pytest.mark.parametrize(
-    "arguments", [{"grouped_entities": True}, {"grouped_entities": True, "ignore_subwords": True}]
-)
+@pytest.mark.parametrize("arguments", [{"grouped_entities": True}, {"grouped_entities": True, "ignore_subwords": True}])
 def test_deprecated_arguments(arguments):
     mine, theirs = pair(**arguments)
     assert_same_outcome(mine, theirs, lambda: TEXTS)
@@ -688,9 +680,7 @@ def test_a_tokenizer_exchanged_later():
     mine(TEXTS)
     for pipe in (mine, theirs):
         pipe.tokenizer = fast("byte-level")
-        pipe.model.table = torch.randn(
-            len(pipe.tokenizer), len(LABELS), generator=torch.Generator().manual_seed(0)
-        )
+        pipe.model.table = torch.randn(len(pipe.tokenizer), len(LABELS), generator=torch.Generator().manual_seed(0))
     assert_same(mine(TEXTS), theirs(TEXTS))
 
 
@@ -935,9 +925,7 @@ def test_fastpost_pipeline_from_a_folder(tmp_path):
 
 
 def snapshot(pipe):
-    return {
-        name: copy.copy(value) if isinstance(value, dict) else value for name, value in vars(pipe).items()
-    }
+    return {name: copy.copy(value) if isinstance(value, dict) else value for name, value in vars(pipe).items()}
 
 
 @pytest.mark.parametrize(
@@ -1152,9 +1140,7 @@ def test_wikigold_documents_cut(remembered, rampart_torch_dir, wikigold_document
 
 @everything
 @pytest.mark.parametrize(("strategy", "stride"), [("none", None), ("simple", None), ("average", 64)])
-def test_wikigold_through_the_model(
-    rampart_model, rampart_torch_dir, wikigold_documents, strategy, stride, full
-):
+def test_wikigold_through_the_model(rampart_model, rampart_torch_dir, wikigold_documents, strategy, stride, full):
     """The model itself in padded batches: logits move with the padding, so scores agree to 1e-4."""
     texts = wikigold_documents[part(full)]
     max_length = 512 if stride is None else 192

@@ -1,7 +1,9 @@
-//! The only file that starts threads. They live as long as the call that asked for them.
+//! The only file that starts threads. They live as long as the call or the iterator that asked for them.
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 /// How many threads a call may use: `None` is all cores, 1 is the calling thread.
 pub type Threads = Option<NonZeroUsize>;
@@ -9,7 +11,9 @@ pub type Threads = Option<NonZeroUsize>;
 /// Cores to use for `threads`.
 #[must_use]
 pub fn available(threads: Threads) -> usize {
-    threads.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get)
+    threads
+        .or_else(|| std::thread::available_parallelism().ok())
+        .map_or(1, NonZeroUsize::get)
 }
 
 /// Applies `work` to `0..items` and returns the results in order, whatever the number of threads.
@@ -61,6 +65,91 @@ pub fn map<T: Send, E: Send>(
     parts.into_iter().map(|(_, result)| result).collect()
 }
 
+/// Runs `helper` on `workers - 1` threads and `own` on the calling one; returns what all of them made.
+///
+/// # Panics
+/// If one of them panics.
+pub fn team<S: Send>(
+    workers: usize,
+    helper: impl Fn() -> S + Sync,
+    own: impl FnOnce() -> S,
+) -> Vec<S> {
+    std::thread::scope(|scope| {
+        let helpers: Vec<_> = (1..workers).map(|_| scope.spawn(&helper)).collect();
+        let mut made = vec![own()];
+        for helper in helpers {
+            match helper.join() {
+                Ok(state) => made.push(state),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        made
+    })
+}
+
+/// Threads that live as long as an iterator.
+pub struct Crew {
+    stop: Box<dyn Fn() + Send + Sync>,
+    alive: Arc<(Mutex<usize>, Condvar)>,
+}
+
+impl Crew {
+    /// Starts `workers` threads that each run `work` once. `stop` makes `work` return soon.
+    ///
+    /// If the system gives fewer threads, those do the work; `None` if it gives none.
+    pub fn start(
+        workers: usize,
+        work: impl Fn() + Send + Sync + 'static,
+        stop: impl Fn() + Send + Sync + 'static,
+    ) -> Option<Self> {
+        let alive = Arc::new((Mutex::new(0), Condvar::new()));
+        let work = Arc::new(work);
+        let mut started = false;
+        for _ in 0..workers {
+            let (work, on_shift) = (Arc::clone(&work), OnShift::start(&alive));
+            let thread = std::thread::Builder::new().name("fastpost".to_owned());
+            started |= thread
+                .spawn(move || {
+                    let _on_shift = on_shift;
+                    work();
+                })
+                .is_ok();
+        }
+        started.then(|| Self {
+            stop: Box::new(stop),
+            alive,
+        })
+    }
+}
+
+impl Drop for Crew {
+    /// Stops the threads and waits until they have ended. One that is held up in a read (a pipe without a
+    /// writer, a file server that is gone) is left behind after a second; it ends when the read does.
+    fn drop(&mut self) {
+        (self.stop)();
+        let (alive, changed) = &*self.alive;
+        let alive = alive.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(changed.wait_timeout_while(alive, Duration::from_secs(1), |alive| *alive > 0));
+    }
+}
+
+/// Counts one thread of a crew while it lives, also if it panics or never starts.
+struct OnShift(Arc<(Mutex<usize>, Condvar)>);
+
+impl OnShift {
+    fn start(alive: &Arc<(Mutex<usize>, Condvar)>) -> Self {
+        *alive.0.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        Self(Arc::clone(alive))
+    }
+}
+
+impl Drop for OnShift {
+    fn drop(&mut self) {
+        *self.0.0.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        self.0.1.notify_all();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,7 +157,9 @@ mod tests {
     #[test]
     fn results_keep_their_order_for_any_number_of_threads() {
         for threads in [1, 2, 3, 8] {
-            let got = map(100, NonZeroUsize::new(threads), usize::MAX, |i| Ok::<_, ()>(i * i));
+            let got = map(100, NonZeroUsize::new(threads), usize::MAX, |i| {
+                Ok::<_, ()>(i * i)
+            });
             assert_eq!(got, Ok((0..100).map(|i| i * i).collect::<Vec<_>>()));
         }
     }

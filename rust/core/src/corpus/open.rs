@@ -1,0 +1,142 @@
+//! path -> reader of its unpacked bytes: plain, gzip, zstd.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::fault::Reason;
+
+/// Unpacked bytes of one file.
+pub(crate) struct Opened {
+    bytes: Box<dyn Read + Send>,
+    /// `gzip` or `zstd`; `None` for a plain file.
+    packing: Option<&'static str>,
+    /// Bytes a plain regular file had when it was opened.
+    size: Option<u64>,
+    read: u64,
+}
+
+const GZIP: &[u8] = &[0x1f, 0x8b];
+const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+
+impl Opened {
+    /// Opens `path`; bytes read from disk are added to `counter`.
+    ///
+    /// The first bytes decide how the file is packed. A name that ends in `.gz` or `.zst` must keep its word,
+    /// unless the file is empty: zeros after a crash are not text.
+    pub(crate) fn path(path: &Path, counter: &Arc<AtomicU64>) -> Result<Self, Reason> {
+        let file = File::open(path).map_err(|e| Reason::of(&e, None))?;
+        let meta = file.metadata().map_err(|e| Reason::of(&e, None))?;
+        // Zero is also what /proc and other made-up files say.
+        let size = (meta.is_file() && meta.len() > 0).then_some(meta.len());
+        let promised = match path.extension().and_then(|e| e.to_str()) {
+            Some("gz") => Some("gzip"),
+            Some("zst") => Some("zstd"),
+            _ => None,
+        };
+        Self::reader(file, size, promised, counter)
+    }
+
+    /// Reads `source`, which may be packed.
+    pub(crate) fn reader(
+        source: impl Read + Send + 'static,
+        size: Option<u64>,
+        promised: Option<&'static str>,
+        counter: &Arc<AtomicU64>,
+    ) -> Result<Self, Reason> {
+        let mut source = BufReader::with_capacity(
+            1 << 16,
+            Counted {
+                source,
+                counter: Arc::clone(counter),
+            },
+        );
+        let head = loop {
+            match source.fill_buf() {
+                Ok(head) => break head,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(Reason::of(&e, None)),
+            }
+        };
+        // pzstd and others start with a skippable frame, 0x184d2a50 to 0x184d2a5f.
+        let skippable =
+            head.len() >= 4 && head[0] & 0xf0 == 0x50 && head[1..4] == [0x2a, 0x4d, 0x18];
+        let packing = if head.starts_with(GZIP) {
+            Some("gzip")
+        } else if head.starts_with(ZSTD) || (skippable && promised == Some("zstd")) {
+            Some("zstd")
+        } else {
+            None
+        };
+        if let (Some(promised), None, false) = (promised, packing, head.is_empty()) {
+            let message = format!("it does not start with the {promised} mark");
+            return Err(Reason::Damaged {
+                packing: promised,
+                message,
+            });
+        }
+        let bytes: Box<dyn Read + Send> = match packing {
+            None => Box::new(source),
+            Some("gzip") => Box::new(flate2::bufread::MultiGzDecoder::new(source)),
+            Some(_) => {
+                let mut frames = zstd::stream::read::Decoder::with_buffer(source)
+                    .map_err(|e| Reason::of(&e, packing))?;
+                // `zstd --long=31`; the window is allocated only if the file asks for it.
+                frames
+                    .window_log_max(31)
+                    .map_err(|e| Reason::of(&e, packing))?;
+                Box::new(frames)
+            }
+        };
+        Ok(Self {
+            bytes,
+            packing,
+            size: size.filter(|_| packing.is_none()),
+            read: 0,
+        })
+    }
+
+    /// Appends up to `count` bytes to `buffer`; fewer only at the end of the file.
+    pub(crate) fn append(&mut self, buffer: &mut Vec<u8>, count: usize) -> Result<usize, Reason> {
+        let start = buffer.len();
+        let mut at = start;
+        buffer.resize(start + count, 0);
+        while at < buffer.len() {
+            match self.bytes.read(&mut buffer[at..]) {
+                Ok(0) => break,
+                Ok(n) => at += n,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => {
+                    buffer.truncate(at);
+                    return Err(Reason::of(&e, self.packing));
+                }
+            }
+        }
+        let ended = at < buffer.len();
+        buffer.truncate(at);
+        self.read += (at - start) as u64;
+        match self.size {
+            Some(was) if ended && self.read < was => Err(Reason::Shrank {
+                was,
+                now: self.read,
+            }),
+            _ => Ok(at - start),
+        }
+    }
+}
+
+/// Counts what passes, for progress in bytes of the file.
+struct Counted<R> {
+    source: R,
+    counter: Arc<AtomicU64>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.source.read(buffer)?;
+        self.counter.fetch_add(n as u64, Ordering::Relaxed);
+        Ok(n)
+    }
+}

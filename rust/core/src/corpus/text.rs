@@ -1,0 +1,159 @@
+//! Plain text: a line, a paragraph or a file per text; and where records end, for all formats.
+//!
+//! A line ends at `\n`; a `\r` before it belongs to the end (CRLF). A `\r` alone is a character of the text.
+//! Inside a paragraph or a whole file CRLF becomes `\n`, as in Python's text mode.
+
+use super::Split;
+use super::fault::Reason;
+use super::texts::Block;
+
+/// Where the last whole record of `block` ends, 0 if none does; bytes before `from` have been searched.
+pub(crate) fn last_end(block: &[u8], from: usize, split: Split) -> usize {
+    match split {
+        Split::Line | Split::Json => {
+            memchr::memrchr(b'\n', &block[from..]).map_or(0, |at| from + at + 1)
+        }
+        Split::File => 0,
+        Split::Blank => {
+            // A line that may be blank can start before `from`.
+            let from =
+                memchr::memrchr(b'\n', &block[..from]).map_or(0, |at| previous_line(block, at));
+            let mut end = block.len();
+            while let Some(at) = memchr::memrchr(b'\n', &block[from..end]).map(|at| from + at) {
+                let start = memchr::memrchr(b'\n', &block[..at]).map_or(0, |at| at + 1);
+                if is_blank(&block[start..at]) && start > 0 {
+                    return at + 1;
+                }
+                end = at;
+            }
+            0
+        }
+    }
+}
+
+/// Where the first record of `block` ends.
+pub(crate) fn first_end(block: &[u8], split: Split) -> Option<usize> {
+    match split {
+        Split::Line | Split::Json => memchr::memchr(b'\n', block).map(|at| at + 1),
+        Split::File => None,
+        Split::Blank => {
+            let mut start = None;
+            for at in memchr::memchr_iter(b'\n', block) {
+                if start.is_some_and(|start| is_blank(&block[start..at])) {
+                    return Some(at + 1);
+                }
+                start = Some(at + 1);
+            }
+            None
+        }
+    }
+}
+
+fn previous_line(block: &[u8], newline: usize) -> usize {
+    memchr::memrchr(b'\n', &block[..newline]).map_or(0, |at| at + 1)
+}
+
+/// A line of nothing but white space.
+pub(crate) fn is_blank(line: &[u8]) -> bool {
+    line.iter().all(u8::is_ascii_whitespace)
+}
+
+/// A line without its `\r`.
+pub(crate) fn trim_return(line: &[u8]) -> &[u8] {
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+/// Splits a block of whole records into texts; `first_line` is the line of its first byte.
+pub(crate) fn split(bytes: &[u8], first_line: u64, split: Split, out: &mut Block<'_>) {
+    match split {
+        Split::Line | Split::Json => {
+            // The whole block at once is what makes the check free; a block with a bad line is checked by line.
+            let sound = simdutf8::basic::from_utf8(bytes).ok();
+            let mut start = 0;
+            let mut number = first_line;
+            while start < bytes.len() {
+                let end =
+                    memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |at| start + at);
+                let line = trim_return(&bytes[start..end]);
+                match sound.and_then(|text| text.get(start..start + line.len())) {
+                    Some(text) => out.text(text),
+                    None => check(line, number, split, out),
+                }
+                number += 1;
+                start = end + 1;
+            }
+        }
+        Split::Blank => paragraphs(bytes, first_line, out),
+        Split::File if bytes.is_empty() => {}
+        Split::File => whole(bytes, first_line, split, out),
+    }
+}
+
+fn paragraphs(bytes: &[u8], first_line: u64, out: &mut Block<'_>) {
+    let mut number = first_line;
+    let mut open: Option<(usize, u64)> = None; // start of the paragraph, its line
+    let mut start = 0;
+    while start < bytes.len() {
+        let end = memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |at| start + at);
+        if is_blank(&bytes[start..end]) {
+            if let Some((from, line)) = open.take() {
+                whole(
+                    trim_return(&bytes[from..start - 1]),
+                    line,
+                    Split::Blank,
+                    out,
+                );
+            }
+        } else if open.is_none() {
+            open = Some((start, number));
+        }
+        number += 1;
+        start = end + 1;
+    }
+    if let Some((from, line)) = open {
+        let rest = &bytes[from..];
+        whole(
+            trim_return(rest.strip_suffix(b"\n").unwrap_or(rest)),
+            line,
+            Split::Blank,
+            out,
+        );
+    }
+}
+
+fn whole(bytes: &[u8], line: u64, split: Split, out: &mut Block<'_>) {
+    if memchr::memmem::find(bytes, b"\r\n").is_none() {
+        return check(bytes, line, split, out);
+    }
+    let mut joined = Vec::with_capacity(bytes.len());
+    for part in bytes.split_inclusive(|&b| b == b'\n') {
+        match part.strip_suffix(b"\r\n") {
+            Some(part) => {
+                joined.extend_from_slice(part);
+                joined.push(b'\n');
+            }
+            None => joined.extend_from_slice(part),
+        }
+    }
+    check(&joined, line, split, out);
+}
+
+/// Adds `bytes` as a text, or the fault that they are not UTF-8.
+fn check(bytes: &[u8], line: u64, split: Split, out: &mut Block<'_>) {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => out.text(text),
+        Err(error) => {
+            let at = error.valid_up_to();
+            // In a paragraph or a file the line of the bad byte helps more than that of the start.
+            let line = line + memchr::memchr_iter(b'\n', &bytes[..at]).count() as u64;
+            out.fault(
+                line,
+                Reason::NotUtf8 {
+                    byte: bytes[at],
+                    at,
+                    record: split.record(),
+                },
+            );
+        }
+    }
+}

@@ -4,6 +4,8 @@
 
 mod answers;
 mod arrays;
+mod arrow_texts;
+mod corpus;
 mod door;
 mod encodings;
 mod entities;
@@ -18,6 +20,8 @@ mod _fastpost {
 
     #[pymodule_export]
     use super::answers::{AnswerKernel, AnswerTable, nbest};
+    #[pymodule_export]
+    use super::corpus::TextReader;
     #[pymodule_export]
     use super::encodings::{expand, flatten, flatten_pairs};
     #[pymodule_export]

@@ -60,6 +60,12 @@ impl Texts {
         &self.faults
     }
 
+    /// Files without any bytes among those these texts come from.
+    #[must_use]
+    pub fn empty_files(&self) -> u64 {
+        self.empty_files
+    }
+
     /// Adds a text.
     pub fn push(&mut self, text: &str) {
         self.bytes.push_str(text);

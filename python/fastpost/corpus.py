@@ -1,0 +1,307 @@
+"""`Corpus`: batches of texts from anywhere, read in parallel, in constant memory."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from fastpost import _sources
+from fastpost._sources import Options, Reader
+
+__all__ = ["Corpus", "CorpusError", "CorpusStats"]
+
+
+class CorpusError(ValueError):
+    """A record or a file that can't be read as text.
+
+    Attributes:
+        path: the file, or the kind of object that was read.
+        line: the line, row or item, counted from 1; None if all of it is at fault.
+        reason: what is wrong, without the place.
+    """
+
+    def __init__(self, reason: str, path: str | None = None, line: int | None = None) -> None:
+        place = "" if path is None else f"{path}: " if line is None else f"{path}:{line}: "
+        super().__init__(place + reason)
+        self.reason, self.path, self.line = reason, path, line
+
+    def __reduce__(self) -> tuple[type[CorpusError], tuple[str, str | None, int | None]]:
+        return type(self), (self.reason, self.path, self.line)
+
+
+@dataclass(frozen=True)
+class CorpusStats:
+    """What one pass has done so far.
+
+    Attributes:
+        texts, bytes, batches: handed out; bytes are those of the texts in UTF-8.
+        skipped: records and files left out because of `on_error="skip"`.
+        reasons: the first ten of them, each with its place.
+        empty_files: files without any bytes; they give no text.
+        bytes_read: bytes read from files, packed as they are; runs ahead of what is handed out.
+        seconds: from the start of the pass to its last batch.
+    """
+
+    texts: int = 0
+    bytes: int = 0
+    batches: int = 0
+    skipped: int = 0
+    reasons: tuple[str, ...] = ()
+    empty_files: int = 0
+    bytes_read: int = 0
+    seconds: float = 0.0
+
+
+@dataclass
+class _Pass:
+    """The state of one pass, shared with the corpus that it belongs to."""
+
+    start: int = 0
+    texts: int = 0
+    bytes: int = 0
+    batches: int = 0
+    began: float = 0.0
+    ended: float = 0.0
+    skipped: int = 0
+    reasons: list[str] = field(default_factory=list)
+    empty_files: int = 0
+    bytes_read: int = 0
+    reader: Reader | None = None
+
+    def stats(self) -> CorpusStats:
+        skipped, reasons, empty, read = (0, [], 0, 0) if self.reader is None else self.reader.counts()
+        return CorpusStats(
+            texts=self.texts,
+            bytes=self.bytes,
+            batches=self.batches,
+            skipped=self.skipped + skipped,
+            reasons=tuple((self.reasons + reasons)[:10]),
+            empty_files=self.empty_files + empty,
+            bytes_read=self.bytes_read + read,
+            seconds=self.ended - self.began,
+        )
+
+    def close(self) -> None:
+        """Ends the reader and keeps its counts."""
+        if self.reader is not None:
+            reader, self.reader = self.reader, None
+            reader.close()
+            skipped, reasons, empty, read = reader.counts()
+            self.skipped += skipped
+            self.reasons += reasons
+            self.empty_files += empty
+            self.bytes_read += read
+
+
+class Corpus:
+    """Batches of texts from files, Arrow data, datasets or any iterable.
+
+    Every `for` reads from the beginning again. Files are read, unpacked and parsed by threads that live as long as
+    the loop, and memory stays constant; the texts come in the order of the files for any number of threads.
+
+    >>> corpus = Corpus(lambda: (f"text {n}" for n in range(2500)))
+    >>> [len(batch) for batch in corpus]
+    [1000, 1000, 500]
+
+    Args:
+        source: what to read, one of
+
+            - a path, a folder, a glob (`**` too) or a list of them: `.txt`, `.jsonl`, `.ndjson`, `.json` (one record
+              per line), each also as `.gz` or `.zst`; `.parquet` and `.arrow` through pyarrow. Files of a glob are
+              read in sorted order.
+            - `"-"` (standard input) or an open file, text or bytes;
+            - Arrow data: anything with `__arrow_c_stream__` or `__arrow_c_array__` (pyarrow, polars, duckdb);
+            - a `datasets.Dataset` or `IterableDataset`;
+            - an iterable of `str`, of lists of `str` or of records, or a function that returns one. A list of `str`
+              is taken as paths; see `from_texts`.
+        column: column of JSON records, Arrow data, datasets and dicts that holds the text.
+        batch_size: texts per batch; None if only `batch_bytes` decides.
+        batch_bytes: most UTF-8 bytes per batch; a longer text makes a batch of its own.
+        threads: threads that read files; None is one per core, 1 reads on the calling thread.
+        on_error: `"raise"`, or `"skip"` to leave out what can't be read and name it in `stats`.
+        prefetch: MiB of text per thread that may be read ahead.
+        split: what a text of a text file is: a `"line"`, a paragraph (`"blank"`: up to a blank line) or the `"file"`.
+        format: `"text"`, `"jsonl"`, `"parquet"` or `"arrow"` for files whose names don't say it.
+
+    A line ends at `\\n` or `\\r\\n`; inside paragraphs and files `\\r\\n` becomes `\\n`. A byte-order mark is dropped.
+    Blank lines are texts in text files, nothing in JSON Lines. Files must be UTF-8; a JSON string with half a
+    surrogate pair can't be, and is an error. A record may have 1 GiB.
+
+    Raises:
+        CorpusError: a record that can't be read, with `path` and `line`; a corpus without any text; a second pass
+            over a source that can be read only once.
+        OSError: a file or folder that can't be opened or read, as the subclass that fits, with `filename`.
+        ImportError: a Parquet or Arrow file without pyarrow.
+    """
+
+    def __init__(
+        self,
+        source: Any,
+        *,
+        column: str = "text",
+        batch_size: int | None = 1000,
+        batch_bytes: int | None = None,
+        threads: int | None = None,
+        on_error: Literal["raise", "skip"] = "raise",
+        prefetch: int = 2,
+        split: Literal["line", "blank", "file"] = "line",
+        format: Literal["text", "jsonl", "parquet", "arrow"] | None = None,
+    ) -> None:
+        for name, number in (
+            ("batch_size", batch_size),
+            ("batch_bytes", batch_bytes),
+            ("threads", threads),
+            ("prefetch", prefetch),
+        ):
+            if number is not None and number < 1:
+                raise ValueError(f"`{name}` is {number}; it is at least 1")
+        if batch_size is None and batch_bytes is None:
+            raise ValueError("`batch_size` and `batch_bytes` are both None; pass one of them")
+        for name, given, allowed in (
+            ("on_error", on_error, ("raise", "skip")),
+            ("split", split, ("line", "blank", "file")),
+            ("format", format, ("text", "jsonl", "parquet", "arrow", None)),
+        ):
+            if given not in allowed:
+                raise ValueError(f"`{name}` is {given!r}; it is one of {', '.join(map(repr, allowed))}")
+        self.batch_size, self.batch_bytes = batch_size, batch_bytes
+        self._options = Options(column, threads, prefetch, split, on_error == "skip", format)
+        self._sources, self._unlisted = _sources.find(source, self._options)
+        if not self._sources and not self._unlisted:
+            raise ValueError("`source` is an empty list; pass at least one path, or texts with Corpus.from_texts")
+        self._start = 0
+        self._used: str | None = None
+        self._pass = _Pass()
+
+    @classmethod
+    def from_texts(cls, texts: Iterable[Any] | Callable[[], Iterable[Any]], **options: Any) -> Corpus:
+        """A corpus of texts that are in memory: a list of `str` is a list of texts here, not of paths.
+
+        >>> list(Corpus.from_texts(["one", "two", "three"], batch_size=2))
+        [['one', 'two'], ['three']]
+        """
+        return cls(_Texts(texts) if isinstance(texts, list | tuple) else texts, **options)
+
+    def __iter__(self) -> Iterator[list[str]]:
+        """One pass: batches of `batch_size` texts, the last one may be shorter."""
+        if self._used is not None:
+            raise CorpusError(
+                f"the corpus reads {self._used}, which an earlier pass has used up; pass a function that makes a new "
+                "one, Corpus(lambda: ...), or a path or list, which can be read again"
+            )
+        self._used = next((source.once for source in self._sources if source.once), None)
+        state = self._pass = _Pass(start=self._start, skipped=len(self._unlisted))
+        state.reasons += [str(error) for error in self._unlisted]
+        return self._batches(state)
+
+    def _batches(self, state: _Pass) -> Iterator[list[str]]:
+        state.began = state.ended = time.perf_counter()
+        most = self.batch_size or (1 << 62)
+        to_skip = state.start
+        batch: list[str] = []
+        size = 0
+        try:
+            for source in self._sources:
+                reader = state.reader = source.open(self._options)
+                to_skip -= reader.skip(to_skip) if to_skip else 0
+                while True:
+                    room = None if self.batch_bytes is None else max(self.batch_bytes - size, 0)
+                    found = reader.next_batch(most - len(batch), room)
+                    if found is None:
+                        break
+                    texts, read = found
+                    if not texts and not batch:
+                        texts, read = reader.next_batch(1, None) or ([], 0)  # longer than a batch may be
+                    batch, size, fits = (batch + texts if batch else texts), size + read, bool(texts)
+                    if len(batch) == most or not fits or (self.batch_bytes is not None and size >= self.batch_bytes):
+                        yield self._hand_out(state, batch, size)
+                        batch, size = [], 0
+                state.close()
+            if batch:
+                yield self._hand_out(state, batch, size)
+            if not state.texts and not state.start and not self._options.skip:
+                raise CorpusError(f"the corpus holds no text: {self!r}")
+        finally:
+            state.close()
+
+    def _hand_out(self, state: _Pass, batch: list[str], size: int) -> list[str]:
+        state.texts += len(batch)
+        state.bytes += size
+        state.batches += 1
+        state.ended = time.perf_counter()
+        return batch
+
+    def skip(self, n_texts: int) -> Corpus:
+        """Makes every later pass start after the first `n_texts` texts, and returns the corpus itself.
+
+        To resume a job, keep `position` and skip that many; `skip(0)` starts at the beginning again. Skipped texts
+        are read and checked but not made into Python strings.
+        """
+        if n_texts < 0:
+            raise ValueError(f"`n_texts` is {n_texts}; it is at least 0")
+        self._start = n_texts
+        return self
+
+    @property
+    def position(self) -> int:
+        """Texts from the beginning of the corpus to the end of the last batch handed out, skipped ones included."""
+        return self._pass.start + self._pass.texts
+
+    @property
+    def stats(self) -> CorpusStats:
+        """What the latest pass has done so far."""
+        return self._pass.stats()
+
+    @property
+    def total_bytes(self) -> int | None:
+        """Bytes of all files, packed as they are: what `stats.bytes_read` grows to. None for other sources."""
+        total = 0
+        for source in self._sources:
+            if not isinstance(source, _sources.Files):
+                return None
+            for path, _ in source.files:
+                try:
+                    total += os.stat(path).st_size
+                except OSError:
+                    continue
+        return total
+
+    @property
+    def files(self) -> list[str]:
+        """The files that are read, in order."""
+        found: list[str] = []
+        for source in self._sources:
+            if isinstance(source, _sources.Files):
+                found += [path for path, _ in source.files]
+            elif isinstance(source, _sources.ArrowFile):
+                found.append(source.path)
+        return found
+
+    def _readers(self) -> Iterator[Reader]:
+        """A reader per source, for kernels that take texts without Python strings (`TextReader`)."""
+        for source in self._sources:
+            yield source.open(self._options)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_pass": _Pass()}
+
+    def __repr__(self) -> str:
+        files = self.files
+        if not files:
+            what = ", ".join(type(source).__name__ for source in self._sources)
+        else:
+            what = files[0] if len(files) == 1 else f"{files[0]} and {len(files) - 1} more files"
+        return f"Corpus({what}, column={self._options.column!r}, batch_size={self.batch_size})"
+
+
+@dataclass
+class _Texts:
+    """A list of texts, kept apart from a list of paths."""
+
+    texts: list[Any] | tuple[Any, ...]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.texts)

@@ -1,0 +1,185 @@
+//! Arrow data in -> core texts: one column of each batch, copied once into a block, never to Python objects.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, StructArray};
+use arrow_schema::DataType;
+use fastpost_core::corpus::{Fault, Plan, Reason, Texts};
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3_arrow::PyArray;
+use pyo3_arrow::ffi::ArrayReader;
+use pyo3_arrow::input::AnyArray;
+
+/// An iterator of Arrow objects, each a batch (`__arrow_c_array__`) or a stream of them (`__arrow_c_stream__`).
+pub(crate) struct ArrowFeed {
+    objects: Py<PyAny>,
+    name: Arc<Path>,
+    column: String,
+    stream: Option<Box<dyn ArrayReader + Send>>,
+    /// What is left of the current batch.
+    batch: Option<Strings>,
+    row: usize,
+    /// Rows of the batches before this one.
+    rows: u64,
+}
+
+impl ArrowFeed {
+    pub(crate) fn new(objects: Py<PyAny>, name: Arc<Path>, column: String) -> Self {
+        Self { objects, name, column, stream: None, batch: None, row: 0, rows: 0 }
+    }
+
+    /// The next texts, in the memory of `old`.
+    pub(crate) fn next(&mut self, py: Python<'_>, mut old: Texts) -> PyResult<Option<Texts>> {
+        old.clear();
+        loop {
+            if self.batch.is_some() {
+                py.detach(|| self.slice(&mut old));
+                return Ok(Some(old));
+            }
+            if let Some(stream) = &mut self.stream {
+                match py.detach(|| stream.next()) {
+                    Some(Ok(array)) => {
+                        if let Err(reason) = self.open(&array) {
+                            old.push_fault(self.fault(None, reason));
+                            self.stream = None;
+                            return Ok(Some(old));
+                        }
+                    }
+                    Some(Err(error)) => {
+                        PyErr::take(py).map_or(Ok(()), Err)?;
+                        let line = Some(self.rows + 1);
+                        old.push_fault(self.fault(line, Reason::Read(error.to_string())));
+                        self.stream = None;
+                        return Ok(Some(old));
+                    }
+                    None => self.stream = None,
+                }
+                continue;
+            }
+            match self.objects.bind(py).try_iter()?.next() {
+                None => return Ok(None),
+                Some(object) => self.stream = Some(stream_of(&object?)?),
+            }
+        }
+    }
+
+    fn open(&mut self, array: &ArrayRef) -> Result<(), Reason> {
+        self.batch = Some(Strings::of(array, &self.column)?);
+        self.row = 0;
+        Ok(())
+    }
+
+    /// Copies the next rows of the batch, about a block of them.
+    fn slice(&mut self, out: &mut Texts) {
+        let Some(batch) = &self.batch else { return };
+        let mut bytes = 0;
+        while self.row < batch.len() && bytes < Plan::BLOCK {
+            let line = Some(self.rows + self.row as u64 + 1);
+            match batch.get(self.row) {
+                None => {
+                    let reason = Reason::NotText { column: self.column.clone(), found: "null" };
+                    out.push_fault(self.fault(line, reason));
+                }
+                Some(value) => {
+                    bytes += value.len();
+                    // Arrow promises UTF-8 but nobody has to check; a `str` that is not UTF-8 would be unsound.
+                    match simdutf8::compat::from_utf8(value) {
+                        Ok(text) => out.push(text),
+                        Err(error) => {
+                            let at = error.valid_up_to();
+                            out.push_fault(
+                                self.fault(line, Reason::NotUtf8 { byte: value[at], at, record: "value" }),
+                            );
+                        }
+                    }
+                }
+            }
+            self.row += 1;
+            bytes += 8;
+        }
+        if self.row == batch.len() {
+            self.rows += batch.len() as u64;
+            self.batch = None;
+        }
+    }
+
+    fn fault(&self, line: Option<u64>, reason: Reason) -> Fault {
+        Fault { path: Arc::clone(&self.name), line, reason }
+    }
+}
+
+fn stream_of(object: &Bound<'_, PyAny>) -> PyResult<Box<dyn ArrayReader + Send>> {
+    if let Ok(array) = object.extract::<PyArray>() {
+        return AnyArray::Array(array).into_reader();
+    }
+    match object.extract::<AnyArray>() {
+        Ok(stream) => stream.into_reader(),
+        Err(error) => Err(PyTypeError::new_err(format!("the Arrow data could not be imported: {error}"))),
+    }
+}
+
+/// A column of strings in any of Arrow's layouts.
+enum Strings {
+    Short(arrow_array::BinaryArray),
+    Long(arrow_array::LargeBinaryArray),
+    View(arrow_array::BinaryViewArray),
+}
+
+impl Strings {
+    fn of(array: &ArrayRef, column: &str) -> Result<Self, Reason> {
+        let array = match array.as_any().downcast_ref::<StructArray>() {
+            None => array,
+            Some(batch) => batch.column_by_name(column).ok_or_else(|| {
+                let keys: Vec<_> = batch.column_names().iter().map(|name| format!("`{name}`")).collect();
+                let keys = if keys.is_empty() { "none".to_owned() } else { keys.join(", ") };
+                Reason::NoColumn { column: column.to_owned(), keys }
+            })?,
+        };
+        Ok(match array.data_type() {
+            DataType::Utf8 => Self::Short(array.as_string::<i32>().clone().into()),
+            DataType::LargeUtf8 => Self::Long(array.as_string::<i64>().clone().into()),
+            DataType::Utf8View => Self::View(array.as_string_view().clone().to_binary_view()),
+            DataType::Dictionary(_, values) if matches!(**values, DataType::Utf8 | DataType::LargeUtf8) => {
+                let plain = arrow_select::take::take(
+                    array.as_any_dictionary().values(),
+                    array.as_any_dictionary().keys(),
+                    None,
+                )
+                .map_err(|error| Reason::Read(error.to_string()))?;
+                return Self::of(&plain, column);
+            }
+            other => return Err(Reason::NotText { column: column.to_owned(), found: kind(other) }),
+        })
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Short(array) => array.len(),
+            Self::Long(array) => array.len(),
+            Self::View(array) => array.len(),
+        }
+    }
+
+    fn get(&self, row: usize) -> Option<&[u8]> {
+        match self {
+            Self::Short(array) => array.is_valid(row).then(|| array.value(row)),
+            Self::Long(array) => array.is_valid(row).then(|| array.value(row)),
+            Self::View(array) => array.is_valid(row).then(|| array.value(row)),
+        }
+    }
+}
+
+fn kind(data_type: &DataType) -> &'static str {
+    match data_type {
+        DataType::Null => "null",
+        DataType::Boolean => "true or false",
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView => "bytes",
+        DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..) => "lists",
+        DataType::Struct(_) => "records",
+        other if other.is_numeric() => "numbers",
+        _ => "another type",
+    }
+}

@@ -1,0 +1,414 @@
+//! Corpus in: files, file objects and Arrow data; out: lists of `str`, or texts for other kernels.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use fastpost_core::corpus::{self, Blocks, Fault, Next, Plan, Reason, Source, Split, Stopped, Tally, Texts};
+use fastpost_core::parallel::Threads;
+use pyo3::exceptions::{PyOSError, PyRuntimeError};
+use pyo3::prelude::*;
+use pyo3::sync::{MutexExt, PyOnceLock};
+use pyo3::types::{PyList, PyString, PyType};
+
+use crate::arrow_texts::ArrowFeed;
+use crate::door::exception;
+
+/// One pass over files, one file object or Arrow data. See `fastpost_core::corpus`.
+#[pyclass(frozen, module = "fastpost._fastpost")]
+pub(crate) struct TextReader {
+    skip: bool,
+    /// Threads do not survive a fork, so a child must not wait for them.
+    process: u32,
+    state: Mutex<State>,
+}
+
+struct State {
+    feed: Feed,
+    block: Texts,
+    next_text: usize,
+    next_fault: usize,
+    counts: Counts,
+}
+
+enum Feed {
+    /// Files that nobody has begun to read.
+    Planned(Box<Plan>),
+    Files(Box<Blocks>),
+    /// A file object; the error that its `read` raised, if it did.
+    Object(Box<Blocks>, Arc<Mutex<Option<PyErr>>>),
+    Arrow(Box<ArrowFeed>),
+    End,
+}
+
+#[derive(Default)]
+struct Counts {
+    skipped: u64,
+    reasons: Vec<String>,
+    empty_files: u64,
+    bytes_read: u64,
+}
+
+/// A batch and its size in UTF-8 bytes.
+type Batch<'py> = (Bound<'py, PyList>, usize);
+
+#[pymethods]
+impl TextReader {
+    #[staticmethod]
+    fn files(
+        files: Vec<(PathBuf, String)>,
+        column: &str,
+        threads: Threads,
+        prefetch: usize,
+        skip: bool,
+    ) -> PyResult<Self> {
+        let mut sources = Vec::with_capacity(files.len());
+        for (path, split) in files {
+            sources.push(Source::file(&path, split_of(&split)?));
+        }
+        let mut plan = Plan::new(sources, column, threads);
+        plan.ahead = fastpost_core::parallel::available(threads) * prefetch.max(1) * 2 * Plan::BLOCK;
+        Ok(Self::new(Feed::Planned(Box::new(plan)), skip))
+    }
+
+    #[staticmethod]
+    fn object(object: Py<PyAny>, name: PathBuf, split: &str, column: &str, skip: bool) -> PyResult<Self> {
+        let raised = Arc::default();
+        let reader = Box::new(ObjectRead { object, rest: Vec::new(), raised: Arc::clone(&raised) });
+        let source = Source::reader(&name, split_of(split)?, reader);
+        let plan = Plan::new(vec![source], column, Threads::Some(std::num::NonZeroUsize::MIN));
+        Ok(Self::new(Feed::Object(Box::new(Blocks::new(plan)), raised), skip))
+    }
+
+    #[staticmethod]
+    fn arrow(objects: Py<PyAny>, name: PathBuf, column: String, skip: bool) -> Self {
+        Self::new(Feed::Arrow(Box::new(ArrowFeed::new(objects, Arc::from(name), column))), skip)
+    }
+
+    /// Up to `texts` texts of up to `bytes` bytes in all: `None` at the end, an empty list if the next one does not fit.
+    fn next_batch<'py>(
+        &self,
+        py: Python<'py>,
+        texts: usize,
+        bytes: Option<usize>,
+    ) -> PyResult<Option<Batch<'py>>> {
+        self.same_process()?;
+        let mut state = self.state.lock_py_attached(py).map_err(poisoned)?;
+        let mut batch: Vec<Bound<'py, PyString>> = Vec::with_capacity(texts.min(4096));
+        let mut size = 0;
+        while state.text(py, self.skip)? {
+            let text = state.block.get(state.next_text);
+            if batch.len() == texts || bytes.is_some_and(|most| size + text.len() > most) {
+                return Ok(Some((PyList::new(py, batch)?, size)));
+            }
+            batch.push(PyString::new(py, text));
+            size += text.len();
+            state.next_text += 1;
+            if batch.len() == texts {
+                break;
+            }
+        }
+        if batch.is_empty() && matches!(state.feed, Feed::End) {
+            return Ok(None);
+        }
+        Ok(Some((PyList::new(py, batch)?, size)))
+    }
+
+    /// Passes over up to `texts` texts; returns how many there were.
+    fn skip(&self, py: Python<'_>, texts: u64) -> PyResult<u64> {
+        self.same_process()?;
+        let mut state = self.state.lock_py_attached(py).map_err(poisoned)?;
+        let mut passed = 0;
+        while passed < texts && state.text(py, self.skip)? {
+            state.next_text += 1;
+            passed += 1;
+        }
+        Ok(passed)
+    }
+
+    /// Records skipped, the first reasons, empty files, bytes read.
+    fn counts(&self, py: Python<'_>) -> PyResult<(u64, Vec<String>, u64, u64)> {
+        let state = self.state.lock_py_attached(py).map_err(poisoned)?;
+        let counts = &state.counts;
+        Ok((counts.skipped, counts.reasons.clone(), counts.empty_files, state.bytes_read()))
+    }
+
+    /// Ends the threads.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        let mut state = self.state.lock_py_attached(py).map_err(poisoned)?;
+        state.end(py);
+        Ok(())
+    }
+}
+
+impl TextReader {
+    fn new(feed: Feed, skip: bool) -> Self {
+        let state =
+            State { feed, block: Texts::default(), next_text: 0, next_fault: 0, counts: Counts::default() };
+        Self { skip, process: std::process::id(), state: Mutex::new(state) }
+    }
+
+    fn same_process(&self) -> PyResult<()> {
+        if self.process == std::process::id() {
+            return Ok(());
+        }
+        Err(PyRuntimeError::new_err(
+            "this pass over the corpus was started before the process was forked; start a new `for` in the child",
+        ))
+    }
+
+    /// Gives every block of texts to `work`, with the interpreter released and no Python string made.
+    ///
+    /// Files nobody has begun to read are read and worked on by all threads of the corpus, in no order: see
+    /// [`fastpost_core::corpus::each`]. A file object, Arrow data or files already begun are worked on in order by
+    /// the calling thread. Returns the state of each thread (at least one). `tick` is called some twenty times a
+    /// second with the interpreter attached, after signals have been looked for; its error, or one from `work`, ends
+    /// all of it. Faults are raised or, with `on_error="skip"`, counted here as in a `for` loop.
+    #[allow(dead_code, reason = "the seam for tokenizer training")]
+    pub(crate) fn each<S: Send>(
+        &self,
+        py: Python<'_>,
+        make: impl Fn() -> S + Sync,
+        work: impl Fn(&mut S, &Texts) -> fastpost_core::Result<()> + Sync,
+        mut tick: impl FnMut(Python<'_>, &Tally) -> PyResult<()> + Send,
+    ) -> PyResult<(Vec<S>, Tally)> {
+        self.same_process()?;
+        let mut state = self.state.lock_py_attached(py).map_err(poisoned)?;
+        if let Feed::Planned(_) = state.feed {
+            let Feed::Planned(plan) = std::mem::replace(&mut state.feed, Feed::End) else {
+                return Ok((Vec::new(), Tally::default()));
+            };
+            let (make, work, skip) = (&make, &work, self.skip);
+            let done = py.detach(|| {
+                let work = |state: &mut S, texts: &Texts| work(state, texts).map_err(exception);
+                let tick = |tally: &Tally| {
+                    Python::attach(|py| {
+                        py.check_signals()?;
+                        tick(py, tally)
+                    })
+                };
+                corpus::each(*plan, skip, make, work, tick)
+            });
+            let (states, tally) = done.map_err(|stopped| match stopped {
+                Stopped::Fault(fault) => raise(py, &fault),
+                Stopped::Work(error) => error,
+            })?;
+            state.counts.skipped += tally.skipped;
+            state.counts.empty_files += tally.empty_files;
+            state.counts.bytes_read += tally.bytes_read;
+            state.counts.reasons.extend(tally.faults.iter().map(Fault::to_string));
+            return Ok((states, tally));
+        }
+        let mut own = make();
+        let mut tally = Tally::default();
+        while state.text(py, self.skip)? {
+            let rest = state.rest();
+            tally.texts += rest.len() as u64;
+            tally.bytes += rest.bytes().len() as u64;
+            let (work, own) = (&work, &mut own);
+            py.detach(|| work(own, &rest)).map_err(exception)?;
+            state.next_text = state.block.len();
+            tally.bytes_read = state.bytes_read();
+            py.check_signals()?;
+            tick(py, &tally)?;
+        }
+        tally.skipped = state.counts.skipped;
+        tally.empty_files = state.counts.empty_files;
+        Ok((vec![own], tally))
+    }
+}
+
+impl State {
+    /// Moves to the next text and deals with the faults before it; `false` at the end.
+    fn text(&mut self, py: Python<'_>, skip: bool) -> PyResult<bool> {
+        loop {
+            while let Some((at, fault)) = self.block.faults().get(self.next_fault) {
+                if *at > self.next_text {
+                    break;
+                }
+                self.next_fault += 1;
+                let raised = match &self.feed {
+                    Feed::Object(_, raised) => raised.lock().map_err(poisoned)?.take(),
+                    _ => None,
+                };
+                if raised.is_some() || !skip {
+                    let error = raised.unwrap_or_else(|| raise(py, fault));
+                    self.end(py);
+                    return Err(error);
+                }
+                self.counts.skipped += 1;
+                if self.counts.reasons.len() < 10 {
+                    self.counts.reasons.push(fault.to_string());
+                }
+            }
+            if self.next_text < self.block.len() {
+                return Ok(true);
+            }
+            if !self.refill(py)? {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Takes the next block; `false` at the end.
+    fn refill(&mut self, py: Python<'_>) -> PyResult<bool> {
+        const PATIENCE: Duration = Duration::from_millis(50);
+        let old = std::mem::take(&mut self.block);
+        self.next_text = 0;
+        self.next_fault = 0;
+        if matches!(self.feed, Feed::Planned(_))
+            && let Feed::Planned(plan) = std::mem::replace(&mut self.feed, Feed::End)
+        {
+            self.feed = Feed::Files(Box::new(py.detach(|| Blocks::new(*plan))));
+        }
+        let found = match &mut self.feed {
+            Feed::Planned(_) | Feed::End => None,
+            Feed::Files(blocks) | Feed::Object(blocks, _) => {
+                blocks.recycle(old);
+                loop {
+                    py.check_signals()?;
+                    match py.detach(|| blocks.next(PATIENCE)) {
+                        Next::Texts(texts) => break Some(texts),
+                        Next::Wait => {}
+                        Next::End => break None,
+                    }
+                }
+            }
+            Feed::Arrow(feed) => {
+                py.check_signals()?;
+                feed.next(py, old)?
+            }
+        };
+        match found {
+            Some(texts) => {
+                self.counts.empty_files += texts.empty_files();
+                self.block = texts;
+                Ok(true)
+            }
+            None => {
+                self.end(py);
+                Ok(false)
+            }
+        }
+    }
+
+    /// The texts of the block that have not been taken.
+    fn rest(&mut self) -> Texts {
+        if self.next_text == 0 && self.block.faults().is_empty() {
+            return std::mem::take(&mut self.block);
+        }
+        let mut rest = Texts::default();
+        let until = self.block.faults().get(self.next_fault).map_or(self.block.len(), |(at, _)| *at);
+        for index in self.next_text..until {
+            rest.push(self.block.get(index));
+        }
+        rest
+    }
+
+    fn bytes_read(&self) -> u64 {
+        match &self.feed {
+            Feed::Files(blocks) | Feed::Object(blocks, _) => blocks.bytes_read(),
+            _ => self.counts.bytes_read,
+        }
+    }
+
+    fn end(&mut self, py: Python<'_>) {
+        self.counts.bytes_read = self.bytes_read();
+        let feed = std::mem::replace(&mut self.feed, Feed::End);
+        if let Feed::Files(blocks) = feed {
+            py.detach(|| drop(blocks)); // waits for threads
+        }
+    }
+}
+
+impl Drop for TextReader {
+    /// An iterator that is thrown away half-way waits for its threads without the interpreter.
+    fn drop(&mut self) {
+        if self.process != std::process::id() {
+            // A forked child has no threads to wait for.
+            if let Ok(state) = self.state.get_mut() {
+                std::mem::forget(std::mem::replace(&mut state.feed, Feed::End));
+            }
+            return;
+        }
+        if let Ok(state) = self.state.get_mut() {
+            Python::attach(|py| state.end(py));
+        }
+    }
+}
+
+/// A Python file object as a Rust reader.
+struct ObjectRead {
+    object: Py<PyAny>,
+    rest: Vec<u8>,
+    raised: Arc<Mutex<Option<PyErr>>>,
+}
+
+impl std::io::Read for ObjectRead {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.rest.is_empty() {
+            let read = Python::attach(|py| self.more(py));
+            self.rest = read.map_err(|error| {
+                if let Ok(mut raised) = self.raised.lock() {
+                    raised.get_or_insert(error);
+                }
+                std::io::Error::other("`read` raised")
+            })?;
+        }
+        let count = buffer.len().min(self.rest.len());
+        buffer[..count].copy_from_slice(&self.rest[..count]);
+        self.rest.drain(..count);
+        Ok(count)
+    }
+}
+
+impl ObjectRead {
+    fn more(&self, py: Python<'_>) -> PyResult<Vec<u8>> {
+        const SIZE: usize = 1 << 16;
+        let object = self.object.bind(py);
+        // `read1` gives what a pipe has; `read` waits until it has everything.
+        let chunk = match object.getattr_opt("read1")? {
+            Some(read) => read.call1((SIZE,))?,
+            None => object.call_method1("read", (SIZE,))?,
+        };
+        if chunk.is_none() {
+            return Ok(Vec::new());
+        }
+        match chunk.cast::<PyString>() {
+            Ok(text) => Ok(text.to_str()?.as_bytes().to_vec()),
+            Err(_) => chunk.extract(),
+        }
+    }
+}
+
+fn split_of(name: &str) -> PyResult<Split> {
+    match name {
+        "line" => Ok(Split::Line),
+        "blank" => Ok(Split::Blank),
+        "file" => Ok(Split::File),
+        "json" => Ok(Split::Json),
+        _ => Err(exception(fastpost_core::Error::BadOption {
+            name: "split",
+            got: format!("{name:?}"),
+            cure: "it is \"line\", \"blank\" or \"file\"",
+        })),
+    }
+}
+
+/// The Python exception of a fault: the `OSError` subclass of an errno, else `CorpusError`.
+fn raise(py: Python<'_>, fault: &Fault) -> PyErr {
+    static CORPUS_ERROR: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    let path: &Path = &fault.path;
+    if let Reason::Os { code, message } = &fault.reason {
+        let text = py.import("os").and_then(|os| os.call_method1("strerror", (*code,))?.extract::<String>());
+        return PyOSError::new_err((*code, text.unwrap_or_else(|_| message.clone()), path.to_path_buf()));
+    }
+    let made = CORPUS_ERROR
+        .import(py, "fastpost.corpus", "CorpusError")
+        .and_then(|class| class.call1((fault.reason.to_string(), path.to_string_lossy(), fault.line)));
+    made.map_or_else(|error| error, PyErr::from_value)
+}
+
+fn poisoned<T>(_: std::sync::PoisonError<T>) -> PyErr {
+    PyRuntimeError::new_err("an earlier call on this corpus iterator panicked; start a new one")
+}

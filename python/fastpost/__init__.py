@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from fastpost import metrics
     from fastpost._fastpost import VERSION as __version__
     from fastpost.answers import AnswerDecoder, Answers
+    from fastpost.corpus import Corpus, CorpusError, CorpusStats
     from fastpost.entities import Entities, EntityDecoder
     from fastpost.pipelines.install import accelerate, install, pipeline, uninstall
     from fastpost.pipelines.token_classification import TokenClassificationPipeline
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 _HOMES = {
     "AnswerDecoder": "fastpost.answers",
     "Answers": "fastpost.answers",
+    "Corpus": "fastpost.corpus",
+    "CorpusError": "fastpost.corpus",
+    "CorpusStats": "fastpost.corpus",
     "Entities": "fastpost.entities",
     "EntityDecoder": "fastpost.entities",
     "TokenClassificationPipeline": "fastpost.pipelines.token_classification",
@@ -32,6 +36,9 @@ _HOMES = {
 __all__ = [
     "AnswerDecoder",
     "Answers",
+    "Corpus",
+    "CorpusError",
+    "CorpusStats",
     "Entities",
     "EntityDecoder",
     "TokenClassificationPipeline",

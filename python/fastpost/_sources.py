@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import fnmatch
+import importlib.util
 import os
 import re
 import sys
@@ -79,19 +81,26 @@ class ArrowFile:
     once = None
 
     def open(self, options: Options) -> Reader:
-        batches = self.batches(options.column)
-        return TextReader.arrow(_Guarded(batches, options.skip), self.path, options.column, options.skip)
+        return TextReader.arrow(self.batches(options.column), self.path, options.column, options.skip)
 
     def batches(self, column: str) -> Iterator[Any]:
+        import pyarrow as pa
+
+        from fastpost.corpus import CorpusError  # it imports this module
+
         try:
-            import pyarrow as pa  # noqa: PLC0415
-            import pyarrow.parquet as pq  # noqa: PLC0415
-        except ImportError as error:
-            raise ImportError(
-                f"reading {self.path} needs pyarrow, which is not installed; pip install 'fastpost[arrow]'"
-            ) from error
-        with open(self.path, "rb"):
-            pass  # pyarrow's own error has no errno and no filename
+            with open(self.path, "rb"):
+                pass  # pyarrow's own error has no errno and no filename
+            yield from self._read(column)
+        except (pa.ArrowException, OSError) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise
+            raise CorpusError(f"not readable as {self.format}: {error}", self.path) from error
+
+    def _read(self, column: str) -> Iterator[Any]:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
         if self.format == "parquet":
             with pq.ParquetFile(self.path) as file:
                 columns = [column] if column in file.schema_arrow.names else None
@@ -118,7 +127,7 @@ class ArrowObject:
         return "an Arrow record batch reader" if hasattr(self.object, "read_next_batch") else None
 
     def open(self, options: Options) -> Reader:
-        return TextReader.arrow([self.object], _kind(self.object), options.column, options.skip)
+        return TextReader.arrow(iter([self.object]), _kind(self.object), options.column, options.skip)
 
 
 @dataclass
@@ -129,7 +138,9 @@ class Dataset:
     once = None
 
     def open(self, options: Options) -> Reader:
-        return TextReader.arrow(self.tables(options.column), _kind(self.dataset), options.column, options.skip)
+        return TextReader.arrow(
+            self.tables(options.column), _kind(self.dataset), options.column, options.skip
+        )
 
     def tables(self, column: str) -> Iterator[Any]:
         dataset = self.dataset
@@ -173,7 +184,9 @@ class Strings:
 
     @property
     def once(self) -> str | None:
-        return f"a {_kind(self.texts)}" if not callable(self.texts) and iter(self.texts) is self.texts else None
+        return (
+            f"a {_kind(self.texts)}" if not callable(self.texts) and iter(self.texts) is self.texts else None
+        )
 
     def open(self, options: Options) -> Reader:
         made = self.texts() if callable(self.texts) else self.texts
@@ -214,7 +227,7 @@ class StringReader:
                 self._fault(number, f"the item is a {_kind(value)}, not a str or a list of str")
 
     def _fault(self, number: int, reason: str) -> None:
-        from fastpost.corpus import CorpusError  # noqa: PLC0415  (it imports this module)
+        from fastpost.corpus import CorpusError  # it imports this module
 
         error = CorpusError(reason, self._name, number)
         if not self._skip:
@@ -251,20 +264,6 @@ class StringReader:
             close()
 
 
-class _Guarded:
-    """Arrow batches of a file; with `skip`, a file that breaks ends there and the error is told apart."""
-
-    def __init__(self, batches: Iterator[Any], skip: bool) -> None:
-        self._batches, self._skip = batches, skip
-        self.error: Exception | None = None
-
-    def __iter__(self) -> Iterator[Any]:
-        return self
-
-    def __next__(self) -> Any:
-        return next(self._batches)
-
-
 def find(source: Any, options: Options) -> tuple[list[Source], list[OSError]]:
     """The sources that `source` stands for, in order, and the folders that could not be listed."""
     faults: list[OSError] = []
@@ -288,18 +287,24 @@ def _find(source: Any, options: Options, faults: list[OSError]) -> Iterator[Sour
         for path in expand(name, faults, options):
             kind = _format(path, options)
             if kind in ("parquet", "arrow"):
+                if importlib.util.find_spec("pyarrow") is None:
+                    raise ImportError(f"reading {path} needs pyarrow; pip install 'fastpost[arrow]'")
                 yield ArrowFile(path, kind)
             else:
                 yield Files([(path, _split(kind, options))])
     elif hasattr(source, "read"):
         name = getattr(source, "name", None)
-        kind = FORMATS.get(_suffix(name)) if isinstance(name, str) else None
+        kind = options.format or (FORMATS.get(_suffix(name)) if isinstance(name, str) else None)
+        if kind in ("parquet", "arrow"):
+            raise TypeError(f"an open {kind} file can't be read as a stream; pass its path")
         yield FileObject(source, _split(kind, options))
     elif type(source).__module__.split(".")[0] == "datasets" and hasattr(source, "with_format"):
         yield Dataset(source)
     elif hasattr(source, "__arrow_c_stream__") or hasattr(source, "__arrow_c_array__"):
         yield ArrowObject(source)
-    elif isinstance(source, list | tuple) and not all(isinstance(item, list | tuple | Mapping) for item in source):
+    elif isinstance(source, list | tuple) and not all(
+        isinstance(item, list | tuple | Mapping) for item in source
+    ):
         for item in source:
             yield from _find(item, options, faults)
     elif callable(source) or hasattr(source, "__iter__"):
@@ -317,8 +322,12 @@ def expand(pattern: str, faults: list[OSError], options: Options) -> list[str]:
     """The files of a path, a folder or a glob, sorted. Unlike `glob.glob` it says which folders it can't list."""
     if re.match(r"[a-z][a-z0-9+.]+://", pattern):
         raise ValueError(f"{pattern} is not a local path; open it (fsspec.open) and pass the file object")
+    if not pattern:
+        raise ValueError("`source` is an empty path")
     if os.path.isdir(pattern):
-        files = [path for path in _walk(pattern, faults, options) if options.format or _suffix(path) in FORMATS]
+        files = [
+            path for path in _walk(pattern, faults, options) if options.format or _suffix(path) in FORMATS
+        ]
     elif os.path.lexists(pattern) or not re.search(r"[*?[]", pattern):
         return [pattern]  # the reader tells what is wrong with it
     else:
@@ -327,9 +336,9 @@ def expand(pattern: str, faults: list[OSError], options: Options) -> list[str]:
         root = os.path.join(*parts[:fixed]) if fixed else ""
         files = [path for path in _match(root, parts[fixed:], faults, options) if os.path.isfile(path)]
     if not files:
-        import errno  # noqa: PLC0415
-
-        raise FileNotFoundError(errno.ENOENT, "no file matches; a list of texts is passed as Corpus.from_texts", pattern)
+        raise FileNotFoundError(
+            errno.ENOENT, "no file matches; a list of texts is passed as Corpus.from_texts", pattern
+        )
     return sorted(set(files))
 
 
@@ -342,7 +351,8 @@ def _list(folder: str, faults: list[OSError], options: Options) -> list[os.DirEn
     except OSError as error:
         if not options.skip:
             raise
-        faults.append(error)
+        if error.filename not in [fault.filename for fault in faults]:
+            faults.append(error)
         return []
 
 

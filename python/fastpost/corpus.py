@@ -171,7 +171,9 @@ class Corpus:
         self._options = Options(column, threads, prefetch, split, on_error == "skip", format)
         self._sources, self._unlisted = _sources.find(source, self._options)
         if not self._sources and not self._unlisted:
-            raise ValueError("`source` is an empty list; pass at least one path, or texts with Corpus.from_texts")
+            raise ValueError(
+                "`source` is an empty list; pass at least one path, or texts with Corpus.from_texts"
+            )
         self._start = 0
         self._used: str | None = None
         self._pass = _Pass()
@@ -183,6 +185,8 @@ class Corpus:
         >>> list(Corpus.from_texts(["one", "two", "three"], batch_size=2))
         [['one', 'two'], ['three']]
         """
+        if isinstance(texts, str | bytes):
+            raise TypeError("`texts` is one text; pass a list of texts, or a path to Corpus")
         return cls(_Texts(texts) if isinstance(texts, list | tuple) else texts, **options)
 
     def __iter__(self) -> Iterator[list[str]]:
@@ -216,7 +220,11 @@ class Corpus:
                     if not texts and not batch:
                         texts, read = reader.next_batch(1, None) or ([], 0)  # longer than a batch may be
                     batch, size, fits = (batch + texts if batch else texts), size + read, bool(texts)
-                    if len(batch) == most or not fits or (self.batch_bytes is not None and size >= self.batch_bytes):
+                    if (
+                        len(batch) == most
+                        or not fits
+                        or (self.batch_bytes is not None and size >= self.batch_bytes)
+                    ):
                         yield self._hand_out(state, batch, size)
                         batch, size = [], 0
                 state.close()

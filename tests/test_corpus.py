@@ -10,7 +10,6 @@ import multiprocessing
 import os
 import pickle
 import random
-import resource
 import signal
 import subprocess
 import sys
@@ -35,8 +34,7 @@ def texts_of(corpus: Corpus) -> list[str]:
 
 def write_jsonl(path: Path, texts: list[str], column: str = "text", **dumps: object) -> Path:
     lines = "".join(
-        json.dumps({"id": n, column: text, "z": [n, {"a": "b"}]}, **dumps) + "\n"
-        for n, text in enumerate(texts)
+        json.dumps({"id": n, column: text, "z": [n, {"a": "b"}]}, **dumps) + "\n" for n, text in enumerate(texts)
     )
     data = lines.encode()
     if path.suffix == ".gz":
@@ -137,9 +135,7 @@ def test_file_objects_and_stdin(tmp_path):
             assert texts_of(corpus) == texts_of(corpus) == texts
     assert texts_of(Corpus(io.StringIO("a\nb\n\nc"))) == ["a", "b", "", "c"]
     code = "import fastpost; c = fastpost.Corpus('-', format='jsonl'); print(sum(map(len, c)))\ntry: list(c)\nexcept fastpost.CorpusError as e: print(e)"
-    out = subprocess.run(
-        [sys.executable, "-c", code], input=packed.read_bytes(), capture_output=True, check=True
-    )
+    out = subprocess.run([sys.executable, "-c", code], input=packed.read_bytes(), capture_output=True, check=True)
     assert out.stdout.decode().startswith("2000\n")
     assert "used up" in out.stdout.decode()
 
@@ -238,9 +234,7 @@ def test_text_equals_plain_python(tmp_path, text):
 
 def test_paragraphs_longer_than_a_block(tmp_path):
     rng = random.Random(1)
-    paragraphs = [
-        "\n".join("x" * rng.randrange(1, 9) for _ in range(rng.randrange(1, 200_000))) for _ in range(40)
-    ]
+    paragraphs = ["\n".join("x" * rng.randrange(1, 9) for _ in range(rng.randrange(1, 200_000))) for _ in range(40)]
     (tmp_path / "a.txt").write_text("\n \n\n".join(paragraphs))
     assert texts_of(Corpus(tmp_path / "a.txt", split="blank", threads=3)) == paragraphs
 
@@ -462,9 +456,7 @@ def test_ctrl_c_stops_within_a_batch(tmp_path):
 def test_ctrl_c_while_a_pipe_has_no_writer(tmp_path):
     os.mkfifo(tmp_path / "a.txt")
     code = f"import fastpost; print('go', flush=True); list(fastpost.Corpus({str(tmp_path / 'a.txt')!r}, threads=2))"
-    process = subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "go\n"
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
@@ -529,7 +521,7 @@ def test_truncated_archives(tmp_path, end, threads):
     whole.write_bytes(whole.read_bytes()[:-4000])
     corpus = Corpus(whole, threads=threads, batch_size=1)
     got = []
-    with pytest.raises(CorpusError, match="cut off or damaged") as raised:
+    with pytest.raises(CorpusError, match="cut off or damaged") as raised:  # noqa: PT012
         for batch in corpus:
             got += batch
     assert got == texts[: len(got)]
@@ -570,8 +562,8 @@ def test_missing_files_and_globs(tmp_path):
     assert texts_of(skipping) == ["a"]
     assert skipping.stats.skipped == 1
     assert "no.txt" in skipping.stats.reasons[0]
+    (tmp_path / "a.csv").write_text("x")
     with pytest.raises(ValueError, match="does not say what it holds"):
-        (tmp_path / "a.csv").write_text("x")
         Corpus(tmp_path / "a.csv")
 
 
@@ -664,7 +656,7 @@ def test_a_file_that_shrinks_while_it_is_read(tmp_path, threads):
     path.write_bytes(b"0123456789" * 9 + b"012345678\n")
     path.write_bytes(path.read_bytes() * 500_000)
     got = 0
-    with pytest.raises(CorpusError, match="shrank while it was read: 50000000 bytes") as raised:
+    with pytest.raises(CorpusError, match="shrank while it was read: 50000000 bytes") as raised:  # noqa: PT012
         for batch in Corpus(path, threads=threads, prefetch=1):
             if not got:
                 os.truncate(path, 20_000_050)
@@ -678,7 +670,7 @@ def test_faults_of_arrow_columns(tmp_path):
     pa = pytest.importorskip("pyarrow")
     import pyarrow.parquet as pq
 
-    with pytest.raises(CorpusError, match="row|null") as raised:
+    with pytest.raises(CorpusError, match="holds null") as raised:
         texts_of(Corpus(pa.table({"text": ["a", None, "b"]})))
     assert raised.value.line == 2
     corpus = Corpus(pa.table({"text": ["a", None, "b"]}), on_error="skip")
@@ -751,9 +743,7 @@ def peak_growth(source: str, threads: int | None) -> tuple[float, int]:
         texts = sum(map(len, fastpost.Corpus({source}, threads={threads})))
         print(peak() - before, texts)
     """)
-    out = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    ).stdout.split()
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     return float(out[0]), int(out[1])
 
 
@@ -819,8 +809,4 @@ def test_many_threads_may_share_one_pass(shards):
 
 def test_import_stays_light():
     code = "import sys, fastpost; print([m for m in ('torch', 'transformers', 'pyarrow', 'datasets', 'pandas') if m in sys.modules])"
-    assert (
-        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-        == "[]\n"
-    )
-    assert resource.getpagesize() > 0
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

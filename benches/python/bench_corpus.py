@@ -21,9 +21,9 @@ from itertools import islice
 import datasets
 import orjson
 import pyarrow as pa
-from python_functions import path_of
 
 import fastpost
+from python_functions import path_of
 
 COLUMN = "whole_func_string"
 Batches = Iterable[list[str]]

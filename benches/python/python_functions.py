@@ -18,9 +18,7 @@ CACHE = Path(__file__).resolve().parents[2] / ".cache"
 
 def functions() -> Iterator[dict[str, str]]:
     """Each function and method of the installed packages, with its whole source, in a stable order."""
-    for root in sorted(
-        {Path(p) for p in [*sys.path, *site.getsitepackages()] if p.endswith("site-packages")}
-    ):
+    for root in sorted({Path(p) for p in [*sys.path, *site.getsitepackages()] if p.endswith("site-packages")}):
         for path in sorted(root.rglob("*.py")):
             try:
                 source = path.read_text(encoding="utf-8")

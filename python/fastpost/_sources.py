@@ -39,8 +39,8 @@ class Options:
 class Reader(Protocol):
     """One pass over one source."""
 
-    def next_batch(self, texts: int, bytes: int | None) -> tuple[list[str], int] | None:
-        """Up to `texts` texts of up to `bytes` in all, and their size; None at the end, [] if none fits."""
+    def next_batch(self, texts: int, most: int | None) -> tuple[list[str], int] | None:
+        """Up to `texts` texts of up to `most` bytes in all, and their size; None at the end, [] if none fits."""
 
     def skip(self, texts: int) -> int:
         """Passes over up to `texts` texts; how many there were."""
@@ -108,12 +108,12 @@ class ArrowFile:
             return
         with pa.memory_map(self.path) as mapped:
             try:
-                file = pa.ipc.open_file(mapped)
+                blocks = pa.ipc.open_file(mapped)
             except pa.ArrowInvalid:  # the streaming format, which `datasets` writes
                 mapped.seek(0)
                 yield from pa.ipc.open_stream(mapped)
             else:
-                yield from (file.get_batch(index) for index in range(file.num_record_batches))
+                yield from (blocks.get_batch(index) for index in range(blocks.num_record_batches))
 
 
 @dataclass
@@ -138,9 +138,7 @@ class Dataset:
     once = None
 
     def open(self, options: Options) -> Reader:
-        return TextReader.arrow(
-            self.tables(options.column), _kind(self.dataset), options.column, options.skip
-        )
+        return TextReader.arrow(self.tables(options.column), _kind(self.dataset), options.column, options.skip)
 
     def tables(self, column: str) -> Iterator[Any]:
         dataset = self.dataset
@@ -173,7 +171,7 @@ class FileObject:
     def open(self, options: Options) -> Reader:
         if self.start is not None:
             self.file.seek(self.start)
-        return TextReader.object(self.file, self.name, self.split, options.column, options.skip)
+        return TextReader.stream(self.file, self.name, self.split, options.column, options.skip)
 
 
 @dataclass
@@ -184,9 +182,7 @@ class Strings:
 
     @property
     def once(self) -> str | None:
-        return (
-            f"a {_kind(self.texts)}" if not callable(self.texts) and iter(self.texts) is self.texts else None
-        )
+        return f"a {_kind(self.texts)}" if not callable(self.texts) and iter(self.texts) is self.texts else None
 
     def open(self, options: Options) -> Reader:
         made = self.texts() if callable(self.texts) else self.texts
@@ -236,7 +232,7 @@ class StringReader:
         if len(self._reasons) < 10:
             self._reasons.append(str(error))
 
-    def next_batch(self, texts: int, bytes: int | None) -> tuple[list[str], int] | None:
+    def next_batch(self, texts: int, most: int | None) -> tuple[list[str], int] | None:
         batch: list[str] = []
         size = 0
         while len(batch) < texts:
@@ -244,7 +240,7 @@ class StringReader:
             if text is None:
                 return (batch, size) if batch else None
             length = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
-            if bytes is not None and size + length > bytes:
+            if most is not None and size + length > most:
                 self._held = text
                 break
             self._held = None
@@ -253,7 +249,7 @@ class StringReader:
         return batch, size
 
     def skip(self, texts: int) -> int:
-        return sum(1 for _ in zip(range(texts), self._texts))  # noqa: B905  (range first: none is lost)
+        return sum(1 for _ in zip(range(texts), self._texts))
 
     def counts(self) -> tuple[int, list[str], int, int]:
         return self._skipped, self._reasons, 0, 0
@@ -278,9 +274,7 @@ def find(source: Any, options: Options) -> tuple[list[Source], list[OSError]]:
 
 def _find(source: Any, options: Options, faults: list[OSError]) -> Iterator[Source]:
     if isinstance(source, str | os.PathLike):
-        name = os.fspath(source)
-        if not isinstance(name, str):
-            name = os.fsdecode(name)
+        name = os.fsdecode(source)
         if name == "-":
             yield FileObject(sys.stdin.buffer, _split(None, options))
             return
@@ -293,18 +287,16 @@ def _find(source: Any, options: Options, faults: list[OSError]) -> Iterator[Sour
             else:
                 yield Files([(path, _split(kind, options))])
     elif hasattr(source, "read"):
-        name = getattr(source, "name", None)
-        kind = options.format or (FORMATS.get(_suffix(name)) if isinstance(name, str) else None)
-        if kind in ("parquet", "arrow"):
-            raise TypeError(f"an open {kind} file can't be read as a stream; pass its path")
-        yield FileObject(source, _split(kind, options))
+        called = getattr(source, "name", None)
+        holds = options.format or (FORMATS.get(_suffix(called)) if isinstance(called, str) else None)
+        if holds in ("parquet", "arrow"):
+            raise TypeError(f"an open {holds} file can't be read as a stream; pass its path")
+        yield FileObject(source, _split(holds, options))
     elif type(source).__module__.split(".")[0] == "datasets" and hasattr(source, "with_format"):
         yield Dataset(source)
     elif hasattr(source, "__arrow_c_stream__") or hasattr(source, "__arrow_c_array__"):
         yield ArrowObject(source)
-    elif isinstance(source, list | tuple) and not all(
-        isinstance(item, list | tuple | Mapping) for item in source
-    ):
+    elif isinstance(source, list | tuple) and not all(isinstance(item, list | tuple | Mapping) for item in source):
         for item in source:
             yield from _find(item, options, faults)
     elif callable(source) or hasattr(source, "__iter__"):
@@ -325,9 +317,7 @@ def expand(pattern: str, faults: list[OSError], options: Options) -> list[str]:
     if not pattern:
         raise ValueError("`source` is an empty path")
     if os.path.isdir(pattern):
-        files = [
-            path for path in _walk(pattern, faults, options) if options.format or _suffix(path) in FORMATS
-        ]
+        files = [path for path in _walk(pattern, faults, options) if options.format or _suffix(path) in FORMATS]
     elif os.path.lexists(pattern) or not re.search(r"[*?[]", pattern):
         return [pattern]  # the reader tells what is wrong with it
     else:

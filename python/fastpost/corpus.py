@@ -97,7 +97,7 @@ class _Pass:
 
 
 class Corpus:
-    """Batches of texts from files, Arrow data, datasets or any iterable.
+    r"""Batches of texts from files, Arrow data, datasets or any iterable.
 
     Every `for` reads from the beginning again. Files are read, unpacked and parsed by threads that live as long as
     the loop, and memory stays constant; the texts come in the order of the files for any number of threads.
@@ -126,7 +126,7 @@ class Corpus:
         split: what a text of a text file is: a `"line"`, a paragraph (`"blank"`: up to a blank line) or the `"file"`.
         format: `"text"`, `"jsonl"`, `"parquet"` or `"arrow"` for files whose names don't say it.
 
-    A line ends at `\\n` or `\\r\\n`; inside paragraphs and files `\\r\\n` becomes `\\n`. A byte-order mark is dropped.
+    A line ends at `\n` or `\r\n`; inside paragraphs and files `\r\n` becomes `\n`. A byte-order mark is dropped.
     Blank lines are texts in text files, nothing in JSON Lines. Files must be UTF-8; a JSON string with half a
     surrogate pair can't be, and is an error. A record may have 1 GiB.
 
@@ -148,7 +148,7 @@ class Corpus:
         on_error: Literal["raise", "skip"] = "raise",
         prefetch: int = 2,
         split: Literal["line", "blank", "file"] = "line",
-        format: Literal["text", "jsonl", "parquet", "arrow"] | None = None,
+        format: Literal["text", "jsonl", "parquet", "arrow"] | None = None,  # noqa: A002  (what pandas and datasets call it)
     ) -> None:
         for name, number in (
             ("batch_size", batch_size),
@@ -171,9 +171,7 @@ class Corpus:
         self._options = Options(column, threads, prefetch, split, on_error == "skip", format)
         self._sources, self._unlisted = _sources.find(source, self._options)
         if not self._sources and not self._unlisted:
-            raise ValueError(
-                "`source` is an empty list; pass at least one path, or texts with Corpus.from_texts"
-            )
+            raise ValueError("`source` is an empty list; pass at least one path, or texts with Corpus.from_texts")
         self._start = 0
         self._used: str | None = None
         self._pass = _Pass()
@@ -220,11 +218,7 @@ class Corpus:
                     if not texts and not batch:
                         texts, read = reader.next_batch(1, None) or ([], 0)  # longer than a batch may be
                     batch, size, fits = (batch + texts if batch else texts), size + read, bool(texts)
-                    if (
-                        len(batch) == most
-                        or not fits
-                        or (self.batch_bytes is not None and size >= self.batch_bytes)
-                    ):
+                    if len(batch) == most or not fits or (self.batch_bytes is not None and size >= self.batch_bytes):
                         yield self._hand_out(state, batch, size)
                         batch, size = [], 0
                 state.close()

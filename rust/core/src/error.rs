@@ -10,9 +10,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[non_exhaustive]
 pub enum Error {
     /// An array argument does not cover the windows.
-    #[error(
-        "`{name}` covers {got} windows but `logits` has {want}; pass one row of `{name}` per window"
-    )]
+    #[error("`{name}` covers {got} windows but `logits` has {want}; pass one row of `{name}` per window")]
     WindowCount {
         /// Argument that is off.
         name: &'static str,
@@ -36,9 +34,7 @@ pub enum Error {
         want: usize,
     },
     /// Arrays laid end to end whose lengths do not add up.
-    #[error(
-        "`lengths` adds up to {sum} tokens but `{name}` has {got}; lengths must cover each token once"
-    )]
+    #[error("`lengths` adds up to {sum} tokens but `{name}` has {got}; lengths must cover each token once")]
     LengthSum {
         /// Argument laid end to end.
         name: &'static str,

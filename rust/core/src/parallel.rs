@@ -11,9 +11,7 @@ pub type Threads = Option<NonZeroUsize>;
 /// Cores to use for `threads`.
 #[must_use]
 pub fn available(threads: Threads) -> usize {
-    threads
-        .or_else(|| std::thread::available_parallelism().ok())
-        .map_or(1, NonZeroUsize::get)
+    threads.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get)
 }
 
 /// Applies `work` to `0..items` and returns the results in order, whatever the number of threads.
@@ -69,11 +67,7 @@ pub fn map<T: Send, E: Send>(
 ///
 /// # Panics
 /// If one of them panics.
-pub fn team<S: Send>(
-    workers: usize,
-    helper: impl Fn() -> S + Sync,
-    own: impl FnOnce() -> S,
-) -> Vec<S> {
+pub fn team<S: Send>(workers: usize, helper: impl Fn() -> S + Sync, own: impl FnOnce() -> S) -> Vec<S> {
     std::thread::scope(|scope| {
         let helpers: Vec<_> = (1..workers).map(|_| scope.spawn(&helper)).collect();
         let mut made = vec![own()];
@@ -115,10 +109,7 @@ impl Crew {
                 })
                 .is_ok();
         }
-        started.then(|| Self {
-            stop: Box::new(stop),
-            alive,
-        })
+        started.then(|| Self { stop: Box::new(stop), alive })
     }
 }
 
@@ -157,9 +148,7 @@ mod tests {
     #[test]
     fn results_keep_their_order_for_any_number_of_threads() {
         for threads in [1, 2, 3, 8] {
-            let got = map(100, NonZeroUsize::new(threads), usize::MAX, |i| {
-                Ok::<_, ()>(i * i)
-            });
+            let got = map(100, NonZeroUsize::new(threads), usize::MAX, |i| Ok::<_, ()>(i * i));
             assert_eq!(got, Ok((0..100).map(|i| i * i).collect::<Vec<_>>()));
         }
     }

@@ -28,24 +28,11 @@ pub(crate) struct ArrowFeed {
 
 impl ArrowFeed {
     pub(crate) fn new(objects: Py<PyAny>, name: Arc<Path>, column: String) -> Self {
-        Self {
-            objects,
-            name,
-            column,
-            stream: None,
-            batch: None,
-            row: 0,
-            rows: 0,
-        }
+        Self { objects, name, column, stream: None, batch: None, row: 0, rows: 0 }
     }
 
     /// The next texts, in the memory of `old`.
-    pub(crate) fn next(
-        &mut self,
-        py: Python<'_>,
-        mut old: Texts,
-        skip: bool,
-    ) -> PyResult<Option<Texts>> {
+    pub(crate) fn next(&mut self, py: Python<'_>, mut old: Texts, skip: bool) -> PyResult<Option<Texts>> {
         old.clear();
         loop {
             if self.batch.is_some() {
@@ -78,14 +65,13 @@ impl ArrowFeed {
                 Some(Err(error)) => {
                     // A damaged file; anything else (no pyarrow, Ctrl-C) is not for `on_error` to hide.
                     let value = error.value(py);
-                    let damage = value.is_instance_of::<PyOSError>()
-                        || value.is_instance_of::<PyValueError>();
+                    let damage =
+                        value.is_instance_of::<PyOSError>() || value.is_instance_of::<PyValueError>();
                     if !(skip && damage) {
                         return Err(error);
                     }
-                    let text = value
-                        .getattr_opt("reason")?
-                        .map_or_else(|| value.to_string(), |r| r.to_string());
+                    let text =
+                        value.getattr_opt("reason")?.map_or_else(|| value.to_string(), |r| r.to_string());
                     old.push_fault(self.fault(None, Reason::Read(text)));
                     return Ok(Some(old)); // the generator has ended with its exception
                 }
@@ -107,10 +93,7 @@ impl ArrowFeed {
             let line = Some(self.rows + self.row as u64 + 1);
             match batch.get(self.row) {
                 None => {
-                    let reason = Reason::NotText {
-                        column: self.column.clone(),
-                        found: "null",
-                    };
+                    let reason = Reason::NotText { column: self.column.clone(), found: "null" };
                     out.push_fault(self.fault(line, reason));
                 }
                 Some(value) => {
@@ -120,14 +103,9 @@ impl ArrowFeed {
                         Ok(text) => out.push(text),
                         Err(error) => {
                             let at = error.valid_up_to();
-                            out.push_fault(self.fault(
-                                line,
-                                Reason::NotUtf8 {
-                                    byte: value[at],
-                                    at,
-                                    record: "value",
-                                },
-                            ));
+                            out.push_fault(
+                                self.fault(line, Reason::NotUtf8 { byte: value[at], at, record: "value" }),
+                            );
                         }
                     }
                 }
@@ -142,11 +120,7 @@ impl ArrowFeed {
     }
 
     fn fault(&self, line: Option<u64>, reason: Reason) -> Fault {
-        Fault {
-            path: Arc::clone(&self.name),
-            line,
-            reason,
-        }
+        Fault { path: Arc::clone(&self.name), line, reason }
     }
 }
 
@@ -156,9 +130,7 @@ fn stream_of(object: &Bound<'_, PyAny>) -> PyResult<Box<dyn ArrayReader + Send>>
     }
     match object.extract::<AnyArray>() {
         Ok(stream) => stream.into_reader(),
-        Err(error) => Err(PyTypeError::new_err(format!(
-            "the Arrow data could not be imported: {error}"
-        ))),
+        Err(error) => Err(PyTypeError::new_err(format!("the Arrow data could not be imported: {error}"))),
     }
 }
 
@@ -174,29 +146,16 @@ impl Strings {
         let array = match array.as_any().downcast_ref::<StructArray>() {
             None => array,
             Some(batch) => batch.column_by_name(column).ok_or_else(|| {
-                let keys: Vec<_> = batch
-                    .column_names()
-                    .iter()
-                    .map(|name| format!("`{name}`"))
-                    .collect();
-                let keys = if keys.is_empty() {
-                    "none".to_owned()
-                } else {
-                    keys.join(", ")
-                };
-                Reason::NoColumn {
-                    column: column.to_owned(),
-                    keys,
-                }
+                let keys: Vec<_> = batch.column_names().iter().map(|name| format!("`{name}`")).collect();
+                let keys = if keys.is_empty() { "none".to_owned() } else { keys.join(", ") };
+                Reason::NoColumn { column: column.to_owned(), keys }
             })?,
         };
         Ok(match array.data_type() {
             DataType::Utf8 => Self::Short(array.as_string::<i32>().clone().into()),
             DataType::LargeUtf8 => Self::Long(array.as_string::<i64>().clone().into()),
             DataType::Utf8View => Self::View(array.as_string_view().clone().to_binary_view()),
-            DataType::Dictionary(_, values)
-                if matches!(**values, DataType::Utf8 | DataType::LargeUtf8) =>
-            {
+            DataType::Dictionary(_, values) if matches!(**values, DataType::Utf8 | DataType::LargeUtf8) => {
                 let plain = arrow_select::take::take(
                     array.as_any_dictionary().values(),
                     array.as_any_dictionary().keys(),
@@ -206,10 +165,7 @@ impl Strings {
                 return Self::of(&plain, column);
             }
             other => {
-                return Err(Reason::NotText {
-                    column: column.to_owned(),
-                    found: kind(other),
-                });
+                return Err(Reason::NotText { column: column.to_owned(), found: kind(other) });
             }
         })
     }

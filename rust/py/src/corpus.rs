@@ -4,9 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use fastpost_core::corpus::{
-    self, Blocks, Fault, Next, Plan, Reason, Source, Split, Stopped, Tally, Texts,
-};
+use fastpost_core::corpus::{self, Blocks, Fault, Next, Plan, Reason, Source, Split, Stopped, Tally, Texts};
 use fastpost_core::parallel::Threads;
 use pyo3::exceptions::{PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
@@ -69,51 +67,30 @@ impl TextReader {
             sources.push(Source::file(&path, split_of(&split)?));
         }
         let mut plan = Plan::new(sources, column, threads);
-        plan.ahead =
-            fastpost_core::parallel::available(threads) * prefetch.max(1) * 2 * Plan::BLOCK;
+        plan.ahead = fastpost_core::parallel::available(threads) * prefetch.max(1) * 2 * Plan::BLOCK;
         Ok(Self::new(Feed::Planned(Box::new(plan)), skip))
     }
 
     #[staticmethod]
-    fn object(
-        object: Py<PyAny>,
-        name: PathBuf,
-        split: &str,
-        column: &str,
-        skip: bool,
-    ) -> PyResult<Self> {
+    fn object(object: Py<PyAny>, name: PathBuf, split: &str, column: &str, skip: bool) -> PyResult<Self> {
         let raised = Arc::default();
-        let reader = Box::new(ObjectRead {
-            object,
-            rest: Vec::new(),
-            raised: Arc::clone(&raised),
-        });
+        let reader = Box::new(ObjectRead { object, rest: Vec::new(), raised: Arc::clone(&raised) });
         let source = Source::reader(&name, split_of(split)?, reader);
-        let plan = Plan::new(
-            vec![source],
-            column,
-            Threads::Some(std::num::NonZeroUsize::MIN),
-        );
-        Ok(Self::new(
-            Feed::Object(Box::new(Blocks::new(plan)), raised),
-            skip,
-        ))
+        let plan = Plan::new(vec![source], column, Threads::Some(std::num::NonZeroUsize::MIN));
+        Ok(Self::new(Feed::Object(Box::new(Blocks::new(plan)), raised), skip))
     }
 
     #[staticmethod]
     fn arrow(objects: Py<PyAny>, name: PathBuf, column: String, skip: bool) -> Self {
-        Self::new(
-            Feed::Arrow(Box::new(ArrowFeed::new(objects, Arc::from(name), column))),
-            skip,
-        )
+        Self::new(Feed::Arrow(Box::new(ArrowFeed::new(objects, Arc::from(name), column))), skip)
     }
 
-    /// Up to `texts` texts of up to `bytes` bytes in all: `None` at the end, an empty list if the next one does not fit.
+    /// Up to `texts` texts of up to `most` bytes in all: `None` at the end, an empty list if the next one does not fit.
     fn next_batch<'py>(
         &self,
         py: Python<'py>,
         texts: usize,
-        bytes: Option<usize>,
+        most: Option<usize>,
     ) -> PyResult<Option<Batch<'py>>> {
         self.same_process()?;
         let mut state = self.state.lock_py_attached(py).map_err(poisoned)?;
@@ -121,7 +98,7 @@ impl TextReader {
         let mut size = 0;
         while state.text(py, self.skip)? {
             let text = state.block.get(state.next_text);
-            if batch.len() == texts || bytes.is_some_and(|most| size + text.len() > most) {
+            if batch.len() == texts || most.is_some_and(|most| size + text.len() > most) {
                 return Ok(Some((PyList::new(py, batch)?, size)));
             }
             batch.push(PyString::new(py, text));
@@ -153,12 +130,7 @@ impl TextReader {
     fn counts(&self, py: Python<'_>) -> PyResult<(u64, Vec<String>, u64, u64)> {
         let state = self.state.lock_py_attached(py).map_err(poisoned)?;
         let counts = &state.counts;
-        Ok((
-            counts.skipped,
-            counts.reasons.clone(),
-            counts.empty_files,
-            state.bytes_read(),
-        ))
+        Ok((counts.skipped, counts.reasons.clone(), counts.empty_files, state.bytes_read()))
     }
 
     /// Ends the threads.
@@ -171,18 +143,9 @@ impl TextReader {
 
 impl TextReader {
     fn new(feed: Feed, skip: bool) -> Self {
-        let state = State {
-            feed,
-            block: Texts::default(),
-            next_text: 0,
-            next_fault: 0,
-            counts: Counts::default(),
-        };
-        Self {
-            skip,
-            process: std::process::id(),
-            state: Mutex::new(state),
-        }
+        let state =
+            State { feed, block: Texts::default(), next_text: 0, next_fault: 0, counts: Counts::default() };
+        Self { skip, process: std::process::id(), state: Mutex::new(state) }
     }
 
     fn same_process(&self) -> PyResult<()> {
@@ -233,10 +196,7 @@ impl TextReader {
             state.counts.skipped += tally.skipped;
             state.counts.empty_files += tally.empty_files;
             state.counts.bytes_read += tally.bytes_read;
-            state
-                .counts
-                .reasons
-                .extend(tally.faults.iter().map(Fault::to_string));
+            state.counts.reasons.extend(tally.faults.iter().map(Fault::to_string));
             return Ok((states, tally));
         }
         let mut own = make();
@@ -319,17 +279,13 @@ impl State {
                 feed.next(py, old, skip)?
             }
         };
-        match found {
-            Some(texts) => {
-                self.counts.empty_files += texts.empty_files();
-                self.block = texts;
-                Ok(true)
-            }
-            None => {
-                self.end(py);
-                Ok(false)
-            }
-        }
+        let Some(texts) = found else {
+            self.end(py);
+            return Ok(false);
+        };
+        self.counts.empty_files += texts.empty_files();
+        self.block = texts;
+        Ok(true)
     }
 
     /// The texts of the block that have not been taken.
@@ -338,11 +294,7 @@ impl State {
             return std::mem::take(&mut self.block);
         }
         let mut rest = Texts::default();
-        let until = self
-            .block
-            .faults()
-            .get(self.next_fault)
-            .map_or(self.block.len(), |(at, _)| *at);
+        let until = self.block.faults().get(self.next_fault).map_or(self.block.len(), |(at, _)| *at);
         for index in self.next_text..until {
             rest.push(self.block.get(index));
         }
@@ -444,9 +396,7 @@ fn raise(py: Python<'_>, fault: &Fault) -> PyErr {
     static CORPUS_ERROR: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     let path: &Path = &fault.path;
     if let Reason::Os { code, message } = &fault.reason {
-        let text = py
-            .import("os")
-            .and_then(|os| os.call_method1("strerror", (*code,))?.extract::<String>());
+        let text = py.import("os").and_then(|os| os.call_method1("strerror", (*code,))?.extract::<String>());
         return PyOSError::new_err((
             *code,
             text.unwrap_or_else(|_| message.clone()),
@@ -455,9 +405,7 @@ fn raise(py: Python<'_>, fault: &Fault) -> PyErr {
     }
     let made = CORPUS_ERROR
         .import(py, "fastpost.corpus", "CorpusError")
-        .and_then(|class| {
-            class.call1((fault.reason.to_string(), path.to_string_lossy(), fault.line))
-        });
+        .and_then(|class| class.call1((fault.reason.to_string(), path.to_string_lossy(), fault.line)));
     made.map_or_else(|error| error, PyErr::from_value)
 }
 

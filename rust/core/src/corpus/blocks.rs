@@ -39,21 +39,13 @@ impl Blocks {
             let (filled, stopped) = (Arc::clone(&shelf), Arc::clone(&shelf));
             Crew::start(workers, move || filled.fill(), move || stopped.stop())
         });
-        Self {
-            shelf,
-            crew: crew.flatten(),
-            raw: Vec::new(),
-        }
+        Self { shelf, crew: crew.flatten(), raw: Vec::new() }
     }
 
     /// The next block, waiting for at most `patience`; on one thread, reading it.
     pub fn next(&mut self, patience: Duration) -> Next {
         loop {
-            let patience = if self.crew.is_some() {
-                patience
-            } else {
-                Duration::ZERO
-            };
+            let patience = if self.crew.is_some() { patience } else { Duration::ZERO };
             match self.shelf.take(patience) {
                 Found::Yes(texts) => return Next::Texts(texts),
                 Found::Never => return Next::End,

@@ -47,38 +47,20 @@ pub(crate) struct Cut {
 impl Cut {
     /// The only cut of a file that can't be opened, or of a reader that has been read.
     pub(crate) fn nothing(fault: Option<Fault>) -> Self {
-        Self {
-            line: 1,
-            fault,
-            last: true,
-            empty: false,
-        }
+        Self { line: 1, fault, last: true, empty: false }
     }
 }
 
 impl Cutter {
     pub(crate) fn new(path: Arc<Path>, opened: Opened, split: Split, longest: usize) -> Self {
-        Self {
-            path,
-            opened,
-            split,
-            rest: Vec::new(),
-            lines: 0,
-            longest,
-            state: Progress::Start,
-        }
+        Self { path, opened, split, rest: Vec::new(), lines: 0, longest, state: Progress::Start }
     }
 
     /// Fills `block`, which is cleared first, with whole records of about `size` bytes.
     pub(crate) fn next(&mut self, block: &mut Vec<u8>, size: usize) -> Cut {
         block.clear();
         block.append(&mut self.rest);
-        let mut cut = Cut {
-            line: self.lines + 1,
-            fault: None,
-            last: false,
-            empty: false,
-        };
+        let mut cut = Cut { line: self.lines + 1, fault: None, last: false, empty: false };
         let mut want = size.saturating_sub(block.len()).max(size / 2);
         loop {
             let mut searched = block.len();
@@ -97,11 +79,7 @@ impl Cutter {
             if self.state == Progress::Dropping {
                 let Some(end) = text::first_end(block, self.split) else {
                     // A blank line may straddle two reads, so its possible start stays.
-                    let gone = if ended {
-                        block.len()
-                    } else {
-                        block.len().saturating_sub(64)
-                    };
+                    let gone = if ended { block.len() } else { block.len().saturating_sub(64) };
                     self.lines += lines(&block[..gone]);
                     block.drain(..gone);
                     if ended {
@@ -155,11 +133,7 @@ impl Cutter {
     }
 
     fn fault(&self, line: u64, reason: Reason) -> Fault {
-        Fault {
-            path: Arc::clone(&self.path),
-            line: Some(line),
-            reason,
-        }
+        Fault { path: Arc::clone(&self.path), line: Some(line), reason }
     }
 }
 

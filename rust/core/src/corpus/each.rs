@@ -57,18 +57,11 @@ pub fn each<S: Send, E: Send>(
 ) -> Result<(Vec<S>, Tally), Stopped<E>> {
     let workers = parallel::available(plan.threads);
     let shelf = Shelf::new(plan, workers, false);
-    let ledger = Ledger {
-        skip,
-        shelf: &shelf,
-        entries: Mutex::default(),
-    };
+    let ledger = Ledger { skip, shelf: &shelf, entries: Mutex::default() };
     let helper = || ledger.run(&make, &work, None);
     let own = || ledger.run(&make, &work, Some(&mut tick));
     let states = parallel::team(workers, helper, own);
-    let entries = ledger
-        .entries
-        .into_inner()
-        .unwrap_or_else(PoisonError::into_inner);
+    let entries = ledger.entries.into_inner().unwrap_or_else(PoisonError::into_inner);
     if let Some(error) = entries.error {
         return Err(Stopped::Work(error));
     }
@@ -97,11 +90,7 @@ struct Entries<E> {
 
 impl<E> Default for Entries<E> {
     fn default() -> Self {
-        Self {
-            tally: Tally::default(),
-            faults: Vec::new(),
-            error: None,
-        }
+        Self { tally: Tally::default(), faults: Vec::new(), error: None }
     }
 }
 
@@ -152,15 +141,8 @@ impl<E: Send> Ledger<'_, E> {
         tally.skipped += texts.faults().len() as u64;
         tally.empty_files += texts.empty_files;
         if !texts.faults().is_empty() {
-            entries.faults.extend(
-                texts
-                    .faults()
-                    .iter()
-                    .map(|(_, fault)| (file, fault.clone())),
-            );
-            entries
-                .faults
-                .sort_by_key(|(file, fault)| (*file, fault.line));
+            entries.faults.extend(texts.faults().iter().map(|(_, fault)| (file, fault.clone())));
+            entries.faults.sort_by_key(|(file, fault)| (*file, fault.line));
             entries.faults.truncate(KEPT);
             if !self.skip {
                 // Blocks of a file are handed out in order, so earlier ones are in hands already and will be

@@ -29,9 +29,7 @@ pub enum Reason {
         message: String,
     },
     /// A compressed file that ends early or holds other bytes than it should.
-    #[error(
-        "the {packing} data cannot be unpacked here ({message}); the file is cut off or damaged"
-    )]
+    #[error("the {packing} data cannot be unpacked here ({message}); the file is cut off or damaged")]
     Damaged {
         /// gzip or zstd.
         packing: &'static str,
@@ -107,14 +105,8 @@ impl Reason {
     /// The reason of an I/O error while a file packed as `packing` was read.
     pub(crate) fn of(error: &io::Error, packing: Option<&'static str>) -> Self {
         match (error.raw_os_error(), packing) {
-            (Some(code), _) => Self::Os {
-                code,
-                message: error.to_string(),
-            },
-            (None, Some(packing)) => Self::Damaged {
-                packing,
-                message: error.to_string(),
-            },
+            (Some(code), _) => Self::Os { code, message: error.to_string() },
+            (None, Some(packing)) => Self::Damaged { packing, message: error.to_string() },
             (None, None) => Self::Read(error.to_string()),
         }
     }

@@ -37,39 +37,24 @@ pub(crate) fn split(bytes: &[u8], first_line: u64, column: &str, out: &mut Block
 fn utf8(line: &[u8]) -> Result<(), Reason> {
     std::str::from_utf8(line).map(drop).map_err(|error| {
         let at = error.valid_up_to();
-        Reason::NotUtf8 {
-            byte: line[at],
-            at,
-            record: "line",
-        }
+        Reason::NotUtf8 { byte: line[at], at, record: "line" }
     })
 }
 
 /// Reads one record; on a fault nothing of it stays in `out`.
-fn record(
-    line: &[u8],
-    column: &str,
-    tape: &mut Vec<u8>,
-    out: &mut Block<'_>,
-) -> Result<(), Reason> {
+fn record(line: &[u8], column: &str, tape: &mut Vec<u8>, out: &mut Block<'_>) -> Result<(), Reason> {
     let mut json = Jiter::with_tape(line, std::mem::take(tape)).with_allow_inf_nan();
     let read = fields(&mut json, column, out);
     let done = match read {
         Ok(done) => done,
         Err(error) => {
             out.undo();
-            Err(Reason::Json {
-                message: error.error_type.to_string(),
-                at: error.index,
-            })
+            Err(Reason::Json { message: error.error_type.to_string(), at: error.index })
         }
     };
     *tape = json.into_tape();
     if let Err(Reason::NoColumn { .. }) = done {
-        return Err(Reason::NoColumn {
-            column: column.to_owned(),
-            keys: keys(line),
-        });
+        return Err(Reason::NoColumn { column: column.to_owned(), keys: keys(line) });
     }
     done
 }
@@ -110,14 +95,8 @@ fn fields(
             out.close();
             Ok(())
         }
-        Ok(false) => Err(Reason::NoColumn {
-            column: String::new(),
-            keys: String::new(),
-        }),
-        Err(found) => Err(Reason::NotText {
-            column: column.to_owned(),
-            found,
-        }),
+        Ok(false) => Err(Reason::NoColumn { column: String::new(), keys: String::new() }),
+        Err(found) => Err(Reason::NotText { column: column.to_owned(), found }),
     })
 }
 

@@ -16,6 +16,8 @@ mod fault;
 mod jsonl;
 mod open;
 mod shelf;
+#[cfg(test)]
+mod tests;
 mod text;
 mod texts;
 
@@ -53,11 +55,7 @@ impl Split {
     }
 
     fn format(self) -> &'static str {
-        if self == Self::Json {
-            "JSON Lines"
-        } else {
-            "text"
-        }
+        if self == Self::Json { "JSON Lines" } else { "text" }
     }
 }
 
@@ -75,21 +73,13 @@ impl Source {
     /// The file at `path`; `.gz` and `.zst` are unpacked.
     #[must_use]
     pub fn file(path: &Path, split: Split) -> Self {
-        Self {
-            path: Arc::from(path),
-            split,
-            reader: None,
-        }
+        Self { path: Arc::from(path), split, reader: None }
     }
 
     /// What `reader` gives, unpacked if it is gzip or zstd; read once. `name` stands for it in messages.
     #[must_use]
     pub fn reader(name: &Path, split: Split, reader: Box<dyn Read + Send>) -> Self {
-        Self {
-            path: Arc::from(name),
-            split,
-            reader: Some(Mutex::new(Some(reader))),
-        }
+        Self { path: Arc::from(name), split, reader: Some(Mutex::new(Some(reader))) }
     }
 }
 
@@ -120,13 +110,6 @@ impl Plan {
     pub fn new(sources: Vec<Source>, column: &str, threads: Threads) -> Self {
         let ahead = crate::parallel::available(threads) * 4 * Self::BLOCK;
         let column = column.to_owned();
-        Self {
-            sources,
-            column,
-            threads,
-            ahead,
-            block: Self::BLOCK,
-            longest: Self::LONGEST,
-        }
+        Self { sources, column, threads, ahead, block: Self::BLOCK, longest: Self::LONGEST }
     }
 }

@@ -46,13 +46,7 @@ impl Opened {
         promised: Option<&'static str>,
         counter: &Arc<AtomicU64>,
     ) -> Result<Self, Reason> {
-        let mut source = BufReader::with_capacity(
-            1 << 16,
-            Counted {
-                source,
-                counter: Arc::clone(counter),
-            },
-        );
+        let mut source = BufReader::with_capacity(1 << 16, Counted { source, counter: Arc::clone(counter) });
         let head = loop {
             match source.fill_buf() {
                 Ok(head) => break head,
@@ -61,8 +55,7 @@ impl Opened {
             }
         };
         // pzstd and others start with a skippable frame, 0x184d2a50 to 0x184d2a5f.
-        let skippable =
-            head.len() >= 4 && head[0] & 0xf0 == 0x50 && head[1..4] == [0x2a, 0x4d, 0x18];
+        let skippable = head.len() >= 4 && head[0] & 0xf0 == 0x50 && head[1..4] == [0x2a, 0x4d, 0x18];
         let packing = if head.starts_with(GZIP) {
             Some("gzip")
         } else if head.starts_with(ZSTD) || (skippable && promised == Some("zstd")) {
@@ -72,30 +65,20 @@ impl Opened {
         };
         if let (Some(promised), None, false) = (promised, packing, head.is_empty()) {
             let message = format!("it does not start with the {promised} mark");
-            return Err(Reason::Damaged {
-                packing: promised,
-                message,
-            });
+            return Err(Reason::Damaged { packing: promised, message });
         }
         let bytes: Box<dyn Read + Send> = match packing {
             None => Box::new(source),
             Some("gzip") => Box::new(flate2::bufread::MultiGzDecoder::new(source)),
             Some(_) => {
-                let mut frames = zstd::stream::read::Decoder::with_buffer(source)
-                    .map_err(|e| Reason::of(&e, packing))?;
+                let mut frames =
+                    zstd::stream::read::Decoder::with_buffer(source).map_err(|e| Reason::of(&e, packing))?;
                 // `zstd --long=31`; the window is allocated only if the file asks for it.
-                frames
-                    .window_log_max(31)
-                    .map_err(|e| Reason::of(&e, packing))?;
+                frames.window_log_max(31).map_err(|e| Reason::of(&e, packing))?;
                 Box::new(frames)
             }
         };
-        Ok(Self {
-            bytes,
-            packing,
-            size: size.filter(|_| packing.is_none()),
-            read: 0,
-        })
+        Ok(Self { bytes, packing, size: size.filter(|_| packing.is_none()), read: 0 })
     }
 
     /// Appends up to `count` bytes to `buffer`; fewer only at the end of the file.
@@ -118,10 +101,7 @@ impl Opened {
         buffer.truncate(at);
         self.read += (at - start) as u64;
         match self.size {
-            Some(was) if ended && self.read < was => Err(Reason::Shrank {
-                was,
-                now: self.read,
-            }),
+            Some(was) if ended && self.read < was => Err(Reason::Shrank { was, now: self.read }),
             _ => Ok(at - start),
         }
     }

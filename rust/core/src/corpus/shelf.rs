@@ -80,10 +80,7 @@ pub(crate) struct Parsed {
 
 impl Shelf {
     pub(crate) fn new(plan: Plan, readers: usize, ordered: bool) -> Self {
-        let state = State {
-            end: plan.sources.len(),
-            ..State::default()
-        };
+        let state = State { end: plan.sources.len(), ..State::default() };
         Self {
             plan,
             readers,
@@ -122,21 +119,14 @@ impl Shelf {
                 return Found::Yes(job);
             }
             if state.next_file >= state.end
-                && state
-                    .lanes
-                    .iter()
-                    .all(|lane| matches!(lane.cutter, Seat::Ended))
+                && state.lanes.iter().all(|lane| matches!(lane.cutter, Seat::Ended))
             {
                 return Found::Never;
             }
             if last || patience.is_zero() {
                 break;
             }
-            state = self
-                .job_wanted
-                .wait_timeout(state, patience)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            state = self.job_wanted.wait_timeout(state, patience).unwrap_or_else(PoisonError::into_inner).0;
         }
         Found::NotYet
     }
@@ -147,45 +137,29 @@ impl Shelf {
         for (index, lane) in state.lanes.iter_mut().enumerate() {
             open += usize::from(!matches!(lane.cutter, Seat::Ended));
             // The first file may always go on, or files behind it that fill the shelf would stop everything.
-            let room = if index == 0 {
-                lane.waiting < self.plan.ahead
-            } else {
-                !full
-            };
+            let room = if index == 0 { lane.waiting < self.plan.ahead } else { !full };
             if room && matches!(lane.cutter, Seat::Free(_)) {
                 let cutter = std::mem::replace(&mut lane.cutter, Seat::InHands);
                 let Seat::Free(cutter) = cutter else { continue };
-                return Some(Job {
-                    file: lane.file,
-                    cutter: Some(cutter),
-                });
+                return Some(Job { file: lane.file, cutter: Some(cutter) });
             }
         }
         // Many small files may wait on the shelf, but only one per thread is open.
-        let more =
-            open < self.readers && state.lanes.len() < 1024 && (!full || state.lanes.is_empty());
+        let more = open < self.readers && state.lanes.len() < 1024 && (!full || state.lanes.is_empty());
         if !more || state.next_file >= state.end {
             return None;
         }
         let file = state.next_file;
         state.next_file += 1;
         let blocks = VecDeque::new();
-        state.lanes.push_back(Lane {
-            file,
-            cutter: Seat::InHands,
-            blocks,
-            taken: 0,
-            waiting: 0,
-        });
+        state.lanes.push_back(Lane { file, cutter: Seat::InHands, blocks, taken: 0, waiting: 0 });
         Some(Job { file, cutter: None })
     }
 
     /// Reads one block into `raw`, lets others go on with the file, and parses it.
     pub(crate) fn work(&self, job: Job, raw: &mut Vec<u8>) -> Parsed {
         let source = &self.plan.sources[job.file];
-        let opened = job
-            .cutter
-            .map_or_else(|| self.open(job.file), |cutter| Ok(Some(cutter)));
+        let opened = job.cutter.map_or_else(|| self.open(job.file), |cutter| Ok(Some(cutter)));
         raw.clear();
         let (cutter, cut) = match opened {
             Ok(Some(mut cutter)) => {
@@ -208,11 +182,7 @@ impl Shelf {
         if raw.capacity() > 4 * self.plan.block {
             *raw = Vec::new(); // one long record does not make every later block big
         }
-        Parsed {
-            file: job.file,
-            number,
-            texts,
-        }
+        Parsed { file: job.file, number, texts }
     }
 
     fn open(&self, file: usize) -> Result<Option<Cutter>, Fault> {
@@ -226,17 +196,8 @@ impl Shelf {
         };
         let path = Arc::clone(&source.path);
         match opened {
-            Ok(opened) => Ok(Some(Cutter::new(
-                path,
-                opened,
-                source.split,
-                self.plan.longest,
-            ))),
-            Err(reason) => Err(Fault {
-                path,
-                line: None,
-                reason,
-            }),
+            Ok(opened) => Ok(Some(Cutter::new(path, opened, source.split, self.plan.longest))),
+            Err(reason) => Err(Fault { path, line: None, reason }),
         }
     }
 
@@ -309,11 +270,7 @@ impl Shelf {
             if last || patience.is_zero() {
                 break;
             }
-            state = self
-                .text_wanted
-                .wait_timeout(state, patience)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            state = self.text_wanted.wait_timeout(state, patience).unwrap_or_else(PoisonError::into_inner).0;
         }
         Found::NotYet
     }
@@ -333,9 +290,7 @@ impl Shelf {
     pub(crate) fn end_at(&self, file: usize) {
         let mut state = self.lock();
         state.end = state.end.min(file);
-        state
-            .lanes
-            .retain(|lane| lane.file < file || matches!(lane.cutter, Seat::InHands));
+        state.lanes.retain(|lane| lane.file < file || matches!(lane.cutter, Seat::InHands));
         drop(state);
         self.job_wanted.notify_all();
     }

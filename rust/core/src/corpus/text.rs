@@ -10,14 +10,11 @@ use super::texts::Block;
 /// Where the last whole record of `block` ends, 0 if none does; bytes before `from` have been searched.
 pub(crate) fn last_end(block: &[u8], from: usize, split: Split) -> usize {
     match split {
-        Split::Line | Split::Json => {
-            memchr::memrchr(b'\n', &block[from..]).map_or(0, |at| from + at + 1)
-        }
+        Split::Line | Split::Json => memchr::memrchr(b'\n', &block[from..]).map_or(0, |at| from + at + 1),
         Split::File => 0,
         Split::Blank => {
             // A line that may be blank can start before `from`.
-            let from =
-                memchr::memrchr(b'\n', &block[..from]).map_or(0, |at| previous_line(block, at));
+            let from = memchr::memrchr(b'\n', &block[..from]).map_or(0, |at| previous_line(block, at));
             let mut end = block.len();
             while let Some(at) = memchr::memrchr(b'\n', &block[from..end]).map(|at| from + at) {
                 let start = memchr::memrchr(b'\n', &block[..at]).map_or(0, |at| at + 1);
@@ -72,8 +69,7 @@ pub(crate) fn split(bytes: &[u8], first_line: u64, split: Split, out: &mut Block
             let mut start = 0;
             let mut number = first_line;
             while start < bytes.len() {
-                let end =
-                    memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |at| start + at);
+                let end = memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |at| start + at);
                 let line = trim_return(&bytes[start..end]);
                 match sound.and_then(|text| text.get(start..start + line.len())) {
                     Some(text) => out.text(text),
@@ -97,12 +93,7 @@ fn paragraphs(bytes: &[u8], first_line: u64, out: &mut Block<'_>) {
         let end = memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |at| start + at);
         if is_blank(&bytes[start..end]) {
             if let Some((from, line)) = open.take() {
-                whole(
-                    trim_return(&bytes[from..start - 1]),
-                    line,
-                    Split::Blank,
-                    out,
-                );
+                whole(trim_return(&bytes[from..start - 1]), line, Split::Blank, out);
             }
         } else if open.is_none() {
             open = Some((start, number));
@@ -112,12 +103,7 @@ fn paragraphs(bytes: &[u8], first_line: u64, out: &mut Block<'_>) {
     }
     if let Some((from, line)) = open {
         let rest = &bytes[from..];
-        whole(
-            trim_return(rest.strip_suffix(b"\n").unwrap_or(rest)),
-            line,
-            Split::Blank,
-            out,
-        );
+        whole(trim_return(rest.strip_suffix(b"\n").unwrap_or(rest)), line, Split::Blank, out);
     }
 }
 
@@ -146,14 +132,7 @@ fn check(bytes: &[u8], line: u64, split: Split, out: &mut Block<'_>) {
             let at = error.valid_up_to();
             // In a paragraph or a file the line of the bad byte helps more than that of the start.
             let line = line + memchr::memchr_iter(b'\n', &bytes[..at]).count() as u64;
-            out.fault(
-                line,
-                Reason::NotUtf8 {
-                    byte: bytes[at],
-                    at,
-                    record: split.record(),
-                },
-            );
+            out.fault(line, Reason::NotUtf8 { byte: bytes[at], at, record: split.record() });
         }
     }
 }

@@ -123,17 +123,11 @@ impl Block<'_> {
 
     /// Drops the text being made.
     pub(crate) fn undo(&mut self) {
-        self.texts
-            .bytes
-            .truncate(self.texts.ends.last().copied().unwrap_or(0));
+        self.texts.bytes.truncate(self.texts.ends.last().copied().unwrap_or(0));
     }
 
     pub(crate) fn fault(&mut self, line: u64, reason: Reason) {
         let path = Arc::clone(self.path);
-        self.texts.push_fault(Fault {
-            path,
-            line: Some(line),
-            reason,
-        });
+        self.texts.push_fault(Fault { path, line: Some(line), reason });
     }
 }

@@ -1,0 +1,163 @@
+//! The plain twins: reading a whole file at once must give what blocks on threads give.
+
+use std::convert::Infallible;
+use std::io::Cursor;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::{Blocks, Next, Plan, Reason, Source, Split, Stopped, Texts, each};
+
+fn plan(files: &[Vec<u8>], split: Split, threads: usize, block: usize) -> Plan {
+    let sources = files.iter().enumerate().map(|(n, bytes)| {
+        let name = n.to_string();
+        Source::reader(Path::new(&name), split, Box::new(Cursor::new(bytes.clone())))
+    });
+    let mut plan = Plan::new(sources.collect(), "t", NonZeroUsize::new(threads));
+    plan.block = block;
+    plan.ahead = 2 * block;
+    plan
+}
+
+/// All texts and faults (as `file:line`) in order.
+fn read(plan: Plan) -> (Vec<String>, Vec<String>) {
+    let mut blocks = Blocks::new(plan);
+    let (mut texts, mut faults) = (Vec::new(), Vec::new());
+    loop {
+        match blocks.next(Duration::from_millis(20)) {
+            Next::Texts(found) => {
+                texts.extend(found.iter().map(str::to_owned));
+                faults.extend(places(&found));
+                blocks.recycle(found);
+            }
+            Next::Wait => {}
+            Next::End => return (texts, faults),
+        }
+    }
+}
+
+fn places(texts: &Texts) -> Vec<String> {
+    let faults = texts.faults().iter();
+    faults.map(|(_, f)| format!("{}:{}", f.path.display(), f.line.unwrap_or(0))).collect()
+}
+
+fn plain(files: &[Vec<u8>]) -> (Vec<String>, Vec<String>) {
+    let (mut texts, mut faults) = (Vec::new(), Vec::new());
+    for (n, bytes) in files.iter().enumerate() {
+        for (line, part) in bytes.split_inclusive(|&b| b == b'\n').enumerate() {
+            let part = part.strip_suffix(b"\n").unwrap_or(part);
+            match std::str::from_utf8(part.strip_suffix(b"\r").unwrap_or(part)) {
+                Ok(text) => texts.push(text.to_owned()),
+                Err(_) => faults.push(format!("{n}:{}", line + 1)),
+            }
+        }
+    }
+    (texts, faults)
+}
+
+fn files() -> impl Strategy<Value = Vec<Vec<u8>>> {
+    let piece = prop::sample::select(vec!["a", "bc", "\n", "\r\n", "\r", "é", "\u{1f642}", "   ", "\n\n"]);
+    let bytes = prop::collection::vec(piece, 0..60).prop_map(|parts| parts.concat().into_bytes());
+    let broken =
+        (bytes, prop::option::weighted(0.2, any::<prop::sample::Index>())).prop_map(|(mut bytes, at)| {
+            if let Some(at) = at {
+                bytes.insert(at.index(bytes.len() + 1), 0xff);
+            }
+            // Two marks of other encodings are refused, and tested apart.
+            if bytes.first() == Some(&0xff) { vec![b'x'] } else { bytes }
+        });
+    prop::collection::vec(broken, 0..8)
+}
+
+proptest! {
+    #[test]
+    fn lines_equal_the_plain_twin_for_any_threads_and_blocks(
+        files in files(), threads in 1_usize..5, block in 1_usize..40
+    ) {
+        prop_assert_eq!(read(plan(&files, Split::Line, threads, block)), plain(&files));
+    }
+
+    #[test]
+    fn paragraphs_do_not_depend_on_the_blocks(files in files(), threads in 1_usize..4, block in 1_usize..40) {
+        prop_assert_eq!(
+            read(plan(&files, Split::Blank, threads, block)),
+            read(plan(&files, Split::Blank, 1, 1 << 20))
+        );
+    }
+
+    #[test]
+    fn each_sees_every_text_once(files in files(), threads in 1_usize..5, block in 1_usize..40) {
+        let add = |seen: &mut Vec<String>, texts: &Texts| {
+            seen.extend(texts.iter().map(str::to_owned));
+            Ok::<_, Infallible>(())
+        };
+        let done = each(plan(&files, Split::Line, threads, block), true, Vec::new, add, |_| Ok(()));
+        let Ok((states, tally)) = done else { return Err(TestCaseError::fail("no fault is raised with skip")) };
+        let mut seen = states.concat();
+        let (mut want, faults) = plain(&files);
+        seen.sort();
+        want.sort();
+        prop_assert_eq!(tally.texts as usize, want.len());
+        prop_assert_eq!(tally.bytes as usize, want.iter().map(String::len).sum::<usize>());
+        prop_assert_eq!(tally.skipped as usize, faults.len());
+        prop_assert_eq!(seen, want);
+    }
+
+    #[test]
+    fn each_stops_at_the_first_fault_for_any_threads(files in files(), threads in 1_usize..5) {
+        let done = each(
+            plan(&files, Split::Line, threads, 8), false, || (), |(), _| Ok::<_, Infallible>(()), |_| Ok(())
+        );
+        let (_, faults) = plain(&files);
+        match (done, faults.first()) {
+            (Ok(_), None) => {}
+            (Err(Stopped::Fault(fault)), Some(first)) => {
+                prop_assert_eq!(&format!("{}:{}", fault.path.display(), fault.line.unwrap_or(0)), first);
+            }
+            (_, first) => return Err(TestCaseError::fail(format!("wanted {first:?}"))),
+        }
+    }
+}
+
+#[test]
+fn a_record_without_an_end_is_a_fault_and_the_next_one_is_read() {
+    for threads in [1, 3] {
+        let bytes = [b"a\n".as_slice(), &[b'x'; 5000], b"\nb\nc"].concat();
+        let mut plan = plan(&[bytes], Split::Line, threads, 64);
+        plan.longest = 1000;
+        let mut blocks = Blocks::new(plan);
+        let (mut texts, mut faults) = (Vec::new(), Vec::new());
+        loop {
+            match blocks.next(Duration::from_millis(20)) {
+                Next::Texts(found) => {
+                    texts.extend(found.iter().map(str::to_owned));
+                    faults.extend(found.faults().iter().map(|(_, fault)| fault.clone()));
+                }
+                Next::Wait => {}
+                Next::End => break,
+            }
+        }
+        assert_eq!(texts, ["a", "b", "c"]);
+        assert_eq!(faults.len(), 1);
+        assert_eq!(faults[0].line, Some(2));
+        assert!(matches!(faults[0].reason, Reason::TooLong { record: "line", limit: 1000, .. }));
+    }
+}
+
+#[test]
+fn a_dropped_reader_ends_its_threads() {
+    let files = vec![b"text\n".repeat(10_000); 50];
+    for _ in 0..20 {
+        let mut blocks = Blocks::new(plan(&files, Split::Line, 4, 256));
+        assert!(!matches!(blocks.next(Duration::from_secs(5)), Next::End));
+    }
+}
+
+#[test]
+fn an_error_of_the_work_comes_back() {
+    let files = vec![b"text\n".repeat(10_000); 5];
+    let done = each(plan(&files, Split::Line, 3, 256), false, || 0, |_, _| Err("full"), |_| Ok(()));
+    assert!(matches!(done, Err(Stopped::Work("full"))));
+}

@@ -85,6 +85,7 @@ pub fn team<S: Send>(workers: usize, helper: impl Fn() -> S + Sync, own: impl Fn
 pub struct Crew {
     stop: Box<dyn Fn() + Send + Sync>,
     alive: Arc<(Mutex<usize>, Condvar)>,
+    threads: Vec<std::thread::JoinHandle<()>>,
 }
 
 impl Crew {
@@ -98,18 +99,17 @@ impl Crew {
     ) -> Option<Self> {
         let alive = Arc::new((Mutex::new(0), Condvar::new()));
         let work = Arc::new(work);
-        let mut started = false;
-        for _ in 0..workers {
+        let start = |_| {
             let (work, on_shift) = (Arc::clone(&work), OnShift::start(&alive));
             let thread = std::thread::Builder::new().name("fastpost".to_owned());
-            started |= thread
-                .spawn(move || {
-                    let _on_shift = on_shift;
-                    work();
-                })
-                .is_ok();
-        }
-        started.then(|| Self { stop: Box::new(stop), alive })
+            let run = move || {
+                let _on_shift = on_shift;
+                work();
+            };
+            thread.spawn(run).ok()
+        };
+        let threads: Vec<_> = (0..workers).filter_map(start).collect();
+        (!threads.is_empty()).then(|| Self { stop: Box::new(stop), alive, threads })
     }
 }
 
@@ -120,7 +120,13 @@ impl Drop for Crew {
         (self.stop)();
         let (alive, changed) = &*self.alive;
         let alive = alive.lock().unwrap_or_else(PoisonError::into_inner);
-        drop(changed.wait_timeout_while(alive, Duration::from_secs(1), |alive| *alive > 0));
+        let waited = changed.wait_timeout_while(alive, Duration::from_secs(1), |alive| *alive > 0);
+        let ended = *waited.unwrap_or_else(PoisonError::into_inner).0 == 0;
+        for thread in self.threads.drain(..) {
+            if ended || thread.is_finished() {
+                drop(thread.join()); // a panic has been told through the shelf
+            }
+        }
     }
 }
 

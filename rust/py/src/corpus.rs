@@ -72,9 +72,9 @@ impl TextReader {
     }
 
     #[staticmethod]
-    fn object(object: Py<PyAny>, name: PathBuf, split: &str, column: &str, skip: bool) -> PyResult<Self> {
+    fn stream(file: Py<PyAny>, name: PathBuf, split: &str, column: &str, skip: bool) -> PyResult<Self> {
         let raised = Arc::default();
-        let reader = Box::new(ObjectRead { object, rest: Vec::new(), raised: Arc::clone(&raised) });
+        let reader = Box::new(ObjectRead { object: file, rest: Vec::new(), raised: Arc::clone(&raised) });
         let source = Source::reader(&name, split_of(split)?, reader);
         let plan = Plan::new(vec![source], column, Threads::Some(std::num::NonZeroUsize::MIN));
         Ok(Self::new(Feed::Object(Box::new(Blocks::new(plan)), raised), skip))

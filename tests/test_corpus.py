@@ -736,8 +736,9 @@ def test_options_are_checked(options, message):
 def peak_growth(source: str, threads: int | None) -> tuple[float, int]:
     """MB that a pass over `source` adds to the peak memory of a new interpreter, and the texts it saw."""
     code = textwrap.dedent(f"""
-        import fastpost, resource
-        def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        import fastpost, re
+        def peak():  # of this program alone: ru_maxrss starts at the parent's
+            return int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read()).group(1)) / 1024
         list(fastpost.Corpus(lambda: ["warm"]))
         before = peak()
         texts = sum(map(len, fastpost.Corpus({source}, threads={threads})))
@@ -762,7 +763,7 @@ def test_memory_is_constant(large_file, threads):
     path, texts = large_file
     megabytes, seen = peak_growth(f"[{str(path)!r}] * 10", threads)
     assert seen == 10 * texts
-    assert megabytes < 100
+    assert 1 < megabytes < 100
 
 
 @pytest.mark.parity
@@ -772,7 +773,7 @@ def test_memory_over_ten_gigabytes(large_file):
     megabytes, seen = peak_growth(f"[{str(path)!r}] * {copies}", None)
     print(f"10 GB in batches: {megabytes:.0f} MB above the interpreter")
     assert seen == copies * texts
-    assert megabytes < 200
+    assert 1 < megabytes < 200
 
 
 def test_a_slow_taker_holds_the_readers_back(large_file):

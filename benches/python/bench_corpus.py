@@ -44,7 +44,12 @@ def with_orjson(path: str) -> Batches:
         yield from batches_of(orjson.loads(line)[COLUMN] for line in file)
 
 
-def with_datasets(path: str) -> Batches:
+def with_datasets_rows(path: str) -> Batches:
+    rows = datasets.load_dataset("json", data_files=path, split="train", streaming=True)
+    yield from batches_of(row[COLUMN] for row in rows)
+
+
+def with_datasets_batches(path: str) -> Batches:
     rows = datasets.load_dataset("json", data_files=path, split="train", streaming=True)
     yield from (batch[COLUMN] for batch in rows.iter(batch_size=1000))
 
@@ -101,7 +106,8 @@ def main() -> None:
         compare(work, "json " + platform.python_version(), with_json, with_corpus, path, given.rounds, "4x")
         compare(work, "orjson " + orjson.__version__, with_orjson, with_corpus, path, given.rounds, "2x")
         name = f"datasets {datasets.__version__}, streaming"
-        compare(work, name, with_datasets, with_corpus, path, given.rounds, "10x")
+        for kind, read in (("rows", with_datasets_rows), ("batches", with_datasets_batches)):
+            compare(work, f"{name} {kind}", read, with_corpus, path, given.rounds, "10x")
     texts = [text for batch in with_corpus(path) for text in batch]
     columns = {
         "Arrow table, string": pa.array(texts),

@@ -9,6 +9,7 @@ use arrow_schema::DataType;
 use fastpost_core::corpus::{Fault, Plan, Reason, Texts};
 use pyo3::exceptions::{PyOSError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::types::PyString;
 use pyo3_arrow::PyArray;
 use pyo3_arrow::ffi::ArrayReader;
 use pyo3_arrow::input::AnyArray;
@@ -34,33 +35,48 @@ impl ArrowFeed {
     /// The next texts, in the memory of `old`.
     pub(crate) fn next(&mut self, py: Python<'_>, mut old: Texts, skip: bool) -> PyResult<Option<Texts>> {
         old.clear();
+        match self.advance(py, skip)? {
+            Step::Rows => py.detach(|| self.copy(&mut old)),
+            Step::Fault(fault) => old.push_fault(fault),
+            Step::End => return Ok(None),
+        }
+        Ok(Some(old))
+    }
+
+    /// Makes sure that there are rows at hand.
+    pub(crate) fn advance(&mut self, py: Python<'_>, skip: bool) -> PyResult<Step> {
         loop {
-            if self.batch.is_some() {
-                py.detach(|| self.slice(&mut old));
-                return Ok(Some(old));
+            if let Some(batch) = &self.batch {
+                if self.row < batch.len() {
+                    return Ok(Step::Rows);
+                }
+                self.rows += batch.len() as u64;
+                self.batch = None;
             }
+            py.check_signals()?;
             if let Some(stream) = &mut self.stream {
-                match py.detach(|| stream.next()) {
-                    Some(Ok(array)) => {
-                        if let Err(reason) = self.open(&array) {
-                            old.push_fault(self.fault(None, reason));
-                            self.stream = None;
-                            return Ok(Some(old));
+                let reason = match py.detach(|| stream.next()) {
+                    Some(Ok(array)) => match Strings::of(&array, &self.column) {
+                        Ok(strings) => {
+                            self.batch = Some(strings);
+                            self.row = 0;
+                            continue;
                         }
-                    }
+                        Err(reason) => Some(reason),
+                    },
                     Some(Err(error)) => {
                         PyErr::take(py).map_or(Ok(()), Err)?;
-                        let line = Some(self.rows + 1);
-                        old.push_fault(self.fault(line, Reason::Read(error.to_string())));
-                        self.stream = None;
-                        return Ok(Some(old));
+                        Some(Reason::Read(error.to_string()))
                     }
-                    None => self.stream = None,
+                    None => None,
+                };
+                self.stream = None;
+                if let Some(reason) = reason {
+                    return Ok(Step::Fault(self.fault(None, reason)));
                 }
-                continue;
             }
             match self.objects.bind(py).try_iter()?.next() {
-                None => return Ok(None),
+                None => return Ok(Step::End),
                 Some(Ok(object)) => self.stream = Some(stream_of(&object)?),
                 Some(Err(error)) => {
                     // A damaged file; anything else (no pyarrow, Ctrl-C) is not for `on_error` to hide.
@@ -72,56 +88,100 @@ impl ArrowFeed {
                     }
                     let text =
                         value.getattr_opt("reason")?.map_or_else(|| value.to_string(), |r| r.to_string());
-                    old.push_fault(self.fault(None, Reason::Read(text)));
-                    return Ok(Some(old)); // the generator has ended with its exception
+                    // The generator has ended with its exception.
+                    return Ok(Step::Fault(self.fault(None, Reason::Read(text))));
                 }
             }
         }
     }
 
-    fn open(&mut self, array: &ArrayRef) -> Result<(), Reason> {
-        self.batch = Some(Strings::of(array, &self.column)?);
-        self.row = 0;
-        Ok(())
+    /// Makes strings of the rows at hand, straight from Arrow's memory, until `batch` has `texts` or `most` bytes.
+    pub(crate) fn strings<'py>(
+        &mut self,
+        py: Python<'py>,
+        texts: usize,
+        most: Option<usize>,
+        batch: &mut Vec<Bound<'py, PyString>>,
+        size: &mut usize,
+    ) -> Taken {
+        let Some(rows) = &self.batch else { return Taken::All };
+        while self.row < rows.len() {
+            if batch.len() == texts {
+                return Taken::Enough;
+            }
+            let made = match rows.get(self.row) {
+                None => Err(self.no_text()),
+                Some(value) if most.is_some_and(|most| *size + value.len() > most) => return Taken::Enough,
+                // Arrow promises UTF-8 but nobody has to check it; Python does.
+                Some(value) => match PyString::from_bytes(py, value) {
+                    Ok(text) => {
+                        *size += value.len();
+                        Ok(text)
+                    }
+                    Err(_) => Err(utf8(value).err().unwrap_or_else(|| self.no_text())),
+                },
+            };
+            self.row += 1;
+            match made {
+                Ok(text) => batch.push(text),
+                Err(reason) => return Taken::Fault(self.fault(self.line(), reason)),
+            }
+        }
+        Taken::All
     }
 
-    /// Copies the next rows of the batch, about a block of them.
-    fn slice(&mut self, out: &mut Texts) {
+    /// Copies the rows at hand, about a block of them.
+    fn copy(&mut self, out: &mut Texts) {
         let Some(batch) = &self.batch else { return };
         let mut bytes = 0;
         while self.row < batch.len() && bytes < Plan::BLOCK {
-            let line = Some(self.rows + self.row as u64 + 1);
-            match batch.get(self.row) {
-                None => {
-                    let reason = Reason::NotText { column: self.column.clone(), found: "null" };
-                    out.push_fault(self.fault(line, reason));
-                }
-                Some(value) => {
-                    bytes += value.len();
-                    // Arrow promises UTF-8 but nobody has to check; a `str` that is not UTF-8 would be unsound.
-                    match simdutf8::compat::from_utf8(value) {
-                        Ok(text) => out.push(text),
-                        Err(error) => {
-                            let at = error.valid_up_to();
-                            out.push_fault(
-                                self.fault(line, Reason::NotUtf8 { byte: value[at], at, record: "value" }),
-                            );
-                        }
-                    }
-                }
-            }
+            let value = batch.get(self.row);
+            let text = value.map_or_else(|| Err(self.no_text()), utf8);
             self.row += 1;
-            bytes += 8;
+            bytes += value.map_or(0, <[u8]>::len) + size_of::<usize>();
+            match text {
+                Ok(text) => out.push(text),
+                Err(reason) => out.push_fault(self.fault(self.line(), reason)),
+            }
         }
-        if self.row == batch.len() {
-            self.rows += batch.len() as u64;
-            self.batch = None;
-        }
+    }
+
+    fn no_text(&self) -> Reason {
+        Reason::NotText { column: self.column.clone(), found: "null" }
+    }
+
+    /// The row just taken, counted from 1 over all batches.
+    fn line(&self) -> Option<u64> {
+        Some(self.rows + self.row as u64)
     }
 
     fn fault(&self, line: Option<u64>, reason: Reason) -> Fault {
         Fault { path: Arc::clone(&self.name), line, reason }
     }
+}
+
+/// What [`ArrowFeed::advance`] found.
+pub(crate) enum Step {
+    Rows,
+    Fault(Fault),
+    End,
+}
+
+/// Why [`ArrowFeed::strings`] stopped.
+pub(crate) enum Taken {
+    /// There are no more rows at hand.
+    All,
+    /// The batch is full.
+    Enough,
+    /// A row that is no text; it has been passed.
+    Fault(Fault),
+}
+
+fn utf8(value: &[u8]) -> Result<&str, Reason> {
+    simdutf8::compat::from_utf8(value).map_err(|error| {
+        let at = error.valid_up_to();
+        Reason::NotUtf8 { byte: value[at], at, record: "value" }
+    })
 }
 
 fn stream_of(object: &Bound<'_, PyAny>) -> PyResult<Box<dyn ArrayReader + Send>> {

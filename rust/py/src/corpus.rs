@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use pyo3::sync::{MutexExt, PyOnceLock};
 use pyo3::types::{PyList, PyString, PyType};
 
-use crate::arrow_texts::ArrowFeed;
+use crate::arrow_texts::{ArrowFeed, Step, Taken};
 use crate::door::exception;
 
 /// One pass over files, one file object or Arrow data. See `fastpost_core::corpus`.
@@ -96,17 +96,20 @@ impl TextReader {
         let mut state = self.state.lock_py_attached(py).map_err(poisoned)?;
         let mut batch: Vec<Bound<'py, PyString>> = Vec::with_capacity(texts.min(4096));
         let mut size = 0;
-        while state.text(py, self.skip)? {
+        while batch.len() < texts {
+            if state.arrow(py, self.skip, texts, most, &mut batch, &mut size)? {
+                break;
+            }
+            if !state.text(py, self.skip)? {
+                break;
+            }
             let text = state.block.get(state.next_text);
-            if batch.len() == texts || most.is_some_and(|most| size + text.len() > most) {
+            if most.is_some_and(|most| size + text.len() > most) {
                 return Ok(Some((PyList::new(py, batch)?, size)));
             }
             batch.push(PyString::new(py, text));
             size += text.len();
             state.next_text += 1;
-            if batch.len() == texts {
-                break;
-            }
         }
         if batch.is_empty() && matches!(state.feed, Feed::End) {
             return Ok(None);
@@ -207,7 +210,6 @@ impl TextReader {
             tally.bytes += rest.bytes().len() as u64;
             let (work, own) = (&work, &mut own);
             py.detach(|| work(own, &rest)).map_err(exception)?;
-            state.next_text = state.block.len();
             tally.bytes_read = state.bytes_read();
             py.check_signals()?;
             tick(py, &tally)?;
@@ -226,20 +228,9 @@ impl State {
                 if *at > self.next_text {
                     break;
                 }
+                let fault = fault.clone();
                 self.next_fault += 1;
-                let raised = match &self.feed {
-                    Feed::Object(_, raised) => raised.lock().map_err(poisoned)?.take(),
-                    _ => None,
-                };
-                if raised.is_some() || !skip {
-                    let error = raised.unwrap_or_else(|| raise(py, fault));
-                    self.end(py);
-                    return Err(error);
-                }
-                self.counts.skipped += 1;
-                if self.counts.reasons.len() < 10 {
-                    self.counts.reasons.push(fault.to_string());
-                }
+                self.deal_with(py, &fault, skip)?;
             }
             if self.next_text < self.block.len() {
                 return Ok(true);
@@ -248,6 +239,55 @@ impl State {
                 return Ok(false);
             }
         }
+    }
+
+    /// Fills `batch` straight from Arrow data; `false` if there is none, or a block to be taken first.
+    fn arrow<'py>(
+        &mut self,
+        py: Python<'py>,
+        skip: bool,
+        texts: usize,
+        most: Option<usize>,
+        batch: &mut Vec<Bound<'py, PyString>>,
+        size: &mut usize,
+    ) -> PyResult<bool> {
+        if self.next_text < self.block.len() || self.next_fault < self.block.faults().len() {
+            return Ok(false);
+        }
+        loop {
+            let Feed::Arrow(feed) = &mut self.feed else { return Ok(false) };
+            let fault = match feed.strings(py, texts, most, batch, size) {
+                Taken::Enough => return Ok(true),
+                Taken::Fault(fault) => fault,
+                Taken::All => match feed.advance(py, skip)? {
+                    Step::Rows => continue,
+                    Step::Fault(fault) => fault,
+                    Step::End => {
+                        self.end(py);
+                        return Ok(true);
+                    }
+                },
+            };
+            self.deal_with(py, &fault, skip)?;
+        }
+    }
+
+    /// Raises a fault or counts it.
+    fn deal_with(&mut self, py: Python<'_>, fault: &Fault, skip: bool) -> PyResult<()> {
+        let raised = match &self.feed {
+            Feed::Object(_, raised) => raised.lock().map_err(poisoned)?.take(),
+            _ => None,
+        };
+        if raised.is_some() || !skip {
+            let error = raised.unwrap_or_else(|| raise(py, fault));
+            self.end(py);
+            return Err(error);
+        }
+        self.counts.skipped += 1;
+        if self.counts.reasons.len() < 10 {
+            self.counts.reasons.push(fault.to_string());
+        }
+        Ok(())
     }
 
     /// Takes the next block; `false` at the end.
@@ -274,10 +314,7 @@ impl State {
                     }
                 }
             }
-            Feed::Arrow(feed) => {
-                py.check_signals()?;
-                feed.next(py, old, skip)?
-            }
+            Feed::Arrow(feed) => feed.next(py, old, skip)?,
         };
         let Some(texts) = found else {
             self.end(py);
@@ -288,16 +325,17 @@ impl State {
         Ok(true)
     }
 
-    /// The texts of the block that have not been taken.
+    /// Takes the texts of the block up to the next fault.
     fn rest(&mut self) -> Texts {
         if self.next_text == 0 && self.block.faults().is_empty() {
             return std::mem::take(&mut self.block);
         }
-        let mut rest = Texts::default();
         let until = self.block.faults().get(self.next_fault).map_or(self.block.len(), |(at, _)| *at);
+        let mut rest = Texts::default();
         for index in self.next_text..until {
             rest.push(self.block.get(index));
         }
+        self.next_text = until;
         rest
     }
 

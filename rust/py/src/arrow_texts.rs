@@ -124,7 +124,7 @@ impl ArrowFeed {
             self.row += 1;
             match made {
                 Ok(text) => batch.push(text),
-                Err(reason) => return Taken::Fault(self.fault(self.line(), reason)),
+                Err(reason) => return Taken::Fault(self.fault(Some(self.line()), reason)),
             }
         }
         Taken::All
@@ -141,7 +141,7 @@ impl ArrowFeed {
             bytes += value.map_or(0, <[u8]>::len) + size_of::<usize>();
             match text {
                 Ok(text) => out.push(text),
-                Err(reason) => out.push_fault(self.fault(self.line(), reason)),
+                Err(reason) => out.push_fault(self.fault(Some(self.line()), reason)),
             }
         }
     }
@@ -151,8 +151,8 @@ impl ArrowFeed {
     }
 
     /// The row just taken, counted from 1 over all batches.
-    fn line(&self) -> Option<u64> {
-        Some(self.rows + self.row as u64)
+    fn line(&self) -> u64 {
+        self.rows + self.row as u64
     }
 
     fn fault(&self, line: Option<u64>, reason: Reason) -> Fault {

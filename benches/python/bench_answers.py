@@ -60,12 +60,12 @@ def search() -> list[Row]:
         decoder = fastpost.AnswerDecoder(compat="transformers", threads=1)
 
         def theirs() -> Any:
-            return select_starts_ends(start, end, p_mask, attention, top_k=12)  # noqa: B023
+            return select_starts_ends(start, end, p_mask, attention, top_k=12)
 
         def ours(decoder: fastpost.AnswerDecoder = decoder) -> Any:
             answers = decoder.decode(
                 start, end, contexts=contexts, offsets=offsets, sequence_ids=sequence, word_ids=words
-            )  # noqa: B023
+            )
             return answers.start, answers.end, answers.score
 
         twelve = fastpost.AnswerDecoder(compat="transformers", top_k=12, align_to_words=False)
@@ -214,7 +214,7 @@ def long_context() -> None:
     arrays = {"contexts": ["ab " * tokens], "offsets": offsets, "sequence_ids": np.ones(tokens, np.int8)}
     for compat in ("transformers", None):
         decoder = fastpost.AnswerDecoder(compat=compat, align_to_words=False, threads=1)
-        times = [seconds(lambda: decoder.decode(start, end, **arrays).score, 3) for _ in range(5)]  # noqa: B023
+        times = [seconds(lambda: decoder.decode(start, end, **arrays).score, 3) for _ in range(5)]
         print(f"100,000 tokens, compat={compat!r}: {statistics.median(times) * 1e3:.2f} ms")
 
 

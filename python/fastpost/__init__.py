@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from fastpost.answers import AnswerDecoder, Answers
     from fastpost.entities import Entities, EntityDecoder
     from fastpost.pipelines.install import accelerate, install, pipeline, uninstall
+    from fastpost.pipelines.question_answering import QuestionAnsweringPipeline
     from fastpost.pipelines.token_classification import TokenClassificationPipeline
     from fastpost.squad import postprocess_qa_predictions
 
@@ -21,6 +22,7 @@ _HOMES = {
     "Answers": "fastpost.answers",
     "Entities": "fastpost.entities",
     "EntityDecoder": "fastpost.entities",
+    "QuestionAnsweringPipeline": "fastpost.pipelines.question_answering",
     "TokenClassificationPipeline": "fastpost.pipelines.token_classification",
     "accelerate": "fastpost.pipelines.install",
     "install": "fastpost.pipelines.install",
@@ -34,6 +36,7 @@ __all__ = [
     "Answers",
     "Entities",
     "EntityDecoder",
+    "QuestionAnsweringPipeline",
     "TokenClassificationPipeline",
     "__version__",
     "accelerate",

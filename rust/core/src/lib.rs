@@ -2,6 +2,7 @@
 
 pub mod answers;
 pub mod entities;
+pub mod bpe;
 mod error;
 pub mod labels;
 pub mod logits;

@@ -4,6 +4,7 @@
 
 mod answers;
 mod arrays;
+mod bpe;
 mod door;
 mod encodings;
 mod entities;
@@ -22,4 +23,6 @@ mod _fastpost {
     use super::encodings::{expand, flatten, flatten_pairs};
     #[pymodule_export]
     use super::entities::{EntityKernel, EntityTable, TokenTable};
+    #[pymodule_export]
+    use super::bpe::{Splitter, WordTable};
 }

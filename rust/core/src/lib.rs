@@ -1,8 +1,8 @@
 //! The algorithms of fastpost. This crate knows neither Python nor NumPy.
 
 pub mod answers;
-pub mod entities;
 pub mod bpe;
+pub mod entities;
 mod error;
 pub mod labels;
 pub mod logits;

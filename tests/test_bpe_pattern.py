@@ -7,7 +7,16 @@ from hypothesis import given
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 
 from fastpost._fastpost import Splitter
-from training_bases import NORMALIZERS, PRE_TOKENIZERS, TRICKY, examples, python_functions, random_unicode, texts, xquad
+from training_bases import (
+    NORMALIZERS,
+    PRE_TOKENIZERS,
+    TRICKY,
+    examples,
+    python_functions,
+    random_unicode,
+    texts,
+    xquad,
+)
 
 CODE_POINTS = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000]
 # What ByteLevel writes for each byte.
@@ -91,8 +100,16 @@ def test_any_text_normalised(kind, text):
         ({"type": "Nmt"}, {"type": "BertPreTokenizer"}, "normalizer Nmt"),
         ({"type": "Replace", "pattern": {"Regex": "a"}, "content": ""}, None, "regular expression"),
         (None, {"type": "Whitespace"}, "pre-tokenizer Whitespace"),
-        (None, {"type": "Split", "pattern": {"Regex": r"\w+"}, "behavior": "Isolated", "invert": False}, "expression"),
-        (None, {"type": "Split", "pattern": {"String": " "}, "behavior": "Isolated", "invert": False}, "expression"),
+        (
+            None,
+            {"type": "Split", "pattern": {"Regex": r"\w+"}, "behavior": "Isolated", "invert": False},
+            "expression",
+        ),
+        (
+            None,
+            {"type": "Split", "pattern": {"String": " "}, "behavior": "Isolated", "invert": False},
+            "expression",
+        ),
     ],
 )
 def test_what_is_not_ours_says_why(normalizer, pre_tokenizer, why):

@@ -22,10 +22,11 @@ from tokenizers import (
 from transformers import PreTrainedTokenizerFast
 
 
-
 def examples(count: int):
     """So many examples in `make test`; in `make parity` the share of FASTPOST_PARITY_EXAMPLES that this is of 1,000."""
-    return settings(max_examples=max(1, count * int(os.environ.get("FASTPOST_PARITY_EXAMPLES", "1000")) // 1000))
+    return settings(
+        max_examples=max(1, count * int(os.environ.get("FASTPOST_PARITY_EXAMPLES", "1000")) // 1000)
+    )
 
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -46,7 +47,9 @@ REGEX = {
     "tiktoken": CONTRACTIONS
     + r"|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+",
     "qwen2": CONTRACTIONS + r"|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|" + TAIL,
-    "qwen3.5": CONTRACTIONS + r"|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|" + TAIL,
+    "qwen3.5": CONTRACTIONS
+    + r"|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|"
+    + TAIL,
     "o200k": CASED.replace("X", CONTRACTIONS + "?") + r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|" + TAIL,
     "tekken": CASED.replace("X", "") + r"|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|" + TAIL,
 }
@@ -88,10 +91,14 @@ NORMALIZERS = {
     "strip-accents": normalizers.StripAccents,
     "bert-uncased": lambda: normalizers.BertNormalizer(lowercase=True),
     "bert-cased": lambda: normalizers.BertNormalizer(lowercase=False),
-    "bert-accents": lambda: normalizers.BertNormalizer(lowercase=False, strip_accents=True, handle_chinese_chars=False),
+    "bert-accents": lambda: normalizers.BertNormalizer(
+        lowercase=False, strip_accents=True, handle_chinese_chars=False
+    ),
     "bert-lower": lambda: normalizers.BertNormalizer(clean_text=False, lowercase=True, strip_accents=False),
     "llama2": lambda: normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")]),
-    "sequence": lambda: normalizers.Sequence([normalizers.NFKD(), normalizers.StripAccents(), normalizers.Lowercase()]),
+    "sequence": lambda: normalizers.Sequence(
+        [normalizers.NFKD(), normalizers.StripAccents(), normalizers.Lowercase()]
+    ),
 }
 
 
@@ -122,7 +129,9 @@ def fast(kind: str, **settings) -> PreTrainedTokenizerFast:
         names = {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
         tokenizer.add_special_tokens(list(names.values()))
         ids = {name: tokenizer.token_to_id(token) for name, token in names.items()}
-        tokenizer.post_processor = processors.BertProcessing((names["sep"], ids["sep"]), (names["cls"], ids["cls"]))
+        tokenizer.post_processor = processors.BertProcessing(
+            (names["sep"], ids["sep"]), (names["cls"], ids["cls"])
+        )
         tokens = {f"{name}_token": token for name, token in names.items()}
     elif kind == "gpt2":
         tokenizer.add_special_tokens(["<|endoftext|>"])
@@ -137,7 +146,9 @@ def fast(kind: str, **settings) -> PreTrainedTokenizerFast:
         tokenizer.add_special_tokens(list(SPECIAL))
         tokenizer.add_tokens(["ordinary added token"])
         template = {"single": "<s> $A </s>", "pair": "<s> $A </s> $B:1 </s>:1"}
-        tokenizer.post_processor = processors.TemplateProcessing(**template, special_tokens=[("<s>", 0), ("</s>", 2)])
+        tokenizer.post_processor = processors.TemplateProcessing(
+            **template, special_tokens=[("<s>", 0), ("</s>", 2)]
+        )
         tokens = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"}
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **tokens, **settings)
 
@@ -149,10 +160,37 @@ TRICKY = (
     "\u0301\u0308\u0345\u0903\u20dd\u1abe\u200b\u200c\u200d\u2028\u2029\u202f\u205f\u2060\ufeff\ufffd"
     "Ⅷⅷↀ①⑴½٣०\u2150𝟘𐒠𝓐𝓪😀👩🏽‍🚀🇩🇪\U000e0100\U000e0061\U0010ffff\ue000▁_"
 )
-PIECES = ("'s", "'S", "'ſ", "'re", "'LL", "'vE", "'d", "'x", "  ", "\r\n", "\n\n", " \n ", "def f(self):\n    ", "12345",
-          "HTTPServer", "e\u0301", "//\n", "\t\tx", " ▁", "<s>", "</s>", "don't", "I'M", "ǅa", "ʰA", "汉A字b")
+PIECES = (
+    "'s",
+    "'S",
+    "'ſ",
+    "'re",
+    "'LL",
+    "'vE",
+    "'d",
+    "'x",
+    "  ",
+    "\r\n",
+    "\n\n",
+    " \n ",
+    "def f(self):\n    ",
+    "12345",
+    "HTTPServer",
+    "e\u0301",
+    "//\n",
+    "\t\tx",
+    " ▁",
+    "<s>",
+    "</s>",
+    "don't",
+    "I'M",
+    "ǅa",
+    "ʰA",
+    "汉A字b",
+)
 texts = st.lists(
-    st.one_of(st.sampled_from(TRICKY), st.sampled_from(PIECES), st.characters(exclude_categories=["Cs"])), max_size=24
+    st.one_of(st.sampled_from(TRICKY), st.sampled_from(PIECES), st.characters(exclude_categories=["Cs"])),
+    max_size=24,
 ).map("".join)
 # Few letters, so that nearly every pair ties with others.
 tied_texts = st.text("ab ", max_size=12) | st.text("aaab\n '", max_size=20) | texts
@@ -161,9 +199,13 @@ tied_texts = st.text("ab ", max_size=12) | st.text("aaab\n '", max_size=20) | te
 @functools.cache
 def xquad(language: str) -> tuple[str, ...]:
     """Paragraphs and questions of XQuAD."""
-    data = json.loads((ROOT / "tests" / "data" / f"xquad.{language}.json").read_text(encoding="utf-8"))["data"]
+    data = json.loads((ROOT / "tests" / "data" / f"xquad.{language}.json").read_text(encoding="utf-8"))[
+        "data"
+    ]
     paragraphs = [paragraph for article in data for paragraph in article["paragraphs"]]
-    return tuple(text for one in paragraphs for text in (one["context"], *(qa["question"] for qa in one["qas"])))
+    return tuple(
+        text for one in paragraphs for text in (one["context"], *(qa["question"] for qa in one["qas"]))
+    )
 
 
 @functools.cache

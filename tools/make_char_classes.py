@@ -1,7 +1,7 @@
-"""Writes `rust/core/src/bpe/classes.rs`: the character classes of the installed tokenizers library.
+r"""Writes `rust/core/src/bpe/classes.rs`: the character classes of the installed tokenizers library.
 
 Its regular expressions run on oniguruma, which carries a Unicode table of its own. Asking the library itself
-which code points `\\p{L}` and the others match gives exactly that table, whatever its version. Run it when
+which code points `\p{L}` and the others match gives exactly that table, whatever its version. Run it when
 `tests/test_bpe_pattern.py` says that a class has moved:
 
     python tools/make_char_classes.py && make fmt
@@ -26,10 +26,11 @@ CLASSES = {
     "N": r"\p{N}",
     "S": r"\s",
 }
-HEAD = '''//! Character classes of the regular expressions in the tokenizers library, as ranges of code points.
+HEAD = """//! Character classes of the regular expressions in the tokenizers library, as code points.
 //!
-//! Written by `tools/make_char_classes.py` from tokenizers {version}; tested against the library over all code
-//! points. Rust's own `is_alphabetic` and `is_numeric` are other sets: they count letter-like marks and numbers.
+//! Written by `tools/make_char_classes.py` from tokenizers {version}; tested against the library over all
+//! code points. Rust's own `is_alphabetic` and `is_numeric` are other sets: they count letter-like marks
+//! and numbers.
 
 /// Lu and Lt.
 const U: u8 = super::pattern::UPPER;
@@ -47,7 +48,7 @@ const S: u8 = super::pattern::SPACE;
 /// First code point, last code point, class; in order. What is missing is of no class.
 #[rustfmt::skip]
 pub(super) const RANGES: &[(u32, u32, u8)] = &[
-'''
+"""
 
 
 def members(expression: str) -> list[int]:

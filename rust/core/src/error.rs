@@ -249,6 +249,10 @@ impl Error {
     /// What the system said about `path`.
     #[must_use]
     pub fn file(path: &std::path::Path, error: &std::io::Error) -> Self {
-        Self::File { path: path.display().to_string(), message: error.to_string(), code: error.raw_os_error() }
+        Self::File {
+            path: path.display().to_string(),
+            message: error.to_string(),
+            code: error.raw_os_error(),
+        }
     }
 }

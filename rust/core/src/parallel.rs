@@ -127,10 +127,12 @@ pub fn fold<T: Send, S: Send, E: Send>(
         let mut states = Ok(vec![own]);
         for helper in helpers {
             match helper.join() {
-                Ok(Ok(state)) => states = states.map(|mut states: Vec<S>| {
-                    states.push(state);
-                    states
-                }),
+                Ok(Ok(state)) => {
+                    states = states.map(|mut states: Vec<S>| {
+                        states.push(state);
+                        states
+                    })
+                }
                 Ok(Err(error)) => states = states.and(Err(error)),
                 Err(panic) => std::panic::resume_unwind(panic),
             }
@@ -191,10 +193,20 @@ mod tests {
         for threads in [1, 3] {
             let threads = NonZeroUsize::new(threads);
             let mut items = 0..;
-            let work = fold(threads, || Ok(items.next()), || (), |(), item| if item == 50 { Err(item) } else { Ok(()) });
+            let work = fold(
+                threads,
+                || Ok(items.next()),
+                || (),
+                |(), item| if item == 50 { Err(item) } else { Ok(()) },
+            );
             assert_eq!(work, Err(50));
             let mut items = 0..;
-            let next = || items.next().map(|item| if item == 70 { Err(item) } else { Ok(Some(item)) }).unwrap_or(Ok(None));
+            let next = || {
+                items
+                    .next()
+                    .map(|item| if item == 70 { Err(item) } else { Ok(Some(item)) })
+                    .unwrap_or(Ok(None))
+            };
             assert_eq!(fold(threads, next, || (), |(), _| Ok(())), Err(70));
         }
     }

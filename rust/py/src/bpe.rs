@@ -4,9 +4,9 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use fastpost_core::Error;
 use fastpost_core::bpe::pattern::Alphabet;
 use fastpost_core::bpe::{Splitter as CoreSplitter, Texts, TrainOptions, WordCounts, merges};
-use fastpost_core::Error;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyIterator, PyList, PyString, PyTuple};
@@ -134,9 +134,10 @@ impl WordTable {
         let trained = py.detach(|| merges::train(&self.0, alphabet, &options, &mut tell));
         let trained = trained.map_err(|error| raised.take().unwrap_or_else(|| exception(error)))?;
         let vocab: Vec<_> = trained.vocab.iter().map(|token| PyString::new(py, token)).collect();
-        let merges = trained.merges.iter().map(|&(left, right)| {
-            PyTuple::new(py, [&vocab[left as usize], &vocab[right as usize]])
-        });
+        let merges = trained
+            .merges
+            .iter()
+            .map(|&(left, right)| PyTuple::new(py, [&vocab[left as usize], &vocab[right as usize]]));
         let merges = merges.collect::<PyResult<Vec<_>>>()?;
         Ok((PyList::new(py, &vocab)?, PyList::new(py, merges)?))
     }
@@ -203,7 +204,9 @@ impl Feed {
                 }
                 continue;
             }
-            let Some(item) = self.outer.bind(py).clone().next() else { break };
+            let Some(item) = self.outer.bind(py).clone().next() else {
+                break;
+            };
             let item = item?;
             if item.is_instance_of::<PyString>() {
                 push(&mut texts, &item)?;

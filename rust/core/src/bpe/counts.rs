@@ -42,7 +42,11 @@ impl Texts {
     /// # Errors
     /// [`Error::BadOption`] if `bytes` is not UTF-8 or `ends` do not rise to its length along character boundaries.
     pub fn from_bytes(bytes: Vec<u8>, ends: Vec<usize>) -> Result<Self> {
-        let bad = |got: String| Error::BadOption { name: "texts", got, cure: "pass UTF-8 and the end of each text" };
+        let bad = |got: String| Error::BadOption {
+            name: "texts",
+            got,
+            cure: "pass UTF-8 and the end of each text",
+        };
         let text = String::from_utf8(bytes).map_err(|error| bad(error.to_string()))?;
         let mut start = 0;
         for &end in &ends {
@@ -157,7 +161,9 @@ impl WordCounts {
         *total = total.checked_add(count).ok_or_else(|| too_big("counts", u64::MAX))?;
         let same = |known: &Word| {
             let start = known.start as usize;
-            known.hash == hash && known.length as usize == word.len() && bytes[start..start + word.len()] == *word
+            known.hash == hash
+                && known.length as usize == word.len()
+                && bytes[start..start + word.len()] == *word
         };
         if let Some(known) = words.find_mut(spread(hash), same) {
             known.count += count;
@@ -296,7 +302,10 @@ impl WordCounts {
         name.push(format!(".{}.part", std::process::id()));
         let part = path.with_file_name(name);
         let write = || -> std::io::Result<()> {
-            let mut out = Checked { inner: BufWriter::with_capacity(1 << 20, File::create(&part)?), crc: Hasher::new() };
+            let mut out = Checked {
+                inner: BufWriter::with_capacity(1 << 20, File::create(&part)?),
+                crc: Hasher::new(),
+            };
             out.write_all(&MAGIC)?;
             out.write_all(&(header.len() as u64).to_le_bytes())?;
             out.write_all(header.as_bytes())?;
@@ -351,13 +360,15 @@ impl WordCounts {
         let mut counts = Self::default();
         let mut word = Vec::new();
         for _ in 0..words {
-            let length = read_varint(&mut input).map_err(told)?.ok_or_else(|| bad("it was changed or damaged"))?;
+            let length =
+                read_varint(&mut input).map_err(told)?.ok_or_else(|| bad("it was changed or damaged"))?;
             if length > size {
                 return Err(bad("it was changed or damaged"));
             }
             word.resize(length as usize, 0);
             input.read_exact(&mut word).map_err(told)?;
-            let count = read_varint(&mut input).map_err(told)?.ok_or_else(|| bad("it was changed or damaged"))?;
+            let count =
+                read_varint(&mut input).map_err(told)?.ok_or_else(|| bad("it was changed or damaged"))?;
             counts.add(&word, count).map_err(|_| bad("it was changed or damaged"))?;
         }
         let crc = input.crc.clone().finalize();

@@ -191,8 +191,10 @@ impl Letters {
             }
         }
         // A byte-level word without marks needs no look-up by character.
-        let direct: Option<Vec<Option<u32>>> = (self.alphabet == Alphabet::Bytes && prefix.is_empty() && suffix.is_empty())
-            .then(|| self.byte_chars.iter().map(|&c| symbols.get(&(c, (false, false))).copied()).collect());
+        let direct: Option<Vec<Option<u32>>> = (self.alphabet == Alphabet::Bytes
+            && prefix.is_empty()
+            && suffix.is_empty())
+        .then(|| self.byte_chars.iter().map(|&c| symbols.get(&(c, (false, false))).copied()).collect());
         let mut words = Words::default();
         for (word, count) in counts.iter() {
             let start = words.symbols.len();
@@ -363,7 +365,11 @@ enum Slots {
 
 impl Slots {
     fn new(symbols: usize) -> Self {
-        if symbols <= 1024 { Self::Square(vec![u32::MAX; symbols * symbols], symbols) } else { Self::Map(HashMap::new()) }
+        if symbols <= 1024 {
+            Self::Square(vec![u32::MAX; symbols * symbols], symbols)
+        } else {
+            Self::Map(HashMap::new())
+        }
     }
 
     #[inline]
@@ -463,11 +469,18 @@ impl Trainer {
         self.hot.pop()
     }
 
-    fn run(&mut self, vocab: &mut Vocab, options: &TrainOptions, progress: &mut dyn FnMut(usize) -> bool) -> Result<Trained> {
+    fn run(
+        &mut self,
+        vocab: &mut Vocab,
+        options: &TrainOptions,
+        progress: &mut dyn FnMut(usize) -> bool,
+    ) -> Result<Trained> {
         let prefix = options.continuing_subword_prefix.as_deref().unwrap_or_default();
         let mut merges: Vec<Pair> = Vec::new();
         while vocab.tokens.len() < options.vocab_size {
-            let Some((count, Reverse(pair), at)) = self.pop() else { break };
+            let Some((count, Reverse(pair), at)) = self.pop() else {
+                break;
+            };
             let current = self.pair_counts.get(&pair).copied().unwrap_or(0);
             if current != count {
                 if current > 0 {
@@ -493,7 +506,10 @@ impl Trainer {
         merges.reverse();
         merges.retain(|&pair| seen.insert(pair));
         merges.reverse();
-        Ok(Trained { vocab: std::mem::take(&mut vocab.tokens), merges: merges.into_iter().map(halves).collect() })
+        Ok(Trained {
+            vocab: std::mem::take(&mut vocab.tokens),
+            merges: merges.into_iter().map(halves).collect(),
+        })
     }
 
     /// Replaces `parts` by `token` in the words that lie at `at` in the positions, and queues the pairs that come up.

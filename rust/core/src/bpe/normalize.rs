@@ -99,7 +99,9 @@ impl Normalize {
             Self::StripAccents => Cow::Owned(text.chars().filter(|&c| !is_combining_mark(c)).collect()),
             Self::Lowercase => Cow::Owned(lowercase(&text, ascii)),
             Self::Prepend(prefix) if !text.is_empty() => Cow::Owned(format!("{prefix}{text}")),
-            Self::Replace(from, to) if text.contains(from.as_str()) => Cow::Owned(text.replace(from.as_str(), to)),
+            Self::Replace(from, to) if text.contains(from.as_str()) => {
+                Cow::Owned(text.replace(from.as_str(), to))
+            }
             Self::Prepend(_) | Self::Replace(..) => text,
             Self::Bert { clean, chinese, accents, lowercase: lower } => {
                 let mut text = text;
@@ -110,7 +112,8 @@ impl Normalize {
                     text = Cow::Owned(spaced(&text));
                 }
                 if *accents && !ascii {
-                    text = Cow::Owned(text.nfd().map(|(c, _)| c).filter(|c| !c.is_mark_nonspacing()).collect());
+                    text =
+                        Cow::Owned(text.nfd().map(|(c, _)| c).filter(|c| !c.is_mark_nonspacing()).collect());
                 }
                 if *lower {
                     text = Cow::Owned(lowercase(&text, ascii));

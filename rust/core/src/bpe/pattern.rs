@@ -110,7 +110,9 @@ impl Splitter {
         let normalize = Normalize::from_json(normalizer)?;
         let parts = match pre_tokenizer["type"].as_str() {
             None => &[],
-            Some("Sequence") => pre_tokenizer["pretokenizers"].as_array().map(Vec::as_slice).unwrap_or_default(),
+            Some("Sequence") => {
+                pre_tokenizer["pretokenizers"].as_array().map(Vec::as_slice).unwrap_or_default()
+            }
             Some(_) => std::slice::from_ref(pre_tokenizer),
         };
         let mut splitter = Self { normalize, steps: Vec::new(), alphabet: Alphabet::Chars };
@@ -140,11 +142,14 @@ impl Splitter {
             "Split" => {
                 let expression = part["pattern"]["Regex"].as_str();
                 let known = expression.and_then(|one| EXPRESSIONS.iter().find(|(known, _)| *known == one));
-                let (_, step) = known.ok_or("its pre-tokenizer splits by an expression that is not one of ours")?;
+                let (_, step) =
+                    known.ok_or("its pre-tokenizer splits by an expression that is not one of ours")?;
                 // Each of the expressions covers every character, so these two do the same.
                 match (part["behavior"].as_str(), flag("invert", false)) {
                     (Some("Isolated"), _) | (Some("Removed"), true) => self.steps.push(step.clone()),
-                    (behaviour, _) => return Err(format!("its pre-tokenizer splits with behavior {behaviour:?}")),
+                    (behaviour, _) => {
+                        return Err(format!("its pre-tokenizer splits with behavior {behaviour:?}"));
+                    }
                 }
             }
             "Digits" => self.steps.push(Step::Digits(flag("individual_digits", false))),
@@ -441,7 +446,8 @@ fn cl100k(text: &[u8], at: usize, options: Cl100k) -> usize {
 fn o200k(text: &[u8], at: usize, options: O200k) -> usize {
     let (found, next) = class(text, at);
     let word = |start: usize, lone_capitals: bool| {
-        cased(text, start, lone_capitals).map(|end| if options.contractions { end + contraction(text, end) } else { end })
+        cased(text, start, lone_capitals)
+            .map(|end| if options.contractions { end + contraction(text, end) } else { end })
     };
     // The optional first character: anything but a line end, a letter or a number.
     let lead = found & (LETTER | NUMBER) == 0 && !any_at(text, at, b"\r\n") && next < text.len();

@@ -1,7 +1,7 @@
-"""A tokenizer for Python code from one for English, as in the Hugging Face course's chapter on training a tokenizer.
+"""A tokenizer for Python code from one for English, as in the Hugging Face course.
 
-A GPT-2-like tokenizer is trained on prose (docstrings of the standard library), then retrained on the functions of
-the installed packages, which `ast` finds as code_search_net's authors did:
+A GPT-2-like tokenizer is trained on prose (docstrings of the standard library), then retrained on the
+functions of the installed packages, which `ast` finds as code_search_net's authors did:
 
     python examples/train_code_tokenizer.py --megabytes 250 --vocab-size 52000 --out code-tokenizer
 """

@@ -118,7 +118,7 @@ def test_what_is_not_ours_says_why(normalizer, pre_tokenizer, why):
 
 
 def test_classes_are_the_library_s():
-    """`\\p{L}` and `\\p{N}` are not Rust's alphabetic and numeric: a mark that is alphabetic, an ideographic zero."""
+    """`\\p{L}` and `\\p{N}` are not Rust's alphabetic and numeric: there are marks that are alphabetic."""
     letters = pre_tokenizers.Split(Regex(r"\p{L}+"), "isolated")
     assert [word for word, _ in letters.pre_tokenize_str("a\u0345b")] == ["a", "\u0345", "b"]
     assert ours(None, PRE_TOKENIZERS["gpt2"]()).split("a\u0345b") == [b"a", "\u0345".encode(), b"b"]

@@ -1,5 +1,6 @@
 """Training beside transformers' own `train_new_from_iterator`: the same tokenizer.json, byte for byte."""
 
+import itertools
 import json
 import logging
 import multiprocessing
@@ -48,7 +49,7 @@ def same(tokenizer, corpus, vocab_size, **options):
     return ours
 
 
-# ---- equality ---------------------------------------------------------------------------------------------------
+# ---- equality ----
 
 
 @pytest.mark.parametrize("vocab_size", [300, 5000])
@@ -163,11 +164,11 @@ def merged(table, byte_level, **options):
     return table.train(byte_level=byte_level, **{**defaults, "max_token_length": None, **options})
 
 
-# ---- the plain twin ---------------------------------------------------------------------------------------------
+# ---- the plain twin ----
 
 
 def plain(words, vocab_size, min_frequency=0, prefix="", suffix="", longest=None, limit=None, faults=False):
-    """`BpeTrainer` in plain Python, without special tokens. `faults` reads a negative count as a huge one, as it does."""
+    """`BpeTrainer` in plain Python. `faults` reads a negative count as a huge one, as it does."""
     count_of = {}
     for word, count in words.items():
         for c in word:
@@ -190,7 +191,7 @@ def plain(words, vocab_size, min_frequency=0, prefix="", suffix="", longest=None
     pairs, queue, merges = {}, [], []
     where = {}
     for i, word in enumerate(spelled):
-        for (a, _), (b, _) in zip(word, word[1:]):
+        for (a, _), (b, _) in itertools.pairwise(word):
             pairs[a, b] = pairs.get((a, b), 0) + counts[i]
             where.setdefault((a, b), set()).add(i)
 
@@ -221,16 +222,15 @@ def plain(words, vocab_size, min_frequency=0, prefix="", suffix="", longest=None
             while at + 1 < len(word):
                 if (word[at][0], word[at + 1][0]) == pair:
                     size = word[at][1] + word[at + 1][1]
-                    for other, old, made in (
-                        (at - 1, lambda o: (o, pair[0]), lambda o: (o, new)),
-                        (at + 2, lambda o: (pair[1], o), lambda o: (new, o)),
-                    ):
+                    for other, before in ((at - 1, True), (at + 2, False)):
                         if 0 <= other < len(word):
                             symbol, length = word[other]
-                            pairs[old(symbol)] = pairs.get(old(symbol), 0) - counts[i]
+                            old = (symbol, pair[0]) if before else (pair[1], symbol)
+                            made = (symbol, new) if before else (new, symbol)
+                            pairs[old] = pairs.get(old, 0) - counts[i]
                             if longest is None or length + size < longest:
-                                pairs[made(symbol)] = pairs.get(made(symbol), 0) + counts[i]
-                                where.setdefault(made(symbol), set()).add(i)
+                                pairs[made] = pairs.get(made, 0) + counts[i]
+                                where.setdefault(made, set()).add(i)
                     word[at : at + 2] = [(new, size)]
                 at += 1
         queue += [[pairs[key], key, found] for key, found in where.items() if pairs[key] > 0]
@@ -268,7 +268,7 @@ def test_every_option_beside_the_plain_twin(words, vocab_size, min_frequency, pr
 @examples(300)
 @given(st.lists(st.text("ab ", max_size=14), max_size=8), st.integers(0, 40), st.integers(2, 9))
 def test_max_token_length_beside_tokenizers(corpus, vocab_size, longest):
-    """Equal, or tokenizers read a negative count as a huge one: then the twin that does so, too, equals it."""
+    """Equal, or tokenizers read a negative count as a huge one: then the twin that does so equals it."""
     from tokenizers.trainers import BpeTrainer
 
     theirs = untrained("metaspace")
@@ -285,7 +285,7 @@ def test_max_token_length_beside_tokenizers(corpus, vocab_size, longest):
         assert want == plain(words, vocab_size, longest=longest, faults=True)
 
 
-# ---- where tokenizers changes from run to run or is wrong ---------------------------------------------------------
+# ---- where tokenizers changes from run to run or is wrong ----
 
 
 @pytest.mark.parametrize("kind", ["bert-uncased", "bert-cased"])
@@ -338,7 +338,7 @@ def test_counts_beyond_two_to_the_31():
 
 
 def test_ids_inside_a_sequence_of_post_processors():
-    """As Llama-3: transformers leaves the ids of a nested template as they were; here they are the new ones."""
+    """As Llama-3: transformers leaves the ids of a nested template as they were; here they are new."""
     tokenizer = fast("llama3")
     inner = tokenizer.backend_tokenizer.post_processor
     tokenizer.backend_tokenizer.post_processor = processors.Sequence([processors.ByteLevel(), inner])
@@ -348,7 +348,7 @@ def test_ids_inside_a_sequence_of_post_processors():
     assert ours.convert_ids_to_tokens(ours("a")["input_ids"])[0] == "<new start>"
 
 
-# ---- counts apart from merges -----------------------------------------------------------------------------------
+# ---- counts apart from merges ----
 
 
 def test_word_counts_of_several_sizes(tmp_path):
@@ -422,7 +422,7 @@ def test_a_file_that_is_cut_short_changed_or_foreign(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-# ---- checks, errors, the tail -------------------------------------------------------------------------------------
+# ---- checks, errors, the tail ----
 
 
 def test_what_is_not_ours_goes_to_tokenizers_with_a_line_in_the_log(caplog):
@@ -545,7 +545,7 @@ def test_verify_tokenizer():
         fastpost.verify_tokenizer(trained)
 
 
-# ---- the seed's own run -------------------------------------------------------------------------------------------
+# ---- the seed's own run ----
 
 
 def test_the_seed_s_run(tmp_path):

@@ -23,7 +23,7 @@ from transformers import PreTrainedTokenizerFast
 
 
 def examples(count: int):
-    """So many examples in `make test`; in `make parity` the share of FASTPOST_PARITY_EXAMPLES that this is of 1,000."""
+    """So many examples in `make test`; in `make parity` as many times more as it asks for over 1,000."""
     return settings(
         max_examples=max(1, count * int(os.environ.get("FASTPOST_PARITY_EXAMPLES", "1000")) // 1000)
     )
@@ -123,7 +123,7 @@ SPECIAL = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
 
 
 def fast(kind: str, **settings) -> PreTrainedTokenizerFast:
-    """The transformers tokenizer of a family, with special tokens and a post-processor, before any training."""
+    """The transformers tokenizer of a family, with special tokens and a post-processor, untrained."""
     tokenizer = untrained(kind)
     if kind.startswith("bert"):
         names = {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
@@ -153,7 +153,7 @@ def fast(kind: str, **settings) -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **tokens, **settings)
 
 
-# Characters that the patterns treat apart: classes that Rust counts elsewhere, spaces, cases, joiners, look-alikes.
+# Characters that the patterns treat apart: letters and numbers that Rust counts elsewhere, spaces, joiners.
 TRICKY = (
     "aZ0 '\"!/_-.\t\n\r\x0b\x0c\x00\x1c\x1f\x85\xa0\xad\xb2\xbc\xdf\xb5ªºÀé"
     "ſKÅ\u0130\u0131\u0149\ufb05Σσςǅǈʰՙאبपि๐ก็ไ汉\u3007\u3000々ゝー가힣"

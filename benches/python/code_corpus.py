@@ -1,4 +1,4 @@
-"""The Python-code corpus: every function and class method in the installed packages, as code_search_net has them."""
+"""The Python-code corpus: every function in the installed packages, as code_search_net has them."""
 
 from __future__ import annotations
 

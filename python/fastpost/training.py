@@ -1,7 +1,7 @@
-"""Tokenizer training: the `tokenizer.json` of `tokenizer.train_new_from_iterator`, counted and merged in Rust.
+"""Tokenizer training: the `tokenizer.json` of transformers' `train_new_from_iterator`, made in Rust.
 
-A corpus is split into words and the words are counted (`WordCounts`), then the counts are merged into a vocabulary.
-What the tokenizer consists of besides its vocabulary is carried over as transformers does it.
+A corpus is split into words and the words are counted (`WordCounts`), then the counts are merged into a
+vocabulary. What the tokenizer consists of besides its vocabulary is carried over as transformers does it.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import json
 import logging
+import math
 import os
 import sys
 import tempfile
@@ -47,13 +48,14 @@ def train_new_from_iterator(
     force: bool = False,
     **kwargs: Any,
 ) -> Any:
-    """A tokenizer like `tokenizer`, trained on `corpus`: what `tokenizer.train_new_from_iterator` gives, sooner.
+    """A tokenizer like `tokenizer`, trained on `corpus`: what its `train_new_from_iterator` gives, sooner.
 
     Byte-level BPE (GPT-2, RoBERTa, Llama-3, Qwen, o200k), Metaspace BPE and WordPiece train here; any other
-    tokenizer is trained by the tokenizers library, and a log line says why. `tokenizer.json` is equal byte for byte,
-    whatever the number of threads, but for these: counts of pairs have 64 bits; WordPiece's `##` letters are numbered in
-    the order of their characters, and `limit_alphabet` keeps the smaller character at ties, where tokenizers changes
-    from run to run; ids inside a `Sequence` of post-processors are brought up to date, too.
+    tokenizer is trained by the tokenizers library, and a log line says why. `tokenizer.json` is equal byte
+    for byte, whatever the number of threads, but for these: counts of pairs have 64 bits; WordPiece's `##`
+    letters are numbered in the order of their characters, and `limit_alphabet` keeps the smaller character
+    at ties, where tokenizers changes from run to run; ids inside a `Sequence` of post-processors are brought
+    up to date, too.
 
     Args:
         tokenizer: a fast tokenizer of transformers, or a `tokenizers.Tokenizer`.
@@ -68,8 +70,8 @@ def train_new_from_iterator(
         **kwargs: options of the tokenizers trainer: min_frequency, limit_alphabet, max_token_length, ...
 
     Raises:
-        ValueError: if a check fails: a tokenizer without a pre-tokenizer, a corpus that is mostly one word, too little
-            memory, or a result that `verify_tokenizer` refuses.
+        ValueError: if a check fails: a tokenizer without a pre-tokenizer, a corpus that is mostly one word,
+            too little memory, or a result that `verify_tokenizer` refuses.
         TypeError: if `corpus` holds anything but texts, or an option does not fit its trainer.
     """
     _refuse_str(corpus)
@@ -150,13 +152,13 @@ class WordCounts:
         """
         if _split_rules(_document(self.tokenizer)) != _split_rules(_document(other.tokenizer)):
             raise ValueError(
-                "`other` was counted with another normalizer or pre-tokenizer; count both parts with one tokenizer"
+                "`other` was counted with another normalizer or pre-tokenizer; use one tokenizer for both"
             )
         self._table = self._table.merge(other._table)
         return self
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the counts and the tokenizer to one file: versioned, with a checksum, equal for equal counts.
+        """Writes the counts and the tokenizer to one file: versioned, checksummed, equal for equal counts.
 
         The format is in `rust/core/src/bpe/counts.rs`; its header is the tokenizer's own files as JSON.
         """
@@ -168,7 +170,8 @@ class WordCounts:
         """Reads what `save` wrote; `tokenizer` takes the place of the one in the file.
 
         Raises:
-            ValueError: if the file is cut short, changed or foreign, or was counted with other rules than `tokenizer`'s.
+            ValueError: if the file is cut short, changed or foreign, or was counted by other rules than
+                those of `tokenizer`.
         """
         table, header = WordTable.load(os.fspath(path))
         try:
@@ -248,12 +251,12 @@ _ROUND_TRIPS = (
 def verify_tokenizer(tokenizer: Any, texts: Iterable[str] | None = None) -> None:
     """Checks that the parts of a tokenizer agree with one another.
 
-    Every id lies below the size of the vocabulary; bos, eos, unk, pad and the others have an id, the same in the
-    tokenizer and in the post-processor; texts come back from their ids as they were.
+    Every id lies below the size of the vocabulary; bos, eos, unk, pad and the others have an id, the same in
+    the tokenizer and in the post-processor; texts come back from their ids as they were.
 
     Args:
         tokenizer: a fast tokenizer of transformers, or a `tokenizers.Tokenizer`.
-        texts: to encode and decode; None takes some of our own for a byte-level tokenizer without a normalizer.
+        texts: to encode and decode; None takes some of our own if the tokenizer is byte-level.
 
     Raises:
         ValueError: with all that does not agree.
@@ -274,11 +277,11 @@ def verify_tokenizer(tokenizer: Any, texts: Iterable[str] | None = None) -> None
                 f"the post-processor has id {token_id} for {token!r}, the vocabulary {vocab.get(token)}"
             )
     for name in _special_names(tokenizer):
-        token = getattr(tokenizer, name, None)
-        if token is not None:
-            known, said = vocab.get(str(token)), getattr(tokenizer, f"{name}_id", None)
+        named = getattr(tokenizer, name, None)
+        if named is not None:
+            known, said = vocab.get(str(named)), getattr(tokenizer, f"{name}_id", None)
             if known is None or known != said:
-                faults.append(f"{name} is {token!r}, id {said}, but the vocabulary has {known}")
+                faults.append(f"{name} is {named!r}, id {said}, but the vocabulary has {known}")
     levels = [part for part in _pre_tokenizers(document) if part.get("type") == "ByteLevel"]
     if texts is None:
         texts = _ROUND_TRIPS if levels else ()
@@ -324,7 +327,7 @@ def _processor_ids(processor: Json | None) -> Iterator[tuple[str, int]]:
         yield from zip(entry["tokens"], entry["ids"], strict=True)
 
 
-# ---- the tokenizer as transformers rebuilds it ----------------------------------------------------------------
+# ---- the tokenizer as transformers rebuilds it ----
 
 
 def _tokenizers_object(tokenizer: Any) -> Tokenizer:
@@ -364,7 +367,7 @@ def _trainer(
     special_tokens_map: dict[str, str] | None,
     options: Json,
 ) -> tuple[Any, Json]:
-    """The tokenizers trainer that transformers would use, for its defaults and its checks, and what it starts from."""
+    """The trainer that transformers would use, for its defaults and its checks, and what it starts from."""
     from tokenizers import AddedToken, pre_tokenizers, trainers
 
     names = special_tokens_map or {}
@@ -398,7 +401,7 @@ def _backend(
     merges: list[tuple[str, str]],
     special_tokens_map: dict[str, str] | None,
 ) -> Tokenizer:
-    """The new `tokenizers.Tokenizer`: the old one with another vocabulary, then its special tokens, then its ids."""
+    """The new `tokenizers.Tokenizer`: the old one with another vocabulary, special tokens and their ids."""
     from tokenizers import Tokenizer
 
     document = {**document, "model": dict(document["model"])}
@@ -423,8 +426,9 @@ def _backend(
 
 
 def _renumbered(processor: Json, backend: Tokenizer, names: dict[str, str]) -> Json:
-    """A post-processor with the new names and ids of its tokens. transformers leaves those inside a `Sequence` as they
-    were, so that they point at whatever token has the old id now.
+    """A post-processor with the new names and ids of its tokens.
+
+    transformers leaves those inside a `Sequence` as they were: they point at whatever has the old id now.
     """
 
     def number(token: str) -> int:
@@ -492,7 +496,7 @@ def _like(
 
 
 def _to_files(tokenizer: Any) -> Json:
-    """The files that make up a tokenizer, without those that only old libraries read, and the names of its settings."""
+    """The files that make up a tokenizer, but those that only old libraries read, and its settings' names."""
     if not hasattr(tokenizer, "save_pretrained"):
         return {"files": {"tokenizer.json": tokenizer.to_str()}, "settings": []}
     with tempfile.TemporaryDirectory() as folder:
@@ -522,7 +526,7 @@ def _from_files(files: dict[str, str], settings: list[str]) -> Any:
     return tokenizer
 
 
-# ---- counting, and what is checked before it ------------------------------------------------------------------
+# ---- counting, and what is checked before it ----
 
 
 def _refuse_str(corpus: object) -> None:
@@ -554,8 +558,8 @@ def _checked(document: Json, splitter: Splitter, corpus: Texts, length: int | No
     """`corpus`, after a look at its first texts."""
     if document["pre_tokenizer"] is None:
         raise ValueError(
-            "the tokenizer has no pre-tokenizer, so each text would be one word and training would take memory and "
-            "time without bound; set `tokenizer.backend_tokenizer.pre_tokenizer`, or pass force=True"
+            "the tokenizer has no pre-tokenizer, so each text would be one word and training would take "
+            "memory and time without bound; set `tokenizer.backend_tokenizer.pre_tokenizer`, or pass force=True"
         )
     texts = iter(corpus)
     head, sample, size = [], [], 0
@@ -577,30 +581,28 @@ def _checked(document: Json, splitter: Splitter, corpus: Texts, length: int | No
     if long > total / 2:
         raise ValueError(
             f"{100 * long // total} % of the first texts lie in words of more than {_LONG_WORD} bytes, so the "
-            "pre-tokenizer hardly splits this corpus and training would take memory and time without bound; use a "
-            "tokenizer that splits at spaces or punctuation, or pass force=True"
+            "pre-tokenizer hardly splits this corpus and training would take memory and time without "
+            "bound; use a tokenizer that splits at spaces or punctuation, or pass force=True"
         )
     need, have = _memory_needed(splitter, table, sample, length), _memory_available()
     if have is not None and need > have:
         raise ValueError(
-            f"training would take about {need / 1e9:.1f} GB, but {have / 1e9:.1f} GB are free; train on a part of the "
-            "corpus, merge saved WordCounts of parts where there is more memory, or pass force=True"
+            f"training would take about {need / 1e9:.1f} GB, but {have / 1e9:.1f} GB are free; train on a "
+            "part of the corpus, merge saved WordCounts of parts where there is more memory, or pass force=True"
         )
     return chain(head, texts)
 
 
 def _memory_needed(splitter: Splitter, table: WordTable, sample: list[str], length: int | None) -> float:
-    """Bytes for the distinct words, which grow with a power of the corpus: the one from half the sample to all of it."""
-    from math import log2
-
+    """Bytes for the distinct words, which grow with a power of the corpus: see half and all of the sample."""
     if not len(table):
         return 0.0
     half = WordTable.count(splitter, sample[: len(sample) // 2], threads=1)
-    growth = min(1.0, max(0.3, log2(len(table) / max(1, len(half)))))
+    growth = min(1.0, max(0.3, math.log2(len(table) / max(1, len(half)))))
     distinct = len(table) * max(1.0, (length or 0) / len(sample)) ** growth
     letters = sum(len(word) for word, _ in table.items()) / len(table)
-    # A word is 50 bytes in the tables of two threads; a letter is a symbol, a place in the lists of its pair, and itself.
-    return distinct * (50 + 12 * letters)
+    # A word is 50 bytes in the tables of two threads; a letter is itself, a symbol, a place in a list.
+    return float(distinct * (50 + 12 * letters))
 
 
 def _memory_available() -> float | None:
@@ -627,7 +629,7 @@ def _teller(progress: bool | Progress) -> Progress | None:
 
 
 class _Meter:
-    """Progress on stderr: one line that is rewritten on a terminal, elsewhere one at each tenth or doubling."""
+    """Progress on stderr: one line that is rewritten on a terminal, else one at each tenth or doubling."""
 
     def __init__(self) -> None:
         self.start = time.monotonic()

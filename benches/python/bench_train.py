@@ -1,6 +1,6 @@
 """Tokenizer training on 250 MB of Python functions, 52,000 tokens: ours beside tokenizers, rustbpe and ffbpe.
 
-    python benches/python/bench_train.py [--megabytes 250] [--vocab-size 52000] [--peers tokenizers rustbpe ffbpe]
+    python benches/python/bench_train.py [--megabytes 250] [--vocab-size 52000] [--peers tokenizers rustbpe]
 
 Each runs in a process of its own, fed by the same generator over the same JSONL file (which costs 1 to 2 s
 of the time of each, shown as `reading`). Peak memory is the process's, less what it had before it began. The

@@ -559,7 +559,7 @@ def _checked(document: Json, splitter: Splitter, corpus: Texts, length: int | No
     if document["pre_tokenizer"] is None:
         raise ValueError(
             "the tokenizer has no pre-tokenizer, so each text would be one word and training would take "
-            "memory and time without bound; set `tokenizer.backend_tokenizer.pre_tokenizer`, or pass force=True"
+            "memory and time without bound; set `tokenizer.backend_tokenizer.pre_tokenizer`, or force=True"
         )
     texts = iter(corpus)
     head, sample, size = [], [], 0
@@ -580,15 +580,15 @@ def _checked(document: Json, splitter: Splitter, corpus: Texts, length: int | No
     long = sum(len(word) * count for word, count in words if len(word) > _LONG_WORD)
     if long > total / 2:
         raise ValueError(
-            f"{100 * long // total} % of the first texts lie in words of more than {_LONG_WORD} bytes, so the "
-            "pre-tokenizer hardly splits this corpus and training would take memory and time without "
+            f"{100 * long // total} % of the first texts lie in words of more than {_LONG_WORD} bytes, so "
+            "the pre-tokenizer hardly splits this corpus and training would take memory and time without "
             "bound; use a tokenizer that splits at spaces or punctuation, or pass force=True"
         )
     need, have = _memory_needed(splitter, table, sample, length), _memory_available()
     if have is not None and need > have:
         raise ValueError(
             f"training would take about {need / 1e9:.1f} GB, but {have / 1e9:.1f} GB are free; train on a "
-            "part of the corpus, merge saved WordCounts of parts where there is more memory, or pass force=True"
+            "part of the corpus, merge saved WordCounts of parts where there is more memory, or force=True"
         )
     return chain(head, texts)
 

@@ -128,10 +128,9 @@ pub fn fold<T: Send, S: Send, E: Send>(
         for helper in helpers {
             match helper.join() {
                 Ok(Ok(state)) => {
-                    states = states.map(|mut states: Vec<S>| {
+                    if let Ok(states) = &mut states {
                         states.push(state);
-                        states
-                    })
+                    }
                 }
                 Ok(Err(error)) => states = states.and(Err(error)),
                 Err(panic) => std::panic::resume_unwind(panic),
@@ -201,11 +200,9 @@ mod tests {
             );
             assert_eq!(work, Err(50));
             let mut items = 0..;
-            let next = || {
-                items
-                    .next()
-                    .map(|item| if item == 70 { Err(item) } else { Ok(Some(item)) })
-                    .unwrap_or(Ok(None))
+            let next = || match items.next() {
+                Some(70) => Err(70),
+                item => Ok(item),
             };
             assert_eq!(fold(threads, next, || (), |(), _| Ok(())), Err(70));
         }

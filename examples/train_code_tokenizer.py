@@ -53,17 +53,13 @@ def gpt2_like(vocab_size: int = 8000) -> PreTrainedTokenizerFast:
     backend.decoder = decoders.ByteLevel()
     backend.post_processor = processors.ByteLevel(trim_offsets=False)
     backend.add_special_tokens(["<|endoftext|>"])
-    empty = PreTrainedTokenizerFast(
-        tokenizer_object=backend, bos_token="<|endoftext|>", eos_token="<|endoftext|>"
-    )
+    empty = PreTrainedTokenizerFast(tokenizer_object=backend, bos_token="<|endoftext|>", eos_token="<|endoftext|>")
     return fastpost.train_new_from_iterator(empty, prose(), vocab_size)
 
 
 def main() -> None:
     """Trains, compares, saves, reloads."""
-    options = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--megabytes", type=float, default=250)
     options.add_argument("--vocab-size", type=int, default=52_000)
     options.add_argument("--out", default="code-tokenizer")

@@ -116,9 +116,7 @@ def test_lists_generators_and_single_texts():
 @pytest.mark.parametrize("kind", ["gpt2", "o200k", "metaspace", "bert-uncased"])
 def test_threads_do_not_show(kind):
     corpus = [*xquad("en"), *xquad("zh"), *python_functions(3)]
-    files = {
-        written(fastpost.train_new_from_iterator(fast(kind), corpus, 1200, threads=n)) for n in (1, 2, 3, 8)
-    }
+    files = {written(fastpost.train_new_from_iterator(fast(kind), corpus, 1200, threads=n)) for n in (1, 2, 3, 8)}
     assert len(files) == 1
 
 
@@ -330,9 +328,7 @@ def test_limit_alphabet_keeps_the_smaller_character_at_ties():
 
 def test_counts_beyond_two_to_the_31():
     """tokenizers sums the counts of pairs in 32 bits; three times 2^30 would be negative there."""
-    table = WordTable.from_items(
-        [(b"ab", 2**30), (b"xab", 2**30), (b"yab", 2**30), (b"cd", 2**31 + 5), (b"ef", 2**40)]
-    )
+    table = WordTable.from_items([(b"ab", 2**30), (b"xab", 2**30), (b"yab", 2**30), (b"cd", 2**31 + 5), (b"ef", 2**40)])
     _, merges = merged(table, True, vocab_size=100)
     assert merges[:3] == [("e", "f"), ("a", "b"), ("c", "d")]
 
@@ -355,9 +351,7 @@ def test_word_counts_of_several_sizes(tmp_path):
     tokenizer, corpus = fast("llama3"), xquad("en")
     counts = fastpost.WordCounts.from_corpus(tokenizer, corpus)
     for size in (400, 1000):
-        assert written(counts.train(size)) == written(
-            fastpost.train_new_from_iterator(tokenizer, corpus, size)
-        )
+        assert written(counts.train(size)) == written(fastpost.train_new_from_iterator(tokenizer, corpus, size))
     counts.save(tmp_path / "a.words")
     again = fastpost.WordCounts.load(tmp_path / "a.words")
     assert again == counts
@@ -382,9 +376,7 @@ def test_shards_counted_in_processes_of_their_own(kind, tmp_path):
     first, *others = map(fastpost.WordCounts.load, paths)
     for other in others:
         first.merge(other)
-    assert written(first.train(800)) == written(
-        fastpost.train_new_from_iterator(fast(kind), xquad("en"), 800)
-    )
+    assert written(first.train(800)) == written(fastpost.train_new_from_iterator(fast(kind), xquad("en"), 800))
 
 
 def test_counts_of_other_rules_do_not_merge(tmp_path):
@@ -432,28 +424,22 @@ def test_what_is_not_ours_goes_to_tokenizers_with_a_line_in_the_log(caplog):
     with caplog.at_level(logging.WARNING, "fastpost"):
         ours = fastpost.train_new_from_iterator(tokenizer, xquad("en")[:100], 300, show_progress=False)
     theirs = tokenizer.train_new_from_iterator(xquad("en")[:100], 300, show_progress=False)
-    assert (
-        ours.get_vocab().keys() == theirs.get_vocab().keys()
-    )  # its scores differ in the last digits from run to run
+    assert ours.get_vocab().keys() == theirs.get_vocab().keys()  # its scores differ in the last digits from run to run
     (record,) = (record.getMessage() for record in caplog.records if record.name == "fastpost")
-    assert record.endswith(
-        "is trained by the tokenizers library: its model Unigram is neither BPE nor WordPiece"
-    )
+    assert record.endswith("is trained by the tokenizers library: its model Unigram is neither BPE nor WordPiece")
 
 
 def test_no_pre_tokenizer_stops_before_the_run():
     tokenizer = fast("gpt2")
     document = json.loads(tokenizer.backend_tokenizer.to_str())
     document["pre_tokenizer"] = None
-    bare = PreTrainedTokenizerFast(
-        tokenizer_object=type(tokenizer.backend_tokenizer).from_str(json.dumps(document))
-    )
+    bare = PreTrainedTokenizerFast(tokenizer_object=type(tokenizer.backend_tokenizer).from_str(json.dumps(document)))
     with pytest.raises(ValueError, match="has no pre-tokenizer"):
         fastpost.train_new_from_iterator(bare, ["some text"], 300)
     theirs = bare.train_new_from_iterator(["some text", "more text"], 30, show_progress=False)
-    assert written(
-        fastpost.train_new_from_iterator(bare, ["some text", "more text"], 30, force=True)
-    ) == written(theirs)
+    assert written(fastpost.train_new_from_iterator(bare, ["some text", "more text"], 30, force=True)) == written(
+        theirs
+    )
 
 
 def test_a_corpus_that_is_one_word_stops_before_the_run():
@@ -469,9 +455,7 @@ def test_too_little_memory_stops_before_the_run(monkeypatch):
     monkeypatch.setattr(fastpost.training, "_memory_available", lambda: 1e6)
     with pytest.raises(ValueError, match="GB are free"):
         fastpost.train_new_from_iterator(fast("gpt2"), iter(xquad("en")), 300, length=10**9)
-    assert (
-        len(fastpost.train_new_from_iterator(fast("gpt2"), xquad("en"), 300, length=10**9, force=True)) == 300
-    )
+    assert len(fastpost.train_new_from_iterator(fast("gpt2"), xquad("en"), 300, length=10**9, force=True)) == 300
 
 
 @pytest.mark.parametrize(

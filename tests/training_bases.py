@@ -24,9 +24,7 @@ from transformers import PreTrainedTokenizerFast
 
 def examples(count: int):
     """So many examples in `make test`; in `make parity` as many times more as it asks for over 1,000."""
-    return settings(
-        max_examples=max(1, count * int(os.environ.get("FASTPOST_PARITY_EXAMPLES", "1000")) // 1000)
-    )
+    return settings(max_examples=max(1, count * int(os.environ.get("FASTPOST_PARITY_EXAMPLES", "1000")) // 1000))
 
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -47,9 +45,7 @@ REGEX = {
     "tiktoken": CONTRACTIONS
     + r"|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+",
     "qwen2": CONTRACTIONS + r"|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|" + TAIL,
-    "qwen3.5": CONTRACTIONS
-    + r"|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|"
-    + TAIL,
+    "qwen3.5": CONTRACTIONS + r"|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|" + TAIL,
     "o200k": CASED.replace("X", CONTRACTIONS + "?") + r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|" + TAIL,
     "tekken": CASED.replace("X", "") + r"|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|" + TAIL,
 }
@@ -91,14 +87,10 @@ NORMALIZERS = {
     "strip-accents": normalizers.StripAccents,
     "bert-uncased": lambda: normalizers.BertNormalizer(lowercase=True),
     "bert-cased": lambda: normalizers.BertNormalizer(lowercase=False),
-    "bert-accents": lambda: normalizers.BertNormalizer(
-        lowercase=False, strip_accents=True, handle_chinese_chars=False
-    ),
+    "bert-accents": lambda: normalizers.BertNormalizer(lowercase=False, strip_accents=True, handle_chinese_chars=False),
     "bert-lower": lambda: normalizers.BertNormalizer(clean_text=False, lowercase=True, strip_accents=False),
     "llama2": lambda: normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")]),
-    "sequence": lambda: normalizers.Sequence(
-        [normalizers.NFKD(), normalizers.StripAccents(), normalizers.Lowercase()]
-    ),
+    "sequence": lambda: normalizers.Sequence([normalizers.NFKD(), normalizers.StripAccents(), normalizers.Lowercase()]),
 }
 
 
@@ -129,9 +121,7 @@ def fast(kind: str, **settings) -> PreTrainedTokenizerFast:
         names = {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
         tokenizer.add_special_tokens(list(names.values()))
         ids = {name: tokenizer.token_to_id(token) for name, token in names.items()}
-        tokenizer.post_processor = processors.BertProcessing(
-            (names["sep"], ids["sep"]), (names["cls"], ids["cls"])
-        )
+        tokenizer.post_processor = processors.BertProcessing((names["sep"], ids["sep"]), (names["cls"], ids["cls"]))
         tokens = {f"{name}_token": token for name, token in names.items()}
     elif kind == "gpt2":
         tokenizer.add_special_tokens(["<|endoftext|>"])
@@ -146,9 +136,7 @@ def fast(kind: str, **settings) -> PreTrainedTokenizerFast:
         tokenizer.add_special_tokens(list(SPECIAL))
         tokenizer.add_tokens(["ordinary added token"])
         template = {"single": "<s> $A </s>", "pair": "<s> $A </s> $B:1 </s>:1"}
-        tokenizer.post_processor = processors.TemplateProcessing(
-            **template, special_tokens=[("<s>", 0), ("</s>", 2)]
-        )
+        tokenizer.post_processor = processors.TemplateProcessing(**template, special_tokens=[("<s>", 0), ("</s>", 2)])
         tokens = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"}
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **tokens, **settings)
 
@@ -199,13 +187,9 @@ tied_texts = st.text("ab ", max_size=12) | st.text("aaab\n '", max_size=20) | te
 @functools.cache
 def xquad(language: str) -> tuple[str, ...]:
     """Paragraphs and questions of XQuAD."""
-    data = json.loads((ROOT / "tests" / "data" / f"xquad.{language}.json").read_text(encoding="utf-8"))[
-        "data"
-    ]
+    data = json.loads((ROOT / "tests" / "data" / f"xquad.{language}.json").read_text(encoding="utf-8"))["data"]
     paragraphs = [paragraph for article in data for paragraph in article["paragraphs"]]
-    return tuple(
-        text for one in paragraphs for text in (one["context"], *(qa["question"] for qa in one["qas"]))
-    )
+    return tuple(text for one in paragraphs for text in (one["context"], *(qa["question"] for qa in one["qas"])))
 
 
 @functools.cache

@@ -6,6 +6,7 @@ Each runs in a process of its own, fed by the same generator over the same JSONL
 of the time of each, shown as `reading`). Peak memory is the process's, less what it had before it began. The
 tokens are compared before any time is printed. rustbpe and ffbpe come from PyPI; a peer that is not installed
 is named as absent.
+With `--in-memory` the texts are Python strings before the clock starts, so only training is timed.
 """
 
 from __future__ import annotations
@@ -29,8 +30,14 @@ CACHE = Path(__file__).resolve().parents[2] / ".cache"
 GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 
 
+HELD: list[list[str]] = []
+
+
 def batches(path: Path, size: int = 1000) -> Iterator[list[str]]:
-    """The corpus as lists of texts."""
+    """The corpus as lists of texts: from the file, or from memory if it is held there."""
+    if HELD:
+        yield from HELD
+        return
     batch = []
     with path.open(encoding="utf-8") as lines:
         for line in lines:
@@ -133,11 +140,13 @@ def peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def child(name: str, path: Path, size: int, out: Any) -> None:
+def child(name: str, path: Path, size: int, held: bool, out: Any) -> None:
     """One run in this process: seconds, megabytes more than before, what to compare."""
     with contextlib.suppress(ImportError):
         if name in ("fastpost", "tokenizers"):
             base()
+    if held:
+        HELD.extend(batches(path))
     before = peak()
     try:
         seconds, whole, tokens = RUNS[name](path, size)
@@ -149,12 +158,11 @@ def child(name: str, path: Path, size: int, out: Any) -> None:
 
 def main() -> None:
     """Runs all, compares, prints."""
-    options = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--megabytes", type=float, default=250)
     options.add_argument("--vocab-size", type=int, default=52_000)
     options.add_argument("--peers", nargs="*", default=["tokenizers", "rustbpe", "ffbpe"])
+    options.add_argument("--in-memory", action="store_true", help="read the corpus before the clock starts")
     args = options.parse_args()
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     path = write_jsonl(CACHE / f"functions-{args.megabytes:g}mb.jsonl", args.megabytes)
@@ -162,7 +170,7 @@ def main() -> None:
     results = {}
     for name in ["reading", "fastpost", *args.peers]:
         receive, send = spawn.Pipe(duplex=False)
-        process = spawn.Process(target=child, args=(name, path, args.vocab_size, send))
+        process = spawn.Process(target=child, args=(name, path, args.vocab_size, args.in_memory, send))
         process.start()
         send.close()
         try:

@@ -87,9 +87,7 @@ def train_new_from_iterator(
     # Before the corpus is read, so that a mistake in the options costs no time.
     _trainer(tokenizer, vocab_size, new_special_tokens, special_tokens_map, kwargs)
     counts = _count(tokenizer, splitter, corpus, length, threads, progress, force)
-    return counts.train(
-        vocab_size, new_special_tokens, special_tokens_map, progress=progress, force=force, **kwargs
-    )
+    return counts.train(vocab_size, new_special_tokens, special_tokens_map, progress=progress, force=force, **kwargs)
 
 
 class WordCounts:
@@ -151,9 +149,7 @@ class WordCounts:
             ValueError: if the two were split differently.
         """
         if _split_rules(_document(self.tokenizer)) != _split_rules(_document(other.tokenizer)):
-            raise ValueError(
-                "`other` was counted with another normalizer or pre-tokenizer; use one tokenizer for both"
-            )
+            raise ValueError("`other` was counted with another normalizer or pre-tokenizer; use one tokenizer for both")
         self._table = self._table.merge(other._table)
         return self
 
@@ -201,9 +197,7 @@ class WordCounts:
         **kwargs: Any,
     ) -> Any:
         """The tokenizer that `train_new_from_iterator` gives for the same corpus; arguments as there."""
-        trainer, document = _trainer(
-            self.tokenizer, vocab_size, new_special_tokens, special_tokens_map, kwargs
-        )
+        trainer, document = _trainer(self.tokenizer, vocab_size, new_special_tokens, special_tokens_map, kwargs)
         tell = _teller(progress)
         vocab, merges = self._table.train(
             byte_level=self._splitter.byte_level,
@@ -267,15 +261,11 @@ def verify_tokenizer(tokenizer: Any, texts: Iterable[str] | None = None) -> None
     size = backend.get_vocab_size(with_added_tokens=True)
     vocab = backend.get_vocab(with_added_tokens=True)
     faults += [
-        f"id {i} of {token!r} is not below the vocabulary's size, {size}"
-        for token, i in vocab.items()
-        if i >= size
+        f"id {i} of {token!r} is not below the vocabulary's size, {size}" for token, i in vocab.items() if i >= size
     ]
     for token, token_id in _processor_ids(document["post_processor"]):
         if vocab.get(token) != token_id:
-            faults.append(
-                f"the post-processor has id {token_id} for {token!r}, the vocabulary {vocab.get(token)}"
-            )
+            faults.append(f"the post-processor has id {token_id} for {token!r}, the vocabulary {vocab.get(token)}")
     for name in _special_names(tokenizer):
         named = getattr(tokenizer, name, None)
         if named is not None:
@@ -376,9 +366,7 @@ def _trainer(
     for token in document["added_tokens"]:
         if token["special"]:
             fields = {key: value for key, value in token.items() if key not in ("id", "special")}
-            special_tokens.append(
-                AddedToken(**{**fields, "content": names.get(token["content"], token["content"])})
-            )
+            special_tokens.append(AddedToken(**{**fields, "content": names.get(token["content"], token["content"])}))
     special_tokens += new_special_tokens or []
     model = document["model"]
     if model.get("unk_token") in names:

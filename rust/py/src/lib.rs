@@ -20,9 +20,9 @@ mod _fastpost {
     #[pymodule_export]
     use super::answers::{AnswerKernel, AnswerTable, nbest};
     #[pymodule_export]
+    use super::bpe::{Splitter, WordTable};
+    #[pymodule_export]
     use super::encodings::{expand, flatten, flatten_pairs};
     #[pymodule_export]
     use super::entities::{EntityKernel, EntityTable, TokenTable};
-    #[pymodule_export]
-    use super::bpe::{Splitter, WordTable};
 }

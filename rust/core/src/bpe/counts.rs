@@ -462,3 +462,85 @@ fn read_u64(input: &mut impl Read) -> std::io::Result<u64> {
     input.read_exact(&mut bytes)?;
     Ok(u64::from_le_bytes(bytes))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn counted(words: &[(Vec<u8>, u64)]) -> Result<WordCounts> {
+        let mut counts = WordCounts::default();
+        words.iter().try_for_each(|(word, count)| counts.add(word, *count)).map(|()| counts)
+    }
+
+    proptest! {
+        #[test]
+        fn counts_are_those_of_a_plain_map(words in prop::collection::vec(("[ab]{0,20}", 1..9_u64), 0..60)) {
+            let words: Vec<_> = words.into_iter().map(|(word, count)| (word.into_bytes(), count)).collect();
+            let mut plain: BTreeMap<&[u8], u64> = BTreeMap::new();
+            for (word, count) in &words {
+                *plain.entry(word).or_default() += count;
+            }
+            let counts = counted(&words)?;
+            prop_assert_eq!(counts.sorted(), plain.into_iter().collect::<Vec<_>>());
+            let (left, right) = words.split_at(words.len() / 2);
+            let mut merged = counted(left)?;
+            merged.merge(&counted(right)?)?;
+            prop_assert!(merged == counts);
+            prop_assert_eq!(merged.total(), counts.total());
+        }
+
+        #[test]
+        fn a_saved_file_comes_back(words in prop::collection::vec((prop::collection::vec(any::<u8>(), 0..40), 1..1_u64 << 50), 0..9)) {
+            let counts = counted(&words)?;
+            let path = std::env::temp_dir().join(format!("fastpost-counts-{}", std::process::id()));
+            counts.save(&path, "header")?;
+            let (again, header) = WordCounts::load(&path)?;
+            std::fs::remove_file(&path)?;
+            prop_assert!(again == counts && header == "header");
+        }
+    }
+
+    #[test]
+    fn batches_and_threads_do_not_show() -> Result<()> {
+        let splitter = Splitter::from_json(&json!(null), &json!({"type": "BertPreTokenizer"}));
+        let splitter = splitter.map_err(|_| Error::Stopped)?;
+        let texts: Vec<String> = (0..500).map(|i| format!("{} and {}", i % 7, i % 31)).collect();
+        let mut all = Vec::new();
+        for (threads, size) in [(1, 500), (1, 3), (2, 10), (4, 1)] {
+            let mut batches = texts.chunks(size).map(|batch| {
+                let mut texts = Texts::default();
+                for text in batch {
+                    texts.push(text);
+                }
+                texts
+            });
+            let threads = std::num::NonZeroUsize::new(threads);
+            all.push(WordCounts::count(&splitter, threads, || Ok::<_, Error>(batches.next()))?);
+        }
+        assert!(all.iter().all(|counts| *counts == all[0]));
+        assert_eq!((all[0].total(), all[0].get(b"and")), (1500, 500));
+        Ok(())
+    }
+
+    #[test]
+    fn bytes_that_are_no_texts_are_refused() {
+        for (bytes, ends) in
+            [(&b"\xff"[..], &[1][..]), (b"ab", &[1]), (b"ab", &[2, 1]), ("é".as_bytes(), &[1, 2])]
+        {
+            assert!(Texts::from_bytes(bytes.to_vec(), ends.to_vec()).is_err());
+        }
+        assert!(Texts::from_bytes(b"ab".to_vec(), vec![0, 2, 2]).is_ok_and(|texts| texts.len() == 3));
+    }
+
+    #[test]
+    fn counts_have_64_bits_and_no_more() {
+        let mut counts = WordCounts::default();
+        assert_eq!(counts.add(b"a", u64::MAX), Ok(()));
+        assert!(counts.add(b"a", 1).is_err());
+    }
+}

@@ -662,3 +662,80 @@ impl Trainer {
         self.hot = entries.into();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trained(words: &[(&str, u64)], options: &TrainOptions) -> Result<Trained> {
+        let mut counts = WordCounts::default();
+        for (word, count) in words {
+            counts.add(word.as_bytes(), *count)?;
+        }
+        train(&counts, Alphabet::Chars, options, &mut |_| true)
+    }
+
+    #[test]
+    fn merges_of_small_corpora() {
+        type Case<'a> = (&'a [(&'a str, u64)], usize, &'a [&'a str]);
+        let cases: [Case<'_>; 5] = [
+            (&[], 9, &[]),
+            (&[("a", 5)], 9, &["a"]),
+            // Ties go to the smallest pair of ids.
+            (&[("ab", 1), ("ba", 1)], 4, &["a", "b", "ab", "ba"]),
+            // Left to right, without overlap; then (aa, a) ties with (aa, aa).
+            (&[("aaaaa", 1)], 9, &["a", "aa", "aaa", "aaaaa"]),
+            (&[("abab", 3), ("cd", 1 << 40)], 7, &["a", "b", "c", "d", "cd", "ab", "abab"]),
+        ];
+        for (words, vocab_size, expected) in cases {
+            let options = TrainOptions { vocab_size, ..TrainOptions::default() };
+            assert_eq!(trained(words, &options).map(|trained| trained.vocab), Ok(words_of(expected)));
+        }
+    }
+
+    fn words_of(words: &[&str]) -> Vec<String> {
+        words.iter().map(|&word| word.to_owned()).collect()
+    }
+
+    #[test]
+    fn a_caller_may_stop_and_a_count_may_be_too_large() {
+        let mut counts = WordCounts::default();
+        assert_eq!(counts.add(b"ab", 1), Ok(()));
+        let options = TrainOptions { vocab_size: 9, ..TrainOptions::default() };
+        assert_eq!(train(&counts, Alphabet::Bytes, &options, &mut |_| false), Err(Error::Stopped));
+        assert!(trained(&[("ab", 1 << 61)], &options).is_err());
+    }
+
+    /// Far more merges than fit between two closings of the gaps in the positions.
+    #[test]
+    fn closing_gaps_changes_nothing() {
+        let words: Vec<String> =
+            (0..3000_u32).map(|i| format!("{:b}", i.wrapping_mul(2_654_435_761))).collect();
+        let words: Vec<_> = words.iter().zip(1..).map(|(word, count)| (word.as_str(), count)).collect();
+        let mut counts = WordCounts::default();
+        for (word, count) in &words {
+            assert_eq!(counts.add(word.as_bytes(), *count), Ok(()));
+        }
+        let run = |compact: bool| {
+            let mut vocab = Vocab::default();
+            let letters = Letters { alphabet: Alphabet::Chars, byte_chars: byte_chars() };
+            let options = TrainOptions { vocab_size: 400, ..TrainOptions::default() };
+            letters.add_alphabet(&counts, &options, &mut vocab);
+            let words = letters.spell(&counts, &options, &mut vocab).expect("small");
+            let mut trainer = Trainer::new(words, vocab.tokens.len(), None);
+            let mut all = Vec::new();
+            for vocab_size in (10..400).step_by(10) {
+                let options = TrainOptions { vocab_size, ..options.clone() };
+                let mut copy = Vocab { tokens: vocab.tokens.clone(), ids: vocab.ids.clone() };
+                let part = trainer.run(&mut copy, &options, &mut |_| true).expect("small");
+                vocab = Vocab { tokens: part.vocab, ids: copy.ids };
+                all.extend(part.merges);
+                if compact {
+                    trainer.compact();
+                }
+            }
+            all
+        };
+        assert_eq!(run(false), run(true));
+    }
+}

@@ -565,3 +565,137 @@ fn metaspace(text: &[u8], blank: char, prepend: bool, split: bool, emit: &mut im
     }
     emit(&out[start..]);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn words(step: &Step, text: &str) -> Vec<String> {
+        let mut words = Vec::new();
+        run(std::slice::from_ref(step), text.as_bytes(), &mut |word: &[u8]| {
+            words.push(String::from_utf8_lossy(word).into_owned());
+        });
+        words
+    }
+
+    #[test]
+    fn words_of_each_pattern() {
+        let text = "I'll 12345  def\n\n  HTTPServer's //\nx\u{301}";
+        let cases: [(&Step, &[&str]); 5] = [
+            (
+                &Step::Gpt2,
+                &[
+                    "I",
+                    "'ll",
+                    " 12345",
+                    " ",
+                    " def",
+                    "\n\n ",
+                    " HTTPServer",
+                    "'s",
+                    " //",
+                    "\n",
+                    "x",
+                    "\u{301}",
+                ],
+            ),
+            (
+                &LLAMA3,
+                &[
+                    "I",
+                    "'ll",
+                    " ",
+                    "123",
+                    "45",
+                    " ",
+                    " def",
+                    "\n\n",
+                    " ",
+                    " HTTPServer",
+                    "'s",
+                    " //\n",
+                    "x",
+                    "\u{301}",
+                ],
+            ),
+            (
+                &QWEN35,
+                &[
+                    "I",
+                    "'ll",
+                    " ",
+                    "1",
+                    "2",
+                    "3",
+                    "4",
+                    "5",
+                    " ",
+                    " def",
+                    "\n\n",
+                    " ",
+                    " HTTPServer",
+                    "'s",
+                    " //\n",
+                    "x\u{301}",
+                ],
+            ),
+            (
+                &O200K,
+                &["I'll", " ", "123", "45", " ", " def", "\n\n", " ", " HTTPServer's", " //\n", "x\u{301}"],
+            ),
+            (&Step::Bert, &["I", "'", "ll", "12345", "def", "HTTPServer", "'", "s", "/", "/", "x\u{301}"]),
+        ];
+        for (step, expected) in cases {
+            assert_eq!(words(step, text), expected, "{step:?}");
+        }
+    }
+
+    #[test]
+    fn the_table_of_classes_says_what_the_ranges_say() {
+        assert!(CLASSES.cells.len() <= 256);
+        for pair in RANGES.windows(2) {
+            assert!(pair[0].0 <= pair[0].1 && pair[0].1 < pair[1].0);
+        }
+        for &(first, last, expected) in RANGES {
+            for code in [first, last] {
+                let text = char::from_u32(code).map(String::from).unwrap_or_default();
+                assert_eq!(class(text.as_bytes(), 0), (expected, text.len()));
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn words_lie_end_to_end(text in "\\PC*|[aA1 '\\n/\u{301}]*") {
+            for step in [Step::Gpt2, LLAMA3, QWEN35, O200K, TEKKEN, Step::Digits(true), Step::Digits(false)] {
+                let words = words(&step, &text);
+                prop_assert!(words.iter().all(|word| !word.is_empty()));
+                prop_assert_eq!(words.concat(), text.clone());
+            }
+        }
+
+        #[test]
+        fn bytes_that_are_no_text_do_not_panic(bytes: Vec<u8>) {
+            for step in [Step::Gpt2, LLAMA3, O200K, Step::Bert, Step::Digits(true)] {
+                let mut length = 0;
+                run(std::slice::from_ref(&step), &bytes, &mut |word: &[u8]| length += word.len());
+                prop_assert!(length <= bytes.len());
+            }
+        }
+    }
+
+    #[test]
+    fn a_tokenizer_that_is_not_ours_says_why() {
+        let bert = json!({"type": "BertPreTokenizer"});
+        let cases = [
+            (json!({"type": "Nmt"}), bert.clone(), "its normalizer Nmt is not one of ours"),
+            (json!(null), json!({"type": "Whitespace"}), "its pre-tokenizer Whitespace is not one of ours"),
+        ];
+        for (normalizer, pre_tokenizer, why) in cases {
+            assert_eq!(Splitter::from_json(&normalizer, &pre_tokenizer), Err(why.to_owned()));
+        }
+        assert!(Splitter::from_json(&json!(null), &bert).is_ok());
+    }
+}

@@ -76,7 +76,8 @@ def train_new_from_iterator(
     """
     _refuse_str(corpus)
     try:
-        splitter = _splitter(_document(tokenizer))
+        document = _document(tokenizer)
+        _splitter(document)
     except ValueError as why:
         _log.warning("fastpost: %s is trained by the tokenizers library: %s", type(tokenizer).__name__, why)
         if not hasattr(tokenizer, "train_new_from_iterator"):
@@ -85,8 +86,8 @@ def train_new_from_iterator(
             iter(corpus), vocab_size, length, new_special_tokens, special_tokens_map, **kwargs
         )
     # Before the corpus is read, so that a mistake in the options costs no time.
-    _trainer(tokenizer, vocab_size, new_special_tokens, special_tokens_map, kwargs)
-    counts = _count(tokenizer, splitter, corpus, length, threads, progress, force)
+    _trainer(document, vocab_size, new_special_tokens, special_tokens_map, kwargs)
+    counts = _count(tokenizer, document, corpus, length, threads, progress, force)
     return counts.train(vocab_size, new_special_tokens, special_tokens_map, progress=progress, force=force, **kwargs)
 
 
@@ -102,7 +103,8 @@ class WordCounts:
     """
 
     def __init__(self, tokenizer: Any, items: Iterable[tuple[bytes, int]] = ()) -> None:
-        self._splitter = _splitter(_document(tokenizer))
+        self._document = _document(tokenizer)
+        self._splitter = _splitter(self._document)
         self._tokenizer = tokenizer
         self._parts: Json = {}
         self._table = WordTable.from_items(items)
@@ -124,7 +126,7 @@ class WordCounts:
             ValueError: if `tokenizer` is of a kind that only the tokenizers library trains, or a check fails.
         """
         _refuse_str(corpus)
-        return _count(tokenizer, _splitter(_document(tokenizer)), corpus, length, threads, progress, force)
+        return _count(tokenizer, _document(tokenizer), corpus, length, threads, progress, force)
 
     @property
     def tokenizer(self) -> Any:
@@ -148,7 +150,7 @@ class WordCounts:
         Raises:
             ValueError: if the two were split differently.
         """
-        if _split_rules(_document(self.tokenizer)) != _split_rules(_document(other.tokenizer)):
+        if _split_rules(self._document) != _split_rules(other._document):
             raise ValueError("`other` was counted with another normalizer or pre-tokenizer; use one tokenizer for both")
         self._table = self._table.merge(other._table)
         return self
@@ -180,6 +182,7 @@ class WordCounts:
                 f"{os.fspath(path)} was counted with another normalizer or pre-tokenizer than `tokenizer` has"
             )
         counts = cls.__new__(cls)
+        counts._document = document if tokenizer is None else _document(tokenizer)
         counts._splitter = _splitter(document)
         counts._tokenizer = tokenizer
         counts._parts = parts if tokenizer is None else {}
@@ -197,7 +200,7 @@ class WordCounts:
         **kwargs: Any,
     ) -> Any:
         """The tokenizer that `train_new_from_iterator` gives for the same corpus; arguments as there."""
-        trainer, document = _trainer(self.tokenizer, vocab_size, new_special_tokens, special_tokens_map, kwargs)
+        trainer, document = _trainer(self._document, vocab_size, new_special_tokens, special_tokens_map, kwargs)
         tell = _teller(progress)
         vocab, merges = self._table.train(
             byte_level=self._splitter.byte_level,
@@ -333,7 +336,10 @@ def _tokenizers_object(tokenizer: Any) -> Tokenizer:
 
 
 def _document(tokenizer: Any) -> Json:
+    """All of a tokenizer but its vocabulary."""
     document: Json = json.loads(_tokenizers_object(tokenizer).to_str())
+    document["model"].pop("merges", None)
+    document["model"]["vocab"] = {}
     return document
 
 
@@ -351,7 +357,7 @@ def _splitter(document: Json) -> Splitter:
 
 
 def _trainer(
-    tokenizer: Any,
+    document: Json,
     vocab_size: int,
     new_special_tokens: list[str | AddedToken] | None,
     special_tokens_map: dict[str, str] | None,
@@ -361,14 +367,13 @@ def _trainer(
     from tokenizers import AddedToken, pre_tokenizers, trainers
 
     names = special_tokens_map or {}
-    document = _document(tokenizer)
     special_tokens: list[str | AddedToken] = []
     for token in document["added_tokens"]:
         if token["special"]:
             fields = {key: value for key, value in token.items() if key not in ("id", "special")}
             special_tokens.append(AddedToken(**{**fields, "content": names.get(token["content"], token["content"])}))
     special_tokens += new_special_tokens or []
-    model = document["model"]
+    model = dict(document["model"])
     if model.get("unk_token") in names:
         model["unk_token"] = names[model["unk_token"]]
     options = dict(options)
@@ -379,7 +384,7 @@ def _trainer(
     if any(part.get("type") == "ByteLevel" for part in _pre_tokenizers(document)):
         options["initial_alphabet"] = pre_tokenizers.ByteLevel.alphabet()
     make = getattr(trainers, _TRAINERS[model["type"]])
-    return make(vocab_size=vocab_size, special_tokens=special_tokens, **options), document
+    return make(vocab_size=vocab_size, special_tokens=special_tokens, **options), {**document, "model": model}
 
 
 def _backend(
@@ -404,23 +409,21 @@ def _backend(
     else:
         prefix = trainer.continuing_subword_prefix
         model["continuing_subword_prefix"] = "##" if prefix is None else prefix
+    # Every token that can be named is in the vocabulary by now: special tokens come first in it.
+    document["post_processor"] = processor and _renumbered(processor, model["vocab"], special_tokens_map or {})
     backend = Tokenizer.from_str(json.dumps(document))
     backend.add_special_tokens(trainer.special_tokens)
-    if processor is not None:
-        document = json.loads(backend.to_str())
-        document["post_processor"] = _renumbered(processor, backend, special_tokens_map or {})
-        backend = Tokenizer.from_str(json.dumps(document))
     return backend
 
 
-def _renumbered(processor: Json, backend: Tokenizer, names: dict[str, str]) -> Json:
+def _renumbered(processor: Json, vocab: dict[str, int], names: dict[str, str]) -> Json:
     """A post-processor with the new names and ids of its tokens.
 
     transformers leaves those inside a `Sequence` as they were: they point at whatever has the old id now.
     """
 
     def number(token: str) -> int:
-        found: int | None = backend.token_to_id(token)
+        found = vocab.get(token)
         if found is None:
             raise ValueError(
                 f"the post-processor needs the token {token!r}, which the new tokenizer does not have; "
@@ -430,7 +433,7 @@ def _renumbered(processor: Json, backend: Tokenizer, names: dict[str, str]) -> J
 
     processor = copy.deepcopy(processor)
     if "processors" in processor:
-        processor["processors"] = [_renumbered(part, backend, names) for part in processor["processors"]]
+        processor["processors"] = [_renumbered(part, vocab, names) for part in processor["processors"]]
     for entry in (processor.get("special_tokens") or {}).values():
         entry["tokens"] = [names.get(token, token) for token in entry["tokens"]]
         entry["ids"] = [number(token) for token in entry["tokens"]]
@@ -524,18 +527,20 @@ def _refuse_str(corpus: object) -> None:
 
 def _count(
     tokenizer: Any,
-    splitter: Splitter,
+    document: Json,
     corpus: Texts,
     length: int | None,
     threads: int | None,
     progress: bool | Progress,
     force: bool,
 ) -> WordCounts:
+    splitter = _splitter(document)
     if not force:
-        corpus = _checked(_document(tokenizer), splitter, corpus, length)
+        corpus = _checked(document, splitter, corpus, length)
     tell = _teller(progress)
     counts = WordCounts.__new__(WordCounts)
-    counts._splitter, counts._tokenizer, counts._parts = splitter, tokenizer, {}
+    counts._splitter, counts._document = splitter, document
+    counts._tokenizer, counts._parts = tokenizer, {}
     counts._table = WordTable.count(
         splitter, corpus, threads=threads, progress=tell and (lambda _, size: tell("count", size, None))
     )

@@ -4,6 +4,7 @@
 
 mod answers;
 mod arrays;
+mod bpe;
 mod door;
 mod encodings;
 mod entities;
@@ -18,6 +19,8 @@ mod _fastpost {
 
     #[pymodule_export]
     use super::answers::{AnswerKernel, AnswerTable, nbest};
+    #[pymodule_export]
+    use super::bpe::{Splitter, WordTable};
     #[pymodule_export]
     use super::encodings::{expand, flatten, flatten_pairs};
     #[pymodule_export]

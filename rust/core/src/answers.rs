@@ -10,10 +10,13 @@
 //! of the k best spans: a heap takes the best row, and splits it around the end that was used.
 
 mod decode;
+mod input;
 mod nbest;
 mod softmax;
+mod text;
 
-pub use decode::{Answers, Dedupe, Floats, Ints, Mode, Normalize, Options, Text, Widen, Window, decode};
+pub use decode::{Answer, Answers, Dedupe, Mode, Normalize, Options, Widen, decode};
+pub use input::{Floats, Ints, Text, Window};
 pub use nbest::{Example, Feature, NBest, Position, Ranking, best_of, positions};
 
 use crate::{Error, Result};
@@ -309,7 +312,7 @@ fn window_max(values: &[f32], len: usize) -> Vec<f32> {
 #[allow(clippy::inline_always, reason = "must be inlined into the loop that has the processor's features")]
 fn window_fold<T: Copy>(values: &[T], len: usize, zero: T, fold: impl Fn(T, T) -> T) -> Vec<T> {
     let mut out = vec![zero; values.len()];
-    let mut ahead = Vec::new(); // of the block to the right, from its left
+    let mut ahead = Vec::with_capacity(len.min(values.len())); // of the block to the right, from its left
     for (block, out) in values.chunks(len).zip(out.chunks_mut(len)).rev() {
         let mut rest = zero;
         for (value, out) in block.iter().zip(&mut *out).rev() {

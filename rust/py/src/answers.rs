@@ -294,14 +294,18 @@ pub(crate) struct AnswerTable {
 }
 
 /// A column as a NumPy array, made once: a copy, as moving a few values into NumPy takes longer.
-fn column<T: Element>(py: Python<'_>, cell: &PyOnceLock<Py<PyArray1<T>>>, values: &[T]) -> Py<PyArray1<T>> {
-    cell.get_or_init(py, || PyArray1::from_slice(py, values).unbind()).clone_ref(py)
+fn column<T: Element>(
+    py: Python<'_>,
+    cell: &PyOnceLock<Py<PyArray1<T>>>,
+    values: impl IntoIterator<Item = T>,
+) -> Py<PyArray1<T>> {
+    cell.get_or_init(py, || PyArray1::from_iter(py, values).unbind()).clone_ref(py)
 }
 
 #[pymethods]
 impl AnswerTable {
     fn __len__(&self) -> usize {
-        self.found.start.len()
+        self.found.rows.len()
     }
     #[getter]
     fn question_count(&self) -> usize {
@@ -309,45 +313,53 @@ impl AnswerTable {
     }
     #[getter]
     fn question_index(&self, py: Python<'_>) -> Py<PyArray1<i64>> {
-        column(py, &self.columns.question, &self.found.question)
+        column(
+            py,
+            &self.columns.question,
+            self.found
+                .bounds
+                .windows(2)
+                .enumerate()
+                .flat_map(|(question, bounds)| std::iter::repeat_n(question as i64, bounds[1] - bounds[0])),
+        )
     }
     #[getter]
     fn text_index(&self, py: Python<'_>) -> Py<PyArray1<i64>> {
-        column(py, &self.columns.text, &self.found.text)
+        column(py, &self.columns.text, self.found.rows.iter().map(|row| row.text as i64))
     }
     #[getter]
     fn window(&self, py: Python<'_>) -> Py<PyArray1<i64>> {
-        column(py, &self.columns.window, &self.found.window)
+        column(py, &self.columns.window, self.found.rows.iter().map(|row| row.window))
     }
     #[getter]
     fn start(&self, py: Python<'_>) -> Py<PyArray1<i64>> {
-        column(py, &self.columns.start, &self.found.start)
+        column(py, &self.columns.start, self.found.rows.iter().map(|row| row.start))
     }
     #[getter]
     fn end(&self, py: Python<'_>) -> Py<PyArray1<i64>> {
-        column(py, &self.columns.end, &self.found.end)
+        column(py, &self.columns.end, self.found.rows.iter().map(|row| row.end))
     }
     #[getter]
     fn score(&self, py: Python<'_>) -> Py<PyArray1<f64>> {
-        column(py, &self.columns.score, &self.found.score)
+        column(py, &self.columns.score, self.found.rows.iter().map(|row| row.score))
     }
     #[getter]
     fn start_logit(&self, py: Python<'_>) -> Py<PyArray1<f32>> {
-        column(py, &self.columns.start_logit, &self.found.start_logit)
+        column(py, &self.columns.start_logit, self.found.rows.iter().map(|row| row.start_logit))
     }
     #[getter]
     fn end_logit(&self, py: Python<'_>) -> Py<PyArray1<f32>> {
-        column(py, &self.columns.end_logit, &self.found.end_logit)
+        column(py, &self.columns.end_logit, self.found.rows.iter().map(|row| row.end_logit))
     }
     #[getter]
     fn null_score(&self, py: Python<'_>) -> Py<PyArray1<f64>> {
-        column(py, &self.columns.null_score, &self.found.null_score)
+        column(py, &self.columns.null_score, self.found.null_score.iter().copied())
     }
 
     /// The text of each answer.
     fn answers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let texts: Vec<_> =
-            (0..self.found.start.len()).map(|row| self.text(py, row)).collect::<PyResult<_>>()?;
+            (0..self.found.rows.len()).map(|row| self.text(py, row)).collect::<PyResult<_>>()?;
         PyList::new(py, texts)
     }
 
@@ -359,12 +371,12 @@ impl AnswerTable {
             let answers = PyList::empty(py);
             for row in bounds[0]..bounds[1] {
                 let answer = PyDict::new(py);
-                answer.set_item(intern!(py, "score"), found.score[row])?;
-                answer.set_item(intern!(py, "start"), found.start[row])?;
-                answer.set_item(intern!(py, "end"), found.end[row])?;
+                answer.set_item(intern!(py, "score"), found.rows[row].score)?;
+                answer.set_item(intern!(py, "start"), found.rows[row].start)?;
+                answer.set_item(intern!(py, "end"), found.rows[row].end)?;
                 answer.set_item(intern!(py, "answer"), self.text(py, row)?)?;
                 if self.several {
-                    answer.set_item(intern!(py, "text_index"), found.text[row])?;
+                    answer.set_item(intern!(py, "text_index"), found.rows[row].text)?;
                 }
                 answers.append(answer)?;
             }
@@ -381,11 +393,11 @@ impl AnswerTable {
 impl AnswerTable {
     fn text<'py>(&self, py: Python<'py>, row: usize) -> PyResult<Bound<'py, PyAny>> {
         let found = &self.found;
-        if found.end[row] <= found.start[row] {
+        if found.rows[row].end <= found.rows[row].start {
             return Ok(PyString::intern(py, "").into_any());
         }
-        let text = self.contexts.bind(py).get_item(found.text[row] as usize)?;
-        let slice = PySlice::new(py, found.start[row] as isize, found.end[row] as isize, 1);
+        let text = self.contexts.bind(py).get_item(found.rows[row].text)?;
+        let slice = PySlice::new(py, found.rows[row].start as isize, found.rows[row].end as isize, 1);
         text.get_item(slice)
     }
 }

@@ -99,11 +99,44 @@ struct Entry {
     logits: (f32, f32),
 }
 
+/// The best entries so far, in the order they came.
+struct Best {
+    entries: Vec<Entry>,
+    size: usize,
+    /// Once there are `size` entries at least this good, one that is no better comes too late.
+    bar: f32,
+}
+
+impl Best {
+    fn full(&self) -> bool {
+        self.bar > f32::NEG_INFINITY
+    }
+
+    fn push(&mut self, entry: Entry) {
+        self.entries.push(entry);
+        if self.entries.len() >= 2 * self.size {
+            self.sort();
+            self.bar = self.entries[self.size - 1].score;
+        }
+    }
+
+    /// Best first; stable, so of equal scores the one that came first stays first.
+    fn sort(&mut self) {
+        self.entries.sort_by(|a, b| descending(a.score.into(), b.score.into()));
+        self.entries.truncate(self.size);
+    }
+
+    fn cut(mut self) -> Vec<Entry> {
+        self.sort();
+        self.entries
+    }
+}
+
 /// Ranks the answers of one question with a context of `chars` characters.
 #[must_use]
 pub fn best_of(features: &[Feature], chars: i64, ranking: &Ranking) -> Example {
     let mut null: Option<Entry> = None;
-    let mut entries = Vec::new();
+    let mut best = Best { entries: Vec::new(), size: ranking.n_best_size, bar: f32::NEG_INFINITY };
     for feature in features {
         let score = feature.null.0 + feature.null.1;
         if null.is_none_or(|null| null.score > score) {
@@ -111,24 +144,22 @@ pub fn best_of(features: &[Feature], chars: i64, ranking: &Ranking) -> Example {
         }
         for start in &feature.starts {
             for end in &feature.ends {
+                let score = start.logit + end.logit;
+                if best.full() && score <= best.bar {
+                    break; // the ends that follow are no better
+                }
                 if end.token >= start.token
                     && ((end.token - start.token) as usize) < ranking.max_answer_length
                 {
                     let logits = (start.logit, end.logit);
-                    entries.push(Entry {
-                        place: Some((start.char, end.char)),
-                        score: start.logit + end.logit,
-                        logits,
-                    });
+                    best.push(Entry { place: Some((start.char, end.char)), score, logits });
                 }
             }
         }
     }
     let null = null.filter(|_| ranking.with_negative);
-    entries.extend(null);
-    // Stable: of equal scores the one met first stays first.
-    entries.sort_by(|a, b| descending(a.score.into(), b.score.into()));
-    entries.truncate(ranking.n_best_size);
+    best.entries.extend(null);
+    let mut entries = best.cut();
     if let Some(null) = null
         && !entries.iter().any(|entry| entry.place == Some((0, 0)))
     {

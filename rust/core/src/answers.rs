@@ -237,7 +237,7 @@ vectorized!(Bounds<J: Join> { start: &'a [f32], end: &'a [f32], max_len: usize }
 
 /// The rows that can hold one of the `k` best spans: the `k` best by (bound, smallest row), in no order.
 fn best_rows<J: Join>(bounds: &[f64], k: usize) -> Vec<u32> {
-    const CHUNK: usize = 16;
+    const CHUNK: usize = 8;
     let maxima = Arch::new().dispatch(ChunkMaxima::<J> { bounds, chunk: CHUNK, mark: PhantomData });
     let mut bar = J::FLOOR;
     let mut rows = Vec::with_capacity(2 * k.min(bounds.len()));
@@ -258,12 +258,24 @@ fn best_rows<J: Join>(bounds: &[f64], k: usize) -> Vec<u32> {
         }
     }
     if rows.len() > k {
-        rows.select_nth_unstable_by(k - 1, |&a, &b| {
-            descending(bounds[a as usize], bounds[b as usize]).then(a.cmp(&b))
+        // The k-th best bound, as integers in the same order; then the first rows that reach it.
+        let mut keys: Vec<i64> = rows.iter().map(|&row| sort_key(bounds[row as usize])).collect();
+        let (better, &mut bar, _) = keys.select_nth_unstable_by(k - 1, |a, b| b.cmp(a));
+        let mut ties = k - better.iter().filter(|&&key| key > bar).count();
+        rows.retain(|&row| {
+            let key = sort_key(bounds[row as usize]);
+            let kept = key > bar || (key == bar && ties > 0);
+            ties -= usize::from(kept && key == bar);
+            kept
         });
-        rows.truncate(k);
     }
     rows
+}
+
+/// Integers in the order of the scores, which are not NaN; 0.0 and -0.0 are one.
+fn sort_key(score: f64) -> i64 {
+    let bits = (score + 0.0).to_bits() as i64;
+    bits ^ (((bits >> 63) as u64) >> 1) as i64
 }
 
 vectorized!(ChunkMaxima<J: Join> { bounds: &'a [f64], chunk: usize } -> Vec<f64> {

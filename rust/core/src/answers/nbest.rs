@@ -99,36 +99,36 @@ struct Entry {
     logits: (f32, f32),
 }
 
-/// The best entries so far, in the order they came.
+/// The best entries so far.
 struct Best {
-    entries: Vec<Entry>,
+    /// With the number each came as.
+    entries: Vec<(u32, Entry)>,
+    came: u32,
     size: usize,
     /// Once there are `size` entries at least this good, one that is no better comes too late.
     bar: f32,
 }
 
 impl Best {
-    fn full(&self) -> bool {
-        self.bar > f32::NEG_INFINITY
-    }
-
     fn push(&mut self, entry: Entry) {
-        self.entries.push(entry);
+        self.entries.push((self.came, entry));
+        self.came += 1;
         if self.entries.len() >= 2 * self.size {
-            self.sort();
-            self.bar = self.entries[self.size - 1].score;
+            self.entries.select_nth_unstable_by(self.size - 1, Self::order);
+            self.entries.truncate(self.size);
+            self.bar = self.entries[self.size - 1].1.score;
         }
     }
 
-    /// Best first; stable, so of equal scores the one that came first stays first.
-    fn sort(&mut self) {
-        self.entries.sort_by(|a, b| descending(a.score.into(), b.score.into()));
-        self.entries.truncate(self.size);
+    /// Best first; of equal scores the one that came first stays first.
+    fn order(a: &(u32, Entry), b: &(u32, Entry)) -> std::cmp::Ordering {
+        descending(a.1.score.into(), b.1.score.into()).then(a.0.cmp(&b.0))
     }
 
     fn cut(mut self) -> Vec<Entry> {
-        self.sort();
-        self.entries
+        self.entries.sort_unstable_by(Self::order);
+        self.entries.truncate(self.size);
+        self.entries.into_iter().map(|(_, entry)| entry).collect()
     }
 }
 
@@ -136,7 +136,7 @@ impl Best {
 #[must_use]
 pub fn best_of(features: &[Feature], chars: i64, ranking: &Ranking) -> Example {
     let mut null: Option<Entry> = None;
-    let mut best = Best { entries: Vec::new(), size: ranking.n_best_size, bar: f32::NEG_INFINITY };
+    let mut best = Best { entries: Vec::new(), came: 0, size: ranking.n_best_size, bar: f32::NEG_INFINITY };
     for feature in features {
         let score = feature.null.0 + feature.null.1;
         if null.is_none_or(|null| null.score > score) {
@@ -145,7 +145,7 @@ pub fn best_of(features: &[Feature], chars: i64, ranking: &Ranking) -> Example {
         for start in &feature.starts {
             for end in &feature.ends {
                 let score = start.logit + end.logit;
-                if best.full() && score <= best.bar {
+                if score <= best.bar && best.bar > f32::NEG_INFINITY {
                     break; // the ends that follow are no better
                 }
                 if end.token >= start.token
@@ -158,7 +158,9 @@ pub fn best_of(features: &[Feature], chars: i64, ranking: &Ranking) -> Example {
         }
     }
     let null = null.filter(|_| ranking.with_negative);
-    best.entries.extend(null);
+    if let Some(null) = null {
+        best.push(null);
+    }
     let mut entries = best.cut();
     if let Some(null) = null
         && !entries.iter().any(|entry| entry.place == Some((0, 0)))

@@ -26,7 +26,10 @@ impl Eq for Folded<'_> {}
 
 impl Hash for Folded<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        for byte in self.0.bytes() {
+        // Texts that differ mostly do so in their lengths or at their ends.
+        let bytes = self.0.as_bytes();
+        state.write_usize(bytes.len());
+        for byte in bytes.iter().take(4).chain(bytes.iter().rev().take(4)) {
             state.write_u8(byte.to_ascii_lowercase());
         }
     }
@@ -56,22 +59,38 @@ impl Hasher for Fnv {
 /// Characters of a text by number.
 pub(super) struct Chars<'a> {
     text: Text<'a>,
-    /// Byte at which each character begins, and the end; made when first asked for, never for ASCII.
-    bytes: OnceCell<Vec<usize>>,
+    /// Characters before each block of bytes; made when first asked for, never for ASCII.
+    before: OnceCell<Vec<u32>>,
 }
 
 impl<'a> Chars<'a> {
+    const BLOCK: usize = 64;
+
     pub(super) fn new(text: Text<'a>) -> Self {
-        Self { text, bytes: OnceCell::new() }
+        Self { text, before: OnceCell::new() }
     }
 
+    /// The byte at which a character begins; the end of the text for the character after the last.
     fn byte(&self, char: usize) -> usize {
         if self.text.utf8.len() == self.text.chars {
             return char;
         }
-        let text = self.text.utf8;
-        self.bytes.get_or_init(|| text.char_indices().map(|(byte, _)| byte).chain([text.len()]).collect())
-            [char]
+        let bytes = self.text.utf8.as_bytes();
+        let begins = |&byte: &u8| (byte & 0xC0) != 0x80;
+        let before = self.before.get_or_init(|| {
+            let mut count = 0;
+            let counted = bytes.chunks(Self::BLOCK).map(|block| {
+                let before = count;
+                count += block.iter().filter(|byte| begins(byte)).count() as u32;
+                before
+            });
+            counted.collect()
+        });
+        let block = before.partition_point(|&before| before as usize <= char).saturating_sub(1);
+        let (from, skip) =
+            (block * Self::BLOCK, char - before.get(block).map_or(0, |&before| before as usize));
+        let mut starts = (from..bytes.len()).filter(|&at| begins(&bytes[at]));
+        starts.nth(skip).unwrap_or(bytes.len())
     }
 
     /// `text[from..to]`; empty if `to` is before `from`.
@@ -125,4 +144,42 @@ fn spaceless(char: char) -> bool {
         | '\u{FF66}'..='\u{FF9F}' // half-width Kana
         | '\u{1B000}'..='\u{1B16F}' | '\u{20000}'..='\u{323AF}' // rare Kana and ideographs
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn characters_are_found_in_texts_of_any_script() {
+        for text in [
+            "",
+            "plain",
+            "a\u{1F917}é中",
+            &"é中\u{1F917}x".repeat(100),
+            &("a".repeat(64) + "é"),
+            &"é".repeat(32),
+        ] {
+            let chars = Chars::new(Text { utf8: text, chars: text.chars().count() });
+            let starts = text.char_indices().map(|(at, _)| at).chain([text.len()]);
+            for (char, want) in starts.enumerate() {
+                assert_eq!(chars.byte(char), want, "{text} {char}");
+            }
+        }
+    }
+
+    #[test]
+    fn texts_are_equal_but_for_case() {
+        for (a, b, same) in
+            [("Ab", "aB", true), ("É", "é", true), ("K", "\u{212A}", true), ("a", "b", false), ("", "", true)]
+        {
+            assert_eq!(Folded::new(a) == Folded::new(b), same);
+            let hash = |text| {
+                let mut state = Fnv::default();
+                Folded::new(text).hash(&mut state);
+                state.finish()
+            };
+            assert!(!same || hash(a) == hash(b), "{a} {b}");
+        }
+    }
 }

@@ -17,7 +17,7 @@ mod text;
 
 pub use decode::{Answer, Answers, Dedupe, Mode, Normalize, Options, Widen, decode};
 pub use input::{Floats, Ints, Text, Window};
-pub use nbest::{Example, Feature, NBest, Position, Ranking, best_of, positions};
+pub use nbest::{Example, Feature, NBest, Position, Ranked, Ranking, list, positions, rank};
 
 use crate::{Error, Result};
 use pulp::Arch;

@@ -3,8 +3,8 @@
 use crate::arrays::{Lengths, Ragged};
 use crate::door::{detached, exception};
 use fastpost_core::answers::{
-    Dedupe, Feature, Floats, Ints, Mode, Normalize, Options, Position, Ranking, Text, Widen, Window, best_of,
-    decode, positions,
+    Dedupe, Feature, Floats, Ints, Mode, Normalize, Options, Position, Ranked, Ranking, Text, Widen, Window,
+    decode, list, positions, rank,
 };
 use fastpost_core::{Error, Result, parallel};
 use half::slice::HalfBitsSliceExt;
@@ -14,7 +14,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyList, PySlice, PyString, PyTuple};
+use pyo3::types::{PyDict, PyList, PySlice, PyString};
 use std::num::NonZeroUsize;
 
 /// Logits as they come: 32-bit floats, or the bits of 16-bit ones.
@@ -433,34 +433,45 @@ pub(crate) fn nbest<'py>(
         })
     })?;
     let mut features = vec![Vec::new(); contexts.len()];
+    let mut offsets: Vec<Vec<Offsets<'_>>> = (0..contexts.len()).map(|_| Vec::new()).collect();
     for (window, (start, end)) in best.into_iter().enumerate() {
-        let offsets = Offsets::of(mappings.get_item(window)?)?;
+        let of = Offsets::of(mappings.get_item(window)?)?;
         let known = max_contexts.get_item(window)?;
-        let mut feature =
-            Feature { null: (starts[window * width], ends[window * width]), ..Feature::default() };
+        let first = window * width;
+        let mut feature = Feature { null: (starts[first], ends[first]), ..Feature::default() };
         for token in start {
-            if let Some(char) = offsets.char(token, 0)?
-                && (known.is_none() || has_max_context(&known, token)?)
-            {
-                feature.starts.push(Position { token, logit: starts[window * width + token as usize], char });
+            if of.pair(token)?.is_some() && (known.is_none() || has_max_context(&known, token)?) {
+                feature.starts.push(Position { token, logit: starts[first + token as usize] });
             }
         }
         for token in end {
-            if let Some(char) = offsets.char(token, 1)? {
-                feature.ends.push(Position { token, logit: ends[window * width + token as usize], char });
+            if of.pair(token)?.is_some() {
+                feature.ends.push(Position { token, logit: ends[first + token as usize] });
             }
         }
         features[owners[window]].push(feature);
+        offsets[owners[window]].push(of);
     }
-    let chars: Vec<i64> =
-        contexts.iter().map(|context| Ok(context.len()? as i64)).collect::<PyResult<_>>()?;
-    let ranking =
-        Ranking { with_negative, n_best_size: n, max_answer_length, null_score_diff_threshold: threshold };
-    let examples = detached(py, || {
-        parallel::map(features.len(), threads, rows * n * n * 3, |example| {
-            Ok(best_of(&features[example], chars[example], &ranking))
+    let ranking = Ranking { with_negative, n_best_size: n, max_answer_length };
+    let ranked = detached(py, || {
+        parallel::map(features.len(), threads, rows * n * 100, |example| {
+            Ok(rank(&features[example], &ranking))
         })
     })?;
+    let mut examples = Vec::with_capacity(ranked.len());
+    for ((mut ranked, offsets), context) in ranked.into_iter().zip(&offsets).zip(contexts.iter()) {
+        if !lists && !with_negative {
+            ranked.0.truncate(2); // the rest has no say in what the answer is
+        }
+        let place = |span: &Ranked| match span.tokens {
+            Some((window, first, last)) => {
+                Ok((offsets[window].char(first, 0)?, offsets[window].char(last, 1)?))
+            }
+            None => Ok((0, 0)),
+        };
+        let places = ranked.0.iter().map(place).collect::<PyResult<_>>()?;
+        examples.push(list(ranked, places, context.len()? as i64, threshold));
+    }
     let (predictions, all) = (PyList::empty(py), PyList::empty(py));
     for (example, context) in examples.iter().zip(contexts.iter()) {
         let text = |place: Option<(i64, i64)>| match place {
@@ -502,8 +513,8 @@ impl<'py> Offsets<'py> {
         Ok(Self { count: pairs.len()?, pairs })
     }
 
-    /// First (`side` 0) character of a token, or the end (1); `None` if it is not of the context.
-    fn char(&self, token: u32, side: usize) -> PyResult<Option<i64>> {
+    /// The pair of a token; `None` if it is not of the context.
+    fn pair(&self, token: u32) -> PyResult<Option<Bound<'py, PyAny>>> {
         if token as usize >= self.count {
             return Ok(None);
         }
@@ -511,14 +522,12 @@ impl<'py> Offsets<'py> {
             Ok(list) => list.get_item(token as usize)?,
             Err(_) => self.pairs.get_item(token as usize)?,
         };
-        if pair.is_none() {
-            return Ok(None);
-        }
-        let char: i64 = match pair.cast::<PyTuple>() {
-            Ok(pair) => pair.get_item(side)?.extract()?,
-            Err(_) => pair.get_item(side)?.extract()?,
-        };
-        Ok((char >= 0).then_some(char))
+        Ok((!pair.is_none()).then_some(pair))
+    }
+
+    /// First (`side` 0) character of a token, or the end (1).
+    fn char(&self, token: u32, side: usize) -> PyResult<i64> {
+        self.pair(token)?.map_or(Ok(0), |pair| pair.get_item(side)?.extract())
     }
 }
 

@@ -154,9 +154,7 @@ def right(windows, contexts, cls, top_k=1, max_answer_len=15, handle_impossible_
             new = key not in seen
         if new:
             seen.append(key)
-            answers.append(
-                {"score": float(np.exp(score - norm)), "start": int(start), "end": int(end), "answer": text}
-            )
+            answers.append({"score": float(np.exp(score - norm)), "start": int(start), "end": int(end), "answer": text})
             if len(answers) == top_k:
                 break
     nothing = {"score": float(null_score), "start": 0, "end": 0, "answer": ""}

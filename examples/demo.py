@@ -1,12 +1,20 @@
-"""Finds the personal data in a text with a real model, through ONNX Runtime: no torch, no transformers."""
+"""Finds the personal data in a text, and answers questions, with real models.
+
+Entities come through ONNX Runtime: no torch, no transformers. Answers come from a small model where its folder is
+given as an argument (that takes torch), else from logits that it was recorded with.
+"""
 
 from __future__ import annotations
 
+import gzip
 import importlib.util
+import json
 import os
 import sys
 import unicodedata
 from pathlib import Path
+
+import numpy as np
 
 import fastpost
 
@@ -60,7 +68,7 @@ def coloured(text: str, entities: list[dict]) -> str:
     return "".join([*parts, text[at:]])
 
 
-def main() -> None:
+def show_entities() -> None:
     """Prints the entities of `TEXT` as a table and in the text."""
     ner = fastpost.pipeline("ner", model=model_folder(), backend="onnxruntime", aggregation_strategy="average")
     entities = ner(TEXT)
@@ -72,6 +80,61 @@ def main() -> None:
     print(table(rows))
     print()
     print(coloured(TEXT, entities))
+
+
+def recorded() -> tuple[list[dict], dict[str, np.ndarray]]:
+    """Questions about paragraphs of Wikipedia, and what the model said to them."""
+    folder = Path(__file__).resolve().parents[1] / "tests" / "data" / "qa"
+    with gzip.open(folder / "en.jsonl.gz", "rt", encoding="utf-8") as lines:
+        cases = [json.loads(line) for line in lines]
+    with np.load(folder / "en.npz") as arrays:
+        return cases, dict(arrays)
+
+
+def answers_of_recorded(cases: list[dict], arrays: dict[str, np.ndarray]) -> list[dict]:
+    """Answers from recorded logits: plain arrays in, no torch, no transformers, no tokenizer."""
+    ends = np.cumsum(arrays["lengths"])
+    windows = [window for case in cases for window in case["windows"]]
+    rows = np.concatenate([np.arange(ends[w] - arrays["lengths"][w], ends[w]) for w in windows])
+    decoder = fastpost.AnswerDecoder(compat="transformers")
+    answers = decoder.decode(
+        arrays["logits"][rows, 0],
+        arrays["logits"][rows, 1],
+        contexts=[case["context"] for case in cases],
+        offsets=arrays["offsets"][rows],
+        sequence_ids=arrays["sequence_ids"][rows],
+        word_ids=arrays["word_ids"][rows],
+        input_ids=arrays["input_ids"][rows],
+        cls_token_id=cases[0]["cls_token_id"],
+        lengths=arrays["lengths"][windows],
+        windows=[number for number, case in enumerate(cases) for _ in case["windows"]],
+    )
+    return answers.to_dicts()
+
+
+def show_answers(model: str | None) -> None:
+    """Prints questions and the answers found in their paragraphs."""
+    cases, arrays = recorded()
+    cases = [cases[number] for number in (0, 9, 63, 72, 153)]
+    if model is None:
+        found, source = answers_of_recorded(cases, arrays), "from recorded logits"
+    else:
+        qa = fastpost.pipeline("question-answering", model=model, device=-1)
+        found = qa(question=[case["question"] for case in cases], context=[case["context"] for case in cases])
+        source = "from the model"
+    rows = [("question", "answer", "score", "start", "end")]
+    for case, answer in zip(cases, found):
+        numbers = (f"{answer['score']:.3f}", str(answer["start"]), str(answer["end"]))
+        rows.append((case["question"], answer["answer"], *numbers))
+    print(f"question-answering, {source}:\n")
+    print(table(rows))
+
+
+def main() -> None:
+    """Prints entities, then answers."""
+    show_entities()
+    print()
+    show_answers(sys.argv[1] if len(sys.argv) > 1 else None)
 
 
 if __name__ == "__main__":

@@ -122,10 +122,11 @@ def right(windows, contexts, cls, top_k=1, max_answer_len=15, handle_impossible_
             legal = (w.sequence_ids == 1) & (w.offsets[:, 0] != w.offsets[:, 1])
             legal[at] = True
             shift = log_sum(w.start[legal]) + log_sum(w.end[legal])
-        found += [(-(s - shift), int(f), int(e), number) for f, e, s in zip(firsts, lasts, sums, strict=True)]
+        found.append((sums - shift, firsts, lasts, np.full(len(sums), number)))
         totals.append(log_sum(sums))
         nulls.append(float(w.start[at]) + float(w.end[at]) - shift)
-    found.sort()
+    scores, firsts, lasts, numbers = (np.concatenate(column) for column in zip(*found, strict=True))
+    order = np.lexsort((numbers, lasts, firsts, -scores))
     null_allowed = handle_impossible_answer or null_threshold is not None
     spans_total, null = log_sum(totals), min(nulls)
     if normalize == "window":
@@ -133,11 +134,12 @@ def right(windows, contexts, cls, top_k=1, max_answer_len=15, handle_impossible_
     else:
         null_score = np.exp(null - log_sum([spans_total, null]))
         norm = log_sum([spans_total, null]) if null_allowed else spans_total
-    if not found:
+    if not len(order):
         null_score = 1.0
     answers, seen = [], []
-    for minus, first, last, number in found:
-        w = windows[number]
+    for at in order:
+        score, first, last = scores[at], firsts[at], lasts[at]
+        w = windows[numbers[at]]
         start, end = w.offsets[first, 0], w.offsets[last, 1]
         if align_to_words and w.word_ids[first] >= 0:
             start = w.offsets[(w.sequence_ids == 1) & (w.word_ids == w.word_ids[first])][0, 0]
@@ -152,9 +154,7 @@ def right(windows, contexts, cls, top_k=1, max_answer_len=15, handle_impossible_
             new = key not in seen
         if new:
             seen.append(key)
-            answers.append(
-                {"score": float(np.exp(-minus - norm)), "start": int(start), "end": int(end), "answer": text}
-            )
+            answers.append({"score": float(np.exp(score - norm)), "start": int(start), "end": int(end), "answer": text})
             if len(answers) == top_k:
                 break
     nothing = {"score": float(null_score), "start": 0, "end": 0, "answer": ""}

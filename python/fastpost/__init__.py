@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from fastpost.corpus import Corpus, CorpusError, CorpusStats
     from fastpost.entities import Entities, EntityDecoder
     from fastpost.pipelines.install import accelerate, install, pipeline, uninstall
+    from fastpost.pipelines.question_answering import QuestionAnsweringPipeline
     from fastpost.pipelines.token_classification import TokenClassificationPipeline
     from fastpost.squad import postprocess_qa_predictions
+    from fastpost.training import WordCounts, train_new_from_iterator, verify_tokenizer
 
 _HOMES = {
     "AnswerDecoder": "fastpost.answers",
@@ -25,12 +27,16 @@ _HOMES = {
     "CorpusStats": "fastpost.corpus",
     "Entities": "fastpost.entities",
     "EntityDecoder": "fastpost.entities",
+    "QuestionAnsweringPipeline": "fastpost.pipelines.question_answering",
     "TokenClassificationPipeline": "fastpost.pipelines.token_classification",
+    "WordCounts": "fastpost.training",
     "accelerate": "fastpost.pipelines.install",
     "install": "fastpost.pipelines.install",
     "pipeline": "fastpost.pipelines.install",
     "postprocess_qa_predictions": "fastpost.squad",
+    "train_new_from_iterator": "fastpost.training",
     "uninstall": "fastpost.pipelines.install",
+    "verify_tokenizer": "fastpost.training",
 }
 
 __all__ = [
@@ -41,14 +47,18 @@ __all__ = [
     "CorpusStats",
     "Entities",
     "EntityDecoder",
+    "QuestionAnsweringPipeline",
     "TokenClassificationPipeline",
+    "WordCounts",
     "__version__",
     "accelerate",
     "install",
     "metrics",
     "pipeline",
     "postprocess_qa_predictions",
+    "train_new_from_iterator",
     "uninstall",
+    "verify_tokenizer",
 ]
 
 

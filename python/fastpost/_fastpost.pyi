@@ -1,4 +1,4 @@
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Any
 
 from fastpost.types import Doubles1d, Entity, Floats1d, Floats2d, Ints1d, Ints2d, Token
@@ -132,6 +132,49 @@ def nbest(
     lists: bool,
     threads: int | None,
 ) -> tuple[list[str], list[list[dict[str, Any]]], list[float]]: ...
+# bpe: words, counts, merges
+class Splitter:
+    def __new__(cls, normalizer: str, pre_tokenizer: str) -> Splitter: ...
+    @property
+    def byte_level(self) -> bool: ...
+    def split(self, text: str) -> list[bytes]: ...
+
+class WordTable:
+    @staticmethod
+    def count(
+        splitter: Splitter,
+        corpus: Iterable[str] | Iterable[Iterable[str]],
+        *,
+        threads: int | None = None,
+        progress: Callable[[int, int], object] | None = None,
+    ) -> WordTable: ...
+    @staticmethod
+    def from_items(items: Iterable[tuple[bytes, int]]) -> WordTable: ...
+    def items(self) -> list[tuple[bytes, int]]: ...
+    def merge(self, other: WordTable) -> WordTable: ...
+    def save(self, path: str, header: str) -> None: ...
+    @staticmethod
+    def load(path: str) -> tuple[WordTable, str]: ...
+    def train(
+        self,
+        *,
+        byte_level: bool,
+        vocab_size: int,
+        min_frequency: int,
+        special_tokens: list[str],
+        limit_alphabet: int | None,
+        initial_alphabet: list[str],
+        continuing_subword_prefix: str | None,
+        end_of_word_suffix: str | None,
+        max_token_length: int | None,
+        progress: Callable[[int], object] | None = None,
+    ) -> tuple[list[str], list[tuple[str, str]]]: ...
+    def __len__(self) -> int: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    @property
+    def total(self) -> int: ...
+    @property
+    def memory(self) -> int: ...
 
 # corpus
 class TextReader:

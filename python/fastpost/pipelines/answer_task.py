@@ -223,6 +223,11 @@ class AnswerTask:
         return answers.to_dicts()
 
 
+def ask_size(item: Ask) -> int:
+    """Characters of a question and its context."""
+    return len(item.question) + len(item.context)
+
+
 def _check_text(name: str, number: int, text: Any) -> None:
     if not isinstance(text, str):
         raise ValueError(f"`{name}` {number} is of type {type(text).__name__}; pass a str")

@@ -8,9 +8,8 @@ caller's thread.
 
 from __future__ import annotations
 
-import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
@@ -194,13 +193,62 @@ def _unshifted(logits: Any, shift: Ints1d | None) -> Any:
     return logits[np.arange(len(shift))[:, None], column]
 
 
-def chunked(items: Iterable[Item], first: int, most: int) -> Iterator[list[Item]]:
-    """Lists of items: `first` of them, then twice as many each time up to `most`."""
-    source = iter(items)
-    size = first
-    while chunk := list(itertools.islice(source, size)):
+_CHUNK_ITEMS = 512
+"""Most items that are encoded at once."""
+_CHUNK_CHARACTERS = 1 << 20
+"""Characters after which a chunk ends: some 300,000 tokens, whose logits take some tens of megabytes."""
+
+
+def stream(
+    items: Iterable[Item],
+    task: Task[Item, Result, Info],
+    runner: Runner,
+    batching: Batching,
+    size_of: Callable[[Item], int],
+    *,
+    together: bool = False,
+    progress: str | None = None,
+) -> Iterator[Result]:
+    """Results of `items`, in order, while they are read; a list is taken in the largest chunks.
+
+    Args:
+        items: a list, or whatever else can be iterated over.
+        task, runner, batching: see `run`.
+        size_of: characters of an item.
+        together: whether all items are one chunk.
+        progress: what a bar counts; `None` for no bar.
+    """
+    # An iterator without a length may wait for a result before it gives its next item. With batch_size=1 that
+    # works in transformers, so nothing is read ahead then.
+    length = len(items) if isinstance(items, Sized) else None
+    lockstep = length is None and batching.size == 1
+    if together:
+        chunks = iter([list(items)])
+    elif lockstep:
+        chunks = ([item] for item in items)
+    else:
+        first = _CHUNK_ITEMS if isinstance(items, list) and progress is None else batching.size
+        chunks = _chunked(items, first, size_of)
+    ahead = not (lockstep or together or length == 1)
+    bar = None if progress is None else Progress(length, progress)
+    try:
+        yield from run(chunks, task, runner, batching, ahead=ahead, progress=bar)
+    finally:
+        if bar is not None:
+            bar.close()
+
+
+def _chunked(items: Iterable[Item], first: int, size_of: Callable[[Item], int]) -> Iterator[list[Item]]:
+    """Lists of items: `first` of them, then twice as many each time, cut where they get long."""
+    most, chunk, characters = first, [], 0
+    for item in items:
+        chunk.append(item)
+        characters += size_of(item)
+        if len(chunk) >= most or characters >= _CHUNK_CHARACTERS:
+            yield chunk
+            most, chunk, characters = min(2 * most, _CHUNK_ITEMS), [], 0
+    if chunk:
         yield chunk
-        size = min(2 * size, most)
 
 
 class Results(Iterator[Result]):

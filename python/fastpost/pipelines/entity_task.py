@@ -144,3 +144,8 @@ class EntityTask:
         owner_first = np.repeat(first_word[read.texts], read.lengths)
         at = before[np.minimum(owner_first + word, len(sizes))] - before[owner_first]
         return np.where(word >= 0, at, 0)
+
+
+def text_size(item: Any) -> int:
+    """Characters of a text, or of its words."""
+    return len(item) if isinstance(item, str) else sum(len(word) for word in item) if isinstance(item, list) else 0

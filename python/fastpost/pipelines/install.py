@@ -5,7 +5,11 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-_TASKS = {"token-classification": "token-classification", "ner": "token-classification"}
+_TASKS = {
+    "token-classification": "token-classification",
+    "ner": "token-classification",
+    "question-answering": "question-answering",
+}
 
 
 def pipeline(
@@ -14,13 +18,12 @@ def pipeline(
     """A pipeline of fastpost: the call of `transformers.pipeline`, the same results.
 
     Args:
-        task: "token-classification" or "ner".
+        task: "token-classification", "ner" or "question-answering".
         model: a model, the name of one, or a folder; for ONNX Runtime a folder with an `.onnx` file.
         tokenizer: the model's tokenizer; default: the one that comes with `model`.
         backend: "torch" runs transformers' model; "onnxruntime" needs neither torch nor transformers.
         kwargs: everything else that `transformers.pipeline` takes (`device`, `dtype`, `batch_size`,
-            `aggregation_strategy`, ...), or, for ONNX Runtime, what
-            `fastpost.pipelines.onnx.OnnxTokenClassificationPipeline` takes.
+            `aggregation_strategy`, ...), or, for ONNX Runtime, what the classes of `fastpost.pipelines.onnx` take.
 
     Raises:
         ValueError: if `task` or `backend` is none of these.
@@ -28,35 +31,50 @@ def pipeline(
     if task not in _TASKS:
         raise ValueError(f"`task` is {task!r}; pass one of {', '.join(map(repr, sorted(_TASKS)))}")
     if backend == "onnxruntime":
-        from fastpost.pipelines.onnx import OnnxTokenClassificationPipeline
+        from fastpost.pipelines.onnx import OnnxQuestionAnsweringPipeline, OnnxTokenClassificationPipeline
 
+        if _TASKS[task] == "question-answering":
+            return OnnxQuestionAnsweringPipeline(model, tokenizer, **kwargs)
         return OnnxTokenClassificationPipeline(model, tokenizer, **kwargs)
     if backend != "torch":
         raise ValueError(f'`backend` is {backend!r}; pass "torch" or "onnxruntime"')
     import transformers
 
-    return transformers.pipeline(task, model=model, tokenizer=tokenizer, pipeline_class=_class_of(task), **kwargs)
+    task = _TASKS[task]
+    missing = task not in _registry()
+    if missing:
+        _add(task)
+    try:
+        return transformers.pipeline(task, model=model, tokenizer=tokenizer, pipeline_class=_class_of(task), **kwargs)
+    finally:
+        if missing:
+            _remove(task)
 
 
 def accelerate(pipe: Any) -> Any:
-    """The fast twin of a token-classification pipeline of transformers.
+    """The fast twin of a token-classification or question-answering pipeline of transformers.
 
     It shares model and tokenizer with `pipe`, takes over its settings and gives the same results; `pipe`
     itself is not changed. A class of the user's own keeps its methods.
 
     Raises:
-        TypeError: if `pipe` is no token-classification pipeline.
+        TypeError: if `pipe` is a pipeline for something else.
     """
     import transformers
 
-    from fastpost.pipelines.token_classification import FastTokenClassification, TokenClassificationPipeline
-
     kind: Any = type(pipe)
-    if not isinstance(pipe, transformers.TokenClassificationPipeline):
-        raise TypeError(f"`pipe` is of type {kind.__name__}; pass a transformers.TokenClassificationPipeline")
-    if not isinstance(pipe, FastTokenClassification):
-        plain = kind is transformers.TokenClassificationPipeline
-        kind = TokenClassificationPipeline if plain else type(kind.__name__, (FastTokenClassification, kind), {})
+    for task in ("token-classification", "question-answering"):
+        fast = _class_of(task)
+        original = next((base for base in fast.__mro__ if base.__module__.startswith("transformers.")), None)
+        if isinstance(pipe, fast):
+            break
+        if isinstance(pipe, getattr(transformers, fast.__name__, ())) and original is not None:
+            kind = fast if kind is original else type(kind.__name__, (fast.__mro__[1], kind), {})
+            break
+    else:
+        raise TypeError(
+            f"`pipe` is of type {kind.__name__}; pass a token-classification or question-answering pipeline of transformers"
+        )
     twin = kind.__new__(kind)
     for name, value in vars(pipe).items():
         setattr(twin, name, copy.copy(value) if isinstance(value, dict) else value)
@@ -64,23 +82,35 @@ def accelerate(pipe: Any) -> Any:
 
 
 def install() -> None:
-    """Makes `transformers.pipeline("ner")` build fastpost's pipeline; `uninstall` takes that back."""
-    for task in sorted(set(_TASKS.values())):
-        entry = _registry()[task]
-        if entry["impl"] is not _class_of(task):
+    """Makes `transformers.pipeline` build fastpost's pipelines; `uninstall` takes that back.
+
+    "question-answering", which transformers 5 has no more, works again.
+    """
+    for task in dict.fromkeys(_TASKS.values()):
+        entry = _registry().get(task)
+        if entry is None:
+            _add(task)
+            _replaced[task] = None
+        elif entry["impl"] is not _class_of(task):
             _replaced[task] = entry["impl"]
-        entry["impl"] = _class_of(task)
+            entry["impl"] = _class_of(task)
 
 
 def uninstall() -> None:
     """Gives `transformers.pipeline` its own classes back; one that somebody else has put there since stays."""
     while _replaced:
         task, original = _replaced.popitem()
-        if _registry()[task]["impl"] is _class_of(task):
-            _registry()[task]["impl"] = original
+        entry = _registry().get(task)
+        if entry is None or entry["impl"] is not _class_of(task):
+            continue
+        if original is None:
+            _remove(task)
+        else:
+            entry["impl"] = original
 
 
 _replaced: dict[str, Any] = {}
+"""What stood in transformers' registry before, by task; `None` for nothing."""
 
 
 def _registry() -> Any:
@@ -89,9 +119,38 @@ def _registry() -> Any:
     return PIPELINE_REGISTRY.supported_tasks
 
 
-def _class_of(task: str) -> Any:
-    if _TASKS[task] == "token-classification":
-        from fastpost.pipelines.token_classification import TokenClassificationPipeline
+def _add(task: str) -> None:
+    """Makes transformers know a task that it has dropped."""
+    import transformers.pipelines
 
-        return TokenClassificationPipeline
-    raise ValueError(f"no pipeline class for {task!r}")
+    _dropped[task] = getattr(transformers.pipelines, "REMOVED_TASKS", {}).pop(task, None)
+    _registry()[task] = {
+        "impl": _class_of(task),
+        "pt": (transformers.AutoModelForQuestionAnswering,),
+        "default": {"model": ("distilbert/distilbert-base-cased-distilled-squad", "564e9b5")},
+        "type": "text",
+    }
+
+
+def _remove(task: str) -> None:
+    """Takes `_add` back."""
+    import transformers.pipelines
+
+    del _registry()[task]
+    reason = _dropped.pop(task, None)
+    if reason is not None:
+        transformers.pipelines.REMOVED_TASKS[task] = reason
+
+
+_dropped: dict[str, str | None] = {}
+"""What transformers says of a task that it has dropped."""
+
+
+def _class_of(task: str) -> Any:
+    if task == "question-answering":
+        from fastpost.pipelines.question_answering import QuestionAnsweringPipeline
+
+        return QuestionAnsweringPipeline
+    from fastpost.pipelines.token_classification import TokenClassificationPipeline
+
+    return TokenClassificationPipeline

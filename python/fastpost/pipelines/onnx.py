@@ -1,8 +1,7 @@
-"""Token classification through ONNX Runtime: needs numpy, tokenizers and onnxruntime, nothing else."""
+"""Pipelines over ONNX Runtime: they need numpy, tokenizers and onnxruntime, nothing else."""
 
 from __future__ import annotations
 
-import json
 import types
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Sequence, Sized
@@ -10,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from fastpost._tokens import Tokens
-from fastpost.pipelines.engine import Batching, Progress, Results, chunked, run
-from fastpost.pipelines.entity_task import EntityTask
-from fastpost.runners.onnx import OnnxRunner
+from fastpost.answers import AnswerDecoder
+from fastpost.pipelines.answer_task import AnswerTask, ask_size
+from fastpost.pipelines.ask import asks, single
+from fastpost.pipelines.engine import Batching, Results, stream
+from fastpost.pipelines.entity_task import EntityTask, text_size
+from fastpost.pipelines.onnx_folder import OnnxFolder
 
 _STRATEGIES = ("none", "simple", "first", "average", "max")
-_UNLIMITED = 10**20
-"""A `model_max_length` above this stands for "not known"."""
 
 
 class OnnxTokenClassificationPipeline:
@@ -31,7 +31,6 @@ class OnnxTokenClassificationPipeline:
         file_name: the `.onnx` file to take where the folder has several.
         device: "cpu", or "cuda" / "cuda:1" for ONNX Runtime's CUDA provider.
         providers, session_options: handed to ONNX Runtime; `providers` replaces `device`.
-        threads: threads of the decoder; `None` is all cores.
 
     Texts that are longer than the model (its `model_max_length`, else `max_position_embeddings`) are cut, with
     a warning; `stride=` reads them whole.
@@ -52,17 +51,8 @@ class OnnxTokenClassificationPipeline:
         providers: Sequence[Any] | None = None,
         session_options: Any = None,
     ) -> None:
-        if model is None:
-            raise ValueError("`model` is None; pass a folder with config.json, tokenizer.json and an .onnx file")
-        folder, path = _model_file(Path(model), file_name)
-        self.config = _read_json(folder / "config.json")
-        self.tokenizer = _load_tokenizer(folder, tokenizer)
-        self.runner = OnnxRunner(path, providers=providers or _providers(device), session_options=session_options)
-        settings = _optional_json(folder / "tokenizer_config.json") | _optional_json(folder / "special_tokens_map.json")
-        self.model_max_length = _max_length(settings, self.config)
-        self._tokens = Tokens.of(self.tokenizer, unknown_token=_content(settings.get("unk_token")))
-        self._pad_id = _pad_id(self.tokenizer, settings, self.config)
-        self._left = settings.get("padding_side") == "left"
+        self._folder = OnnxFolder(model, tokenizer, ("logits",), file_name, device, providers, session_options)
+        self._tokens = Tokens.of(self._folder.tokenizer, unknown_token=self._folder.unk_token)
         self._defaults: dict[str, Any] = {
             "aggregation_strategy": aggregation_strategy,
             "ignore_labels": ignore_labels,
@@ -105,7 +95,7 @@ class OnnxTokenClassificationPipeline:
         items: Iterable[Any] = [inputs] if one else inputs
         length = len(items) if isinstance(items, Sized) else None
         results: Results[Any] = Results(
-            lambda: self._stream(items, length, options, is_split_into_words, offset_mapping, progress), length
+            lambda: self._stream(items, options, is_split_into_words, offset_mapping, progress), length
         )
         if lazy:
             return results
@@ -114,30 +104,30 @@ class OnnxTokenClassificationPipeline:
     def _stream(
         self,
         items: Iterable[Any],
-        length: int | None,
         options: dict[str, Any],
         split: bool,
         offset_mapping: Any,
         progress: bool,
     ) -> Iterator[Any]:
-        stride, size = options["stride"], options["batch_size"]
+        folder, stride, size = self._folder, options["stride"], options["batch_size"]
         ignored = options["ignore_labels"]
         if offset_mapping and not isinstance(offset_mapping[0], tuple):
             offset_mapping = offset_mapping[0]
 
         def encode(texts: list[Any]) -> list[Any]:
-            self.tokenizer.no_padding()
-            if self.model_max_length is None:
-                self.tokenizer.no_truncation()
+            tokenizer = folder.tokenizer
+            tokenizer.no_padding()
+            if folder.model_max_length is None:
+                tokenizer.no_truncation()
             else:
-                self.tokenizer.enable_truncation(self.model_max_length, stride=stride or 0)
-            return list(self.tokenizer.encode_batch(texts, is_pretokenized=split))
+                tokenizer.enable_truncation(folder.model_max_length, stride=stride or 0)
+            return list(tokenizer.encode_batch(texts, is_pretokenized=split))
 
         task = EntityTask(
             encode_batch=encode,
-            input_names=self.runner.input_names,
+            input_names=folder.runner.input_names,
             tokens=self._tokens,
-            id2label={int(label): name for label, name in self.config["id2label"].items()},
+            id2label={int(label): name for label, name in folder.config["id2label"].items()},
             strategy=options["aggregation_strategy"],
             ignore_labels=["O"] if ignored is None else ignored,
             windowed=stride is not None,
@@ -145,19 +135,12 @@ class OnnxTokenClassificationPipeline:
             offset_mapping=offset_mapping,
             on_truncate=self._warn_truncated if stride is None else None,
         )
-        batching = Batching(size, self.runner.input_names, self._pad_id, self._left)
-        lockstep = length is None and size == 1
-        chunks = chunked(items, 1 if lockstep else size, 1 if lockstep else 512)
-        bar = Progress(length) if progress else None
-        try:
-            yield from run(chunks, task, self.runner, batching, ahead=not lockstep and length != 1, progress=bar)
-        finally:
-            if bar is not None:
-                bar.close()
+        batching = Batching(size, folder.runner.input_names, folder.pad_token_id, folder.left)
+        return stream(items, task, folder.runner, batching, text_size, progress="texts" if progress else None)
 
     def _warn_truncated(self, number: int) -> None:
         warnings.warn(
-            f"a text (number {number} of its chunk) is longer than the model's {self.model_max_length} tokens and was cut; "
+            f"a text (number {number} of its chunk) is longer than the model's {self._folder.model_max_length} tokens and was cut; "
             "pass stride=, for example stride=128, to read it whole",
             UserWarning,
             stacklevel=2,
@@ -174,94 +157,92 @@ class OnnxTokenClassificationPipeline:
             return
         if strategy == "none":
             raise ValueError('`stride` is given but `aggregation_strategy` is "none"; choose another strategy')
-        if self.model_max_length is None:
+        if self._folder.model_max_length is None:
             raise ValueError(
                 "`stride` needs a window length, but neither tokenizer_config.json nor config.json has one"
             )
-        if not 0 <= stride < self.model_max_length:
-            raise ValueError(f"`stride` is {stride} but the model reads {self.model_max_length} tokens; pass less")
+        if not 0 <= stride < self._folder.model_max_length:
+            raise ValueError(
+                f"`stride` is {stride} but the model reads {self._folder.model_max_length} tokens; pass less"
+            )
 
 
-def _model_file(model: Path, file_name: str | None) -> tuple[Path, Path]:
-    """The folder with the configuration, and the model's file."""
-    if model.is_file():
-        folder = model.parent
-        return (folder if (folder / "config.json").exists() else folder.parent), model
-    if not model.is_dir():
-        raise FileNotFoundError(f"`model` is {str(model)!r}, which is no folder; pass one with an .onnx file")
-    if file_name is not None:
-        places = [model / file_name, model / "onnx" / file_name]
-        found = [place for place in places if place.exists()]
-        if not found:
-            raise FileNotFoundError(f"`file_name` is {file_name!r}, but neither {places[0]} nor {places[1]} is there")
-        return model, found[0]
-    files = sorted([*model.glob("*.onnx"), *model.glob("onnx/*.onnx")])
-    plain = [file for file in files if file.name == "model.onnx"]
-    if not files:
-        raise FileNotFoundError(f"`model` is {str(model)!r}, which holds no .onnx file; export one with optimum-cli")
-    if len(files) > 1 and not plain:
-        raise ValueError(f"`model` holds {', '.join(file.name for file in files)}; choose one with `file_name`")
-    return model, (plain or files)[0]
+class OnnxQuestionAnsweringPipeline:
+    """A question-answering pipeline over an ONNX folder, called like `fastpost.QuestionAnsweringPipeline`.
 
+    Args:
+        model, tokenizer, file_name, device, providers, session_options: as for token classification.
+        doc_stride: tokens by which windows overlap; default: a third of a window of 384, at most 128.
+        max_seq_len: tokens of a window; default: what the model reads, at most 384.
+        batch_size: windows that the model is given at once.
+        options: of `fastpost.AnswerDecoder`: `top_k`, `max_answer_len`, `handle_impossible_answer`,
+            `align_to_words`, `compat` (default here: "transformers"), `normalize`, `null_threshold`, `dedupe`. Each
+            can be given again in a call, as can the three above.
+    """
 
-def _load_tokenizer(folder: Path, tokenizer: Any) -> Any:
-    try:
-        from tokenizers import Tokenizer
-    except ImportError as error:
-        raise ImportError("backend=\"onnxruntime\" needs tokenizers; pip install 'fastpost[onnx]'") from error
-    if tokenizer is not None and not isinstance(tokenizer, (str, Path)):
-        backend = getattr(tokenizer, "backend_tokenizer", tokenizer)
-        # Its truncation and padding are set for each chunk; the caller's own object keeps what it has.
-        return Tokenizer.from_str(backend.to_str())
-    path = folder if tokenizer is None else Path(tokenizer)
-    path = path / "tokenizer.json" if path.is_dir() else path
-    if not path.exists():
-        raise FileNotFoundError(f"{path} is missing; save the model's fast tokenizer there (tokenizer.save_pretrained)")
-    return Tokenizer.from_file(str(path))
+    def __init__(
+        self,
+        model: str | Path,
+        tokenizer: Any = None,
+        *,
+        file_name: str | None = None,
+        device: str | int = "cpu",
+        providers: Sequence[Any] | None = None,
+        session_options: Any = None,
+        **options: Any,
+    ) -> None:
+        outputs = ("start_logits", "end_logits")
+        self._folder = OnnxFolder(model, tokenizer, outputs, file_name, device, providers, session_options)
+        self._defaults = {"batch_size": 1, "doc_stride": None, "max_seq_len": None, **options}
+        self._task(self._defaults, ranked=False)
 
+    def __call__(self, *args: Any, rank: bool = False, progress: bool = False, **kwargs: Any) -> Any:
+        """Answer one or several questions.
 
-def _read_json(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        raise FileNotFoundError(
-            f"{path} is missing; an ONNX folder holds the model's config.json beside its .onnx file"
+        Args:
+            args: dicts with `question` and `context`, a list, generator or dataset of them.
+            rank: rank the answers of all contexts together; the result is one list.
+            progress: show a bar.
+            kwargs: `question` and `context`, each a `str` or a list; options of the constructor, for this call.
+        """
+        inputs = asks(args, kwargs)
+        given = {name: value for name, value in kwargs.items() if name not in ("question", "context", "X", "data")}
+        options = {**self._defaults, **given}
+        task = self._task(options, rank)
+        folder = self._folder
+        batching = Batching(options["batch_size"], folder.runner.input_names, folder.pad_token_id, folder.left)
+        items = inputs if isinstance(inputs, list) else map(single, inputs)
+        unit = "questions" if progress else None
+        length = len(inputs) if isinstance(inputs, Sized) else None
+        results: Results[Any] = Results(
+            lambda: stream(items, task, folder.runner, batching, ask_size, together=rank, progress=unit), length
         )
-    found = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(found, dict):
-        raise ValueError(f"{path} holds a {type(found).__name__}; expected a JSON object")
-    return found
+        if not isinstance(inputs, list):
+            return results
+        return next(results) if rank or len(inputs) == 1 else list(results)
 
-
-def _optional_json(path: Path) -> dict[str, Any]:
-    return _read_json(path) if path.exists() else {}
-
-
-def _content(token: Any) -> str | None:
-    """The text of a special token, which is written as itself or as an object."""
-    return token.get("content") if isinstance(token, dict) else token
-
-
-def _pad_id(tokenizer: Any, settings: dict[str, Any], config: dict[str, Any]) -> int | None:
-    token = _content(settings.get("pad_token"))
-    known = None if token is None else tokenizer.token_to_id(token)
-    known = config.get("pad_token_id") if known is None else known
-    return None if known is None else int(known)
-
-
-def _max_length(settings: dict[str, Any], config: dict[str, Any]) -> int | None:
-    """Tokens that the model reads at once."""
-    given = settings.get("model_max_length")
-    if given is not None and given < _UNLIMITED:
-        return int(given)
-    positions = config.get("max_position_embeddings")
-    if positions is None:
-        return None
-    # RoBERTa and its kin count positions from the padding id on, so they read that many fewer.
-    offset = config.get("pad_token_id", 1) + 1 if "roberta" in config.get("model_type", "") else 0
-    return int(positions) - offset
-
-
-def _providers(device: str | int) -> list[Any]:
-    if device in ("cpu", -1):
-        return ["CPUExecutionProvider"]
-    number = device if isinstance(device, int) else int(device.partition(":")[2] or 0)
-    return [("CUDAExecutionProvider", {"device_id": number}), "CPUExecutionProvider"]
+    def _task(self, options: dict[str, Any], ranked: bool) -> AnswerTask:
+        folder, tokenizer = self._folder, self._folder.tokenizer
+        settings = dict(options)
+        size = settings.pop("batch_size")
+        if not isinstance(size, int) or size < 1:
+            raise ValueError(f"`batch_size` is {size!r}; pass an int of at least 1")
+        stride, max_length = settings.pop("doc_stride"), settings.pop("max_seq_len")
+        max_length = max_length or min(folder.model_max_length or 384, 384)
+        stride = min(max_length // 2, 128) if stride is None else stride
+        if stride > max_length:
+            raise ValueError(f"`doc_stride` ({stride}) is larger than `max_seq_len` ({max_length})")
+        settings.setdefault("compat", None if ranked else "transformers")
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        return AnswerTask(
+            encode_texts=lambda texts: list(tokenizer.encode_batch(texts, add_special_tokens=False)),
+            encode_pair=tokenizer.encode,
+            max_length=max_length,
+            stride=stride,
+            decoder=AnswerDecoder(context_sequence=0 if folder.left else 1, **settings),
+            cls_token_id=folder.cls_token_id,
+            context_first=folder.left,
+            input_names=folder.runner.input_names,
+            ranked=ranked,
+        )

@@ -12,18 +12,15 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_QUESTION_ANSWERING_
 from transformers.pipelines.base import ChunkPipeline
 
 from fastpost.answers import AnswerDecoder
-from fastpost.pipelines.answer_task import AnswerTask, Ask
+from fastpost.pipelines.answer_task import AnswerTask, ask_size
 from fastpost.pipelines.ask import asks, single
-from fastpost.pipelines.engine import Batching, Progress, Results, chunked, run
+from fastpost.pipelines.engine import Batching, Results, stream
 from fastpost.pipelines.token_classification import original_path_reason
 from fastpost.runners.torch import TorchRunner
 
 _STEPS = ("preprocess", "forward", "_forward", "postprocess", "run_single", "get_indices", "get_answer")
 _DECODER_ARGUMENTS = ("top_k", "max_answer_len", "handle_impossible_answer", "align_to_words", "compat", "normalize",
                       "null_threshold", "dedupe")  # fmt: skip
-_CHUNK_QUESTIONS = 512
-"""Most questions whose windows are held at once."""
-
 _Original: Any = getattr(transformers, "QuestionAnsweringPipeline", ChunkPipeline)
 """The class of transformers 4, which transformers 5 has no more."""
 
@@ -110,20 +107,21 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
         progress, rank = forward_params.pop("progress", False), forward_params.pop("rank", False)
         length = len(inputs) if isinstance(inputs, Sized) else None
         if original_path_reason(self, _STEPS, ("fastpost.pipelines.question_answering",)):
+            if isinstance(inputs, list) and _Original is not ChunkPipeline:
+                inputs = [self.create_sample(ask.question, ask.context) for ask in map(single, inputs)]
             return super().get_iterator(
                 inputs, num_workers, batch_size, preprocess_params, forward_params, postprocess_params
             )
         if not isinstance(batch_size, int) or batch_size < 1:
             raise ValueError(f"batch_size should be a positive integer value, but got batch_size={batch_size!r}")
         return Results(
-            lambda: self._stream(inputs, length, batch_size, preprocess_params, postprocess_params, progress, rank),
+            lambda: self._stream(inputs, batch_size, preprocess_params, postprocess_params, progress, rank),
             length,
         )
 
     def _stream(
         self,
         inputs: Iterable[Any],
-        length: int | None,
         batch_size: int,
         preprocess_params: dict[str, Any],
         postprocess_params: dict[str, Any],
@@ -139,16 +137,9 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
             self.tokenizer.padding_side == "left",
             width=task.max_length if fixed else None,
         )
-        lockstep = length is None and batch_size == 1
-        first = length if rank and length else 1 if lockstep else _CHUNK_QUESTIONS if length is not None else batch_size
-        chunks = chunked(map(single, inputs), first, 1 if lockstep else max(_CHUNK_QUESTIONS, first))
-        bar = Progress(length, "questions") if progress else None
-        ahead = not lockstep and (length is None or length > _CHUNK_QUESTIONS)
-        try:
-            yield from run(chunks, task, self._runner(), batching, ahead=ahead, progress=bar)
-        finally:
-            if bar is not None:
-                bar.close()
+        unit = "questions" if progress else None
+        asked = [single(item) for item in inputs] if isinstance(inputs, list) else map(single, inputs)
+        return stream(asked, task, self._runner(), batching, ask_size, together=rank, progress=unit)
 
     def _runner(self) -> TorchRunner:
         more = {"use_cache": False} if "use_cache" in inspect.signature(self.model.forward).parameters else {}
@@ -162,6 +153,9 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
     def _task(self, preprocess: dict[str, Any], postprocess: dict[str, Any], rank: bool = False) -> AnswerTask:
         """The task with the defaults of transformers 4."""
         tokenizer = self.tokenizer
+        if not tokenizer.is_fast:
+            kind = type(tokenizer).__name__
+            raise ValueError(f"`tokenizer` is {kind}, a slow one; answers need a fast tokenizer (use_fast=True)")
         max_length = preprocess.get("max_seq_len") or min(tokenizer.model_max_length, 384)
         stride = preprocess.get("doc_stride")
         stride = min(max_length // 2, 128) if stride is None else stride
@@ -239,5 +233,3 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
 
 
 _MODEL_INPUTS = ("input_ids", "token_type_ids", "attention_mask")
-
-

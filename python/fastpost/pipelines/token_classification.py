@@ -12,8 +12,8 @@ import transformers
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from fastpost._tokens import Tokens, decoder_json
-from fastpost.pipelines.engine import Batching, Progress, Results, chunked, run
-from fastpost.pipelines.entity_task import EntityTask
+from fastpost.pipelines.engine import Batching, Results, stream
+from fastpost.pipelines.entity_task import EntityTask, text_size
 
 _STEPS = (
     "preprocess",
@@ -31,9 +31,6 @@ _STEPS = (
     "group_sub_entities",
 )
 """Methods that a subclass may override to change what a pipeline does; then the original path is taken."""
-
-_CHUNK_TEXTS = 512
-"""Most texts that are encoded at once: a few megabytes of text, some tens of megabytes of logits."""
 
 
 class FastTokenClassification:
@@ -66,13 +63,12 @@ class FastTokenClassification:
         if not isinstance(batch_size, int) or batch_size < 1:
             raise ValueError(f"batch_size should be a positive integer value, but got batch_size={batch_size!r}")
         return Results(
-            lambda: self._stream(inputs, length, batch_size, preprocess_params, postprocess_params, progress), length
+            lambda: self._stream(inputs, batch_size, preprocess_params, postprocess_params, progress), length
         )
 
     def _stream(
         self,
         inputs: Iterable[Any],
-        length: int | None,
         batch_size: int,
         preprocess_params: dict[str, Any],
         postprocess_params: dict[str, Any],
@@ -90,18 +86,7 @@ class FastTokenClassification:
         names = tuple(name for name in pipe.tokenizer.model_input_names if name in _MODEL_INPUTS)
         batching = Batching(batch_size, names, pipe.tokenizer.pad_token_id, pipe.tokenizer.padding_side == "left")
         runner = TorchRunner(pipe.model, pipe.device, lambda: _inference(pipe))
-        # A generator may wait for a result before it gives its next text; with batch_size=1 that works in
-        # transformers, so nothing is read ahead then.
-        lockstep = length is None and batch_size == 1
-        first = 1 if lockstep else _CHUNK_TEXTS if length is not None else batch_size
-        chunks = chunked(inputs, first, 1 if lockstep else _CHUNK_TEXTS)
-        bar = Progress(length) if progress else None
-        ahead = not lockstep and (length is None or length > _CHUNK_TEXTS)
-        try:
-            yield from run(chunks, task, runner, batching, ahead=ahead, progress=bar)
-        finally:
-            if bar is not None:
-                bar.close()
+        return stream(inputs, task, runner, batching, text_size, progress="texts" if progress else None)
 
 
 def _plain_scores(entities: Any) -> Any:
@@ -148,7 +133,9 @@ def original_path_reason(
     for name in steps:
         step = getattr(pipe, name, None)
         module = getattr(step, "__module__", "")
-        if step is not None and (name in vars(pipe) or not (module.startswith("transformers.pipelines.") or module in own)):
+        if step is not None and (
+            name in vars(pipe) or not (module.startswith("transformers.pipelines.") or module in own)
+        ):
             return f"`{name}` is overridden"
     if getattr(pipe, "framework", "pt") != "pt":
         return "the model is not a torch model"

@@ -10,11 +10,14 @@
 //! of the k best spans: a heap takes the best row, and splits it around the end that was used.
 
 mod decode;
+mod input;
 mod nbest;
 mod softmax;
+mod text;
 
-pub use decode::{Answers, Dedupe, Floats, Ints, Mode, Normalize, Options, Text, Widen, Window, decode};
-pub use nbest::{Example, Feature, NBest, Position, Ranking, best_of, positions};
+pub use decode::{Answer, Answers, Dedupe, Mode, Normalize, Options, Widen, decode};
+pub use input::{Floats, Ints, Text, Window};
+pub use nbest::{Example, Feature, NBest, Position, Ranked, Ranking, list, positions, rank};
 
 use crate::{Error, Result};
 use pulp::Arch;
@@ -234,7 +237,7 @@ vectorized!(Bounds<J: Join> { start: &'a [f32], end: &'a [f32], max_len: usize }
 
 /// The rows that can hold one of the `k` best spans: the `k` best by (bound, smallest row), in no order.
 fn best_rows<J: Join>(bounds: &[f64], k: usize) -> Vec<u32> {
-    const CHUNK: usize = 16;
+    const CHUNK: usize = 8;
     let maxima = Arch::new().dispatch(ChunkMaxima::<J> { bounds, chunk: CHUNK, mark: PhantomData });
     let mut bar = J::FLOOR;
     let mut rows = Vec::with_capacity(2 * k.min(bounds.len()));
@@ -255,12 +258,24 @@ fn best_rows<J: Join>(bounds: &[f64], k: usize) -> Vec<u32> {
         }
     }
     if rows.len() > k {
-        rows.select_nth_unstable_by(k - 1, |&a, &b| {
-            descending(bounds[a as usize], bounds[b as usize]).then(a.cmp(&b))
+        // The k-th best bound, as integers in the same order; then the first rows that reach it.
+        let mut keys: Vec<i64> = rows.iter().map(|&row| sort_key(bounds[row as usize])).collect();
+        let (better, &mut bar, _) = keys.select_nth_unstable_by(k - 1, |a, b| b.cmp(a));
+        let mut ties = k - better.iter().filter(|&&key| key > bar).count();
+        rows.retain(|&row| {
+            let key = sort_key(bounds[row as usize]);
+            let kept = key > bar || (key == bar && ties > 0);
+            ties -= usize::from(kept && key == bar);
+            kept
         });
-        rows.truncate(k);
     }
     rows
+}
+
+/// Integers in the order of the scores, which are not NaN; 0.0 and -0.0 are one.
+fn sort_key(score: f64) -> i64 {
+    let bits = (score + 0.0).to_bits() as i64;
+    bits ^ (((bits >> 63) as u64) >> 1) as i64
 }
 
 vectorized!(ChunkMaxima<J: Join> { bounds: &'a [f64], chunk: usize } -> Vec<f64> {
@@ -309,7 +324,7 @@ fn window_max(values: &[f32], len: usize) -> Vec<f32> {
 #[allow(clippy::inline_always, reason = "must be inlined into the loop that has the processor's features")]
 fn window_fold<T: Copy>(values: &[T], len: usize, zero: T, fold: impl Fn(T, T) -> T) -> Vec<T> {
     let mut out = vec![zero; values.len()];
-    let mut ahead = Vec::new(); // of the block to the right, from its left
+    let mut ahead = Vec::with_capacity(len.min(values.len())); // of the block to the right, from its left
     for (block, out) in values.chunks(len).zip(out.chunks_mut(len)).rev() {
         let mut rest = zero;
         for (value, out) in block.iter().zip(&mut *out).rev() {

@@ -222,4 +222,37 @@ pub enum Error {
         /// Argument that is off.
         name: &'static str,
     },
+    /// The system refused to read or write a file.
+    #[error("{message}: {path}")]
+    File {
+        /// The file.
+        path: String,
+        /// What the system said.
+        message: String,
+        /// The system's number for it.
+        code: Option<i32>,
+    },
+    /// A file of word counts that can't be one.
+    #[error("{path} is no file of word counts: {problem}")]
+    BadCounts {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// The caller's progress function raised; what it raised is kept there.
+    #[error("stopped by the caller")]
+    Stopped,
+}
+
+impl Error {
+    /// What the system said about `path`.
+    #[must_use]
+    pub fn file(path: &std::path::Path, error: &std::io::Error) -> Self {
+        Self::File {
+            path: path.display().to_string(),
+            message: error.to_string(),
+            code: error.raw_os_error(),
+        }
+    }
 }

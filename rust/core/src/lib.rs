@@ -1,6 +1,7 @@
 //! The algorithms of fastpost. This crate knows neither Python nor NumPy.
 
 pub mod answers;
+pub mod bpe;
 pub mod corpus;
 pub mod entities;
 mod error;

@@ -1,7 +1,8 @@
 //! The only file that starts threads. They live as long as the call or the iterator that asked for them.
 
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::TrySendError;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -61,6 +62,92 @@ pub fn map<T: Send, E: Send>(
     });
     parts.sort_unstable_by_key(|(index, _)| *index);
     parts.into_iter().map(|(_, result)| result).collect()
+}
+
+/// Hands every item of `next` to one of `threads` workers, each with a state of its own; returns the states.
+///
+/// `next` is called on this thread only, and at most two items a worker wait at any time, so memory stays bounded.
+/// This thread works too, whenever the queue is full and after `next` has ended. Which worker gets which item is
+/// chance: a result that must not depend on it has to be a sum over the states.
+///
+/// # Errors
+/// The first error of `next`, else of `work`; nothing more is started after one.
+///
+/// # Panics
+/// If `next` or `work` panics.
+pub fn fold<T: Send, S: Send, E: Send>(
+    threads: Threads,
+    mut next: impl FnMut() -> Result<Option<T>, E>,
+    state: impl Fn() -> S + Sync,
+    work: impl Fn(&mut S, T) -> Result<(), E> + Sync,
+) -> Result<Vec<S>, E> {
+    let workers = available(threads);
+    let mut own = state();
+    if workers <= 1 {
+        while let Some(item) = next()? {
+            work(&mut own, item)?;
+        }
+        return Ok(vec![own]);
+    }
+    let (sender, receiver) = std::sync::mpsc::sync_channel::<T>(2 * workers);
+    let receiver = Mutex::new(receiver);
+    let stop = AtomicBool::new(false);
+    // Waits for items until there are no more or somebody failed.
+    let drain = |state: &mut S| {
+        while !stop.load(Ordering::Relaxed) {
+            let item = receiver.lock().ok().and_then(|queue| queue.recv().ok());
+            let Some(item) = item else { break };
+            work(state, item).inspect_err(|_| stop.store(true, Ordering::Relaxed))?;
+        }
+        Ok(())
+    };
+    let helper = || {
+        // Dropped on a panic, too, so that this thread does not wait for a helper that is gone.
+        let guard = StopOnPanic(&stop);
+        let mut state = state();
+        let done = drain(&mut state).map(|()| state);
+        std::mem::forget(guard);
+        done
+    };
+    std::thread::scope(|scope| {
+        let helpers: Vec<_> = (1..workers).map(|_| scope.spawn(helper)).collect();
+        let mut produce = || {
+            let guard = StopOnPanic(&stop);
+            while !stop.load(Ordering::Relaxed) {
+                let Some(item) = next()? else { break };
+                if let Err(TrySendError::Full(item)) = sender.try_send(item) {
+                    work(&mut own, item)?;
+                }
+            }
+            std::mem::forget(guard);
+            Ok(())
+        };
+        let fed = produce().inspect_err(|_| stop.store(true, Ordering::Relaxed));
+        drop(sender);
+        let drained = fed.and_then(|()| drain(&mut own));
+        let mut states = Ok(vec![own]);
+        for helper in helpers {
+            match helper.join() {
+                Ok(Ok(state)) => {
+                    if let Ok(states) = &mut states {
+                        states.push(state);
+                    }
+                }
+                Ok(Err(error)) => states = states.and(Err(error)),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        drained.and(states)
+    })
+}
+
+/// Tells the other threads to stop if this one unwinds.
+struct StopOnPanic<'a>(&'a AtomicBool);
+
+impl Drop for StopOnPanic<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Runs `helper` on `workers - 1` threads and `own` on the calling one; returns what all of them made.
@@ -165,6 +252,44 @@ mod tests {
             let got =
                 map(50, NonZeroUsize::new(threads), usize::MAX, |i| if i % 20 == 7 { Err(i) } else { Ok(i) });
             assert_eq!(got, Err(7));
+        }
+    }
+
+    #[test]
+    fn a_fold_sees_each_item_once_for_any_number_of_threads() {
+        for threads in [1, 2, 5] {
+            let mut items = 0..1000_u64;
+            let parts = fold(
+                NonZeroUsize::new(threads),
+                || Ok::<_, ()>(items.next()),
+                || 0,
+                |sum, item| {
+                    *sum += item;
+                    Ok(())
+                },
+            );
+            assert_eq!(parts.map(|parts| parts.iter().sum::<u64>()), Ok(499_500));
+        }
+    }
+
+    #[test]
+    fn a_fold_ends_with_the_first_error_of_either_side() {
+        for threads in [1, 3] {
+            let threads = NonZeroUsize::new(threads);
+            let mut items = 0..;
+            let work = fold(
+                threads,
+                || Ok(items.next()),
+                || (),
+                |(), item| if item == 50 { Err(item) } else { Ok(()) },
+            );
+            assert_eq!(work, Err(50));
+            let mut items = 0..;
+            let next = || match items.next() {
+                Some(70) => Err(70),
+                item => Ok(item),
+            };
+            assert_eq!(fold(threads, next, || (), |(), _| Ok(())), Err(70));
         }
     }
 }

@@ -3,8 +3,8 @@
 use crate::arrays::{Lengths, Ragged};
 use crate::door::{detached, exception};
 use fastpost_core::answers::{
-    Dedupe, Feature, Floats, Ints, Mode, Normalize, Options, Position, Ranking, Text, Widen, Window, best_of,
-    decode, positions,
+    Dedupe, Feature, Floats, Ints, Mode, Normalize, Options, Position, Ranked, Ranking, Text, Widen, Window,
+    decode, list, positions, rank,
 };
 use fastpost_core::{Error, Result, parallel};
 use half::slice::HalfBitsSliceExt;
@@ -14,7 +14,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyList, PySlice, PyString, PyTuple};
+use pyo3::types::{PyDict, PyList, PySlice, PyString};
 use std::num::NonZeroUsize;
 
 /// Logits as they come: 32-bit floats, or the bits of 16-bit ones.
@@ -294,14 +294,18 @@ pub(crate) struct AnswerTable {
 }
 
 /// A column as a NumPy array, made once: a copy, as moving a few values into NumPy takes longer.
-fn column<T: Element>(py: Python<'_>, cell: &PyOnceLock<Py<PyArray1<T>>>, values: &[T]) -> Py<PyArray1<T>> {
-    cell.get_or_init(py, || PyArray1::from_slice(py, values).unbind()).clone_ref(py)
+fn column<T: Element>(
+    py: Python<'_>,
+    cell: &PyOnceLock<Py<PyArray1<T>>>,
+    values: impl IntoIterator<Item = T>,
+) -> Py<PyArray1<T>> {
+    cell.get_or_init(py, || PyArray1::from_iter(py, values).unbind()).clone_ref(py)
 }
 
 #[pymethods]
 impl AnswerTable {
     fn __len__(&self) -> usize {
-        self.found.start.len()
+        self.found.rows.len()
     }
     #[getter]
     fn question_count(&self) -> usize {
@@ -309,45 +313,53 @@ impl AnswerTable {
     }
     #[getter]
     fn question_index(&self, py: Python<'_>) -> Py<PyArray1<i64>> {
-        column(py, &self.columns.question, &self.found.question)
+        column(
+            py,
+            &self.columns.question,
+            self.found
+                .bounds
+                .windows(2)
+                .enumerate()
+                .flat_map(|(question, bounds)| std::iter::repeat_n(question as i64, bounds[1] - bounds[0])),
+        )
     }
     #[getter]
     fn text_index(&self, py: Python<'_>) -> Py<PyArray1<i64>> {
-        column(py, &self.columns.text, &self.found.text)
+        column(py, &self.columns.text, self.found.rows.iter().map(|row| row.text as i64))
     }
     #[getter]
     fn window(&self, py: Python<'_>) -> Py<PyArray1<i64>> {
-        column(py, &self.columns.window, &self.found.window)
+        column(py, &self.columns.window, self.found.rows.iter().map(|row| row.window))
     }
     #[getter]
     fn start(&self, py: Python<'_>) -> Py<PyArray1<i64>> {
-        column(py, &self.columns.start, &self.found.start)
+        column(py, &self.columns.start, self.found.rows.iter().map(|row| row.start))
     }
     #[getter]
     fn end(&self, py: Python<'_>) -> Py<PyArray1<i64>> {
-        column(py, &self.columns.end, &self.found.end)
+        column(py, &self.columns.end, self.found.rows.iter().map(|row| row.end))
     }
     #[getter]
     fn score(&self, py: Python<'_>) -> Py<PyArray1<f64>> {
-        column(py, &self.columns.score, &self.found.score)
+        column(py, &self.columns.score, self.found.rows.iter().map(|row| row.score))
     }
     #[getter]
     fn start_logit(&self, py: Python<'_>) -> Py<PyArray1<f32>> {
-        column(py, &self.columns.start_logit, &self.found.start_logit)
+        column(py, &self.columns.start_logit, self.found.rows.iter().map(|row| row.start_logit))
     }
     #[getter]
     fn end_logit(&self, py: Python<'_>) -> Py<PyArray1<f32>> {
-        column(py, &self.columns.end_logit, &self.found.end_logit)
+        column(py, &self.columns.end_logit, self.found.rows.iter().map(|row| row.end_logit))
     }
     #[getter]
     fn null_score(&self, py: Python<'_>) -> Py<PyArray1<f64>> {
-        column(py, &self.columns.null_score, &self.found.null_score)
+        column(py, &self.columns.null_score, self.found.null_score.iter().copied())
     }
 
     /// The text of each answer.
     fn answers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let texts: Vec<_> =
-            (0..self.found.start.len()).map(|row| self.text(py, row)).collect::<PyResult<_>>()?;
+            (0..self.found.rows.len()).map(|row| self.text(py, row)).collect::<PyResult<_>>()?;
         PyList::new(py, texts)
     }
 
@@ -359,12 +371,12 @@ impl AnswerTable {
             let answers = PyList::empty(py);
             for row in bounds[0]..bounds[1] {
                 let answer = PyDict::new(py);
-                answer.set_item(intern!(py, "score"), found.score[row])?;
-                answer.set_item(intern!(py, "start"), found.start[row])?;
-                answer.set_item(intern!(py, "end"), found.end[row])?;
+                answer.set_item(intern!(py, "score"), found.rows[row].score)?;
+                answer.set_item(intern!(py, "start"), found.rows[row].start)?;
+                answer.set_item(intern!(py, "end"), found.rows[row].end)?;
                 answer.set_item(intern!(py, "answer"), self.text(py, row)?)?;
                 if self.several {
-                    answer.set_item(intern!(py, "text_index"), found.text[row])?;
+                    answer.set_item(intern!(py, "text_index"), found.rows[row].text)?;
                 }
                 answers.append(answer)?;
             }
@@ -381,11 +393,11 @@ impl AnswerTable {
 impl AnswerTable {
     fn text<'py>(&self, py: Python<'py>, row: usize) -> PyResult<Bound<'py, PyAny>> {
         let found = &self.found;
-        if found.end[row] <= found.start[row] {
+        if found.rows[row].end <= found.rows[row].start {
             return Ok(PyString::intern(py, "").into_any());
         }
-        let text = self.contexts.bind(py).get_item(found.text[row] as usize)?;
-        let slice = PySlice::new(py, found.start[row] as isize, found.end[row] as isize, 1);
+        let text = self.contexts.bind(py).get_item(found.rows[row].text)?;
+        let slice = PySlice::new(py, found.rows[row].start as isize, found.rows[row].end as isize, 1);
         text.get_item(slice)
     }
 }
@@ -421,34 +433,45 @@ pub(crate) fn nbest<'py>(
         })
     })?;
     let mut features = vec![Vec::new(); contexts.len()];
+    let mut offsets: Vec<Vec<Offsets<'_>>> = (0..contexts.len()).map(|_| Vec::new()).collect();
     for (window, (start, end)) in best.into_iter().enumerate() {
-        let offsets = Offsets::of(mappings.get_item(window)?)?;
+        let of = Offsets::of(mappings.get_item(window)?)?;
         let known = max_contexts.get_item(window)?;
-        let mut feature =
-            Feature { null: (starts[window * width], ends[window * width]), ..Feature::default() };
+        let first = window * width;
+        let mut feature = Feature { null: (starts[first], ends[first]), ..Feature::default() };
         for token in start {
-            if let Some(char) = offsets.char(token, 0)?
-                && (known.is_none() || has_max_context(&known, token)?)
-            {
-                feature.starts.push(Position { token, logit: starts[window * width + token as usize], char });
+            if of.pair(token)?.is_some() && (known.is_none() || has_max_context(&known, token)?) {
+                feature.starts.push(Position { token, logit: starts[first + token as usize] });
             }
         }
         for token in end {
-            if let Some(char) = offsets.char(token, 1)? {
-                feature.ends.push(Position { token, logit: ends[window * width + token as usize], char });
+            if of.pair(token)?.is_some() {
+                feature.ends.push(Position { token, logit: ends[first + token as usize] });
             }
         }
         features[owners[window]].push(feature);
+        offsets[owners[window]].push(of);
     }
-    let chars: Vec<i64> =
-        contexts.iter().map(|context| Ok(context.len()? as i64)).collect::<PyResult<_>>()?;
-    let ranking =
-        Ranking { with_negative, n_best_size: n, max_answer_length, null_score_diff_threshold: threshold };
-    let examples = detached(py, || {
-        parallel::map(features.len(), threads, rows * n * n * 3, |example| {
-            Ok(best_of(&features[example], chars[example], &ranking))
+    let ranking = Ranking { with_negative, n_best_size: n, max_answer_length };
+    let ranked = detached(py, || {
+        parallel::map(features.len(), threads, rows * n * 100, |example| {
+            Ok(rank(&features[example], &ranking))
         })
     })?;
+    let mut examples = Vec::with_capacity(ranked.len());
+    for ((mut ranked, offsets), context) in ranked.into_iter().zip(&offsets).zip(contexts.iter()) {
+        if !lists && !with_negative {
+            ranked.0.truncate(2); // the rest has no say in what the answer is
+        }
+        let place = |span: &Ranked| match span.tokens {
+            Some((window, first, last)) => {
+                Ok((offsets[window].char(first, 0)?, offsets[window].char(last, 1)?))
+            }
+            None => Ok((0, 0)),
+        };
+        let places = ranked.0.iter().map(place).collect::<PyResult<_>>()?;
+        examples.push(list(ranked, places, context.len()? as i64, threshold));
+    }
     let (predictions, all) = (PyList::empty(py), PyList::empty(py));
     for (example, context) in examples.iter().zip(contexts.iter()) {
         let text = |place: Option<(i64, i64)>| match place {
@@ -490,8 +513,8 @@ impl<'py> Offsets<'py> {
         Ok(Self { count: pairs.len()?, pairs })
     }
 
-    /// First (`side` 0) character of a token, or the end (1); `None` if it is not of the context.
-    fn char(&self, token: u32, side: usize) -> PyResult<Option<i64>> {
+    /// The pair of a token; `None` if it is not of the context.
+    fn pair(&self, token: u32) -> PyResult<Option<Bound<'py, PyAny>>> {
         if token as usize >= self.count {
             return Ok(None);
         }
@@ -499,14 +522,12 @@ impl<'py> Offsets<'py> {
             Ok(list) => list.get_item(token as usize)?,
             Err(_) => self.pairs.get_item(token as usize)?,
         };
-        if pair.is_none() {
-            return Ok(None);
-        }
-        let char: i64 = match pair.cast::<PyTuple>() {
-            Ok(pair) => pair.get_item(side)?.extract()?,
-            Err(_) => pair.get_item(side)?.extract()?,
-        };
-        Ok((char >= 0).then_some(char))
+        Ok((!pair.is_none()).then_some(pair))
+    }
+
+    /// First (`side` 0) character of a token, or the end (1).
+    fn char(&self, token: u32, side: usize) -> PyResult<i64> {
+        self.pair(token)?.map_or(Ok(0), |pair| pair.get_item(side)?.extract())
     }
 }
 

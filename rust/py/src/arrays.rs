@@ -40,16 +40,7 @@ impl Lengths {
         given: Option<&[i64]>,
         order: Option<&[i64]>,
     ) -> Result<Self> {
-        if let Some((window, length)) =
-            given.and_then(|all| all.iter().enumerate().find(|(_, length)| **length < 0))
-        {
-            let got = format!("{length} at window {window}");
-            return Err(Error::BadOption {
-                name: "lengths",
-                got,
-                cure: "a length is a number of tokens, at least 0",
-            });
-        }
+        not_negative(given)?;
         let mut widths = Vec::new();
         match logits {
             Ragged::One(array) => match (array.shape(), given) {
@@ -94,6 +85,7 @@ impl Lengths {
         scores: &Ragged<'_, T>,
         given: Option<&[i64]>,
     ) -> Result<Self> {
+        not_negative(given)?;
         let widths: Vec<usize> = match scores {
             Ragged::One(array) => match (array.shape(), given) {
                 ([tokens], None) => vec![*tokens],
@@ -133,6 +125,21 @@ impl Lengths {
         }
         Ok(Self { tokens: lengths.iter().map(|&length| length as usize).collect(), given: true })
     }
+}
+
+/// Refuses lengths below 0.
+fn not_negative(lengths: Option<&[i64]>) -> Result<()> {
+    if let Some((window, length)) =
+        lengths.and_then(|all| all.iter().enumerate().find(|(_, length)| **length < 0))
+    {
+        let got = format!("{length} at window {window}");
+        return Err(Error::BadOption {
+            name: "lengths",
+            got,
+            cure: "a length is a number of tokens, at least 0",
+        });
+    }
+    Ok(())
 }
 
 fn rank(name: &'static str, got: usize) -> Error {

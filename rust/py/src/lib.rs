@@ -5,6 +5,7 @@
 mod answers;
 mod arrays;
 mod arrow_texts;
+mod bpe;
 mod corpus;
 mod door;
 mod encodings;
@@ -20,6 +21,8 @@ mod _fastpost {
 
     #[pymodule_export]
     use super::answers::{AnswerKernel, AnswerTable, nbest};
+    #[pymodule_export]
+    use super::bpe::{Splitter, WordTable};
     #[pymodule_export]
     use super::corpus::TextReader;
     #[pymodule_export]

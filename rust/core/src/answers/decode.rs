@@ -1,141 +1,16 @@
 //! Logits of windows -> answers of questions, as transformers 4.57 gives them or as they should be.
 
+use super::input::{Floats, Ints, Text, Window};
 use super::softmax::{exp64, largest, softmax, softmax_half, vectorized};
+use super::text::{Chars, Fnv, Folded};
 use super::{HalfProduct, Pair, Product, Sum, descending, k_best, window_fold};
 use crate::parallel::{self, Threads};
 use crate::{Error, Result};
-use half::{bf16, f16};
+use half::f16;
 use pulp::Arch;
-use std::borrow::Cow;
-use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet, hash_map};
-use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::hash::BuildHasherDefault;
 use std::num::NonZeroUsize;
-
-/// Logits of one window in any of the widths they come in.
-#[derive(Debug, Clone, Copy)]
-pub enum Floats<'a> {
-    /// 32 bits.
-    F32(&'a [f32]),
-    /// 64 bits, used in 32.
-    F64(&'a [f64]),
-    /// IEEE half precision.
-    F16(&'a [f16]),
-    /// The upper half of 32 bits.
-    Bf16(&'a [bf16]),
-}
-
-impl Floats<'_> {
-    fn len(self) -> usize {
-        match self {
-            Self::F32(v) => v.len(),
-            Self::F64(v) => v.len(),
-            Self::F16(v) => v.len(),
-            Self::Bf16(v) => v.len(),
-        }
-    }
-
-    fn get(self, token: usize) -> f32 {
-        match self {
-            Self::F32(v) => v[token],
-            Self::F64(v) => v[token] as f32,
-            Self::F16(v) => v[token].to_f32(),
-            Self::Bf16(v) => v[token].to_f32(),
-        }
-    }
-
-    /// All values, as float32.
-    #[must_use]
-    pub fn to_f32(self) -> Vec<f32> {
-        match self {
-            Self::F32(v) => v.to_vec(),
-            Self::F64(v) => v.iter().map(|&v| v as f32).collect(),
-            Self::F16(v) => v.iter().map(|v| v.to_f32()).collect(),
-            Self::Bf16(v) => v.iter().map(|v| v.to_f32()).collect(),
-        }
-    }
-}
-
-/// Integers of one window in any of the widths they come in.
-#[derive(Debug, Clone, Copy)]
-pub enum Ints<'a> {
-    /// 8 bits.
-    I8(&'a [i8]),
-    /// 32 bits.
-    I32(&'a [i32]),
-    /// 64 bits.
-    I64(&'a [i64]),
-}
-
-impl Ints<'_> {
-    fn get(self, index: usize) -> i64 {
-        match self {
-            Self::I8(v) => v[index].into(),
-            Self::I32(v) => v[index].into(),
-            Self::I64(v) => v[index],
-        }
-    }
-
-    fn len(self) -> usize {
-        match self {
-            Self::I8(v) => v.len(),
-            Self::I32(v) => v.len(),
-            Self::I64(v) => v.len(),
-        }
-    }
-
-    fn position(self, value: i64) -> Option<usize> {
-        match self {
-            Self::I8(v) => v.iter().position(|&v| i64::from(v) == value),
-            Self::I32(v) => v.iter().position(|&v| i64::from(v) == value),
-            Self::I64(v) => v.iter().position(|&v| v == value),
-        }
-    }
-
-    /// Sets `allowed` to false where `good` does not hold.
-    fn keep(self, allowed: &mut [bool], good: impl Fn(i64) -> bool) {
-        fn each<T: Copy + Into<i64>>(values: &[T], allowed: &mut [bool], good: impl Fn(i64) -> bool) {
-            for (allowed, &value) in allowed.iter_mut().zip(values) {
-                *allowed &= good(value.into());
-            }
-        }
-        match self {
-            Self::I8(v) => each(v, allowed, good),
-            Self::I32(v) => each(v, allowed, good),
-            Self::I64(v) => each(v, allowed, good),
-        }
-    }
-}
-
-/// One window of a text, as the model saw it.
-#[derive(Debug, Clone, Copy)]
-pub struct Window<'a> {
-    /// Start logits, one a token.
-    pub start: Floats<'a>,
-    /// End logits, one a token.
-    pub end: Floats<'a>,
-    /// Characters of the text that each token covers, end excluded: two values a token.
-    pub offsets: Ints<'a>,
-    /// Which of the two texts a token belongs to; negative for a special token or padding.
-    pub sequence_ids: Ints<'a>,
-    /// Word of each token, negative for none.
-    pub word_ids: Option<Ints<'a>>,
-    /// Token ids, to find CLS by.
-    pub input_ids: Option<Ints<'a>>,
-    /// 0 where a token is padding.
-    pub attention_mask: Option<Ints<'a>>,
-    /// The text the window was cut from.
-    pub text: usize,
-}
-
-/// A context and its length in characters.
-#[derive(Debug, Clone, Copy)]
-pub struct Text<'a> {
-    /// The context.
-    pub utf8: &'a str,
-    /// Its characters.
-    pub chars: usize,
-}
 
 /// Whether an answer that begins or ends inside a word is widened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -201,40 +76,34 @@ pub struct Options {
     pub mode: Mode,
 }
 
-/// Answers of all questions, best first within a question: one entry an answer.
-#[derive(Debug, Clone, Default, PartialEq)]
+/// Answers of all questions.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Answers {
-    /// Question, counted from 0.
-    pub question: Vec<i64>,
-    /// Text the answer is in.
-    pub text: Vec<i64>,
-    /// Window it was found in; -1 for the null answer.
-    pub window: Vec<i64>,
-    /// First character of the text.
-    pub start: Vec<i64>,
-    /// One after its last character.
-    pub end: Vec<i64>,
-    /// Score, at most 1 (more only where `Mode::Transformers` adds up).
-    pub score: Vec<f64>,
-    /// Logit of the first token.
-    pub start_logit: Vec<f32>,
-    /// Logit of the last token.
-    pub end_logit: Vec<f32>,
+    /// Best first within a question, questions in order.
+    pub rows: Vec<Answer>,
     /// Score of "no answer", one a question.
     pub null_score: Vec<f64>,
     /// Where the answers of a question begin; one entry more than questions.
     pub bounds: Vec<usize>,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Answer {
-    text: usize,
-    window: i64,
-    start: i64,
-    end: i64,
-    score: f64,
-    start_logit: f32,
-    end_logit: f32,
+/// One answer.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Answer {
+    /// Text the answer is in.
+    pub text: usize,
+    /// Window it was found in; -1 for the null answer.
+    pub window: i64,
+    /// First character of the text.
+    pub start: i64,
+    /// One after its last character.
+    pub end: i64,
+    /// Score, at most 1 (more only where [`Mode::Transformers`] adds up).
+    pub score: f64,
+    /// Logit of the first token.
+    pub start_logit: f32,
+    /// Logit of the last token.
+    pub end_logit: f32,
 }
 
 /// Decodes the answers of all questions.
@@ -277,20 +146,20 @@ pub fn decode(
         Question { windows, order: &order[begins[question]..begins[question + 1]], texts, cls, options }
             .answers()
     })?;
-    let mut out = Answers { bounds: vec![0], ..Answers::default() };
-    for (question, (answers, null_score)) in found.into_iter().enumerate() {
-        for answer in answers {
-            out.question.push(question as i64);
-            out.text.push(answer.text as i64);
-            out.window.push(answer.window);
-            out.start.push(answer.start);
-            out.end.push(answer.end);
-            out.score.push(answer.score);
-            out.start_logit.push(answer.start_logit);
-            out.end_logit.push(answer.end_logit);
+    let mut out = Answers {
+        rows: Vec::new(),
+        null_score: Vec::with_capacity(total),
+        bounds: Vec::with_capacity(total + 1),
+    };
+    out.bounds.push(0);
+    for (answers, null_score) in found {
+        if out.rows.is_empty() {
+            out.rows = answers;
+        } else {
+            out.rows.extend(answers);
         }
         out.null_score.push(null_score);
-        out.bounds.push(out.question.len());
+        out.bounds.push(out.rows.len());
     }
     Ok(out)
 }
@@ -886,125 +755,4 @@ fn exps(scores: &[f32], top: f32) -> Vec<f64> {
 fn add_logs(a: f64, b: f64) -> f64 {
     let (high, low) = if a > b { (a, b) } else { (b, a) };
     if low == f64::NEG_INFINITY { high } else { high + (low - high).exp().ln_1p() }
-}
-
-/// A text that equals others in all but case; ASCII is folded as it is compared.
-struct Folded<'a>(Cow<'a, str>);
-
-impl<'a> Folded<'a> {
-    fn new(text: &'a str) -> Self {
-        Self(if text.is_ascii() { Cow::Borrowed(text) } else { Cow::Owned(text.to_lowercase()) })
-    }
-}
-
-impl PartialEq for Folded<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        // What is lower-cased already has no ASCII capitals left.
-        self.0.eq_ignore_ascii_case(&other.0)
-    }
-}
-
-impl Eq for Folded<'_> {}
-
-impl Hash for Folded<'_> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        for byte in self.0.bytes() {
-            state.write_u8(byte.to_ascii_lowercase());
-        }
-    }
-}
-
-/// Fowler, Noll and Vo's hash: for a dozen short texts, nothing that takes longer to set up pays.
-struct Fnv(u64);
-
-impl Default for Fnv {
-    fn default() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
-}
-
-impl Hasher for Fnv {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        }
-    }
-}
-
-/// Characters of a text by number.
-struct Chars<'a> {
-    text: Text<'a>,
-    /// Byte at which each character begins, and the end; made when first asked for, never for ASCII.
-    bytes: OnceCell<Vec<usize>>,
-}
-
-impl<'a> Chars<'a> {
-    fn new(text: Text<'a>) -> Self {
-        Self { text, bytes: OnceCell::new() }
-    }
-
-    fn byte(&self, char: usize) -> usize {
-        if self.text.utf8.len() == self.text.chars {
-            return char;
-        }
-        let text = self.text.utf8;
-        self.bytes.get_or_init(|| text.char_indices().map(|(byte, _)| byte).chain([text.len()]).collect())
-            [char]
-    }
-
-    /// `text[from..to]`; empty if `to` is before `from`.
-    fn slice(&self, window: usize, token: usize, from: i64, to: i64) -> Result<&'a str> {
-        let chars = self.text.chars;
-        if from < 0 || to < 0 || from as usize > chars || to as usize > chars {
-            return Err(Error::BadOffset { window, token, start: from, end: to, limit: Some(chars) });
-        }
-        Ok(if from < to { &self.text.utf8[self.byte(from as usize)..self.byte(to as usize)] } else { "" })
-    }
-
-    /// From `own` towards `edge`, until a character of a script without spaces.
-    fn widen_left(&self, own: i64, edge: i64) -> i64 {
-        let (Some(inside), Some(outside)) = (self.part(own, own + 1), self.part(edge, own)) else {
-            return own;
-        };
-        if inside.chars().any(spaceless) {
-            return own;
-        }
-        own - outside.chars().rev().take_while(|&char| !spaceless(char)).count() as i64
-    }
-
-    fn widen_right(&self, own: i64, edge: i64) -> i64 {
-        let (Some(inside), Some(outside)) = (self.part(own - 1, own), self.part(own, edge)) else {
-            return own;
-        };
-        if inside.chars().any(spaceless) {
-            return own;
-        }
-        own + outside.chars().take_while(|&char| !spaceless(char)).count() as i64
-    }
-
-    /// `text[from..to]`, if there is such a part.
-    fn part(&self, from: i64, to: i64) -> Option<&'a str> {
-        let (from, to) = (usize::try_from(from).ok()?, usize::try_from(to).ok()?);
-        (from <= to && to <= self.text.chars).then(|| &self.text.utf8[self.byte(from)..self.byte(to)])
-    }
-}
-
-/// Whether a character belongs to a script that is written without spaces: Chinese, Japanese, Thai, Lao, Khmer,
-/// Burmese and their relatives.
-fn spaceless(char: char) -> bool {
-    matches!(char,
-        '\u{0E00}'..='\u{0EFF}' // Thai, Lao
-        | '\u{1000}'..='\u{109F}' | '\u{AA60}'..='\u{AA7F}' | '\u{A9E0}'..='\u{A9FF}' // Myanmar
-        | '\u{1780}'..='\u{17FF}' | '\u{19E0}'..='\u{19FF}' // Khmer
-        | '\u{1950}'..='\u{19DF}' | '\u{1A20}'..='\u{1AAF}' // Tai Le, New Tai Lue, Tai Tham
-        | '\u{2E80}'..='\u{30FF}' | '\u{31F0}'..='\u{31FF}' // radicals, CJK punctuation, Kana
-        | '\u{3100}'..='\u{312F}' | '\u{31A0}'..='\u{31BF}' // Bopomofo
-        | '\u{3400}'..='\u{4DBF}' | '\u{4E00}'..='\u{9FFF}' | '\u{F900}'..='\u{FAFF}' // ideographs
-        | '\u{FF66}'..='\u{FF9F}' // half-width Kana
-        | '\u{1B000}'..='\u{1B16F}' | '\u{20000}'..='\u{323AF}' // rare Kana and ideographs
-    )
 }

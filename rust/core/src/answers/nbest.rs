@@ -17,7 +17,9 @@ use crate::{Error, Result};
 /// # Errors
 /// [`Error::BadScore`] if a logit is NaN.
 pub fn positions(name: &'static str, window: usize, logits: &[f32], n: usize) -> Result<Vec<u32>> {
-    if let Some(token) = logits.iter().position(|logit| logit.is_nan()) {
+    if logits.iter().fold(false, |any, logit| any | logit.is_nan())
+        && let Some(token) = logits.iter().position(|logit| logit.is_nan())
+    {
         return Err(Error::BadScore { name, found: "NaN", window, token });
     }
     if n == 0 {
@@ -40,8 +42,15 @@ pub struct Position {
     pub token: u32,
     /// Its logit.
     pub logit: f32,
-    /// First character for a beginning, one after the last for an end.
-    pub char: i64,
+}
+
+/// A span that was ranked: the tokens of a window, or none for "no answer".
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Ranked {
+    /// Window, counted from 0 within the question; first and last token.
+    pub tokens: Option<(usize, u32, u32)>,
+    score: f32,
+    logits: (f32, f32),
 }
 
 /// One window: its best starts and ends that lie in the context, best first, and the logits of its first token.
@@ -64,8 +73,6 @@ pub struct Ranking {
     pub n_best_size: usize,
     /// Tokens of an answer, at most.
     pub max_answer_length: usize,
-    /// "No answer" is given if its score exceeds that of the best answer by more than this.
-    pub null_score_diff_threshold: f32,
 }
 
 /// One entry of an n-best list.
@@ -92,69 +99,108 @@ pub struct Example {
     pub null_odds: f64,
 }
 
-#[derive(Clone, Copy)]
-struct Entry {
-    place: Option<(i64, i64)>,
-    score: f32,
-    logits: (f32, f32),
+/// The best entries so far.
+struct Best {
+    /// With the number each came as.
+    entries: Vec<(u32, Ranked)>,
+    came: u32,
+    size: usize,
+    /// Once there are `size` entries at least this good, one that is no better comes too late.
+    bar: f32,
 }
 
-/// Ranks the answers of one question with a context of `chars` characters.
+impl Best {
+    fn push(&mut self, entry: Ranked) {
+        self.entries.push((self.came, entry));
+        self.came += 1;
+        if self.entries.len() >= 2 * self.size {
+            self.entries.select_nth_unstable_by(self.size - 1, Self::order);
+            self.entries.truncate(self.size);
+            self.bar = self.entries[self.size - 1].1.score;
+        }
+    }
+
+    /// Best first; of equal scores the one that came first stays first.
+    fn order(a: &(u32, Ranked), b: &(u32, Ranked)) -> std::cmp::Ordering {
+        descending(a.1.score.into(), b.1.score.into()).then(a.0.cmp(&b.0))
+    }
+
+    fn cut(mut self) -> Vec<Ranked> {
+        self.entries.sort_unstable_by(Self::order);
+        self.entries.truncate(self.size);
+        self.entries.into_iter().map(|(_, entry)| entry).collect()
+    }
+}
+
+/// The best spans of one question over its windows, best first, and "no answer" where that is allowed: among
+/// them by its score, and once more at the end.
 #[must_use]
-pub fn best_of(features: &[Feature], chars: i64, ranking: &Ranking) -> Example {
-    let mut null: Option<Entry> = None;
-    let mut entries = Vec::new();
-    for feature in features {
+pub fn rank(features: &[Feature], ranking: &Ranking) -> (Vec<Ranked>, Option<Ranked>) {
+    let mut null: Option<Ranked> = None;
+    let mut best = Best { entries: Vec::new(), came: 0, size: ranking.n_best_size, bar: f32::NEG_INFINITY };
+    for (window, feature) in features.iter().enumerate() {
         let score = feature.null.0 + feature.null.1;
         if null.is_none_or(|null| null.score > score) {
-            null = Some(Entry { place: Some((0, 0)), score, logits: feature.null });
+            null = Some(Ranked { tokens: None, score, logits: feature.null });
         }
         for start in &feature.starts {
             for end in &feature.ends {
+                let score = start.logit + end.logit;
+                if score <= best.bar && best.bar > f32::NEG_INFINITY {
+                    break; // the ends that follow are no better
+                }
                 if end.token >= start.token
                     && ((end.token - start.token) as usize) < ranking.max_answer_length
                 {
-                    let logits = (start.logit, end.logit);
-                    entries.push(Entry {
-                        place: Some((start.char, end.char)),
-                        score: start.logit + end.logit,
-                        logits,
-                    });
+                    let tokens = Some((window, start.token, end.token));
+                    best.push(Ranked { tokens, score, logits: (start.logit, end.logit) });
                 }
             }
         }
     }
     let null = null.filter(|_| ranking.with_negative);
-    entries.extend(null);
-    // Stable: of equal scores the one met first stays first.
-    entries.sort_by(|a, b| descending(a.score.into(), b.score.into()));
-    entries.truncate(ranking.n_best_size);
+    if let Some(null) = null {
+        best.push(null);
+    }
+    (best.cut(), null)
+}
+
+/// The list of one question from its ranked spans and the characters of each, in a context of `chars`.
+#[must_use]
+pub fn list(
+    (mut entries, null): (Vec<Ranked>, Option<Ranked>),
+    mut places: Vec<(i64, i64)>,
+    chars: i64,
+    threshold: f32,
+) -> Example {
     if let Some(null) = null
-        && !entries.iter().any(|entry| entry.place == Some((0, 0)))
+        && !places.contains(&(0, 0))
     {
         entries.push(null);
+        places.push((0, 0));
     }
-    let empty = |entry: &Entry| entry.place.is_some_and(|(from, to)| cut(from, chars) >= cut(to, chars));
-    let stand_in = entries.iter().all(empty) && entries.len() < 2;
+    let empty = |&(from, to): &(i64, i64)| cut(from, chars) >= cut(to, chars);
+    let mut places: Vec<_> = places.into_iter().map(Some).collect();
+    let stand_in = entries.len() < 2 && places.iter().flatten().all(empty);
     if stand_in {
-        entries.insert(0, Entry { place: None, score: 0.0, logits: (0.0, 0.0) });
+        entries.insert(0, Ranked { tokens: None, score: 0.0, logits: (0.0, 0.0) });
+        places.insert(0, None);
     }
-    let mut list: Vec<NBest> = entries
+    let list: Vec<NBest> = entries
         .iter()
-        .map(|entry| NBest {
-            place: entry.place,
+        .zip(&places)
+        .zip(shares(&entries, stand_in))
+        .map(|((entry, &place), probability)| NBest {
+            place,
             start_logit: entry.logits.0.into(),
             end_logit: entry.logits.1.into(),
-            probability: 0.0,
+            probability,
         })
         .collect();
-    for (entry, probability) in list.iter_mut().zip(shares(&entries, stand_in)) {
-        entry.probability = probability;
-    }
     let Some(null) = null else { return Example { list, answer: Some(0), null_odds: 0.0 } };
-    let best = entries.iter().position(|entry| !empty(entry));
+    let best = places.iter().position(|place| place.as_ref().is_none_or(|place| !empty(place)));
     let odds = best.map_or(0.0, |best| null.score - entries[best].logits.0 - entries[best].logits.1);
-    let answer = best.filter(|_| odds <= ranking.null_score_diff_threshold);
+    let answer = best.filter(|_| odds <= threshold);
     Example { list, answer, null_odds: odds.into() }
 }
 
@@ -164,7 +210,7 @@ fn cut(at: i64, chars: i64) -> i64 {
 }
 
 /// Softmax of the scores: in float32, or in float64 where the stand-in's 0.0 is among them.
-fn shares(entries: &[Entry], wide: bool) -> Vec<f64> {
+fn shares(entries: &[Ranked], wide: bool) -> Vec<f64> {
     if wide {
         let max = entries.iter().map(|entry| entry.score).fold(f32::NEG_INFINITY, f32::max);
         let exps: Vec<f64> =

@@ -1,0 +1,136 @@
+"""An ONNX folder, as optimum writes it -> runner, tokenizer and settings; no transformers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from fastpost.runners.onnx import OnnxRunner
+
+_UNLIMITED = 10**20
+"""A `model_max_length` above this stands for "not known"."""
+
+
+class OnnxFolder:
+    """A model with its tokenizer, read from a folder.
+
+    Args:
+        model: a folder with `config.json`, `tokenizer.json` and one `.onnx` file (there or in `onnx/`); or such a
+            file in it.
+        tokenizer: a `tokenizers.Tokenizer`, or a folder or `tokenizer.json` to read; default: the model's own.
+        outputs: names of the model's outputs.
+        file_name: the `.onnx` file to take where the folder has several.
+        device: "cpu", or "cuda" / "cuda:1" for ONNX Runtime's CUDA provider.
+        providers, session_options: handed to ONNX Runtime; `providers` replaces `device`.
+    """
+
+    def __init__(
+        self,
+        model: str | Path,
+        tokenizer: Any = None,
+        outputs: tuple[str, ...] = ("logits",),
+        file_name: str | None = None,
+        device: str | int = "cpu",
+        providers: Sequence[Any] | None = None,
+        session_options: Any = None,
+    ) -> None:
+        if model is None:
+            raise ValueError("`model` is None; pass a folder with config.json, tokenizer.json and an .onnx file")
+        folder, path = _model_file(Path(model), file_name)
+        self.config = _read_json(folder / "config.json")
+        self.tokenizer = _load_tokenizer(folder, tokenizer)
+        self.runner = OnnxRunner(path, outputs, providers or _providers(device), session_options)
+        settings = _optional_json(folder / "special_tokens_map.json") | _optional_json(folder / "tokenizer_config.json")
+        self.model_max_length = _max_length(settings, self.config)
+        self.unk_token = _content(settings.get("unk_token"))
+        self.pad_token_id = _pad_id(self.tokenizer, settings, self.config)
+        cls = _content(settings.get("cls_token"))
+        self.cls_token_id: int | None = None if cls is None else self.tokenizer.token_to_id(cls)
+        self.left = settings.get("padding_side") == "left"
+
+
+def _model_file(model: Path, file_name: str | None) -> tuple[Path, Path]:
+    """The folder with the configuration, and the model's file."""
+    if model.is_file():
+        folder = model.parent
+        return (folder if (folder / "config.json").exists() else folder.parent), model
+    if not model.is_dir():
+        raise FileNotFoundError(f"`model` is {str(model)!r}, which is no folder; pass one with an .onnx file")
+    if file_name is not None:
+        places = [model / file_name, model / "onnx" / file_name]
+        found = [place for place in places if place.exists()]
+        if not found:
+            raise FileNotFoundError(f"`file_name` is {file_name!r}, but neither {places[0]} nor {places[1]} is there")
+        return model, found[0]
+    files = sorted([*model.glob("*.onnx"), *model.glob("onnx/*.onnx")])
+    plain = [file for file in files if file.name == "model.onnx"]
+    if not files:
+        raise FileNotFoundError(f"`model` is {str(model)!r}, which holds no .onnx file; export one with optimum-cli")
+    if len(files) > 1 and not plain:
+        raise ValueError(f"`model` holds {', '.join(file.name for file in files)}; choose one with `file_name`")
+    return model, (plain or files)[0]
+
+
+def _load_tokenizer(folder: Path, tokenizer: Any) -> Any:
+    try:
+        from tokenizers import Tokenizer
+    except ImportError as error:
+        raise ImportError("backend=\"onnxruntime\" needs tokenizers; pip install 'fastpost[onnx]'") from error
+    if tokenizer is not None and not isinstance(tokenizer, (str, Path)):
+        backend = getattr(tokenizer, "backend_tokenizer", tokenizer)
+        # Its truncation and padding are set for each chunk; the caller's own object keeps what it has.
+        return Tokenizer.from_str(backend.to_str())
+    path = folder if tokenizer is None else Path(tokenizer)
+    path = path / "tokenizer.json" if path.is_dir() else path
+    if not path.exists():
+        raise FileNotFoundError(f"{path} is missing; save the model's fast tokenizer there (tokenizer.save_pretrained)")
+    return Tokenizer.from_file(str(path))
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        raise FileNotFoundError(
+            f"{path} is missing; an ONNX folder holds the model's config.json beside its .onnx file"
+        )
+    found = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(found, dict):
+        raise ValueError(f"{path} holds a {type(found).__name__}; expected a JSON object")
+    return found
+
+
+def _optional_json(path: Path) -> dict[str, Any]:
+    return _read_json(path) if path.exists() else {}
+
+
+def _content(token: Any) -> str | None:
+    """The text of a special token, which is written as itself or as an object."""
+    return token.get("content") if isinstance(token, dict) else token
+
+
+def _pad_id(tokenizer: Any, settings: dict[str, Any], config: dict[str, Any]) -> int | None:
+    token = _content(settings.get("pad_token"))
+    known = None if token is None else tokenizer.token_to_id(token)
+    known = config.get("pad_token_id") if known is None else known
+    return None if known is None else int(known)
+
+
+def _max_length(settings: dict[str, Any], config: dict[str, Any]) -> int | None:
+    """Tokens that the model reads at once."""
+    given = settings.get("model_max_length")
+    if given is not None and given < _UNLIMITED:
+        return int(given)
+    positions = config.get("max_position_embeddings")
+    if positions is None:
+        return None
+    # RoBERTa and its kin count positions from the padding id on, so they read that many fewer.
+    offset = config.get("pad_token_id", 1) + 1 if "roberta" in config.get("model_type", "") else 0
+    return int(positions) - offset
+
+
+def _providers(device: str | int) -> list[Any]:
+    if device in ("cpu", -1):
+        return ["CPUExecutionProvider"]
+    number = device if isinstance(device, int) else int(device.partition(":")[2] or 0)
+    return [("CUDAExecutionProvider", {"device_id": number}), "CPUExecutionProvider"]

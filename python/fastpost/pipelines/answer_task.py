@@ -98,6 +98,7 @@ class AnswerTask:
         decoder: from logits to answers.
         cls_token_id: the id of CLS; `None` without one.
         context_first: whether the context stands before the question, as with a tokenizer that pads on the left.
+        from_end: whether windows are cut from the end of the context on, as with a tokenizer that truncates on the left.
         input_names: the model's arguments.
         ranked: whether all contexts of a chunk belong to one question and are ranked together.
     """
@@ -110,6 +111,7 @@ class AnswerTask:
     cls_token_id: int | None
     context_first: bool
     input_names: tuple[str, ...]
+    from_end: bool = False
     ranked: bool = False
 
     @cached_property
@@ -125,9 +127,6 @@ class AnswerTask:
 
     def encode(self, items: list[Ask]) -> Windows[Chunk]:
         """Windows of `items`; each distinct question and context is encoded once."""
-        for number, item in enumerate(items):
-            _check_text("question", number, item.question)
-            _check_text("context", number, item.context)
         texts: dict[str, int] = {}
         at = np.array([[texts.setdefault(t, len(texts)) for t in (item.question, item.context)] for item in items])
         pool = Segments(Encodings.flat(self.encode_texts(list(texts))))
@@ -155,6 +154,10 @@ class AnswerTask:
         count = np.where(contexts <= room, 1, 1 + -(-(contexts - room) // step))
         owner = np.repeat(np.arange(len(items)), count)
         nth = np.arange(len(owner)) - np.repeat(np.cumsum(count) - count, count)
+        if self.from_end:
+            end = contexts[owner] - nth * step[owner]
+            start = np.maximum(end - room[owner], 0)
+            return owner, start, end - start
         start = nth * step[owner]
         return owner, start, np.minimum(room[owner], contexts[owner] - start)
 
@@ -192,12 +195,16 @@ class AnswerTask:
             types = np.repeat(np.tile([0, layout.first_type, 0, layout.second_type, 0], count), sizes)
             special_types = np.concatenate(layout.types)
             inputs["token_type_ids"] = np.where(sequence < 0, special_types[np.minimum(at, base - 1)], types)
+        offsets = np.concatenate([np.zeros((base, 2), np.int64), pool.read.offsets])[at]
+        if self.context_first:  # then transformers cuts answers at places in the question too, even past the context
+            most = np.array([len(item.context) for item in items])[owner]
+            offsets = np.minimum(offsets, np.repeat(most, lengths)[:, None])
         none = np.full(base, -1)
         chunk = Chunk(
             contexts=[item.context for item in items],
             owners=owner,
             ids=ids,
-            offsets=np.concatenate([np.zeros((base, 2), np.int64), pool.read.offsets])[at],
+            offsets=offsets,
             sequence_ids=sequence,
             word_ids=np.concatenate([none, pool.read.word_ids])[at],
         )
@@ -223,14 +230,18 @@ class AnswerTask:
         return answers.to_dicts()
 
 
+def whole(tokenizer: Any) -> Any:
+    """A `tokenizers.Tokenizer` that neither truncates nor pads; not touched if it does not, as others may be using it."""
+    if tokenizer.truncation is not None:
+        tokenizer.no_truncation()
+    if tokenizer.padding is not None:
+        tokenizer.no_padding()
+    return tokenizer
+
+
 def ask_size(item: Ask) -> int:
     """Characters of a question and its context."""
     return len(item.question) + len(item.context)
-
-
-def _check_text(name: str, number: int, text: Any) -> None:
-    if not isinstance(text, str):
-        raise ValueError(f"`{name}` {number} is of type {type(text).__name__}; pass a str")
 
 
 def _in_order(logits: Logits, lengths: Ints1d, part: int) -> Any:

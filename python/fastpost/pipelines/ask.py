@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sized
 from typing import Any
 
 from fastpost.pipelines.answer_task import Ask
@@ -14,12 +14,12 @@ def single(item: Any) -> Ask:
 
     Raises:
         KeyError: if a dict lacks one of the two.
-        ValueError: if one of them is `None` or empty, or `item` is something else.
+        ValueError: if one of them is empty or no text, or `item` is something else.
     """
     if isinstance(item, Ask):
         return item
     if hasattr(item, "question_text") and hasattr(item, "context_text"):
-        return Ask(item.question_text, item.context_text)
+        item = {"question": item.question_text, "context": item.context_text}
     if not isinstance(item, dict):
         raise ValueError(f"{item!r} is of type {type(item).__name__}; pass a dict {{'question': ..., 'context': ...}}")
     for name in ("question", "context"):
@@ -27,9 +27,31 @@ def single(item: Any) -> Ask:
             raise KeyError(f"`{name}` is missing among {sorted(item)}; pass a dict {{'question': ..., 'context': ...}}")
         if item[name] is None:
             raise ValueError(f"`{name}` cannot be None; pass a str")
-        if isinstance(item[name], str) and not item[name]:
+        if not isinstance(item[name], str):
+            raise ValueError(f"`{name}` is of type {type(item[name]).__name__}; pass a str")
+        if not item[name]:
             raise ValueError(f"`{name}` cannot be empty; pass the text")
     return Ask(item["question"], item["context"])
+
+
+class Asks(Sized, Iterable[Ask]):
+    """The questions of a dataset that has a length, read one by one."""
+
+    def __init__(self, dataset: Any) -> None:
+        self._dataset = dataset
+
+    def __iter__(self) -> Iterator[Ask]:
+        return map(single, self._dataset)
+
+    def __len__(self) -> int:
+        return len(self._dataset)
+
+
+def read(inputs: Any) -> Iterable[Ask]:
+    """What `asks` returned, item by item: a list stays one, what has a length keeps it."""
+    if isinstance(inputs, list):
+        return [single(item) for item in inputs]
+    return Asks(inputs) if isinstance(inputs, Sized) else map(single, inputs)
 
 
 def asks(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -48,10 +70,11 @@ def asks(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         given = _crossed(kwargs["question"], kwargs["context"])
     else:
         raise ValueError(f"Unknown arguments {sorted(kwargs)}; pass `question` and `context`, or dicts with these keys")
-    if isinstance(given, types.GeneratorType) or _is_dataset(given):
+    if isinstance(given, types.GeneratorType) or _is_stream(given):
         return given
     if isinstance(given, dict):
-        given = [given]
+        lists = isinstance(given.get("question"), list) and "context" in given
+        given = _crossed(given["question"], given["context"]) if lists else [given]
     if isinstance(given, str) or not isinstance(given, Iterable):
         raise ValueError(f"Invalid arguments: got {type(given).__name__}; pass `question` and `context`")
     return [single(item) for item in given]
@@ -76,7 +99,7 @@ def _crossed(question: Any, context: Any) -> list[dict[str, Any]]:
     return [{"question": one, "context": other} for one, other in pairs]
 
 
-def _is_dataset(value: Any) -> bool:
-    """Whether `value` is a dataset of torch or of Hugging Face: read item by item, never as a whole."""
+def _is_stream(value: Any) -> bool:
+    """Whether `value` is read item by item: a dataset of torch, or one of Hugging Face without a length."""
     modules = {base.__module__.partition(".")[0] for base in type(value).__mro__}
-    return bool(modules & {"torch", "datasets"})
+    return "torch" in modules or ("datasets" in modules and not isinstance(value, Sized))

@@ -10,8 +10,8 @@ from typing import Any
 
 from fastpost._tokens import Tokens
 from fastpost.answers import AnswerDecoder
-from fastpost.pipelines.answer_task import AnswerTask, ask_size
-from fastpost.pipelines.ask import asks, single
+from fastpost.pipelines.answer_task import AnswerTask, ask_size, whole
+from fastpost.pipelines.ask import asks, read
 from fastpost.pipelines.engine import Batching, Results, stream
 from fastpost.pipelines.entity_task import EntityTask, text_size
 from fastpost.pipelines.onnx_folder import OnnxFolder
@@ -206,23 +206,28 @@ class OnnxQuestionAnsweringPipeline:
             kwargs: `question` and `context`, each a `str` or a list; options of the constructor, for this call.
         """
         inputs = asks(args, kwargs)
-        given = {name: value for name, value in kwargs.items() if name not in ("question", "context", "X", "data")}
+        texts, meant = (
+            ("question", "context", "X", "data"),
+            ("compat", "null_threshold"),
+        )  # whose `None` means something
+        given = {n: value for n, value in kwargs.items() if n not in texts and (value is not None or n in meant)}
         options = {**self._defaults, **given}
         task = self._task(options, rank)
+        if isinstance(inputs, list) and not inputs:
+            return []
         folder = self._folder
         batching = Batching(options["batch_size"], folder.runner.input_names, folder.pad_token_id, folder.left)
-        items = inputs if isinstance(inputs, list) else map(single, inputs)
         unit = "questions" if progress else None
         length = len(inputs) if isinstance(inputs, Sized) else None
         results: Results[Any] = Results(
-            lambda: stream(items, task, folder.runner, batching, ask_size, together=rank, progress=unit), length
+            lambda: stream(read(inputs), task, folder.runner, batching, ask_size, together=rank, progress=unit), length
         )
         if not isinstance(inputs, list):
             return results
         return next(results) if rank or len(inputs) == 1 else list(results)
 
     def _task(self, options: dict[str, Any], ranked: bool) -> AnswerTask:
-        folder, tokenizer = self._folder, self._folder.tokenizer
+        folder, tokenizer = self._folder, whole(self._folder.tokenizer)
         settings = dict(options)
         size = settings.pop("batch_size")
         if not isinstance(size, int) or size < 1:
@@ -232,9 +237,9 @@ class OnnxQuestionAnsweringPipeline:
         stride = min(max_length // 2, 128) if stride is None else stride
         if stride > max_length:
             raise ValueError(f"`doc_stride` ({stride}) is larger than `max_seq_len` ({max_length})")
+        if stride < 0:
+            raise ValueError(f"`doc_stride` is {stride}; pass 0 for windows that do not overlap, or more")
         settings.setdefault("compat", None if ranked else "transformers")
-        tokenizer.no_truncation()
-        tokenizer.no_padding()
         return AnswerTask(
             encode_texts=lambda texts: list(tokenizer.encode_batch(texts, add_special_tokens=False)),
             encode_pair=tokenizer.encode,

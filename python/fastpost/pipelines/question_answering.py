@@ -10,10 +10,11 @@ from typing import Any
 import transformers
 from transformers.models.auto.modeling_auto import MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES
 from transformers.pipelines.base import ChunkPipeline
+from transformers.utils import PaddingStrategy
 
 from fastpost.answers import AnswerDecoder
-from fastpost.pipelines.answer_task import AnswerTask, ask_size
-from fastpost.pipelines.ask import asks, single
+from fastpost.pipelines.answer_task import AnswerTask, ask_size, whole
+from fastpost.pipelines.ask import asks, read, single
 from fastpost.pipelines.engine import Batching, Results, stream
 from fastpost.pipelines.token_classification import original_path_reason
 from fastpost.runners.torch import TorchRunner
@@ -86,7 +87,11 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
         """Answer one or several questions; see the class."""
         inputs = asks(args, kwargs)
         settings = {name: value for name, value in kwargs.items() if name not in ("question", "context", "X", "data")}
-        if isinstance(inputs, list) and kwargs.get("rank"):
+        if isinstance(inputs, list) and not inputs:
+            return []
+        rank = kwargs.get("rank")
+        rank = self._forward_params.get("rank") if rank is None else rank
+        if isinstance(inputs, list) and rank:
             found = ChunkPipeline.__call__(self, inputs, **settings)
             return found[0]
         if isinstance(inputs, list) and len(inputs) == 1:
@@ -106,7 +111,12 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
         forward_params = dict(forward_params)
         progress, rank = forward_params.pop("progress", False), forward_params.pop("rank", False)
         length = len(inputs) if isinstance(inputs, Sized) else None
-        if original_path_reason(self, _STEPS, ("fastpost.pipelines.question_answering",)):
+        reason = original_path_reason(self, _STEPS, ("fastpost.pipelines.question_answering",))
+        if reason:
+            if rank:
+                raise ValueError(
+                    f"`rank` is True but {reason}, so each context is answered by itself; leave `rank` out"
+                )
             if isinstance(inputs, list) and _Original is not ChunkPipeline:
                 inputs = [self.create_sample(ask.question, ask.context) for ask in map(single, inputs)]
             return super().get_iterator(
@@ -129,7 +139,8 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
         rank: bool,
     ) -> Iterator[Any]:
         task = self._task(preprocess_params, postprocess_params, rank)
-        fixed = preprocess_params.get("padding") == "max_length"
+        padding = preprocess_params.get("padding", False)
+        fixed = not isinstance(padding, bool) and PaddingStrategy(padding) == PaddingStrategy.MAX_LENGTH
         batching = Batching(
             batch_size,
             task.input_names,
@@ -138,8 +149,7 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
             width=task.max_length if fixed else None,
         )
         unit = "questions" if progress else None
-        asked = [single(item) for item in inputs] if isinstance(inputs, list) else map(single, inputs)
-        return stream(asked, task, self._runner(), batching, ask_size, together=rank, progress=unit)
+        return stream(read(inputs), task, self._runner(), batching, ask_size, together=rank, progress=unit)
 
     def _runner(self) -> TorchRunner:
         more = {"use_cache": False} if "use_cache" in inspect.signature(self.model.forward).parameters else {}
@@ -161,30 +171,23 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
         stride = min(max_length // 2, 128) if stride is None else stride
         if stride > max_length:
             raise ValueError(f"`doc_stride` ({stride}) is larger than `max_seq_len` ({max_length})")
+        if stride < 0:
+            raise ValueError(f"`doc_stride` is {stride}; pass 0 for windows that do not overlap, or more")
         context_first = tokenizer.padding_side == "left"
         settings = {name: postprocess[name] for name in _DECODER_ARGUMENTS if name in postprocess}
         settings.setdefault("compat", None if rank else "transformers")
         backend = tokenizer.backend_tokenizer
 
-        def encode_texts(texts: list[str]) -> list[Any]:
-            backend.no_truncation()
-            backend.no_padding()
-            return list(backend.encode_batch(texts, add_special_tokens=False))
-
-        def encode_pair(first: str, second: str) -> Any:
-            backend.no_truncation()
-            backend.no_padding()
-            return backend.encode(first, second)
-
         return AnswerTask(
-            encode_texts=encode_texts,
-            encode_pair=encode_pair,
+            encode_texts=lambda texts: list(whole(backend).encode_batch(texts, add_special_tokens=False)),
+            encode_pair=lambda first, second: whole(backend).encode(first, second),
             max_length=int(max_length),
             stride=int(stride),
             decoder=AnswerDecoder(context_sequence=0 if context_first else 1, **settings),
             cls_token_id=tokenizer.cls_token_id,
             context_first=context_first,
             input_names=tuple(name for name in tokenizer.model_input_names if name in _MODEL_INPUTS),
+            from_end=tokenizer.truncation_side == "left",
             ranked=rank,
         )
 
@@ -211,7 +214,7 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
         def _forward(self, inputs: dict[str, Any]) -> dict[str, Any]:
             """Start and end logits of one window."""
             names = [name for name in _MODEL_INPUTS if name in inputs]
-            start, end = self._runner()({name: inputs[name].numpy() for name in names})()
+            start, end = self._runner()({name: inputs[name].cpu().numpy() for name in names})()
             return {"start": start, "end": end, **inputs}
 
         def postprocess(self, model_outputs: list[dict[str, Any]], **parameters: Any) -> Any:
@@ -219,9 +222,11 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
             reads = [output["read"][0] for output in model_outputs]
             decoder = self._task({}, parameters).decoder
             cls = self.tokenizer.cls_token_id
+            left = self.tokenizer.padding_side == "left"
+            used = [slice(-len(read["ids"]), None) if left else slice(len(read["ids"])) for read in reads]
             return decoder.decode(
-                [output["start"][0, : len(read["ids"])] for output, read in zip(model_outputs, reads)],
-                [output["end"][0, : len(read["ids"])] for output, read in zip(model_outputs, reads)],
+                [output["start"][0, tokens] for output, tokens in zip(model_outputs, used)],
+                [output["end"][0, tokens] for output, tokens in zip(model_outputs, used)],
                 contexts=[model_outputs[0]["example"].context],
                 offsets=[read["offsets"] for read in reads],
                 sequence_ids=[read["sequence_ids"] for read in reads],

@@ -132,6 +132,7 @@ def nbest(
     lists: bool,
     threads: int | None,
 ) -> tuple[list[str], list[list[dict[str, Any]]], list[float]]: ...
+
 # bpe: words, counts, merges
 class Splitter:
     def __new__(cls, normalizer: str, pre_tokenizer: str) -> Splitter: ...

@@ -13,7 +13,7 @@ EXAMPLES ?= 100000
 QA_MODEL ?= $(wildcard ../shared/models/minilm-xquad)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-rust test-python test-old parity lint fmt bench clean
+.PHONY: help build demo test test-rust test-python test-old parity lint fmt bench bench-entities bench-answers bench-corpus bench-train clean
 
 help: ## what the targets do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,10 +68,22 @@ fmt: $(VENV)/.lint-installed ## format everything
 	$(BIN)/ruff check --fix --quiet
 	$(BIN)/ruff format
 
-bench: $(VENV)/.bench-installed $(VENV)/.built $(OLD)/.installed ## times beside the peers, in the same process
+bench: bench-entities bench-answers bench-corpus bench-train ## times beside the peers, results checked first
+
+BENCH := $(VENV)/.bench-installed $(VENV)/.built
+
+bench-entities: $(BENCH)
 	$(BIN)/python benches/python/bench_entities.py
+
+bench-answers: $(BENCH) $(OLD)/.installed
 	PYTHONPATH=$(OLD) $(BIN)/python benches/python/bench_answers.py
-	PYTHONPATH=$(OLD) $(BIN)/python benches/python/bench_answers.py
+	PYTHONPATH=$(OLD) $(BIN)/python benches/python/bench_qa_pipeline.py
+
+bench-corpus: $(BENCH)
+	$(BIN)/python benches/python/bench_corpus.py
+
+bench-train: $(BENCH)
+	$(BIN)/python benches/python/bench_train.py
 
 clean: ## remove what was built and installed
 	rm -rf $(VENV) .cache target

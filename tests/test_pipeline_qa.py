@@ -1156,7 +1156,6 @@ def test_accelerate(options):
 
 
 @on_4
-@pytest.mark.xfail(reason="`accelerate` puts the class of transformers before the user's", raises=TypeError)
 def test_accelerate_keeps_what_a_subclass_overrides():
     tokenizer = fast("wordpiece-uncased")
     theirs = type("Mine", (Postprocess, Peer), {})(

@@ -69,7 +69,7 @@ def accelerate(pipe: Any) -> Any:
         if isinstance(pipe, fast):
             break
         if isinstance(pipe, getattr(transformers, fast.__name__, ())) and original is not None:
-            kind = fast if kind is original else type(kind.__name__, (fast.__mro__[1], kind), {})
+            kind = fast if kind is original else type(kind.__name__, (kind, fast), {})
             break
     else:
         raise TypeError(

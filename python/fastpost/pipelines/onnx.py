@@ -115,13 +115,7 @@ class OnnxTokenClassificationPipeline:
             offset_mapping = offset_mapping[0]
 
         def encode(texts: list[Any]) -> list[Any]:
-            tokenizer = folder.tokenizer
-            tokenizer.no_padding()
-            if folder.model_max_length is None:
-                tokenizer.no_truncation()
-            else:
-                tokenizer.enable_truncation(folder.model_max_length, stride=stride or 0)
-            return list(tokenizer.encode_batch(texts, is_pretokenized=split))
+            return list(folder.limited(stride or 0).encode_batch(texts, is_pretokenized=split))
 
         task = EntityTask(
             encode_batch=encode,
@@ -248,6 +242,7 @@ class OnnxQuestionAnsweringPipeline:
             decoder=AnswerDecoder(context_sequence=0 if folder.left else 1, **settings),
             cls_token_id=folder.cls_token_id,
             context_first=folder.left,
+            from_end=folder.truncation_side == "left",
             input_names=folder.runner.input_names,
             ranked=ranked,
         )

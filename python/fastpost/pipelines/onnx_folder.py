@@ -49,6 +49,21 @@ class OnnxFolder:
         cls = _content(settings.get("cls_token"))
         self.cls_token_id: int | None = None if cls is None else self.tokenizer.token_to_id(cls)
         self.left = settings.get("padding_side") == "left"
+        self.truncation_side: str = settings.get("truncation_side", "right")
+
+    def limited(self, stride: int) -> Any:
+        """The tokenizer, set to cut texts at the model's length; not touched if it is, as others may be using it."""
+        tokenizer = self.tokenizer
+        if tokenizer.padding is not None:
+            tokenizer.no_padding()
+        if self.model_max_length is None:
+            if tokenizer.truncation is not None:
+                tokenizer.no_truncation()
+            return tokenizer
+        wanted = {"max_length": self.model_max_length, "stride": stride, "direction": self.truncation_side}
+        if {name: value for name, value in (tokenizer.truncation or {}).items() if name in wanted} != wanted:
+            tokenizer.enable_truncation(**wanted)
+        return tokenizer
 
 
 def _model_file(model: Path, file_name: str | None) -> tuple[Path, Path]:

@@ -7,7 +7,8 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 RUST := $(shell find rust -name '*.rs') Cargo.toml Cargo.lock rust/core/Cargo.toml rust/py/Cargo.toml
 # The second major version of transformers, beside the one in the environment and over the same torch.
 OLD := .cache/transformers-4.57
-OLD_TESTS := tests/test_entities_parity.py tests/test_pipeline_ner.py tests/test_answers_live.py tests/test_squad.py
+OLD_TESTS := tests/test_entities_parity.py tests/test_pipeline_ner.py tests/test_pipeline_qa.py tests/test_answers_live.py \
+	tests/test_squad.py tests/test_training.py
 EXAMPLES ?= 100000
 # A small question-answering model for the demo. Where it is absent, recorded logits take its place.
 QA_MODEL ?= $(wildcard ../shared/models/minilm-xquad)

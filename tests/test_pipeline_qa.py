@@ -271,9 +271,9 @@ def test_a_dataset_is_taken_in_chunks_as_a_list_is():
     task = mine._task({}, {})
     original = type(task).encode
 
-    def spy(self, items):
+    def spy(self, items, first=0):
         encoded_at_once.append(len(items))
-        return original(self, items)
+        return original(self, items, first)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(type(task), "encode", spy)

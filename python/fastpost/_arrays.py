@@ -78,7 +78,7 @@ def _float_bits(name: str, value: Any) -> tuple[Array, str]:
     array = to_numpy(name, value)
     if array.dtype == np.float32 and array.flags.c_contiguous:
         return array, "float32"
-    if array.dtype == np.uint16 and "bfloat16" in str(getattr(value, "dtype", "bfloat16")):
+    if array.dtype == np.uint16 and _is_bfloat16(value):
         return np.ascontiguousarray(array), "bfloat16"
     if array.dtype == np.float16:
         return np.ascontiguousarray(array).view(np.uint16), "float16"
@@ -87,6 +87,13 @@ def _float_bits(name: str, value: Any) -> tuple[Array, str]:
     if array.dtype != np.float32:
         raise TypeError(f"`{name}` is of type {array.dtype}; pass float32, float16, bfloat16 or float64")
     return np.ascontiguousarray(array), "float32"
+
+
+def _is_bfloat16(value: Any) -> bool:
+    """Whether `value`, read as uint16, says that it is bfloat16: by its dtype, or to DLPack."""
+    if hasattr(value, "dtype"):
+        return "bfloat16" in str(value.dtype)
+    return hasattr(value, "__dlpack__")
 
 
 def integers(name: str, value: Batch | None, dtype: type[np.generic] = np.int64) -> Array | list[Array] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,8 +32,11 @@ class Tokens:
                 "transformers, or None"
             )
         own = _own_printing(tokenizer)
+        vocabulary = list(backend.get_vocab(with_added_tokens=True).items())
+        # Added tokens are printed as the normaliser leaves them, which their entry in the vocabulary does not show.
+        vocabulary += [(backend.id_to_token(number), number) for number in backend.get_added_tokens_decoder()]
         table = _fastpost.TokenTable(
-            backend.get_vocab(with_added_tokens=True),
+            vocabulary,
             _unknown_id(tokenizer, backend, unknown_token),
             None if own else decoder_json(backend),
             own or _library_printing(backend),
@@ -54,11 +58,12 @@ def _unknown_id(tokenizer: Any, backend: Any, token: str | None) -> int:
 
 def _own_printing(tokenizer: Any) -> Any:
     """`convert_tokens_to_string` of a tokenizer class that has its own, which then decides."""
-    method = getattr(type(tokenizer), "convert_tokens_to_string", None)
-    standard = ("transformers.tokenization_utils_fast", "transformers.tokenization_utils_tokenizers")
-    if method is None or method.__module__ in standard:
+    method = getattr(tokenizer, "convert_tokens_to_string", None)
+    if method is None:
         return None
-    return tokenizer.convert_tokens_to_string
+    standard = getattr(sys.modules.get("transformers"), "PreTrainedTokenizerFast", None)
+    own = getattr(method, "__func__", method) is not getattr(standard, "convert_tokens_to_string", None)
+    return method if own else None
 
 
 def decoder_json(backend: Any) -> str | None:

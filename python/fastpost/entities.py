@@ -107,14 +107,22 @@ class EntityDecoder:
     ) -> None:
         if compat != "transformers":
             raise ValueError(f'`compat` is {compat!r}; this version knows only compat="transformers", pass it')
-        if threads is not None and (not isinstance(threads, int) or threads < 1):
+        if threads is not None and (not isinstance(threads, int) or isinstance(threads, bool) or threads < 1):
             raise ValueError(f"`threads` is {threads!r}; pass an int of at least 1, or None for all cores")
+        self._arguments = {
+            "id2label": id2label,
+            "strategy": strategy,
+            "compat": compat,
+            "ignore_labels": ignore_labels,
+            "tokenizer": tokenizer,
+            "threads": threads,
+        }
         if isinstance(ignore_labels, str) or not isinstance(ignore_labels, Collection):
             raise TypeError(f'`ignore_labels` is {ignore_labels!r}; pass a list of label names, such as ["O"]')
         tokens = None if tokenizer is None else Tokens.of(tokenizer)
         self.strategy = strategy
         self.compat = compat
-        self.threads = threads
+        self.threads = None if threads is None else min(threads, _MOST_THREADS)
         self._kernel = _fastpost.EntityKernel(
             _label_names(id2label),
             str(getattr(strategy, "value", strategy)),
@@ -212,8 +220,18 @@ class EntityDecoder:
         )
         return Entities(table, self.labels)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """The arguments it was made from; pickle and copy make it anew from them."""
+        return self._arguments
+
+    def __setstate__(self, arguments: dict[str, Any]) -> None:
+        self.__init__(**arguments)  # type: ignore[misc]
+
     def __repr__(self) -> str:
         return f"EntityDecoder({len(self.labels)} labels, strategy={self.strategy!r}, compat={self.compat!r})"
+
+
+_MOST_THREADS = 1024
 
 
 def _label_names(id2label: Mapping[Any, str] | Sequence[str]) -> list[str]:
@@ -224,7 +242,13 @@ def _label_names(id2label: Mapping[Any, str] | Sequence[str]) -> list[str]:
     if not id2label:
         raise ValueError("`id2label` is empty; pass the model's own, with one name for each column of the logits")
     pairs = id2label.items() if isinstance(id2label, Mapping) else enumerate(id2label)
-    by_id = {int(label): name for label, name in pairs}
+    by_id: dict[int, Any] = {}
+    for label, name in pairs:
+        if not isinstance(label, (int, str)) or not str(label).isdecimal():
+            raise ValueError(f"`id2label` has the key {label!r}; keys are label ids, 0, 1, ...")
+        if int(label) in by_id:
+            raise ValueError(f"`id2label` names id {int(label)} twice; name each id once")
+        by_id[int(label)] = name
     for label, name in by_id.items():
         if not isinstance(name, str):
             raise TypeError(f"`id2label[{label}]` is {name!r}, a {type(name).__name__}; label names are str")

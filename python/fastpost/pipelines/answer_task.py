@@ -17,7 +17,7 @@ import numpy as np
 from fastpost import _arrays
 from fastpost._encodings import Encodings
 from fastpost.answers import AnswerDecoder
-from fastpost.pipelines.engine import Logits, Windows
+from fastpost.pipelines.engine import ItemError, Logits, Windows
 from fastpost.types import Ints1d, Ints2d
 
 _QUESTION, _CONTEXT = 0, 1
@@ -125,8 +125,20 @@ class AnswerTask:
             )
         return found
 
-    def encode(self, items: list[Ask]) -> Windows[Chunk]:
+    def encode(self, items: list[Ask], first: int = 0) -> Windows[Chunk]:
         """Windows of `items`; each distinct question and context is encoded once."""
+        for number, item in enumerate(items):
+            for name, text in (("question", item.question), ("context", item.context)):
+                try:
+                    text.encode()
+                except UnicodeEncodeError as error:
+                    raise ItemError(
+                        number,
+                        TypeError(
+                            f"`{name}` {first + number} is not valid Unicode ({error}); replace its lone surrogates, for "
+                            'example with text.encode("utf-8", "replace").decode()'
+                        ),
+                    ) from None
         texts: dict[str, int] = {}
         at = np.array([[texts.setdefault(t, len(texts)) for t in (item.question, item.context)] for item in items])
         pool = Segments(Encodings.flat(self.encode_texts(list(texts))))

@@ -1,16 +1,16 @@
 """Texts -> windows -> batches -> logits -> results, for every task.
 
 A chunk of texts is encoded at once, its windows are sorted by length into batches, each padded once; the
-logits of the chunk are decoded in one call. While the model runs on one chunk, the next one is encoded and
-the last one decoded, each on a thread of its own. The model itself, and the caller's iterator, stay on the
-caller's thread.
+logits of the chunk are decoded in one call, on a thread of its own while the next chunk is read, encoded and
+run. All that touches what is the caller's, his iterator, his tokenizer and his model, happens on his thread.
 """
 
 from __future__ import annotations
 
+import os
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -46,11 +46,24 @@ class Logits:
     """(windows,), the window that each row of the batches belongs to."""
 
 
+class ItemError(Exception):
+    """An item that can't be encoded: `number` in its chunk, and the error to raise for it."""
+
+    def __init__(self, number: int, error: Exception) -> None:
+        super().__init__(str(error))
+        self.number = number
+        self.error = error
+
+
 class Task(Protocol[Item, Answer, Info]):
     """What is particular to one task."""
 
-    def encode(self, items: list[Item]) -> Windows[Info]:
-        """The windows of a chunk of items."""
+    def encode(self, items: list[Item], first: int) -> Windows[Info]:
+        """The windows of a chunk of items, the first of which is number `first` of all.
+
+        Raises:
+            ItemError: if one of them is none that can be encoded; those before it are asked for again.
+        """
 
     def decode(self, windows: Windows[Info], logits: Logits) -> Sequence[Answer]:
         """The results of a chunk, one an item."""
@@ -99,43 +112,94 @@ def run(
         progress: called with items and tokens after each chunk.
     """
     done = progress or (lambda _items, _tokens: None)
-    if not ahead:
-        for chunk in chunks:
-            windows = task.encode(chunk)
-            yield from task.decode(windows, forward(windows, runner, batching))
-            done(len(chunk), int(windows.lengths.sum()))
-        return
     source = iter(chunks)
-    failure: BaseException | None = None
-    with ThreadPoolExecutor(max_workers=2, thread_name_prefix="fastpost") as pool:
-
-        def encode_next() -> tuple[int, Future[Windows[Info]]] | None:
-            nonlocal failure
-            try:
-                chunk = next(source, None)
-            except Exception as error:  # raised again once the results of what was read before it are out
-                failure = error
-                return None
-            return None if chunk is None else (len(chunk), pool.submit(task.encode, chunk))
-
-        coming = encode_next()
-        decoding: Future[Sequence[Result]] | None = None
+    first = 0
+    failure: Exception | None = None
+    decoding: _Later[Sequence[Result]] | None = None
+    while failure is None:
         try:
-            while coming is not None:
-                count, encoding = coming
-                windows = encoding.result()
-                coming = encode_next()
-                logits = forward(windows, runner, batching)
-                previous, decoding = decoding, pool.submit(task.decode, windows, logits)
-                done(count, int(windows.lengths.sum()))
-                if previous is not None:
-                    yield from previous.result()
-            if decoding is not None:
-                yield from decoding.result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            chunk = next(source, None)
+            if chunk is None:
+                break
+            windows, failure = _encoded(chunk, first, task)
+            logits = forward(windows, runner, batching)
+        except Exception as error:  # raised again once the results of what was read before it are out
+            failure = error
+            break
+        first += len(chunk)
+        previous, decoding = decoding, _Later(task.decode, windows, logits, start=ahead)
+        done(len(chunk), int(windows.lengths.sum()))
+        if previous is not None:
+            yield from previous.result()
+        if not ahead:
+            yield from decoding.result()
+            decoding = None
+    if decoding is not None:
+        yield from decoding.result()
     if failure is not None:
         raise failure
+
+
+def _encoded(chunk: list[Item], first: int, task: Task[Item, Any, Info]) -> tuple[Windows[Info], Exception | None]:
+    """The windows of a chunk, up to an item that can't be encoded, and the error for that."""
+    with _ENCODING:
+        try:
+            return task.encode(chunk, first), None
+        except ItemError as bad:
+            if bad.number == 0:
+                raise bad.error from None
+            return task.encode(chunk[: bad.number], first), bad.error
+
+
+_ENCODING = threading.Lock()
+"""Held while a tokenizer is set up and used: two calls may share one and want it set up differently."""
+
+
+def _unlock_in_child() -> None:
+    """A thread that held the lock when the process was forked is not there to release it."""
+    global _ENCODING
+    _ENCODING = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unlock_in_child)
+
+
+class _Later(Generic[Result]):
+    """A call that runs on a thread of its own until its result is wanted.
+
+    Where no thread can be had, or it is gone (the interpreter shuts down, the process has forked), the call
+    is made when the result is wanted.
+    """
+
+    def __init__(self, work: Callable[..., Result], *arguments: Any, start: bool) -> None:
+        self._work: Callable[[], Result] = lambda: work(*arguments)
+        self._outcome: tuple[Result | None, Exception | None] | None = None
+        self._thread: threading.Thread | None = threading.Thread(target=self._run, name="fastpost", daemon=True)
+        try:
+            if start:
+                self._thread.start()
+        except RuntimeError:
+            start = False
+        if not start:
+            self._thread = None
+
+    def _run(self) -> None:
+        try:
+            self._outcome = self._work(), None
+        except Exception as error:  # raised where the result is wanted
+            self._outcome = None, error
+
+    def result(self) -> Result:
+        """What the call gave, or raised."""
+        if self._thread is not None:
+            self._thread.join()
+        if self._outcome is None:
+            self._run()
+        value, error = self._outcome or (None, None)
+        if error is not None:
+            raise error
+        return value  # type: ignore[return-value]
 
 
 def forward(windows: Windows[Any], runner: Runner, batching: Batching) -> Logits:
@@ -147,8 +211,20 @@ def forward(windows: Windows[Any], runner: Runner, batching: Batching) -> Logits
     for first in range(0, len(order), batching.size):
         rows = order[first : first + batching.size]
         batch, shift = _padded(windows.inputs, lengths[rows], starts[rows], batching)
-        fetches.append((runner(batch), shift))
-    return Logits([_unshifted(fetch(), shift) for fetch, shift in fetches], order)
+        shape = next(iter(batch.values())).shape
+        fetches.append((runner(batch), shift, shape))
+    return Logits([_unshifted(_checked(fetch(), shape), shift) for fetch, shift, shape in fetches], order)
+
+
+def _checked(logits: Any, shape: tuple[int, ...]) -> Any:
+    """Logits of a batch, which must have a row for each of its tokens."""
+    for part in logits if isinstance(logits, tuple) else (logits,):
+        if tuple(part.shape[:2]) != shape:
+            raise ValueError(
+                f"the model gave logits of shape {tuple(part.shape)} for a batch of {shape[0]} windows of {shape[1]} tokens; "
+                f"their shape must begin with {shape}"
+            )
+    return logits
 
 
 def _padded(
@@ -224,11 +300,10 @@ def stream(
     lockstep = length is None and batching.size == 1
     if together:
         chunks = iter([list(items)])
-    elif lockstep:
-        chunks = ([item] for item in items)
     else:
-        first = _CHUNK_ITEMS if isinstance(items, list) and progress is None else batching.size
-        chunks = _chunked(items, first, size_of)
+        # Without a length it may be a live source, so no more than a batch is read at a time, and one ahead.
+        first = 1 if lockstep else _CHUNK_ITEMS if isinstance(items, list) and progress is None else batching.size
+        chunks = _chunked(items, first, first if length is None else _CHUNK_ITEMS, size_of)
     ahead = not (lockstep or together or length == 1)
     bar = None if progress is None else Progress(length, progress)
     try:
@@ -238,21 +313,27 @@ def stream(
             bar.close()
 
 
-def _chunked(items: Iterable[Item], first: int, size_of: Callable[[Item], int]) -> Iterator[list[Item]]:
-    """Lists of items: `first` of them, then twice as many each time, cut where they get long."""
-    most, chunk, characters = first, [], 0
-    for item in items:
-        chunk.append(item)
-        characters += size_of(item)
-        if len(chunk) >= most or characters >= _CHUNK_CHARACTERS:
+def _chunked(items: Iterable[Item], first: int, most: int, size_of: Callable[[Item], int]) -> Iterator[list[Item]]:
+    """Lists of items: `first` of them, then twice as many each time up to `most`, cut where they get long."""
+    size, characters = first, 0
+    chunk: list[Item] = []
+    try:
+        for item in items:
+            chunk.append(item)
+            characters += size_of(item)
+            if len(chunk) >= size or characters >= _CHUNK_CHARACTERS:
+                yield chunk
+                size, chunk, characters = min(2 * size, most), [], 0
+    except Exception:
+        if chunk:  # what came before the error still gets its results
             yield chunk
-            most, chunk, characters = min(2 * most, _CHUNK_ITEMS), [], 0
+        raise
     if chunk:
         yield chunk
 
 
 class Results(Iterator[Result]):
-    """Results that come while they are read; starts anew with each `iter` if its source does."""
+    """Results that come while they are read; once they are all read, `iter` starts a source anew that can."""
 
     def __init__(self, start: Callable[[], Iterator[Result]], length: int | None) -> None:
         self._start = start
@@ -260,13 +341,16 @@ class Results(Iterator[Result]):
         self._live: Iterator[Result] | None = None
 
     def __iter__(self) -> Results[Result]:
-        self._live = self._start()
         return self
 
     def __next__(self) -> Result:
         if self._live is None:
             self._live = self._start()
-        return next(self._live)
+        try:
+            return next(self._live)
+        except BaseException:
+            self._live = None
+            raise
 
     def __len__(self) -> int:
         if self._length is None:

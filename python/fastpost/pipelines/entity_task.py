@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,14 +13,15 @@ from fastpost import _arrays
 from fastpost._encodings import Encodings
 from fastpost._tokens import Tokens
 from fastpost.entities import EntityDecoder
-from fastpost.pipelines.engine import Logits, Windows
+from fastpost.pipelines.engine import ItemError, Logits, Windows
 from fastpost.types import Entity, Ints1d, Ints2d, Token
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """What decoding needs of a chunk of texts."""
+    """What decoding needs of a chunk of texts, the first of which is number `first` of all."""
 
+    first: int
     texts: list[str]
     owners: Ints1d
     ids: Ints1d
@@ -39,7 +41,7 @@ class EntityTask:
     tokens: Tokens
     id2label: dict[int, str]
     strategy: str
-    ignore_labels: Container[str]
+    ignore_labels: Collection[str]
     windowed: bool
     """Whether what overflows from an encoding is read as further windows."""
     delimiter: str | None = None
@@ -47,12 +49,16 @@ class EntityTask:
     offset_mapping: Sequence[tuple[int, int]] | None = None
     """Offsets of the caller, which replace those of the tokenizer in every window."""
     on_truncate: Callable[[int], None] | None = None
-    """Called with the number of a text in its chunk whose end was cut off."""
+    """Called with the number of a text whose end was cut off."""
+    _decoders: dict[int, tuple[EntityDecoder, list[int]]] = field(default_factory=dict)
 
-    def encode(self, items: list[Any]) -> Windows[Chunk]:
+    def encode(self, items: list[Any], first: int) -> Windows[Chunk]:
         """Windows of `items`, all encoded at once."""
-        self._check(items)
-        encodings = self.encode_batch(items)
+        self._check(items, first)
+        try:
+            encodings = self.encode_batch(items)
+        except TypeError as error:
+            raise _not_unicode(items, first) or error from error
         if self.windowed:
             read = Encodings.expanded(encodings)
         else:
@@ -60,7 +66,7 @@ class EntityTask:
             if self.on_truncate is not None:
                 counts = np.bincount(Encodings.expanded(encodings).texts)
                 for number in np.flatnonzero(counts > 1):
-                    self.on_truncate(int(number))
+                    self.on_truncate(first + int(number))
         special = read.special_tokens_mask
         offsets = self._offsets(read, special)
         texts = items
@@ -70,7 +76,7 @@ class EntityTask:
         inputs = {"input_ids": read.ids}
         if "token_type_ids" in self.input_names:
             inputs["token_type_ids"] = read.type_ids
-        return Windows(read.lengths, inputs, Chunk(texts, read.texts, read.ids, offsets, special))
+        return Windows(read.lengths, inputs, Chunk(first, texts, read.texts, read.ids, offsets, special))
 
     def decode(self, windows: Windows[Chunk], logits: Logits) -> Sequence[list[Entity] | list[Token]]:
         """One list of dicts a text."""
@@ -79,45 +85,77 @@ class EntityTask:
             none: list[list[Entity] | list[Token]] = [[] for _ in chunk.texts]
             return none
         values, kind = _arrays.logits("logits", logits.batches)
-        entities = self._decoder(values[0].shape[-1])._run(
-            values,
-            kind,
-            chunk.texts,
-            windows.lengths,
-            chunk.offsets,
-            chunk.special,
-            chunk.ids,
-            chunk.owners,
-            order=logits.order,
-            check=False,
-        )
+        decoder, unnamed = self._decoder(values[0].shape[-1])
+        try:
+            entities = decoder._run(
+                values,
+                kind,
+                chunk.texts,
+                windows.lengths,
+                chunk.offsets,
+                chunk.special,
+                chunk.ids,
+                chunk.owners,
+                order=logits.order,
+                check=False,
+            )
+        except ValueError as error:
+            window = re.search(r"at window (\d+)", str(error))
+            if window is None:
+                raise
+            text = chunk.first + int(chunk.owners[int(window[1])])
+            raise ValueError(f"text {text} of the input: {error}") from error
+        if unnamed and np.isin(entities.label_id, unnamed).any():
+            raise KeyError(
+                f"the model predicts a label that `id2label` does not name: it has {len(self.id2label)} names for "
+                f"{values[0].shape[-1]} labels"
+            )
         return entities.to_dicts()
 
-    def _decoder(self, columns: int) -> EntityDecoder:
-        """The decoder; labels past the model's last column can never be predicted."""
-        names = {label: name for label, name in self.id2label.items() if label < columns}
-        shown = {name if self.strategy == "none" else name.split("-", 1)[-1] for name in names.values()}
-        return EntityDecoder(
-            names,
-            strategy=self.strategy,  # type: ignore[arg-type]  # checked there
-            compat="transformers",
-            # `in` as transformers asks it: of a str it means "is part of".
-            ignore_labels=[name for name in shown if name in self.ignore_labels],
-            tokenizer=self.tokens,
-        )
+    def _decoder(self, columns: int) -> tuple[EntityDecoder, list[int]]:
+        """The decoder for so many labels, and those of its `labels` that have no name.
 
-    def _check(self, items: list[Any]) -> None:
+        Labels past the model's last column can never be predicted, and are left out.
+        """
+        if columns not in self._decoders:
+            names = [self.id2label.get(label, f"{_UNNAMED}{label}") for label in range(columns)]
+            decoder = EntityDecoder(
+                names,
+                strategy=self.strategy,  # type: ignore[arg-type]  # checked there
+                compat="transformers",
+                ignore_labels=self.ignore_labels,
+                tokenizer=self.tokens,
+            )
+            unnamed = [number for number, name in enumerate(decoder.labels) if name.startswith(_UNNAMED)]
+            self._decoders[columns] = decoder, unnamed
+        return self._decoders[columns]
+
+    def _check(self, items: list[Any], first: int) -> None:
         for number, item in enumerate(items):
+            kind = type(item).__name__
             if self.delimiter is None:
                 if not isinstance(item, str):
-                    raise ValueError(
-                        "When `is_split_into_words=False`, `sentence` must be an untokenized string, but "
-                        f"text {number} of this chunk is of type {type(item).__name__}; pass str, or is_split_into_words=True"
+                    raise ItemError(
+                        number,
+                        ValueError(
+                            "When `is_split_into_words=False`, `sentence` must be an untokenized string, but text "
+                            f"{first + number} of the input is of type {kind}; pass a str, or is_split_into_words=True"
+                        ),
                     )
             elif not isinstance(item, list):
-                raise ValueError(
-                    "When `is_split_into_words=True`, `sentence` must be a list of tokens, but text "
-                    f"{number} of this chunk is of type {type(item).__name__}; pass a list of str"
+                raise ItemError(
+                    number,
+                    ValueError(
+                        "When `is_split_into_words=True`, `sentence` must be a list of tokens, but text "
+                        f"{first + number} of the input is of type {kind}; pass a list of str"
+                    ),
+                )
+            elif wrong := [word for word in item if not isinstance(word, str)]:
+                raise ItemError(
+                    number,
+                    TypeError(
+                        f"text {first + number} of the input holds {wrong[0]!r} among its words; each must be a str"
+                    ),
                 )
 
     def _offsets(self, read: Encodings, special: Any) -> Ints2d:
@@ -146,6 +184,32 @@ class EntityTask:
         return np.where(word >= 0, at, 0)
 
 
+_UNNAMED = "\0"
+"""Begins the stand-in for a label that `id2label` does not name; no real name begins so."""
+
+
+def _not_unicode(items: list[Any], first: int) -> ItemError | None:
+    """The first text that no tokenizer takes, as it has a lone surrogate."""
+    for number, item in enumerate(items):
+        try:
+            "".join(item).encode()
+        except UnicodeEncodeError as error:
+            return ItemError(
+                number,
+                TypeError(
+                    f"text {first + number} of the input is not valid Unicode ({error}); replace its lone surrogates, for "
+                    'example with text.encode("utf-8", "replace").decode()'
+                ),
+            )
+    return None
+
+
 def text_size(item: Any) -> int:
     """Characters of a text, or of its words."""
-    return len(item) if isinstance(item, str) else sum(len(word) for word in item) if isinstance(item, list) else 0
+    return (
+        len(item)
+        if isinstance(item, str)
+        else sum(len(word) for word in item if isinstance(word, str))
+        if isinstance(item, list)
+        else 0
+    )

@@ -13,13 +13,20 @@ _TASKS = {
 
 
 def pipeline(
-    task: str | None = None, model: Any = None, tokenizer: Any = None, *, backend: str = "torch", **kwargs: Any
+    task: str | None = None,
+    model: Any = None,
+    config: Any = None,
+    tokenizer: Any = None,
+    *,
+    backend: str = "torch",
+    **kwargs: Any,
 ) -> Any:
     """A pipeline of fastpost: the call of `transformers.pipeline`, the same results.
 
     Args:
         task: "token-classification", "ner" or "question-answering".
         model: a model, the name of one, or a folder; for ONNX Runtime a folder with an `.onnx` file.
+        config: the model's configuration; default: the one that comes with `model`.
         tokenizer: the model's tokenizer; default: the one that comes with `model`.
         backend: "torch" runs transformers' model; "onnxruntime" needs neither torch nor transformers.
         kwargs: everything else that `transformers.pipeline` takes (`device`, `dtype`, `batch_size`,
@@ -31,6 +38,8 @@ def pipeline(
     if task not in _TASKS:
         raise ValueError(f"`task` is {task!r}; pass one of {', '.join(map(repr, sorted(_TASKS)))}")
     if backend == "onnxruntime":
+        if config is not None:
+            raise ValueError('`config` is given, but backend="onnxruntime" reads config.json beside the model')
         from fastpost.pipelines.onnx import OnnxQuestionAnsweringPipeline, OnnxTokenClassificationPipeline
 
         if _TASKS[task] == "question-answering":
@@ -45,7 +54,9 @@ def pipeline(
     if missing:
         _add(task)
     try:
-        return transformers.pipeline(task, model=model, tokenizer=tokenizer, pipeline_class=_class_of(task), **kwargs)
+        return transformers.pipeline(
+            task, model=model, config=config, tokenizer=tokenizer, pipeline_class=_class_of(task), **kwargs
+        )
     finally:
         if missing:
             _remove(task)

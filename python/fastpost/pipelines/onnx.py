@@ -60,7 +60,7 @@ class OnnxTokenClassificationPipeline:
             "delimiter": delimiter,
             "batch_size": batch_size,
         }
-        self._checked(self._defaults)
+        self._defaults = self._checked(self._defaults)
 
     def __call__(
         self,
@@ -85,7 +85,7 @@ class OnnxTokenClassificationPipeline:
         if unknown:
             raise TypeError(f"unexpected argument `{min(unknown)}`; a call takes {', '.join(sorted(self._defaults))}")
         options = {**self._defaults, **{name: value for name, value in kwargs.items() if value is not None}}
-        self._checked(options)
+        options = self._checked(options)
         if is_split_into_words and isinstance(inputs, (list, tuple)) and not all(isinstance(i, list) for i in inputs):
             inputs = [list(inputs)]  # the words of one text
         one = isinstance(inputs, str)
@@ -121,7 +121,7 @@ class OnnxTokenClassificationPipeline:
             encode_batch=encode,
             input_names=folder.runner.input_names,
             tokens=self._tokens,
-            id2label={int(label): name for label, name in folder.config["id2label"].items()},
+            id2label=folder.id2label,
             strategy=options["aggregation_strategy"],
             ignore_labels=["O"] if ignored is None else ignored,
             windowed=stride is not None,
@@ -134,31 +134,33 @@ class OnnxTokenClassificationPipeline:
 
     def _warn_truncated(self, number: int) -> None:
         warnings.warn(
-            f"a text (number {number} of its chunk) is longer than the model's {self._folder.model_max_length} tokens and was cut; "
+            f"text {number} of the input is longer than the model's {self._folder.model_max_length} tokens and was cut; "
             "pass stride=, for example stride=128, to read it whole",
             UserWarning,
             stacklevel=2,
         )
 
-    def _checked(self, options: dict[str, Any]) -> None:
-        """Refuses options that make no sense, as transformers does."""
-        strategy, stride, size = (options[name] for name in ("aggregation_strategy", "stride", "batch_size"))
+    def _checked(self, options: dict[str, Any]) -> dict[str, Any]:
+        """The options, refused if they make no sense, as transformers refuses them."""
+        given, stride, size = (options[name] for name in ("aggregation_strategy", "stride", "batch_size"))
+        strategy = str(getattr(given, "value", given)).lower()
+        most = self._folder.model_max_length
         if strategy not in _STRATEGIES:
-            raise ValueError(f"`aggregation_strategy` is {strategy!r}; pass one of {', '.join(map(repr, _STRATEGIES))}")
-        if size < 1:
-            raise ValueError(f"`batch_size` is {size}; pass at least 1")
-        if stride is None:
-            return
-        if strategy == "none":
-            raise ValueError('`stride` is given but `aggregation_strategy` is "none"; choose another strategy')
-        if self._folder.model_max_length is None:
-            raise ValueError(
-                "`stride` needs a window length, but neither tokenizer_config.json nor config.json has one"
-            )
-        if not 0 <= stride < self._folder.model_max_length:
-            raise ValueError(
-                f"`stride` is {stride} but the model reads {self._folder.model_max_length} tokens; pass less"
-            )
+            raise ValueError(f"`aggregation_strategy` is {given!r}; pass one of {', '.join(map(repr, _STRATEGIES))}")
+        if not isinstance(size, int) or size < 1:
+            raise ValueError(f"`batch_size` is {size!r}; pass an int of at least 1")
+        if stride is not None:
+            if strategy == "none":
+                raise ValueError('`stride` is given but `aggregation_strategy` is "none"; choose another strategy')
+            if most is None:
+                raise ValueError(
+                    "`stride` needs a window length, but neither tokenizer_config.json nor config.json has one"
+                )
+            if not isinstance(stride, int) or not 0 <= stride < most:
+                raise ValueError(
+                    f"`stride` is {stride!r} but the model reads {most} tokens; pass an int from 0 to {most - 1}"
+                )
+        return {**options, "aggregation_strategy": strategy}
 
 
 class OnnxQuestionAnsweringPipeline:

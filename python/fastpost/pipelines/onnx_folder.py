@@ -48,6 +48,10 @@ class OnnxFolder:
         self.pad_token_id = _pad_id(self.tokenizer, settings, self.config)
         cls = _content(settings.get("cls_token"))
         self.cls_token_id: int | None = None if cls is None else self.tokenizer.token_to_id(cls)
+        names = self.config.get("id2label") or {
+            str(label): f"LABEL_{label}" for label in range(self.config.get("num_labels", 2))
+        }
+        self.id2label = {int(label): str(name) for label, name in names.items()}
         self.left = settings.get("padding_side") == "left"
         self.truncation_side: str = settings.get("truncation_side", "right")
 
@@ -144,8 +148,11 @@ def _max_length(settings: dict[str, Any], config: dict[str, Any]) -> int | None:
     return int(positions) - offset
 
 
-def _providers(device: str | int) -> list[Any]:
-    if device in ("cpu", -1):
+def _providers(device: Any) -> list[Any]:
+    """ONNX Runtime's providers for a device, which is written as in torch."""
+    name, _, number = (f"cuda:{device}" if isinstance(device, int) and device >= 0 else str(device)).partition(":")
+    if name.lower() in ("cpu", "-1"):
         return ["CPUExecutionProvider"]
-    number = device if isinstance(device, int) else int(device.partition(":")[2] or 0)
-    return [("CUDAExecutionProvider", {"device_id": number}), "CPUExecutionProvider"]
+    if name.lower() != "cuda" or not (number or "0").isdecimal():
+        raise ValueError(f'`device` is {device!r}; pass "cpu", "cuda" or "cuda:1", or `providers` for anything else')
+    return [("CUDAExecutionProvider", {"device_id": int(number or 0)}), "CPUExecutionProvider"]

@@ -111,7 +111,8 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
         forward_params = dict(forward_params)
         progress, rank = forward_params.pop("progress", False), forward_params.pop("rank", False)
         length = len(inputs) if isinstance(inputs, Sized) else None
-        reason = original_path_reason(self, _STEPS, ("fastpost.pipelines.question_answering",))
+        base = QuestionAnsweringPipeline if _Original is ChunkPipeline else _Original
+        reason = original_path_reason(self, base, _STEPS)
         if reason:
             if rank:
                 raise ValueError(

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import transformers
+from transformers import PreTrainedTokenizerFast
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from fastpost._tokens import Tokens, decoder_json
@@ -36,6 +37,10 @@ _STEPS = (
 class FastTokenClassification:
     """The part that replaces transformers' loop; stands before a token-classification pipeline class."""
 
+    def __getstate__(self) -> dict[str, Any]:
+        """The pipeline as pickle and copy see it: without what is read off the tokenizer again."""
+        return {name: value for name, value in vars(self).items() if name != "_fastpost_tokens"}
+
     def _sanitize_parameters(self, progress: bool | None = None, **kwargs: Any) -> Any:
         preprocess, forward, postprocess = super()._sanitize_parameters(**kwargs)  # type: ignore[misc]
         if progress is not None:
@@ -55,7 +60,10 @@ class FastTokenClassification:
         forward_params = dict(forward_params)
         progress = forward_params.pop("progress", False)
         length = len(inputs) if isinstance(inputs, Sized) else None
-        if original_path_reason(self, _STEPS, (), bool(preprocess_params.get("is_split_into_words"))):
+        split = bool(preprocess_params.get("is_split_into_words"))
+        if original_path_reason(self, transformers.TokenClassificationPipeline, _STEPS, split) or _unknown_parameters(
+            preprocess_params, forward_params, postprocess_params
+        ):
             original = super().get_iterator(  # type: ignore[misc]
                 inputs, num_workers, batch_size, preprocess_params, forward_params, postprocess_params
             )
@@ -89,6 +97,17 @@ class FastTokenClassification:
         return stream(inputs, task, runner, batching, text_size, progress="texts" if progress else None)
 
 
+def _unknown_parameters(preprocess: dict[str, Any], forward: dict[str, Any], postprocess: dict[str, Any]) -> bool:
+    """Whether a subclass hands its steps parameters that only they know."""
+    encoding = preprocess.get("tokenizer_params", {})
+    return bool(
+        preprocess.keys() - {"is_split_into_words", "delimiter", "offset_mapping", "tokenizer_params"}
+        or encoding.keys() - {"return_overflowing_tokens", "padding", "stride", "is_split_into_words"}
+        or forward
+        or postprocess.keys() - {"aggregation_strategy", "ignore_labels"}
+    )
+
+
 def _plain_scores(entities: Any) -> Any:
     """Results of the original path with Python floats, which `json.dumps` takes."""
     for entity in entities if isinstance(entities, list) else ():
@@ -119,39 +138,44 @@ class TokenClassificationPipeline(FastTokenClassification, transformers.TokenCla
     """
 
 
-def original_path_reason(
-    pipe: Any, steps: tuple[str, ...], own: tuple[str, ...] = (), split_into_words: bool = False
-) -> str | None:
+def original_path_reason(pipe: Any, base: Any, steps: tuple[str, ...], split_into_words: bool = False) -> str | None:
     """Why a pipeline has to take the original path, `None` if it has not.
 
     Args:
         pipe: the pipeline.
+        base: the class whose steps the fast path stands for.
         steps: methods that a subclass may override to change what it does.
-        own: modules, other than those of transformers' pipelines, that the steps may be from.
         split_into_words: whether texts come as lists of words.
     """
     for name in steps:
-        step = getattr(pipe, name, None)
-        module = getattr(step, "__module__", "")
-        if step is not None and (
-            name in vars(pipe) or not (module.startswith("transformers.pipelines.") or module in own)
-        ):
+        if name in vars(pipe) or getattr(type(pipe), name, None) is not getattr(base, name, None):
             return f"`{name}` is overridden"
     if getattr(pipe, "framework", "pt") != "pt":
         return "the model is not a torch model"
     tokenizer = pipe.tokenizer
     if not tokenizer.is_fast:
         return "the tokenizer is slow"
-    for name in ("__call__", "_call_one", "_encode_plus", "_batch_encode_plus"):
+    for name in _ENCODING_STEPS:
+        if name in vars(tokenizer):
+            return f"`tokenizer.{name}` is overridden"
         method = getattr(type(tokenizer), name, None)
-        module = getattr(method, "__module__", "")
-        if method is None or module.startswith("transformers.tokenization_utils"):
+        if method is getattr(PreTrainedTokenizerFast, name, None):
             continue
-        only_words = module.removeprefix("transformers.models.").split(".")[0] in _CHECK_WORDS_ONLY
-        if split_into_words or not only_words:
+        module = getattr(method, "__module__", "")
+        checks_words = module.removeprefix("transformers.models.").split(".")[0] in _CHECK_WORDS_ONLY
+        if split_into_words or not checks_words or hasattr(method, "__wrapped__"):
             return f"the tokenizer has its own `{name}`"
     return None
 
+
+_ENCODING_STEPS = (
+    "__call__",
+    "_call_one",
+    "_encode_plus",
+    "_batch_encode_plus",
+    "convert_ids_to_tokens",
+    "convert_tokens_to_string",
+)
 
 _CHECK_WORDS_ONLY = frozenset(
     ["bart", "blenderbot", "bloom", "codegen", "deberta", "gpt2", "led", "longformer", "mvp", "roberta", "whisper"]
@@ -186,7 +210,10 @@ def _tokens(pipe: Any) -> Tokens:
     """The pipeline's tokenizer as the decoder sees it, read anew where it has changed."""
     tokenizer = pipe.tokenizer
     backend = tokenizer.backend_tokenizer
-    state = (backend, tokenizer.unk_token_id, backend.get_vocab_size(), decoder_json(backend))
+    # With added tokens the size takes milliseconds to count in tokenizers 0.22, whose vocabulary is copied for it.
+    size = backend.get_vocab_size(with_added_tokens=False), len(backend.get_added_tokens_decoder())
+    prefix = getattr(backend.model, "continuing_subword_prefix", None)
+    state = (backend, tokenizer.unk_token_id, size, prefix, decoder_json(backend))
     known, tokens = vars(pipe).get("_fastpost_tokens", ((None,), None))
     if tokens is None or known[0] is not backend or known[1:] != state[1:]:
         tokens = Tokens.of(tokenizer)

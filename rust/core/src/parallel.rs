@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::TrySendError;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::{Builder, Scope, ScopedJoinHandle};
 use std::time::Duration;
 
 /// How many threads a call may use: `None` is all cores, 1 is the calling thread.
@@ -13,6 +14,14 @@ pub type Threads = Option<NonZeroUsize>;
 #[must_use]
 pub fn available(threads: Threads) -> usize {
     threads.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get)
+}
+
+/// A thread of `scope` that runs `work`; `None` if the system gives no more, and the others do its share.
+fn spawned<'scope, T: Send + 'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    work: impl FnOnce() -> T + Send + 'scope,
+) -> Option<ScopedJoinHandle<'scope, T>> {
+    Builder::new().name("fastpost".to_owned()).spawn_scoped(scope, work).ok()
 }
 
 /// Applies `work` to `0..items` and returns the results in order, whatever the number of threads.
@@ -50,7 +59,7 @@ pub fn map<T: Send, E: Send>(
         }
     };
     let mut parts = std::thread::scope(|scope| {
-        let helpers: Vec<_> = (1..workers).map(|_| scope.spawn(run)).collect();
+        let helpers: Vec<_> = (1..workers).filter_map(|_| spawned(scope, run)).collect();
         let mut parts = run();
         for helper in helpers {
             match helper.join() {
@@ -110,7 +119,7 @@ pub fn fold<T: Send, S: Send, E: Send>(
         done
     };
     std::thread::scope(|scope| {
-        let helpers: Vec<_> = (1..workers).map(|_| scope.spawn(helper)).collect();
+        let helpers: Vec<_> = (1..workers).filter_map(|_| spawned(scope, helper)).collect();
         let mut produce = || {
             let guard = StopOnPanic(&stop);
             while !stop.load(Ordering::Relaxed) {
@@ -156,7 +165,7 @@ impl Drop for StopOnPanic<'_> {
 /// If one of them panics.
 pub fn team<S: Send>(workers: usize, helper: impl Fn() -> S + Sync, own: impl FnOnce() -> S) -> Vec<S> {
     std::thread::scope(|scope| {
-        let helpers: Vec<_> = (1..workers).map(|_| scope.spawn(&helper)).collect();
+        let helpers: Vec<_> = (1..workers).filter_map(|_| spawned(scope, &helper)).collect();
         let mut made = vec![own()];
         for helper in helpers {
             match helper.join() {
@@ -188,7 +197,7 @@ impl Crew {
         let work = Arc::new(work);
         let start = |_| {
             let (work, on_shift) = (Arc::clone(&work), OnShift::start(&alive));
-            let thread = std::thread::Builder::new().name("fastpost".to_owned());
+            let thread = Builder::new().name("fastpost".to_owned());
             let run = move || {
                 let _on_shift = on_shift;
                 work();

@@ -45,14 +45,7 @@ impl Lengths {
         match logits {
             Ragged::One(array) => match (array.shape(), given) {
                 ([tokens, _], None) => widths.push(*tokens),
-                ([tokens, _], Some(lengths)) => {
-                    let lengths: Vec<_> = lengths.iter().map(|&length| length as usize).collect();
-                    let sum = lengths.iter().sum();
-                    if sum != *tokens {
-                        return Err(Error::LengthSum { name, sum, got: *tokens });
-                    }
-                    widths = lengths;
-                }
+                ([tokens, _], Some(lengths)) => widths = adding_up(name, lengths, *tokens)?,
                 ([windows, tokens, _], _) => widths.resize(*windows, *tokens),
                 (shape, _) => return Err(rank(name, shape.len())),
             },
@@ -67,11 +60,7 @@ impl Lengths {
             }
         }
         if let Some(order) = order {
-            let mut sorted = vec![0; widths.len()];
-            for (&window, width) in order.iter().zip(&widths) {
-                sorted[window as usize] = *width;
-            }
-            widths = sorted;
+            widths = in_order(&widths, order)?;
         }
         Self::checked(name, widths, given)
     }
@@ -89,15 +78,7 @@ impl Lengths {
         let widths: Vec<usize> = match scores {
             Ragged::One(array) => match (array.shape(), given) {
                 ([tokens], None) => vec![*tokens],
-                ([tokens], Some(lengths)) => {
-                    let lengths: Vec<_> =
-                        lengths.iter().map(|&length| usize::try_from(length).unwrap_or(0)).collect();
-                    let sum = lengths.iter().sum();
-                    if sum != *tokens {
-                        return Err(Error::LengthSum { name, sum, got: *tokens });
-                    }
-                    lengths
-                }
+                ([tokens], Some(lengths)) => adding_up(name, lengths, *tokens)?,
                 ([windows, tokens], _) => vec![*tokens; *windows],
                 (shape, _) => return Err(item_rank(name, shape.len(), 1)),
             },
@@ -125,6 +106,29 @@ impl Lengths {
         }
         Ok(Self { tokens: lengths.iter().map(|&length| length as usize).collect(), given: true })
     }
+}
+
+/// Lengths, which are not negative, of arrays laid end to end with `tokens` tokens in all.
+fn adding_up(name: &'static str, lengths: &[i64], tokens: usize) -> Result<Vec<usize>> {
+    let lengths: Vec<_> = lengths.iter().map(|&length| length as usize).collect();
+    let sum = lengths.iter().fold(0_usize, |sum, &length| sum.saturating_add(length));
+    if sum == tokens { Ok(lengths) } else { Err(Error::LengthSum { name, sum, got: tokens }) }
+}
+
+/// `items`, the n-th of which belongs in place `order[n]`, sorted into their places.
+fn in_order<T: Copy>(items: &[T], order: &[i64]) -> Result<Vec<T>> {
+    let mut places: Vec<Option<T>> = vec![None; items.len()];
+    for (&place, &item) in order.iter().zip(items) {
+        if let Some(empty) = usize::try_from(place).ok().and_then(|place| places.get_mut(place)) {
+            *empty = Some(item);
+        }
+    }
+    let sorted: Option<Vec<T>> = places.into_iter().collect();
+    sorted.filter(|_| order.len() == items.len()).ok_or_else(|| Error::BadOption {
+        name: "order",
+        got: format!("{} numbers for {} windows", order.len(), items.len()),
+        cure: "it holds each window number once",
+    })
 }
 
 /// Refuses lengths below 0.
@@ -178,11 +182,7 @@ impl<T: Element> Ragged<'_, T> {
             }
         }
         if let Some(order) = order {
-            let mut sorted: Vec<&[T]> = vec![&[]; out.len()];
-            for (&window, rows) in order.iter().zip(out) {
-                sorted[window as usize] = rows;
-            }
-            return Ok(sorted);
+            return in_order(&out, order);
         }
         Ok(out)
     }

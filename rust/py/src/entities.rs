@@ -32,25 +32,23 @@ pub(crate) struct TokenTable {
 impl TokenTable {
     #[new]
     fn new(
-        vocabulary: &Bound<'_, PyDict>,
+        vocabulary: Vec<(String, usize)>,
         unknown: i64,
         decoder: Option<&str>,
         other: Option<Py<PyAny>>,
     ) -> PyResult<Self> {
-        let mut pairs = Vec::with_capacity(vocabulary.len());
-        for (token, id) in vocabulary {
-            pairs.push((token.extract::<String>()?, id.extract::<usize>()?));
+        if let Some((token, id)) = vocabulary.iter().find(|(_, id)| *id > MOST_IDS) {
+            return Err(PyValueError::new_err(format!(
+                "`tokenizer` gives {token:?} the id {id}; ids up to {MOST_IDS} can be looked up, number its tokens anew"
+            )));
         }
-        let vocabulary = Vocabulary::new(pairs);
+        let vocabulary = Vocabulary::new(vocabulary);
         Ok(Self { vocabulary, unknown, text: decoder.and_then(TokenText::from_json), other })
     }
-
-    /// Whether the text of tokens is made here, not by the tokenizer.
-    #[getter]
-    fn native(&self) -> bool {
-        self.text.is_some()
-    }
 }
+
+/// Ids are looked up in a list; no tokenizer comes near this many.
+const MOST_IDS: usize = 1 << 26;
 
 /// Labels, strategy and tokenizer: what is fixed over many batches.
 #[pyclass(frozen, module = "fastpost._fastpost")]
@@ -229,6 +227,9 @@ fn borrow_texts<'a>(strings: &'a [Bound<'_, PyString>]) -> PyResult<Vec<core::Te
     strings.iter().enumerate().map(borrow).collect()
 }
 
+/// How many texts more than windows there may be where only `windows` tells.
+const SPARE_TEXTS: usize = 1 << 20;
+
 /// Number of texts; every window must belong to one.
 fn text_count(windows: usize, owners: Option<&[i64]>, texts: Option<usize>) -> Result<usize> {
     let Some(owners) = owners else {
@@ -240,7 +241,11 @@ fn text_count(windows: usize, owners: Option<&[i64]>, texts: Option<usize>) -> R
     if owners.len() != windows {
         return Err(Error::WindowCount { name: "windows", got: owners.len(), want: windows });
     }
-    let texts = texts.unwrap_or_else(|| owners.iter().max().map_or(0, |&last| (last + 1).max(0) as usize));
+    // Without texts their number is a guess, and a text without a window costs something, too.
+    let most = windows.saturating_add(SPARE_TEXTS);
+    let named =
+        owners.iter().max().map_or(0, |&last| usize::try_from(last).map_or(0, |last| last.saturating_add(1)));
+    let texts = texts.unwrap_or(named.min(most));
     match owners.iter().position(|&text| text < 0 || text as usize >= texts) {
         Some(window) => Err(Error::BadWindowText { window, text: owners[window], texts }),
         None => Ok(texts),

@@ -19,13 +19,15 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from fastpost._fastpost import Splitter, WordTable
+from fastpost._fastpost import Splitter, TextReader, WordTable
+from fastpost.corpus import Corpus
 
 if TYPE_CHECKING:
     from tokenizers import AddedToken, Tokenizer
 
-Texts: TypeAlias = "Iterable[str] | Iterable[Iterable[str]]"
+Texts: TypeAlias = "Corpus | Iterable[str] | Iterable[Iterable[str]]"
 Json: TypeAlias = "dict[str, Any]"
+Check: TypeAlias = "Callable[[list[str]], None]"
 # Called with "count" (bytes so far, None) or "merge" (tokens so far, tokens wanted).
 Progress: TypeAlias = "Callable[[str, int, int | None], object]"
 
@@ -59,19 +61,20 @@ def train_new_from_iterator(
 
     Args:
         tokenizer: a fast tokenizer of transformers, or a `tokenizers.Tokenizer`.
-        corpus: an iterable of `str` or of lists of `str`.
+        corpus: a `Corpus`, or an iterable of `str` or of lists of `str`. Files, Arrow data and datasets of a
+            `Corpus` are counted on the threads that read them; no Python string is made of them.
         vocab_size: tokens to end with, special tokens included.
         length: number of texts, if known; sharpens the memory estimate.
         new_special_tokens: special tokens to add to those of `tokenizer`.
         special_tokens_map: old name -> new name of special tokens.
-        threads: threads to count on; None is all cores.
+        threads: threads to count on; None is those of the `Corpus`, else all cores.
         progress: True writes to stderr; a function is called with ("count" | "merge", done, total or None).
         force: train even if the checks of the corpus and of the result fail.
         **kwargs: options of the tokenizers trainer: min_frequency, limit_alphabet, max_token_length, ...
 
     Raises:
         ValueError: if a check fails: a tokenizer without a pre-tokenizer, a corpus that is mostly one word,
-            too little memory, or a result that `verify_tokenizer` refuses.
+            too little memory, or a result that `verify_tokenizer` refuses. CorpusError is one, too.
         TypeError: if `corpus` holds anything but texts, or an option does not fit its trainer.
     """
     _refuse_str(corpus)
@@ -535,25 +538,61 @@ def _count(
     force: bool,
 ) -> WordCounts:
     splitter = _splitter(document)
-    if not force:
-        corpus = _checked(document, splitter, corpus, length)
-    tell = _teller(progress)
-    counts = WordCounts.__new__(WordCounts)
-    counts._splitter, counts._document = splitter, document
-    counts._tokenizer, counts._parts = tokenizer, {}
-    counts._table = WordTable.count(
-        splitter, corpus, threads=threads, progress=tell and (lambda _, size: tell("count", size, None))
-    )
-    return counts
-
-
-def _checked(document: Json, splitter: Splitter, corpus: Texts, length: int | None) -> Texts:
-    """`corpus`, after a look at its first texts."""
-    if document["pre_tokenizer"] is None:
+    if document["pre_tokenizer"] is None and not force:
         raise ValueError(
             "the tokenizer has no pre-tokenizer, so each text would be one word and training would take "
             "memory and time without bound; set `tokenizer.backend_tokenizer.pre_tokenizer`, or force=True"
         )
+    check = None if force else lambda sample: _check(splitter, sample, length)
+    tell = _teller(progress)
+    counts = WordCounts.__new__(WordCounts)
+    counts._splitter, counts._document = splitter, document
+    counts._tokenizer, counts._parts = tokenizer, {}
+    if isinstance(corpus, Corpus) and corpus._in_core:
+        counts._table = _count_readers(splitter, corpus, threads, tell, check)
+        return counts
+    if isinstance(corpus, Corpus):
+        threads = threads or corpus._options.threads
+    counts._table = WordTable.count(
+        splitter,
+        corpus if check is None else _checked(corpus, check),
+        threads=threads,
+        progress=tell and (lambda _, size: tell("count", size, None)),
+    )
+    return counts
+
+
+def _count_readers(
+    splitter: Splitter, corpus: Corpus, threads: int | None, tell: Progress | None, check: Check | None
+) -> WordTable:
+    """Counts on the threads that read, without Python strings but for the sample."""
+    threads = threads or corpus._options.threads
+    # What can be read again is looked at in a pass of its own; of a stream the first texts are kept.
+    peek = check if corpus._once else None
+    if check and not peek:
+        check(corpus._sample(_SAMPLE))
+
+    def count(reader: TextReader, told: Callable[[int, int], None]) -> WordTable:
+        nonlocal peek
+        if peek is None:
+            return WordTable.read(splitter, reader, threads=threads, progress=told)
+        head, size = reader.next_batch(sys.maxsize, _SAMPLE) or ([], 0)
+        peek(head)
+        peek = None
+        first = WordTable.count(splitter, head, threads=1)
+        rest = WordTable.read(
+            splitter, reader, threads=threads, progress=lambda texts, more: told(len(head) + texts, size + more)
+        )
+        return rest.merge(first)
+
+    first, *others = corpus._each(count, lambda: tell and tell("count", corpus._pass.bytes, None))
+    for other in others:
+        first = first.merge(other)
+    return first
+
+
+def _checked(corpus: Texts, check: Check) -> Texts:
+    """`corpus`, after a look at its first texts."""
     texts = iter(corpus)
     head, sample, size = [], [], 0
     for item in texts:
@@ -567,6 +606,12 @@ def _checked(document: Json, splitter: Splitter, corpus: Texts, length: int | No
                 break
         if size >= _SAMPLE:
             break
+    check(sample)
+    return chain(head, texts)
+
+
+def _check(splitter: Splitter, sample: list[str], length: int | None) -> None:
+    """Refuses a corpus that, by its first texts, would not end well."""
     table = WordTable.count(splitter, sample, threads=1)
     words = table.items()
     total = sum(len(word) * count for word, count in words)
@@ -583,7 +628,6 @@ def _checked(document: Json, splitter: Splitter, corpus: Texts, length: int | No
             f"training would take about {need / 1e9:.1f} GB, but {have / 1e9:.1f} GB are free; train on a "
             "part of the corpus, merge saved WordCounts of parts where there is more memory, or force=True"
         )
-    return chain(head, texts)
 
 
 def _memory_needed(splitter: Splitter, table: WordTable, sample: list[str], length: int | None) -> float:

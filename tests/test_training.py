@@ -1,5 +1,6 @@
 """Training beside transformers' own `train_new_from_iterator`: the same tokenizer.json, byte for byte."""
 
+import gzip
 import itertools
 import json
 import logging
@@ -118,6 +119,159 @@ def test_threads_do_not_show(kind):
     corpus = [*xquad("en"), *xquad("zh"), *python_functions(3)]
     files = {written(fastpost.train_new_from_iterator(fast(kind), corpus, 1200, threads=n)) for n in (1, 2, 3, 8)}
     assert len(files) == 1
+
+
+# ---- a Corpus: counted by the threads that read ----
+
+
+def write_jsonl(path: Path, texts) -> Path:
+    opened = gzip.open if path.suffix == ".gz" else open
+    with opened(path, "wt", encoding="utf-8") as out:
+        out.writelines(json.dumps({"n": n, "text": text}) + "\n" for n, text in enumerate(texts))
+    return path
+
+
+@pytest.fixture(scope="module")
+def mixed() -> list[str]:
+    """Enough for several blocks, so that threads do share the work."""
+    return [*xquad("en"), *xquad("zh"), *python_functions(3), "", "\u2028\r\n \0"]
+
+
+@pytest.fixture(scope="module")
+def mixed_files(mixed, tmp_path_factory) -> list[Path]:
+    """The same texts as `mixed` in three files, one of them packed."""
+    folder, third = tmp_path_factory.mktemp("mixed"), len(mixed) // 3
+    return [
+        write_jsonl(folder / "a.jsonl", mixed[:third]),
+        write_jsonl(folder / "b.jsonl.gz", mixed[third : 2 * third]),
+        write_jsonl(folder / "c.jsonl", mixed[2 * third :]),
+    ]
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "metaspace", "bert-uncased"])
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_files_are_counted_as_their_texts_are(kind, threads, mixed, mixed_files):
+    tokenizer = fast(kind)
+    want = fastpost.WordCounts.from_corpus(tokenizer, mixed)
+    for source in (mixed_files, str(mixed_files[0].parent / "*")):
+        corpus = fastpost.Corpus(source, threads=threads)
+        assert fastpost.WordCounts.from_corpus(tokenizer, corpus) == want
+    assert fastpost.WordCounts.from_corpus(tokenizer, fastpost.Corpus(mixed_files), threads=threads) == want
+    made = fastpost.train_new_from_iterator(tokenizer, corpus, 1200)
+    assert written(made) == written(fastpost.train_new_from_iterator(tokenizer, mixed, 1200))
+
+
+def test_files_give_the_tokenizer_of_transformers(mixed, mixed_files):
+    theirs = fast("gpt2").train_new_from_iterator(mixed, 3000, show_progress=False)
+    ours = fastpost.train_new_from_iterator(fast("gpt2"), fastpost.Corpus(mixed_files), 3000)
+    assert written(ours) == written(theirs)
+
+
+def test_every_other_source_of_a_corpus(mixed, mixed_files, tmp_path):
+    """Arrow data and open files have one reader; a generator, and a list beside files, are Python strings."""
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    table = pa.table({"text": mixed})
+    pq.write_table(table, tmp_path / "t.parquet", row_group_size=400)
+    tokenizer = fast("gpt2")
+    want = fastpost.WordCounts.from_corpus(tokenizer, mixed)
+    one = write_jsonl(tmp_path / "all.jsonl", mixed)
+    for make in (
+        lambda: table,
+        lambda: tmp_path / "t.parquet",
+        lambda: one.open("rb"),
+        lambda: pa.RecordBatchReader.from_batches(table.schema, table.to_batches(500)),
+        lambda: [mixed_files[0], mixed_files[1].open("rb"), mixed_files[2]],
+        lambda: (text for text in mixed),
+        lambda: [mixed_files[0], mixed_files[1], lambda: mixed[len(mixed) // 3 * 2 :]],
+    ):
+        for threads in (1, 3):
+            corpus = fastpost.Corpus(make(), format="jsonl" if "io" in type(make()).__module__ else None)
+            assert fastpost.WordCounts.from_corpus(tokenizer, corpus, threads=threads) == want
+            assert corpus.stats.texts == len(mixed)
+
+
+def test_a_stream_is_counted_once_and_whole(mixed, tmp_path):
+    """Of a pipe the sample can't be read again, so it is kept; the second pass says what is wrong."""
+    path = write_jsonl(tmp_path / "x.jsonl", mixed)
+    want = fastpost.WordCounts.from_corpus(fast("gpt2"), mixed)
+    for force in (False, True):
+        with subprocess.Popen(["cat", str(path)], stdout=subprocess.PIPE) as process:
+            corpus = fastpost.Corpus(process.stdout, format="jsonl")
+            assert fastpost.WordCounts.from_corpus(fast("gpt2"), corpus, force=force) == want
+        assert corpus.stats.texts == len(mixed)
+        with pytest.raises(fastpost.CorpusError, match="used up"):
+            fastpost.WordCounts.from_corpus(fast("gpt2"), corpus)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("n", [0, 1, 700, 10**6])
+def test_skipped_texts_are_not_counted(n, threads, mixed, mixed_files):
+    corpus = fastpost.Corpus(mixed_files, threads=threads).skip(n)
+    counts = fastpost.WordCounts.from_corpus(fast("gpt2"), corpus)
+    assert counts == fastpost.WordCounts.from_corpus(fast("gpt2"), mixed[n:])
+    assert (corpus.stats.texts, corpus.position) == (len(mixed[n:]), n + len(mixed[n:]))
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_faults_are_those_of_a_loop(threads, mixed, tmp_path):
+    """Near the end, behind the sample; with `skip` the rest is counted and `stats` tells the same."""
+    paths = [write_jsonl(tmp_path / f"{name}.jsonl", mixed) for name in "ab"]
+    lines = paths[1].read_text(encoding="utf-8").splitlines(keepends=True)
+    lines[-3], lines[-1] = '{"text": 5}\n', lines[-1][:-9]
+    paths[1].write_text("".join(lines), encoding="utf-8")
+    (tmp_path / "c.jsonl").touch()
+    source = [*paths, tmp_path / "c.jsonl", tmp_path / "none.jsonl"]
+    corpus = fastpost.Corpus(source[:2], threads=threads)
+    with pytest.raises(fastpost.CorpusError) as error:
+        fastpost.WordCounts.from_corpus(fast("gpt2"), corpus)
+    assert (error.value.path, error.value.line) == (str(paths[1]), len(lines) - 2)
+    with pytest.raises(FileNotFoundError) as missing:
+        fastpost.WordCounts.from_corpus(fast("gpt2"), fastpost.Corpus([paths[0], source[3]], threads=threads))
+    assert missing.value.filename == str(source[3])
+
+    corpus = fastpost.Corpus(source, threads=threads, on_error="skip")
+    texts = [text for batch in corpus for text in batch]
+    looped = corpus.stats
+    assert fastpost.WordCounts.from_corpus(fast("gpt2"), corpus) == fastpost.WordCounts.from_corpus(fast("gpt2"), texts)
+    counted = corpus.stats
+    for name in ("texts", "bytes", "skipped", "reasons", "empty_files", "bytes_read"):
+        assert getattr(counted, name) == getattr(looped, name), name
+    assert (counted.skipped, counted.empty_files, counted.batches) == (3, 1, 0)
+
+
+def test_the_checks_and_the_progress_of_a_corpus(mixed_files, mixed, tmp_path):
+    told = []
+
+    def tell(stage, done, total):
+        told.append((stage, done, total, corpus.stats.bytes_read))
+
+    corpus = fastpost.Corpus(mixed_files)
+    fastpost.WordCounts.from_corpus(fast("gpt2"), corpus, progress=tell)
+    assert told[-1] == ("count", sum(len(text.encode()) for text in mixed), None, corpus.total_bytes)
+
+    def stop(*_):
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        fastpost.WordCounts.from_corpus(fast("gpt2"), corpus, progress=stop)
+    long = write_jsonl(tmp_path / "long.jsonl", ["a" * 2000, "b" * 3000])
+    with pytest.raises(ValueError, match="words of more than 512 bytes"):
+        fastpost.WordCounts.from_corpus(fast("gpt2"), fastpost.Corpus(long))
+    with pytest.raises(ValueError, match="words of more than 512 bytes"), long.open("rb") as file:
+        fastpost.WordCounts.from_corpus(fast("gpt2"), fastpost.Corpus(file, format="jsonl"))
+    (tmp_path / "empty.jsonl").touch()
+    with pytest.raises(fastpost.CorpusError, match="holds no text"):
+        fastpost.WordCounts.from_corpus(fast("gpt2"), fastpost.Corpus(tmp_path / "empty.jsonl"), force=True)
+
+
+def test_files_do_not_become_strings(mixed_files, monkeypatch):
+    """Behind the sample, of which nothing is left with `force=True`."""
+
+    def iterated(*_):
+        raise AssertionError("a loop makes Python strings")
+
+    monkeypatch.setattr(fastpost.Corpus, "_batches", iterated)
+    assert len(fastpost.WordCounts.from_corpus(fast("gpt2"), fastpost.Corpus(mixed_files), force=True))
 
 
 def test_a_tokenizer_of_the_tokenizers_library():

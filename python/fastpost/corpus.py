@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, cast
 
 from fastpost import _sources
+from fastpost._fastpost import TextReader
 from fastpost._sources import Options, Reader
 
 __all__ = ["Corpus", "CorpusError", "CorpusStats"]
+
+T = TypeVar("T")
 
 
 class CorpusError(ValueError):
@@ -37,7 +41,7 @@ class CorpusStats:
     """What one pass has done so far.
 
     Attributes:
-        texts, bytes, batches: handed out; bytes are those of the texts in UTF-8.
+        texts, bytes, batches: handed out; bytes are those of the texts in UTF-8. Word counts take no batches.
         skipped: records and files left out because of `on_error="skip"`.
         reasons: the first ten of them, each with its place.
         empty_files: files without any bytes; they give no text.
@@ -189,15 +193,19 @@ class Corpus:
 
     def __iter__(self) -> Iterator[list[str]]:
         """One pass: batches of `batch_size` texts, the last one may be shorter."""
+        return self._batches(self._begin())
+
+    def _begin(self) -> _Pass:
+        """The state of a new pass."""
         if self._used is not None:
             raise CorpusError(
                 f"the corpus reads {self._used}, which an earlier pass has used up; pass a function that makes a new "
                 "one, Corpus(lambda: ...), or a path or list, which can be read again"
             )
-        self._used = next((source.once for source in self._sources if source.once), None)
+        self._used = self._once
         state = self._pass = _Pass(start=self._start, skipped=len(self._unlisted))
         state.reasons += [str(error) for error in self._unlisted]
-        return self._batches(state)
+        return state
 
     def _batches(self, state: _Pass) -> Iterator[list[str]]:
         state.began = state.ended = time.perf_counter()
@@ -224,10 +232,13 @@ class Corpus:
                 state.close()
             if batch:
                 yield self._hand_out(state, batch, size)
-            if not state.texts and not state.start and not self._options.skip:
-                raise CorpusError(f"the corpus holds no text: {self!r}")
+            self._require_texts(state)
         finally:
             state.close()
+
+    def _require_texts(self, state: _Pass) -> None:
+        if not state.texts and not state.start and not self._options.skip:
+            raise CorpusError(f"the corpus holds no text: {self!r}")
 
     def _hand_out(self, state: _Pass, batch: list[str], size: int) -> list[str]:
         state.texts += len(batch)
@@ -282,10 +293,51 @@ class Corpus:
                 found.append(source.path)
         return found
 
-    def _readers(self) -> Iterator[Reader]:
-        """A reader per source, for kernels that take texts without Python strings (`TextReader`)."""
-        for source in self._sources:
-            yield source.open(self._options)
+    @property
+    def _once(self) -> str | None:
+        """What can be read only once, if anything."""
+        return next((source.once for source in self._sources if source.once), None)
+
+    @property
+    def _in_core(self) -> bool:
+        """Whether no source is made of Python strings, so that `_each` can read them all."""
+        return not any(isinstance(source, _sources.Strings) for source in self._sources)
+
+    def _each(
+        self, kernel: Callable[[TextReader, Callable[[int, int], None]], T], done: Callable[[], object]
+    ) -> list[T]:
+        """One pass without Python strings: what `kernel` makes of the reader of each source.
+
+        `kernel` calls its second argument with the texts and bytes it has taken of that reader so far, which
+        brings `stats` up to date and calls `done`.
+        """
+        state = self._begin()
+        state.began = state.ended = time.perf_counter()
+        to_skip = state.start
+        made = []
+        try:
+            for source in self._sources:
+                reader = state.reader = cast("TextReader", source.open(self._options))
+                to_skip -= reader.skip(to_skip) if to_skip else 0
+                before = state.texts, state.bytes
+
+                def told(texts: int, size: int, before: tuple[int, int] = before) -> None:
+                    state.texts, state.bytes = before[0] + texts, before[1] + size
+                    state.ended = time.perf_counter()
+                    done()
+
+                made.append(kernel(reader, told))
+                state.close()
+            self._require_texts(state)
+        finally:
+            state.close()
+        return made
+
+    def _sample(self, size: int) -> list[str]:
+        """The first texts, up to `size` bytes or one longer text, in a pass that leaves no trace here."""
+        other = copy.copy(self)
+        other.batch_size, other.batch_bytes = None, size
+        return next(iter(other), [])
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_pass": _Pass()}

@@ -19,13 +19,15 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from fastpost._fastpost import Splitter, WordTable
+from fastpost._fastpost import Splitter, TextReader, WordTable
+from fastpost.corpus import Corpus
 
 if TYPE_CHECKING:
     from tokenizers import AddedToken, Tokenizer
 
-Texts: TypeAlias = "Iterable[str] | Iterable[Iterable[str]]"
+Texts: TypeAlias = "Corpus | Iterable[str] | Iterable[Iterable[str]]"
 Json: TypeAlias = "dict[str, Any]"
+Check: TypeAlias = "Callable[[list[str]], None]"
 # Called with "count" (bytes so far, None) or "merge" (tokens so far, tokens wanted).
 Progress: TypeAlias = "Callable[[str, int, int | None], object]"
 
@@ -59,19 +61,20 @@ def train_new_from_iterator(
 
     Args:
         tokenizer: a fast tokenizer of transformers, or a `tokenizers.Tokenizer`.
-        corpus: an iterable of `str` or of lists of `str`.
+        corpus: a `Corpus`, or an iterable of `str` or of lists of `str`. Files, Arrow data and datasets of a
+            `Corpus` are counted on the threads that read them; no Python string is made of them.
         vocab_size: tokens to end with, special tokens included.
         length: number of texts, if known; sharpens the memory estimate.
         new_special_tokens: special tokens to add to those of `tokenizer`.
         special_tokens_map: old name -> new name of special tokens.
-        threads: threads to count on; None is all cores.
+        threads: threads to count on; None is those of the `Corpus`, else all cores.
         progress: True writes to stderr; a function is called with ("count" | "merge", done, total or None).
         force: train even if the checks of the corpus and of the result fail.
         **kwargs: options of the tokenizers trainer: min_frequency, limit_alphabet, max_token_length, ...
 
     Raises:
         ValueError: if a check fails: a tokenizer without a pre-tokenizer, a corpus that is mostly one word,
-            too little memory, or a result that `verify_tokenizer` refuses.
+            too little memory, or a result that `verify_tokenizer` refuses. CorpusError is one, too.
         TypeError: if `corpus` holds anything but texts, or an option does not fit its trainer.
     """
     _refuse_str(corpus)
@@ -259,14 +262,14 @@ def verify_tokenizer(tokenizer: Any, texts: Iterable[str] | None = None) -> None
         ValueError: with all that does not agree.
     """
     backend = _tokenizers_object(tokenizer)
-    document = _document(tokenizer)
+    processor, pre_tokenizer = _part(backend.post_processor), _part(backend.pre_tokenizer)
     faults = []
     size = backend.get_vocab_size(with_added_tokens=True)
     vocab = backend.get_vocab(with_added_tokens=True)
     faults += [
         f"id {i} of {token!r} is not below the vocabulary's size, {size}" for token, i in vocab.items() if i >= size
     ]
-    for token, token_id in _processor_ids(document["post_processor"]):
+    for token, token_id in _processor_ids(processor):
         if vocab.get(token) != token_id:
             faults.append(f"the post-processor has id {token_id} for {token!r}, the vocabulary {vocab.get(token)}")
     for name in _special_names(tokenizer):
@@ -275,7 +278,7 @@ def verify_tokenizer(tokenizer: Any, texts: Iterable[str] | None = None) -> None
             known, said = vocab.get(str(named)), getattr(tokenizer, f"{name}_id", None)
             if known is None or known != said:
                 faults.append(f"{name} is {named!r}, id {said}, but the vocabulary has {known}")
-    levels = [part for part in _pre_tokenizers(document) if part.get("type") == "ByteLevel"]
+    levels = [part for part in _pre_tokenizers(pre_tokenizer) if part.get("type") == "ByteLevel"]
     if texts is None:
         texts = _ROUND_TRIPS if levels else ()
     # A space that is put before each piece comes back, too.
@@ -289,9 +292,14 @@ def verify_tokenizer(tokenizer: Any, texts: Iterable[str] | None = None) -> None
         raise ValueError("the tokenizer contradicts itself: " + "; ".join(faults[:10]))
 
 
-def _pre_tokenizers(document: Json) -> list[Json]:
+def _part(part: Any) -> Json | None:
+    """A part of a tokenizer as JSON, without the vocabulary that `to_str` would write."""
+    return None if part is None else dict(json.loads(part.__getstate__()))
+
+
+def _pre_tokenizers(pre_tokenizer: Json | None) -> list[Json]:
     """The pre-tokenizer, and those inside a `Sequence` of them."""
-    pre_tokenizer: Json = document["pre_tokenizer"] or {}
+    pre_tokenizer = pre_tokenizer or {}
     return [pre_tokenizer, *pre_tokenizer.get("pretokenizers", ())]
 
 
@@ -381,7 +389,7 @@ def _trainer(
         for name in ("continuing_subword_prefix", "end_of_word_suffix"):
             if model[name] is not None:
                 options.setdefault(name, model[name])
-    if any(part.get("type") == "ByteLevel" for part in _pre_tokenizers(document)):
+    if any(part.get("type") == "ByteLevel" for part in _pre_tokenizers(document["pre_tokenizer"])):
         options["initial_alphabet"] = pre_tokenizers.ByteLevel.alphabet()
     make = getattr(trainers, _TRAINERS[model["type"]])
     return make(vocab_size=vocab_size, special_tokens=special_tokens, **options), {**document, "model": model}
@@ -395,14 +403,13 @@ def _backend(
     special_tokens_map: dict[str, str] | None,
 ) -> Tokenizer:
     """The new `tokenizers.Tokenizer`: the old one with another vocabulary, special tokens and their ids."""
-    from tokenizers import Tokenizer
+    from tokenizers import Tokenizer, models
 
-    document = {**document, "model": dict(document["model"])}
-    del document["added_tokens"]
-    processor = document.pop("post_processor")
-    model = document["model"]
-    model["vocab"] = {token: i for i, token in enumerate(vocab)}
-    if model["type"] == "BPE":
+    # The vocabulary does not go through JSON: that is twice as slow.
+    model = {name: value for name, value in document["model"].items() if name not in ("type", "vocab")}
+    ids = {token: i for i, token in enumerate(vocab)}
+    kind = document["model"]["type"]
+    if kind == "BPE":
         model["merges"] = merges
         model["continuing_subword_prefix"] = trainer.continuing_subword_prefix
         model["end_of_word_suffix"] = trainer.end_of_word_suffix
@@ -410,8 +417,13 @@ def _backend(
         prefix = trainer.continuing_subword_prefix
         model["continuing_subword_prefix"] = "##" if prefix is None else prefix
     # Every token that can be named is in the vocabulary by now: special tokens come first in it.
-    document["post_processor"] = processor and _renumbered(processor, model["vocab"], special_tokens_map or {})
+    processor = document["post_processor"]
+    processor = processor and _renumbered(processor, ids, special_tokens_map or {})
+    empty = {"type": "BPE", "vocab": {}, "merges": []}
+    document = {**document, "model": empty, "post_processor": processor, "added_tokens": []}
     backend = Tokenizer.from_str(json.dumps(document))
+    options = {name: value for name, value in model.items() if value is not None}
+    backend.model = getattr(models, kind)(vocab=ids, **options)
     backend.add_special_tokens(trainer.special_tokens)
     return backend
 
@@ -535,25 +547,61 @@ def _count(
     force: bool,
 ) -> WordCounts:
     splitter = _splitter(document)
-    if not force:
-        corpus = _checked(document, splitter, corpus, length)
-    tell = _teller(progress)
-    counts = WordCounts.__new__(WordCounts)
-    counts._splitter, counts._document = splitter, document
-    counts._tokenizer, counts._parts = tokenizer, {}
-    counts._table = WordTable.count(
-        splitter, corpus, threads=threads, progress=tell and (lambda _, size: tell("count", size, None))
-    )
-    return counts
-
-
-def _checked(document: Json, splitter: Splitter, corpus: Texts, length: int | None) -> Texts:
-    """`corpus`, after a look at its first texts."""
-    if document["pre_tokenizer"] is None:
+    if document["pre_tokenizer"] is None and not force:
         raise ValueError(
             "the tokenizer has no pre-tokenizer, so each text would be one word and training would take "
             "memory and time without bound; set `tokenizer.backend_tokenizer.pre_tokenizer`, or force=True"
         )
+    check = None if force else lambda sample: _check(splitter, sample, length)
+    tell = _teller(progress)
+    counts = WordCounts.__new__(WordCounts)
+    counts._splitter, counts._document = splitter, document
+    counts._tokenizer, counts._parts = tokenizer, {}
+    if isinstance(corpus, Corpus) and corpus._in_core:
+        counts._table = _count_readers(splitter, corpus, threads, tell, check)
+        return counts
+    if isinstance(corpus, Corpus):
+        threads = threads or corpus._options.threads
+    counts._table = WordTable.count(
+        splitter,
+        corpus if check is None else _checked(corpus, check),
+        threads=threads,
+        progress=tell and (lambda _, size: tell("count", size, None)),
+    )
+    return counts
+
+
+def _count_readers(
+    splitter: Splitter, corpus: Corpus, threads: int | None, tell: Progress | None, check: Check | None
+) -> WordTable:
+    """Counts on the threads that read, without Python strings but for the sample."""
+    threads = threads or corpus._options.threads
+    # What can be read again is looked at in a pass of its own; of a stream the first texts are kept.
+    peek = check if corpus._once else None
+    if check and not peek:
+        check(corpus._sample(_SAMPLE))
+
+    def count(reader: TextReader, told: Callable[[int, int], None]) -> WordTable:
+        nonlocal peek
+        if peek is None:
+            return WordTable.read(splitter, reader, threads=threads, progress=told)
+        head, size = reader.next_batch(sys.maxsize, _SAMPLE) or ([], 0)
+        peek(head)
+        peek = None
+        first = WordTable.count(splitter, head, threads=1)
+        rest = WordTable.read(
+            splitter, reader, threads=threads, progress=lambda texts, more: told(len(head) + texts, size + more)
+        )
+        return rest.merge(first)
+
+    first, *others = corpus._each(count, lambda: tell and tell("count", corpus._pass.bytes, None))
+    for other in others:
+        first = first.merge(other)
+    return first
+
+
+def _checked(corpus: Texts, check: Check) -> Texts:
+    """`corpus`, after a look at its first texts."""
     texts = iter(corpus)
     head, sample, size = [], [], 0
     for item in texts:
@@ -567,6 +615,12 @@ def _checked(document: Json, splitter: Splitter, corpus: Texts, length: int | No
                 break
         if size >= _SAMPLE:
             break
+    check(sample)
+    return chain(head, texts)
+
+
+def _check(splitter: Splitter, sample: list[str], length: int | None) -> None:
+    """Refuses a corpus that, by its first texts, would not end well."""
     table = WordTable.count(splitter, sample, threads=1)
     words = table.items()
     total = sum(len(word) * count for word, count in words)
@@ -583,7 +637,6 @@ def _checked(document: Json, splitter: Splitter, corpus: Texts, length: int | No
             f"training would take about {need / 1e9:.1f} GB, but {have / 1e9:.1f} GB are free; train on a "
             "part of the corpus, merge saved WordCounts of parts where there is more memory, or force=True"
         )
-    return chain(head, texts)
 
 
 def _memory_needed(splitter: Splitter, table: WordTable, sample: list[str], length: int | None) -> float:

@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use fastpost_core::Error;
 use fastpost_core::bpe::pattern::Alphabet;
-use fastpost_core::bpe::{Splitter as CoreSplitter, Texts, TrainOptions, WordCounts, merges};
+use fastpost_core::bpe::{Splitter as CoreSplitter, TrainOptions, WordCounts, merges};
+use fastpost_core::corpus::{Tally, Texts};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyIterator, PyList, PyString, PyTuple};
 
+use crate::corpus::TextReader;
 use crate::door::{detached, exception};
 
 /// Bytes of text that are handed to the counting threads at once.
@@ -62,6 +64,25 @@ impl WordTable {
         let next = || Python::attach(|py| feed.next(py)).map_err(Failure::Python);
         let counts = py.detach(|| WordCounts::count(&splitter.0, threads, next));
         counts.map(|counts| Self(Arc::new(counts))).map_err(PyErr::from)
+    }
+
+    /// Counts on the threads that read; no text becomes a Python string.
+    #[staticmethod]
+    #[pyo3(signature = (splitter, reader, *, threads=None, progress=None))]
+    fn read(
+        py: Python<'_>,
+        splitter: &Splitter,
+        reader: &TextReader,
+        threads: Option<NonZeroUsize>,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<Self> {
+        let work = |counts: &mut WordCounts, texts: &Texts| counts.add_texts(&splitter.0, texts);
+        let tell = |py: Python<'_>, tally: &Tally| {
+            progress.as_ref().map_or(Ok(()), |call| call.call1(py, (tally.texts, tally.bytes)).map(drop))
+        };
+        let (parts, tally) = reader.each(py, threads, WordCounts::default, work, tell)?;
+        tell(py, &tally)?;
+        detached(py, || WordCounts::sum(parts)).map(|counts| Self(Arc::new(counts)))
     }
 
     #[staticmethod]
@@ -196,7 +217,7 @@ impl Feed {
     fn next(&mut self, py: Python<'_>) -> PyResult<Option<Texts>> {
         py.check_signals()?;
         let mut texts = Texts::default();
-        while texts.bytes() < BATCH {
+        while texts.bytes().len() < BATCH {
             if let Some(inner) = &self.inner {
                 match inner.bind(py).clone().next() {
                     Some(item) => push(&mut texts, &item?)?,
@@ -215,7 +236,7 @@ impl Feed {
             }
         }
         self.texts += texts.len();
-        self.bytes += texts.bytes();
+        self.bytes += texts.bytes().len();
         if let Some(progress) = &self.progress {
             progress.call1(py, (self.texts, self.bytes))?;
         }

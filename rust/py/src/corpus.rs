@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fastpost_core::corpus::{self, Blocks, Fault, Next, Plan, Reason, Source, Split, Stopped, Tally, Texts};
 use fastpost_core::parallel::Threads;
@@ -160,67 +160,104 @@ impl TextReader {
         ))
     }
 
-    /// Gives every block of texts to `work`, with the interpreter released and no Python string made.
+    /// Gives every block of texts to `work` on `threads` threads, with the interpreter released and no Python
+    /// string made. Returns the state of each thread, at least one.
     ///
-    /// Files nobody has begun to read are read and worked on by all threads of the corpus, in no order: see
-    /// [`fastpost_core::corpus::each`]. A file object, Arrow data or files already begun are worked on in order by
-    /// the calling thread. Returns the state of each thread (at least one). `tick` is called some twenty times a
-    /// second with the interpreter attached, after signals have been looked for; its error, or one from `work`, ends
-    /// all of it. Faults are raised or, with `on_error="skip"`, counted here as in a `for` loop.
-    #[allow(dead_code, reason = "the seam for tokenizer training")]
+    /// Files nobody has begun to read are read by the same threads, in no order: see
+    /// [`fastpost_core::corpus::each`]. A file object, Arrow data or files already begun are read by the calling
+    /// thread and handed to the others. `tick` is called some twenty times a second with the interpreter attached,
+    /// after signals have been looked for, and may look at this reader; its error, or one from `work`, ends all of
+    /// it. Faults are raised or, with `on_error="skip"`, counted here as in a `for` loop.
     pub(crate) fn each<S: Send>(
         &self,
         py: Python<'_>,
+        threads: Threads,
         make: impl Fn() -> S + Sync,
         work: impl Fn(&mut S, &Texts) -> fastpost_core::Result<()> + Sync,
-        mut tick: impl FnMut(Python<'_>, &Tally) -> PyResult<()> + Send,
+        tick: impl Fn(Python<'_>, &Tally) -> PyResult<()> + Sync,
     ) -> PyResult<(Vec<S>, Tally)> {
         self.same_process()?;
-        let mut state = self.state.lock_py_attached(py).map_err(poisoned)?;
-        if let Feed::Planned(_) = state.feed {
-            let Feed::Planned(plan) = std::mem::replace(&mut state.feed, Feed::End) else {
-                return Ok((Vec::new(), Tally::default()));
-            };
-            let (make, work, skip) = (&make, &work, self.skip);
-            let done = py.detach(|| {
-                let work = |state: &mut S, texts: &Texts| work(state, texts).map_err(exception);
-                let tick = |tally: &Tally| {
-                    Python::attach(|py| {
-                        py.check_signals()?;
-                        tick(py, tally)
-                    })
-                };
-                corpus::each(*plan, skip, make, work, tick)
-            });
-            let (states, tally) = done.map_err(|stopped| match stopped {
-                Stopped::Fault(fault) => raise(py, &fault),
-                Stopped::Work(error) => error,
-            })?;
-            state.counts.skipped += tally.skipped;
-            state.counts.empty_files += tally.empty_files;
-            state.counts.bytes_read += tally.bytes_read;
-            state.counts.reasons.extend(tally.faults.iter().map(Fault::to_string));
-            return Ok((states, tally));
-        }
-        let mut own = make();
+        let plan = self.state.lock_py_attached(py).map_err(poisoned)?.take_plan();
+        let work = |state: &mut S, texts: &Texts| work(state, texts).map_err(exception);
+        let Some(mut plan) = plan else {
+            return self.each_in_order(py, threads, &make, &work, &tick);
+        };
+        plan.threads = threads;
+        let (make, tick) = (&make, &tick);
+        let seen = |tally: &Tally| {
+            Python::attach(|py| {
+                py.check_signals()?;
+                self.note(py, tally)?;
+                tick(py, tally)
+            })
+        };
+        let done = py.detach(|| corpus::each(*plan, self.skip, make, work, seen));
+        let (states, tally) = done.map_err(|stopped| match stopped {
+            Stopped::Fault(fault) => raise(py, &fault),
+            Stopped::Work(error) => error,
+        })?;
+        self.note(py, &tally)?;
+        Ok((states, tally))
+    }
+
+    /// [`each`](Self::each) for what can be read by one thread only, or has been begun.
+    fn each_in_order<S: Send>(
+        &self,
+        py: Python<'_>,
+        threads: Threads,
+        make: &(impl Fn() -> S + Sync),
+        work: &(impl Fn(&mut S, &Texts) -> PyResult<()> + Sync),
+        tick: &(impl Fn(Python<'_>, &Tally) -> PyResult<()> + Sync),
+    ) -> PyResult<(Vec<S>, Tally)> {
+        const TICK: Duration = Duration::from_millis(50);
         let mut tally = Tally::default();
-        while state.text(py, self.skip)? {
-            let rest = state.rest();
-            tally.texts += rest.len() as u64;
-            tally.bytes += rest.bytes().len() as u64;
-            let (work, own) = (&work, &mut own);
-            py.detach(|| work(own, &rest)).map_err(exception)?;
-            tally.bytes_read = state.bytes_read();
-            py.check_signals()?;
-            tick(py, &tally)?;
-        }
-        tally.skipped = state.counts.skipped;
-        tally.empty_files = state.counts.empty_files;
-        Ok((vec![own], tally))
+        let mut told = Instant::now();
+        let mut next = || {
+            Python::attach(|py| {
+                py.check_signals()?;
+                if told.elapsed() > TICK {
+                    told = Instant::now();
+                    tick(py, &tally)?;
+                }
+                let mut state = self.state.lock_py_attached(py).map_err(poisoned)?;
+                let found = if state.text(py, self.skip)? { Some(state.rest()) } else { None };
+                if let Some(texts) = &found {
+                    tally.texts += texts.len() as u64;
+                    tally.bytes += texts.bytes().len() as u64;
+                }
+                Ok(found)
+            })
+        };
+        let states = py.detach(|| {
+            fastpost_core::parallel::fold(threads, &mut next, make, |state, texts| work(state, &texts))
+        })?;
+        Ok((states, tally))
+    }
+
+    /// Makes `counts` tell what `tally` does.
+    fn note(&self, py: Python<'_>, tally: &Tally) -> PyResult<()> {
+        self.state.lock_py_attached(py).map_err(poisoned)?.counts = Counts {
+            skipped: tally.skipped,
+            reasons: tally.faults.iter().map(Fault::to_string).collect(),
+            empty_files: tally.empty_files,
+            bytes_read: tally.bytes_read,
+        };
+        Ok(())
     }
 }
 
 impl State {
+    /// Takes the files if nobody has begun to read them.
+    fn take_plan(&mut self) -> Option<Box<Plan>> {
+        match std::mem::replace(&mut self.feed, Feed::End) {
+            Feed::Planned(plan) => Some(plan),
+            feed => {
+                self.feed = feed;
+                None
+            }
+        }
+    }
+
     /// Moves to the next text and deals with the faults before it; `false` at the end.
     fn text(&mut self, py: Python<'_>, skip: bool) -> PyResult<bool> {
         loop {
@@ -296,9 +333,7 @@ impl State {
         let old = std::mem::take(&mut self.block);
         self.next_text = 0;
         self.next_fault = 0;
-        if matches!(self.feed, Feed::Planned(_))
-            && let Feed::Planned(plan) = std::mem::replace(&mut self.feed, Feed::End)
-        {
+        if let Some(plan) = self.take_plan() {
             self.feed = Feed::Files(Box::new(py.detach(|| Blocks::new(*plan))));
         }
         let found = match &mut self.feed {

@@ -12,79 +12,9 @@ use crc32fast::Hasher;
 use hashbrown::HashTable;
 
 use super::pattern::Splitter;
+use crate::corpus::Texts;
 use crate::parallel::{self, Threads};
 use crate::{Error, Result};
-
-/// Texts laid end to end: what a source of a corpus hands to [`WordCounts::count`].
-///
-/// ```
-/// use fastpost_core::bpe::Texts;
-/// let mut texts = Texts::default();
-/// texts.push("one text");
-/// texts.push("and another");
-/// assert_eq!(texts.iter().collect::<Vec<_>>(), ["one text", "and another"]);
-/// ```
-#[derive(Debug, Default, Clone)]
-pub struct Texts {
-    text: String,
-    ends: Vec<usize>,
-}
-
-impl Texts {
-    /// Adds one text.
-    pub fn push(&mut self, text: &str) {
-        self.text.push_str(text);
-        self.ends.push(self.text.len());
-    }
-
-    /// A batch of texts that lie end to end in `bytes`; text `i` ends at `ends[i]`.
-    ///
-    /// # Errors
-    /// [`Error::BadOption`] if `bytes` is not UTF-8 or `ends` do not rise to its length along character boundaries.
-    pub fn from_bytes(bytes: Vec<u8>, ends: Vec<usize>) -> Result<Self> {
-        let bad = |got: String| Error::BadOption {
-            name: "texts",
-            got,
-            cure: "pass UTF-8 and the end of each text",
-        };
-        let text = String::from_utf8(bytes).map_err(|error| bad(error.to_string()))?;
-        let mut start = 0;
-        for &end in &ends {
-            if end < start || !text.is_char_boundary(end) {
-                return Err(bad(format!("a text from {start} to {end}")));
-            }
-            start = end;
-        }
-        if start != text.len() {
-            return Err(bad(format!("{} bytes, the last text ending at {start}", text.len())));
-        }
-        Ok(Self { text, ends })
-    }
-
-    /// The texts, in order.
-    pub fn iter(&self) -> impl Iterator<Item = &str> {
-        let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        starts.zip(&self.ends).map(|(start, &end)| &self.text[start..end])
-    }
-
-    /// Texts in the batch.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    /// Whether there is no text.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
-    }
-
-    /// Bytes of all texts.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
-        self.text.len()
-    }
-}
 
 /// One distinct word: where its bytes lie, and how often it occurs.
 ///
@@ -116,8 +46,8 @@ impl PartialEq for WordCounts {
 impl WordCounts {
     /// Counts the words of all batches that `next` hands out, on `threads` threads. `next` stays on this thread.
     ///
-    /// The result does not depend on the number of threads, nor on how texts are batched. This is the door for
-    /// any source of texts: files need no strings of another language on the way here.
+    /// The result does not depend on the number of threads, nor on how texts are batched. Files need no `next`: see
+    /// [`corpus::each`](crate::corpus::each) with [`add_texts`](Self::add_texts) and [`sum`](Self::sum).
     ///
     /// # Errors
     /// The first error of `next`; [`Error::BadOption`] for a word of 4 GiB or more.
@@ -126,17 +56,28 @@ impl WordCounts {
         threads: Threads,
         next: impl FnMut() -> std::result::Result<Option<Texts>, E>,
     ) -> std::result::Result<Self, E> {
-        let mut parts = parallel::fold(threads, next, Self::default, |counts: &mut Self, texts: Texts| {
-            texts.iter().try_for_each(|text| counts.add_text(splitter, text)).map_err(E::from)
-        })?;
+        let work = |counts: &mut Self, texts: Texts| counts.add_texts(splitter, &texts).map_err(E::from);
+        Ok(Self::sum(parallel::fold(threads, next, Self::default, work)?)?)
+    }
+
+    /// Adds up what several threads have counted.
+    ///
+    /// # Errors
+    /// [`Error::BadOption`] for a sum of counts beyond 64 bits.
+    pub fn sum(mut parts: Vec<Self>) -> Result<Self> {
         // The largest part takes the others in.
         parts.sort_by_key(|part| std::cmp::Reverse(part.len()));
         let mut parts = parts.into_iter();
         let mut all = parts.next().unwrap_or_default();
-        for part in parts {
-            all.merge(&part)?;
-        }
-        Ok(all)
+        parts.try_for_each(|part| all.merge(&part)).map(|()| all)
+    }
+
+    /// Counts the words of `texts`.
+    ///
+    /// # Errors
+    /// [`Error::BadOption`] for a word of 4 GiB or more, or a sum of counts beyond 64 bits.
+    pub fn add_texts(&mut self, splitter: &Splitter, texts: &Texts) -> Result<()> {
+        texts.iter().try_for_each(|text| self.add_text(splitter, text))
     }
 
     /// Counts the words of one text.
@@ -525,16 +466,6 @@ mod tests {
         assert!(all.iter().all(|counts| *counts == all[0]));
         assert_eq!((all[0].total(), all[0].get(b"and")), (1500, 500));
         Ok(())
-    }
-
-    #[test]
-    fn bytes_that_are_no_texts_are_refused() {
-        for (bytes, ends) in
-            [(&b"\xff"[..], &[1][..]), (b"ab", &[1]), (b"ab", &[2, 1]), ("é".as_bytes(), &[1, 2])]
-        {
-            assert!(Texts::from_bytes(bytes.to_vec(), ends.to_vec()).is_err());
-        }
-        assert!(Texts::from_bytes(b"ab".to_vec(), vec![0, 2, 2]).is_ok_and(|texts| texts.len() == 3));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Training of byte-pair tokenizers: text -> words ([`pattern`]) -> counts ([`counts`]) -> merges ([`merges`]).
 //!
-//! A file of texts never has to become strings of another language: [`counts::WordCounts::count`] takes whatever
-//! hands it batches of UTF-8 texts laid end to end ([`counts::Texts`]), and counts them on all threads.
+//! A file of texts never has to become strings of another language: the threads that read it
+//! ([`crate::corpus::each`]) count the words of each block, and [`counts::WordCounts::sum`] adds their counts up.
 
 mod classes;
 pub mod counts;
@@ -9,6 +9,6 @@ pub mod merges;
 mod normalize;
 pub mod pattern;
 
-pub use counts::{Texts, WordCounts};
+pub use counts::WordCounts;
 pub use merges::{TrainOptions, Trained};
 pub use pattern::Splitter;

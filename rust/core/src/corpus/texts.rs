@@ -6,6 +6,14 @@ use std::sync::Arc;
 use super::fault::{Fault, Reason};
 
 /// Texts laid end to end, in the order of the files, and what could not be read between them.
+///
+/// ```
+/// use fastpost_core::corpus::Texts;
+/// let mut texts = Texts::default();
+/// texts.push("one text");
+/// texts.push("and another");
+/// assert_eq!(texts.iter().collect::<Vec<_>>(), ["one text", "and another"]);
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Texts {
     bytes: String,

@@ -199,7 +199,7 @@ def test_parameters_only_transformers_knows_take_the_original_path():
     assert words([mine(text)]) == words([theirs(text)])
 
 
-@pytest.mark.parametrize("kind", ["wordpiece-uncased", "llama"])
+@pytest.mark.parametrize("kind", ["wordpiece-uncased", "byte-level", "unigram"])
 def test_added_tokens_are_printed_as_transformers_prints_them(kind):
     tokenizer = fast(kind, 512)
     tokenizer.add_tokens(["Sylvain", "Café"])

@@ -113,8 +113,8 @@ def decoding(folder: Path) -> list[Row]:
         check(batch().to_dicts(), [theirs()] * 64)
         found = len(one()[0])
         goal = "100x" if strategy == "none" else "200x"
-        rows.append(Row(f"1 window, dicts, {strategy} ({found} entities)", PEER, *pair(theirs, one, 15, 10), goal))
-        slow, fast = pair(theirs, batch, 15)
+        rows.append(Row(f"1 window, dicts, {strategy} ({found} entities)", PEER, *pair(theirs, one, 15, 20), goal))
+        slow, fast = pair(theirs, batch, 15, 10)
         columns.append(Row(f"64 windows, columns, {strategy}", PEER, 64 * slow, fast, "600x"))
     return rows + columns
 

@@ -3,6 +3,7 @@
 import copy
 import functools
 import itertools
+import os
 import pickle
 import threading
 
@@ -89,6 +90,24 @@ def test_threads_with_settings_of_their_own_share_a_pipeline():
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_stream_goes_on_in_a_forked_process(python):
+    """With TOKENIZERS_PARALLELISM=true, tokenizers itself hangs in a forked process; unset, it looks after itself."""
+    program = """
+import os, sys
+sys.path.insert(0, "tests")
+from test_engine import SENTENCES, pipes
+mine, _ = pipes()
+stream = iter(mine((text for text in SENTENCES * 40), batch_size=8))
+next(stream)
+child = os.fork()
+if child == 0:
+    os._exit(0 if sum(1 for _ in stream) == len(SENTENCES) * 40 - 1 else 1)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    assert python(program, TOKENIZERS_PARALLELISM="false").strip() == "0"
 
 
 def test_a_worker_may_outlive_the_main_thread(python):

@@ -34,6 +34,29 @@ class Encodings:
         """One window per encoding; what overflowed from it is left out."""
         return cls(_listed(encodings), np.arange(len(encodings)))
 
+    @classmethod
+    def of_windows(cls, encodings: Sequence[Any], owners: Ints1d | None, count: int | None) -> Encodings:
+        """The windows of logits: an encoding each, or each with what overflowed from it.
+
+        Args:
+            encodings: of the texts or of the windows.
+            owners: (windows,), the text that each window belongs to, if given.
+            count: windows of the logits; `None` if their shape does not tell.
+
+        Raises:
+            ValueError: if the encodings make another number of windows.
+        """
+        if owners is not None or count == len(encodings):
+            flat = cls.flat(encodings)
+            return flat if owners is None else cls(flat.windows, owners)
+        expanded = cls.expanded(encodings)
+        if count is not None and count != len(expanded.windows):
+            raise ValueError(
+                f"`encodings` holds {len(encodings)} encodings, {len(expanded.windows)} windows with their overflowing "
+                f"ones, but the logits have {count} windows; pass the encodings that the logits were made from"
+            )
+        return expanded
+
     @cached_property
     def _ids(self) -> tuple[Ints1d, Ints1d]:
         return _fastpost.flatten(self.windows, "ids")

@@ -253,7 +253,9 @@ class AnswerDecoder:
             doubled = [name for name, value in given.items() if value is not None]
             if doubled:
                 raise ValueError(f"`encodings` and `{doubled[0]}` are both given; pass the one or the other")
-            read = _windows_of(encodings, start_logits, windows)
+            padded = isinstance(start_logits, (list, tuple)) or getattr(start_logits, "ndim", 1) == 2
+            owners = _arrays.vector("windows", windows)
+            read = Encodings.of_windows(encodings, owners, len(start_logits) if padded else None)
             offsets, sequence_ids, word_ids, lengths = read.offsets, read.sequence_ids, read.word_ids, read.lengths
             attention_mask, windows = read.attention_mask, read.texts
             input_ids = None if cls_token_id is None else read.ids
@@ -318,19 +320,3 @@ def _integers(name: str, value: Any) -> Any:
         if kind in _BORROWED and all(item.dtype == kind and item.flags.c_contiguous for item in value):
             return value
     return _arrays.integers(name, value)
-
-
-def _windows_of(encodings: Sequence[Any], logits: Any, windows: ArrayLike | None) -> Encodings:
-    """The encodings as windows of the logits, one each or with what overflowed from them."""
-    owners = _arrays.vector("windows", windows)
-    count = len(logits) if isinstance(logits, (list, tuple)) or getattr(logits, "ndim", 1) == 2 else None
-    if owners is not None or count == len(encodings):
-        flat = Encodings.flat(encodings)
-        return flat if owners is None else Encodings(flat.windows, owners)
-    expanded = Encodings.expanded(encodings)
-    if count is not None and count != len(expanded.windows):
-        raise ValueError(
-            f"`encodings` holds {len(encodings)} encodings, {len(expanded.windows)} windows with their overflowing ones, "
-            f"but the logits have {count} windows; pass the encodings that the logits were made from"
-        )
-    return expanded

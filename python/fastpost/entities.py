@@ -186,7 +186,8 @@ class EntityDecoder:
                     f"`texts` has {len(listed)} items but `encodings` has {len(encodings)}; pass one encoding per text, "
                     "or `windows`, the text index of each encoding"
                 )
-            read = _windows_of(encodings, values, windows)
+            count = len(values) if isinstance(values, list) or values.ndim == 3 else None
+            read = Encodings.of_windows(encodings, _arrays.vector("windows", windows), count)
             return self._run(
                 values, kind, listed, read.lengths, read.offsets, read.special_tokens_mask, read.ids, read.texts
             )
@@ -264,19 +265,3 @@ def _texts(texts: Sequence[str]) -> list[str]:
     if isinstance(texts, str):
         raise TypeError("`texts` is one str; pass a list of texts, [text] for one")
     return list(texts)
-
-
-def _windows_of(encodings: Sequence[Any], values: Any, windows: ArrayLike | None) -> Encodings:
-    """The encodings as windows of the logits, one each or with what overflowed from them."""
-    owners = _arrays.vector("windows", windows)
-    count = len(values) if isinstance(values, list) or values.ndim == 3 else None
-    if owners is not None or count == len(encodings):
-        flat = Encodings.flat(encodings)
-        return flat if owners is None else Encodings(flat.windows, owners)
-    expanded = Encodings.expanded(encodings)
-    if count is not None and count != len(expanded.windows):
-        raise ValueError(
-            f"`encodings` holds {len(encodings)} encodings, {len(expanded.windows)} windows with their overflowing ones, "
-            f"but `logits` has {count} windows; pass the encodings that the logits were made from"
-        )
-    return expanded

@@ -2,6 +2,7 @@
 
 use crate::arrays::{Lengths, Ragged};
 use crate::door::{detached, exception};
+use crate::texts;
 use fastpost_core::answers::{
     Dedupe, Feature, Floats, Ints, Mode, Normalize, Options, Position, Ranked, Ranking, Text, Widen, Window,
     decode, list, positions, rank,
@@ -10,7 +11,6 @@ use fastpost_core::{Error, Result, parallel};
 use half::slice::HalfBitsSliceExt;
 use half::{bf16, f16};
 use numpy::{Element, PyArray1, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
-use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -143,8 +143,9 @@ impl AnswerKernel {
         let given = lengths.as_ref().map(PyReadonlyArray1::as_slice).transpose()?;
         let owners = windows.as_ref().map(PyReadonlyArray1::as_slice).transpose()?;
         let questions = questions.as_ref().map(PyReadonlyArray1::as_slice).transpose()?;
-        let strings = strings(&contexts)?;
-        let texts = borrow_texts(&strings)?;
+        let strings = texts::strings("contexts", &contexts)?;
+        let texts = texts::borrowed("contexts", &strings)?;
+        let texts: Vec<_> = texts.into_iter().map(|(utf8, chars)| Text { utf8, chars }).collect();
         let batch = || {
             let lengths = start.lengths("start_logits", given)?;
             let count = lengths.tokens.len();
@@ -227,30 +228,6 @@ fn groups(questions: &[i64], texts: usize) -> Result<Vec<usize>> {
         })
     };
     questions.iter().enumerate().map(group).collect()
-}
-
-/// The items of `contexts`, each of which must be a `str`.
-fn strings<'py>(contexts: &Bound<'py, PyList>) -> PyResult<Vec<Bound<'py, PyString>>> {
-    let string = |(index, item): (usize, Bound<'py, PyAny>)| {
-        item.cast_into::<PyString>().map_err(|error| {
-            let got = error.into_inner().get_type();
-            PyTypeError::new_err(format!("`contexts[{index}]` is of type {got}; every context must be a str"))
-        })
-    };
-    contexts.iter().enumerate().map(string).collect()
-}
-
-/// Their characters; a context that is no UTF-8 is refused by its number.
-fn borrow_texts<'a>(strings: &'a [Bound<'_, PyString>]) -> PyResult<Vec<Text<'a>>> {
-    let borrow = |(index, string): (usize, &'a Bound<'_, PyString>)| match string.to_str() {
-        Ok(utf8) => Ok(Text { utf8, chars: string.len()? }),
-        Err(error) => Err(PyValueError::new_err(format!(
-            "`contexts[{index}]` is not valid Unicode ({}); replace its lone surrogates, for example with \
-             text.encode(\"utf-8\", \"replace\").decode()",
-            error.value(string.py())
-        ))),
-    };
-    strings.iter().enumerate().map(borrow).collect()
 }
 
 /// Columns that were asked for.

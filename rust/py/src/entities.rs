@@ -2,6 +2,7 @@
 
 use crate::arrays::{self, Lengths, Ragged};
 use crate::door::{detached, exception};
+use crate::texts;
 use fastpost_core::entities::{self as core, CHARACTERS, Options, Piece, Strategy};
 use fastpost_core::logits::Values;
 use fastpost_core::token_text::{TokenText, Vocabulary};
@@ -10,7 +11,7 @@ use fastpost_core::{Error, Result};
 use half::slice::HalfBitsSliceExt;
 use half::{bf16, f16};
 use numpy::{PyArray1, PyArrayMethods, PyReadonlyArray1};
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PySequence, PyString};
@@ -125,8 +126,10 @@ impl EntityKernel {
         let given = lengths.as_ref().map(PyReadonlyArray1::as_slice).transpose()?;
         let owners = windows.as_ref().map(PyReadonlyArray1::as_slice).transpose()?;
         let order = order.as_ref().map(PyReadonlyArray1::as_slice).transpose()?;
-        let strings = texts.as_ref().map(strings).transpose()?;
-        let texts_read = strings.as_deref().map(borrow_texts).transpose()?;
+        let strings = texts.as_ref().map(|list| texts::strings("texts", list)).transpose()?;
+        let read = strings.as_deref().map(|strings| texts::borrowed("texts", strings)).transpose()?;
+        let texts_read: Option<Vec<_>> =
+            read.map(|read| read.into_iter().map(|(text, chars)| core::Text { chars, text }).collect());
         let (lengths, rows) = match &logits {
             Logits::Single(array) => {
                 let (lengths, rows) = self.rows(array, given, order).map_err(exception)?;
@@ -201,30 +204,6 @@ fn half_values<'a>(row: &'a [u16], bits: &str) -> Values<'a> {
     } else {
         Values::Bf16(row.reinterpret_cast::<bf16>())
     }
-}
-
-/// The items of `texts`, each of which must be a `str`.
-fn strings<'py>(texts: &Bound<'py, PyList>) -> PyResult<Vec<Bound<'py, PyString>>> {
-    let string = |(index, item): (usize, Bound<'py, PyAny>)| {
-        item.cast_into::<PyString>().map_err(|error| {
-            let got = error.into_inner().get_type();
-            PyTypeError::new_err(format!("`texts[{index}]` is of type {got}; every text must be a str"))
-        })
-    };
-    texts.iter().enumerate().map(string).collect()
-}
-
-/// Their characters; a text that is no UTF-8 is refused by its number.
-fn borrow_texts<'a>(strings: &'a [Bound<'_, PyString>]) -> PyResult<Vec<core::Text<'a>>> {
-    let borrow = |(index, string): (usize, &'a Bound<'_, PyString>)| match string.to_str() {
-        Ok(text) => Ok(core::Text { chars: string.len()?, text }),
-        Err(error) => Err(PyValueError::new_err(format!(
-            "`texts[{index}]` is not valid Unicode ({}); replace its lone surrogates, for example with \
-             text.encode(\"utf-8\", \"replace\").decode()",
-            error.value(string.py())
-        ))),
-    };
-    strings.iter().enumerate().map(borrow).collect()
 }
 
 /// How many texts more than windows there may be where only `windows` tells.

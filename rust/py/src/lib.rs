@@ -10,6 +10,7 @@ mod corpus;
 mod door;
 mod encodings;
 mod entities;
+mod texts;
 
 use pyo3::prelude::*;
 

@@ -1,0 +1,33 @@
+//! Lists of `str` in -> UTF-8 views; what is no text is refused by its number.
+
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PyString};
+
+/// The items of the argument `name` (a plural), each of which must be a `str`.
+pub(crate) fn strings<'py>(name: &str, list: &Bound<'py, PyList>) -> PyResult<Vec<Bound<'py, PyString>>> {
+    let string = |(index, item): (usize, Bound<'py, PyAny>)| {
+        item.cast_into::<PyString>().map_err(|error| {
+            let got = error.into_inner().get_type();
+            let one = name.trim_end_matches('s');
+            PyTypeError::new_err(format!("`{name}[{index}]` is of type {got}; every {one} must be a str"))
+        })
+    };
+    list.iter().enumerate().map(string).collect()
+}
+
+/// Their characters, and how many there are; one that is no UTF-8 is refused by its number.
+pub(crate) fn borrowed<'a>(
+    name: &str,
+    strings: &'a [Bound<'_, PyString>],
+) -> PyResult<Vec<(&'a str, usize)>> {
+    let borrow = |(index, string): (usize, &'a Bound<'_, PyString>)| match string.to_str() {
+        Ok(text) => Ok((text, string.len()?)),
+        Err(error) => Err(PyValueError::new_err(format!(
+            "`{name}[{index}]` is not valid Unicode ({}); replace its lone surrogates, for example with \
+             text.encode(\"utf-8\", \"replace\").decode()",
+            error.value(string.py())
+        ))),
+    };
+    strings.iter().enumerate().map(borrow).collect()
+}

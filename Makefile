@@ -48,10 +48,10 @@ test-rust:
 	cargo test --locked --quiet --workspace
 
 test-python: $(VENV)/.test-installed $(VENV)/.built
-	$(BIN)/python -m pytest -n auto -m 'not parity'
+	$(BIN)/python -m pytest -n auto --dist loadfile -m 'not parity'
 
 test-old: $(VENV)/.test-installed $(VENV)/.built $(OLD)/.installed
-	PYTHONPATH=$(OLD) $(BIN)/python -m pytest -n auto -m 'not parity' $(OLD_TESTS)
+	PYTHONPATH=$(OLD) $(BIN)/python -m pytest -n auto --dist loadfile -m 'not parity' $(OLD_TESTS)
 
 parity: $(VENV)/.test-installed $(VENV)/.built ## long comparisons with the peers (EXAMPLES=100000)
 	FASTPOST_PARITY_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/test_entities_parity.py tests/test_answers_parity.py

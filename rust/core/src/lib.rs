@@ -9,6 +9,7 @@ pub mod labels;
 pub mod logits;
 pub mod offsets;
 pub mod parallel;
+pub mod segment;
 pub mod token_text;
 pub mod windows;
 pub mod words;

@@ -6,11 +6,13 @@ pub mod corpus;
 pub mod entities;
 mod error;
 pub mod labels;
+pub mod lattice;
 pub mod logits;
 pub mod offsets;
 pub mod parallel;
 pub mod segment;
 pub mod token_text;
+pub mod viterbi;
 pub mod windows;
 pub mod words;
 

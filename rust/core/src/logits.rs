@@ -83,7 +83,10 @@ impl<'a> Rows<'a> {
         Self { values, columns, arch: pulp::Arch::new() }
     }
 
-    fn row(&self, row: usize) -> &'a [f32] {
+    /// The values of `row`, one a label.
+    #[inline(always)]
+    #[must_use]
+    pub fn row(&self, row: usize) -> &'a [f32] {
         &self.values[row * self.columns..(row + 1) * self.columns]
     }
 

@@ -19,6 +19,19 @@ pub enum Error {
         /// Windows of the logits.
         want: usize,
     },
+    /// Labels that fit no scheme, or not the one given.
+    #[error(
+        "`id2label` does not fit scheme {scheme:?}: {} fit{} not, of {}; name all labels alike, or pass `scheme`: \"plain\" takes each label for a type",
+        quoted(labels), if labels.len() == 1 { "s" } else { "" }, quoted(all)
+    )]
+    BadScheme {
+        /// The scheme, or "auto".
+        scheme: &'static str,
+        /// Labels that do not fit.
+        labels: Vec<String>,
+        /// All labels.
+        all: Vec<String>,
+    },
     /// One window of an array argument is too short.
     #[error(
         "`{name}` has {got} tokens in window {window} but `logits` has {want}; pass one value per token, and `lengths` if the rest is padding"
@@ -297,4 +310,11 @@ impl Error {
             code: error.raw_os_error(),
         }
     }
+}
+
+/// `"a", "b"`, and how many more there are beyond forty.
+fn quoted(names: &[String]) -> String {
+    let shown: Vec<_> = names.iter().take(40).map(|name| format!("{name:?}")).collect();
+    let more = names.len().saturating_sub(40);
+    shown.join(", ") + &if more > 0 { format!(" and {more} more") } else { String::new() }
 }

@@ -247,6 +247,48 @@ pub enum Error {
         /// Argument that is off.
         name: &'static str,
     },
+    /// A position outside its text.
+    #[error("`positions[{index}]` is {position} but the text has {limit} {unit}; positions are 0 to {limit}")]
+    BadPosition {
+        /// Place in the flat list of positions.
+        index: usize,
+        /// The position.
+        position: i64,
+        /// Length of the text.
+        limit: usize,
+        /// What is counted.
+        unit: &'static str,
+    },
+    /// A position that has no counterpart in another unit.
+    #[error(
+        "`positions[{index}]` is {position} {unit}, which lies inside {what}; pass inside=\"floor\" or \"ceil\" to move such positions"
+    )]
+    PositionInside {
+        /// Place in the flat list of positions.
+        index: usize,
+        /// The position.
+        position: i64,
+        /// What is counted.
+        unit: &'static str,
+        /// What it lies inside of.
+        what: &'static str,
+    },
+    /// A span that is none of its text.
+    #[error(
+        "`spans[{index}]` is ({start}, {end}) but {of} has {limit} characters; spans are 0 <= start <= end <= {limit}"
+    )]
+    BadSpan {
+        /// Place in the list of spans.
+        index: usize,
+        /// Start given.
+        start: i64,
+        /// End given.
+        end: i64,
+        /// Length of the text.
+        limit: usize,
+        /// Which text.
+        of: &'static str,
+    },
     /// The system refused to read or write a file.
     #[error("{message}: {path}")]
     File {

@@ -1,6 +1,8 @@
 //! The algorithms of fastpost. This crate knows neither Python nor NumPy.
 
+pub mod align_tokens;
 pub mod answers;
+pub mod bits;
 pub mod bpe;
 pub mod corpus;
 pub mod entities;
@@ -8,8 +10,11 @@ mod error;
 pub mod labels;
 pub mod lattice;
 pub mod logits;
+pub mod normalized;
+pub mod offset_faults;
 pub mod offsets;
 pub mod parallel;
+pub mod plan;
 pub mod segment;
 pub mod token_text;
 pub mod viterbi;

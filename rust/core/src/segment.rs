@@ -3,6 +3,7 @@
 //! The plain line is `text.split_word_bounds()`. It gives byte positions one after the other, and a decoder asks for
 //! character positions in any order, several for each entity; here the edges are a set of bits, read once a text.
 
+use crate::bits::Bits;
 use unicode_segmentation::UnicodeSegmentation;
 
 /// The units of a text: words, and what stands between them. Positions are in characters.
@@ -22,12 +23,10 @@ use unicode_segmentation::UnicodeSegmentation;
 pub struct WordEdges {
     /// Number of characters.
     len: usize,
-    /// A bit for each character: whether a unit starts there. One more bit, set, for the end.
-    edges: Vec<u64>,
-    /// Bits set in `edges` before each of its items.
-    ranks: Vec<u32>,
-    /// A bit for each character: whether its unit is a word.
-    words: Vec<u64>,
+    /// The characters at which a unit starts, and the end.
+    edges: Bits,
+    /// The characters that are in a word.
+    words: Bits,
 }
 
 /// Reads `text` once.
@@ -40,8 +39,7 @@ impl WordEdges {
     /// Reads `text` once.
     #[must_use]
     pub fn new(text: &str) -> Self {
-        let items = text.len() / 64 + 1;
-        let mut new = Self { len: 0, edges: vec![0; items], ranks: Vec::new(), words: vec![0; items] };
+        let mut new = Self { len: 0, edges: Bits::new(text.len()), words: Bits::new(text.len()) };
         if text.is_ascii() {
             new.read_ascii(text.as_bytes());
         } else {
@@ -49,21 +47,8 @@ impl WordEdges {
                 new.push_segment(segment);
             }
         }
-        let items = new.len / 64 + 1;
-        new.edges.truncate(items);
-        new.words.truncate(items);
-        set(&mut new.edges, new.len);
-        let mut sum = 0;
-        new.ranks = new
-            .edges
-            .iter()
-            .map(|bits| {
-                let before = sum;
-                sum += bits.count_ones();
-                before
-            })
-            .collect();
-        new
+        new.edges.set(new.len);
+        Self { len: new.len, edges: new.edges.counted(new.len), words: new.words.counted(new.len) }
     }
 
     /// Number of characters.
@@ -81,7 +66,7 @@ impl WordEdges {
     /// Number of units.
     #[must_use]
     pub fn units(&self) -> usize {
-        self.rank(self.len)
+        self.edges.before(self.len)
     }
 
     /// Whether an edge before the character `at` would cut a unit: it lies strictly inside a word, or a cluster.
@@ -89,13 +74,13 @@ impl WordEdges {
     /// False at both ends of the text and past its end.
     #[must_use]
     pub fn inside(&self, at: usize) -> bool {
-        at < self.len && !self.is_edge(at)
+        at < self.len && !self.edges.has(at)
     }
 
     /// Whether the character `at` is one of a word. False past the end.
     #[must_use]
     pub fn is_word(&self, at: usize) -> bool {
-        at < self.len && self.words[at / 64] >> (at % 64) & 1 == 1
+        at < self.len && self.words.has(at)
     }
 
     /// The number of the unit that the character `at` is in, counted from 0; [`Self::units`] from the end on.
@@ -103,7 +88,7 @@ impl WordEdges {
     /// Two characters are in one word exactly if they have one number and [`Self::is_word`].
     #[must_use]
     pub fn unit(&self, at: usize) -> usize {
-        if at >= self.len { self.units() } else { self.rank(at + 1) - 1 }
+        if at >= self.len { self.units() } else { self.edges.before(at + 1) - 1 }
     }
 
     /// The smallest span of whole units that covers the characters `start..end`.
@@ -115,47 +100,14 @@ impl WordEdges {
     pub fn widen(&self, start: usize, end: usize) -> (usize, usize) {
         let start = start.min(self.len);
         let end = end.clamp(start, self.len);
-        (self.edge_at_or_before(start), self.edge_at_or_after(end))
-    }
-
-    fn is_edge(&self, at: usize) -> bool {
-        self.edges[at / 64] >> (at % 64) & 1 == 1
-    }
-
-    /// Edges before `at`.
-    fn rank(&self, at: usize) -> usize {
-        let below = self.edges[at / 64] & ((1 << (at % 64)) - 1);
-        self.ranks[at / 64] as usize + below.count_ones() as usize
-    }
-
-    fn edge_at_or_before(&self, at: usize) -> usize {
-        let below = self.edges[at / 64] & (u64::MAX >> (63 - at % 64));
-        if below != 0 {
-            return at / 64 * 64 + 63 - below.leading_zeros() as usize;
-        }
-        // None in this item: the last of those before it, whose item is the last with fewer before it.
-        let Some(last) = self.ranks[at / 64].checked_sub(1) else { return 0 };
-        let item = self.ranks.partition_point(|&before| before <= last) - 1;
-        item * 64 + 63 - self.edges[item].leading_zeros() as usize
-    }
-
-    fn edge_at_or_after(&self, at: usize) -> usize {
-        let above = self.edges[at / 64] & (u64::MAX << (at % 64));
-        if above != 0 {
-            return at / 64 * 64 + above.trailing_zeros() as usize;
-        }
-        let next = self.ranks[at / 64] + self.edges[at / 64].count_ones();
-        let item = self.ranks.partition_point(|&before| before <= next) - 1;
-        item * 64 + self.edges[item].trailing_zeros() as usize
+        (self.edges.at_or_before(start), self.edges.at_or_after(end))
     }
 
     /// Appends a unit of `chars` characters.
     fn push(&mut self, chars: usize, word: bool) {
-        set(&mut self.edges, self.len);
+        self.edges.set(self.len);
         if word {
-            for at in self.len..self.len + chars {
-                set(&mut self.words, at);
-            }
+            self.words.fill(self.len, self.len + chars);
         }
         self.len += chars;
     }
@@ -229,10 +181,6 @@ impl WordEdges {
             }
         }
     }
-}
-
-fn set(bits: &mut [u64], at: usize) {
-    bits[at / 64] |= 1 << (at % 64);
 }
 
 /// What an ASCII character is to UAX #29.

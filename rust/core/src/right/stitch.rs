@@ -153,13 +153,15 @@ pub fn stitch<'a>(mut parts: Vec<Part<'a>>, columns: usize, merge: Merge) -> Sti
                 };
             }
             let base = tokens.len() - first;
-            let skip = tokens.last().filter(|_| first == 0 && number > 0).map_or(0, |last| {
-                part.tokens.iter().take_while(|token| token.start < last.end).count()
-            });
+            let skip = tokens
+                .last()
+                .filter(|_| first == 0 && number > 0)
+                .map_or(0, |last| part.tokens.iter().take_while(|token| token.start < last.end).count());
             present = part.tokens.len() - skip;
             for (place, token) in part.tokens.iter().enumerate().skip(skip) {
                 let left = if number == 0 { usize::MAX } else { place };
-                let right = if number + 1 == parts.len() { usize::MAX } else { part.tokens.len() - 1 - place };
+                let right =
+                    if number + 1 == parts.len() { usize::MAX } else { part.tokens.len() - 1 - place };
                 let context = left.min(right);
                 let at = base + place - skip;
                 if at < tokens.len() {

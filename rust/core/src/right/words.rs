@@ -1,6 +1,7 @@
 //! Which tokens are one word, and how an entity grows to whole words.
 
 use super::stitch::Token;
+use crate::offsets::CharIndex;
 use crate::segment::WordEdges;
 use crate::{Error, Result};
 use std::ops::Range;
@@ -85,7 +86,7 @@ pub struct Words {
 }
 
 impl Words {
-    /// The words of `tokens`; `edges` reads the text's own where they are needed.
+    /// The words of `tokens` of `text`.
     ///
     /// # Errors
     /// [`Error::Missing`] if `source` asks for word ids or a text that is not there.
@@ -93,26 +94,23 @@ impl Words {
         source: Source,
         tokens: &[Token],
         has_ids: bool,
-        edges: Option<impl FnOnce() -> WordEdges>,
+        text: Option<&CharIndex<'_>>,
     ) -> Result<Self> {
         let missing = |name, why| Err(Error::Missing { name, why });
-        let (used, edges) = match (source, has_ids, edges) {
+        let edges = |text: &CharIndex<'_>| Some(WordEdges::new(text.slice(0, text.len())));
+        let (used, edges) = match (source, has_ids, text) {
             (Source::Transformers, ..) => (Used::Transformers, None),
             (Source::WordIds, true, _) => (Used::WordIds, None),
             (Source::WordIds, false, _) => return missing("word_ids", "to tell words apart by them"),
-            (Source::Unicode, _, Some(edges)) => (Used::Unicode, Some(edges())),
+            (Source::Unicode, _, Some(text)) => (Used::Unicode, edges(text)),
             (Source::Unicode, _, None) => return missing("texts", "to find their Unicode words"),
             (Source::Auto, false, None) => (Used::Nothing, None),
             (Source::Auto, true, None) => (Used::WordIdsOnly, None),
-            (Source::Auto, false, Some(edges)) => (Used::UnicodeOnly, Some(edges())),
-            (Source::Auto, true, Some(edges)) => {
-                let edges = edges();
-                if ids_are_words(tokens, &edges) {
-                    (Used::WordIdsFit, None)
-                } else {
-                    (Used::UnicodeFits, Some(edges))
-                }
-            }
+            (Source::Auto, false, Some(text)) => (Used::UnicodeOnly, edges(text)),
+            (Source::Auto, true, Some(text)) => match edges(text) {
+                Some(edges) if !ids_are_words(tokens, text, &edges) => (Used::UnicodeFits, Some(edges)),
+                _ => (Used::WordIdsFit, None),
+            },
         };
         let continues = |last: &Token, token: &Token| match (used, &edges) {
             (Used::Transformers, _) => !token.opens,
@@ -152,12 +150,11 @@ impl Words {
 ///
 /// They do where the tokenizer splits at spaces and punctuation. They do not where it takes a sentence for one word
 /// (no pre-tokenizer), leaves punctuation on a word (Metaspace), or takes a run of Chinese for one.
-fn ids_are_words(tokens: &[Token], edges: &WordEdges) -> bool {
+fn ids_are_words(tokens: &[Token], text: &CharIndex<'_>, edges: &WordEdges) -> bool {
     tokens.chunk_by(|a, b| a.word >= 0 && a.word == b.word).filter(|run| run[0].word >= 0).all(|run| {
         let start = run.iter().map(|token| token.start).min().unwrap_or(0).max(0) as usize;
         let end = run.iter().map(|token| token.end).max().unwrap_or(0).max(0) as usize;
-        let mut units = (start..end.min(edges.len())).filter(|&at| !edges.is_space(at)).map(|at| edges.unit(at));
-        let first = units.next();
-        units.all(|unit| Some(unit) == first)
+        let (start, end) = text.trim(start, end);
+        start >= end || edges.unit(start) == edges.unit(end - 1)
     })
 }

@@ -175,8 +175,8 @@ def _chars(tokens):
 
 def stitch(parts, merge):
     """One row of tokens, each with the one row of logits that decides it."""
-    nothing = lambda part: len(list(itertools.takewhile(lambda token: token.start >= token.end, part)))  # noqa: E731
-    parts = sorted((part for part in parts if part), key=lambda part: (_chars(part)[0], -nothing(part)))
+    place = lambda part: (_chars(part)[0], -len(list(itertools.takewhile(lambda t: t.start <= _chars(part)[0], part))))  # noqa: E731
+    parts = sorted((part for part in parts if part), key=place)
     if len(parts) < 2:
         return [replace(token, rows=token.rows[0]) for part in parts for token in part]
     first = min(_chars(part)[0] for part in parts)

@@ -163,9 +163,11 @@ pub fn stitch<'a>(mut parts: Vec<Part<'a>>, columns: usize, merge: Merge) -> Sti
             single,
         );
     }
-    let empty = |token: &&Token| token.start >= token.end;
+    // Of windows that start in one place, as they can between the bytes of a character, the one with more of them first.
     parts.sort_by_cached_key(|part| {
-        (part.chars().0, std::cmp::Reverse(part.tokens.iter().take_while(empty).count()))
+        let start = part.chars().0;
+        let leading = part.tokens.iter().take_while(|token| token.start <= start).count();
+        (start, std::cmp::Reverse(leading))
     });
     let first = parts[0].chars().0;
     let last = parts.iter().map(|part| part.chars().1).max().unwrap_or(0);

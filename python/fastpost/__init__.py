@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from fastpost.answers import AnswerDecoder, Answers
     from fastpost.corpus import Corpus, CorpusError, CorpusStats
     from fastpost.entities import Entities, EntityDecoder, TextEntities
+    from fastpost.pipelines.compare import Comparison, compare
     from fastpost.pipelines.install import accelerate, install, pipeline, uninstall
     from fastpost.pipelines.question_answering import QuestionAnsweringPipeline
     from fastpost.pipelines.token_classification import TokenClassificationPipeline
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "AnswerDecoder": "fastpost.answers",
     "Answers": "fastpost.answers",
+    "Comparison": "fastpost.pipelines.compare",
     "Corpus": "fastpost.corpus",
     "CorpusError": "fastpost.corpus",
     "CorpusStats": "fastpost.corpus",
@@ -32,6 +34,7 @@ _HOMES = {
     "TokenClassificationPipeline": "fastpost.pipelines.token_classification",
     "WordCounts": "fastpost.training",
     "accelerate": "fastpost.pipelines.install",
+    "compare": "fastpost.pipelines.compare",
     "install": "fastpost.pipelines.install",
     "pipeline": "fastpost.pipelines.install",
     "postprocess_qa_predictions": "fastpost.squad",
@@ -43,6 +46,7 @@ _HOMES = {
 __all__ = [
     "AnswerDecoder",
     "Answers",
+    "Comparison",
     "Corpus",
     "CorpusError",
     "CorpusStats",
@@ -54,6 +58,7 @@ __all__ = [
     "WordCounts",
     "__version__",
     "accelerate",
+    "compare",
     "install",
     "metrics",
     "pipeline",

@@ -7,6 +7,7 @@ pub mod entities;
 mod error;
 pub mod labels;
 pub mod logits;
+pub mod metrics;
 pub mod offsets;
 pub mod parallel;
 pub mod token_text;

@@ -10,6 +10,7 @@ mod corpus;
 mod door;
 mod encodings;
 mod entities;
+mod metrics;
 mod texts;
 
 use pyo3::prelude::*;
@@ -30,4 +31,6 @@ mod _fastpost {
     use super::encodings::{expand, flatten, flatten_pairs};
     #[pymodule_export]
     use super::entities::{EntityKernel, EntityTable, TokenTable};
+    #[pymodule_export]
+    use super::metrics::{SpanPairs, TagPairs, tag_entities};
 }

@@ -1,0 +1,103 @@
+"""What callers pass as `y_true` and `y_pred` -> tags or spans in Rust."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from fastpost import _arrays
+from fastpost._fastpost import SpanPairs, TagPairs
+from fastpost.entities import Entities, _label_names
+
+_NO_LISTS = "Found input variables without list of list: "
+
+
+def read(y_true: Any, y_pred: Any, id2label: Any, ignore_index: int) -> TagPairs | SpanPairs:
+    """Both sides, as tags, as label ids with `id2label`, or as spans."""
+    if id2label is not None:
+        labels = _label_names(id2label)
+        return TagPairs.ids(_ids("y_true", y_true), _ids("y_pred", y_pred), labels, ignore_index)
+    true, predicted = _rows("y_true", y_true), _rows("y_pred", y_pred)
+    kinds = {name: _kind(rows) for name, rows in (("y_true", true), ("y_pred", predicted))}
+    if None in kinds.values():  # nothing in it: as the other one
+        kinds = dict.fromkeys(kinds, kinds["y_true"] or kinds["y_pred"] or "tags")
+    if kinds["y_true"] != kinds["y_pred"]:
+        raise TypeError(
+            f"`y_true` holds {kinds['y_true']} but `y_pred` holds {kinds['y_pred']}; pass the same kind in both"
+        )
+    if kinds["y_true"] == "label ids":
+        raise TypeError("`y_true` holds label ids; pass `id2label`, the model's label names, with them")
+    if kinds["y_true"] == "spans":
+        return SpanPairs(_spans("y_true", true), _spans("y_pred", predicted))
+    if not true and not predicted:
+        raise TypeError(f"{_NO_LISTS}`y_true` and `y_pred` are empty; pass one list of tags per text")
+    return TagPairs.tags(true, predicted)
+
+
+def read_tags(y_true: Any, y_pred: Any, id2label: Any, ignore_index: int, flat: bool = False) -> TagPairs:
+    """Both sides, which must be tags or label ids; `flat` takes one sequence without a list around it."""
+    if flat and id2label is None:
+        y_true, y_pred = _rows("y_true", y_true), _rows("y_pred", y_pred)
+        if not any(isinstance(row, (list, tuple, np.ndarray)) for row in (*y_true, *y_pred)):
+            y_true, y_pred = [y_true], [y_pred]
+    found = read(y_true, y_pred, id2label, ignore_index)
+    if isinstance(found, SpanPairs):
+        raise TypeError("`y_true` holds spans; this score counts tokens, pass tags or label ids")
+    return found
+
+
+def read_sequence(seq: Any) -> tuple[list[Any], bool]:
+    """Tags of one sequence or of several, and whether they are several."""
+    rows = _rows("seq", seq)
+    return rows, any(isinstance(row, (list, tuple, np.ndarray)) for row in rows)
+
+
+def _rows(name: str, value: Any) -> Any:
+    """`value` as a list of rows, rows as they are; `Entities` stay."""
+    if type(value) is list or isinstance(value, Entities):
+        return value
+    if isinstance(value, (str, bytes, Mapping, set, frozenset)):
+        raise TypeError(f"{_NO_LISTS}`{name}` is of type {type(value).__name__}; pass one list per text")
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if not isinstance(value, Iterable):
+        raise TypeError(f"{_NO_LISTS}`{name}` is of type {type(value).__name__}; pass one list per text")
+    return list(value)
+
+
+def _kind(rows: Any) -> str | None:
+    """What the first item of the first row that has one is."""
+    if isinstance(rows, Entities):
+        return "spans"
+    for row in rows:
+        if isinstance(row, str) or not isinstance(row, Iterable):
+            return "tags"  # no rows at all; Rust says which
+        for item in row if hasattr(row, "__len__") else ():
+            if isinstance(item, str):
+                return "tags"
+            if isinstance(item, (tuple, list, Mapping)):
+                return "spans"
+            return "label ids" if isinstance(item, (int, np.integer)) else "tags"
+    return None
+
+
+def _spans(name: str, rows: Any) -> Any:
+    if not isinstance(rows, Entities):
+        return rows
+    if len(rows) and rows.start.min() < 0:
+        raise ValueError(f"`{name}` has entities without places; decode them with `offsets`")
+    return rows.text_index, rows.start, rows.end, rows.label_id, list(rows.labels), rows.text_count
+
+
+def _ids(name: str, value: Any) -> Any:
+    """Label ids as Rust borrows them: an array, or a list of arrays."""
+    if isinstance(value, (Entities, str)):
+        raise TypeError(f"`{name}` is of type {type(value).__name__}; with `id2label` pass label ids")
+    if not hasattr(value, "__array__") and not hasattr(value, "__dlpack__"):
+        rows = list(value)
+        if any(isinstance(item, str) for row in rows[:1] for item in (row if isinstance(row, Iterable) else ())):
+            raise TypeError(f"`{name}` holds tags; with `id2label` pass label ids, or leave `id2label` out")
+        return [_arrays.integers(name, np.asarray(row, np.int64) if row == [] else row) for row in rows]
+    return _arrays.integers(name, value)

@@ -60,8 +60,10 @@ def _rows(name: str, value: Any) -> Any:
         return value
     if isinstance(value, (str, bytes, Mapping, set, frozenset)):
         raise TypeError(f"{_NO_LISTS}`{name}` is of type {type(value).__name__}; pass one list per text")
-    if hasattr(value, "tolist"):
-        value = value.tolist()
+    for method in ("to_pylist", "tolist"):  # of Arrow; of NumPy, pandas and torch
+        if hasattr(value, method):
+            value = getattr(value, method)()
+            break
     if not isinstance(value, Iterable):
         raise TypeError(f"{_NO_LISTS}`{name}` is of type {type(value).__name__}; pass one list per text")
     return list(value)
@@ -99,5 +101,5 @@ def _ids(name: str, value: Any) -> Any:
         rows = list(value)
         if any(isinstance(item, str) for row in rows[:1] for item in (row if isinstance(row, Iterable) else ())):
             raise TypeError(f"`{name}` holds tags; with `id2label` pass label ids, or leave `id2label` out")
-        return [_arrays.integers(name, np.asarray(row, np.int64) if row == [] else row) for row in rows]
+        return [_arrays.integers(name, row) for row in rows]
     return _arrays.integers(name, value)

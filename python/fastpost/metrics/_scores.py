@@ -74,7 +74,10 @@ class Counts:
                 )
             return np.nan, np.nan, np.nan, support
         weights = true if average == "weighted" else None
-        mean = lambda values: float(np.average(values, weights=weights))  # noqa: E731
+
+        def mean(values: Doubles1d) -> float:
+            return float(np.average(values, weights=weights))
+
         return mean(precision), mean(recall), mean(f_score), support
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastpost._fastpost import SpanPairs
 from fastpost.metrics import _inputs
-from fastpost.metrics.sequence import Id2Label, Labelled, Mode, Scheme, _scheme, _warn_odd
+from fastpost.metrics.sequence import Id2Label, Labelled, Mode, Scheme, _scheme, _spans
 
 KINDS = ("correct", "wrong_label", "wrong_boundary", "wrong_both", "missed", "spurious")
 
@@ -45,7 +44,8 @@ def error_kinds(
     Raises:
         TypeError, ValueError: as `classification_report`.
     """
-    pairs = _spans(y_true, y_pred, suffix, mode, scheme, id2label, ignore_index)
+    chosen = _scheme(mode, scheme) or ("auto" if mode == "strict" else None)
+    pairs = _spans(_inputs.read(y_true, y_pred, id2label, ignore_index), chosen, suffix)
     return {label: dict(zip(KINDS, counts)) for label, counts in pairs.kinds()}
 
 
@@ -71,26 +71,9 @@ def error_list(
     Raises:
         TypeError, ValueError: as `classification_report`.
     """
-    pairs = _spans(y_true, y_pred, suffix, mode, scheme, id2label, ignore_index)
+    chosen = _scheme(mode, scheme) or ("auto" if mode == "strict" else None)
+    pairs = _spans(_inputs.read(y_true, y_pred, id2label, ignore_index), chosen, suffix)
     return [
         {"text_index": text, "kind": KINDS[kind], "true": true, "predicted": predicted}
         for text, kind, true, predicted in pairs.errors()
     ]
-
-
-def _spans(
-    y_true: Labelled,
-    y_pred: Labelled,
-    suffix: bool,
-    mode: Mode,
-    scheme: Scheme,
-    id2label: Id2Label,
-    ignore_index: int,
-) -> SpanPairs:
-    chosen = _scheme(mode, scheme) or ("auto" if mode == "strict" else None)
-    found = _inputs.read(y_true, y_pred, id2label, ignore_index)
-    if isinstance(found, SpanPairs):
-        return found
-    if chosen is None:
-        _warn_odd(found.odd(suffix))
-    return found.spans(chosen, suffix)

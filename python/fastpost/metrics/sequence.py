@@ -242,11 +242,17 @@ def get_entities(seq: Any, suffix: bool = False) -> list[tuple[str, int, int]]:
 
 
 def _counts(pairs: TagPairs | SpanPairs, scheme: str | None, suffix: bool) -> Counts:
-    if isinstance(pairs, TagPairs):
-        if scheme is None:
-            _warn_odd(pairs.odd(suffix))
-        pairs = pairs.spans(scheme, suffix)
-    return Counts(*pairs.counts())
+    return Counts(*_spans(pairs, scheme, suffix).counts())
+
+
+def _spans(pairs: TagPairs | SpanPairs, scheme: str | None, suffix: bool) -> SpanPairs:
+    """The entities of both sides, read from their tags by `scheme`, or as conlleval reads them."""
+    if isinstance(pairs, SpanPairs):
+        return pairs
+    spans = pairs.spans(scheme, suffix)
+    if scheme is None:
+        _warn_odd(pairs.odd(suffix))
+    return spans
 
 
 def _warn_odd(tags: Sequence[str]) -> None:

@@ -152,9 +152,7 @@ class SpanPairs:
         self,
     ) -> list[tuple[int, int, tuple[int, int, str] | None, tuple[int, int, str] | None]]: ...
 
-def tag_entities(
-    seq: list[Any], nested: bool, suffix: bool
-) -> tuple[list[tuple[str, int, int]], list[str]]: ...
+def tag_entities(seq: list[Any], nested: bool, suffix: bool) -> tuple[list[tuple[str, int, int]], list[str]]: ...
 
 # bpe: words, counts, merges
 class Splitter:

@@ -77,13 +77,12 @@ impl TagPairs {
         let reading = match scheme {
             None => Reading::Lenient,
             Some("auto") => Reading::Detected,
-            Some(name) => match Scheme::ALL.into_iter().find(|scheme| scheme.name() == name) {
-                Some(scheme) => Reading::Strict(scheme),
-                None => {
-                    let cure = "pass IOB1, IOB2, IOE1, IOE2, IOBES, BILOU or auto";
-                    return Err(exception(Error::BadOption { name: "scheme", got: name.to_owned(), cure }));
-                }
-            },
+            Some(name) => {
+                let cure = "pass IOB1, IOB2, IOE1, IOE2, IOBES, BILOU or auto";
+                let unknown = || exception(Error::BadOption { name: "scheme", got: name.to_owned(), cure });
+                let scheme = Scheme::ALL.into_iter().find(|scheme| scheme.name() == name);
+                Reading::Strict(scheme.ok_or_else(unknown)?)
+            }
         };
         Ok(SpanPairs { pairs: detached(py, || self.pairs.spans(reading, suffix))? })
     }
@@ -103,7 +102,7 @@ impl SpanPairs {
         let pairs = detached(py, || {
             core::SpanPairs::check("y_true", &truth)?;
             core::SpanPairs::check("y_pred", &guess)?;
-            Ok(core::SpanPairs::new(names.names.into_vec(), truth, guess))
+            Ok(core::SpanPairs::new(&names.names.into_vec(), truth, guess))
         })?;
         Ok(Self { pairs })
     }
@@ -329,13 +328,16 @@ impl<'py> Spans<'py> {
                 let mut ids = Vec::new();
                 names.row(name, None, labels, &mut ids)?;
                 let rows = text.as_slice()?.iter().zip(start.as_slice()?).zip(end.as_slice()?);
-                let spans = rows.zip(label.as_slice()?).map(|(((&text, &start), &end), &label)| Span {
-                    text: text as u32,
-                    start,
-                    end,
-                    label: ids[label as usize],
-                });
-                Ok((spans.collect(), *texts))
+                let mut spans = Vec::with_capacity(text.as_slice()?.len());
+                for (((&text, &start), &end), &label) in rows.zip(label.as_slice()?) {
+                    let Some(&label) = usize::try_from(label).ok().and_then(|label| ids.get(label)) else {
+                        let message =
+                            format!("`{name}` has the label id {label} but names {} labels", ids.len());
+                        return Err(PyValueError::new_err(message));
+                    };
+                    spans.push(Span { text: text as u32, start, end, label });
+                }
+                Ok((spans, *texts))
             }
         }
     }

@@ -48,10 +48,9 @@ impl SpanPairs {
             [truth.first(), guess.first()].into_iter().flatten().map(|span| span.text).min()
         {
             let of_text = |spans: &[Span]| spans.partition_point(|span| span.text == text);
-            let (these, rest) = truth.split_at(of_text(truth));
-            let (those, others) = guess.split_at(of_text(guess));
-            pair_text(these, those, &mut pairs);
-            (truth, guess) = (rest, others);
+            let (true_spans, guesses) = (truth.split_at(of_text(truth)), guess.split_at(of_text(guess)));
+            pair_text(true_spans.0, guesses.0, &mut pairs);
+            (truth, guess) = (true_spans.1, guesses.1);
         }
         pairs
     }

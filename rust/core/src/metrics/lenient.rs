@@ -46,7 +46,7 @@ fn step_between(before: char, now: char, same: bool) -> u8 {
         (_, 'O' | '.') => false,
         _ => !same,
     };
-    u8::from(ends) * ENDS | u8::from(starts) * STARTS
+    (u8::from(ends) * ENDS) | (u8::from(starts) * STARTS)
 }
 
 /// The letter and the type of a tag that is not empty.
@@ -74,11 +74,7 @@ pub(super) fn is_odd(name: &str, suffix: bool) -> bool {
     let mut letters = name.chars();
     let (letter, dash) =
         if suffix { (letters.next_back(), letters.next_back()) } else { (letters.next(), letters.next()) };
-    match (letter, dash) {
-        (Some('B' | 'I' | 'E' | 'S'), Some('-')) => false,
-        (Some('B' | 'I' | 'E' | 'S' | 'O'), None) => false,
-        _ => true,
-    }
+    !matches!((letter, dash), (Some('B' | 'I' | 'E' | 'S'), None | Some('-')) | (Some('O'), None))
 }
 
 /// Entities of sequences laid end to end, in the order of their ends.

@@ -40,7 +40,7 @@ pub struct Counts {
 impl SpanPairs {
     /// Spans in any order, doubles included; labels are renumbered in the order of their names.
     #[must_use]
-    pub fn new(labels: Vec<String>, truth: Vec<Span>, guess: Vec<Span>) -> Self {
+    pub fn new(labels: &[String], truth: Vec<Span>, guess: Vec<Span>) -> Self {
         let mut order: Vec<_> = (0..labels.len()).collect();
         order.sort_unstable_by(|&a, &b| labels[a].cmp(&labels[b]));
         let mut rank = vec![0_u32; labels.len()];
@@ -52,7 +52,9 @@ impl SpanPairs {
             rank[at] = names.len() as u32 - 1;
         }
         let set = |mut spans: Vec<Span>| {
-            spans.iter_mut().for_each(|span| span.label = rank[span.label as usize]);
+            for span in &mut spans {
+                span.label = rank[span.label as usize];
+            }
             if !spans.is_sorted_by(|a, b| a < b) {
                 spans.sort_unstable();
                 spans.dedup();

@@ -171,11 +171,11 @@ impl Table {
         let rest = if suffix { &name[..name.len() - 1] } else { &name[1..] };
         Some(Tag { prefix, label: labels.kind(rest.trim_matches('-')) })
     }
+}
 
-    /// What stands before and after each sequence.
-    pub(super) fn outside(&self, labels: &mut Names) -> Tag {
-        Tag { prefix: 0, label: labels.kind("") }
-    }
+/// What stands before and after each sequence; `O` is the first letter of each scheme.
+pub(super) fn outside(labels: &mut Names) -> Tag {
+    Tag { prefix: 0, label: labels.kind("") }
 }
 
 fn letter(name: &str, suffix: bool) -> Option<char> {

@@ -203,7 +203,7 @@ impl TagPairs {
                 self.strict(Scheme::detect(names, suffix)?, suffix, &mut labels)?
             }
         };
-        Ok(SpanPairs::new(labels.into_vec(), truth, guess))
+        Ok(SpanPairs::new(&labels.into_vec(), truth, guess))
     }
 
     fn strict(&self, scheme: Scheme, suffix: bool, labels: &mut Names) -> Result<(Vec<Span>, Vec<Span>)> {
@@ -224,7 +224,7 @@ impl TagPairs {
             )?;
         }
         // What is left without a reading is not in use.
-        let outside = table.outside(labels);
+        let outside = strict::outside(labels);
         let tags: Vec<_> = tags.into_iter().map(|tag| tag.unwrap_or(outside)).collect();
         let spans = |ids: &[u32]| strict::spans(ids, &self.lengths, &tags, &table, outside);
         Ok((spans(&self.truth), spans(&self.guess)))

@@ -89,7 +89,7 @@ proptest! {
             spans.iter().map(|s| (s.text, s.start, s.end, names[s.label as usize].clone())).collect()
         };
         let (truths, guesses) = (named(&truth), named(&guess));
-        let pairs = SpanPairs::new(names.clone(), truth, guess);
+        let pairs = SpanPairs::new(&names, truth, guess);
         let counts = pairs.counts();
         let used: BTreeSet<_> = truths.union(&guesses).map(|span| span.3.clone()).collect();
         prop_assert_eq!(&counts.labels, &used.into_iter().collect::<Vec<_>>());
@@ -111,7 +111,7 @@ proptest! {
         guess in prop::collection::vec(span(), 0..10),
     ) {
         let names = ["a", "b", "c"].map(str::to_owned).to_vec();
-        let both = SpanPairs::new(names, truth, guess);
+        let both = SpanPairs::new(&names, truth, guess);
         let pairs = both.pairs();
         let mut truths: Vec<_> = pairs.iter().filter_map(|pair| pair.truth).collect();
         let mut guesses: Vec<_> = pairs.iter().filter_map(|pair| pair.guess).collect();
@@ -160,7 +160,8 @@ fn read(rows: &[&str], scheme: Scheme) -> Result<Vec<(i64, i64)>, crate::Error> 
 
 #[test]
 fn strict_readings() {
-    let cases: [(Scheme, &str, &[(i64, i64)]); 12] = [
+    type Case = (Scheme, &'static str, &'static [(i64, i64)]);
+    let cases: [Case; 12] = [
         (Scheme::Iob2, "B-A I-A O I-A", &[(0, 2)]),
         (Scheme::Iob2, "B-A I-B B-B", &[(0, 1), (2, 3)]),
         (Scheme::Iob1, "I-A I-A B-A O B-A", &[(0, 2), (2, 3)]),

@@ -11,6 +11,7 @@ import random
 import re
 import sys
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -265,6 +266,32 @@ def test_label_ids_of_torch():
     assert ours.f1_score(true, predicted, id2label=LABELS) == 1.0
 
 
+def test_label_ids_of_one_text_and_of_none():
+    assert ours.f1_score([1, 2, 0], np.array([1, 2, 0]), id2label=LABELS) == 1.0
+    assert ours.f1_score([[], [1]], [[], (1,)], id2label=LABELS) == 1.0
+    assert ours.f1_score([[]], [[]], id2label=LABELS, zero_division=np.int64(1)) == 1.0
+    columns = np.array([None, None], object)
+    columns[:] = [np.array([1, 2]), np.array([0])]
+    assert ours.f1_score(columns, [[1, 2], [0]], id2label=LABELS) == 1.0
+    with pytest.raises(TypeError, match="`ignore_index` is None"):
+        ours.f1_score([[1]], [[1]], id2label=LABELS, ignore_index=None)
+
+
+def test_what_a_row_raises_comes_through():
+    def fails():
+        yield "O"
+        raise RuntimeError("no more")
+
+    with pytest.raises(RuntimeError, match="no more"):
+        ours.f1_score([fails()], [["O", "O"]])
+
+
+def test_threads_beside_each_other():
+    rows = [["B-PER", "I-PER", "O"] * 10 for _ in range(500)]
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(lambda _: ours.f1_score(rows, rows), range(32))) == {1.0}
+
+
 def test_two_ids_of_one_name():
     assert ours.accuracy_score([[1, 2]], [[1, 3]], id2label=["O", "B-A", "I-A", "I-A"]) == 1.0
 
@@ -436,6 +463,8 @@ def test_many_overlapping_spans():
         (TypeError, "`y_true` holds tags but `y_pred` holds spans", ([["O"]], [[(0, 1, "A")]])),
         (TypeError, "`y_true\\[0\\]\\[0\\]` is \\(0, 1\\); a span is", ([[(0, 1)]], [[]])),
         (TypeError, "a span is \\(start, end, label\\)", ([[("A", 0, 1)]], [[]])),
+        (TypeError, "`y_true` holds spans without a list around them", ([(0, 1, "A")], [(0, 1, "A")])),
+        (TypeError, "without list of list: `y_true\\[0\\]` is of type <class 'object'>", ([object()], [["O"]])),
         (TypeError, "a span is", ([[{"start": 0, "end": 1}]], [[]])),
         (TypeError, "a span is", ([[(0, 1, 5)]], [[]])),
         (ValueError, "has a span from 3 to 1", ([[(3, 1, "A")]], [[]])),
@@ -459,6 +488,13 @@ def test_bad_input(error, match, arguments):
         (ValueError, "`y_true\\[0\\]` has 2 tags but `y_pred\\[0\\]` has 3", [[0, 1]], [[0, 0, 0]]),
         (TypeError, "`y_true` holds tags; with `id2label` pass label ids", [["O"]], [["O"]]),
         (TypeError, "`y_true` is of type float64", np.zeros((1, 2)), [[0, 0]]),
+        (TypeError, "`y_true` is of type float64", [[0.5, 1.0]], [[0, 0]]),
+        (TypeError, "`y_true` holds NoneType objects", [[None]], [[0]]),
+        (TypeError, "`y_pred` is of type float32", [[0, 0]], np.zeros((1, 2, 5), np.float32)),
+        (TypeError, "`y_true` has 3 dimensions", np.zeros((1, 2, 5), int), [[0, 0]]),
+        (TypeError, "`y_true` is of type NoneType", None, [[0]]),
+        (TypeError, "`y_true` is of type dict", {"a": [1]}, [[0]]),
+        (TypeError, "`y_true` holds spans", SPANS, [[0]]),
     ],
 )
 def test_bad_label_ids(error, match, true, predicted):

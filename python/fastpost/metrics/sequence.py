@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias, overload
 
+import numpy as np
+
 from fastpost import _fastpost
 from fastpost._fastpost import SpanPairs, TagPairs
 from fastpost.metrics import _inputs
@@ -281,7 +283,7 @@ def _check(average: Any, zero_division: Any, sample_weight: Any) -> None:
         raise ValueError(f"`average` is {average!r}; average has to be one of {AVERAGES}")
     if isinstance(zero_division, str) and zero_division == "warn":
         pass
-    elif not isinstance(zero_division, (int, float)) or zero_division not in (0, 1):
+    elif not isinstance(zero_division, (int, float, np.number)) or zero_division not in (0, 1):
         raise ValueError(f'`zero_division` is {zero_division!r}; pass "warn", 0 or 1')
     if sample_weight is not None:
         warn_caller("`sample_weight` has no effect, as in seqeval; leave it out")

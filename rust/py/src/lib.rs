@@ -10,6 +10,7 @@ mod corpus;
 mod door;
 mod encodings;
 mod entities;
+mod entity_options;
 mod metrics;
 mod texts;
 
@@ -30,7 +31,7 @@ mod _fastpost {
     #[pymodule_export]
     use super::encodings::{expand, flatten, flatten_pairs};
     #[pymodule_export]
-    use super::entities::{EntityKernel, EntityTable, TokenTable};
+    use super::entities::{EntityKernel, EntityTable, RightColumns, TokenTable};
     #[pymodule_export]
     use super::metrics::{SpanPairs, TagPairs, tag_entities};
 }

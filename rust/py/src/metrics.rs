@@ -273,11 +273,15 @@ fn listed<'py>(name: &str, text: usize, row: &Bound<'py, PyAny>) -> PyResult<Bou
         return Err(no_row());
     }
     // NumPy's strings become Python's at once.
-    if let Ok(list) = row.call_method0(intern!(row.py(), "tolist")) {
+    if row.hasattr(intern!(row.py(), "tolist"))? {
+        let list = row.call_method0(intern!(row.py(), "tolist"))?;
         return list.cast_into::<PyList>().map_err(|_| no_row());
     }
+    if !row.hasattr(intern!(row.py(), "__iter__"))? {
+        return Err(no_row());
+    }
     let list = PyList::empty(row.py());
-    for item in row.try_iter().map_err(|_| no_row())? {
+    for item in row.try_iter()? {
         list.append(item?)?;
     }
     Ok(list)

@@ -66,12 +66,8 @@ class Counts:
         if average == "weighted" and support == 0:
             none_predicted = undefined if predicted.sum() == 0 else 0.0
             return none_predicted, undefined, none_predicted, support
-        if not len(true):  # seqeval's number, without NumPy's warnings about the steps to it
-            if warn:
-                warn_caller(
-                    "Macro average is ill-defined and being set to nan due to no labels.",
-                    _warning_class(_sklearn_is_loaded()),
-                )
+        if not len(true):
+            warn_caller("Mean of empty slice: the macro average of no labels is nan.", RuntimeWarning)
             return np.nan, np.nan, np.nan, support
         weights = true if average == "weighted" else None
 

@@ -117,12 +117,12 @@ def precision_recall_fscore_support(
         raise ValueError(f"`beta` is {beta}; beta should be >=0 in the F-beta score")
     _check(average, zero_division, sample_weight)
     chosen = _scheme(mode, scheme)
-    if mode == "strict" and chosen is None:
+    pairs = _inputs.read(y_true, y_pred, id2label, ignore_index)
+    if mode == "strict" and chosen is None and isinstance(pairs, TagPairs):
         warn_caller(
             'mode="strict" reads nothing strictly without `scheme`, as in seqeval; pass scheme="IOB2", or "auto"'
         )
-    counts = _counts(_inputs.read(y_true, y_pred, id2label, ignore_index), chosen, suffix)
-    return counts.scores(average, warn_for, zero_division, beta)
+    return _counts(pairs, chosen, suffix).scores(average, warn_for, zero_division, beta)
 
 
 def f1_score(

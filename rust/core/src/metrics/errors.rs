@@ -39,7 +39,8 @@ impl SpanPairs {
     /// Every entity of both sides in exactly one pair, ordered by text and place.
     ///
     /// Pairs are made in the order of the kinds. Among those of one kind the larger overlap goes first, then the true
-    /// entity that stands first, then the predicted one; of one span, the label that sorts first.
+    /// entity that stands first, then the predicted one; of one span, the label that sorts first. Time and space
+    /// grow with the entities, and with the pairs of one text that overlap without being equal.
     #[must_use]
     pub fn pairs(&self) -> Vec<Pair> {
         let mut pairs = Vec::with_capacity(self.truth().len() + self.guess().len() / 8);

@@ -11,6 +11,7 @@ mod door;
 mod encodings;
 mod entities;
 mod entity_options;
+mod metrics;
 mod texts;
 
 use pyo3::prelude::*;
@@ -31,4 +32,6 @@ mod _fastpost {
     use super::encodings::{expand, flatten, flatten_pairs};
     #[pymodule_export]
     use super::entities::{EntityKernel, EntityTable, RightColumns, TokenTable};
+    #[pymodule_export]
+    use super::metrics::{SpanPairs, TagPairs, tag_entities};
 }

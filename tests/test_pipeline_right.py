@@ -17,6 +17,10 @@ from small_tokenizers import SENTENCES as TUPLE
 LABELS = ("O", "B-PER", "I-PER", "B-date-time", "I-date-time", "B-LOC", "I-LOC")
 STRATEGIES = ("none", "simple", "first", "average", "max")
 SENTENCES = list(TUPLE)
+MAIL = (
+    "My name is Anna-Lena Müller-Lüdenscheidt, call me at 718-555-0199 or mail anna.mueller@example.com. "
+    "I live at 12 Rue de l'Église, Paris."
+)
 LONG = " ".join(SENTENCES * 4)
 
 
@@ -219,13 +223,15 @@ class TestCompare:
 
     def test_rules(self, rampart_dir):
         pipe = fastpost.pipeline("ner", model=rampart_dir, backend="onnxruntime", aggregation_strategy="simple")
-        found = fastpost.compare(pipe, "My name is Anna-Lena Smith, call me at 718-555-0199 or in Paris.")
-        assert found.counts == {"snap": 1, "word": 2}
-        assert [d.rules for d in found.differences] == [["word"], ["word"], ["snap"]]
+        found = fastpost.compare(pipe, MAIL)
+        assert found.counts == {"snap": 1, "word": 5}
+        phone = next(d for d in found.differences if d.rules == ["snap"])
+        assert [e["word"] for e in phone.transformers] == ["71", "##8 - 555 - 0199"]
+        assert [e["word"] for e in phone.right] == ["718-555-0199"]
         table = str(found)
-        assert "PHONE '718-555-0199'" in table
-        assert table.endswith("3 differences in 1 texts, 3 entities; snap: 1, word: 2")
-        assert found.to_dicts()[2]["right"][0]["word"] == "718-555-0199"
+        assert "PHONE '71' + PHONE '##8 - 555 - 0199'  PHONE '718-555-0199'           snap" in table
+        assert table.endswith("6 differences in 1 texts, 8 entities; snap: 1, word: 5")
+        assert len(found.to_dicts()) == len(found) == 6
 
     def test_text_past_the_first_window_is_put_down_to_its_length(self):
         pipe = right("wordpiece-uncased", 24, aggregation_strategy="first")

@@ -2,6 +2,7 @@
 
 #![allow(clippy::needless_pass_by_value, reason = "arguments of Python functions arrive by value")]
 
+mod align;
 mod answers;
 mod arrays;
 mod arrow_texts;
@@ -10,6 +11,7 @@ mod corpus;
 mod door;
 mod encodings;
 mod entities;
+mod offsets;
 mod texts;
 
 use pyo3::prelude::*;
@@ -21,6 +23,8 @@ mod _fastpost {
     const VERSION: &str = env!("CARGO_PKG_VERSION");
 
     #[pymodule_export]
+    use super::align::{LabelSet, TokenSpans, align_labels, align_tokens};
+    #[pymodule_export]
     use super::answers::{AnswerKernel, AnswerTable, nbest};
     #[pymodule_export]
     use super::bpe::{Splitter, WordTable};
@@ -30,4 +34,6 @@ mod _fastpost {
     use super::encodings::{expand, flatten, flatten_pairs};
     #[pymodule_export]
     use super::entities::{EntityKernel, EntityTable, TokenTable};
+    #[pymodule_export]
+    use super::offsets::{NormalTable, OffsetTable, offset_faults, plan_windows};
 }

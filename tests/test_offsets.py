@@ -34,7 +34,7 @@ def places(text: str, unit: str) -> list[int | None]:
     return [*out, len(text)]
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(texts)
 @example(ALL_PLANES)
 @example("")
@@ -136,7 +136,7 @@ composing = st.text("aeE é\u0301\u0323ﬁ½İΣσ각\u1100\u1161\u11a8क\u093c
 normal_texts = st.one_of(composing, composing, st.text(assigned, max_size=12), odd_texts)
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(normal_texts, st.lists(st.sampled_from(sorted(PLAIN)), min_size=1, max_size=3), st.data())
 @example("ΟΔΟΣ", ["lower"], None)
 def test_spans_of_normal_forms_find_their_way_back(text, names, data):

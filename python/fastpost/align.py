@@ -182,7 +182,8 @@ def spans_to_labels(
     tokens, kernel = _read(encodings, listed, word_ids, lengths, special_tokens_mask, windows, len(spans), "spans")
     labels = _fastpost.LabelSet(_label_names(_by_id(label2id)), scheme)
     values, rows = kernel.to_labels(list(spans), labels, policy, subwords, threads)
-    return SpanLabels(np.split(values, np.cumsum(tokens.lengths)[:-1]), [Misfit(*row) for row in rows])
+    ends = np.cumsum(tokens.lengths).tolist()
+    return SpanLabels([values[a:b] for a, b in zip([0, *ends], ends)], [Misfit(*row) for row in rows])
 
 
 def labels_to_spans(

@@ -279,5 +279,6 @@ def _aligned_by_tokenizers(table: _fastpost.NormalTable, normalizer: Any) -> _fa
             if at + 1 < len(splits) and starts[at + 1] <= ends[at] < ends[at + 1]:
                 break
             ends[at] += 1
-    starts, ends = np.minimum.accumulate(starts[::-1])[::-1], np.maximum.accumulate(ends)
+    starts = np.ascontiguousarray(np.minimum.accumulate(starts[::-1])[::-1])
+    ends = np.maximum.accumulate(ends)
     return table.then_aligned("".join(piece for piece, _, _ in splits), starts, ends)

@@ -179,7 +179,9 @@ def spans_to_labels(
         ValueError: if a type has no label, a span is none, or the lists do not fit each other.
     """
     listed = None if texts is None else _texts(texts)
-    tokens, kernel = _read(encodings, listed, word_ids, lengths, special_tokens_mask, windows, len(spans), "spans")
+    tokens, kernel = _read(
+        encodings, listed, word_ids, lengths, special_tokens_mask, windows, len(spans), "spans", subwords == "first"
+    )
     labels = _fastpost.LabelSet(_label_names(_by_id(label2id)), scheme)
     values, rows = kernel.to_labels(list(spans), labels, policy, subwords, threads)
     ends = np.cumsum(tokens.lengths).tolist()
@@ -215,7 +217,9 @@ def labels_to_spans(
         For each text, (start, end, type) in the order of the text.
     """
     listed = None if texts is None else _texts(texts)
-    tokens, kernel = _read(encodings, listed, word_ids, lengths, special_tokens_mask, windows, None, "labels")
+    tokens, kernel = _read(
+        encodings, listed, word_ids, lengths, special_tokens_mask, windows, None, "labels", subwords == "first"
+    )
     values = _labels(labels, tokens.lengths)
     return kernel.to_spans(values, _fastpost.LabelSet(_label_names(_by_id(label2id)), scheme), repair, subwords)
 
@@ -280,13 +284,16 @@ def _read(
     windows: ArrayLike | None,
     count: int | None,
     name: str,
+    by_word: bool,
 ) -> tuple[_Tokens, _fastpost.TokenSpans]:
     """The tokens of a batch, for Rust; `count` texts if the argument `name` says so."""
     if _is_encodings(encodings):
         owners = _arrays.vector("windows", windows)
         listed = _encodings(encodings)
         read = Encodings.expanded(listed) if owners is None else Encodings(listed, owners)
-        ids = read.word_ids if word_ids is None else np.concatenate(list(_words(word_ids)))
+        ids = None
+        if by_word:
+            ids = read.word_ids if word_ids is None else np.concatenate(list(_words(word_ids)))
         tokens = _Tokens(read.offsets, read.special_tokens_mask, ids, read.lengths, read.texts)
         made = len(listed) if owners is None else int(owners.max(initial=-1)) + 1
     else:
@@ -323,7 +330,7 @@ def _read_arrays(
         if not np.array_equal(others, counts):
             raise ValueError("`special_tokens_mask` and `offsets` have different lengths; pass one value per token")
     elif pairs is not None:
-        mask = (flat == 0).all(axis=1)
+        mask = (flat[:, 0] | flat[:, 1]) == 0
     else:
         mask = np.zeros(len(flat))
     owners = _arrays.vector("windows", windows)

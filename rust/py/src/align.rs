@@ -10,7 +10,7 @@ use numpy::{PyArray1, PyReadonlyArray1};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyInt, PyList, PySequence, PyString, PyTuple};
+use pyo3::types::{PyDict, PyInt, PyList, PyString, PyTuple};
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::ops::Range;
@@ -239,39 +239,60 @@ fn read_spans(text: usize, spans: &Bound<'_, PyAny>, kinds: &HashMap<&str, u32>)
         )));
     }
     let mut out = Vec::with_capacity(spans.len()?);
+    // The label read last, which is most often the next one too, as the same object.
+    let mut last: Option<(Bound<'_, PyAny>, u32)> = None;
     for (index, span) in spans.try_iter()?.enumerate() {
         let span = span?;
-        let parts = if let Ok(dict) = span.cast::<PyDict>() {
-            let py = span.py();
-            let names = [intern!(py, "label"), intern!(py, "entity_group"), intern!(py, "entity")];
-            let mut label = None;
-            for name in names {
-                label = label.or(dict.get_item(name)?);
-            }
-            dict.get_item(intern!(py, "start"))?.zip(dict.get_item(intern!(py, "end"))?).zip(label)
-        } else {
-            match span.cast::<PySequence>() {
-                Ok(parts) if parts.len()? == 3 => {
-                    Some(((parts.get_item(0)?, parts.get_item(1)?), parts.get_item(2)?))
-                }
-                _ => None,
-            }
-        };
-        let Some(((start, end), label)) = parts else { return Err(wrong(index, &span)) };
+        let Some([start, end, label]) = parts(&span)? else { return Err(wrong(index, &span)) };
         let number = |part: &Bound<'_, PyAny>| part.extract::<i64>().map_err(|_| wrong(index, &span));
-        let name = label.cast::<PyString>().map_err(|_| wrong(index, &span))?.to_str()?;
-        let Some(&kind) = kinds.get(name) else {
-            let mut known: Vec<_> = kinds.keys().copied().collect();
-            known.sort_unstable();
-            return Err(PyValueError::new_err(format!(
-                "`spans[{text}][{index}]` has the label {name:?} but `label2id` has the types {}; pass one of them, \
-                 without prefix",
-                known.join(", ")
-            )));
+        let kind = match &last {
+            Some((same, kind)) if same.is(&label) => *kind,
+            _ => {
+                let name = label.cast::<PyString>().map_err(|_| wrong(index, &span))?.to_str()?;
+                *kinds.get(name).ok_or_else(|| unknown(text, index, name, kinds))?
+            }
         };
         out.push(Span { start: number(&start)?, end: number(&end)?, kind });
+        last = Some((label, kind));
     }
     Ok(out)
+}
+
+/// Start, end and label of a span; `None` if it is none.
+fn parts<'py>(span: &Bound<'py, PyAny>) -> PyResult<Option<[Bound<'py, PyAny>; 3]>> {
+    if let Ok(tuple) = span.cast::<PyTuple>() {
+        let three = tuple.len() == 3;
+        return if three {
+            Ok(Some([tuple.get_item(0)?, tuple.get_item(1)?, tuple.get_item(2)?]))
+        } else {
+            Ok(None)
+        };
+    }
+    if let Ok(dict) = span.cast::<PyDict>() {
+        let py = span.py();
+        let mut label = dict.get_item(intern!(py, "label"))?;
+        for name in [intern!(py, "entity_group"), intern!(py, "entity")] {
+            if label.is_none() {
+                label = dict.get_item(name)?;
+            }
+        }
+        let (start, end) = (dict.get_item(intern!(py, "start"))?, dict.get_item(intern!(py, "end"))?);
+        return Ok(start.zip(end).zip(label).map(|((start, end), label)| [start, end, label]));
+    }
+    match span.cast::<PyList>() {
+        Ok(list) if list.len() == 3 => Ok(Some([list.get_item(0)?, list.get_item(1)?, list.get_item(2)?])),
+        _ => Ok(None),
+    }
+}
+
+fn unknown(text: usize, index: usize, name: &str, kinds: &HashMap<&str, u32>) -> PyErr {
+    let mut known: Vec<_> = kinds.keys().copied().collect();
+    known.sort_unstable();
+    PyValueError::new_err(format!(
+        "`spans[{text}][{index}]` has the label {name:?} but `label2id` has the types {}; pass one of them, without \
+         prefix",
+        known.join(", ")
+    ))
 }
 
 /// Labels of words -> labels of tokens, list by list.

@@ -1,7 +1,10 @@
 """Windows at word edges, labels from spans and back, word labels, and two tokenizations side by side."""
 
+import re
+
 import numpy as np
 import pytest
+import spacy_alignments
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tokenizers import Regex, Tokenizer, pre_tokenizers
@@ -420,18 +423,16 @@ tokens = st.lists(st.one_of(st.text("abAÅåe\u0301ﬁ½İ中 ", max_size=4), st
 @example(["Å", "BC"], ["abc"])
 @example(["", "a"], ["a", ""])
 def test_alignments_equal_those_of_spacy(a, b):
-    peer = pytest.importorskip("spacy_alignments")
-    assert fastpost.align_tokens(a, b) == peer.get_alignments(a, b)
+    assert fastpost.align_tokens(a, b) == spacy_alignments.get_alignments(a, b)
 
 
 @settings(max_examples=200)
 @given(odd_texts)
 def test_alignments_of_two_tokenizers_equal_those_of_spacy(text):
-    peer = pytest.importorskip("spacy_alignments")
     words = [word for word, _ in pre_tokenizers.Split(Regex(r"\s"), "isolated").pre_tokenize_str(text)]
     for kind in FAMILIES[:2]:
         pieces = Tokenizer.from_str(small_tokenizers.trained(kind)).encode(text, add_special_tokens=False).tokens
-        assert fastpost.align_tokens(words, pieces) == peer.get_alignments(words, pieces)
+        assert fastpost.align_tokens(words, pieces) == spacy_alignments.get_alignments(words, pieces)
 
 
 def test_alignments_take_tokens_only():
@@ -442,3 +443,16 @@ def test_alignments_take_tokens_only():
         fastpost.align_tokens(["a"], [1])
     with pytest.raises(ValueError, match=r"`a\[0\]` is not valid Unicode"):
         fastpost.align_tokens(["\ud800"], ["a"])
+
+
+# the docs --------------------------------------------------------------------------------------------------------
+
+
+def test_examples_of_the_docs(capsys):
+    page = (ROOT / "docs" / "alignment.md").read_text(encoding="utf-8")
+    examples = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", page, re.DOTALL)
+    assert len(examples) == page.count("```python") == 6
+    names: dict = {}
+    for code, printed in examples:
+        exec(code, names)
+        assert capsys.readouterr().out == printed

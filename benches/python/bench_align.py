@@ -98,17 +98,24 @@ def plain_labels(encoding, spans, label2id) -> list[int]:
     return labels
 
 
-def labels() -> list[Row]:
-    """All entities of wikigold, as labels."""
-    documents, spans = wikigold()
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    trainer = trainers.WordPieceTrainer(vocab_size=4000, special_tokens=["[UNK]"], show_progress=False)
-    tokenizer.train_from_iterator(documents, trainer)
-    encodings = tokenizer.encode_batch(documents)
-    tokens = sum(len(encoding.ids) for encoding in encodings)
+def joined(texts, spans, most: int):
+    """The same texts as fewer and longer ones."""
+    long_texts, long_spans = [], []
+    for at in range(0, len(texts), most):
+        place, own = 0, []
+        for text, found in zip(texts[at : at + most], spans[at : at + most]):
+            own += [(start + place, end + place, kind) for start, end, kind in found]
+            place += len(text) + 1
+        long_texts.append(" ".join(texts[at : at + most]))
+        long_spans.append(own)
+    return long_texts, long_spans
+
+
+def span_rows(encodings, spans, peer: str) -> list[Row]:
+    """`spans_to_labels` from encodings and from arrays, beside the plain loop."""
     label2id = {name: number for number, name in enumerate(["O", *(f"{p}-{kind}" for kind in TYPES for p in "BI")])}
-    offsets = [np.array(encoding.offsets) for encoding in encodings]
+    lengths = np.array([len(encoding.ids) for encoding in encodings])
+    offsets = np.concatenate([np.array(encoding.offsets) for encoding in encodings])
 
     def theirs():
         return [plain_labels(encoding, own, label2id) for encoding, own in zip(encodings, spans)]
@@ -117,17 +124,31 @@ def labels() -> list[Row]:
         return fastpost.spans_to_labels(encodings, spans, label2id=label2id)
 
     def arrays():
-        return fastpost.spans_to_labels(offsets, spans, label2id=label2id)
+        return fastpost.spans_to_labels(offsets, spans, label2id=label2id, lengths=lengths)
 
     for found in (ours(), arrays()):
         check(found.misfits == [] and [row.tolist() for row in found.labels] == theirs(), "spans_to_labels")
-    entities = sum(map(len, spans))
-    peer = f"char_to_token, tokenizers {tokenizers.__version__}"
-    work = f"{entities:,} spans, {tokens:,} tokens"
-    rows = [
-        Row(f"spans_to_labels, {work}, encodings", peer, *pair(theirs, ours, 7, 3), "50x"),
-        Row("the same, offsets as arrays", peer, *pair(theirs, arrays, 7, 3), "50x"),
+    work = f"{sum(map(len, spans)):,} spans, {len(encodings)} texts of {lengths.mean():,.0f} tokens"
+    return [
+        Row(f"spans_to_labels, {work}, from encodings", peer, *pair(theirs, ours, 7, 3), "50x"),
+        Row(f"spans_to_labels, {work}, from arrays", peer, *pair(theirs, arrays, 7, 3), "50x"),
     ]
+
+
+def labels() -> list[Row]:
+    """All entities of wikigold, as labels."""
+    documents, spans = wikigold()
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    trainer = trainers.WordPieceTrainer(vocab_size=4000, special_tokens=["[UNK]"], show_progress=False)
+    tokenizer.train_from_iterator(documents, trainer)
+    peer = f"char_to_token, tokenizers {tokenizers.__version__}"
+    rows = []
+    for texts, own in ((documents, spans), joined(documents, spans, 22)):
+        rows += span_rows(tokenizer.encode_batch(texts), own, peer)
+    encodings = tokenizer.encode_batch(documents)
+    tokens = sum(len(encoding.ids) for encoding in encodings)
+    label2id = {name: number for number, name in enumerate(["O", *(f"{p}-{kind}" for kind in TYPES for p in "BI")])}
     word_ids = [encoding.word_ids for encoding in encodings]
     counts = [1 + max(word for word in ids if word is not None) for ids in word_ids]
     word_labels = [[number % 9 for number in range(count)] for count in counts]

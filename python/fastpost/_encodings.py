@@ -57,10 +57,14 @@ class Encodings:
             )
         return expanded
 
+    @cached_property
+    def _ids(self) -> tuple[Ints1d, Ints1d]:
+        return _fastpost.flatten(self.windows, "ids")
+
     @property
     def ids(self) -> Ints1d:
         """(tokens,), token ids."""
-        return _fastpost.flatten(self.windows, "ids")[0]
+        return self._ids[0]
 
     @cached_property
     def _special(self) -> tuple[Ints1d, Ints1d]:
@@ -69,7 +73,7 @@ class Encodings:
     @property
     def lengths(self) -> Ints1d:
         """(windows,), tokens of each window."""
-        return self._special[1]
+        return self._special[1] if "_special" in self.__dict__ else self._ids[1]
 
     @property
     def type_ids(self) -> Ints1d:

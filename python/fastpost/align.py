@@ -102,10 +102,11 @@ def plan_windows(
     if _is_encodings(offsets):
         read = Encodings.flat(_encodings(offsets))
         special = read.special_tokens_mask
-        bounds = np.concatenate([[0], np.cumsum(read.lengths)])
-        counts = np.add.reduceat(np.append(special, 0), bounds[:-1]) if len(bounds) > 1 else np.zeros(0)
-        counts = np.where(read.lengths > 0, counts, 0)
-        added = int(counts.max(initial=0)) if special_tokens is None else special_tokens
+        if special_tokens is None:  # those that the tokenizer adds to a text; padding is none of them
+            owners = np.repeat(np.arange(len(read.windows)), read.lengths)
+            added = int(np.bincount(owners, (special != 0) & (read.attention_mask != 0)).max(initial=0))
+        else:
+            added = special_tokens
         ids = read.word_ids if listed is None else None
         tokens = _Tokens(None if listed is None else read.offsets, special, ids, read.lengths, read.texts)
     else:
@@ -294,7 +295,8 @@ def _read(
         ids = None
         if by_word:
             ids = read.word_ids if word_ids is None else np.concatenate(list(_words(word_ids)))
-        tokens = _Tokens(read.offsets, read.special_tokens_mask, ids, read.lengths, read.texts)
+        special_tokens = read.special_tokens_mask  # first: the lengths then come with it
+        tokens = _Tokens(read.offsets, special_tokens, ids, read.lengths, read.texts)
         made = len(listed) if owners is None else int(owners.max(initial=-1)) + 1
     else:
         tokens = _read_arrays(encodings, word_ids, lengths, special, windows)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from fastpost.align import align_labels, align_tokens, labels_to_spans, plan_windows, spans_to_labels
     from fastpost.answers import AnswerDecoder, Answers
     from fastpost.corpus import Corpus, CorpusError, CorpusStats
-    from fastpost.entities import Entities, EntityDecoder
+    from fastpost.entities import Entities, EntityDecoder, TextEntities
     from fastpost.offsets import OffsetMap, check_offsets
     from fastpost.pipelines.install import accelerate, install, pipeline, uninstall
     from fastpost.pipelines.question_answering import QuestionAnsweringPipeline
@@ -31,6 +31,7 @@ _HOMES = {
     "EntityDecoder": "fastpost.entities",
     "OffsetMap": "fastpost.offsets",
     "QuestionAnsweringPipeline": "fastpost.pipelines.question_answering",
+    "TextEntities": "fastpost.entities",
     "TokenClassificationPipeline": "fastpost.pipelines.token_classification",
     "WordCounts": "fastpost.training",
     "accelerate": "fastpost.pipelines.install",
@@ -58,6 +59,7 @@ __all__ = [
     "EntityDecoder",
     "OffsetMap",
     "QuestionAnsweringPipeline",
+    "TextEntities",
     "TokenClassificationPipeline",
     "WordCounts",
     "__version__",

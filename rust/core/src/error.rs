@@ -32,6 +32,18 @@ pub enum Error {
         /// All labels.
         all: Vec<String>,
     },
+    /// Transition weights of another size than the labels ask for.
+    #[error(
+        "`{name}` has {got} weights but `id2label` has {labels} labels; pass labels x labels of them for `transitions`, one a label for its start and end"
+    )]
+    WeightCount {
+        /// Argument that is off.
+        name: &'static str,
+        /// Weights it has.
+        got: usize,
+        /// Labels of the model.
+        labels: usize,
+    },
     /// One window of an array argument is too short.
     #[error(
         "`{name}` has {got} tokens in window {window} but `logits` has {want}; pass one value per token, and `lengths` if the rest is padding"

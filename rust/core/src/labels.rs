@@ -232,12 +232,11 @@ impl Scheme {
     pub fn role(self, at: usize, tokens: usize, behind_same: bool, before_same: bool) -> Role {
         let (first, last) = (at == 0, at + 1 == tokens);
         match self {
-            Self::Io | Self::Plain => I,
             Self::Iob1 if first && behind_same => B,
             Self::Iob2 if first => B,
             Self::Ioe1 if last && before_same => E,
             Self::Ioe2 if last => E,
-            Self::Iob1 | Self::Iob2 | Self::Ioe1 | Self::Ioe2 => I,
+            Self::Io | Self::Plain | Self::Iob1 | Self::Iob2 | Self::Ioe1 | Self::Ioe2 => I,
             Self::Bioes | Self::Bilou | Self::Bmes => match (first, last) {
                 (true, true) => S,
                 (true, false) => B,
@@ -285,10 +284,8 @@ const OUTSIDE: [&str; 9] = ["O", "OUT", "OUTSIDE", "NONE", "NIL", "NULL", "BACKG
 const SPECIAL: [&str; 8] = ["X", "[PAD]", "<PAD>", "PAD", "[CLS]", "[SEP]", "<S>", "</S>"];
 
 fn is_outside(name: &str, beside_prefixes: bool) -> bool {
-    let same = |known: &&str| known.eq_ignore_ascii_case(name);
-    name.is_empty()
-        || OUTSIDE.iter().any(|n| same(&n))
-        || (beside_prefixes && SPECIAL.iter().any(|n| same(&n)))
+    let same = |known: &str| known.eq_ignore_ascii_case(name);
+    name.is_empty() || OUTSIDE.iter().any(|n| same(n)) || (beside_prefixes && SPECIAL.iter().any(|n| same(n)))
 }
 
 const LAYOUTS: [Layout; 4] = [

@@ -46,6 +46,17 @@ impl<'a> CharIndex<'a> {
         let byte = |at: usize| self.starts.as_ref().map_or(at, |starts| starts[at]);
         &self.text[byte(start)..byte(end)]
     }
+
+    /// `start..end` without the white space at its ends, as Python's `str.strip` has it; `start` moves first.
+    #[must_use]
+    pub fn trim(&self, start: usize, end: usize) -> (usize, usize) {
+        let slice = self.slice(start, end);
+        let space = |c: &char| c.is_whitespace() || ('\x1c'..='\x1f').contains(c);
+        let end = end.min(self.len());
+        let before = slice.chars().take_while(space).count();
+        let behind = slice.chars().rev().take_while(space).count();
+        if start + before >= end { (end.max(start), end.max(start)) } else { (start + before, end - behind) }
+    }
 }
 
 /// What a position counts.

@@ -11,6 +11,7 @@ mod corpus;
 mod door;
 mod encodings;
 mod entities;
+mod entity_options;
 mod offsets;
 mod texts;
 
@@ -33,7 +34,7 @@ mod _fastpost {
     #[pymodule_export]
     use super::encodings::{expand, flatten, flatten_pairs};
     #[pymodule_export]
-    use super::entities::{EntityKernel, EntityTable, TokenTable};
+    use super::entities::{EntityKernel, EntityTable, RightColumns, TokenTable};
     #[pymodule_export]
     use super::offsets::{NormalTable, OffsetTable, offset_faults, plan_windows};
 }

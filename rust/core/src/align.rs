@@ -268,7 +268,9 @@ pub fn label_text(
         labels.fill(IGNORED);
         if !pieces.is_empty() {
             let outside = ids.outside()?;
-            pieces.iter().for_each(|piece| labels[piece.token] = outside);
+            for piece in pieces {
+                labels[piece.token] = outside;
+            }
         }
         for misfit in misfits.iter().filter(|misfit| misfit.used.is_none()) {
             let span = &spans[misfit.span];
@@ -277,7 +279,7 @@ pub fn label_text(
             }
         }
         let near = Neighbours { first: number == 0, last: number + 1 == windows.len() };
-        write(pieces, &kept, near, spans, &ids, labels)?;
+        write(pieces, &kept, &near, spans, &ids, labels)?;
     }
     misfits.sort_by_key(|misfit| misfit.span);
     Ok(misfits)
@@ -369,7 +371,7 @@ struct Neighbours {
 fn write(
     pieces: &[Piece],
     kept: &[Kept],
-    near: Neighbours,
+    near: &Neighbours,
     spans: &[Span],
     ids: &Ids<'_>,
     labels: &mut [i64],

@@ -225,8 +225,9 @@ impl OffsetMap {
         inside: Inside,
     ) -> Result<()> {
         let limit = self.len(text, from) as i64;
-        let off = positions.iter().fold(false, |off, &at| off | (at < 0) | (at > limit));
-        if off {
+        // Below 0 is what a position outside has, itself or what is left of the text: one pass without a branch.
+        let signs = positions.iter().fold(0, |signs, &at| signs | at | limit.wrapping_sub(at));
+        if signs < 0 {
             let bad = positions.iter().enumerate().find(|(_, at)| !(0..=limit).contains(*at));
             let (index, &position) = bad.unwrap_or((0, &0));
             return Err(Error::BadPosition { index, position, limit: limit as usize, unit: from.what() });
@@ -269,14 +270,18 @@ impl OffsetMap {
             }
             (Unit::Graphemes, _) => {
                 if let Some(starts) = self.graphemes(text) {
-                    positions.iter_mut().for_each(|at| *at = starts.nth(*at as usize) as i64);
+                    for at in &mut *positions {
+                        *at = starts.nth(*at as usize) as i64;
+                    }
                 }
             }
             _ => {}
         }
         match (to, &self.wide) {
             (Unit::Utf8, Some(wide)) => {
-                positions.iter_mut().for_each(|at| *at = i64::from(wide.starts[*at as usize]));
+                for at in positions {
+                    *at = i64::from(wide.starts[*at as usize]);
+                }
             }
             (Unit::Utf16, Some(wide)) if !wide.pairs.is_empty() => {
                 let mut near = 0;

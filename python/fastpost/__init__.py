@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from fastpost.corpus import Corpus, CorpusError, CorpusStats
     from fastpost.entities import Entities, EntityDecoder, TextEntities
     from fastpost.offsets import OffsetMap, check_offsets
+    from fastpost.pipelines.compare import Comparison, compare
     from fastpost.pipelines.install import accelerate, install, pipeline, uninstall
     from fastpost.pipelines.question_answering import QuestionAnsweringPipeline
     from fastpost.pipelines.token_classification import TokenClassificationPipeline
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "AnswerDecoder": "fastpost.answers",
     "Answers": "fastpost.answers",
+    "Comparison": "fastpost.pipelines.compare",
     "Corpus": "fastpost.corpus",
     "CorpusError": "fastpost.corpus",
     "CorpusStats": "fastpost.corpus",
@@ -38,6 +40,7 @@ _HOMES = {
     "align_labels": "fastpost.align",
     "align_tokens": "fastpost.align",
     "check_offsets": "fastpost.offsets",
+    "compare": "fastpost.pipelines.compare",
     "install": "fastpost.pipelines.install",
     "labels_to_spans": "fastpost.align",
     "pipeline": "fastpost.pipelines.install",
@@ -52,6 +55,7 @@ _HOMES = {
 __all__ = [
     "AnswerDecoder",
     "Answers",
+    "Comparison",
     "Corpus",
     "CorpusError",
     "CorpusStats",
@@ -67,6 +71,7 @@ __all__ = [
     "align_labels",
     "align_tokens",
     "check_offsets",
+    "compare",
     "install",
     "labels_to_spans",
     "metrics",

@@ -12,6 +12,7 @@ mod door;
 mod encodings;
 mod entities;
 mod entity_options;
+mod metrics;
 mod offsets;
 mod texts;
 
@@ -35,6 +36,8 @@ mod _fastpost {
     use super::encodings::{expand, flatten, flatten_pairs};
     #[pymodule_export]
     use super::entities::{EntityKernel, EntityTable, RightColumns, TokenTable};
+    #[pymodule_export]
+    use super::metrics::{SpanPairs, TagPairs, tag_entities};
     #[pymodule_export]
     use super::offsets::{NormalTable, OffsetTable, offset_faults, plan_windows};
 }

@@ -289,6 +289,56 @@ pub enum Error {
         /// Which text.
         of: &'static str,
     },
+    /// A labelled span that is none.
+    #[error(
+        "`spans[{text}][{index}]` is ({start}, {end}); spans are 0 <= start <= end, in characters of the text"
+    )]
+    BadTextSpan {
+        /// Text, counted from 0.
+        text: usize,
+        /// Span of the text.
+        index: usize,
+        /// Start given.
+        start: i64,
+        /// End given.
+        end: i64,
+    },
+    /// A label that a scheme needs and the label set lacks.
+    #[error(
+        "`label2id` has no label for {what} under the scheme {scheme}; add it, or pass the scheme of these labels"
+    )]
+    NoLabel {
+        /// What the label would stand for.
+        what: String,
+        /// The scheme.
+        scheme: &'static str,
+    },
+    /// A label id that the label set lacks.
+    #[error("`labels[{window}][{token}]` is {label} but there are {known} labels; labels are 0 to {}, or -100", known.saturating_sub(1))]
+    BadLabel {
+        /// Window, counted from 0.
+        window: usize,
+        /// Token in the window.
+        token: usize,
+        /// The id.
+        label: i64,
+        /// Ids known.
+        known: usize,
+    },
+    /// A word that a list of words lacks.
+    #[error(
+        "`word_ids[{window}][{token}]` is {word} but `word_labels[{window}]` has {words} labels; pass one label per word"
+    )]
+    BadWord {
+        /// Window, counted from 0.
+        window: usize,
+        /// Token in the window.
+        token: usize,
+        /// The word.
+        word: i64,
+        /// Words there are.
+        words: usize,
+    },
     /// The system refused to read or write a file.
     #[error("{message}: {path}")]
     File {

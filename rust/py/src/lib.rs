@@ -2,6 +2,7 @@
 
 #![allow(clippy::needless_pass_by_value, reason = "arguments of Python functions arrive by value")]
 
+mod align;
 mod answers;
 mod arrays;
 mod arrow_texts;
@@ -12,6 +13,7 @@ mod encodings;
 mod entities;
 mod entity_options;
 mod metrics;
+mod offsets;
 mod texts;
 
 use pyo3::prelude::*;
@@ -22,6 +24,8 @@ mod _fastpost {
     #[pymodule_export]
     const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+    #[pymodule_export]
+    use super::align::{LabelSet, TokenSpans, align_labels, align_tokens};
     #[pymodule_export]
     use super::answers::{AnswerKernel, AnswerTable, nbest};
     #[pymodule_export]
@@ -34,4 +38,6 @@ mod _fastpost {
     use super::entities::{EntityKernel, EntityTable, RightColumns, TokenTable};
     #[pymodule_export]
     use super::metrics::{SpanPairs, TagPairs, tag_entities};
+    #[pymodule_export]
+    use super::offsets::{NormalTable, OffsetTable, offset_faults, plan_windows};
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -145,6 +145,22 @@ class Entities:
 
     def __repr__(self) -> str:
         return f"<Entities: {len(self)} in {self.text_count} texts, labels {', '.join(self.labels)}>"
+
+
+class TextEntities(list[Any]):
+    """The entities of one text as a pipeline gives them with `compat=None`: a list that says what it covers.
+
+    Attributes:
+        covered: the first character that the model saw and the last one, excluded; (-1, -1) if it saw none.
+        windows: how many windows the text was read in.
+        truncated: whether characters other than white space were not seen.
+    """
+
+    def __init__(self, entities: Iterable[Any], covered: tuple[int, int], windows: int, truncated: bool) -> None:
+        super().__init__(entities)
+        self.covered = covered
+        self.windows = windows
+        self.truncated = truncated
 
 
 class EntityDecoder:
@@ -428,6 +444,9 @@ class EntityDecoder:
 _MOST_THREADS = 1024
 
 _DEFAULTS = {name: value.default for name, value in inspect.signature(EntityDecoder).parameters.items()}
+
+OPTIONS = tuple(name for name in _DEFAULTS if list(_DEFAULTS).index(name) >= list(_DEFAULTS).index("scheme"))
+"""What only `compat=None` takes."""
 
 _WORDS_USED = (
     "word_ids, as asked for",

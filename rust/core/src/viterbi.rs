@@ -73,10 +73,13 @@ struct Lanes {
     /// Label of each place, `NONE` for those without.
     label: Vec<u32>,
     /// Weight of a step between roles, whatever the types.
-    any: [[f32; 5]; 5],
+    any: RoleWeights,
     /// Weight of a step between roles that is legal within one type only.
-    own: [[f32; 5]; 5],
+    own: RoleWeights,
 }
+
+/// A weight for each role and the role behind it.
+pub(crate) type RoleWeights = [[f32; 5]; 5];
 
 const NONE: u32 = u32::MAX;
 const BARRED: f32 = f32::NEG_INFINITY;
@@ -638,7 +641,7 @@ mod tests {
                 prop_assert!(grammar.is_legal(&path), "{path:?}");
                 prop_assert_eq!(score(grammar, values, columns, &path), best, "{:?}", path);
             }
-            Err(_) => prop_assert_eq!(best, BARRED),
+            Err((_, _)) => prop_assert_eq!(best, BARRED),
         }
         check_probabilities(grammar, values, columns)
     }

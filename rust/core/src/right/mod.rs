@@ -197,6 +197,10 @@ impl Decoder {
             of_text[window.text].push(number);
         }
         let values: usize = windows.iter().map(|window| window.logits.len()).sum();
+        for numbers in &mut of_text {
+            // A tokenizer that cuts on the left gives the end of a text first.
+            numbers.sort_by_key(|&number| first_character(&windows[number]));
+        }
         let found = parallel::map(text_count, options.threads, values, |text| {
             let numbers = &of_text[text];
             let index = texts.map(|texts| CharIndex::new(texts[text].text));
@@ -228,6 +232,12 @@ impl Decoder {
         }
         Ok(out)
     }
+}
+
+/// Where a window starts in its text; its special tokens do not count.
+fn first_character(window: &Window<'_>) -> i64 {
+    let special = |token: usize| window.special.is_some_and(|special| special[token] != 0);
+    (0..window.tokens).find(|&token| !special(token)).map_or(-1, |token| window.span(token).0)
 }
 
 /// Names that entities get under `strategy`.
@@ -361,7 +371,9 @@ impl TextDecoder<'_> {
             && self.has_offsets()
             && let Some(text) = self.text
         {
-            drafts.iter_mut().for_each(|draft| draft.trim(text));
+            for draft in &mut drafts {
+                draft.trim(text);
+            }
             drafts.retain(|draft| draft.start < draft.end);
             drafts.iter_mut().for_each(|draft| draft.shrink(tokens));
         }

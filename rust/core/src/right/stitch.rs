@@ -150,12 +150,12 @@ struct Joined {
 
 /// Puts the windows of a text together, in the order in which they start in it.
 ///
-/// The tokens at the end of one window and at the start of the next are the same if their offsets are (and their ids,
+/// The tokens at the end of one window and at the start of the next are the same if they end alike (and their ids are,
 /// where there are any), the longest such overlap counts; so are those of a window inside another one. Windows that
 /// overlap in characters and share no tokens, as they do where each was tokenized by itself, are cut in the middle of
 /// what they share; one that lies inside another one then and has other tokens is left out. Linear in the tokens.
 #[must_use]
-pub fn stitch<'a>(mut parts: Vec<Part<'a>>, columns: usize, merge: Merge) -> Stitched<'a> {
+pub fn stitch(mut parts: Vec<Part<'_>>, columns: usize, merge: Merge) -> Stitched<'_> {
     parts.retain(|part| !part.tokens.is_empty());
     if parts.len() <= 1 {
         return parts.pop().map_or_else(
@@ -217,7 +217,7 @@ impl Joined {
                 self.contexts.push(context);
                 self.owners.push(number);
             } else if context > self.contexts[at] {
-                self.tokens[at] = Token { index: self.tokens[at].index, ..*token };
+                self.tokens[at].origin = token.origin;
                 (self.contexts[at], self.owners[at]) = (context, number);
             }
         }
@@ -235,11 +235,14 @@ impl Joined {
     fn find(&self, parts: &[Part<'_>], next: &Part<'_>) -> Option<usize> {
         let run = self.runs.get(self.reach.0)?;
         let id = |part: &Part<'_>, token: &Token| part.window.ids.map(|ids| ids[token.origin.1 as usize]);
-        let key = |part: &Part<'_>, token: &Token| (token.start, token.end, id(part, token));
+        // Byte-level tokenizers leave the space before a window's first token in its offsets, and trim all others:
+        // where a token starts does not count, nor where one that covers nothing stands.
+        let end = |token: &Token| if token.start < token.end { token.end } else { -1 };
+        let key = |part: &Part<'_>, token: &Token| (end(token), id(part, token));
         let pattern: Vec<_> = next.tokens.iter().map(|token| key(next, token)).collect();
         // Of each prefix of the pattern, the longest shorter one that it ends with.
         let mut shorter = vec![0; pattern.len()];
-        let step = |shorter: &[usize], mut held: usize, token: &(i64, i64, Option<i64>)| {
+        let step = |shorter: &[usize], mut held: usize, token: &(i64, Option<i64>)| {
             while held > 0 && pattern[held] != *token {
                 held = shorter[held - 1];
             }

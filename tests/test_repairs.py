@@ -144,7 +144,7 @@ def test_words_end_at_more_than_a_space(between):
     assert ours == [("PER", "Anna"), ("LOC", "London")]
 
 
-@pytest.mark.parametrize("between", ["\n", "\t", ",", "/"])
+@pytest.mark.parametrize("between", [",", "-", "("])
 def test_words_of_sentencepiece(between):
     text = f"Hi Anna{between}London"
     theirs, ours = sees("metaspace-bpe", text, [("Anna", "B-PER"), ("London", "B-LOC")])
@@ -165,11 +165,10 @@ def test_a_decomposed_accent_begins_no_new_word():
     """Of a token that is shorter than its text transformers says that it goes on with the word before."""
     labels = ["O", "PER"]
     text = "met E\u0301va"
-    tokens = [(0, 3), (4, 7), (7, 8)]  # the tokenizer gives "met", "ev", "##a"; the accent is in the second one's text
-    logits = np.array([[9, 0], [0, 9], [0, 9]], np.float32)
+    tokens = [(0, 3), (4, 6), (6, 7), (7, 8)]  # of "met", "e", "##v", "##a", by a normaliser that joins the accent
+    logits = np.array([[9, 0], [0, 9], [0, 9], [0, 9]], np.float32)
     tokenizer = oracle("wordpiece-uncased").pipe.tokenizer
-    backend = tokenizer.backend_tokenizer
-    ids = [backend.token_to_id(token) for token in ("met", "e", "##v")]
+    ids = tokenizer.backend_tokenizer.encode("met eva").ids[1:-1]
     arrays = {"offsets": np.array([tokens]), "input_ids": np.array([ids]), "texts": [text]}
     words = {"tokenizer": tokenizer, "strategy": "first"}
     theirs = EntityDecoder(labels, compat="transformers", **words).decode(logits[None], **arrays).to_dicts()[0]
@@ -186,7 +185,8 @@ def test_the_longest_entity_wins_whatever_its_score():
     text = "Angela Merkel met Barack Obama in New York"
     case = oracle(WORDS, 7).case(text, stride=2)
     assert [window.encoding.tokens[1:-1] for window in case.windows][1][:2] == ["Barack", "Obama"]
-    says = {(0, 18): (1, 9.0), (0, 25): (2, 9.0), (1, 18): (0, 9.0), (1, 25): (3, 1.0), (1, 31): (4, 1.0), (1, 34): (4, 1.0)}
+    says = {(0, 18): (1, 9.0), (0, 25): (2, 9.0), (1, 18): (0, 9.0), (1, 25): (3, 1.0), (1, 31): (4, 1.0), (1, 34): (4, 1.0),
+            (1, 38): (4, 1.0)}  # fmt: skip
     rows = []
     for number, window in enumerate(case.windows):
         own = np.zeros((len(window.input_ids), len(BIO)), np.float32)
@@ -195,8 +195,8 @@ def test_the_longest_entity_wins_whatever_its_score():
             own[token, label] = logit
         rows.append(own)
     theirs, ours = both(WORDS, text, BIO, None, rows=rows, stride=2, max_length=7)
-    assert theirs == [("LOC", "Obama in New")]
-    assert ours == [("PER", "Barack"), ("LOC", "Obama in New")]
+    assert theirs == [("LOC", "Obama in New York")]
+    assert ours == [("PER", "Barack"), ("LOC", "Obama in New York")]
 
 
 def test_text_past_the_length_of_the_model_is_not_dropped():

@@ -4,6 +4,7 @@ The examples of a run are few; `FASTPOST_PARITY_EXAMPLES` sets another total (`m
 """
 
 import itertools
+import json
 import os
 from collections import Counter
 
@@ -550,3 +551,190 @@ def test_no_entity_edge_inside_a_word(kind):
         assert all(a["end"] <= b["start"] for a, b in itertools.pairwise(rows))
 
     check()
+
+
+# --- bad input ------------------------------------------------------------------------------------
+
+THREE = ["O", "B-x", "I-x"]
+ROWS = np.zeros((2, 3), np.float32)
+SPANS = np.array([(0, 1), (1, 2)])
+
+
+@pytest.mark.parametrize(
+    ("error", "match", "options"),
+    [
+        (ValueError, '`scheme` is "bogus"; choose "auto"', {"scheme": "bogus"}),
+        (ValueError, "BIOES", {"scheme": "BIOES", "id2label": ["O", "B-x", "M-x"]}),
+        (ValueError, "PER", {"id2label": ["O", "B-x", "I-x", "PER"]}),
+        (ValueError, '`decode` is "beam"; choose "argmax" or "viterbi"', {"decode": "beam"}),
+        (ValueError, '`repair` is "fix"; choose', {"repair": "fix"}),
+        (ValueError, '`score` is "sum"; choose', {"score": "sum"}),
+        (ValueError, '`words` is "spaces"; choose', {"words": "spaces"}),
+        (ValueError, '`snap` is "token"; choose', {"snap": "token"}),
+        (ValueError, '`trim` is "all"; choose', {"trim": "all"}),
+        (ValueError, '`window_merge` is "vote"; choose', {"window_merge": "vote"}),
+        (ValueError, "`units` has 'bytes'; choose of 'utf8'", {"units": ("bytes",)}),
+        (TypeError, "`units` is the str 'utf8'", {"units": "utf8"}),
+        (ValueError, "`threshold` is 1.5; pass a number between 0 and 1", {"threshold": 1.5}),
+        (ValueError, "`threshold` is nan", {"threshold": float("nan")}),
+        (ValueError, r"`threshold\['x'\]` is '1'", {"threshold": {"x": "1"}}),
+        (ValueError, '`threshold` is given for "B-x", which is none of O, x', {"threshold": {"B-x": 0.5}}),
+        (ValueError, r"`transitions` has shape \(2, 2\) but `id2label` has 3 labels", {"transitions": np.zeros((2, 2))}),
+        (TypeError, "`transitions` is no array of numbers", {"transitions": [[1, 2], [3]]}),
+        (ValueError, r"`start_transitions` has shape \(1,\)", {"start_transitions": [0]}),
+        (ValueError, "`transitions` is NaN or", {"transitions": np.full((3, 3), np.nan)}),
+        (ValueError, "`transitions` is given but `decode` is 'argmax'", {"transitions": np.zeros((3, 3)), "decode": "argmax"}),
+        (ValueError, "`biases` lacks background_stay", {"biases": {}}),
+        (ValueError, "`biases` has other", {"biases": {**dict.fromkeys(BIASES, 0), "other": 1}}),
+        (ValueError, r"`biases\['end_to_start'\]` is 'x'; pass a number", {"biases": {**dict.fromkeys(BIASES, 0), "end_to_start": "x"}}),
+        (TypeError, "`biases` is 3; pass a dict", {"biases": 3}),
+        (TypeError, "`biases` is 3; pass a dict", {"biases": {"operating_points": {"default": 3}}}),
+        (ValueError, "`biases` has the operating points fast; name one", {"biases": {"operating_points": {"fast": {}}}}),
+        (ValueError, "`biases` is given, and the scheme is", {"biases": dict.fromkeys(BIASES, 1)}),
+    ],
+)  # fmt: skip
+def test_bad_options(error, match, options):
+    labels = options.pop("id2label", THREE)
+    if {"biases", "transitions", "start_transitions"} & set(options):
+        options.setdefault("decode", "viterbi")
+    with pytest.raises(error, match=match):
+        EntityDecoder(labels, **options)
+
+
+def test_biases_as_published(tmp_path):
+    """A file, its folder, its content, and the six numbers alone are one thing; a broken file is named."""
+    labels = full_labels("BIOES", ["x"])
+    named = dict(zip(BIASES, (-1.0, 0.5, 0.25, -0.25, 2.0, 0.75)))
+    published = {f"transition_bias_{name}": value for name, value in named.items()}
+    content = {"operating_points": {"default": {"biases": published}}}
+    path = tmp_path / "viterbi_calibration.json"
+    path.write_text(json.dumps(content), encoding="utf-8")
+    logits = np.random.default_rng(1).normal(0, 2, (12, 5)).astype(np.float32)
+    found = [
+        table(EntityDecoder(labels, decode="viterbi", biases=biases).decode([logits]))
+        for biases in (named, published, content, content["operating_points"]["default"], path, str(path), tmp_path)
+    ]
+    assert all(rows == found[0] for rows in found)
+    assert found[0] != table(EntityDecoder(labels, decode="viterbi").decode([logits]))
+    path.write_text("{", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"`biases` is '.*viterbi_calibration.json', which is no JSON"):
+        EntityDecoder(labels, decode="viterbi", biases=path)
+    with pytest.raises(FileNotFoundError):
+        EntityDecoder(labels, decode="viterbi", biases=tmp_path / "nothing.json")
+
+
+@pytest.mark.parametrize(
+    ("match", "changes"),
+    [
+        ("offset", {"offsets": np.array([[(-1, 1), (1, 2)]])}),
+        ("offset", {"offsets": np.array([[(1, 0), (1, 2)]])}),
+        ("offset", {"offsets": np.array([[(0, 1), (1, 2**62)]])}),
+        ("`offsets`", {"offsets": np.array([[(0, 1)]])}),
+        ("`word_ids`", {"word_ids": np.array([[0]])}),
+        ("`texts`", {"texts": ["ab", "cd"]}),
+        ("`windows`", {"windows": [0, 0]}),
+        ("window 0", {"windows": [-1]}),
+        ("NaN", {"logits": np.full((1, 2, 3), np.nan, np.float32)}),
+        ("only -inf", {"logits": np.full((1, 2, 3), -np.inf, np.float32)}),
+        (r"\+inf", {"logits": np.full((1, 2, 3), np.inf, np.float32)}),
+        ("label", {"logits": np.zeros((1, 2, 4), np.float32)}),
+    ],
+)
+@pytest.mark.parametrize("decode", ["argmax", "viterbi"])
+@pytest.mark.parametrize("strategy", ["none", "simple", "average", "max"])
+def test_bad_arrays(match, changes, decode, strategy):
+    given = {"logits": ROWS[None], "offsets": SPANS[None], "texts": ["ab"], "word_ids": np.array([[0, 1]]), **changes}
+    with pytest.raises(ValueError, match=match):
+        EntityDecoder(THREE, decode=decode, strategy=strategy).decode(**given)
+
+
+def test_a_row_without_a_legal_label_is_named():
+    logits = np.zeros((1, 4, 3), np.float32)
+    logits[0, 2] = (-np.inf, -np.inf, 1)  # I-x alone,
+    logits[0, 1] = (1, -np.inf, -np.inf)  # behind O alone
+    with pytest.raises(ValueError, match="window 0, token 2"):
+        EntityDecoder(THREE, decode="viterbi").decode(logits)
+
+
+@pytest.mark.parametrize("missing", [{"offsets": None, "windows": [0, 0]}, {"texts": None, "offsets": None, "snap": "word"}])
+def test_what_is_missing_is_named(missing):
+    options = {"snap": missing.pop("snap")} if "snap" in missing else {}
+    given = {"offsets": np.array([SPANS] * 2), "texts": ["ab"] * 2, **missing}
+    if "windows" in missing:
+        given["texts"] = ["ab"]
+    with pytest.raises(ValueError, match="needed"):
+        EntityDecoder(THREE, **options).decode(np.array([ROWS] * 2), **given)
+
+
+@pytest.mark.parametrize("merge", ["context", "average", "transformers"])
+@pytest.mark.parametrize("strategy", ["none", "simple", "average"])
+def test_texts_without_windows_and_windows_without_tokens(strategy, merge):
+    decoder = EntityDecoder(THREE, strategy=strategy, window_merge=merge)
+    logits = np.full((1, 2, 3), -9, np.float32)
+    logits[..., 1] = 9
+    found = decoder.decode(logits, offsets=SPANS[None], texts=["", "ab", ""], windows=[1])
+    assert found.text_count == 3
+    assert set(found.text_index.tolist()) == {1}
+    assert found.covered.tolist() == [[-1, -1], [0, 2], [-1, -1]]
+    nothing = decoder.decode(np.zeros((0, 0, 3), np.float32), texts=[])
+    assert (len(nothing), nothing.to_dicts()) == (0, [])
+    empty = decoder.decode(np.zeros((2, 0, 3), np.float32), offsets=np.zeros((2, 0, 2), int), texts=["a"], windows=[0, 0])
+    assert empty.to_dicts() == [[]]
+    masked = decoder.decode(logits, offsets=SPANS[None], texts=["ab"], special_tokens_mask=np.ones((1, 2), int))
+    assert masked.to_dicts() == [[]]
+
+
+def test_without_offsets_entities_have_tokens():
+    """Texts without offsets are no reason to lose entities."""
+    logits = np.array([[[0, 9, 0], [0, 0, 9]]], np.float32)
+    (entity,) = EntityDecoder(THREE).decode(logits, texts=["ab"]).to_dicts()[0]
+    assert (entity["entity_group"], entity["start"], entity["index"]) == ("x", None, (0, 2))
+
+
+def test_word_ids_of_any_size():
+    logits = np.array([[[0, 9, 0], [0, 0, 9]]], np.float32)
+    ids = np.array([[2**63 - 1, -(2**63)]])
+    found = EntityDecoder(THREE, words="word_ids").decode(logits, offsets=SPANS[None], texts=["ab"], word_ids=ids)
+    assert found.word_start.tolist() == [2**63 - 1]
+    assert (found.start.tolist(), found.end.tolist()) == ([0], [2])
+
+
+HUGE = 100_000
+
+
+@pytest.mark.parametrize("kind", ["usual", "one place", "one word", "no overlap", "other tokens", "outward", "single tokens"])
+@pytest.mark.parametrize("merge", ["context", "average", "transformers"])
+def test_a_hundred_thousand_tokens(kind, merge):
+    """Linear whatever the arrays: a quadratic step would take minutes here."""
+    text = "ab " * HUGE
+    spans = np.arange(HUGE)[:, None] * 3 + [[0, 2]]
+    words, size, step = None, 600, 500
+    if kind == "one place":
+        spans = np.zeros((HUGE, 2), int) + [[0, 2]]
+    elif kind == "one word":
+        words = np.zeros(HUGE, int)
+    elif kind == "no overlap":
+        size = step
+    elif kind == "outward":
+        spans = np.stack([np.zeros(HUGE, int), np.arange(HUGE) + 1], axis=1)
+    elif kind == "single tokens":
+        size, step, spans = 1, 1, np.arange(HUGE)[:, None] + [[0, 3]]
+    starts = range(0, HUGE - size + 1, step)
+    parts = [slice(start, start + size) for start in starts]
+    logits = np.random.default_rng(0).normal(0, 3, (HUGE, 3)).astype(np.float32)
+    ids = np.arange(HUGE)
+    offsets = [spans[part] for part in parts]
+    if kind == "other tokens":
+        offsets = [span + [[0, number % 2]] for number, span in enumerate(offsets)]
+    found = EntityDecoder(THREE, window_merge=merge, words="word_ids" if words is not None else "auto").decode(
+        [logits[part] for part in parts],
+        offsets=offsets,
+        input_ids=[ids[part] + (kind == "other tokens") * number for number, part in enumerate(parts)],
+        word_ids=None if words is None else [words[part] for part in parts],
+        windows=np.zeros(len(parts), int),
+        texts=[text],
+    )
+    assert len(found) > 0
+    assert found.covered[0, 0] == 0
+    whole = EntityDecoder(THREE, score="path", decode="viterbi").decode([logits], offsets=[spans], texts=[text])
+    assert len(whole) > 0

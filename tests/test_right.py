@@ -277,7 +277,11 @@ def table(entities) -> list[tuple]:
 
 
 @share(150)
-@given(st.lists(draws.texts, min_size=1, max_size=4), seeds, st.tuples(*[draws.evenly(("list", "end to end", "padded"))] * 3))
+@given(
+    st.lists(draws.texts, min_size=1, max_size=4),
+    seeds,
+    st.tuples(*[draws.evenly(("list", "end to end", "padded"))] * 3),
+)
 def test_shapes_types_threads_and_order(texts, seed, shapes):
     rng = np.random.default_rng(seed)
     labels, scheme = label_set(rng)
@@ -519,7 +523,9 @@ def test_windows_tokenized_by_themselves_leave_no_gap():
 # --- words ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["wordpiece-uncased", "byte-level", "roberta", "unigram", "metaspace-bpe", "byte-fallback"])
+@pytest.mark.parametrize(
+    "kind", ["wordpiece-uncased", "byte-level", "roberta", "unigram", "metaspace-bpe", "byte-fallback"]
+)
 def test_no_entity_edge_inside_a_word(kind):
     tokenizer = fast(kind).backend_tokenizer
     labels = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
@@ -656,7 +662,9 @@ def test_a_row_without_a_legal_label_is_named():
         EntityDecoder(THREE, decode="viterbi").decode(logits)
 
 
-@pytest.mark.parametrize("missing", [{"offsets": None, "windows": [0, 0]}, {"texts": None, "offsets": None, "snap": "word"}])
+@pytest.mark.parametrize(
+    "missing", [{"offsets": None, "windows": [0, 0]}, {"texts": None, "offsets": None, "snap": "word"}]
+)
 def test_what_is_missing_is_named(missing):
     options = {"snap": missing.pop("snap")} if "snap" in missing else {}
     given = {"offsets": np.array([SPANS] * 2), "texts": ["ab"] * 2, **missing}
@@ -678,7 +686,9 @@ def test_texts_without_windows_and_windows_without_tokens(strategy, merge):
     assert found.covered.tolist() == [[-1, -1], [0, 2], [-1, -1]]
     nothing = decoder.decode(np.zeros((0, 0, 3), np.float32), texts=[])
     assert (len(nothing), nothing.to_dicts()) == (0, [])
-    empty = decoder.decode(np.zeros((2, 0, 3), np.float32), offsets=np.zeros((2, 0, 2), int), texts=["a"], windows=[0, 0])
+    empty = decoder.decode(
+        np.zeros((2, 0, 3), np.float32), offsets=np.zeros((2, 0, 2), int), texts=["a"], windows=[0, 0]
+    )
     assert empty.to_dicts() == [[]]
     masked = decoder.decode(logits, offsets=SPANS[None], texts=["ab"], special_tokens_mask=np.ones((1, 2), int))
     assert masked.to_dicts() == [[]]
@@ -702,7 +712,9 @@ def test_word_ids_of_any_size():
 HUGE = 100_000
 
 
-@pytest.mark.parametrize("kind", ["usual", "one place", "one word", "no overlap", "other tokens", "outward", "single tokens"])
+@pytest.mark.parametrize(
+    "kind", ["usual", "one place", "one word", "no overlap", "other tokens", "outward", "single tokens"]
+)
 @pytest.mark.parametrize("merge", ["context", "average", "transformers"])
 def test_a_hundred_thousand_tokens(kind, merge):
     """Linear whatever the arrays: a quadratic step would take minutes here."""
@@ -725,12 +737,14 @@ def test_a_hundred_thousand_tokens(kind, merge):
     ids = np.arange(HUGE)
     offsets = [spans[part] for part in parts]
     if kind == "other tokens":
-        offsets = [span + [[0, number % 2]] for number, span in enumerate(offsets)]
-    found = EntityDecoder(THREE, window_merge=merge, words="word_ids" if words is not None else "auto").decode(
-        [logits[part] for part in parts],
-        offsets=offsets,
-        input_ids=[ids[part] + (kind == "other tokens") * number for number, part in enumerate(parts)],
-        word_ids=None if words is None else [words[part] for part in parts],
+        offsets = [span + np.array([0, number % 2]) for number, span in enumerate(offsets)]
+    decoder = EntityDecoder(THREE, window_merge=merge, words="auto" if words is None else "word_ids")
+    found = decoder.decode(
+        np.concatenate([logits[part] for part in parts]),
+        lengths=[size] * len(parts),
+        offsets=np.concatenate(offsets),
+        input_ids=np.concatenate([ids[part] + (kind == "other tokens") * at for at, part in enumerate(parts)]),
+        word_ids=None if words is None else np.concatenate([words[part] for part in parts]),
         windows=np.zeros(len(parts), int),
         texts=[text],
     )

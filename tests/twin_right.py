@@ -245,8 +245,8 @@ def word_edges(text):
         last = plain[-1:]
         mark = unicodedata.category(c) in ("Mn", "Me") and last.isalnum() and not UNSPACED.fullmatch(last)
         plain += ("0" if last.isdecimal() else "a") if mark else c
-    for plain in regex.split(r"(?wV1)\b", plain):
-        segment = text[at : at + len(plain)]
+    for piece in regex.split(r"(?wV1)\b", plain):
+        segment = text[at : at + len(piece)]
         edges.add(at)
         if segment and not any(c.isalnum() for c in segment):
             edges.update(at + found.end() for found in regex.finditer(r"\X", segment))
@@ -273,7 +273,7 @@ def trimmed(text, start, end):
 # --- decoding -------------------------------------------------------------------------------------
 
 
-class Undefined(Exception):
+class Undefined(Exception):  # noqa: N818
     """The result hangs on two values that only rounding tells apart."""
 
 
@@ -570,9 +570,7 @@ class Twin:
             for b in count:
                 if not may_be(at, b):
                     continue
-                into = (
-                    [start[b]] if at == 0 else [score[a] + steps[a][b] for a in count if may_step(at, a, b)]
-                )
+                into = [start[b]] if at == 0 else [score[a] + steps[a][b] for a in count if may_step(at, a, b)]
                 new[b] = np.logaddexp.reduce([-np.inf, *into]) + row[b]
             score = new
         return np.logaddexp.reduce(score + end)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from fastpost import _arrays, _fastpost
+from fastpost._columns import Columns, Nested, categories, printed_table, shown_rows
 from fastpost._encodings import Encodings
 from fastpost._tokens import Tokens
 from fastpost.types import ArrayLike, Batch, Entity, Floats1d, Ints1d, Token
@@ -15,11 +16,17 @@ from fastpost.types import ArrayLike, Batch, Entity, Floats1d, Ints1d, Token
 Strategy = Literal["none", "simple", "first", "average", "max"]
 
 
-class Entities:
+class Entities(Columns):
     """Entities of a batch of texts as columns, one row an entity, ordered by text.
 
     The columns are NumPy arrays that share memory with the result and are read-only. Dicts and words are made
     when they are asked for.
+
+    Arrow, and what reads Arrow (`polars.DataFrame(entities)`, DuckDB), gets one row an entity: `text_index`,
+    `start`, `end`, `label` (a dictionary), `score`, `word` and, for `strategy="none"`, `index`; `start` and `end` are
+    null without `offsets`, `word` where it is `None`. `nested()` has one row a text.
+
+    A result never changes, so copies are itself. Pickle keeps the words, neither tokenizer nor texts.
 
     Attributes:
         text_index: int64 (entities,), the text of each entity.
@@ -60,6 +67,33 @@ class Entities:
         """One list a text of one dict an entity, with the keys and the order of transformers."""
         return self._table.to_dicts()
 
+    def to_json(self, *, lines: bool = False) -> bytes:
+        """What `to_dicts` gives, as JSON in UTF-8; with `lines`, a line a text (JSON Lines) in place of one list."""
+        return _fastpost.entity_json(self._table, lines)
+
+    def nested(self) -> Nested:
+        """One row a text: `entities`, a list of records of `start`, `end`, `label` and `score`.
+
+        It has `to_arrow`, `to_polars`, `to_pandas` and `len`, and Arrow's methods.
+        """
+        return Nested(_fastpost.entity_lists(self._table), self)
+
+    def _arrow(self) -> _fastpost.ArrowColumns:
+        return _fastpost.entity_columns(self._table)
+
+    def _frame(self) -> dict[str, Any]:
+        tokens, has_offsets = _fastpost.entity_kind(self._table)
+        frame = {"text_index": self.text_index, "start": self.start, "end": self.end,
+                 "label": categories(self.label_id, self.labels), "score": self.score, "word": self.words}  # fmt: skip
+        if not has_offsets:
+            import pandas as pd
+
+            frame["start"] = frame["end"] = pd.array([pd.NA] * len(self), dtype="Int64")
+        return {**frame, "index": self.index} if tokens else frame
+
+    def _nested_frame(self) -> dict[str, Any]:
+        return {"entities": [[_record(entity) for entity in text] for text in self.to_dicts()]}
+
     def __len__(self) -> int:
         return len(self._table)
 
@@ -68,8 +102,59 @@ class Entities:
         for text in self.to_dicts():
             yield from text
 
+    def __copy__(self) -> Entities:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Entities:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        columns = (self.text_index, self.start, self.end, self.label_id, self.score, self.index)
+        kind = _fastpost.entity_kind(self._table)
+        return _restored, (self.text_count, *kind, *columns, list(self.labels), self.words)
+
     def __repr__(self) -> str:
-        return f"<Entities: {len(self)} in {self.text_count} texts, labels {', '.join(self.labels)}>"
+        shown = shown_rows(len(self))
+        has_offsets = _fastpost.entity_kind(self._table)[1]
+        rows = [
+            (
+                int(self.text_index[row]),
+                int(self.start[row]) if has_offsets else None,
+                int(self.end[row]) if has_offsets else None,
+                self.labels[self.label_id[row]],
+                float(self.score[row]),
+                word,
+            )
+            for row, word in enumerate(_fastpost.entity_words(self._table, 0, shown))
+        ]
+        head = f"<Entities: {len(self)} in {self.text_count} texts>"
+        return printed_table(head, ("text", "start", "end", "label", "score", "word"), rows, len(self))
+
+
+def _record(entity: Any) -> dict[str, Any]:
+    label = entity["entity"] if "entity" in entity else entity["entity_group"]
+    return {"start": entity["start"], "end": entity["end"], "label": label, "score": entity["score"]}
+
+
+def _restored(
+    text_count: int,
+    tokens: bool,
+    has_offsets: bool,
+    text_index: Ints1d,
+    start: Ints1d,
+    end: Ints1d,
+    label_id: Ints1d,
+    score: Floats1d,
+    index: Ints1d,
+    labels: list[str],
+    words: list[str | None] | None,
+    texts: list[str] | None = None,
+) -> Entities:
+    """Entities of columns that were made before."""
+    table = _fastpost.entity_table(
+        text_count, tokens, has_offsets, text_index, start, end, label_id, score, index, labels, words, texts
+    )
+    return Entities(table, tuple(labels))
 
 
 class EntityDecoder:
@@ -109,17 +194,17 @@ class EntityDecoder:
             raise ValueError(f'`compat` is {compat!r}; this version knows only compat="transformers", pass it')
         if threads is not None and (not isinstance(threads, int) or isinstance(threads, bool) or threads < 1):
             raise ValueError(f"`threads` is {threads!r}; pass an int of at least 1, or None for all cores")
+        if isinstance(ignore_labels, str) or not isinstance(ignore_labels, Collection):
+            raise TypeError(f'`ignore_labels` is {ignore_labels!r}; pass a list of label names, such as ["O"]')
+        tokens = None if tokenizer is None else Tokens.of(tokenizer)
         self._arguments = {
             "id2label": id2label,
             "strategy": strategy,
             "compat": compat,
-            "ignore_labels": ignore_labels,
-            "tokenizer": tokenizer,
+            "ignore_labels": list(ignore_labels),
+            "tokenizer": tokens,  # all that is needed of it, and not every tokenizer pickles
             "threads": threads,
         }
-        if isinstance(ignore_labels, str) or not isinstance(ignore_labels, Collection):
-            raise TypeError(f'`ignore_labels` is {ignore_labels!r}; pass a list of label names, such as ["O"]')
-        tokens = None if tokenizer is None else Tokens.of(tokenizer)
         self.strategy = strategy
         self.compat = compat
         self.threads = None if threads is None else min(threads, _MOST_THREADS)

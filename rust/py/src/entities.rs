@@ -1,5 +1,11 @@
 //! `EntityDecoder` of the Python package: one call a batch.
 
+mod columns;
+
+pub(crate) use columns::{
+    entity_columns, entity_json, entity_kind, entity_lists, entity_table, entity_texts, entity_words,
+};
+
 use crate::arrays::{self, Lengths, Ragged};
 use crate::door::{detached, exception};
 use crate::texts;
@@ -24,6 +30,7 @@ use std::sync::Arc;
 pub(crate) struct TokenTable {
     vocabulary: Vocabulary,
     unknown: i64,
+    decoder: Option<String>,
     text: Option<TokenText>,
     /// The tokenizer's own way from tokens to text, where `text` does not know it.
     other: Option<Py<PyAny>>,
@@ -44,7 +51,18 @@ impl TokenTable {
             )));
         }
         let vocabulary = Vocabulary::new(vocabulary);
-        Ok(Self { vocabulary, unknown, text: decoder.and_then(TokenText::from_json), other })
+        let text = decoder.and_then(TokenText::from_json);
+        Ok(Self { vocabulary, unknown, decoder: decoder.map(str::to_owned), text, other })
+    }
+
+    /// What pickle makes it anew from.
+    fn __reduce__(&self, py: Python<'_>) -> PyResult<(Py<PyAny>, Py<PyAny>)> {
+        let token = |id| Some((self.vocabulary.token(id)?, id));
+        let vocabulary: Vec<_> = (0..self.vocabulary.len()).filter_map(token).collect();
+        // Not asked where `text` knows, and not every tokenizer's pickles.
+        let other = self.other.as_ref().filter(|_| self.text.is_none()).map(|other| other.clone_ref(py));
+        let arguments = (vocabulary, self.unknown, self.decoder.as_deref(), other);
+        Ok((py.get_type::<Self>().into_any().unbind(), arguments.into_pyobject(py)?.into_any().unbind()))
     }
 }
 
@@ -180,6 +198,7 @@ impl EntityKernel {
             names: Arc::clone(&self.names),
             tokens: ids.and(self.tokens.as_ref()).map(|tokens| tokens.clone_ref(py)),
             texts: strings.map(|strings| strings.into_iter().map(Bound::unbind).collect()),
+            made: None,
         })
     }
 }
@@ -266,6 +285,8 @@ pub(crate) struct EntityTable {
     names: Arc<[Py<PyString>]>,
     tokens: Option<Py<TokenTable>>,
     texts: Option<Vec<Py<PyString>>>,
+    /// Words that were made before, where they came with the columns.
+    made: Option<Vec<Option<Py<PyString>>>>,
 }
 
 #[pymethods]
@@ -318,6 +339,9 @@ impl EntityTable {
 impl EntityTable {
     /// The text of entity `row`: what the tokenizer prints for its tokens, else its characters, else `None`.
     fn word<'py>(&self, py: Python<'py>, row: usize) -> PyResult<Option<Bound<'py, PyString>>> {
+        if let Some(made) = &self.made {
+            return Ok(made[row].as_ref().map(|word| word.bind(py).clone()));
+        }
         let Some(table) = &self.tokens else {
             let at = |column: &Py<PyArray1<i64>>| Ok::<_, PyErr>(column.bind(py).readonly().as_slice()?[row]);
             return self.characters(py, row, at(&self.start)?, at(&self.end)?);

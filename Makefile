@@ -14,7 +14,7 @@ EXAMPLES ?= 100000
 QA_MODEL ?= $(wildcard ../shared/models/minilm-xquad)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-rust test-python test-old parity lint fmt bench bench-entities bench-answers bench-corpus bench-train clean
+.PHONY: help build demo test test-rust test-python test-old parity lint fmt bench bench-entities bench-answers bench-corpus bench-train bench-columns clean
 
 help: ## what the targets do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,7 +69,7 @@ fmt: $(VENV)/.lint-installed ## format everything
 	$(BIN)/ruff check --fix --quiet
 	$(BIN)/ruff format
 
-bench: bench-entities bench-answers bench-corpus bench-train ## times beside the peers, results checked first
+bench: bench-entities bench-answers bench-corpus bench-train bench-columns ## times beside the peers, results checked first
 
 BENCH := $(VENV)/.bench-installed $(VENV)/.built
 
@@ -85,6 +85,9 @@ bench-corpus: $(BENCH)
 
 bench-train: $(BENCH)
 	$(BIN)/python benches/python/bench_train.py
+
+bench-columns: $(BENCH)
+	$(BIN)/python benches/python/bench_columns.py
 
 clean: ## remove what was built and installed
 	rm -rf $(VENV) .cache target

@@ -189,7 +189,7 @@ def test_pandas_without_places():
 def test_duckdb():
     duckdb = pytest.importorskip("duckdb")
     entities = batch()
-    nested = entities.nested()
+    nested = entities.nested()  # noqa: F841  (DuckDB finds it by its name)
     counts = duckdb.sql("select label, count(*) from entities group by label order by label").fetchall()
     assert counts == [("LOC", 2), ("ORG", 2), ("PER", 2)]
     rows = duckdb.sql("select unnest(entities, recursive := true) from nested").fetchall()
@@ -329,7 +329,11 @@ def test_scores_are_equal_to_the_bit(score):
 
 @pytest.mark.parametrize(
     ("method", "library", "cure"),
-    [("to_arrow", "pyarrow", "'fastpost[arrow]'"), ("to_polars", "polars", "polars"), ("to_pandas", "pandas", "pandas")],
+    [
+        ("to_arrow", "pyarrow", "'fastpost[arrow]'"),
+        ("to_polars", "polars", "polars"),
+        ("to_pandas", "pandas", "pandas"),
+    ],
 )
 def test_a_library_that_is_absent(monkeypatch, method, library, cure):
     monkeypatch.setitem(sys.modules, library, None)
@@ -417,7 +421,9 @@ def test_answers(options):
 
 def test_answers_print_as_a_table():
     text = repr(answers(top_k=3))
-    assert text.startswith(f"<Answers: {len(answers(top_k=3))} to 3 questions>\n  question  start  end   score  answer\n")
+    assert text.startswith(
+        f"<Answers: {len(answers(top_k=3))} to 3 questions>\n  question  start  end   score  answer\n"
+    )
     assert '  o"te\n' in text
 
 
@@ -490,7 +496,11 @@ def test_what_was_read_off_a_tokenizer_pickles():
 
 
 CHANGES = [
-    ("text_count", lambda columns: columns.__setitem__(slice(0, 4), [2, False, True, np.array([1, 0, 0])]), "`text_index` holds 0 at row 1"),
+    (
+        "text_count",
+        lambda columns: columns.__setitem__(slice(0, 4), [2, False, True, np.array([1, 0, 0])]),
+        "`text_index` holds 0 at row 1",
+    ),
     ("text_index", lambda columns: columns.__setitem__(3, np.array([0, 0, 9])), "`text_index` holds 9 at row 2"),
     ("text_index", lambda columns: columns.__setitem__(3, np.array([-1, 0, 0])), "`text_index` holds -1 at row 0"),
     ("label_id", lambda columns: columns.__setitem__(6, np.array([0, 9, 0])), "`label_id` holds 9 at row 1"),
@@ -500,7 +510,9 @@ CHANGES = [
 ]
 
 
-@pytest.mark.parametrize(("name", "change", "says"), CHANGES, ids=[f"{name}-{i}" for i, (name, *_) in enumerate(CHANGES)])
+@pytest.mark.parametrize(
+    ("name", "change", "says"), CHANGES, ids=[f"{name}-{i}" for i, (name, *_) in enumerate(CHANGES)]
+)
 def test_a_damaged_pickle_is_refused(name, change, says):
     function, columns = of_words(["a", "b", "c"]).__reduce__()
     columns = list(columns)
@@ -589,3 +601,74 @@ def test_repr_stays_on_its_lines(word):
 
 def test_repr_without_places_or_words():
     assert "  -    -" in repr(batch("simple", **BARE))
+
+
+# --- spans of other models ------------------------------------------------------------------------
+
+SPANS = [
+    [
+        {"start": 11, "end": 18, "text": "Sylvain", "label": "person", "score": 0.98},
+        {"start": 49, "end": 57, "text": "Brooklyn", "label": "city", "score": 0.5},
+    ],
+    [],
+    [(33, 45, "company"), (np.int64(41), np.int64(45), "company", np.float32(0.25))],
+]
+
+
+def test_from_spans():
+    entities = fastpost.Entities.from_spans(SPANS, [TEXT, "", TEXT])
+    assert entities.to_arrow().to_pylist() == rows_of(entities)
+    assert [(e["entity_group"], e["word"]) for e in entities] == [
+        ("person", "Sylvain"), ("city", "Brooklyn"), ("company", "Hugging Face"), ("company", "Face"),
+    ]  # fmt: skip
+    assert entities.score.tolist() == [np.float32(0.98), 0.5, 1, 0.25]
+    assert entities.labels == ("person", "city", "company")
+    assert entities.text_count == 3
+    assert entities._repr_html_().count('class="fp-tag"') == 4
+    assert_json(entities)
+    assert pickle.loads(pickle.dumps(entities)).to_dicts() == entities.to_dicts()
+
+
+def test_from_spans_without_texts():
+    entities = fastpost.Entities.from_spans(SPANS, labels=["city", "company", "person"])
+    assert entities.words == ["Sylvain", "Brooklyn", None, None]
+    assert entities.labels == ("city", "company", "person")
+    assert entities.to_dicts()[0][1]["entity_group"] == "city"
+    assert fastpost.Entities.from_spans([]).to_dicts() == []
+
+
+def test_spans_of_dicts_come_back():
+    dicts = batch().to_dicts()
+    again = fastpost.Entities.from_spans(dicts)
+    assert again.to_dicts() == dicts
+    assert again.to_json() == batch().to_json()
+
+
+@pytest.mark.parametrize(
+    ("span", "error", "says"),
+    [
+        ((0, 9, "A"), ValueError, "`spans[1][0]` covers characters 0 to 9, but its text has 3"),
+        ((-1, 2, "A"), ValueError, "`spans[1][0]` covers characters -1 to 2"),
+        ((2, 1, "A"), ValueError, "`spans[1][0]` covers characters 2 to 1"),
+        ((0, 1), TypeError, "`spans[1][0]` is (0, 1); pass a dict, or a tuple"),
+        ("abc", TypeError, "`spans[1][0]` is 'abc'"),
+        ((0.5, 1, "A"), TypeError, "`spans[1][0]` has the place 0.5 to 1"),
+        ((0, 1, 7), TypeError, "`spans[1][0]` has the label 7"),
+        ({"start": 0, "label": "A"}, ValueError, "`spans[1][0]` has no `end`; it has start, label"),
+        ({"start": 0, "end": 1}, ValueError, "`spans[1][0]` has no `label`"),
+        ((0, 1, "B"), ValueError, "`spans[1][0]` has the label 'B', which is not among `labels`"),
+    ],
+)
+def test_bad_spans(span, error, says):
+    with pytest.raises(error) as raised:
+        fastpost.Entities.from_spans([[], [span]], ["", "abc"], labels=["A"])
+    assert says in str(raised.value)
+
+
+def test_spans_that_do_not_fit():
+    with pytest.raises(ValueError, match="`spans` holds 1 lists for 2 texts"):
+        fastpost.Entities.from_spans([[]], ["a", "b"])
+    with pytest.raises(TypeError, match="`texts` is one str"):
+        fastpost.Entities.from_spans([[]], "a")
+    with pytest.raises(ValueError, match="not valid Unicode"):
+        fastpost.Entities.from_spans([[]], ["\ud800"])

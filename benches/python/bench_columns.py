@@ -75,7 +75,10 @@ def main() -> None:
     beside, columns = [], []
     for name, decoder in (("words as the tokenizer prints them", printing), ("words cut out of the text", cutting)):
         found = decoder.decode(**arguments)
-        if found.to_arrow().to_pylist() != from_dicts(found).to_pylist() or json.loads(found.to_json()) != found.to_dicts():
+        if (
+            found.to_arrow().to_pylist() != from_dicts(found).to_pylist()
+            or json.loads(found.to_json()) != found.to_dicts()
+        ):
             sys.exit("results differ; nothing was timed")
         alone, both = pair(
             lambda decoder=decoder: decoder.decode(**arguments),

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fastpost import metrics
     from fastpost._fastpost import VERSION as __version__
+    from fastpost._render import render
+    from fastpost._udf import ner_udf
     from fastpost.answers import AnswerDecoder, Answers
     from fastpost.corpus import Corpus, CorpusError, CorpusStats
     from fastpost.entities import Entities, EntityDecoder
@@ -32,8 +34,10 @@ _HOMES = {
     "WordCounts": "fastpost.training",
     "accelerate": "fastpost.pipelines.install",
     "install": "fastpost.pipelines.install",
+    "ner_udf": "fastpost._udf",
     "pipeline": "fastpost.pipelines.install",
     "postprocess_qa_predictions": "fastpost.squad",
+    "render": "fastpost._render",
     "train_new_from_iterator": "fastpost.training",
     "uninstall": "fastpost.pipelines.install",
     "verify_tokenizer": "fastpost.training",
@@ -54,8 +58,10 @@ __all__ = [
     "accelerate",
     "install",
     "metrics",
+    "ner_udf",
     "pipeline",
     "postprocess_qa_predictions",
+    "render",
     "train_new_from_iterator",
     "uninstall",
     "verify_tokenizer",

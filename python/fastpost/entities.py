@@ -10,6 +10,7 @@ import numpy as np
 from fastpost import _arrays, _fastpost
 from fastpost._columns import Columns, Nested, categories, printed_table, shown_rows
 from fastpost._encodings import Encodings
+from fastpost._spans import columns
 from fastpost._tokens import Tokens
 from fastpost.types import ArrayLike, Batch, Entity, Floats1d, Ints1d, Token
 
@@ -52,6 +53,38 @@ class Entities(Columns):
         self.labels = labels
         self.text_index, self.start, self.end = table.text_index, table.start, table.end
         self.label_id, self.score, self.index = table.label_id, table.score, table.index
+
+    @classmethod
+    def from_spans(
+        cls,
+        spans: Sequence[Sequence[Any]],
+        texts: Sequence[str] | None = None,
+        *,
+        labels: Sequence[str] | None = None,
+    ) -> Entities:
+        """Entities that another model has found (GLiNER, spaCy, rules), to be used like those of a decoder.
+
+        >>> found = Entities.from_spans([[(11, 18, "person", 0.98)]], ["My name is Sylvain."])
+        >>> found.to_dicts()[0][0]["word"]
+        'Sylvain'
+
+        Args:
+            spans: of each text a list, in the order in which they shall come; a span is a dict with `start`, `end`,
+                `label` (or `entity_group`, `entity`) and perhaps `score` and `text` (or `word`), or a tuple
+                (start, end, label) or (start, end, label, score). Places are in characters, end excluded; a span
+                without a score has 1.
+            texts: the texts; then a word is what stands there, else it is what the span says.
+            labels: the names that `label_id` points into; default: those of the spans, in their order.
+
+        Raises:
+            TypeError: if a span is neither, or a place is no integer.
+            ValueError: if a span lies outside its text, has no label or one that is not in `labels`.
+        """
+        listed = None if texts is None else _texts(texts)
+        text_index, start, end, label_id, score, names, words = columns(spans, listed, labels)
+        index = np.full(len(score), -1, np.int64)
+        made = words if listed is None else None
+        return _restored(len(spans), False, True, text_index, start, end, label_id, score, index, names, made, listed)
 
     @property
     def text_count(self) -> int:
@@ -112,6 +145,13 @@ class Entities(Columns):
         columns = (self.text_index, self.start, self.end, self.label_id, self.score, self.index)
         kind = _fastpost.entity_kind(self._table)
         return _restored, (self.text_count, *kind, *columns, list(self.labels), self.words)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the texts with their entities in colour, or a table without texts."""
+        from fastpost._render import notebook_view
+
+        has_offsets = _fastpost.entity_kind(self._table)[1]
+        return notebook_view(self, _fastpost.entity_texts(self._table) if has_offsets else None)
 
     def __repr__(self) -> str:
         shown = shown_rows(len(self))

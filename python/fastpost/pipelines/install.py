@@ -97,10 +97,11 @@ def accelerate(pipe: Any) -> Any:
 def _combined(kind: Any, fast: Any) -> Any:
     """The user's class with the methods of `fast` behind its own; one class, so that its objects are of one type."""
 
-    def reduce(self: Any, protocol: int) -> tuple[Any, ...]:
-        return _unpickled, (kind, fast), self.__getstate__()
+    def reduce(self: Any) -> tuple[Any, ...]:
+        state = self.__getstate__() if hasattr(self, "__getstate__") else vars(self)
+        return _unpickled, (kind, fast), state
 
-    return type(kind.__name__, (kind, fast), {"__module__": kind.__module__, "__reduce_ex__": reduce})
+    return type(kind.__name__, (kind, fast), {"__module__": kind.__module__, "__reduce__": reduce})
 
 
 def _unpickled(kind: Any, fast: Any) -> Any:

@@ -43,7 +43,7 @@ def _both(pair: Sequence[str]) -> str:
     return f"light-dark({pair[0]},{pair[1]})"
 
 
-# Older browsers skip what says light-dark and keep the line before it: the light colours, on a light ground.
+# A browser older than light-dark() keeps what stands before it, and has one colour for all marks.
 STYLE = f"""
 .fastpost{{color-scheme:light dark;color:{INK[0]};color:{_both(INK)};background:{PAPER[0]};background:{_both(PAPER)};
 font:15px/1.5 system-ui,sans-serif;border-radius:8px;padding:12px 16px;margin:8px 0;text-align:start;overflow-wrap:anywhere}}
@@ -70,6 +70,8 @@ border-radius:4px;padding:0 5px;margin-inline:3px;vertical-align:1px;-webkit-use
 .fastpost table{{border-collapse:collapse;font-size:14px;color:inherit}}
 .fastpost th,.fastpost td{{padding:3px 12px 3px 0;text-align:start;background:none;color:inherit}}
 .fastpost td.fp-number{{text-align:end;font-variant-numeric:tabular-nums}}
+@supports not (color:light-dark(#000,#fff)){{.fastpost mark{{background:#fff1b8!important}}
+.fastpost .fp-tag{{color:{INK[0]};background:none;box-shadow:inset 0 0 0 1px}}}}
 @media (forced-colors:active){{.fastpost mark{{background:Mark!important;color:MarkText}}}}""".strip()
 
 

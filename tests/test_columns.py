@@ -264,6 +264,76 @@ def test_words_are_the_slices_of_their_texts(texts, random):
     assert_json(entities)
 
 
+# --- compat=None ----------------------------------------------------------------------------------
+
+
+def right(strategy="simple", **options):
+    """The same entities, and what only `compat=None` tells of them; the first text has a character of four bytes."""
+    arrays = seed_arrays()
+    emoji = "🤗" + TEXT[1:]
+    decoder = EntityDecoder(LABELS, strategy=strategy, **options)
+    return decoder.decode(
+        np.stack([seed_logits()] * 2),
+        offsets=np.stack([arrays["offsets"]] * 2),
+        special_tokens_mask=np.stack([arrays["special_tokens_mask"]] * 2),
+        texts=[emoji, TEXT],
+    )
+
+
+RIGHT = [
+    {},
+    {"return_probs": True},
+    {"units": ("utf8", "utf16", "graphemes")},
+    {"return_probs": True, "units": ("utf16",)},
+]
+
+
+@pytest.mark.parametrize("options", RIGHT, ids=str)
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_all_of_compat_none(strategy, options):
+    entities = right(strategy, **options)
+    dicts = [entity for text in entities.to_dicts() for entity in text]
+    assert_json(entities)
+    table = entities.to_arrow()
+    table.validate(full=True)
+    rows = table.to_pylist()
+    units = options.get("units", ())
+    names = ["text_index", "start", "end", "label", "score", "word", *["index"] * (strategy == "none")]
+    names += [f"{edge}_{unit}" for unit in units for edge in ("start", "end")]
+    assert table.column_names == names + ["probs"] * ("return_probs" in options)
+    assert list(entities.to_pandas().columns) == table.column_names
+    assert entities.to_polars().height == len(rows) == len(dicts) >= 6
+    for row, entity in zip(rows, dicts, strict=True):
+        for name in set(names) - {"text_index", "label"}:
+            assert row[name] == entity[name], name
+        if "return_probs" in options:
+            assert dict(zip(entities.labels, row["probs"], strict=True)) == entity["probs"]
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+        again = pickle.loads(pickle.dumps(entities, protocol))
+        assert again.to_dicts() == entities.to_dicts()
+        assert again.to_json() == entities.to_json()
+        assert again.to_arrow() == table
+        assert again.covered.tolist() == entities.covered.tolist()
+        assert again.token_start.tolist() == entities.token_start.tolist()
+        assert again.word_end.tolist() == entities.word_end.tolist()
+        assert (again.probs is None) == (entities.probs is None)
+
+
+def test_a_damaged_pickle_of_compat_none_is_refused():
+    function, columns = right(return_probs=True).__reduce__()
+    more = columns[12]
+    for place, value, says in [
+        (0, more[0][:1], "`token_start` has 1 rows"),
+        (4, more[4][:3], "`probs` has 3 rows"),
+        (5, more[5][:2], "`covered` has 2 rows"),
+    ]:
+        damaged = (*more[:place], value, *more[place + 1 :])
+        with pytest.raises(ValueError, match=says):
+            function(*columns[:12], damaged, *columns[13:])
+    with pytest.raises(ValueError, match="`start_utf8` has 1 rows but there are 6 entities"):
+        _fastpost.entity_json(right()._table, False, [("utf8", np.zeros(1, np.int64), np.zeros(1, np.int64))], False)
+
+
 # --- odd words ------------------------------------------------------------------------------------
 
 
@@ -308,7 +378,7 @@ def test_lone_surrogates(word):
     kernel = _fastpost.EntityKernel(["O", "I-A"], "simple", ("O",), False, table)
     logits = np.array([[[0, 5]]], np.float32)
     made = kernel.decode(
-        logits, "float32", None, np.array([[[0, 1]]]), None, np.array([[1]]), None, ["a"], None, True, 1
+        logits, "float32", None, np.array([[[0, 1]]]), None, np.array([[1]]), None, None, ["a"], None, True, 1
     )
     entities = fastpost.Entities(made, decoder.labels)
     assert entities.words == [word]

@@ -11,6 +11,7 @@ mod corpus;
 mod door;
 mod encodings;
 mod entities;
+mod entity_options;
 mod texts;
 
 use pyo3::prelude::*;
@@ -36,7 +37,7 @@ mod _fastpost {
     use super::encodings::{expand, flatten, flatten_pairs};
     #[pymodule_export]
     use super::entities::{
-        EntityKernel, EntityTable, TokenTable, entity_columns, entity_json, entity_kind, entity_lists,
-        entity_table, entity_texts, entity_words,
+        EntityKernel, EntityTable, RightColumns, TokenTable, entity_columns, entity_json, entity_kind,
+        entity_lists, entity_table, entity_texts, entity_words,
     };
 }

@@ -1,10 +1,11 @@
 //! Entities out, as a whole: Arrow columns, JSON, and what pickle keeps of them.
 
-use super::{CHARACTERS, EntityTable};
+use super::{CHARACTERS, EntityTable, RightColumns};
 use crate::columns::{self, ArrowColumns, Words, dictionary, integers, lists, refused, structure};
 use crate::door::exception;
 use crate::{arrays, texts};
-use arrow_array::{ArrayRef, Float32Array};
+use arrow_array::{ArrayRef, FixedSizeListArray, Float32Array};
+use arrow_schema::{DataType, Field};
 use fastpost_core::Error;
 use fastpost_core::offsets::byte_after;
 use fastpost_core::token_text::{TokenText, Vocabulary};
@@ -14,9 +15,27 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString};
 use std::sync::Arc;
 
-/// One row an entity.
+/// The name of a unit, and start and end of each entity in it.
+type Places<'py> = (String, PyReadonlyArray1<'py, i64>, PyReadonlyArray1<'py, i64>);
+
+/// Columns that not every behaviour has: tokens, words, distributions and what was covered.
+type More<'py> = (
+    PyReadonlyArray1<'py, i64>,
+    PyReadonlyArray1<'py, i64>,
+    PyReadonlyArray1<'py, i64>,
+    PyReadonlyArray1<'py, i64>,
+    PyReadonlyArray1<'py, f32>,
+    PyReadonlyArray1<'py, i64>,
+);
+
+/// One row an entity; places in other units and distributions over the names as asked for.
 #[pyfunction]
-pub(crate) fn entity_columns(py: Python<'_>, table: &EntityTable) -> PyResult<ArrowColumns> {
+pub(crate) fn entity_columns(
+    py: Python<'_>,
+    table: &EntityTable,
+    units: Vec<Places<'_>>,
+    with_probs: bool,
+) -> PyResult<ArrowColumns> {
     let words = table.words_column(py)?.into_arrow("word")?;
     let mut columns = vec![
         ("text_index", integers(values(py, &table.text_index)?, None)),
@@ -28,6 +47,19 @@ pub(crate) fn entity_columns(py: Python<'_>, table: &EntityTable) -> PyResult<Ar
     ];
     if !table.aggregated {
         columns.push(("index", integers(values(py, &table.index)?, None)));
+    }
+    for (unit, start, end) in &units {
+        for (edge, places) in [("start", start), ("end", end)] {
+            let places = table.as_long(&format!("{edge}_{unit}"), places.as_slice()?)?.to_vec();
+            columns.push((unit_name(edge, unit), integers(places, None)));
+        }
+    }
+    if let (Some(more), true) = (&table.more, with_probs) {
+        let probs = more.get().probs.bind(py).readonly().as_slice()?.to_vec();
+        let item = Arc::new(Field::new("item", DataType::Float32, true));
+        let width = table.names.len() as i32;
+        let array = FixedSizeListArray::try_new(item, width, Arc::new(Float32Array::from(probs)), None);
+        columns.push(("probs", Arc::new(array.map_err(refused)?)));
     }
     ArrowColumns::new(columns, table.len)
 }
@@ -52,7 +84,27 @@ pub(crate) fn entity_json<'py>(
     py: Python<'py>,
     table: &EntityTable,
     lines: bool,
+    units: Vec<Places<'_>>,
+    with_probs: bool,
 ) -> PyResult<Bound<'py, PyBytes>> {
+    let mut places = Vec::new();
+    for (unit, start, end) in &units {
+        for (edge, column) in [("start", start), ("end", end)] {
+            let name = format!("{edge}_{unit}");
+            let column = table.as_long(&name, column.as_slice()?)?;
+            places.push((format!(",\"{name}\":").into_bytes(), column));
+        }
+    }
+    let more = table.more.as_ref().map(Py::get);
+    let ranges = more.filter(|_| table.aggregated);
+    let ranges =
+        ranges.map(|more| (more.token_start.bind(py).readonly(), more.token_end.bind(py).readonly()));
+    let ranges = match &ranges {
+        Some((from, to)) => Some((from.as_slice()?, to.as_slice()?)),
+        None => None,
+    };
+    let probs = more.filter(|_| with_probs).map(|more| more.probs.bind(py).readonly());
+    let probs = probs.as_ref().map(|probs| probs.as_slice()).transpose()?;
     let words = table.words_column(py)?;
     let bounds = table.bounds(py)?;
     let (label_id, score) = (table.label_id.bind(py).readonly(), table.score.bind(py).readonly());
@@ -68,6 +120,12 @@ pub(crate) fn entity_json<'py>(
         columns::json(name.bind(py).to_str()?, &mut head)?;
         head.extend_from_slice(b",\"score\":");
         heads.push(head);
+    }
+    let mut names = Vec::with_capacity(table.names.len());
+    for name in table.names.iter() {
+        let mut quoted = Vec::new();
+        columns::json(name.bind(py).to_str()?, &mut quoted)?;
+        names.push(quoted);
     }
     let out = py.detach(|| {
         let mut out = Vec::with_capacity(100 * table.len + 4 * table.text_count + 2);
@@ -94,6 +152,25 @@ pub(crate) fn entity_json<'py>(
                 for (key, place) in [(&b",\"start\":"[..], start[row]), (b",\"end\":", end[row])] {
                     out.extend_from_slice(key);
                     columns::json(&table.has_offsets.then_some(place), &mut out)?;
+                }
+                if let Some((from, to)) = ranges {
+                    out.extend_from_slice(b",\"index\":");
+                    columns::json(&(from[row], to[row]), &mut out)?;
+                }
+                for (key, places) in &places {
+                    out.extend_from_slice(key);
+                    columns::json(&places[row], &mut out)?;
+                }
+                if let Some(probs) = probs {
+                    out.extend_from_slice(b",\"probs\":");
+                    let row = &probs[row * names.len()..(row + 1) * names.len()];
+                    for (number, (name, prob)) in names.iter().zip(row).enumerate() {
+                        out.push(if number == 0 { b'{' } else { b',' });
+                        out.extend_from_slice(name);
+                        out.push(b':');
+                        columns::json(&f64::from(*prob), &mut out)?;
+                    }
+                    out.push(b'}');
                 }
                 out.push(b'}');
             }
@@ -153,6 +230,7 @@ pub(crate) fn entity_table(
     names: Vec<Py<PyString>>,
     words: Option<Vec<Option<Py<PyString>>>>,
     texts: Option<Bound<'_, PyList>>,
+    more: Option<More<'_>>,
 ) -> PyResult<EntityTable> {
     let len = text_index.as_slice()?.len();
     let wrong = |name: &str, got: usize| {
@@ -198,6 +276,35 @@ pub(crate) fn entity_table(
     }
     let column =
         |values: &PyReadonlyArray1<'_, i64>| Ok::<_, PyErr>(arrays::column(py, values.as_slice()?.to_vec()));
+    let more = more.map(|(token_start, token_end, word_start, word_end, probs, covered)| {
+        for (name, column, want) in [
+            ("token_start", &token_start, len),
+            ("token_end", &token_end, len),
+            ("word_start", &word_start, len),
+            ("word_end", &word_end, len),
+            ("covered", &covered, 2 * text_count),
+        ] {
+            if column.as_slice()?.len() != want {
+                return Err(wrong(name, column.as_slice()?.len()));
+            }
+        }
+        let (got, want) = (probs.as_slice()?.len(), len * names.len());
+        if got != 0 && got != want {
+            return Err(wrong("probs", got));
+        }
+        Py::new(
+            py,
+            RightColumns {
+                token_start: column(&token_start)?,
+                token_end: column(&token_end)?,
+                word_start: column(&word_start)?,
+                word_end: column(&word_end)?,
+                probs: arrays::column(py, probs.as_slice()?.to_vec()),
+                covered: column(&covered)?,
+            },
+        )
+    });
+    let more = more.transpose()?;
     Ok(EntityTable {
         len,
         text_count,
@@ -216,7 +323,22 @@ pub(crate) fn entity_table(
         tokens: None,
         texts: strings.map(|strings| strings.into_iter().map(Bound::unbind).collect()),
         made: words,
+        more,
     })
+}
+
+/// What the column of places in a unit is called.
+fn unit_name(edge: &str, unit: &str) -> &'static str {
+    match (edge, unit) {
+        ("start", "utf8") => "start_utf8",
+        ("end", "utf8") => "end_utf8",
+        ("start", "utf16") => "start_utf16",
+        ("end", "utf16") => "end_utf16",
+        ("start", "chars") => "start_chars",
+        ("end", "chars") => "end_chars",
+        ("start", _) => "start_graphemes",
+        _ => "end_graphemes",
+    }
 }
 
 fn values(py: Python<'_>, column: &Py<PyArray1<i64>>) -> PyResult<Vec<i64>> {
@@ -224,6 +346,18 @@ fn values(py: Python<'_>, column: &Py<PyArray1<i64>>) -> PyResult<Vec<i64>> {
 }
 
 impl EntityTable {
+    /// `values`, if there is one a row.
+    fn as_long<'a>(&self, name: &str, values: &'a [i64]) -> PyResult<&'a [i64]> {
+        if values.len() == self.len {
+            return Ok(values);
+        }
+        Err(PyValueError::new_err(format!(
+            "`{name}` has {} rows but there are {} entities; pass one a row",
+            values.len(),
+            self.len
+        )))
+    }
+
     /// A column of characters, null without offsets.
     fn place(&self, py: Python<'_>, column: &Py<PyArray1<i64>>) -> PyResult<ArrayRef> {
         Ok(integers(values(py, column)?, (!self.has_offsets).then(|| vec![false; self.len])))

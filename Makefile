@@ -14,7 +14,7 @@ EXAMPLES ?= 100000
 QA_MODEL ?= $(wildcard ../shared/models/minilm-xquad)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-rust test-python test-old parity lint fmt bench bench-entities bench-answers bench-corpus bench-train bench-columns clean
+.PHONY: help build demo test test-rust test-python test-old parity lint fmt bench bench-entities bench-answers bench-corpus bench-train bench-columns bench-metrics clean
 
 help: ## what the targets do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,7 +54,8 @@ test-old: $(VENV)/.test-installed $(VENV)/.built $(OLD)/.installed
 	PYTHONPATH=$(OLD) $(BIN)/python -m pytest -n auto --dist loadfile -m 'not parity' $(OLD_TESTS)
 
 parity: $(VENV)/.test-installed $(VENV)/.built ## long comparisons with the peers (EXAMPLES=100000)
-	FASTPOST_PARITY_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/test_entities_parity.py tests/test_answers_parity.py
+	FASTPOST_PARITY_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/test_entities_parity.py tests/test_answers_parity.py \
+		tests/test_metrics_sequence.py
 	$(BIN)/python -m pytest -m parity
 
 lint: $(VENV)/.lint-installed $(VENV)/.build-installed ## rustfmt, clippy, ruff, mypy
@@ -69,7 +70,7 @@ fmt: $(VENV)/.lint-installed ## format everything
 	$(BIN)/ruff check --fix --quiet
 	$(BIN)/ruff format
 
-bench: bench-entities bench-answers bench-corpus bench-train bench-columns ## times beside the peers, results checked first
+bench: bench-entities bench-answers bench-corpus bench-train bench-columns bench-metrics ## times beside the peers, results checked first
 
 BENCH := $(VENV)/.bench-installed $(VENV)/.built
 
@@ -88,6 +89,9 @@ bench-train: $(BENCH)
 
 bench-columns: $(BENCH)
 	$(BIN)/python benches/python/bench_columns.py
+
+bench-metrics: $(BENCH)
+	$(BIN)/python benches/python/bench_metrics.py
 
 clean: ## remove what was built and installed
 	rm -rf $(VENV) .cache target

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from fastpost.answers import AnswerDecoder, Answers
     from fastpost.corpus import Corpus, CorpusError, CorpusStats
     from fastpost.entities import Entities, EntityDecoder, TextEntities
+    from fastpost.pipelines.compare import Comparison, compare
     from fastpost.pipelines.install import accelerate, install, pipeline, uninstall
     from fastpost.pipelines.question_answering import QuestionAnsweringPipeline
     from fastpost.pipelines.token_classification import TokenClassificationPipeline
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "AnswerDecoder": "fastpost.answers",
     "Answers": "fastpost.answers",
+    "Comparison": "fastpost.pipelines.compare",
     "Corpus": "fastpost.corpus",
     "CorpusError": "fastpost.corpus",
     "CorpusStats": "fastpost.corpus",
@@ -34,6 +36,7 @@ _HOMES = {
     "TokenClassificationPipeline": "fastpost.pipelines.token_classification",
     "WordCounts": "fastpost.training",
     "accelerate": "fastpost.pipelines.install",
+    "compare": "fastpost.pipelines.compare",
     "install": "fastpost.pipelines.install",
     "ner_udf": "fastpost._udf",
     "pipeline": "fastpost.pipelines.install",
@@ -47,6 +50,7 @@ _HOMES = {
 __all__ = [
     "AnswerDecoder",
     "Answers",
+    "Comparison",
     "Corpus",
     "CorpusError",
     "CorpusStats",
@@ -58,6 +62,7 @@ __all__ = [
     "WordCounts",
     "__version__",
     "accelerate",
+    "compare",
     "install",
     "metrics",
     "ner_udf",

@@ -11,6 +11,7 @@ mod error;
 pub mod labels;
 pub mod lattice;
 pub mod logits;
+pub mod metrics;
 pub mod normalized;
 pub mod offset_faults;
 pub mod offsets;

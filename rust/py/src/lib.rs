@@ -12,6 +12,7 @@ mod door;
 mod encodings;
 mod entities;
 mod entity_options;
+mod metrics;
 mod texts;
 
 use pyo3::prelude::*;
@@ -40,4 +41,6 @@ mod _fastpost {
         EntityKernel, EntityTable, RightColumns, TokenTable, entity_columns, entity_json, entity_kind,
         entity_lists, entity_table, entity_texts, entity_words,
     };
+    #[pymodule_export]
+    use super::metrics::{SpanPairs, TagPairs, tag_entities};
 }

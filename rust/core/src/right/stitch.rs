@@ -119,7 +119,7 @@ pub fn single(part: Part<'_>) -> Stitched<'_> {
 /// Puts the windows of a text together, in their order.
 ///
 /// The tokens at the end of one window and at the start of the next are the same if their offsets are (and their ids,
-/// where there are any), the longest such overlap counts. Windows that overlap in characters and share no tokens, as
+/// where there are any), the longest such overlap counts; the offsets are those of the earlier window. Windows that overlap in characters and share no tokens, as
 /// they do where each was tokenized by itself, are cut in the middle of what they share.
 #[must_use]
 pub fn stitch<'a>(mut parts: Vec<Part<'a>>, columns: usize, merge: Merge) -> Stitched<'a> {
@@ -167,8 +167,7 @@ pub fn stitch<'a>(mut parts: Vec<Part<'a>>, columns: usize, merge: Merge) -> Sti
                 if at < tokens.len() {
                     more.push((at, number, token.origin.1));
                     if context > contexts[at] {
-                        let index = tokens[at].index;
-                        tokens[at] = Token { index, ..*token };
+                        tokens[at].origin = token.origin;
                         (contexts[at], owners[at]) = (context, number);
                     }
                 } else {
@@ -197,13 +196,17 @@ pub fn stitch<'a>(mut parts: Vec<Part<'a>>, columns: usize, merge: Merge) -> Sti
 ///
 /// At most `most`, the tokens of `last` that are still among the text's.
 fn overlap(last: &Part<'_>, next: &Part<'_>, most: usize) -> Option<usize> {
-    let same = |a: &Token, b: &Token| {
-        let id = |part: &Part<'_>, token: &Token| part.window.ids.map(|ids| ids[token.origin.1 as usize]);
-        (a.start, a.end) == (b.start, b.end) && id(last, a) == id(next, b)
+    let id = |part: &Part<'_>, token: &Token| part.window.ids.map(|ids| ids[token.origin.1 as usize]);
+    let same = |place: usize, a: &Token, b: &Token| {
+        // Byte-level tokenizers leave the space before a window's first token in its offsets, and trim all others.
+        let first = place == 0 && (a.end == b.end || (a.start == a.end && b.start == b.end));
+        (first || (a.start, a.end) == (b.start, b.end)) && id(last, a) == id(next, b)
     };
     let longest = last.tokens.len().min(next.tokens.len()).min(most);
     let tail = &last.tokens[last.tokens.len() - longest..];
-    let shared = (0..longest).find(|&skip| tail[skip..].iter().zip(&next.tokens).all(|(a, b)| same(a, b)));
+    let shared = (0..longest).find(|&skip| {
+        tail[skip..].iter().zip(&next.tokens).enumerate().all(|(place, (a, b))| same(place, a, b))
+    });
     if let Some(skip) = shared {
         return Some(longest - skip);
     }

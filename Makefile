@@ -14,7 +14,7 @@ EXAMPLES ?= 100000
 QA_MODEL ?= $(wildcard ../shared/models/minilm-xquad)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-rust test-python test-old parity lint fmt bench bench-entities bench-answers bench-corpus bench-train bench-metrics bench-align clean
+.PHONY: help build demo test test-rust test-python test-old parity lint fmt bench bench-entities bench-answers bench-corpus bench-train bench-metrics bench-align bench-columns clean
 
 help: ## what the targets do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,7 +70,7 @@ fmt: $(VENV)/.lint-installed ## format everything
 	$(BIN)/ruff check --fix --quiet
 	$(BIN)/ruff format
 
-bench: bench-entities bench-answers bench-corpus bench-train bench-metrics bench-align ## times beside the peers, results checked first
+bench: bench-entities bench-answers bench-corpus bench-train bench-metrics bench-align bench-columns ## times beside the peers, results checked first
 
 BENCH := $(VENV)/.bench-installed $(VENV)/.built
 
@@ -86,6 +86,9 @@ bench-corpus: $(BENCH)
 
 bench-train: $(BENCH)
 	$(BIN)/python benches/python/bench_train.py
+
+bench-columns: $(BENCH)
+	$(BIN)/python benches/python/bench_columns.py
 
 bench-metrics: $(BENCH)
 	$(BIN)/python benches/python/bench_metrics.py

@@ -3,21 +3,17 @@
 The examples of a run are few; `FASTPOST_PARITY_EXAMPLES` sets another total (`make parity`, drawn anew).
 """
 
-import itertools
 import os
 from collections import Counter
 
 import numpy as np
 import pytest
-import torch
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import strategies as draws
 import twin_right
 from fastpost import EntityDecoder
-from small_tokenizers import KINDS, fast
-from test_entities_parity import pack
 from twin_right import ENDS_MARKED, LETTERS, SCHEMES, Twin, Undefined, Window
 
 TOTAL = int(os.environ.get("FASTPOST_PARITY_EXAMPLES", "2400"))

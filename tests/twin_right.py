@@ -568,9 +568,7 @@ class Twin:
             for b in count:
                 if not may_be(at, b):
                     continue
-                into = (
-                    [start[b]] if at == 0 else [score[a] + steps[a][b] for a in count if may_step(at, a, b)]
-                )
+                into = [start[b]] if at == 0 else [score[a] + steps[a][b] for a in count if may_step(at, a, b)]
                 new[b] = np.logaddexp.reduce([-np.inf, *into]) + row[b]
             score = new
         return np.logaddexp.reduce(score + end)

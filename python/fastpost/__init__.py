@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fastpost import metrics
     from fastpost._fastpost import VERSION as __version__
+    from fastpost._render import render
+    from fastpost._udf import ner_udf
     from fastpost.align import align_labels, align_tokens, labels_to_spans, plan_windows, spans_to_labels
     from fastpost.answers import AnswerDecoder, Answers
     from fastpost.corpus import Corpus, CorpusError, CorpusStats
@@ -43,10 +45,12 @@ _HOMES = {
     "compare": "fastpost.pipelines.compare",
     "install": "fastpost.pipelines.install",
     "labels_to_spans": "fastpost.align",
+    "ner_udf": "fastpost._udf",
     "pipeline": "fastpost.pipelines.install",
     "plan_windows": "fastpost.align",
     "postprocess_qa_predictions": "fastpost.squad",
     "spans_to_labels": "fastpost.align",
+    "render": "fastpost._render",
     "train_new_from_iterator": "fastpost.training",
     "uninstall": "fastpost.pipelines.install",
     "verify_tokenizer": "fastpost.training",
@@ -75,9 +79,11 @@ __all__ = [
     "install",
     "labels_to_spans",
     "metrics",
+    "ner_udf",
     "pipeline",
     "plan_windows",
     "postprocess_qa_predictions",
+    "render",
     "spans_to_labels",
     "train_new_from_iterator",
     "uninstall",

@@ -27,12 +27,11 @@ mod _fastpost {
 
     #[pymodule_export]
     use super::align::{LabelSet, TokenSpans, align_labels, align_tokens};
+    #[pymodule_export]
     use super::answers::{
         AnswerKernel, AnswerTable, answer_columns, answer_json, answer_kind, answer_lists, answer_table,
         answer_words, nbest,
     };
-    #[pymodule_export]
-    use super::answers::{AnswerKernel, AnswerTable, nbest};
     #[pymodule_export]
     use super::bpe::{Splitter, WordTable};
     #[pymodule_export]

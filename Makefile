@@ -7,6 +7,8 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 RUST := $(shell find rust -name '*.rs') Cargo.toml Cargo.lock rust/core/Cargo.toml rust/py/Cargo.toml
 # The second major version of transformers, beside the one in the environment and over the same torch.
 OLD := .cache/transformers-4.57
+# optimum, which wants that version.
+OPTIMUM := .cache/optimum
 OLD_TESTS := tests/test_entities_parity.py tests/test_pipeline_ner.py tests/test_pipeline_qa.py tests/test_answers_live.py \
 	tests/test_squad.py tests/test_training.py
 EXAMPLES ?= 100000
@@ -41,6 +43,11 @@ $(OLD)/.installed: Makefile | $(BIN)/python
 		requests urllib3 charset-normalizer certifi idna
 	@touch $@
 
+$(OPTIMUM)/.installed: Makefile | $(BIN)/python
+	rm -rf $(OPTIMUM)
+	$(PIP) --no-deps --target $(OPTIMUM) 'optimum==2.1.*' optimum-onnx==0.1.0 onnxscript onnx_ir
+	@touch $@
+
 build: $(VENV)/.built ## the extension module, in the environment
 
 demo: $(if $(QA_MODEL),$(VENV)/.test-installed,$(VENV)/.demo-installed) $(VENV)/.built ## personal data and answers, found by real models
@@ -68,7 +75,7 @@ test-wheel: wheel $(VENV)/.test-installed ## wheel and sdist, installed beside n
 test-engines: $(VENV)/.engines-installed $(VENV)/.built ## Ray Data and Spark, on this machine; needs Java 17 or newer
 	$(BIN)/python -m pytest -m engines
 
-test-neighbours: $(VENV)/.neighbours-installed $(VENV)/.built ## Presidio and spaCy
+test-neighbours: $(VENV)/.neighbours-installed $(VENV)/.built $(OLD)/.installed $(OPTIMUM)/.installed ## Presidio, spaCy, optimum
 	$(BIN)/python -m pytest -m neighbours
 
 parity: $(VENV)/.test-installed $(VENV)/.built ## long comparisons with the peers (EXAMPLES=100000)

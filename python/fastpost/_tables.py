@@ -35,7 +35,7 @@ def with_entities(table: Any, reader: EntityReader, column: str, output: str) ->
     return table.append_column(output, entities)
 
 
-def corpus(batches: Iterable[Any], column: str) -> Iterable[str]:
+def corpus(batches: Iterable[Any], column: str) -> Corpus | tuple[()]:
     """The texts of tables or record batches, read as they come; those that are null are left out."""
 
     def texts() -> Iterator[Any]:

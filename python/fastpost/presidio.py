@@ -1,6 +1,6 @@
 """Presidio: a model's entities beside those of Presidio's own recognisers.
 
-analyzer.registry.add_recognizer(fastpost.presidio.FastpostRecognizer(model))
+>>> analyzer.registry.add_recognizer(fastpost.presidio.FastpostRecognizer(model))  # doctest: +SKIP
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class FastpostRecognizer(LocalRecognizer):  # type: ignore[misc]
     def load(self) -> None:
         """Nothing: the model is loaded with the recogniser."""
 
-    def analyze(self, text: str, entities: list[str] | None = None, nlp_artifacts: Any = None) -> list[Any]:
+    def analyze(self, text: str, entities: list[str] | None = None, nlp_artifacts: Any = None) -> list[Any]:  # noqa: ARG002 Presidio passes it
         """`RecognizerResult`s of one text.
 
         Args:

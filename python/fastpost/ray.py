@@ -1,6 +1,8 @@
 """Ray Data: entities and word counts of a `ray.data.Dataset`, each worker with a model of its own.
 
-ds.map_batches(fastpost.ray.EntityPredictor, fn_constructor_kwargs={"model": folder}, batch_format="pyarrow")
+>>> ds = ds.map_batches(  # doctest: +SKIP
+...     fastpost.ray.EntityPredictor, fn_constructor_kwargs={"model": folder}, batch_format="pyarrow", concurrency=2
+... )
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """spaCy: a model's entities in `doc.ents` or `doc.spans`.
 
-nlp.add_pipe("fastpost_ner", config={"model": folder})
+>>> nlp.add_pipe("fastpost_ner", config={"model": folder})  # doctest: +SKIP
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class FastpostNer:
 
     def __init__(
         self,
-        nlp: Language,
+        nlp: Language,  # noqa: ARG002 spaCy passes it
         name: str,
         model: str,
         spans_key: str | None,

@@ -1,6 +1,6 @@
 """Spark: entities and word counts of a `DataFrame`, each worker with a model of its own.
 
-df.mapInArrow(fastpost.spark.entities(model=folder), schema=fastpost.spark.schema(df))
+>>> df = df.mapInArrow(fastpost.spark.entities(model=folder), schema=fastpost.spark.schema(df))  # doctest: +SKIP
 """
 
 from __future__ import annotations

@@ -14,10 +14,10 @@ import sys
 from pathlib import Path
 
 import ray
-
-import fastpost
 from demo import model_folder
 from wikigold import empty_tokenizer, sentences
+
+import fastpost
 
 
 def main() -> None:
@@ -37,7 +37,9 @@ def main() -> None:
     )
     found.write_parquet(str(out / "entities"))
     labels = collections.Counter(
-        entity["label"] for row in ray.data.read_parquet(str(out / "entities")).iter_rows() for entity in row["entities"]
+        entity["label"]
+        for row in ray.data.read_parquet(str(out / "entities")).iter_rows()
+        for entity in row["entities"]
     )
     print("entities:", ", ".join(f"{count} {label}" for label, count in labels.most_common(4)))
 

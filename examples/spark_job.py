@@ -13,11 +13,11 @@ import os
 import sys
 from pathlib import Path
 
+from demo import model_folder
 from pyspark.sql import SparkSession
+from wikigold import empty_tokenizer, sentences
 
 import fastpost
-from demo import model_folder
-from wikigold import empty_tokenizer, sentences
 
 
 def main() -> None:

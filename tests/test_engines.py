@@ -1,6 +1,7 @@
 """Ray Data and Spark on this machine, over wikigold: what they give is what one process gives."""
 
 import os
+import subprocess
 import sys
 
 import pyarrow as pa
@@ -8,6 +9,8 @@ import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 import fastpost
+import pages
+from conftest import ROOT
 
 ray = pytest.importorskip("ray")
 pytest.importorskip("pyspark")
@@ -50,8 +53,7 @@ def alone(texts, tokenizer):
 
 @pytest.fixture(scope="module")
 def local_ray():
-    environment = {"env_vars": {"PYTHONPATH": os.pathsep.join(sys.path), "TOKENIZERS_PARALLELISM": "false"}}
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, runtime_env=environment)
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
     ray.data.DataContext.get_current().enable_progress_bars = False
     yield ray
     ray.shutdown()
@@ -62,7 +64,6 @@ def local_spark():
     from pyspark.sql import SparkSession
 
     os.environ["PYSPARK_PYTHON"] = sys.executable
-    os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)
     session = (
         SparkSession.builder.master("local[2]")
         .config("spark.ui.enabled", "false")
@@ -196,3 +197,21 @@ def test_a_failure_in_a_worker_comes_back(local_ray, local_spark, rampart_dir, t
     mapper = fastpost.spark.entities(str(rampart_dir), column="body")
     with pytest.raises(Exception, match="`column` is 'body', but the columns are text"):
         df.mapInArrow(mapper, schema=fastpost.spark.schema(df)).collect()
+
+
+def test_the_page(local_ray, local_spark, rampart_dir, tokenizer):
+    assert pages.check("engines.md", MODEL=str(rampart_dir), tokenizer=tokenizer) == 4
+
+
+@pytest.mark.parametrize("job", ["ray_job.py", "spark_job.py"])
+def test_the_examples(job, tmp_path):
+    done = subprocess.run(
+        [sys.executable, ROOT / "examples" / job, tmp_path], capture_output=True, text=True, timeout=500
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    page = (pages.DOCS / "engines.md").read_text(encoding="utf-8")
+    printed = [line for line in done.stdout.splitlines() if line.startswith(("entities:", "WordCounts("))]
+    assert len(printed) == 2
+    assert "\n".join(printed) in page
+    assert (tmp_path / "tokenizer.json").exists()
+    assert list((tmp_path / "entities").glob("*.parquet"))

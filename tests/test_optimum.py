@@ -57,7 +57,9 @@ def test_layouts(rampart_dir, tmp_path, files):
 
 def test_one_of_several_files(rampart_dir, tmp_path):
     folder = lay_out(tmp_path, rampart_dir, ("model_optimized.onnx", "model_quantized.onnx"))
-    with pytest.raises(ValueError, match=r"holds model_optimized\.onnx, model_quantized\.onnx; choose one with `file_name`"):
+    with pytest.raises(
+        ValueError, match=r"holds model_optimized\.onnx, model_quantized\.onnx; choose one with `file_name`"
+    ):
         read(folder)
     assert read(folder, file_name="model_quantized.onnx") == read(rampart_dir)
     (folder / "model_optimized.onnx").write_bytes(b"")

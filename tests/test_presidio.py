@@ -5,6 +5,7 @@ import json
 import pytest
 
 import fastpost
+import pages
 
 presidio_analyzer = pytest.importorskip("presidio_analyzer")
 pytest.importorskip("presidio_anonymizer")
@@ -192,3 +193,8 @@ def test_from_a_configuration_file(rampart_dir):
     registry = RecognizerRegistryProvider(registry_configuration=configuration).create_recognizer_registry()
     (made,) = [one for one in registry.recognizers if isinstance(one, FastpostRecognizer)]
     assert [TEXTS[0][one.start : one.end] for one in made.analyze(TEXTS[0])] == ["Anna", "Schmidt"]
+
+
+def test_the_page(rampart_dir):
+    pytest.importorskip("spacy")
+    assert pages.check("neighbours.md", MODEL=str(rampart_dir)) == 5

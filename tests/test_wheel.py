@@ -68,6 +68,8 @@ def test_the_source_distribution_builds(tmp_path):
     run(
         *(sys.executable, "-m", "pip", "--quiet", "wheel", "--no-deps", "--wheel-dir", tmp_path, only("*.tar.gz")),
         MATURIN_PEP517_ARGS="--profile dev",
+        CARGO_PROFILE_DEV_DEBUG="0",
+        CARGO_INCREMENTAL="0",
         CARGO_TARGET_DIR=str(ROOT / "target" / "sdist"),
     )
     (wheel,) = tmp_path.glob("*.whl")

@@ -89,7 +89,8 @@ def _module(name: str) -> object:
     try:
         return importlib.import_module(f"fastpost.{name}")
     except ModuleNotFoundError as error:
-        raise ImportError(f"fastpost.{name} needs {error.name}; pip install 'fastpost[{name}]'") from error
+        missing = (error.name or name).partition(".")[0]
+        raise ImportError(f"fastpost.{name} needs {missing}; pip install 'fastpost[{name}]'") from error
 
 
 def __dir__() -> list[str]:

@@ -25,8 +25,22 @@ class EntityKernel:
         token_length: bool,
         tokens: TokenTable | None,
     ) -> EntityKernel: ...
+    @staticmethod
+    def right(
+        labels: list[str],
+        strategy: str,
+        options: dict[str, Any],
+        token_length: bool,
+        tokens: TokenTable | None,
+    ) -> EntityKernel: ...
     @property
     def names(self) -> list[str]: ...
+    @property
+    def scheme(self) -> str | None: ...
+    @property
+    def layout(self) -> tuple[str, bool] | None: ...
+    @property
+    def used(self) -> list[int]: ...
     def decode(
         self,
         logits: Any,
@@ -35,6 +49,7 @@ class EntityKernel:
         offsets: Any,
         special: Any,
         ids: Any,
+        words: Any,
         windows: Ints1d | None,
         texts: list[str] | None,
         order: Ints1d | None,
@@ -42,7 +57,24 @@ class EntityKernel:
         threads: int | None,
     ) -> EntityTable: ...
 
+class RightColumns:
+    @property
+    def token_start(self) -> Ints1d: ...
+    @property
+    def token_end(self) -> Ints1d: ...
+    @property
+    def word_start(self) -> Ints1d: ...
+    @property
+    def word_end(self) -> Ints1d: ...
+    @property
+    def probs(self) -> Floats1d: ...
+    @property
+    def covered(self) -> Ints1d: ...
+
 class EntityTable:
+    def spans(self, unit: str) -> tuple[Ints1d, Ints1d]: ...
+    @property
+    def more(self) -> RightColumns | None: ...
     @property
     def text_count(self) -> int: ...
     @property

@@ -33,7 +33,7 @@ def nlp(rampart_dir):
 
 @pytest.fixture(scope="module")
 def pipe(rampart_dir):
-    return fastpost.pipeline("ner", rampart_dir, backend="onnxruntime", aggregation_strategy="average", stride=128)
+    return fastpost.pipeline("ner", rampart_dir, backend="onnxruntime", aggregation_strategy="average", compat=None)
 
 
 def entities(doc):

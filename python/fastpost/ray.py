@@ -25,8 +25,8 @@ class EntityPredictor:
         output: the new column, `list<struct<start, end, label, score>>`: characters of the text, end excluded. A
             text that is null has null.
         options: of the model: `backend`, `aggregation_strategy` (default: "average", which gives whole words),
-            `stride`, `batch_size` (windows that the model is given at once; that of `map_batches` counts texts),
-            and everything that `fastpost.pipeline` takes. With `num_gpus` a torch model finds its GPU by itself;
+            `compat` (default: `None`, the right answer; "transformers" for its results), `batch_size` (windows that
+            the model is given at once; that of `map_batches` counts texts), and everything that `fastpost.pipeline` takes. With `num_gpus` a torch model finds its GPU by itself;
             one for ONNX Runtime wants `device="cuda"`.
     """
 

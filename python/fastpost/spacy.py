@@ -23,7 +23,7 @@ _DEFAULTS: dict[str, Any] = {
     "batch_size": 32,
     "backend": None,
     "aggregation_strategy": "average",
-    "stride": None,
+    "compat": None,
     "options": {},
 }
 
@@ -46,7 +46,9 @@ class FastpostNer:
             that are lost.
         label_mapping: the model's label -> the label in spaCy; others keep theirs.
         batch_size: windows that the model is given at once; `nlp.pipe` has its own, of texts.
-        backend, aggregation_strategy, stride: of the model, see `fastpost.pipelines.reader`.
+        backend: "torch" or "onnxruntime"; default: the one that the folder is for.
+        aggregation_strategy: as in transformers; default: "average", which gives whole words.
+        compat: `None` for the right answer where transformers is wrong; "transformers" for its results.
         options: everything else that `fastpost.pipeline` takes, such as `{"device": "cuda:0"}`.
 
     In `doc.ents` what is there already stays, and of two entities that overlap the longer one does.
@@ -66,7 +68,7 @@ class FastpostNer:
         batch_size: int,
         backend: str | None,
         aggregation_strategy: str,
-        stride: int | None,
+        compat: str | None,
         options: dict[str, Any],
     ) -> None:
         if alignment_mode not in ("strict", "contract", "expand"):
@@ -79,7 +81,7 @@ class FastpostNer:
             model,
             backend=backend,
             aggregation_strategy=aggregation_strategy,
-            stride=stride,
+            compat=compat,
             batch_size=batch_size,
             **options,
         )

@@ -29,7 +29,8 @@ def entities(
         output: the new column, see `schema`; `start` and `end` are characters of the text, end excluded, counted
             from 0. A text that is null has null.
         options: of the model: `backend`, `aggregation_strategy` (default: "average", which gives whole words),
-            `stride`, `batch_size`, and everything that `fastpost.pipeline` takes.
+            `compat` (default: `None`, the right answer; "transformers" for its results), `batch_size`, and everything
+            that `fastpost.pipeline` takes.
     """
 
     def add_entities(batches: Iterator[Any]) -> Iterator[Any]:

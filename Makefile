@@ -20,7 +20,8 @@ APART := not parity and not wheel and not engines and not neighbours
 QA_MODEL ?= $(wildcard ../shared/models/minilm-xquad)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-rust test-python test-old test-wheel test-engines test-neighbours parity wheel lint fmt bench bench-entities bench-answers bench-corpus bench-train clean
+.PHONY: help build demo test test-rust test-python test-old test-wheel test-engines test-neighbours parity wheel lint fmt bench \
+	bench-entities bench-answers bench-corpus bench-train bench-metrics bench-align clean
 
 help: ## what the targets do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,13 +74,14 @@ test-wheel: wheel $(VENV)/.test-installed ## wheel and sdist, installed beside n
 	$(BIN)/python -m pytest -m wheel tests/test_wheel.py
 
 test-engines: $(VENV)/.engines-installed $(VENV)/.built ## Ray Data and Spark, on this machine; needs Java 17 or newer
-	$(BIN)/python -m pytest -m engines
+	$(BIN)/python -m pytest -m engines tests/test_engines.py
 
 test-neighbours: $(VENV)/.neighbours-installed $(VENV)/.built $(OLD)/.installed $(OPTIMUM)/.installed ## Presidio, spaCy, optimum
-	$(BIN)/python -m pytest -m neighbours
+	$(BIN)/python -m pytest -m neighbours tests/test_presidio.py tests/test_spacy.py tests/test_optimum.py
 
 parity: $(VENV)/.test-installed $(VENV)/.built ## long comparisons with the peers (EXAMPLES=100000)
-	FASTPOST_PARITY_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/test_entities_parity.py tests/test_answers_parity.py
+	FASTPOST_PARITY_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/test_entities_parity.py tests/test_answers_parity.py \
+		tests/test_metrics_sequence.py
 	$(BIN)/python -m pytest -m parity
 
 lint: $(VENV)/.lint-installed $(VENV)/.build-installed ## rustfmt, clippy, ruff, mypy, the workflows
@@ -96,7 +98,7 @@ fmt: $(VENV)/.lint-installed ## format everything
 	$(BIN)/ruff check --fix --quiet
 	$(BIN)/ruff format
 
-bench: bench-entities bench-answers bench-corpus bench-train ## times beside the peers, results checked first
+bench: bench-entities bench-answers bench-corpus bench-train bench-metrics bench-align ## times beside the peers, results checked first
 
 BENCH := $(VENV)/.bench-installed $(VENV)/.built
 
@@ -112,6 +114,12 @@ bench-corpus: $(BENCH)
 
 bench-train: $(BENCH)
 	$(BIN)/python benches/python/bench_train.py
+
+bench-metrics: $(BENCH)
+	$(BIN)/python benches/python/bench_metrics.py
+
+bench-align: $(BENCH)
+	$(BIN)/python benches/python/bench_align.py
 
 clean: ## remove what was built and installed
 	rm -rf $(VENV) .cache target dist

@@ -73,13 +73,14 @@ def word_counts(
     Args:
         dataset: a `ray.data.Dataset`.
         tokenizer, column, force: as for `WordCounter`.
-        options: of `Dataset.map_batches`, such as `concurrency` and `batch_size` (default: a block).
+        options: of `Dataset.map_batches`, such as `concurrency` (default: 1 to 16 workers, as there is room) and
+            `batch_size` (default: a block).
 
     Raises:
         ValueError: if `tokenizer` is of a kind that only the tokenizers library trains, or a check fails.
     """
     whole = WordCounts.from_corpus(tokenizer, (), force=force)
-    options = {"concurrency": 2, "batch_size": None, **options}
+    options = {"concurrency": (1, 16), "batch_size": None, **options}
     parts = dataset.map_batches(
         WordCounter,
         fn_constructor_kwargs={"tokenizer": tokenizer, "column": column, "force": force},

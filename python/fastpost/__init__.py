@@ -9,6 +9,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fastpost import metrics
+    from fastpost import presidio as presidio
+    from fastpost import ray as ray
+    from fastpost import spacy as spacy
+    from fastpost import spark as spark
     from fastpost._fastpost import VERSION as __version__
     from fastpost._render import render
     from fastpost._udf import ner_udf
@@ -56,6 +60,9 @@ _HOMES = {
     "verify_tokenizer": "fastpost.training",
 }
 
+_MODULES = ("metrics", "presidio", "ray", "spacy", "spark")
+"""Public modules, each imported when it is first used; all but `metrics` need the package they are named for."""
+
 __all__ = [
     "AnswerDecoder",
     "Answers",
@@ -97,14 +104,22 @@ def __getattr__(name: str) -> object:
         from fastpost._fastpost import VERSION
 
         value: object = VERSION
-    elif name == "metrics":
-        value = importlib.import_module("fastpost.metrics")
+    elif name in _MODULES:
+        value = _module(name)
     elif name in _HOMES:
         value = getattr(importlib.import_module(_HOMES[name]), name)
     else:
         raise AttributeError(f"module 'fastpost' has no attribute {name!r}")
     globals()[name] = value
     return value
+
+
+def _module(name: str) -> object:
+    try:
+        return importlib.import_module(f"fastpost.{name}")
+    except ModuleNotFoundError as error:
+        missing = (error.name or name).partition(".")[0]
+        raise ImportError(f"fastpost.{name} needs {missing}; pip install 'fastpost[{name}]'") from error
 
 
 def __dir__() -> list[str]:

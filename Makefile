@@ -10,11 +10,12 @@ OLD := .cache/transformers-4.57
 OLD_TESTS := tests/test_entities_parity.py tests/test_pipeline_ner.py tests/test_pipeline_qa.py tests/test_answers_live.py \
 	tests/test_squad.py tests/test_training.py
 EXAMPLES ?= 100000
+SECONDS ?= 60
 # A small question-answering model for the demo. Where it is absent, recorded logits take its place.
 QA_MODEL ?= $(wildcard ../shared/models/minilm-xquad)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-rust test-python test-old parity lint fmt bench bench-entities bench-answers bench-corpus bench-train clean
+.PHONY: help build demo test test-rust test-python test-old parity lint lint-source lint-stubs fuzz fmt bench bench-entities bench-answers bench-corpus bench-train clean
 
 help: ## what the targets do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,12 +58,21 @@ parity: $(VENV)/.test-installed $(VENV)/.built ## long comparisons with the peer
 	FASTPOST_PARITY_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/test_entities_parity.py tests/test_answers_parity.py
 	$(BIN)/python -m pytest -m parity
 
-lint: $(VENV)/.lint-installed $(VENV)/.build-installed ## rustfmt, clippy, ruff, mypy
+lint: lint-source lint-stubs ## rustfmt, clippy, ruff, mypy, stubtest
+
+lint-source: $(VENV)/.lint-installed $(VENV)/.build-installed
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+lint-stubs: $(VENV)/.lint-installed $(VENV)/.built
+	$(BIN)/stubtest fastpost._fastpost --mypy-config-file pyproject.toml
+
+fuzz: ## the parsers of rust/core on random input, SECONDS=60 each; needs a nightly toolchain and cargo-fuzz
+	cd rust/fuzz && for target in labels jsonl pattern; do \
+		cargo +nightly fuzz run --fuzz-dir . $$target -- -max_total_time=$(SECONDS) -max_len=4096 || exit 1; done
 
 fmt: $(VENV)/.lint-installed ## format everything
 	cargo fmt --all

@@ -1,7 +1,23 @@
 from collections.abc import Callable, Container, Iterable, Iterator
-from typing import Any
+from typing import Any, final
 
 from fastpost.types import Doubles1d, Entity, Floats1d, Floats2d, Ints1d, Ints2d, Token
+
+__all__ = [
+    "VERSION",
+    "AnswerKernel",
+    "AnswerTable",
+    "EntityKernel",
+    "EntityTable",
+    "Splitter",
+    "TextReader",
+    "TokenTable",
+    "WordTable",
+    "expand",
+    "flatten",
+    "flatten_pairs",
+    "nbest",
+]
 
 VERSION: str
 
@@ -11,11 +27,13 @@ def flatten(objects: list[Any], attribute: str) -> tuple[Ints1d, Ints1d]: ...
 def flatten_pairs(objects: list[Any], attribute: str) -> Ints2d: ...
 
 # entities
+@final
 class TokenTable:
     def __new__(
         cls, vocabulary: list[tuple[str, int]], unknown: int, decoder: str | None, other: Any
     ) -> TokenTable: ...
 
+@final
 class EntityKernel:
     def __new__(
         cls,
@@ -42,6 +60,7 @@ class EntityKernel:
         threads: int | None,
     ) -> EntityTable: ...
 
+@final
 class EntityTable:
     @property
     def text_count(self) -> int: ...
@@ -62,6 +81,7 @@ class EntityTable:
     def to_dicts(self) -> list[list[Entity]] | list[list[Token]]: ...
 
 # answers
+@final
 class AnswerKernel:
     def __new__(
         cls,
@@ -93,6 +113,7 @@ class AnswerKernel:
         questions: Ints1d | None,
     ) -> AnswerTable: ...
 
+@final
 class AnswerTable:
     @property
     def question_count(self) -> int: ...
@@ -134,12 +155,14 @@ def nbest(
 ) -> tuple[list[str], list[list[dict[str, Any]]], list[float]]: ...
 
 # bpe: words, counts, merges
+@final
 class Splitter:
     def __new__(cls, normalizer: str, pre_tokenizer: str) -> Splitter: ...
     @property
     def byte_level(self) -> bool: ...
     def split(self, text: str) -> list[bytes]: ...
 
+@final
 class WordTable:
     @staticmethod
     def count(
@@ -157,6 +180,15 @@ class WordTable:
         threads: int | None = None,
         progress: Callable[[int, int], object] | None = None,
     ) -> WordTable: ...
+    @staticmethod
+    def read_for(
+        splitter: Splitter,
+        reader: TextReader,
+        seconds: float,
+        *,
+        threads: int | None = None,
+        progress: Callable[[int, int], object] | None = None,
+    ) -> tuple[WordTable, bool]: ...
     @staticmethod
     def from_items(items: Iterable[tuple[bytes, int]]) -> WordTable: ...
     def items(self) -> list[tuple[bytes, int]]: ...
@@ -186,6 +218,7 @@ class WordTable:
     def memory(self) -> int: ...
 
 # corpus
+@final
 class TextReader:
     @staticmethod
     def files(

@@ -180,7 +180,8 @@ impl TextReader {
         let plan = self.state.lock_py_attached(py).map_err(poisoned)?.take_plan();
         let work = |state: &mut S, texts: &Texts| work(state, texts).map_err(exception);
         let Some(mut plan) = plan else {
-            return self.each_in_order(py, threads, &make, &work, &tick);
+            let (states, tally, _) = self.each_in_order(py, threads, None, &make, &work, &tick)?;
+            return Ok((states, tally));
         };
         plan.threads = threads;
         let (make, tick) = (&make, &tick);
@@ -200,21 +201,46 @@ impl TextReader {
         Ok((states, tally))
     }
 
-    /// [`each`](Self::each) for what can be read by one thread only, or has been begun.
+    /// [`each`](Self::each) in the order of the texts, for about `time`; whether the end was reached.
+    ///
+    /// All texts before the place where it stops have been worked on and none behind it, and the next call goes on
+    /// there: what a job needs that is to be resumed. Costs a thread's hand-over per block more than `each`.
+    pub(crate) fn each_for<S: Send>(
+        &self,
+        py: Python<'_>,
+        threads: Threads,
+        time: Duration,
+        make: impl Fn() -> S + Sync,
+        work: impl Fn(&mut S, &Texts) -> fastpost_core::Result<()> + Sync,
+        tick: impl Fn(Python<'_>, &Tally) -> PyResult<()> + Sync,
+    ) -> PyResult<(Vec<S>, Tally, bool)> {
+        self.same_process()?;
+        let work = |state: &mut S, texts: &Texts| work(state, texts).map_err(exception);
+        self.each_in_order(py, threads, Some(time), &make, &work, &tick)
+    }
+
+    /// [`each`](Self::each) for what can be read by one thread only, or has been begun, or is to stop after `time`.
     fn each_in_order<S: Send>(
         &self,
         py: Python<'_>,
         threads: Threads,
+        time: Option<Duration>,
         make: &(impl Fn() -> S + Sync),
         work: &(impl Fn(&mut S, &Texts) -> PyResult<()> + Sync),
         tick: &(impl Fn(Python<'_>, &Tally) -> PyResult<()> + Sync),
-    ) -> PyResult<(Vec<S>, Tally)> {
+    ) -> PyResult<(Vec<S>, Tally, bool)> {
         const TICK: Duration = Duration::from_millis(50);
         let mut tally = Tally::default();
-        let mut told = Instant::now();
+        let began = Instant::now();
+        let mut told = began;
+        let mut ended = true;
         let mut next = || {
             Python::attach(|py| {
                 py.check_signals()?;
+                if tally.texts > 0 && time.is_some_and(|time| began.elapsed() >= time) {
+                    ended = false;
+                    return Ok(None);
+                }
                 if told.elapsed() > TICK {
                     told = Instant::now();
                     tick(py, &tally)?;
@@ -231,7 +257,7 @@ impl TextReader {
         let states = py.detach(|| {
             fastpost_core::parallel::fold(threads, &mut next, make, |state, texts| work(state, &texts))
         })?;
-        Ok((states, tally))
+        Ok((states, tally, ended))
     }
 
     /// Makes `counts` tell what `tally` does.

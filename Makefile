@@ -10,7 +10,7 @@ OLD := .cache/transformers-4.57
 OLD_TESTS := tests/test_entities_parity.py tests/test_pipeline_ner.py tests/test_pipeline_qa.py tests/test_answers_live.py \
 	tests/test_squad.py tests/test_training.py
 EXAMPLES ?= 100000
-SECONDS ?= 60
+FUZZ_SECONDS ?= 60
 # A small question-answering model for the demo. Where it is absent, recorded logits take its place.
 QA_MODEL ?= $(wildcard ../shared/models/minilm-xquad)
 
@@ -70,9 +70,9 @@ lint-source: $(VENV)/.lint-installed $(VENV)/.build-installed
 lint-stubs: $(VENV)/.lint-installed $(VENV)/.built
 	$(BIN)/stubtest fastpost._fastpost --mypy-config-file pyproject.toml
 
-fuzz: ## the parsers of rust/core on random input, SECONDS=60 each; needs a nightly toolchain and cargo-fuzz
+fuzz: ## the parsers of rust/core on random input, FUZZ_SECONDS=60 each; needs a nightly toolchain and cargo-fuzz
 	cd rust/fuzz && for target in labels jsonl pattern; do \
-		cargo +nightly fuzz run --fuzz-dir . $$target -- -max_total_time=$(SECONDS) -max_len=4096 || exit 1; done
+		cargo +nightly fuzz run --fuzz-dir . $$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=4096 || exit 1; done
 
 fmt: $(VENV)/.lint-installed ## format everything
 	cargo fmt --all

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tokenizers import AddedToken, models, normalizers, pre_tokenizers, processors
+from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 import fastpost
@@ -502,6 +502,29 @@ def test_ids_inside_a_sequence_of_post_processors():
     assert ours.convert_ids_to_tokens(ours("a")["input_ids"])[0] == "<new start>"
 
 
+def test_difference_ids_inside_a_sequence_of_post_processors():
+    """Special tokens come first in the new vocabulary; transformers keeps the old ids in a `Sequence`, we do not."""
+    backend = Tokenizer(models.BPE({"a": 0, "b": 1}, []))
+    backend.decoder = decoders.ByteLevel()
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.add_special_tokens(["<s>"])
+    template = processors.TemplateProcessing("<s> $A", special_tokens=[("<s>", 2)])
+    backend.post_processor = processors.Sequence([processors.ByteLevel(), template])
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, bos_token="<s>")
+    theirs = tokenizer.train_new_from_iterator(xquad("en"), 500, show_progress=False)
+    ours = fastpost.train_new_from_iterator(tokenizer, xquad("en"), 500)
+    assert ours.bos_token_id == theirs.bos_token_id == 0
+    assert ours("a")["input_ids"][0] == 0
+    stale = theirs("a")["input_ids"][0]
+    assert stale == 2
+    assert theirs.convert_ids_to_tokens(stale) != "<s>"
+    with pytest.raises(ValueError, match="post-processor has id 2 for '<s>', the vocabulary 0"):
+        fastpost.verify_tokenizer(theirs)
+    without = [json.loads(written(tokenizer)) for tokenizer in (ours, theirs)]
+    assert without[0].pop("post_processor") != without[1].pop("post_processor")
+    assert without[0] == without[1]
+
+
 # ---- counts apart from merges ----
 
 
@@ -690,21 +713,24 @@ def test_verify_tokenizer():
 # ---- the seed's own run ----
 
 
-def test_the_seed_s_run(tmp_path):
-    """The example, on a tenth of the corpus: it checks itself and prints what it found."""
+@pytest.mark.parametrize(
+    ("megabytes", "vocab_size"), [(10, 8_000), pytest.param(250, 52_000, marks=pytest.mark.parity)]
+)
+def test_the_seed_s_run(megabytes, vocab_size, tmp_path):
+    """The example, in `make parity` as large as it was: it checks itself and prints what it found."""
     root = Path(__file__).resolve().parent.parent
     script = root / "examples" / "train_code_tokenizer.py"
     command = [
         sys.executable,
         str(script),
         "--megabytes",
-        "10",
+        str(megabytes),
         "--vocab-size",
-        "8000",
+        str(vocab_size),
         "--out",
         str(tmp_path / "code"),
     ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env={**os.environ})
+    done = subprocess.run(command, capture_output=True, text=True, timeout=1800, env={**os.environ})
     assert done.returncode == 0, done.stdout + done.stderr
     assert "ĊĠĠĠ" in done.stdout
     assert (tmp_path / "code" / "tokenizer.json").exists()

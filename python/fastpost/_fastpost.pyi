@@ -17,9 +17,12 @@ __all__ = [
     "flatten",
     "flatten_pairs",
     "nbest",
+    "simd",
 ]
 
 VERSION: str
+
+def simd() -> str: ...
 
 # encodings
 def expand(objects: list[Any], attribute: str) -> tuple[list[Any], Ints1d]: ...
@@ -222,10 +225,15 @@ class WordTable:
 class TextReader:
     @staticmethod
     def files(
-        files: list[tuple[str, str]], column: str, threads: int | None, prefetch: int, skip: bool
+        files: list[tuple[str, str]],
+        column: str,
+        threads: int | None,
+        prefetch: int,
+        skip: bool,
+        keep: str | None = None,
     ) -> TextReader: ...
     @staticmethod
-    def stream(file: Any, name: str, split: str, column: str, skip: bool) -> TextReader: ...
+    def stream(file: Any, name: str, split: str, column: str, skip: bool, keep: str | None = None) -> TextReader: ...
     @staticmethod
     def arrow(objects: Iterator[Any], name: str, column: str, skip: bool) -> TextReader: ...
     def next_batch(self, texts: int, most: int | None) -> tuple[list[str], int] | None: ...

@@ -183,6 +183,22 @@ class Corpus:
         self._used: str | None = None
         self._pass = _Pass()
 
+    def _keeping(self, column: str) -> Corpus:
+        """The corpus with a JSON value and a line end before each text: that of `column`, `null` if it has none."""
+        texts = [path for path, split in self._text_files() if split != "json"]
+        if texts:
+            raise ValueError(f"{texts[0]} is a text file, which has no column `{column}`; leave the column out")
+        kept = copy.copy(self)
+        kept._options = replace(self._options, keep=column)
+        return kept
+
+    def _text_files(self) -> Iterator[tuple[str, str]]:
+        for source in self._sources:
+            if isinstance(source, _sources.Files):
+                yield from source.files
+            elif isinstance(source, _sources.FileObject):
+                yield source.name, source.split
+
     @classmethod
     def from_texts(cls, texts: Iterable[Any] | Callable[[], Iterable[Any]], **options: Any) -> Corpus:
         """A corpus of texts that are in memory: a list of `str` is a list of texts here, not of paths.

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fastpost.cli import failure, training
+from fastpost.cli import doctor, failure, ner, qa, training
 
 app = typer.Typer(
     name="fastpost",
@@ -40,7 +40,8 @@ def _options(
 
 
 # Each group of commands is one file with a function of this kind.
-training.add_to(app)
+for group in (ner, qa, training, doctor):
+    group.add_to(app)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -15,10 +15,9 @@ class Progress:
     total is not known, at each doubling of what is done, and at the end.
     """
 
-    _FIRST = 1 << 24
-    """Where the first line stands if the total is not known."""
-
-    def __init__(self, quiet: bool = False) -> None:
+    def __init__(self, quiet: bool = False, first: int = 1 << 24) -> None:
+        """`first` is where the first line stands if the total is not known."""
+        self._first = first
         self.seconds = 0.0
         self._quiet = quiet
         self._bar: Any = None
@@ -46,7 +45,7 @@ class Progress:
         if stage != self._stage:
             self._close_stage()
             self._stage, self._began = stage, time.monotonic()
-            self._next = self._FIRST if total is None else total / 10
+            self._next = self._first if total is None else total / 10
             if self._bar is not None:
                 self._task = self._bar.add_task(stage, total=total, text=text)
         self.seconds = max(time.monotonic() - self._began, 1e-9)

@@ -12,7 +12,7 @@ from fastpost._tokens import Tokens
 from fastpost.answers import AnswerDecoder
 from fastpost.pipelines.answer_task import AnswerTask, ask_size, whole
 from fastpost.pipelines.ask import asks, read
-from fastpost.pipelines.engine import Batching, Results, stream
+from fastpost.pipelines.engine import Batching, Results, Told, shown, stream
 from fastpost.pipelines.entity_task import EntityTask, text_size
 from fastpost.pipelines.onnx_folder import OnnxFolder
 
@@ -68,7 +68,7 @@ class OnnxTokenClassificationPipeline:
         *,
         is_split_into_words: bool = False,
         offset_mapping: Any = None,
-        progress: bool = False,
+        progress: bool | Told = False,
         **kwargs: Any,
     ) -> Any:
         """Entities of one text, of a list of texts, or of a generator or dataset of texts.
@@ -78,7 +78,7 @@ class OnnxTokenClassificationPipeline:
             is_split_into_words: `inputs` is one text as a list of words, or a list of such; the result is a list
                 of lists of dicts for both.
             offset_mapping: offsets to use in place of the tokenizer's, one (start, end) a token.
-            progress: show a bar.
+            progress: show a bar; a function is called with texts and tokens after each chunk instead.
             kwargs: options of the constructor, for this call.
         """
         unknown = kwargs.keys() - self._defaults.keys()
@@ -107,7 +107,7 @@ class OnnxTokenClassificationPipeline:
         options: dict[str, Any],
         split: bool,
         offset_mapping: Any,
-        progress: bool,
+        progress: bool | Told,
     ) -> Iterator[Any]:
         folder, stride, size = self._folder, options["stride"], options["batch_size"]
         ignored = options["ignore_labels"]
@@ -130,7 +130,7 @@ class OnnxTokenClassificationPipeline:
             on_truncate=self._warn_truncated if stride is None else None,
         )
         batching = Batching(size, folder.runner.input_names, folder.pad_token_id, folder.left)
-        return stream(items, task, folder.runner, batching, text_size, progress="texts" if progress else None)
+        return stream(items, task, folder.runner, batching, text_size, progress=shown(progress, "texts"))
 
     def _warn_truncated(self, number: int) -> None:
         warnings.warn(
@@ -192,13 +192,13 @@ class OnnxQuestionAnsweringPipeline:
         self._defaults = {"batch_size": 1, "doc_stride": None, "max_seq_len": None, **options}
         self._task(self._defaults, ranked=False)
 
-    def __call__(self, *args: Any, rank: bool = False, progress: bool = False, **kwargs: Any) -> Any:
+    def __call__(self, *args: Any, rank: bool = False, progress: bool | Told = False, **kwargs: Any) -> Any:
         """Answer one or several questions.
 
         Args:
             args: dicts with `question` and `context`, a list, generator or dataset of them.
             rank: rank the answers of all contexts together; the result is one list.
-            progress: show a bar.
+            progress: show a bar; a function is called with texts and tokens after each chunk instead.
             kwargs: `question` and `context`, each a `str` or a list; options of the constructor, for this call.
         """
         inputs = asks(args, kwargs)
@@ -213,7 +213,7 @@ class OnnxQuestionAnsweringPipeline:
             return []
         folder = self._folder
         batching = Batching(options["batch_size"], folder.runner.input_names, folder.pad_token_id, folder.left)
-        unit = "questions" if progress else None
+        unit = shown(progress, "questions")
         length = len(inputs) if isinstance(inputs, Sized) else None
         results: Results[Any] = Results(
             lambda: stream(read(inputs), task, folder.runner, batching, ask_size, together=rank, progress=unit), length

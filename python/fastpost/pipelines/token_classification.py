@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerFast
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from fastpost._tokens import Tokens, decoder_json
-from fastpost.pipelines.engine import Batching, Results, stream
+from fastpost.pipelines.engine import Batching, Results, Told, shown, stream
 from fastpost.pipelines.entity_task import EntityTask, text_size
 
 _STEPS = (
@@ -41,7 +41,7 @@ class FastTokenClassification:
         """The pipeline as pickle and copy see it: without what is read off the tokenizer again."""
         return {name: value for name, value in vars(self).items() if name != "_fastpost_tokens"}
 
-    def _sanitize_parameters(self, progress: bool | None = None, **kwargs: Any) -> Any:
+    def _sanitize_parameters(self, progress: bool | Told | None = None, **kwargs: Any) -> Any:
         preprocess, forward, postprocess = super()._sanitize_parameters(**kwargs)  # type: ignore[misc]
         if progress is not None:
             forward["progress"] = progress
@@ -80,7 +80,7 @@ class FastTokenClassification:
         batch_size: int,
         preprocess_params: dict[str, Any],
         postprocess_params: dict[str, Any],
-        progress: bool,
+        progress: bool | Told,
     ) -> Iterator[Any]:
         pipe: Any = self
         if batch_size > 1 and pipe.tokenizer.pad_token_id is None:
@@ -94,7 +94,7 @@ class FastTokenClassification:
         names = tuple(name for name in pipe.tokenizer.model_input_names if name in _MODEL_INPUTS)
         batching = Batching(batch_size, names, pipe.tokenizer.pad_token_id, pipe.tokenizer.padding_side == "left")
         runner = TorchRunner(pipe.model, pipe.device, lambda: _inference(pipe))
-        return stream(inputs, task, runner, batching, text_size, progress="texts" if progress else None)
+        return stream(inputs, task, runner, batching, text_size, progress=shown(progress, "texts"))
 
 
 def _unknown_parameters(preprocess: dict[str, Any], forward: dict[str, Any], postprocess: dict[str, Any]) -> bool:
@@ -132,7 +132,7 @@ class TokenClassificationPipeline(FastTokenClassification, transformers.TokenCla
     Every argument and input of the original, the same results: `aggregation_strategy`, `ignore_labels`,
     `stride`, `offset_mapping`, `is_split_into_words`, `delimiter`, `batch_size`, `device`, `dtype`; one text, a
     list, a generator or a dataset (results come while it is read), words. `num_workers` is accepted and not
-    needed. `progress=True` shows a bar. Scores are Python floats and offsets Python ints.
+    needed. `progress=True` shows a bar, a function is told texts and tokens. Scores are Python floats and offsets Python ints.
 
     A slow tokenizer, or a subclass that overrides a step such as `postprocess`, takes the original path.
     """

@@ -55,28 +55,40 @@ type Batch<'py> = (Bound<'py, PyList>, usize);
 #[pymethods]
 impl TextReader {
     #[staticmethod]
+    #[pyo3(signature = (files, column, threads, prefetch, skip, keep=None))]
     fn files(
         files: Vec<(PathBuf, String)>,
         column: &str,
         threads: Threads,
         prefetch: usize,
         skip: bool,
+        keep: Option<String>,
     ) -> PyResult<Self> {
         let mut sources = Vec::with_capacity(files.len());
         for (path, split) in files {
             sources.push(Source::file(&path, split_of(&split)?));
         }
         let mut plan = Plan::new(sources, column, threads);
+        plan.keep = keep;
         plan.ahead = fastpost_core::parallel::available(threads) * prefetch.max(1) * 2 * Plan::BLOCK;
         Ok(Self::new(Feed::Planned(Box::new(plan)), skip))
     }
 
     #[staticmethod]
-    fn stream(file: Py<PyAny>, name: PathBuf, split: &str, column: &str, skip: bool) -> PyResult<Self> {
+    #[pyo3(signature = (file, name, split, column, skip, keep=None))]
+    fn stream(
+        file: Py<PyAny>,
+        name: PathBuf,
+        split: &str,
+        column: &str,
+        skip: bool,
+        keep: Option<String>,
+    ) -> PyResult<Self> {
         let raised = Arc::default();
         let reader = Box::new(ObjectRead { object: file, rest: Vec::new(), raised: Arc::clone(&raised) });
         let source = Source::reader(&name, split_of(split)?, reader);
-        let plan = Plan::new(vec![source], column, Threads::Some(std::num::NonZeroUsize::MIN));
+        let mut plan = Plan::new(vec![source], column, Threads::Some(std::num::NonZeroUsize::MIN));
+        plan.keep = keep;
         Ok(Self::new(Feed::Object(Box::new(Blocks::new(plan)), raised), skip))
     }
 

@@ -42,8 +42,11 @@ Resume = Annotated[bool, typer.Option("--resume", help="Go on with a job that wa
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an output that exists.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 
-BATCH = 512
-"""Texts that are read, answered and written together: what a chunk of the pipelines holds."""
+ChunkSize = Annotated[
+    int, typer.Option(min=1, help="Texts that are read, run and written together; what --resume may do again.")
+]
+CHUNK = 512
+"""`ChunkSize` by default: what the pipelines encode at once."""
 
 
 @dataclass
@@ -63,6 +66,7 @@ class Texts:
         format_: Any,
         on_error: Any,
         threads: int | None,
+        chunk_size: int,
     ) -> Texts:
         """The texts of the files."""
         from fastpost import Corpus
@@ -74,7 +78,7 @@ class Texts:
             format=format_,
             on_error=on_error,
             threads=threads,
-            batch_size=BATCH,
+            batch_size=chunk_size,
             batch_bytes=1 << 22,
         )
         return cls(corpus if id_column is None else corpus._keeping(id_column), id_column)

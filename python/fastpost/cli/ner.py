@@ -35,6 +35,7 @@ def ner(
         str | None, typer.Option(help="Write the texts, too, with each span replaced by this: '[{label}]'.")
     ] = None,
     batch_size: jobs.BatchSize = 32,
+    chunk_size: jobs.ChunkSize = jobs.CHUNK,
     device: jobs.Device = None,
     dtype: jobs.Dtype = None,
     backend: jobs.Backend = None,
@@ -55,7 +56,7 @@ def ner(
         raise UsageError("--stride needs an --aggregation other than none")
     if stride is None and aggregation != "none":
         stride = 64
-    texts = jobs.Texts.of(inputs, column, id_column, split, format_, on_error, threads)
+    texts = jobs.Texts.of(inputs, column, id_column, split, format_, on_error, threads, chunk_size)
     settings = {"command": "ner", "model": model, "aggregation": aggregation, "stride": stride, "redact": redact}
     with (
         Output(out, {**settings, **texts.job()}, resume=resume, overwrite=overwrite, table=_table) as output,

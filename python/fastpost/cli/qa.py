@@ -34,6 +34,7 @@ def qa(
         int | None, typer.Option(min=0, help="Tokens by which windows of long texts overlap.")
     ] = None,
     batch_size: jobs.BatchSize = 32,
+    chunk_size: jobs.ChunkSize = jobs.CHUNK,
     device: jobs.Device = None,
     dtype: jobs.Dtype = None,
     backend: jobs.Backend = None,
@@ -56,7 +57,7 @@ def qa(
         raise UsageError("pass --question, or --questions with a file of them")
     if rank and resume:
         raise UsageError("--resume does not go with --rank, which needs all texts at once")
-    texts = jobs.Texts.of(inputs, column, id_column, split, format_, on_error, threads)
+    texts = jobs.Texts.of(inputs, column, id_column, split, format_, on_error, threads, chunk_size)
     settings = {"command": "qa", "model": model, "questions": asked, "top_k": top_k, "rank": rank}
     settings |= {"max_answer_len": max_answer_len, "doc_stride": doc_stride}
     with (

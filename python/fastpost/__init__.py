@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from fastpost._fastpost import VERSION as __version__
     from fastpost.answers import AnswerDecoder, Answers
     from fastpost.corpus import Corpus, CorpusError, CorpusStats
-    from fastpost.entities import Entities, EntityDecoder
+    from fastpost.entities import Entities, EntityDecoder, TextEntities
     from fastpost.pipelines.install import accelerate, install, pipeline, uninstall
     from fastpost.pipelines.question_answering import QuestionAnsweringPipeline
     from fastpost.pipelines.token_classification import TokenClassificationPipeline
@@ -28,6 +28,7 @@ _HOMES = {
     "Entities": "fastpost.entities",
     "EntityDecoder": "fastpost.entities",
     "QuestionAnsweringPipeline": "fastpost.pipelines.question_answering",
+    "TextEntities": "fastpost.entities",
     "TokenClassificationPipeline": "fastpost.pipelines.token_classification",
     "WordCounts": "fastpost.training",
     "accelerate": "fastpost.pipelines.install",
@@ -48,6 +49,7 @@ __all__ = [
     "Entities",
     "EntityDecoder",
     "QuestionAnsweringPipeline",
+    "TextEntities",
     "TokenClassificationPipeline",
     "WordCounts",
     "__version__",

@@ -9,6 +9,7 @@ __all__ = [
     "AnswerTable",
     "EntityKernel",
     "EntityTable",
+    "RightColumns",
     "Splitter",
     "TextReader",
     "TokenTable",
@@ -46,8 +47,22 @@ class EntityKernel:
         token_length: bool,
         tokens: TokenTable | None,
     ) -> EntityKernel: ...
+    @staticmethod
+    def right(
+        labels: list[str],
+        strategy: str,
+        options: dict[str, Any],
+        token_length: bool,
+        tokens: TokenTable | None,
+    ) -> EntityKernel: ...
     @property
     def names(self) -> list[str]: ...
+    @property
+    def scheme(self) -> str | None: ...
+    @property
+    def layout(self) -> tuple[str, bool] | None: ...
+    @property
+    def used(self) -> list[int]: ...
     def decode(
         self,
         logits: Any,
@@ -56,6 +71,7 @@ class EntityKernel:
         offsets: Any,
         special: Any,
         ids: Any,
+        words: Any,
         windows: Ints1d | None,
         texts: list[str] | None,
         order: Ints1d | None,
@@ -64,7 +80,25 @@ class EntityKernel:
     ) -> EntityTable: ...
 
 @final
+class RightColumns:
+    @property
+    def token_start(self) -> Ints1d: ...
+    @property
+    def token_end(self) -> Ints1d: ...
+    @property
+    def word_start(self) -> Ints1d: ...
+    @property
+    def word_end(self) -> Ints1d: ...
+    @property
+    def probs(self) -> Floats1d: ...
+    @property
+    def covered(self) -> Ints1d: ...
+
+@final
 class EntityTable:
+    def spans(self, unit: str) -> tuple[Ints1d, Ints1d]: ...
+    @property
+    def more(self) -> RightColumns | None: ...
     @property
     def text_count(self) -> int: ...
     @property

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import inspect
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 
-from fastpost import _arrays, _fastpost
+from fastpost import _arrays, _entity_options, _fastpost
 from fastpost._encodings import Encodings
 from fastpost._tokens import Tokens
-from fastpost.types import ArrayLike, Batch, Entity, Floats1d, Ints1d, Token
+from fastpost.types import ArrayLike, Batch, Entity, Floats1d, Floats2d, Ints1d, Ints2d, Token, Units
 
 Strategy = Literal["none", "simple", "first", "average", "max"]
 
@@ -19,7 +21,7 @@ class Entities:
     """Entities of a batch of texts as columns, one row an entity, ordered by text.
 
     The columns are NumPy arrays that share memory with the result and are read-only. Dicts and words are made
-    when they are asked for.
+    when they are asked for. The columns from `token_start` on belong to `compat=None`, they are `None` otherwise.
 
     Attributes:
         text_index: int64 (entities,), the text of each entity.
@@ -28,9 +30,32 @@ class Entities:
         score: float32 (entities,), the probability of its label; the mean over its tokens or words.
         index: int64 (entities,), its token in its window for `strategy="none"`, else -1.
         labels: names that `label_id` points into.
+        token_start, token_end: int64 (entities,), its tokens, end excluded, as positions in the model's input; where
+            a text has several windows, as if one window held it all.
+        word_start, word_end: int64 (entities,), its words by `word_ids`, end excluded; -1 without them.
+        probs: float32 (entities, labels), the mean distribution over `labels` of its tokens or words; `None` unless
+            `return_probs=True`.
+        covered: int64 (texts, 2), the first character that a token covers and the last one, excluded; (-1, -1) if
+            none does. What lies outside was not seen by the model.
     """
 
-    __slots__ = ("_table", "end", "index", "label_id", "labels", "score", "start", "text_index")
+    __slots__ = (
+        "_table",
+        "_units",
+        "covered",
+        "end",
+        "index",
+        "label_id",
+        "labels",
+        "probs",
+        "score",
+        "start",
+        "text_index",
+        "token_end",
+        "token_start",
+        "word_end",
+        "word_start",
+    )
 
     text_index: Ints1d
     start: Ints1d
@@ -39,12 +64,34 @@ class Entities:
     score: Floats1d
     index: Ints1d
     labels: tuple[str, ...]
+    token_start: Ints1d | None
+    token_end: Ints1d | None
+    word_start: Ints1d | None
+    word_end: Ints1d | None
+    probs: Floats2d | None
+    covered: Ints2d | None
 
-    def __init__(self, table: _fastpost.EntityTable, labels: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        table: _fastpost.EntityTable,
+        labels: tuple[str, ...],
+        *,
+        units: Sequence[Units] = (),
+        return_probs: bool = False,
+    ) -> None:
         self._table = table
+        self._units = tuple(units)
         self.labels = labels
         self.text_index, self.start, self.end = table.text_index, table.start, table.end
         self.label_id, self.score, self.index = table.label_id, table.score, table.index
+        more = table.more
+        self.token_start = self.token_end = self.word_start = self.word_end = None
+        self.probs = self.covered = None
+        if more is not None:
+            self.token_start, self.token_end = more.token_start, more.token_end
+            self.word_start, self.word_end = more.word_start, more.word_end
+            self.covered = more.covered.reshape(-1, 2)
+            self.probs = more.probs.reshape(-1, len(labels)) if return_probs else None
 
     @property
     def text_count(self) -> int:
@@ -53,12 +100,40 @@ class Entities:
 
     @property
     def words(self) -> list[str | None]:
-        """The text of each entity: what the tokenizer prints for its tokens, else its characters, else `None`."""
+        """The text of each entity, `None` without texts.
+
+        For `compat=None` its characters; else what the tokenizer prints for its tokens, if it has one.
+        """
         return self._table.words()
 
+    def spans(self, unit: Units | Literal["chars"] = "chars") -> tuple[Ints1d, Ints1d]:
+        """Start and end of each entity in another unit: "utf8" bytes, "utf16" units, "graphemes".
+
+        An entity that starts or ends inside a grapheme is given with the whole of it.
+
+        Raises:
+            ValueError: if there are no texts, or no offsets.
+        """
+        return self._table.spans(unit)
+
     def to_dicts(self) -> list[list[Entity]] | list[list[Token]]:
-        """One list a text of one dict an entity, with the keys and the order of transformers."""
-        return self._table.to_dicts()
+        """One list a text of one dict an entity, with the keys and the order of transformers.
+
+        For `compat=None` there are more keys: `index`, the range of its tokens, for all strategies but "none";
+        `start_utf8`, `end_utf8` and so on for `units`; `probs`, a dict by label, for `return_probs=True`.
+        """
+        texts = self._table.to_dicts()
+        if not self._units and self.probs is None:
+            return texts
+        rows: list[dict[str, Any]] = [entity for text in texts for entity in text]  # type: ignore[misc]
+        for unit in self._units:
+            starts, ends = self.spans(unit)
+            for row, start, end in zip(rows, starts.tolist(), ends.tolist()):
+                row[f"start_{unit}"], row[f"end_{unit}"] = start, end
+        if self.probs is not None:
+            for row, probs in zip(rows, self.probs.tolist()):
+                row["probs"] = dict(zip(self.labels, probs))
+        return texts
 
     def __len__(self) -> int:
         return len(self._table)
@@ -72,6 +147,22 @@ class Entities:
         return f"<Entities: {len(self)} in {self.text_count} texts, labels {', '.join(self.labels)}>"
 
 
+class TextEntities(list[Any]):
+    """The entities of one text as a pipeline gives them with `compat=None`: a list that says what it covers.
+
+    Attributes:
+        covered: the first character that the model saw and the last one, excluded; (-1, -1) if it saw none.
+        windows: how many windows the text was read in.
+        truncated: whether characters other than white space were not seen.
+    """
+
+    def __init__(self, entities: Iterable[Any], covered: tuple[int, int], windows: int, truncated: bool) -> None:
+        super().__init__(entities)
+        self.covered = covered
+        self.windows = windows
+        self.truncated = truncated
+
+
 class EntityDecoder:
     """Turns the logits of a token-classification model into entities, a batch at a time.
 
@@ -80,16 +171,43 @@ class EntityDecoder:
         strategy: how tokens become entities, transformers' `aggregation_strategy`. "none": each token is one.
             "simple": neighbouring tokens of one type are one. "first", "average", "max": the same over words,
             which get the label of their first token, of their mean probabilities, of their most certain token.
-        compat: "transformers" gives what transformers' pipeline gives, entity by entity. `None`, the right
-            answer where transformers is wrong, is not available in this version.
+        compat: `None` gives the right answer where transformers is wrong. "transformers" gives what transformers'
+            pipeline gives, entity by entity; the options from `scheme` on can't be set then.
         ignore_labels: entities not to report: full label names for "none", names without prefix for the others.
+            "O" stands for all names that mean so: `OUTSIDE`, `NONE`, `_` and the like.
         tokenizer: the model's tokenizer, a `tokenizers.Tokenizer` or a fast tokenizer of transformers. It tells
-            how transformers splits words and prints them. Without it words are told apart by spaces, and `word`
-            is the text between `start` and `end`.
+            how transformers splits words and prints them; for `compat=None` only `words="transformers"` needs it.
         threads: threads of a call; `None` is all cores, 1 is the calling thread. Results do not depend on it.
+        scheme: how labels spell entities: "IO", "IOB1", "IOB2" ("BIO"), "IOE1", "IOE2", "BIOES" ("IOBES"), "BILOU"
+            ("BILUO"), "BMES", "plain"; "auto" reads it off `id2label`. What was read is `decoder.scheme`.
+        decode: "argmax", the most probable label of each token; or "viterbi", the most probable sequence of labels
+            that the scheme allows.
+        repair: what "argmax" labels become that the scheme does not allow. "conlleval": a token that can't go on
+            with the one before it begins an entity, and one that is cut short ends there. "discard": entities that
+            do not begin and end as the scheme wants are left out. "keep": a token that may not follow the one before
+            it goes on with that one's entity, under that one's type.
+        transitions: (labels, labels) weights of the step from a label (row) to the next (column), a CRF's; added
+            to the logits, on top of what the scheme allows. `start_transitions`, `end_transitions`: (labels,).
+        biases: the six weights of openai/privacy-filter: a dict, or the path of `viterbi_calibration.json`.
+        score: of an entity, over its tokens, or its words where the strategy joins them. "mean", "min", "first",
+            "max" of the probabilities of their labels; "path": the probability, among all sequences the scheme
+            allows, that exactly these tokens are an entity of this type.
+        return_probs: whether to give the distribution over labels of each entity.
+        threshold: entities with a lower score are left out; a number, or a dict by label.
+        words: what tells words apart. "word_ids": the tokenizer's. "unicode": the word boundaries of UAX #29 in the
+            text, each letter of Chinese, Japanese, Thai and their like alone. "transformers": its rules. "auto":
+            word ids where none covers more than one Unicode word, else Unicode; decided text by text.
+        snap: "word" widens entities to whole words; two of one type that then overlap or touch become one, a word
+            that two types share goes to the one with more of its characters. "auto" does so where something tells
+            words apart, `None` never does.
+        trim: "whitespace" leaves it out at both ends of an entity; `None` keeps it.
+        window_merge: "context": each token is decided by the window in which it is farthest from a cut edge, ties to
+            the earlier one. "average": by the mean of its windows' log-probabilities. "transformers": windows are
+            decoded apart, and of entities that overlap the longer is kept.
+        units: units to give positions in beside characters: "utf8", "utf16", "graphemes".
 
     Raises:
-        ValueError: if an option is unknown or `id2label` has gaps.
+        ValueError: if an option is unknown, `id2label` has gaps or fits no scheme.
 
     Exact ties of scores go to the smallest label id, between windows to the earlier one. Scores are Python
     floats and offsets Python ints, unlike transformers', so `json.dumps` takes them.
@@ -104,11 +222,43 @@ class EntityDecoder:
         ignore_labels: Collection[str] = ("O",),
         tokenizer: Any = None,
         threads: int | None = None,
+        scheme: str = "auto",
+        decode: Literal["argmax", "viterbi"] = "argmax",
+        repair: Literal["conlleval", "discard", "keep"] = "conlleval",
+        transitions: ArrayLike | None = None,
+        start_transitions: ArrayLike | None = None,
+        end_transitions: ArrayLike | None = None,
+        biases: Mapping[str, Any] | str | os.PathLike[str] | None = None,
+        score: Literal["mean", "min", "first", "max", "path"] = "mean",
+        return_probs: bool = False,
+        threshold: float | Mapping[str, float] = 0.0,
+        words: Literal["auto", "word_ids", "unicode", "transformers"] = "auto",
+        snap: Literal["auto", "word"] | None = "auto",
+        trim: Literal["whitespace"] | None = "whitespace",
+        window_merge: Literal["context", "average", "transformers"] = "context",
+        units: Sequence[Units] = (),
     ) -> None:
-        if compat != "transformers":
-            raise ValueError(f'`compat` is {compat!r}; this version knows only compat="transformers", pass it')
+        if compat not in ("transformers", None):
+            raise ValueError(f'`compat` is {compat!r}; choose "transformers" or None')
         if threads is not None and (not isinstance(threads, int) or isinstance(threads, bool) or threads < 1):
             raise ValueError(f"`threads` is {threads!r}; pass an int of at least 1, or None for all cores")
+        own = {
+            "scheme": scheme,
+            "decode": decode,
+            "repair": repair,
+            "transitions": transitions,
+            "start_transitions": start_transitions,
+            "end_transitions": end_transitions,
+            "biases": biases,
+            "score": score,
+            "return_probs": return_probs,
+            "threshold": threshold,
+            "words": words,
+            "snap": snap,
+            "trim": trim,
+            "window_merge": window_merge,
+            "units": units,
+        }
         self._arguments = {
             "id2label": id2label,
             "strategy": strategy,
@@ -116,21 +266,73 @@ class EntityDecoder:
             "ignore_labels": ignore_labels,
             "tokenizer": tokenizer,
             "threads": threads,
+            **own,
         }
         if isinstance(ignore_labels, str) or not isinstance(ignore_labels, Collection):
             raise TypeError(f'`ignore_labels` is {ignore_labels!r}; pass a list of label names, such as ["O"]')
         tokens = None if tokenizer is None else Tokens.of(tokenizer)
+        marks_subwords = tokens is not None and tokens.marks_subwords
+        table = None if tokens is None else tokens.table
+        names = _label_names(id2label)
+        strategy_name = str(getattr(strategy, "value", strategy))
         self.strategy = strategy
         self.compat = compat
         self.threads = None if threads is None else min(threads, _MOST_THREADS)
-        self._kernel = _fastpost.EntityKernel(
-            _label_names(id2label),
-            str(getattr(strategy, "value", strategy)),
-            ignore_labels,
-            tokens is not None and tokens.marks_subwords,
-            None if tokens is None else tokens.table,
-        )
+        self._units: tuple[Units, ...] = ()
+        self._return_probs = False
+        if compat == "transformers":
+            for name, value in own.items():
+                if not _is_default(value, _DEFAULTS[name]):
+                    raise ValueError(
+                        f'`{name}` is {value!r} and `compat` is "transformers", which has no such option; '
+                        f"pass compat=None to use it"
+                    )
+            self._kernel = _fastpost.EntityKernel(names, strategy_name, ignore_labels, marks_subwords, table)
+        else:
+            weights = _entity_options.transitions(transitions, start_transitions, end_transitions, len(names))
+            if weights is not None and biases is not None:
+                raise ValueError("`transitions` and `biases` are both given; pass the one or the other")
+            if (weights is not None or biases is not None) and decode != "viterbi" and score != "path":
+                given = "transitions" if biases is None else "biases"
+                raise ValueError(f'`{given}` is given but `decode` is {decode!r}; pass decode="viterbi" to use it')
+            default, by_label = _entity_options.thresholds(threshold)
+            self._units = _entity_options.units(units)
+            self._return_probs = bool(return_probs)
+            options = {
+                "scheme": scheme,
+                "decode": decode,
+                "repair": repair,
+                "score": score,
+                "words": words,
+                "snap": snap,
+                "trim": trim,
+                "window_merge": window_merge,
+                "return_probs": self._return_probs,
+                "biases": _entity_options.biases(biases),
+                "transitions": weights,
+                "threshold": default,
+                "thresholds": by_label,
+                "ignore_labels": {name for name in ignore_labels if isinstance(name, str)},
+            }
+            self._kernel = _fastpost.EntityKernel.right(names, strategy_name, options, marks_subwords, table)
         self.labels = tuple(self._kernel.names)
+        self.scheme = self._kernel.scheme
+
+    def report(self) -> dict[str, Any]:
+        """What the decoder has read off its labels, and what told words apart so far.
+
+        `scheme`, `labels` (how they are written, and the types), and `words`: for each way in which the words of
+        texts were told apart, why, and how many texts. Empty for `compat="transformers"`.
+        """
+        if self.compat == "transformers":
+            return {}
+        layout = self._kernel.layout
+        if layout is None:
+            written = "types alone"
+        else:
+            written = f"type{layout[0]}letter" if layout[1] else f"letter{layout[0]}type"
+        used = {reason: count for reason, count in zip(_WORDS_USED, self._kernel.used) if count}
+        return {"scheme": self.scheme, "labels": written, "types": list(self.labels), "words": used}
 
     def decode(
         self,
@@ -142,6 +344,7 @@ class EntityDecoder:
         lengths: ArrayLike | None = None,
         special_tokens_mask: Batch | None = None,
         input_ids: Batch | None = None,
+        word_ids: Batch | None = None,
         windows: ArrayLike | None = None,
     ) -> Entities:
         """Entities of a batch of texts, from `tokenizers.Encoding` objects or from plain arrays.
@@ -158,11 +361,13 @@ class EntityDecoder:
             lengths: (windows,), tokens of each window, what follows is padding; default: no padding.
             special_tokens_mask: (windows, tokens), not 0 for tokens to leave out: `[CLS]`, padding.
             input_ids: (windows, tokens), token ids; needed where the tokenizer is to print `word`.
+            word_ids: (windows, tokens), the word of each token as the tokenizer numbers them over the whole text, -1 for
+                none.
             windows: (windows,), the text that each window belongs to; default: window i is text i.
 
         Returns:
-            The entities, ordered by text; those of several windows of one text are merged as transformers
-            merges them: sorted by start, of two that overlap the longer one is kept.
+            The entities, ordered by text. The windows of a text are put together as `window_merge` says; for
+            `compat="transformers"` their entities are sorted by start, and of two that overlap the longer one is kept.
 
         Raises:
             TypeError: if an array has the wrong rank or type, a text is no `str`.
@@ -177,6 +382,7 @@ class EntityDecoder:
                 "lengths": lengths,
                 "special_tokens_mask": special_tokens_mask,
                 "input_ids": input_ids,
+                "word_ids": word_ids,
             }
             doubled = [name for name, value in given.items() if value is not None]
             if doubled:
@@ -188,8 +394,9 @@ class EntityDecoder:
                 )
             count = len(values) if isinstance(values, list) or values.ndim == 3 else None
             read = Encodings.of_windows(encodings, _arrays.vector("windows", windows), count)
+            words = None if self.compat == "transformers" else read.word_ids
             return self._run(
-                values, kind, listed, read.lengths, read.offsets, read.special_tokens_mask, read.ids, read.texts
+                values, kind, listed, read.lengths, read.offsets, read.special_tokens_mask, read.ids, read.texts, words
             )
         return self._run(
             values,
@@ -200,6 +407,7 @@ class EntityDecoder:
             _arrays.integers("special_tokens_mask", special_tokens_mask, np.uint8),
             _arrays.integers("input_ids", input_ids),
             _arrays.vector("windows", windows),
+            _arrays.integers("word_ids", word_ids),
         )
 
     def _run(
@@ -212,14 +420,15 @@ class EntityDecoder:
         special: Any,
         ids: Any,
         windows: Ints1d | None,
+        words: Any = None,
         order: Ints1d | None = None,
         check: bool = True,
     ) -> Entities:
         """Decodes arrays that are as Rust wants them; `order` numbers the windows of the logits."""
         table = self._kernel.decode(
-            values, kind, lengths, offsets, special, ids, windows, texts, order, check, self.threads
+            values, kind, lengths, offsets, special, ids, words, windows, texts, order, check, self.threads
         )
-        return Entities(table, self.labels)
+        return Entities(table, self.labels, units=self._units, return_probs=self._return_probs)
 
     def __getstate__(self) -> dict[str, Any]:
         """The arguments it was made from; pickle and copy make it anew from them."""
@@ -233,6 +442,27 @@ class EntityDecoder:
 
 
 _MOST_THREADS = 1024
+
+_DEFAULTS = {name: value.default for name, value in inspect.signature(EntityDecoder).parameters.items()}
+
+OPTIONS = tuple(name for name in _DEFAULTS if list(_DEFAULTS).index(name) >= list(_DEFAULTS).index("scheme"))
+"""What only `compat=None` takes."""
+
+_WORDS_USED = (
+    "word_ids, as asked for",
+    "word_ids: none covers more than one word of the text",
+    "word_ids: there is no text to hold them against",
+    "unicode, as asked for",
+    "unicode: there are no word_ids",
+    "unicode: some of word_ids cover more than one word",
+    "transformers, as asked for",
+    "none: there are neither texts with offsets nor word_ids",
+)
+"""In the order of `fastpost_core::right::words::USED`."""
+
+
+def _is_default(value: Any, default: Any) -> bool:
+    return value is default or (isinstance(value, (str, bool, int, float, tuple)) and bool(value == default))
 
 
 def _label_names(id2label: Mapping[Any, str] | Sequence[str]) -> list[str]:

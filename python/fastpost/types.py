@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias, TypedDict
+from typing import Any, Literal, TypeAlias, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,9 @@ Floats2d: TypeAlias = npt.NDArray[np.float32]
 Doubles1d: TypeAlias = npt.NDArray[np.float64]
 Ints1d: TypeAlias = npt.NDArray[np.int64]
 Ints2d: TypeAlias = npt.NDArray[np.int64]
+
+Units: TypeAlias = Literal["utf8", "utf16", "graphemes"]
+"""What positions count where it is not characters."""
 
 ArrayLike: TypeAlias = Any
 """A NumPy array, a torch tensor on the CPU, anything with `__dlpack__` or the buffer protocol, nested lists."""

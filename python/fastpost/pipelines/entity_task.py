@@ -12,7 +12,7 @@ import numpy as np
 from fastpost import _arrays
 from fastpost._encodings import Encodings
 from fastpost._tokens import Tokens
-from fastpost.entities import EntityDecoder
+from fastpost.entities import OPTIONS, Entities, EntityDecoder, TextEntities
 from fastpost.pipelines.engine import ItemError, Logits, Windows
 from fastpost.types import Entity, Ints1d, Ints2d, Token
 
@@ -27,6 +27,7 @@ class Chunk:
     ids: Ints1d
     offsets: Ints2d
     special: Any
+    words: Ints1d | None
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,10 @@ class EntityTask:
     """Offsets of the caller, which replace those of the tokenizer in every window."""
     on_truncate: Callable[[int], None] | None = None
     """Called with the number of a text whose end was cut off."""
+    options: dict[str, Any] | None = None
+    """Options of the decoder for `compat=None`; `None` stands for `compat="transformers"`."""
+    most_tokens: int | None = None
+    """With `options`: refuse texts of which something overflowed, as they have more tokens than so many."""
     _decoders: dict[int, tuple[EntityDecoder, list[int]]] = field(default_factory=dict)
 
     def encode(self, items: list[Any], first: int) -> Windows[Chunk]:
@@ -63,27 +68,30 @@ class EntityTask:
             read = Encodings.expanded(encodings)
         else:
             read = Encodings.flat(encodings)
-            if self.on_truncate is not None:
+            if self.on_truncate is not None or self.most_tokens is not None:
                 counts = np.bincount(Encodings.expanded(encodings).texts)
                 for number in np.flatnonzero(counts > 1):
-                    self.on_truncate(first + int(number))
+                    self._cut(int(number), first)
         special = read.special_tokens_mask
         offsets = self._offsets(read, special)
         texts = items
         if self.delimiter is not None:
             texts = [self.delimiter.join(words) for words in items]
             offsets = offsets + self._word_starts(items, read)[:, None]
+        words = None if self.options is None else read.word_ids
         inputs = {"input_ids": read.ids}
         if "token_type_ids" in self.input_names:
             inputs["token_type_ids"] = read.type_ids
-        return Windows(read.lengths, inputs, Chunk(first, texts, read.texts, read.ids, offsets, special))
+        return Windows(read.lengths, inputs, Chunk(first, texts, read.texts, read.ids, offsets, special, words))
 
     def decode(self, windows: Windows[Chunk], logits: Logits) -> Sequence[list[Entity] | list[Token]]:
         """One list of dicts a text."""
         chunk = windows.info
         if not logits.batches:
             none: list[list[Entity] | list[Token]] = [[] for _ in chunk.texts]
-            return none
+            return (
+                none if self.options is None else [TextEntities([], (-1, -1), 0, bool(t.strip())) for t in chunk.texts]
+            )
         values, kind = _arrays.logits("logits", logits.batches)
         decoder, unnamed = self._decoder(values[0].shape[-1])
         try:
@@ -96,6 +104,7 @@ class EntityTask:
                 chunk.special,
                 chunk.ids,
                 chunk.owners,
+                chunk.words,
                 order=logits.order,
                 check=False,
             )
@@ -110,7 +119,39 @@ class EntityTask:
                 f"the model predicts a label that `id2label` does not name: it has {len(self.id2label)} names for "
                 f"{values[0].shape[-1]} labels"
             )
-        return entities.to_dicts()
+        if self.options is None:
+            return entities.to_dicts()
+        return self._covering(entities, chunk)
+
+    def _covering(self, entities: Entities, chunk: Chunk) -> list[TextEntities]:
+        """The dicts of each text, and what was seen of it."""
+        dicts: list[Any] = entities.to_dicts()
+        assert entities.word_start is not None
+        assert entities.word_end is not None
+        assert entities.covered is not None
+        if self.delimiter is not None:
+            rows = (row for text in dicts for row in text)
+            for row, start, end in zip(rows, entities.word_start.tolist(), entities.word_end.tolist()):
+                row["word_index"] = (start, end)
+        windows = np.bincount(chunk.owners, minlength=len(chunk.texts)).tolist()
+        out = []
+        for found, text, (start, end), count in zip(dicts, chunk.texts, entities.covered.tolist(), windows):
+            missed = text if end < 0 else text[:start] + text[end:]
+            out.append(TextEntities(found, (start, end), count, bool(missed.strip())))
+        return out
+
+    def _cut(self, number: int, first: int) -> None:
+        """Says that text `number` of a chunk is too long, or refuses it."""
+        if self.most_tokens is not None:
+            raise ItemError(
+                number,
+                ValueError(
+                    f"text {first + number} of the input has more than the {self.most_tokens} tokens that the model reads; "
+                    'shorten it, or pass on_long_text="window" to read it in several windows'
+                ),
+            )
+        if self.on_truncate is not None:
+            self.on_truncate(first + number)
 
     def _decoder(self, columns: int) -> tuple[EntityDecoder, list[int]]:
         """The decoder for so many labels, and those of its `labels` that have no name.
@@ -119,12 +160,17 @@ class EntityTask:
         """
         if columns not in self._decoders:
             names = [self.id2label.get(label, f"{_UNNAMED}{label}") for label in range(columns)]
+            if self.options is not None and columns > len(self.id2label):
+                raise ValueError(
+                    f"the model gives logits for {columns} labels but `id2label` names {len(self.id2label)}; name them all"
+                )
             decoder = EntityDecoder(
                 names,
                 strategy=self.strategy,  # type: ignore[arg-type]  # checked there
-                compat="transformers",
+                compat="transformers" if self.options is None else None,
                 ignore_labels=self.ignore_labels,
                 tokenizer=self.tokens,
+                **(self.options or {}),
             )
             unnamed = [number for number, name in enumerate(decoder.labels) if name.startswith(_UNNAMED)]
             self._decoders[columns] = decoder, unnamed
@@ -213,3 +259,40 @@ def text_size(item: Any) -> int:
         if isinstance(item, list)
         else 0
     )
+
+
+LONG_TEXTS = ("window", "truncate", "error")
+
+
+def right_options(given: dict[str, Any], split: bool) -> dict[str, Any] | None:
+    """Options of the decoder out of a pipeline's; `None` for `compat="transformers"`, which takes none of them.
+
+    The words of a text that is split into words are the caller's own.
+    """
+    compat = given.get("compat", "transformers")
+    if compat not in ("transformers", None):
+        raise ValueError(f'`compat` is {compat!r}; choose "transformers" or None')
+    options = {name: given[name] for name in OPTIONS if name in given}
+    if compat is None:
+        if split and options.get("words", "auto") == "auto":
+            options["words"] = "word_ids"
+        return options
+    for name in ("on_long_text", *OPTIONS):
+        if name in given:
+            raise ValueError(
+                f'`{name}` is {given[name]!r} and `compat` is "transformers", which has no such option; pass compat=None'
+            )
+    return None
+
+
+def long_texts(given: dict[str, Any]) -> str:
+    """What becomes of texts that are longer than the model."""
+    value = given.get("on_long_text", "window")
+    if value not in LONG_TEXTS:
+        raise ValueError(f"`on_long_text` is {value!r}; choose {', '.join(map(repr, LONG_TEXTS))}")
+    return str(value)
+
+
+def default_stride(max_length: int, special: int) -> int:
+    """Tokens by which windows overlap where nothing else is said: a quarter of what a window holds of a text."""
+    return max(0, (max_length - special) // 4)

@@ -10,10 +10,11 @@ from typing import Any
 
 from fastpost._tokens import Tokens
 from fastpost.answers import AnswerDecoder
+from fastpost.entities import OPTIONS
 from fastpost.pipelines.answer_task import AnswerTask, ask_size, whole
 from fastpost.pipelines.ask import asks, read
 from fastpost.pipelines.engine import Batching, Results, Told, shown, stream
-from fastpost.pipelines.entity_task import EntityTask, text_size
+from fastpost.pipelines.entity_task import EntityTask, default_stride, long_texts, right_options, text_size
 from fastpost.pipelines.onnx_folder import OnnxFolder
 
 _STRATEGIES = ("none", "simple", "first", "average", "max")
@@ -31,9 +32,13 @@ class OnnxTokenClassificationPipeline:
         file_name: the `.onnx` file to take where the folder has several.
         device: "cpu", or "cuda" / "cuda:1" for ONNX Runtime's CUDA provider.
         providers, session_options: handed to ONNX Runtime; `providers` replaces `device`.
+        compat: "transformers" for its results; `None` for the right ones, as `fastpost.TokenClassificationPipeline`
+            has it: each result is a `TextEntities`, and texts that are too long are read in windows.
+        options: for `compat=None`, `on_long_text` and the options of `fastpost.EntityDecoder` from `scheme` on; each
+            can be given again in a call.
 
-    Texts that are longer than the model (its `model_max_length`, else `max_position_embeddings`) are cut, with
-    a warning; `stride=` reads them whole.
+    With `compat="transformers"`, texts that are longer than the model (its `model_max_length`, else
+    `max_position_embeddings`) are cut, with a warning; `stride=` reads them whole.
     """
 
     def __init__(
@@ -50,6 +55,8 @@ class OnnxTokenClassificationPipeline:
         device: str | int = "cpu",
         providers: Sequence[Any] | None = None,
         session_options: Any = None,
+        compat: str | None = "transformers",
+        **options: Any,
     ) -> None:
         self._folder = OnnxFolder(model, tokenizer, ("logits",), file_name, device, providers, session_options)
         self._tokens = Tokens.of(self._folder.tokenizer, unknown_token=self._folder.unk_token)
@@ -59,8 +66,9 @@ class OnnxTokenClassificationPipeline:
             "stride": stride,
             "delimiter": delimiter,
             "batch_size": batch_size,
+            "compat": compat,
         }
-        self._defaults = self._checked(self._defaults)
+        self._defaults = self._merged(options)
 
     def __call__(
         self,
@@ -81,11 +89,7 @@ class OnnxTokenClassificationPipeline:
             progress: show a bar; a function is called with texts and tokens after each chunk instead.
             kwargs: options of the constructor, for this call.
         """
-        unknown = kwargs.keys() - self._defaults.keys()
-        if unknown:
-            raise TypeError(f"unexpected argument `{min(unknown)}`; a call takes {', '.join(sorted(self._defaults))}")
-        options = {**self._defaults, **{name: value for name, value in kwargs.items() if value is not None}}
-        options = self._checked(options)
+        options = self._merged(kwargs)
         if is_split_into_words and isinstance(inputs, (list, tuple)) and not all(isinstance(i, list) for i in inputs):
             inputs = [list(inputs)]  # the words of one text
         one = isinstance(inputs, str)
@@ -114,6 +118,14 @@ class OnnxTokenClassificationPipeline:
         if offset_mapping and not isinstance(offset_mapping[0], tuple):
             offset_mapping = offset_mapping[0]
 
+        right = right_options(options, split)
+        windowed, on_long_text = stride is not None, "truncate"
+        if right is not None:
+            on_long_text = long_texts(options)
+            windowed = on_long_text == "window" and folder.model_max_length is not None
+            if windowed and stride is None and folder.model_max_length is not None:
+                stride = default_stride(folder.model_max_length, folder.tokenizer.num_special_tokens_to_add(False))
+
         def encode(texts: list[Any]) -> list[Any]:
             return list(folder.limited(stride or 0).encode_batch(texts, is_pretokenized=split))
 
@@ -124,10 +136,12 @@ class OnnxTokenClassificationPipeline:
             id2label=folder.id2label,
             strategy=options["aggregation_strategy"],
             ignore_labels=["O"] if ignored is None else ignored,
-            windowed=stride is not None,
+            windowed=windowed,
             delimiter=options["delimiter"] if split else None,
             offset_mapping=offset_mapping,
-            on_truncate=self._warn_truncated if stride is None else None,
+            on_truncate=None if windowed else self._warn_truncated,
+            options=right,
+            most_tokens=folder.model_max_length if on_long_text == "error" else None,
         )
         batching = Batching(size, folder.runner.input_names, folder.pad_token_id, folder.left)
         return stream(items, task, folder.runner, batching, text_size, progress=shown(progress, "texts"))
@@ -135,10 +149,20 @@ class OnnxTokenClassificationPipeline:
     def _warn_truncated(self, number: int) -> None:
         warnings.warn(
             f"text {number} of the input is longer than the model's {self._folder.model_max_length} tokens and was cut; "
-            "pass stride=, for example stride=128, to read it whole",
+            "pass stride=, for example stride=128, or compat=None, to read it whole",
             UserWarning,
             stacklevel=2,
         )
+
+    def _merged(self, given: dict[str, Any]) -> dict[str, Any]:
+        """The options of a call: those of the constructor, but for what is given anew."""
+        known = {*self._defaults, "on_long_text", *OPTIONS}
+        unknown = given.keys() - known
+        if unknown:
+            raise TypeError(f"unexpected argument `{min(unknown)}`; choose of {', '.join(sorted(known))}")
+        meant = {"compat", *OPTIONS}  # whose `None` means something
+        options = {**self._defaults, **{n: value for n, value in given.items() if value is not None or n in meant}}
+        return self._checked(options)
 
     def _checked(self, options: dict[str, Any]) -> dict[str, Any]:
         """The options, refused if they make no sense, as transformers refuses them."""
@@ -149,6 +173,8 @@ class OnnxTokenClassificationPipeline:
             raise ValueError(f"`aggregation_strategy` is {given!r}; pass one of {', '.join(map(repr, _STRATEGIES))}")
         if not isinstance(size, int) or size < 1:
             raise ValueError(f"`batch_size` is {size!r}; pass an int of at least 1")
+        if right_options(options, split=False) is not None:
+            long_texts(options)
         if stride is not None:
             if strategy == "none":
                 raise ValueError('`stride` is given but `aggregation_strategy` is "none"; choose another strategy')

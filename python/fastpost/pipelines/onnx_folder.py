@@ -7,10 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from fastpost.pipelines.model_length import given, positions
 from fastpost.runners.onnx import OnnxRunner
-
-_UNLIMITED = 10**20
-"""A `model_max_length` above this stands for "not known"."""
 
 
 class OnnxFolder:
@@ -43,7 +41,7 @@ class OnnxFolder:
         self.tokenizer = _load_tokenizer(folder, tokenizer)
         self.runner = OnnxRunner(path, outputs, providers or _providers(device), session_options)
         settings = _optional_json(folder / "special_tokens_map.json") | _optional_json(folder / "tokenizer_config.json")
-        self.model_max_length = _max_length(settings, self.config)
+        self.model_max_length = given(settings.get("model_max_length")) or positions(self.config)
         self.unk_token = _content(settings.get("unk_token"))
         self.pad_token_id = _pad_id(self.tokenizer, settings, self.config)
         cls = _content(settings.get("cls_token"))
@@ -133,19 +131,6 @@ def _pad_id(tokenizer: Any, settings: dict[str, Any], config: dict[str, Any]) ->
     known = None if token is None else tokenizer.token_to_id(token)
     known = config.get("pad_token_id") if known is None else known
     return None if known is None else int(known)
-
-
-def _max_length(settings: dict[str, Any], config: dict[str, Any]) -> int | None:
-    """Tokens that the model reads at once."""
-    given = settings.get("model_max_length")
-    if given is not None and given < _UNLIMITED:
-        return int(given)
-    positions = config.get("max_position_embeddings")
-    if positions is None:
-        return None
-    # RoBERTa and its kin count positions from the padding id on, so they read that many fewer.
-    offset = config.get("pad_token_id", 1) + 1 if "roberta" in config.get("model_type", "") else 0
-    return int(positions) - offset
 
 
 def _providers(device: Any) -> list[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Iterator, Sized
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,10 @@ from transformers import PreTrainedTokenizerFast
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from fastpost._tokens import Tokens, decoder_json
+from fastpost.entities import OPTIONS
 from fastpost.pipelines.engine import Batching, Results, Told, shown, stream
-from fastpost.pipelines.entity_task import EntityTask, text_size
+from fastpost.pipelines.entity_task import EntityTask, default_stride, long_texts, right_options, text_size
+from fastpost.pipelines.model_length import given, positions
 
 _STEPS = (
     "preprocess",
@@ -42,9 +45,11 @@ class FastTokenClassification:
         return {name: value for name, value in vars(self).items() if name != "_fastpost_tokens"}
 
     def _sanitize_parameters(self, progress: bool | Told | None = None, **kwargs: Any) -> Any:
+        own = {name: kwargs.pop(name) for name in _OWN if name in kwargs}
         preprocess, forward, postprocess = super()._sanitize_parameters(**kwargs)  # type: ignore[misc]
         if progress is not None:
             forward["progress"] = progress
+        postprocess.update(own)
         return preprocess, forward, postprocess
 
     def get_iterator(
@@ -61,9 +66,13 @@ class FastTokenClassification:
         progress = forward_params.pop("progress", False)
         length = len(inputs) if isinstance(inputs, Sized) else None
         split = bool(preprocess_params.get("is_split_into_words"))
-        if original_path_reason(self, transformers.TokenClassificationPipeline, _STEPS, split) or _unknown_parameters(
-            preprocess_params, forward_params, postprocess_params
-        ):
+        reason = original_path_reason(self, transformers.TokenClassificationPipeline, _STEPS, split)
+        if reason is None and _unknown_parameters(preprocess_params, forward_params, postprocess_params):
+            reason = "a subclass has parameters of its own"
+        if right_options(postprocess_params, split) is not None and reason is not None:
+            raise ValueError(f'`compat` is None, but {reason}; pass compat="transformers" to take the original path')
+        if reason is not None:
+            postprocess_params = {name: value for name, value in postprocess_params.items() if name != "compat"}
             original = super().get_iterator(  # type: ignore[misc]
                 inputs, num_workers, batch_size, preprocess_params, forward_params, postprocess_params
             )
@@ -104,7 +113,7 @@ def _unknown_parameters(preprocess: dict[str, Any], forward: dict[str, Any], pos
         preprocess.keys() - {"is_split_into_words", "delimiter", "offset_mapping", "tokenizer_params"}
         or encoding.keys() - {"return_overflowing_tokens", "padding", "stride", "is_split_into_words"}
         or forward
-        or postprocess.keys() - {"aggregation_strategy", "ignore_labels"}
+        or postprocess.keys() - {"aggregation_strategy", "ignore_labels", *_OWN}
     )
 
 
@@ -123,6 +132,9 @@ def _inference(pipe: Any) -> Iterator[None]:
         yield
 
 
+_OWN = ("compat", "on_long_text", *OPTIONS)
+"""Arguments that transformers does not have."""
+
 _MODEL_INPUTS = ("input_ids", "token_type_ids", "attention_mask")
 
 
@@ -133,6 +145,12 @@ class TokenClassificationPipeline(FastTokenClassification, transformers.TokenCla
     `stride`, `offset_mapping`, `is_split_into_words`, `delimiter`, `batch_size`, `device`, `dtype`; one text, a
     list, a generator or a dataset (results come while it is read), words. `num_workers` is accepted and not
     needed. `progress=True` shows a bar, a function is told texts and tokens. Scores are Python floats and offsets Python ints.
+
+    `compat=None`, here or in a call, gives the right answer where transformers is wrong, and takes the options of
+    `fastpost.EntityDecoder` from `scheme` on. Each result is then a `TextEntities`, a list that says what it covers,
+    and `on_long_text` says what becomes of texts longer than the model: "window" (default) reads them in windows that
+    overlap by `stride` tokens, a quarter of a window if not given; "truncate" cuts them, with a warning; "error"
+    refuses them.
 
     A slow tokenizer, or a subclass that overrides a step such as `postprocess`, takes the original path.
     """
@@ -190,19 +208,51 @@ def _task(pipe: Any, preprocess_params: dict[str, Any], postprocess_params: dict
     split = bool(preprocess_params.get("is_split_into_words"))
     tokenizer_params = preprocess_params.get("tokenizer_params", {})
     tokens = _tokens(pipe)
-    if strategy in ("first", "average", "max") and not tokens.marks_subwords:
+    options = right_options(postprocess_params, split)
+    if options is None and strategy in ("first", "average", "max") and not tokens.marks_subwords:
         warnings.warn("Tokenizer does not support real words, using fallback heuristic", UserWarning, stacklevel=2)
     mapping = preprocess_params.get("offset_mapping")
+    stride, windowed = tokenizer_params.get("stride"), bool(tokenizer_params.get("return_overflowing_tokens"))
+    max_length = on_truncate = most_tokens = None
+    if options is not None:
+        max_length = _max_length(pipe)
+        windowed = long_texts(postprocess_params) == "window" and max_length is not None
+        if windowed and max_length is not None and stride is None:
+            stride = default_stride(max_length, pipe.tokenizer.num_special_tokens_to_add(pair=False))
+        if not windowed and max_length is not None:
+            stride = None
+            if long_texts(postprocess_params) == "error":
+                most_tokens = max_length
+            else:
+                on_truncate = partial(_warn_truncated, max_length)
     return EntityTask(
-        encode_batch=_encoder(pipe.tokenizer, tokenizer_params.get("stride"), split),
+        encode_batch=_encoder(pipe.tokenizer, stride, split, max_length),
         input_names=tuple(pipe.tokenizer.model_input_names),
         tokens=tokens,
         id2label={int(label): str(name) for label, name in pipe.model.config.id2label.items()},
         strategy=strategy,
         ignore_labels=["O"] if ignored is None else ignored,
-        windowed=bool(tokenizer_params.get("return_overflowing_tokens")),
+        windowed=windowed,
         delimiter=preprocess_params.get("delimiter", " ") if split else None,
         offset_mapping=None if mapping is None else mapping[0],
+        on_truncate=on_truncate,
+        options=options,
+        most_tokens=most_tokens,
+    )
+
+
+def _max_length(pipe: Any) -> int | None:
+    """Tokens that the model reads: what the tokenizer says, but no more than the model has positions for."""
+    known = [given(pipe.tokenizer.model_max_length), positions(pipe.model.config.to_dict())]
+    return min((length for length in known if length is not None), default=None)
+
+
+def _warn_truncated(max_length: int, number: int) -> None:
+    warnings.warn(
+        f"text {number} of the input is longer than the model's {max_length} tokens and was cut; "
+        'pass on_long_text="window" to read it whole',
+        UserWarning,
+        stacklevel=2,
     )
 
 
@@ -222,14 +272,14 @@ def _tokens(pipe: Any) -> Tokens:
     return tokens
 
 
-def _encoder(tokenizer: PreTrainedTokenizerBase, stride: int | None, split: bool) -> Any:
+def _encoder(tokenizer: PreTrainedTokenizerBase, stride: int | None, split: bool, max_length: int | None = None) -> Any:
     """`encode_batch` of the tokenizer, set up as its `__call__` would set it up."""
 
     def encode(texts: list[Any]) -> list[Any]:
         # Asked anew for each chunk: another user of the tokenizer may have changed its set-up since.
-        limited = bool(tokenizer.model_max_length and tokenizer.model_max_length > 0)
+        limited = bool(max_length or (tokenizer.model_max_length and tokenizer.model_max_length > 0))
         padding, truncation, length, _ = tokenizer._get_padding_truncation_strategies(
-            padding=False, truncation=limited, max_length=None, pad_to_multiple_of=None, verbose=True
+            padding=False, truncation=limited, max_length=max_length, pad_to_multiple_of=None, verbose=True
         )
         tokenizer.set_truncation_and_padding(
             padding_strategy=padding,

@@ -73,6 +73,8 @@ pub struct Window<'a> {
     pub special: Option<&'a [u8]>,
     /// Token ids.
     pub ids: Option<&'a [i64]>,
+    /// The word of each token as the tokenizer numbers them, -1 for none.
+    pub words: Option<&'a [i64]>,
 }
 
 impl Window<'_> {
@@ -80,6 +82,32 @@ impl Window<'_> {
     #[must_use]
     pub fn span(&self, token: usize) -> (i64, i64) {
         self.offsets.map_or((-1, -1), |offsets| (offsets[2 * token], offsets[2 * token + 1]))
+    }
+
+    /// The tokens that are not special.
+    #[must_use]
+    pub fn unmasked(&self) -> Vec<u32> {
+        let kept = |&token: &u32| self.special.is_none_or(|special| special[token as usize] == 0);
+        (0..self.tokens as u32).filter(kept).collect()
+    }
+
+    /// Whether the offsets of `tokens` are spans of a text of `chars` characters. `number` is the window's own.
+    ///
+    /// # Errors
+    /// [`Error::BadOffset`] for the first one that is none.
+    pub fn check_offsets(&self, number: usize, tokens: &[u32], chars: Option<usize>) -> Result<()> {
+        if self.offsets.is_none() {
+            return Ok(());
+        }
+        let limit = chars.map_or(i64::MAX, |chars| chars as i64);
+        for &token in tokens {
+            let (start, end) = self.span(token as usize);
+            if start < 0 || end < start || end > limit {
+                let (window, token) = (number, token as usize);
+                return Err(Error::BadOffset { window, token, start, end, limit: chars });
+            }
+        }
+        Ok(())
     }
 }
 
@@ -279,10 +307,11 @@ impl WindowDecoder<'_> {
     fn run(&self) -> Result<Found> {
         let mut space = Vec::new();
         let rows = Rows::new(self.window.logits.widen(&mut space), self.decoder.columns());
-        let unmasked: Vec<u32> = (0..self.window.tokens as u32)
-            .filter(|&token| self.window.special.is_none_or(|special| special[token as usize] == 0))
-            .collect();
-        self.check_offsets(&unmasked)?;
+        let unmasked = self.window.unmasked();
+        // Offsets of a caller must be spans of the text; those of a tokenizer are cut like Python's slices.
+        if self.options.check_offsets {
+            self.window.check_offsets(self.number, &unmasked, self.chars)?;
+        }
         self.check_ids(&unmasked)?;
         let mut best = Vec::with_capacity(unmasked.len());
         rows.argmaxes(&unmasked, &mut best).map_err(|(token, found)| Error::BadLogits {
@@ -315,22 +344,6 @@ impl WindowDecoder<'_> {
             }
         }
         Ok(out)
-    }
-
-    /// Offsets of a caller must be spans of the text; those of a tokenizer are cut like Python's slices.
-    fn check_offsets(&self, unmasked: &[u32]) -> Result<()> {
-        if !self.options.check_offsets || self.window.offsets.is_none() {
-            return Ok(());
-        }
-        let limit = self.chars.map_or(i64::MAX, |chars| chars as i64);
-        for &token in unmasked {
-            let (start, end) = self.window.span(token as usize);
-            if start < 0 || end < start || end > limit {
-                let (window, token) = (self.number, token as usize);
-                return Err(Error::BadOffset { window, token, start, end, limit: self.chars });
-            }
-        }
-        Ok(())
     }
 
     /// Ids must be those of the vocabulary; whether one in its middle is unused shows when its text is kept.

@@ -19,6 +19,31 @@ pub enum Error {
         /// Windows of the logits.
         want: usize,
     },
+    /// Labels that fit no scheme, or not the one given.
+    #[error(
+        "`id2label` does not fit scheme {scheme:?}: {} fit{} not, of {}; name all labels alike, or pass `scheme`: \"plain\" takes each label for a type",
+        quoted(labels), if labels.len() == 1 { "s" } else { "" }, quoted(all)
+    )]
+    BadScheme {
+        /// The scheme, or "auto".
+        scheme: &'static str,
+        /// Labels that do not fit.
+        labels: Vec<String>,
+        /// All labels.
+        all: Vec<String>,
+    },
+    /// Transition weights of another size than the labels ask for.
+    #[error(
+        "`{name}` has {got} weights but `id2label` has {labels} labels; pass labels x labels of them for `transitions`, one a label for its start and end"
+    )]
+    WeightCount {
+        /// Argument that is off.
+        name: &'static str,
+        /// Weights it has.
+        got: usize,
+        /// Labels of the model.
+        labels: usize,
+    },
     /// One window of an array argument is too short.
     #[error(
         "`{name}` has {got} tokens in window {window} but `logits` has {want}; pass one value per token, and `lengths` if the rest is padding"
@@ -222,6 +247,48 @@ pub enum Error {
         /// Argument that is off.
         name: &'static str,
     },
+    /// A position outside its text.
+    #[error("`positions[{index}]` is {position} but the text has {limit} {unit}; positions are 0 to {limit}")]
+    BadPosition {
+        /// Place in the flat list of positions.
+        index: usize,
+        /// The position.
+        position: i64,
+        /// Length of the text.
+        limit: usize,
+        /// What is counted.
+        unit: &'static str,
+    },
+    /// A position that has no counterpart in another unit.
+    #[error(
+        "`positions[{index}]` is {position} {unit}, which lies inside {what}; pass inside=\"floor\" or \"ceil\" to move such positions"
+    )]
+    PositionInside {
+        /// Place in the flat list of positions.
+        index: usize,
+        /// The position.
+        position: i64,
+        /// What is counted.
+        unit: &'static str,
+        /// What it lies inside of.
+        what: &'static str,
+    },
+    /// A span that is none of its text.
+    #[error(
+        "`spans[{index}]` is ({start}, {end}) but {of} has {limit} characters; spans are 0 <= start <= end <= {limit}"
+    )]
+    BadSpan {
+        /// Place in the list of spans.
+        index: usize,
+        /// Start given.
+        start: i64,
+        /// End given.
+        end: i64,
+        /// Length of the text.
+        limit: usize,
+        /// Which text.
+        of: &'static str,
+    },
     /// The system refused to read or write a file.
     #[error("{message}: {path}")]
     File {
@@ -255,4 +322,11 @@ impl Error {
             code: error.raw_os_error(),
         }
     }
+}
+
+/// `"a", "b"`, and how many more there are beyond forty.
+fn quoted(names: &[String]) -> String {
+    let shown: Vec<_> = names.iter().take(40).map(|name| format!("{name:?}")).collect();
+    let more = names.len().saturating_sub(40);
+    shown.join(", ") + &if more > 0 { format!(" and {more} more") } else { String::new() }
 }

@@ -1,5 +1,10 @@
 //! Label names parsed once into small numbers; inner loops compare numbers only.
+//!
+//! [`Labels`] reads them as transformers does, [`Tagging`] under a scheme: one row of a table for each scheme says
+//! what may follow what.
 
+use crate::{Error, Result};
+use Role::{Begin as B, End as E, Inside as I, Single as S};
 use std::collections::HashMap;
 
 /// What one label means to transformers' grouping of tokens into entities.
@@ -52,6 +57,389 @@ impl Labels {
     }
 }
 
+/// What a label says of its token's place in an entity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Role {
+    /// `O`: in no entity.
+    Outside,
+    /// `B`: first token of an entity.
+    Begin,
+    /// `I`, `M`: any token of an entity whose place says nothing more.
+    Inside,
+    /// `E`, `L`: last token of an entity.
+    End,
+    /// `S`, `U`: an entity of one token.
+    Single,
+}
+
+/// All roles, in the order of their numbers.
+pub const ROLES: [Role; 5] = [Role::Outside, Role::Begin, Role::Inside, Role::End, Role::Single];
+
+impl Role {
+    /// Whether a token in this role goes on, in the next token of its type, if that one's role is `next`.
+    #[must_use]
+    pub fn continues(self, next: Self) -> bool {
+        matches!(self, Self::Begin | Self::Inside) && matches!(next, Self::Inside | Self::End)
+    }
+}
+
+/// A way to write entities as one label a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Scheme {
+    /// `I-x` inside; neighbours of one type can't be told apart.
+    Io,
+    /// As `Io`, and `B-x` opens an entity right behind another one of its type.
+    Iob1,
+    /// BIO: `B-x` opens each entity.
+    Iob2,
+    /// As `Io`, and `E-x` closes an entity right before another one of its type.
+    Ioe1,
+    /// `E-x` closes each entity.
+    Ioe2,
+    /// IOBES: `B-x` opens, `E-x` closes, `S-x` does both.
+    Bioes,
+    /// BILUO: as `Bioes`, with `L` for `E` and `U` for `S`.
+    Bilou,
+    /// As `Bioes`, with `M` for `I`.
+    Bmes,
+    /// Labels are the types themselves.
+    Plain,
+}
+
+/// What a scheme allows. An entity is a run of tokens of one type that continue each other ([`Role::continues`]).
+struct Rules {
+    scheme: Scheme,
+    /// Names, the first of which is shown.
+    names: &'static [&'static str],
+    letters: &'static [(char, Role)],
+    /// Roles that may come first in an entity: behind another one of its type, and elsewhere.
+    opens: [&'static [Role]; 2],
+    /// Roles that may come last in an entity: before another one of its type, and elsewhere.
+    closes: [&'static [Role]; 2],
+}
+
+const RULES: [Rules; 9] = [
+    Rules {
+        scheme: Scheme::Io,
+        names: &["IO"],
+        letters: &[('I', I)],
+        opens: [&[], &[I]],
+        closes: [&[], &[I]],
+    },
+    Rules {
+        scheme: Scheme::Iob1,
+        names: &["IOB1"],
+        letters: &[('B', B), ('I', I)],
+        opens: [&[B], &[I]],
+        closes: [&[B, I], &[B, I]],
+    },
+    Rules {
+        scheme: Scheme::Iob2,
+        names: &["IOB2", "BIO"],
+        letters: &[('B', B), ('I', I)],
+        opens: [&[B], &[B]],
+        closes: [&[B, I], &[B, I]],
+    },
+    Rules {
+        scheme: Scheme::Ioe1,
+        names: &["IOE1"],
+        letters: &[('I', I), ('E', E)],
+        opens: [&[I, E], &[I, E]],
+        closes: [&[E], &[I]],
+    },
+    Rules {
+        scheme: Scheme::Ioe2,
+        names: &["IOE2"],
+        letters: &[('I', I), ('E', E)],
+        opens: [&[I, E], &[I, E]],
+        closes: [&[E], &[E]],
+    },
+    Rules {
+        scheme: Scheme::Bioes,
+        names: &["BIOES", "IOBES"],
+        letters: &[('B', B), ('I', I), ('E', E), ('S', S)],
+        opens: [&[B, S], &[B, S]],
+        closes: [&[E, S], &[E, S]],
+    },
+    Rules {
+        scheme: Scheme::Bilou,
+        names: &["BILOU", "BILUO"],
+        letters: &[('B', B), ('I', I), ('L', E), ('U', S)],
+        opens: [&[B, S], &[B, S]],
+        closes: [&[E, S], &[E, S]],
+    },
+    Rules {
+        scheme: Scheme::Bmes,
+        names: &["BMES"],
+        letters: &[('B', B), ('M', I), ('E', E), ('S', S)],
+        opens: [&[B, S], &[B, S]],
+        closes: [&[E, S], &[E, S]],
+    },
+    Rules { scheme: Scheme::Plain, names: &["plain"], letters: &[], opens: [&[], &[I]], closes: [&[], &[I]] },
+];
+
+impl Scheme {
+    fn rules(self) -> &'static Rules {
+        &RULES[self as usize]
+    }
+
+    /// Reads a scheme's name, whatever its case.
+    ///
+    /// # Errors
+    /// [`Error::BadOption`] for any other name.
+    pub fn parse(name: &str) -> Result<Self> {
+        let known = |rules: &&Rules| rules.names.iter().any(|known| known.eq_ignore_ascii_case(name));
+        RULES.iter().find(known).map(|rules| rules.scheme).ok_or_else(|| Error::BadOption {
+            name: "scheme",
+            got: format!("{name:?}"),
+            cure: "choose \"auto\", \"IO\", \"IOB1\", \"IOB2\" (\"BIO\"), \"IOE1\", \"IOE2\", \"BIOES\" (\"IOBES\"), \"BILOU\" (\"BILUO\"), \"BMES\" or \"plain\"",
+        })
+    }
+
+    /// The name that it is shown by.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.rules().names[0]
+    }
+
+    /// Whether `role` may come first in an entity; `behind_same`: right behind another one of its type.
+    #[must_use]
+    pub fn opens(self, role: Role, behind_same: bool) -> bool {
+        self.rules().opens[usize::from(!behind_same)].contains(&role)
+    }
+
+    /// Whether `role` may come last in an entity; `before_same`: right before another one of its type.
+    #[must_use]
+    pub fn closes(self, role: Role, before_same: bool) -> bool {
+        self.rules().closes[usize::from(!before_same)].contains(&role)
+    }
+
+    /// Whether a token in role `next` may follow one in role `last`; `same`: both are of one type.
+    #[must_use]
+    pub fn allows(self, last: Role, next: Role, same: bool) -> bool {
+        match (last, next) {
+            (Role::Outside, Role::Outside) => true,
+            (Role::Outside, next) => self.opens(next, false),
+            (last, Role::Outside) => self.closes(last, false),
+            (last, next) if same && last.continues(next) => true,
+            (last, next) => self.closes(last, same) && self.opens(next, same),
+        }
+    }
+
+    /// The role of token `at` of an entity of `tokens` tokens, given what stands right beside it.
+    #[must_use]
+    pub fn role(self, at: usize, tokens: usize, behind_same: bool, before_same: bool) -> Role {
+        let (first, last) = (at == 0, at + 1 == tokens);
+        match self {
+            Self::Iob1 if first && behind_same => B,
+            Self::Iob2 if first => B,
+            Self::Ioe1 if last && before_same => E,
+            Self::Ioe2 if last => E,
+            Self::Io | Self::Plain | Self::Iob1 | Self::Iob2 | Self::Ioe1 | Self::Ioe2 => I,
+            Self::Bioes | Self::Bilou | Self::Bmes => match (first, last) {
+                (true, true) => S,
+                (true, false) => B,
+                (false, true) => E,
+                (false, false) => I,
+            },
+        }
+    }
+}
+
+/// One label under a scheme.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tag {
+    /// Place in an entity.
+    pub role: Role,
+    /// Index into [`Tagging::kinds`]; names that mean "outside" are kinds of their own.
+    pub kind: u32,
+}
+
+/// Where a label's letter stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Layout {
+    /// What stands between letter and type.
+    pub separator: char,
+    /// Whether the letter comes last: `PER-B`.
+    pub suffix: bool,
+}
+
+/// The labels of a model, read under a scheme.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tagging {
+    /// The scheme.
+    pub scheme: Scheme,
+    /// How labels are written; `None` for plain labels, or where each label means "outside".
+    pub layout: Option<Layout>,
+    /// One entry a label id.
+    pub tags: Vec<Tag>,
+    /// Types of entities, in the order in which the labels first mention them.
+    pub kinds: Vec<String>,
+}
+
+/// Names that mean "in no entity", whatever their case.
+const OUTSIDE: [&str; 9] = ["O", "OUT", "OUTSIDE", "NONE", "NIL", "NULL", "BACKGROUND", "_", "-"];
+/// Names that mean so beside labels with prefixes only: some models are trained to name special tokens.
+const SPECIAL: [&str; 8] = ["X", "[PAD]", "<PAD>", "PAD", "[CLS]", "[SEP]", "<S>", "</S>"];
+
+fn is_outside(name: &str, beside_prefixes: bool) -> bool {
+    let same = |known: &str| known.eq_ignore_ascii_case(name);
+    name.is_empty() || OUTSIDE.iter().any(|n| same(n)) || (beside_prefixes && SPECIAL.iter().any(|n| same(n)))
+}
+
+const LAYOUTS: [Layout; 4] = [
+    Layout { separator: '-', suffix: false },
+    Layout { separator: '_', suffix: false },
+    Layout { separator: '-', suffix: true },
+    Layout { separator: '_', suffix: true },
+];
+
+impl Layout {
+    /// Letter and type of a label, split where the letter is: `B-date-time` is `B` and `date-time`.
+    fn split(self, name: &str) -> Option<(char, &str)> {
+        let (letter, kind) = if self.suffix {
+            let (kind, letter) = name.rsplit_once(self.separator)?;
+            (letter, kind)
+        } else {
+            name.split_once(self.separator)?
+        };
+        let mut letters = letter.chars();
+        let letter =
+            letters.next().filter(|letter| letter.is_ascii_alphabetic() && letters.next().is_none())?;
+        (!kind.is_empty()).then_some((letter, kind))
+    }
+}
+
+impl Tagging {
+    /// Reads label names under `scheme`, or under the one they fit.
+    ///
+    /// Labels fit a scheme if each of them, names like "O" aside, is one of its letters, `-` or `_`, and a type,
+    /// or the other way round. IOB1 and IOB2 (as IOE1 and IOE2) are written with the same letters; the second is
+    /// taken. Labels none of which is written so are plain.
+    ///
+    /// # Errors
+    /// [`Error::BadScheme`] if some labels fit and others do not, or if they do not fit the scheme given.
+    pub fn new<N: AsRef<str>>(names: &[N], scheme: Option<Scheme>) -> Result<Self> {
+        let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+        if scheme == Some(Scheme::Plain) {
+            return Ok(Self::plain(&names));
+        }
+        let inside: Vec<&str> = names.iter().copied().filter(|name| !is_outside(name, true)).collect();
+        for layout in LAYOUTS {
+            let Some(split) = inside.iter().map(|name| layout.split(name)).collect::<Option<Vec<_>>>() else {
+                continue;
+            };
+            let found = scheme.filter(|scheme| fits(*scheme, &split));
+            let found = found.or_else(|| if scheme.is_none() { detect(&split) } else { None });
+            if let Some(found) = found
+                && !split.is_empty()
+            {
+                return Ok(Self::read(&names, found, layout));
+            }
+        }
+        let misfits = |scheme: &'static str, fit: &dyn Fn(&str) -> bool| Error::BadScheme {
+            scheme,
+            labels: inside.iter().filter(|name| !fit(name)).map(|name| (*name).to_owned()).collect(),
+            all: names.iter().map(|name| (*name).to_owned()).collect(),
+        };
+        if inside.is_empty() {
+            return Ok(Self { layout: None, ..Self::plain(&names) });
+        }
+        if let Some(scheme) = scheme {
+            let fit = |name: &str| {
+                LAYOUTS.iter().any(|layout| layout.split(name).is_some_and(|split| fits(scheme, &[split])))
+            };
+            return Err(misfits(scheme.name(), &fit));
+        }
+        // A type with a label that begins it and one that goes on with it is no accident.
+        for layout in LAYOUTS {
+            let split: Vec<_> = inside.iter().filter_map(|name| layout.split(name)).collect();
+            let has = |letter: char, kind: &str| split.iter().any(|&(l, k)| l == letter && k == kind);
+            if split.iter().any(|&(letter, kind)| letter == 'B' && (has('I', kind) || has('M', kind))) {
+                let fit = |name: &str| layout.split(name).is_some();
+                let misfit = inside.iter().any(|name| !fit(name));
+                return Err(misfits("auto", &|name| misfit && fit(name)));
+            }
+        }
+        Ok(Self::plain(&names))
+    }
+
+    fn plain(names: &[&str]) -> Self {
+        let mut out = Self { scheme: Scheme::Plain, layout: None, tags: Vec::new(), kinds: Vec::new() };
+        let mut known = HashMap::new();
+        for name in names {
+            out.push(&mut known, if is_outside(name, false) { Role::Outside } else { I }, name);
+        }
+        out
+    }
+
+    fn read(names: &[&str], scheme: Scheme, layout: Layout) -> Self {
+        let mut out = Self { scheme, layout: Some(layout), tags: Vec::new(), kinds: Vec::new() };
+        let mut known = HashMap::new();
+        for name in names {
+            let tag = if is_outside(name, true) { None } else { layout.split(name) };
+            let (role, kind) = tag
+                .and_then(|(letter, kind)| Some((role_of(scheme, letter)?, kind)))
+                .unwrap_or((Role::Outside, name));
+            out.push(&mut known, role, kind);
+        }
+        out
+    }
+
+    fn push(&mut self, known: &mut HashMap<(bool, String), u32>, role: Role, kind: &str) {
+        let kinds = &mut self.kinds;
+        let kind = *known.entry((role == Role::Outside, kind.to_owned())).or_insert_with(|| {
+            kinds.push(kind.to_owned());
+            kinds.len() as u32 - 1
+        });
+        self.tags.push(Tag { role, kind });
+    }
+
+    /// Whether a token labelled `next` may follow one labelled `last`; `None` stands for the text's edge.
+    #[must_use]
+    pub fn allows(&self, last: Option<u32>, next: Option<u32>) -> bool {
+        let role = |label: Option<u32>| label.map_or(Role::Outside, |label| self.tags[label as usize].role);
+        let kind = |label: Option<u32>| label.map(|label| self.tags[label as usize].kind);
+        self.scheme.allows(role(last), role(next), kind(last) == kind(next))
+    }
+
+    /// The label of `role` and `kind`, if there is one; the first one for [`Role::Outside`].
+    #[must_use]
+    pub fn label(&self, role: Role, kind: u32) -> Option<u32> {
+        let wanted = |tag: &Tag| tag.role == role && (role == Role::Outside || tag.kind == kind);
+        self.tags.iter().position(wanted).map(|label| label as u32)
+    }
+
+    /// Whether kind `kind` stands for "in no entity".
+    #[must_use]
+    pub fn is_outside(&self, kind: u32) -> bool {
+        self.tags.iter().any(|tag| tag.kind == kind && tag.role == Role::Outside)
+    }
+}
+
+fn role_of(scheme: Scheme, letter: char) -> Option<Role> {
+    let letter = letter.to_ascii_uppercase();
+    scheme.rules().letters.iter().find(|(known, _)| *known == letter).map(|(_, role)| *role)
+}
+
+/// Letters of one case, all of the scheme.
+fn fits(scheme: Scheme, split: &[(char, &str)]) -> bool {
+    let lower = |(letter, _): &(char, &str)| letter.is_ascii_lowercase();
+    (split.iter().all(lower) || !split.iter().any(lower))
+        && split.iter().all(|(letter, _)| role_of(scheme, *letter).is_some())
+}
+
+/// The scheme whose letters these are. One without `B` and `I` is taken for an accident: `E-mail`, `S_size`.
+fn detect(split: &[(char, &str)]) -> Option<Scheme> {
+    let has = |wanted: char| split.iter().any(|(letter, _)| letter.eq_ignore_ascii_case(&wanted));
+    if !has('B') && !has('I') {
+        return None;
+    }
+    let order = [Scheme::Io, Scheme::Iob2, Scheme::Ioe2, Scheme::Bioes, Scheme::Bilou, Scheme::Bmes];
+    order.into_iter().find(|&scheme| fits(scheme, split))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,5 +460,91 @@ mod tests {
             (false, 4, 3),
         ];
         assert_eq!(seen, want);
+    }
+
+    fn read(names: &[&str]) -> (&'static str, Vec<(Role, String)>) {
+        let tagging = Tagging::new(names, None).unwrap();
+        let named = |tag: &Tag| (tag.role, tagging.kinds[tag.kind as usize].clone());
+        (tagging.scheme.name(), tagging.tags.iter().map(named).collect())
+    }
+
+    #[test]
+    fn schemes_are_detected() {
+        for (names, scheme, kind, role) in [
+            (&["O", "I-PER", "B-PER"][..], "IOB2", "PER", B),
+            (&["O", "I-PER"], "IO", "PER", I),
+            (&["O", "B-PER"], "IOB2", "PER", B),
+            (&["O", "I-PER", "E-PER"], "IOE2", "PER", E),
+            (&["O", "B-PER", "I-PER", "E-PER", "S-PER"], "BIOES", "PER", S),
+            (&["O", "B-PER", "I-PER", "L-PER", "U-PER"], "BILOU", "PER", S),
+            (&["O", "B-PER", "M-PER", "E-PER", "S-PER"], "BMES", "PER", S),
+            (&["O", "b_per", "i_per"], "IOB2", "per", I),
+            (&["O", "PER-B", "PER-I"], "IOB2", "PER", I),
+            (&["O", "date_time_B", "date_time_I"], "IOB2", "date_time", I),
+            (&["O", "B-date-time", "I-date-time"], "IOB2", "date-time", I),
+            (&["O", "[PAD]", "X", "B-PER", "I-PER"], "IOB2", "PER", I),
+            (&["O", "PER", "date-time"], "plain", "date-time", I),
+            (&["E-mail", "S_size"], "plain", "S_size", I),
+            (&["NOUN", "X"], "plain", "X", I),
+            (&["outside", "O"], "plain", "O", Role::Outside),
+        ] {
+            let (found, tags) = read(names);
+            assert_eq!((found, tags.last()), (scheme, Some(&(role, kind.to_owned()))), "{names:?}");
+        }
+    }
+
+    #[test]
+    fn labels_that_fit_nothing_are_named() {
+        let mixed = Tagging::new(&["O", "B-PER", "I-PER", "MISC"], None).unwrap_err();
+        assert!(matches!(mixed, Error::BadScheme { labels, .. } if labels == ["MISC"]));
+        let letters = Tagging::new(&["O", "B-PER", "I-PER", "L-PER", "S-PER"], None).unwrap_err();
+        assert!(matches!(letters, Error::BadScheme { labels, .. } if labels.len() == 4));
+        let given = Tagging::new(&["O", "B-PER", "E-PER"], Some(Scheme::Iob1)).unwrap_err();
+        assert!(matches!(given, Error::BadScheme { labels, .. } if labels == ["E-PER"]));
+        let plain = Tagging::new(&["O", "B-PER", "MISC"], Some(Scheme::Plain)).unwrap();
+        assert_eq!(plain.kinds, ["O", "B-PER", "MISC"]);
+    }
+
+    /// What entities may look like, written out by hand for two types.
+    #[test]
+    fn legal_neighbours() {
+        for (scheme, legal, illegal) in [
+            (Scheme::Io, "O-Ia O-O Ia-Ia Ia-Ib Ia-O", ""),
+            (Scheme::Iob1, "O-Ia O-O Ia-Ia Ia-Ba Ba-Ba Ba-Ia Ia-Ib Ba-Ib Ia-O Ba-O", "O-Ba Ia-Bb"),
+            (Scheme::Iob2, "O-Ba Ba-Ia Ia-Ia Ia-Ba Ba-Bb Ia-Bb Ba-O Ia-O", "O-Ia Ba-Ib Ia-Ib"),
+            (Scheme::Ioe1, "O-Ia Ia-Ea Ea-Ia Ea-Ea Ia-Ib Ia-O O-Ea Ib-Ea", "Ea-O Ea-Ib"),
+            (Scheme::Ioe2, "O-Ia O-Ea Ia-Ea Ea-Ib Ea-Eb Ea-O Ea-Ia Ia-Ia", "Ia-O Ia-Ib"),
+            (
+                Scheme::Bioes,
+                "O-Ba O-Sa Ba-Ia Ba-Ea Ia-Ea Ea-Ba Ea-Sb Sa-O Ea-O",
+                "O-Ia O-Ea Ba-O Ia-O Ba-Ib Ba-Sa Sa-Ia Ea-Ia",
+            ),
+            (Scheme::Bilou, "O-Ba Ba-La Ua-Ub", "Ba-Ua Ba-O"),
+            (Scheme::Bmes, "O-Ba Ba-Ma Ma-Ea Sa-Sb", "Ba-Sa Ma-O"),
+        ] {
+            let read = |name: &str| match name.split_at(1) {
+                ("O", _) => (Role::Outside, String::new()),
+                (letter, kind) => (role_of(scheme, letter.chars().next().unwrap()).unwrap(), kind.to_owned()),
+            };
+            for (pairs, want) in [(legal, true), (illegal, false)] {
+                for pair in pairs.split_whitespace() {
+                    let (last, next) = pair.split_once('-').unwrap();
+                    let ((last, a), (next, b)) = (read(last), read(next));
+                    assert_eq!(scheme.allows(last, next, a == b), want, "{} {pair}", scheme.name());
+                }
+            }
+        }
+    }
+
+    /// What the search for the best path relies on: a step that is legal between types is so within one.
+    #[test]
+    fn a_step_between_types_is_legal_within_one() {
+        for rules in &RULES {
+            for (last, next) in ROLES.iter().flat_map(|&last| ROLES.map(|next| (last, next))) {
+                if rules.scheme.allows(last, next, false) {
+                    assert!(rules.scheme.allows(last, next, true), "{:?} {last:?} {next:?}", rules.scheme);
+                }
+            }
+        }
     }
 }

@@ -91,7 +91,10 @@ impl<'a> Rows<'a> {
         Self { values, columns, arch: pulp::Arch::new() }
     }
 
-    fn row(&self, row: usize) -> &'a [f32] {
+    /// The values of `row`, one a label.
+    #[inline(always)]
+    #[must_use]
+    pub fn row(&self, row: usize) -> &'a [f32] {
         &self.values[row * self.columns..(row + 1) * self.columns]
     }
 
@@ -122,6 +125,23 @@ impl<'a> Rows<'a> {
     #[must_use]
     pub fn agree_on(&self, rows: &[u32], label: usize) -> bool {
         self.arch.dispatch(|| rows.iter().all(|&row| leads(self.row(row as usize), label)))
+    }
+
+    /// Appends the logarithms of the mean of the softmax of `rows`.
+    pub fn mean_logs(&self, rows: &[u32], space: &mut MeanSpace, out: &mut Vec<f32>) {
+        self.arch.dispatch(|| {
+            let MeanSpace { one, sum } = space;
+            one.resize(self.columns, 0.0);
+            sum.clear();
+            sum.resize(self.columns, 0.0);
+            for &row in rows {
+                softmax_into(self.row(row as usize), one);
+                for (sum, value) in sum.iter_mut().zip(&*one) {
+                    *sum += value;
+                }
+            }
+            out.extend(sum.iter().map(|sum| (sum / rows.len() as f32).ln()));
+        });
     }
 
     /// Mean of the softmax of `rows` and its largest entry: label and probability.
@@ -261,6 +281,13 @@ pub fn softmax_into(row: &[f32], out: &mut [f32]) {
     for value in out {
         *value /= total;
     }
+}
+
+/// Appends the softmax of `row`.
+pub fn softmax_onto(row: &[f32], out: &mut Vec<f32>) {
+    let from = out.len();
+    out.resize(from + row.len(), 0.0);
+    pulp::Arch::new().dispatch(|| softmax_into(row, &mut out[from..]));
 }
 
 #[inline(always)]

@@ -2,9 +2,12 @@
 
 use crate::arrays::{self, Lengths, Ragged};
 use crate::door::{detached, exception};
+use crate::entity_options::EntityOptions;
 use crate::texts;
 use fastpost_core::entities::{self as core, CHARACTERS, Options, Piece, Strategy};
 use fastpost_core::logits::Values;
+use fastpost_core::offsets::{Inside, OffsetMap, Unit};
+use fastpost_core::right;
 use fastpost_core::token_text::{TokenText, Vocabulary};
 use fastpost_core::words::Boundary;
 use fastpost_core::{Error, Result};
@@ -51,10 +54,24 @@ impl TokenTable {
 /// Ids are looked up in a list; no tokenizer comes near this many.
 const MOST_IDS: usize = 1 << 26;
 
+/// The decoder of one of the two behaviours.
+enum Decoder {
+    Transformers(core::Decoder),
+    Right(Box<right::Decoder>),
+}
+
+/// What one of them found.
+enum Found {
+    Transformers(core::Entities),
+    Right(right::Entities),
+}
+
 /// Labels, strategy and tokenizer: what is fixed over many batches.
 #[pyclass(frozen, module = "fastpost._fastpost")]
 pub(crate) struct EntityKernel {
-    decoder: core::Decoder,
+    decoder: Decoder,
+    strategy: Strategy,
+    columns: usize,
     names: Arc<[Py<PyString>]>,
     tokens: Option<Py<TokenTable>>,
 }
@@ -93,7 +110,56 @@ impl EntityKernel {
             return Err(error);
         }
         let names = decoder.names().iter().map(|name| PyString::new(py, name).unbind()).collect();
-        Ok(Self { decoder, names, tokens })
+        let columns = decoder.columns();
+        Ok(Self { decoder: Decoder::Transformers(decoder), strategy, columns, names, tokens })
+    }
+
+    /// A decoder for `compat=None`.
+    #[staticmethod]
+    fn right(
+        py: Python<'_>,
+        labels: Vec<String>,
+        strategy: &str,
+        options: EntityOptions,
+        token_length: bool,
+        tokens: Option<Py<TokenTable>>,
+    ) -> PyResult<Self> {
+        let strategy = Strategy::parse(strategy).map_err(exception)?;
+        let boundary = if token_length { Boundary::TokenLength } else { Boundary::Space };
+        let decoder = options.decoder(&labels, strategy, boundary).map_err(exception)?;
+        let names = decoder.names().iter().map(|name| PyString::new(py, name).unbind()).collect();
+        Ok(Self {
+            decoder: Decoder::Right(Box::new(decoder)),
+            strategy,
+            columns: labels.len(),
+            names,
+            tokens,
+        })
+    }
+
+    /// The scheme that the labels are read under; `None` for transformers' reading.
+    #[getter]
+    fn scheme(&self) -> Option<&'static str> {
+        match &self.decoder {
+            Decoder::Transformers(_) => None,
+            Decoder::Right(decoder) => Some(decoder.grammar().tagging().scheme.name()),
+        }
+    }
+
+    /// Separator of letter and type in the labels, and whether the letter comes last; `None` where there is none.
+    #[getter]
+    fn layout(&self) -> Option<(char, bool)> {
+        let Decoder::Right(decoder) = &self.decoder else { return None };
+        decoder.grammar().tagging().layout.map(|layout| (layout.separator, layout.suffix))
+    }
+
+    /// How many texts had their words told apart in each way: see `fastpost_core::right::words::USED`.
+    #[getter]
+    fn used(&self) -> Vec<usize> {
+        match &self.decoder {
+            Decoder::Transformers(_) => Vec::new(),
+            Decoder::Right(decoder) => decoder.used().to_vec(),
+        }
     }
 
     /// Names that the column `label_id` points into.
@@ -103,7 +169,7 @@ impl EntityKernel {
     }
 
     /// Decodes one batch.
-    #[pyo3(signature = (logits, bits, lengths, offsets, special, ids, windows, texts, order, check, threads))]
+    #[pyo3(signature = (logits, bits, lengths, offsets, special, ids, words, windows, texts, order, check, threads))]
     #[expect(
         clippy::too_many_arguments,
         reason = "one call handles one batch, each of its arrays is an argument"
@@ -117,6 +183,7 @@ impl EntityKernel {
         offsets: Option<Ragged<'_, i64>>,
         special: Option<Ragged<'_, u8>>,
         ids: Option<Ragged<'_, i64>>,
+        words: Option<Ragged<'_, i64>>,
         windows: Option<PyReadonlyArray1<'_, i64>>,
         texts: Option<Bound<'_, PyList>>,
         order: Option<PyReadonlyArray1<'_, i64>>,
@@ -145,6 +212,7 @@ impl EntityKernel {
         let offsets = per_window("offsets", 2, offsets.as_ref(), &lengths).map_err(exception)?;
         let special = per_window("special_tokens_mask", 1, special.as_ref(), &lengths).map_err(exception)?;
         let ids = per_window("input_ids", 1, ids.as_ref(), &lengths).map_err(exception)?;
+        let words = per_window("word_ids", 1, words.as_ref(), &lengths).map_err(exception)?;
         let batch: Vec<_> = rows
             .into_iter()
             .enumerate()
@@ -155,31 +223,35 @@ impl EntityKernel {
                 offsets: offsets.as_ref().map(|all| all[number]),
                 special: special.as_ref().map(|all| all[number]),
                 ids: ids.as_ref().map(|all| all[number]),
+                words: words.as_ref().map(|all| all[number]),
             })
             .collect();
         let tokens = self.tokens.as_ref().map(Py::get);
         let tokens =
             tokens.map(|table| core::Tokens { vocabulary: &table.vocabulary, unknown: table.unknown });
         let options = Options { threads, check_offsets: check };
-        let found =
-            detached(py, || self.decoder.decode(&batch, texts_read.as_deref(), text_count, tokens, options))?;
-        Ok(EntityTable {
-            len: found.start.len(),
+        let texts_read = texts_read.as_deref();
+        let found = detached(py, || match &self.decoder {
+            Decoder::Transformers(decoder) => {
+                decoder.decode(&batch, texts_read, text_count, tokens, options).map(Found::Transformers)
+            }
+            Decoder::Right(decoder) => {
+                decoder.decode(&batch, texts_read, text_count, tokens, options).map(Found::Right)
+            }
+        })?;
+        let shared = Shared {
             text_count,
-            aggregated: self.decoder.strategy() != Strategy::None,
-            joins_words: self.decoder.strategy().joins_words(),
-            text_index: arrays::column(py, found.text_index),
-            start: arrays::column(py, found.start),
-            end: arrays::column(py, found.end),
-            label_id: arrays::column(py, found.label_id),
-            score: arrays::column(py, found.score),
-            index: arrays::column(py, found.index),
+            strategy: self.strategy,
             has_offsets: offsets.is_some(),
-            piece_starts: found.piece_starts,
-            pieces: found.pieces,
             names: Arc::clone(&self.names),
-            tokens: ids.and(self.tokens.as_ref()).map(|tokens| tokens.clone_ref(py)),
             texts: strings.map(|strings| strings.into_iter().map(Bound::unbind).collect()),
+        };
+        Ok(match found {
+            Found::Transformers(found) => {
+                let tokens = ids.and(self.tokens.as_ref()).map(|tokens| tokens.clone_ref(py));
+                EntityTable::of_transformers(py, found, shared, tokens)
+            }
+            Found::Right(found) => EntityTable::of_right(py, found, shared)?,
         })
     }
 }
@@ -192,7 +264,7 @@ impl EntityKernel {
         order: Option<&[i64]>,
     ) -> Result<(Lengths, Vec<&'a [T]>)> {
         let lengths = Lengths::new("logits", logits, given, order)?;
-        let rows = logits.rows("logits", self.decoder.columns(), &lengths, order)?;
+        let rows = logits.rows("logits", self.columns, &lengths, order)?;
         Ok((lengths, rows))
     }
 }
@@ -266,6 +338,30 @@ pub(crate) struct EntityTable {
     names: Arc<[Py<PyString>]>,
     tokens: Option<Py<TokenTable>>,
     texts: Option<Vec<Py<PyString>>>,
+    #[pyo3(get)]
+    more: Option<Py<RightColumns>>,
+}
+
+/// Columns that `compat=None` has beside the others.
+#[pyclass(frozen, module = "fastpost._fastpost", get_all)]
+pub(crate) struct RightColumns {
+    token_start: Py<PyArray1<i64>>,
+    token_end: Py<PyArray1<i64>>,
+    word_start: Py<PyArray1<i64>>,
+    word_end: Py<PyArray1<i64>>,
+    /// One value a name for each entity, end to end; empty if not asked for.
+    probs: Py<PyArray1<f32>>,
+    /// First and last covered character of each text, end to end.
+    covered: Py<PyArray1<i64>>,
+}
+
+/// What a table has whatever the behaviour.
+struct Shared {
+    text_count: usize,
+    strategy: Strategy,
+    has_offsets: bool,
+    names: Arc<[Py<PyString>]>,
+    texts: Option<Vec<Py<PyString>>>,
 }
 
 #[pymethods]
@@ -280,6 +376,37 @@ impl EntityTable {
         PyList::new(py, words)
     }
 
+    /// Start and end of each entity in another unit than characters.
+    fn spans<'py>(
+        &self,
+        py: Python<'py>,
+        unit: &str,
+    ) -> PyResult<(Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<i64>>)> {
+        let unit = Unit::parse("unit", unit).map_err(exception)?;
+        let (start, end) = (self.start.bind(py).readonly(), self.end.bind(py).readonly());
+        let (mut starts, mut ends) = (start.as_slice()?.to_vec(), end.as_slice()?.to_vec());
+        if unit != Unit::Chars && self.len > 0 {
+            let missing = |name| exception(Error::Missing { name, why: "to give positions in another unit" });
+            let texts = self.texts.as_ref().ok_or_else(|| missing("texts"))?;
+            if !self.has_offsets {
+                return Err(missing("offsets"));
+            }
+            let text_index = self.text_index.bind(py).readonly();
+            let mut row = 0;
+            for rows in text_index.as_slice()?.chunk_by(|a, b| a == b) {
+                let text = texts[rows[0] as usize].bind(py).to_str()?;
+                let map = OffsetMap::new(text).map_err(exception)?;
+                let range = row..row + rows.len();
+                row = range.end;
+                for (positions, inside) in [(&mut starts, Inside::Floor), (&mut ends, Inside::Ceil)] {
+                    map.convert(text, &mut positions[range.clone()], Unit::Chars, unit, inside)
+                        .map_err(exception)?;
+                }
+            }
+        }
+        Ok((PyArray1::from_vec(py, starts), PyArray1::from_vec(py, ends)))
+    }
+
     /// One list a text of one dict an entity, keys as in transformers.
     fn to_dicts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let (text_index, label_id) = (self.text_index.bind(py).readonly(), self.label_id.bind(py).readonly());
@@ -288,6 +415,16 @@ impl EntityTable {
         let (text_index, label_id) = (text_index.as_slice()?, label_id.as_slice()?);
         let (start, end, score, index) =
             (start.as_slice()?, end.as_slice()?, score.as_slice()?, index.as_slice()?);
+        let more = match (&self.more, self.aggregated) {
+            (Some(more), true) => {
+                Some((more.get().token_start.bind(py).readonly(), more.get().token_end.bind(py).readonly()))
+            }
+            _ => None,
+        };
+        let ranges = match &more {
+            Some((from, to)) => Some((from.as_slice()?, to.as_slice()?)),
+            None => None,
+        };
         let texts = PyList::empty(py);
         let mut row = 0;
         for text in 0..self.text_count {
@@ -306,6 +443,9 @@ impl EntityTable {
                 entity.set_item(intern!(py, "word"), self.word(py, row)?)?;
                 entity.set_item(intern!(py, "start"), self.has_offsets.then_some(start[row]))?;
                 entity.set_item(intern!(py, "end"), self.has_offsets.then_some(end[row]))?;
+                if let Some((from, to)) = ranges {
+                    entity.set_item(intern!(py, "index"), (from[row], to[row]))?;
+                }
                 entities.append(entity)?;
                 row += 1;
             }
@@ -316,6 +456,65 @@ impl EntityTable {
 }
 
 impl EntityTable {
+    fn of_transformers(
+        py: Python<'_>,
+        found: core::Entities,
+        shared: Shared,
+        tokens: Option<Py<TokenTable>>,
+    ) -> Self {
+        Self {
+            len: found.start.len(),
+            text_count: shared.text_count,
+            aggregated: shared.strategy != Strategy::None,
+            joins_words: shared.strategy.joins_words(),
+            text_index: arrays::column(py, found.text_index),
+            start: arrays::column(py, found.start),
+            end: arrays::column(py, found.end),
+            label_id: arrays::column(py, found.label_id),
+            score: arrays::column(py, found.score),
+            index: arrays::column(py, found.index),
+            has_offsets: shared.has_offsets,
+            piece_starts: found.piece_starts,
+            pieces: found.pieces,
+            names: shared.names,
+            tokens,
+            texts: shared.texts,
+            more: None,
+        }
+    }
+
+    fn of_right(py: Python<'_>, found: right::Entities, shared: Shared) -> PyResult<Self> {
+        let aggregated = shared.strategy != Strategy::None;
+        let index = if aggregated { vec![-1; found.start.len()] } else { found.token_start.clone() };
+        let more = RightColumns {
+            token_start: arrays::column(py, found.token_start),
+            token_end: arrays::column(py, found.token_end),
+            word_start: arrays::column(py, found.word_start),
+            word_end: arrays::column(py, found.word_end),
+            probs: arrays::column(py, found.probs),
+            covered: arrays::column(py, found.covered),
+        };
+        Ok(Self {
+            len: found.start.len(),
+            text_count: shared.text_count,
+            aggregated,
+            joins_words: false,
+            text_index: arrays::column(py, found.text_index),
+            start: arrays::column(py, found.start),
+            end: arrays::column(py, found.end),
+            label_id: arrays::column(py, found.label_id),
+            score: arrays::column(py, found.score),
+            index: arrays::column(py, index),
+            has_offsets: shared.has_offsets,
+            piece_starts: Vec::new(),
+            pieces: Vec::new(),
+            names: shared.names,
+            tokens: None,
+            texts: shared.texts,
+            more: Some(Py::new(py, more)?),
+        })
+    }
+
     /// The text of entity `row`: what the tokenizer prints for its tokens, else its characters, else `None`.
     fn word<'py>(&self, py: Python<'py>, row: usize) -> PyResult<Option<Bound<'py, PyString>>> {
         let Some(table) = &self.tokens else {

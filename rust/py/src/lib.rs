@@ -10,6 +10,7 @@ mod corpus;
 mod door;
 mod encodings;
 mod entities;
+mod entity_options;
 mod texts;
 
 use pyo3::prelude::*;
@@ -37,5 +38,5 @@ mod _fastpost {
     #[pymodule_export]
     use super::encodings::{expand, flatten, flatten_pairs};
     #[pymodule_export]
-    use super::entities::{EntityKernel, EntityTable, TokenTable};
+    use super::entities::{EntityKernel, EntityTable, RightColumns, TokenTable};
 }

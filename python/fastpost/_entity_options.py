@@ -1,0 +1,114 @@
+"""Options of `EntityDecoder` for `compat=None`: checked here where types are, in Rust where names and values are."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from fastpost.types import ArrayLike, Units
+
+_BIASES = (
+    "background_stay",
+    "background_to_start",
+    "inside_to_continue",
+    "inside_to_end",
+    "end_to_background",
+    "end_to_start",
+)
+_PREFIX = "transition_bias_"
+UNITS = ("utf8", "utf16", "graphemes")
+
+
+def biases(value: Mapping[str, Any] | str | os.PathLike[str] | None) -> list[float] | None:
+    """The six transition biases, in the order of Rust.
+
+    Args:
+        value: a dict of them, with or without `transition_bias_` before their names; the content of
+            `viterbi_calibration.json`, whose operating point "default" is taken; or the file's path, or its folder's.
+
+    Raises:
+        ValueError: if one is missing, unknown, or no finite number.
+    """
+    if value is None:
+        return None
+    if isinstance(value, (str, os.PathLike)):
+        path = os.fspath(value)
+        path = os.path.join(path, "viterbi_calibration.json") if os.path.isdir(path) else path
+        with open(path, encoding="utf-8") as file:
+            value = json.load(file)
+    if not isinstance(value, Mapping):
+        raise TypeError(
+            f"`biases` is {value!r}; pass a dict of the six biases, or the path of viterbi_calibration.json"
+        )
+    if "operating_points" in value:
+        points = value["operating_points"]
+        if not isinstance(points, Mapping) or "default" not in points:
+            raise ValueError(
+                f'`biases` has the operating points {_shown(points)}; name one "default", or pass the `biases` of one'
+            )
+        named = points["default"]["biases"]
+    given = {str(name).removeprefix(_PREFIX): weight for name, weight in named.items()}
+    missing, unknown = sorted(set(_BIASES) - set(given)), sorted(set(given) - set(_BIASES))
+    if missing or unknown:
+        wrong = f"lacks {_shown(missing)}" if missing else f"has {_shown(unknown)}"
+        raise ValueError(f"`biases` {wrong}; it holds exactly {_shown(_BIASES)}")
+    for name in _BIASES:
+        if isinstance(given[name], bool) or not isinstance(given[name], (int, float)):
+            raise ValueError(f"`biases[{name!r}]` is {given[name]!r}; pass a number")
+    return [float(given[name]) for name in _BIASES]
+
+
+def _shown(names: Any) -> str:
+    return ", ".join(map(str, names)) if isinstance(names, Collection) else repr(names)
+
+
+def transitions(
+    steps: ArrayLike | None, start: ArrayLike | None, end: ArrayLike | None, labels: int
+) -> tuple[list[float], list[float], list[float]] | None:
+    """A CRF's weights as flat lists; zeros where only some of the three are given."""
+    if steps is None and start is None and end is None:
+        return None
+
+    def flat(name: str, value: Any, shape: tuple[int, ...]) -> list[float]:
+        if value is None:
+            return [0.0] * int(np.prod(shape))
+        if hasattr(value, "detach"):
+            value = value.detach().cpu()
+        array = np.asarray(value, np.float32)
+        if array.shape != shape:
+            raise ValueError(
+                f"`{name}` has shape {array.shape} but `id2label` has {labels} labels; pass an array of shape {shape}"
+            )
+        return array.ravel().tolist()
+
+    return (
+        flat("transitions", steps, (labels, labels)),
+        flat("start_transitions", start, (labels,)),
+        flat("end_transitions", end, (labels,)),
+    )
+
+
+def thresholds(value: float | Mapping[str, float]) -> tuple[float, dict[str, float]]:
+    """The threshold of labels that are not named, and those of the others."""
+    named = dict(value) if isinstance(value, Mapping) else {}
+    default = 0.0 if isinstance(value, Mapping) else value
+    numbers: list[tuple[str | None, Any]] = [(None, default), *named.items()]
+    for name, number in numbers:
+        if isinstance(number, bool) or not isinstance(number, (int, float, np.number)) or not 0 <= number <= 1:
+            where = "" if name is None else f"[{name!r}]"
+            raise ValueError(f"`threshold{where}` is {number!r}; pass a number between 0 and 1, or a dict by label")
+    return float(default), {str(name): float(number) for name, number in named.items()}
+
+
+def units(value: Sequence[Units]) -> tuple[Units, ...]:
+    """The units to give positions in beside characters."""
+    if isinstance(value, str):
+        raise TypeError(f"`units` is the str {value!r}; pass a tuple of names, ({value!r},) for one")
+    for unit in value:
+        if unit not in UNITS:
+            raise ValueError(f"`units` has {unit!r}; choose of {', '.join(map(repr, UNITS))}")
+    return tuple(value)

@@ -1,0 +1,160 @@
+//! Which tokens are one word, and how an entity grows to whole words.
+
+use super::stitch::Token;
+use crate::offsets::CharIndex;
+use crate::segment::WordEdges;
+use crate::{Error, Result};
+use std::ops::Range;
+
+/// Where the words of a text come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// The tokenizer's word ids where they mean words, else Unicode's word boundaries.
+    Auto,
+    /// The tokenizer's word ids.
+    WordIds,
+    /// Unicode's word boundaries.
+    Unicode,
+    /// The rules of transformers.
+    Transformers,
+}
+
+impl Source {
+    /// Reads its name.
+    ///
+    /// # Errors
+    /// [`Error::BadOption`] for any other name.
+    pub fn parse(name: &str) -> Result<Self> {
+        match name {
+            "auto" => Ok(Self::Auto),
+            "word_ids" => Ok(Self::WordIds),
+            "unicode" => Ok(Self::Unicode),
+            "transformers" => Ok(Self::Transformers),
+            _ => Err(Error::BadOption {
+                name: "words",
+                got: format!("{name:?}"),
+                cure: "choose \"auto\", \"word_ids\", \"unicode\" or \"transformers\"",
+            }),
+        }
+    }
+}
+
+/// What was used for one text, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Used {
+    /// Word ids, as asked for.
+    WordIds,
+    /// Word ids: each of them is one word of the text, or a part of one.
+    WordIdsFit,
+    /// Word ids: there is no text to hold them against.
+    WordIdsOnly,
+    /// Unicode, as asked for.
+    Unicode,
+    /// Unicode: there are no word ids.
+    UnicodeOnly,
+    /// Unicode: some word id covers more than a word.
+    UnicodeFits,
+    /// transformers' rules, as asked for.
+    Transformers,
+    /// Nothing tells words apart: neither texts nor word ids.
+    Nothing,
+}
+
+/// All of [`Used`], in the order of their numbers.
+pub const USED: [Used; 8] = [
+    Used::WordIds,
+    Used::WordIdsFit,
+    Used::WordIdsOnly,
+    Used::Unicode,
+    Used::UnicodeOnly,
+    Used::UnicodeFits,
+    Used::Transformers,
+    Used::Nothing,
+];
+
+/// The words of one text.
+#[derive(Debug)]
+pub struct Words {
+    /// What they come from.
+    pub used: Used,
+    /// Runs of tokens that are one word each.
+    pub runs: Vec<(u32, u32)>,
+    /// The run of each token.
+    run_of: Vec<u32>,
+    /// Unicode's words, where they are used.
+    edges: Option<WordEdges>,
+}
+
+impl Words {
+    /// The words of `tokens` of `text`.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] if `source` asks for word ids or a text that is not there.
+    pub fn new(
+        source: Source,
+        tokens: &[Token],
+        has_ids: bool,
+        text: Option<&CharIndex<'_>>,
+    ) -> Result<Self> {
+        let missing = |name, why| Err(Error::Missing { name, why });
+        let edges = |text: &CharIndex<'_>| Some(WordEdges::new(text.slice(0, text.len())));
+        let (used, edges) = match (source, has_ids, text) {
+            (Source::Transformers, ..) => (Used::Transformers, None),
+            (Source::WordIds, true, _) => (Used::WordIds, None),
+            (Source::WordIds, false, _) => return missing("word_ids", "to tell words apart by them"),
+            (Source::Unicode, _, Some(text)) => (Used::Unicode, edges(text)),
+            (Source::Unicode, _, None) => return missing("texts", "to find their Unicode words"),
+            (Source::Auto, false, None) => (Used::Nothing, None),
+            (Source::Auto, true, None) => (Used::WordIdsOnly, None),
+            (Source::Auto, false, Some(text)) => (Used::UnicodeOnly, edges(text)),
+            (Source::Auto, true, Some(text)) => match edges(text) {
+                Some(edges) if !ids_are_words(tokens, text, &edges) => (Used::UnicodeFits, Some(edges)),
+                _ => (Used::WordIdsFit, None),
+            },
+        };
+        let continues = |last: &Token, token: &Token| match (used, &edges) {
+            (Used::Transformers, _) => !token.opens,
+            (Used::Nothing, _) => false,
+            (_, Some(edges)) => {
+                token.start >= 0 && (token.start < last.end || edges.inside(token.start as usize))
+            }
+            (_, None) => token.word >= 0 && token.word == last.word,
+        };
+        let mut runs: Vec<(u32, u32)> = Vec::with_capacity(tokens.len());
+        let mut run_of = Vec::with_capacity(tokens.len());
+        for (at, token) in (0..).zip(tokens) {
+            match runs.last_mut() {
+                Some(run) if at > 0 && continues(&tokens[at as usize - 1], token) => run.1 = at + 1,
+                _ => runs.push((at, at + 1)),
+            }
+            run_of.push(runs.len() as u32 - 1);
+        }
+        Ok(Self { used, runs, run_of, edges })
+    }
+
+    /// The characters of the smallest whole words that cover `start..end`, which the tokens `from..to` make up.
+    #[must_use]
+    pub fn widen(&self, tokens: &[Token], range: Range<usize>, start: i64, end: i64) -> (i64, i64) {
+        if let Some(edges) = &self.edges {
+            let (start, end) = edges.widen(start.max(0) as usize, end.max(0) as usize);
+            return (start as i64, end as i64);
+        }
+        let first = self.runs[self.run_of[range.start] as usize].0 as usize;
+        let last = self.runs[self.run_of[range.end - 1] as usize].1 as usize;
+        let covering = tokens[first..last].iter().filter(|token| token.start < token.end);
+        covering.fold((start, end), |(start, end), token| (start.min(token.start), end.max(token.end)))
+    }
+}
+
+/// Whether no word id covers more than one word of the text, white space at its ends aside.
+///
+/// They do where the tokenizer splits at spaces and punctuation. They do not where it takes a sentence for one word
+/// (no pre-tokenizer), leaves punctuation on a word (Metaspace), or takes a run of Chinese for one.
+fn ids_are_words(tokens: &[Token], text: &CharIndex<'_>, edges: &WordEdges) -> bool {
+    tokens.chunk_by(|a, b| a.word >= 0 && a.word == b.word).filter(|run| run[0].word >= 0).all(|run| {
+        let start = run.iter().map(|token| token.start).min().unwrap_or(0).max(0) as usize;
+        let end = run.iter().map(|token| token.end).max().unwrap_or(0).max(0) as usize;
+        let (start, end) = text.trim(start, end);
+        start >= end || edges.unit(start) == edges.unit(end - 1)
+    })
+}

@@ -266,7 +266,11 @@ def test_what_cannot_be_carried_out(lines, rampart_dir, tmp_path):
         (1, ["ner", tmp_path / "none.jsonl", *source[2:]], "none.jsonl: No such file or directory"),
         (1, ["ner", tmp_path / "t.txt", *source[2:], "--id-column", "key"], "is a text file"),
         (2, ["qa", lines, "--model", rampart_dir], "pass --question"),
-        (1, ["qa", lines, "--column", "body", "--model", rampart_dir, "--question", "Who?"], "gives logits, not start_logits, end_logits"),
+        (
+            1,
+            ["qa", lines, "--column", "body", "--model", rampart_dir, "--question", "Who?"],
+            "gives logits, not start_logits, end_logits",
+        ),
     ]
     for code, arguments, words in cases:
         done = run(*arguments, check=code)

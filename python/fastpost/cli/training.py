@@ -95,7 +95,7 @@ def train_tokenizer(
         elif counts is not None:
             from fastpost import WordCounts
 
-            words = WordCounts.load(counts, None if source is None else _tokenizer(source))
+            words = WordCounts.load(counts, None if source is None else load_tokenizer(source))
         else:
             raise UsageError("pass --corpus to count, or --counts with a file of word counts")
         for size, folder in folders.items():
@@ -212,7 +212,7 @@ def _counted(
             raise UsageError(f"{unfinished} holds a count that was interrupted; pass --resume to go on with it")
         remove(unfinished)
     unfinished.parent.mkdir(parents=True, exist_ok=True)
-    tokenizer = _tokenizer(source)
+    tokenizer = load_tokenizer(source)
     return WordCounts.from_corpus(
         tokenizer, corpus, progress=told, force=force, checkpoint=unfinished, every=save_every
     )
@@ -224,7 +224,7 @@ def _tell_skipped(corpus: Corpus) -> None:
         tell(f"{stats.skipped:,} records or files were left out, first: {'; '.join(stats.reasons[:3])}")
 
 
-def _tokenizer(source: str) -> Any:
+def load_tokenizer(source: str) -> Any:
     """The tokenizer at `source`: that of transformers if the folder is one of its own, else the bare one."""
     path = Path(source)
     file = path / "tokenizer.json" if path.is_dir() else path

@@ -15,7 +15,7 @@ FUZZ_SECONDS ?= 60
 QA_MODEL ?= $(wildcard ../shared/models/minilm-xquad)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-rust test-python test-old parity lint lint-source lint-stubs fuzz fmt bench bench-entities bench-answers bench-corpus bench-train clean
+.PHONY: help build demo test test-rust test-python test-old parity lint lint-source lint-stubs fuzz fmt bench bench-entities bench-answers bench-corpus bench-train bench-cli clean
 
 help: ## what the targets do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,7 +79,7 @@ fmt: $(VENV)/.lint-installed ## format everything
 	$(BIN)/ruff check --fix --quiet
 	$(BIN)/ruff format
 
-bench: bench-entities bench-answers bench-corpus bench-train ## times beside the peers, results checked first
+bench: bench-entities bench-answers bench-corpus bench-train bench-cli ## times beside the peers, results checked first
 
 BENCH := $(VENV)/.bench-installed $(VENV)/.built
 
@@ -95,6 +95,9 @@ bench-corpus: $(BENCH)
 
 bench-train: $(BENCH)
 	$(BIN)/python benches/python/bench_train.py
+
+bench-cli: $(BENCH)
+	$(BIN)/python benches/python/bench_cli.py
 
 clean: ## remove what was built and installed
 	rm -rf $(VENV) .cache target

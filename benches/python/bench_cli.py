@@ -34,10 +34,11 @@ def free_pipeline() -> Any:
     folder = rampart.package_folder()
     tokenizer = AutoTokenizer.from_pretrained(folder, model_max_length=512)
     config = AutoConfig.from_pretrained(folder)
-    table = torch.randn(len(tokenizer), len(config.id2label), generator=torch.Generator().manual_seed(0)) * 3
+    table = torch.randn(len(tokenizer), len(config.id2label), generator=torch.Generator().manual_seed(0))
+    table[torch.rand(len(tokenizer), generator=torch.Generator().manual_seed(1)) < 0.9, 0] += 9  # mostly outside
     model = Lookup(config, table).eval()
     return fastpost.TokenClassificationPipeline(
-        model, tokenizer=tokenizer, aggregation_strategy="simple", stride=64, batch_size=32
+        model=model, tokenizer=tokenizer, aggregation_strategy="simple", stride=64, batch_size=32
     )
 
 
@@ -66,10 +67,9 @@ def peak(count: int, answer: Any) -> None:
         path = Path(folder, "x.jsonl")
         write_texts(path, count)
         pipe = free_pipeline()
-        command_path = Path(folder, "warm.jsonl")
         pipe(["warm"])
         before = psutil.Process().memory_info().rss
-        command(path, command_path, pipe)
+        command(path, Path(folder, "out.jsonl"), pipe)
         answer.put(psutil.Process().memory_info().rss - before)
 
 
@@ -94,7 +94,9 @@ def main() -> None:
         del lines, found
         times = [(seconds(lambda: pipe(texts)), seconds(lambda: command(path, out, pipe))) for _ in range(3)]
         theirs, ours = sorted(times)[1]
-        print(f"{count:,} texts: pipeline {duration(theirs)}, command {duration(ours)}, {ours / theirs:.2f}x (goal 1.3x)")
+        print(
+            f"{count:,} texts: pipeline {duration(theirs)}, command {duration(ours)}, {ours / theirs:.2f}x (goal 1.3x)"
+        )
     spawn = multiprocessing.get_context("spawn")
     for size in (count // 10, count):
         answer = spawn.Queue()

@@ -15,7 +15,7 @@ FUZZ_SECONDS ?= 60
 QA_MODEL ?= $(wildcard ../shared/models/minilm-xquad)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-rust test-python test-old parity lint lint-source lint-stubs fuzz fmt bench bench-entities bench-answers bench-corpus bench-train bench-cli clean
+.PHONY: help build demo test test-rust test-python test-old parity lint lint-source lint-stubs fuzz fmt bench bench-entities bench-answers bench-corpus bench-train bench-metrics bench-align bench-cli clean
 
 help: ## what the targets do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,7 +55,8 @@ test-old: $(VENV)/.test-installed $(VENV)/.built $(OLD)/.installed
 	PYTHONPATH=$(OLD) $(BIN)/python -m pytest -n auto --dist loadfile -m 'not parity' $(OLD_TESTS)
 
 parity: $(VENV)/.test-installed $(VENV)/.built ## long comparisons with the peers (EXAMPLES=100000)
-	FASTPOST_PARITY_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/test_entities_parity.py tests/test_answers_parity.py
+	FASTPOST_PARITY_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/test_entities_parity.py tests/test_answers_parity.py \
+		tests/test_metrics_sequence.py
 	$(BIN)/python -m pytest -m parity
 
 lint: lint-source lint-stubs ## rustfmt, clippy, ruff, mypy, stubtest
@@ -79,7 +80,7 @@ fmt: $(VENV)/.lint-installed ## format everything
 	$(BIN)/ruff check --fix --quiet
 	$(BIN)/ruff format
 
-bench: bench-entities bench-answers bench-corpus bench-train bench-cli ## times beside the peers, results checked first
+bench: bench-entities bench-answers bench-corpus bench-train bench-metrics bench-align bench-cli ## times beside the peers, results checked first
 
 BENCH := $(VENV)/.bench-installed $(VENV)/.built
 
@@ -98,6 +99,12 @@ bench-train: $(BENCH)
 
 bench-cli: $(BENCH)
 	$(BIN)/python benches/python/bench_cli.py
+
+bench-metrics: $(BENCH)
+	$(BIN)/python benches/python/bench_metrics.py
+
+bench-align: $(BENCH)
+	$(BIN)/python benches/python/bench_align.py
 
 clean: ## remove what was built and installed
 	rm -rf $(VENV) .cache target

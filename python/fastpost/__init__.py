@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fastpost import metrics
     from fastpost._fastpost import VERSION as __version__
+    from fastpost.align import align_labels, align_tokens, labels_to_spans, plan_windows, spans_to_labels
     from fastpost.answers import AnswerDecoder, Answers
     from fastpost.corpus import Corpus, CorpusError, CorpusStats
     from fastpost.entities import Entities, EntityDecoder, TextEntities
+    from fastpost.offsets import OffsetMap, check_offsets
+    from fastpost.pipelines.compare import Comparison, compare
     from fastpost.pipelines.install import accelerate, install, pipeline, uninstall
     from fastpost.pipelines.question_answering import QuestionAnsweringPipeline
     from fastpost.pipelines.token_classification import TokenClassificationPipeline
@@ -22,19 +25,28 @@ if TYPE_CHECKING:
 _HOMES = {
     "AnswerDecoder": "fastpost.answers",
     "Answers": "fastpost.answers",
+    "Comparison": "fastpost.pipelines.compare",
     "Corpus": "fastpost.corpus",
     "CorpusError": "fastpost.corpus",
     "CorpusStats": "fastpost.corpus",
     "Entities": "fastpost.entities",
     "EntityDecoder": "fastpost.entities",
+    "OffsetMap": "fastpost.offsets",
     "QuestionAnsweringPipeline": "fastpost.pipelines.question_answering",
     "TextEntities": "fastpost.entities",
     "TokenClassificationPipeline": "fastpost.pipelines.token_classification",
     "WordCounts": "fastpost.training",
     "accelerate": "fastpost.pipelines.install",
+    "align_labels": "fastpost.align",
+    "align_tokens": "fastpost.align",
+    "check_offsets": "fastpost.offsets",
+    "compare": "fastpost.pipelines.compare",
     "install": "fastpost.pipelines.install",
+    "labels_to_spans": "fastpost.align",
     "pipeline": "fastpost.pipelines.install",
+    "plan_windows": "fastpost.align",
     "postprocess_qa_predictions": "fastpost.squad",
+    "spans_to_labels": "fastpost.align",
     "train_new_from_iterator": "fastpost.training",
     "uninstall": "fastpost.pipelines.install",
     "verify_tokenizer": "fastpost.training",
@@ -43,21 +55,30 @@ _HOMES = {
 __all__ = [
     "AnswerDecoder",
     "Answers",
+    "Comparison",
     "Corpus",
     "CorpusError",
     "CorpusStats",
     "Entities",
     "EntityDecoder",
+    "OffsetMap",
     "QuestionAnsweringPipeline",
     "TextEntities",
     "TokenClassificationPipeline",
     "WordCounts",
     "__version__",
     "accelerate",
+    "align_labels",
+    "align_tokens",
+    "check_offsets",
+    "compare",
     "install",
+    "labels_to_spans",
     "metrics",
     "pipeline",
+    "plan_windows",
     "postprocess_qa_predictions",
+    "spans_to_labels",
     "train_new_from_iterator",
     "uninstall",
     "verify_tokenizer",

@@ -66,10 +66,14 @@ class Encodings:
         """(tokens,), token ids."""
         return self._ids[0]
 
+    @cached_property
+    def _special(self) -> tuple[Ints1d, Ints1d]:
+        return _fastpost.flatten(self.windows, "special_tokens_mask")
+
     @property
     def lengths(self) -> Ints1d:
         """(windows,), tokens of each window."""
-        return self._ids[1]
+        return self._special[1] if "_special" in self.__dict__ else self._ids[1]
 
     @property
     def type_ids(self) -> Ints1d:
@@ -94,7 +98,7 @@ class Encodings:
     @property
     def special_tokens_mask(self) -> Any:
         """uint8 (tokens,), 1 for tokens that stand for no text, padding among them."""
-        return _fastpost.flatten(self.windows, "special_tokens_mask")[0].astype(np.uint8)
+        return self._special[0].astype(np.uint8)
 
     @property
     def offsets(self) -> Ints2d:

@@ -39,18 +39,26 @@ def biases(value: Mapping[str, Any] | str | os.PathLike[str] | None) -> list[flo
         path = os.fspath(value)
         path = os.path.join(path, "viterbi_calibration.json") if os.path.isdir(path) else path
         with open(path, encoding="utf-8") as file:
-            value = json.load(file)
-    if not isinstance(value, Mapping):
-        raise TypeError(
-            f"`biases` is {value!r}; pass a dict of the six biases, or the path of viterbi_calibration.json"
-        )
-    if "operating_points" in value:
+            try:
+                value = json.load(file)
+            except ValueError as error:
+                raise ValueError(
+                    f"`biases` is {path!r}, which is no JSON ({error}); pass viterbi_calibration.json"
+                ) from error
+    named: Any = value
+    if isinstance(value, Mapping) and "operating_points" in value:
         points = value["operating_points"]
         if not isinstance(points, Mapping) or "default" not in points:
             raise ValueError(
                 f'`biases` has the operating points {_shown(points)}; name one "default", or pass the `biases` of one'
             )
-        named = points["default"]["biases"]
+        named = points["default"]
+    if isinstance(named, Mapping) and "biases" in named:
+        named = named["biases"]
+    if not isinstance(named, Mapping):
+        raise TypeError(
+            f"`biases` is {named!r}; pass a dict of the six biases, or the path of viterbi_calibration.json"
+        )
     given = {str(name).removeprefix(_PREFIX): weight for name, weight in named.items()}
     missing, unknown = sorted(set(_BIASES) - set(given)), sorted(set(given) - set(_BIASES))
     if missing or unknown:
@@ -78,7 +86,12 @@ def transitions(
             return [0.0] * int(np.prod(shape))
         if hasattr(value, "detach"):
             value = value.detach().cpu()
-        array = np.asarray(value, np.float32)
+        try:
+            array = np.asarray(value, np.float32)
+        except (TypeError, ValueError) as error:
+            raise TypeError(
+                f"`{name}` is no array of numbers ({error}); pass an array of shape {shape}, by the label ids of `id2label`"
+            ) from error
         if array.shape != shape:
             raise ValueError(
                 f"`{name}` has shape {array.shape} but `id2label` has {labels} labels; pass an array of shape {shape}"

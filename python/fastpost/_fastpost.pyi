@@ -9,16 +9,27 @@ __all__ = [
     "AnswerTable",
     "EntityKernel",
     "EntityTable",
+    "LabelSet",
+    "NormalTable",
+    "OffsetTable",
     "RightColumns",
+    "SpanPairs",
     "Splitter",
+    "TagPairs",
     "TextReader",
+    "TokenSpans",
     "TokenTable",
     "WordTable",
+    "align_labels",
+    "align_tokens",
     "expand",
     "flatten",
     "flatten_pairs",
     "nbest",
+    "offset_faults",
+    "plan_windows",
     "simd",
+    "tag_entities",
 ]
 
 VERSION: str
@@ -117,6 +128,67 @@ class EntityTable:
     def words(self) -> list[str | None]: ...
     def to_dicts(self) -> list[list[Entity]] | list[list[Token]]: ...
 
+# offsets
+@final
+class OffsetTable:
+    def __new__(cls, text: str) -> OffsetTable: ...
+    def length(self, unit: str) -> int: ...
+    def convert(self, positions: Ints1d, source: str, target: str, inside: str) -> Ints1d: ...
+
+@final
+class NormalTable:
+    def __new__(cls, text: str) -> NormalTable: ...
+    @property
+    def text(self) -> str: ...
+    def then(self, form: str) -> NormalTable: ...
+    def then_aligned(self, text: str, starts: Ints1d, ends: Ints1d) -> NormalTable: ...
+    def to_original(self, spans: Ints1d) -> Ints1d: ...
+    def to_normalized(self, spans: Ints1d) -> Ints1d: ...
+
+def offset_faults(offsets: Ints1d, skip: Any, chars: int) -> list[tuple[int, str, int | None]]: ...
+def plan_windows(
+    offsets: Ints1d | None,
+    word_ids: Ints1d | None,
+    special: Any,
+    lengths: Ints1d,
+    texts: list[str] | None,
+    max_length: int,
+    stride: int,
+    special_tokens: int,
+) -> tuple[Ints1d, Ints1d, Ints1d]: ...
+
+# labels of spans, words and tokens
+@final
+class LabelSet:
+    def __new__(cls, names: list[str], scheme: str) -> LabelSet: ...
+    @property
+    def scheme(self) -> str: ...
+    def inside(self) -> Ints1d: ...
+
+@final
+class TokenSpans:
+    def __new__(
+        cls,
+        offsets: Ints1d,
+        special: Any,
+        word_ids: Ints1d | None,
+        lengths: Ints1d,
+        owners: Ints1d,
+        texts: list[str] | None,
+        text_count: int,
+    ) -> TokenSpans: ...
+    def to_labels(
+        self, spans: list[Any], labels: LabelSet, policy: str, subwords: str, threads: int | None
+    ) -> tuple[Ints1d, list[tuple[int, int, str, tuple[int, int] | None, int | None]]]: ...
+    def to_spans(
+        self, values: Ints1d, labels: LabelSet, repair: str, subwords: str
+    ) -> list[list[tuple[int, int, str]]]: ...
+
+def align_labels(
+    word_labels: list[Any], word_ids: list[Any], subwords: str, inside: Ints1d | None
+) -> list[list[int]]: ...
+def align_tokens(a: list[str], b: list[str]) -> tuple[list[list[int]], list[list[int]]]: ...
+
 # answers
 @final
 class AnswerKernel:
@@ -190,6 +262,29 @@ def nbest(
     lists: bool,
     threads: int | None,
 ) -> tuple[list[str], list[list[dict[str, Any]]], list[float]]: ...
+
+# metrics
+@final
+class TagPairs:
+    @staticmethod
+    def tags(y_true: list[Any], y_pred: list[Any]) -> TagPairs: ...
+    @staticmethod
+    def ids(y_true: Any, y_pred: Any, labels: list[str], ignored: int) -> TagPairs: ...
+    def correct(self) -> tuple[int, int]: ...
+    def agreement(self) -> tuple[int, int, int, int]: ...
+    def odd(self, suffix: bool) -> list[str]: ...
+    def spans(self, scheme: str | None, suffix: bool) -> SpanPairs: ...
+
+@final
+class SpanPairs:
+    def __new__(cls, y_true: Any, y_pred: Any) -> SpanPairs: ...
+    def counts(self) -> tuple[list[str], Ints1d, Ints1d, Ints1d]: ...
+    def kinds(self) -> list[tuple[str, list[int]]]: ...
+    def errors(
+        self,
+    ) -> list[tuple[int, int, tuple[int, int, str] | None, tuple[int, int, str] | None]]: ...
+
+def tag_entities(seq: list[Any], nested: bool, suffix: bool) -> tuple[list[tuple[str, int, int]], list[str]]: ...
 
 # bpe: words, counts, merges
 @final

@@ -13,6 +13,7 @@ from fastpost.answers import AnswerDecoder
 from fastpost.entities import OPTIONS
 from fastpost.pipelines.answer_task import AnswerTask, ask_size, whole
 from fastpost.pipelines.ask import asks, read
+from fastpost.pipelines.compare import Job
 from fastpost.pipelines.engine import Batching, Results, Told, shown, stream
 from fastpost.pipelines.entity_task import EntityTask, default_stride, long_texts, right_options, text_size
 from fastpost.pipelines.onnx_folder import OnnxFolder
@@ -113,6 +114,17 @@ class OnnxTokenClassificationPipeline:
         offset_mapping: Any,
         progress: bool | Told,
     ) -> Iterator[Any]:
+        job = self._job(options, split, offset_mapping)
+        unit = shown(progress, "texts")
+        return stream(items, job.task, job.runner, job.batching, text_size, progress=unit)
+
+    def _comparison_job(self, options: dict[str, Any]) -> tuple[Job, bool]:
+        """What a call with `compat=None` would run, and whether transformers would read long texts in windows, too."""
+        merged = self._merged({**options, "compat": None})
+        return self._job(merged, False, None), merged["stride"] is not None
+
+    def _job(self, options: dict[str, Any], split: bool, offset_mapping: Any) -> Job:
+        """What these options ask for."""
         folder, stride, size = self._folder, options["stride"], options["batch_size"]
         ignored = options["ignore_labels"]
         if offset_mapping and not isinstance(offset_mapping[0], tuple):
@@ -144,7 +156,7 @@ class OnnxTokenClassificationPipeline:
             most_tokens=folder.model_max_length if on_long_text == "error" else None,
         )
         batching = Batching(size, folder.runner.input_names, folder.pad_token_id, folder.left)
-        return stream(items, task, folder.runner, batching, text_size, progress=shown(progress, "texts"))
+        return Job(task, folder.runner, batching)
 
     def _warn_truncated(self, number: int) -> None:
         warnings.warn(

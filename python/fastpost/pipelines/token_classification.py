@@ -15,6 +15,7 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from fastpost._tokens import Tokens, decoder_json
 from fastpost.entities import OPTIONS
+from fastpost.pipelines.compare import Job
 from fastpost.pipelines.engine import Batching, Results, Told, shown, stream
 from fastpost.pipelines.entity_task import EntityTask, default_stride, long_texts, right_options, text_size
 from fastpost.pipelines.model_length import given, positions
@@ -91,6 +92,12 @@ class FastTokenClassification:
         postprocess_params: dict[str, Any],
         progress: bool | Told,
     ) -> Iterator[Any]:
+        job = self._job(batch_size, preprocess_params, postprocess_params)
+        unit = shown(progress, "texts")
+        return stream(inputs, job.task, job.runner, job.batching, text_size, progress=unit)
+
+    def _job(self, batch_size: int, preprocess_params: dict[str, Any], postprocess_params: dict[str, Any]) -> Job:
+        """What these parameters ask for."""
         pipe: Any = self
         if batch_size > 1 and pipe.tokenizer.pad_token_id is None:
             raise ValueError(
@@ -102,8 +109,20 @@ class FastTokenClassification:
         task = _task(pipe, preprocess_params, postprocess_params)
         names = tuple(name for name in pipe.tokenizer.model_input_names if name in _MODEL_INPUTS)
         batching = Batching(batch_size, names, pipe.tokenizer.pad_token_id, pipe.tokenizer.padding_side == "left")
-        runner = TorchRunner(pipe.model, pipe.device, lambda: _inference(pipe))
-        return stream(inputs, task, runner, batching, text_size, progress=shown(progress, "texts"))
+        return Job(task, TorchRunner(pipe.model, pipe.device, lambda: _inference(pipe)), batching)
+
+    def _comparison_job(self, options: dict[str, Any]) -> tuple[Job, bool]:
+        """What a call with `compat=None` would run, and whether transformers would read long texts in windows, too."""
+        pipe: Any = self
+        options = dict(options)
+        batch_size = options.pop("batch_size", None) or pipe._batch_size or 1
+        given, _, own = self._sanitize_parameters(**{**options, "compat": None})
+        preprocess, postprocess = {**pipe._preprocess_params, **given}, {**pipe._postprocess_params, **own}
+        reason = original_path_reason(self, transformers.TokenClassificationPipeline, _STEPS)
+        if reason is not None:
+            raise ValueError(f"`pipe` can't be compared: {reason}")
+        windowed = bool(preprocess.get("tokenizer_params", {}).get("return_overflowing_tokens"))
+        return self._job(batch_size, preprocess, postprocess), windowed
 
 
 def _unknown_parameters(preprocess: dict[str, Any], forward: dict[str, Any], postprocess: dict[str, Any]) -> bool:
@@ -144,7 +163,8 @@ class TokenClassificationPipeline(FastTokenClassification, transformers.TokenCla
     Every argument and input of the original, the same results: `aggregation_strategy`, `ignore_labels`,
     `stride`, `offset_mapping`, `is_split_into_words`, `delimiter`, `batch_size`, `device`, `dtype`; one text, a
     list, a generator or a dataset (results come while it is read), words. `num_workers` is accepted and not
-    needed. `progress=True` shows a bar, a function is told texts and tokens. Scores are Python floats and offsets Python ints.
+    needed. `progress=True` shows a bar, a function is told texts and tokens. Scores are Python floats and offsets
+    Python ints.
 
     `compat=None`, here or in a call, gives the right answer where transformers is wrong, and takes the options of
     `fastpost.EntityDecoder` from `scheme` on. Each result is then a `TextEntities`, a list that says what it covers,

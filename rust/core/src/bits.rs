@@ -110,7 +110,9 @@ mod tests {
         ) {
             let mut bits = Bits::new(540);
             let mut all: BTreeSet<usize> = positions;
-            all.iter().for_each(|&at| bits.set(at));
+            for &at in &all {
+                bits.set(at);
+            }
             for (from, length) in filled {
                 bits.fill(from, from + length);
                 all.extend(from..from + length);

@@ -289,6 +289,56 @@ pub enum Error {
         /// Which text.
         of: &'static str,
     },
+    /// A labelled span that is none.
+    #[error(
+        "`spans[{text}][{index}]` is ({start}, {end}); spans are 0 <= start <= end, in characters of the text"
+    )]
+    BadTextSpan {
+        /// Text, counted from 0.
+        text: usize,
+        /// Span of the text.
+        index: usize,
+        /// Start given.
+        start: i64,
+        /// End given.
+        end: i64,
+    },
+    /// A label that a scheme needs and the label set lacks.
+    #[error(
+        "`label2id` has no label for {what} under the scheme {scheme}; add it, or pass the scheme of these labels"
+    )]
+    NoLabel {
+        /// What the label would stand for.
+        what: String,
+        /// The scheme.
+        scheme: &'static str,
+    },
+    /// A label id that the label set lacks.
+    #[error("`labels[{window}][{token}]` is {label} but there are {known} labels; labels are 0 to {}, or -100", known.saturating_sub(1))]
+    BadLabel {
+        /// Window, counted from 0.
+        window: usize,
+        /// Token in the window.
+        token: usize,
+        /// The id.
+        label: i64,
+        /// Ids known.
+        known: usize,
+    },
+    /// A word that a list of words lacks.
+    #[error(
+        "`word_ids[{window}][{token}]` is {word} but `word_labels[{window}]` has {words} labels; pass one label per word"
+    )]
+    BadWord {
+        /// Window, counted from 0.
+        window: usize,
+        /// Token in the window.
+        token: usize,
+        /// The word.
+        word: i64,
+        /// Words there are.
+        words: usize,
+    },
     /// The system refused to read or write a file.
     #[error("{message}: {path}")]
     File {
@@ -306,6 +356,95 @@ pub enum Error {
         path: String,
         /// What is wrong with it.
         problem: &'static str,
+    },
+    /// Not as many predicted sequences as true ones.
+    #[error(
+        "Found input variables with inconsistent numbers of samples: `y_true` has {truth} sequences but `y_pred` has {guess}; pass one of each per text"
+    )]
+    SequenceCount {
+        /// True ones.
+        truth: usize,
+        /// Predicted ones.
+        guess: usize,
+    },
+    /// A predicted sequence of another length than the true one.
+    #[error(
+        "Found input variables with inconsistent numbers of samples: `y_true[{text}]` has {truth} tags but `y_pred[{text}]` has {guess}; pass one tag per token in both"
+    )]
+    SequenceLength {
+        /// Sequence, counted from 0.
+        text: usize,
+        /// Tags of the true one.
+        truth: usize,
+        /// Tags of the predicted one.
+        guess: usize,
+    },
+    /// A tag without a letter.
+    #[error("`{name}[{text}][{token}]` is an empty tag; pass `O` for a token outside of entities")]
+    EmptyTag {
+        /// Argument it is in.
+        name: &'static str,
+        /// Sequence, counted from 0.
+        text: usize,
+        /// Token in the sequence.
+        token: usize,
+    },
+    /// A tag that the scheme does not know.
+    #[error(
+        "Invalid token is found: `{name}[{text}][{token}]` is {tag:?} but the {end} of {scheme} are {}; pass the scheme of the tags, or mode=None",
+        letters.chars().map(String::from).collect::<Vec<_>>().join(", ")
+    )]
+    BadTag {
+        /// Argument it is in.
+        name: &'static str,
+        /// Sequence, counted from 0.
+        text: usize,
+        /// Token in the sequence.
+        token: usize,
+        /// The tag.
+        tag: String,
+        /// "prefixes" or "suffixes".
+        end: &'static str,
+        /// The scheme.
+        scheme: &'static str,
+        /// What it knows.
+        letters: &'static str,
+    },
+    /// Tags whose scheme can't be told.
+    #[error(
+        "This scheme is not supported: `y_true` has {found}, which fits none of IOB2, IOE2, IOBES and BILOU; pass `scheme`"
+    )]
+    NoScheme {
+        /// The tag, or the prefixes.
+        found: String,
+    },
+    /// A label id without a name.
+    #[error(
+        "`{name}[{text}][{token}]` is the label id {id} but `id2label` names {labels} labels; pass the model's own id2label"
+    )]
+    LabelId {
+        /// Argument it is in.
+        name: &'static str,
+        /// Sequence, counted from 0.
+        text: usize,
+        /// Token in the sequence.
+        token: usize,
+        /// The id.
+        id: i64,
+        /// Labels named.
+        labels: usize,
+    },
+    /// A span that ends before it starts.
+    #[error("`{name}[{text}]` has a span from {start} to {end}; spans are start <= end, end excluded")]
+    SpanOrder {
+        /// Argument it is in.
+        name: &'static str,
+        /// Text, counted from 0.
+        text: usize,
+        /// Its start.
+        start: i64,
+        /// Its end.
+        end: i64,
     },
     /// The caller's progress function raised; what it raised is kept there.
     #[error("stopped by the caller")]

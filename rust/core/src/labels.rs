@@ -464,8 +464,8 @@ mod tests {
 
     fn read(names: &[&str]) -> (&'static str, Vec<(Role, String)>) {
         let tagging = Tagging::new(names, None).unwrap();
-        let named = |tag: &Tag| (tag.role, tagging.kinds[tag.kind as usize].clone());
-        (tagging.scheme.name(), tagging.tags.iter().map(named).collect())
+        let pair = |tag: &Tag| (tag.role, tagging.kinds[tag.kind as usize].clone());
+        (tagging.scheme.name(), tagging.tags.iter().map(pair).collect())
     }
 
     #[test]

@@ -8,7 +8,7 @@
 
 use crate::labels::{ROLES, Role};
 use crate::logits::Rows;
-use crate::viterbi::Grammar;
+use crate::viterbi::{Grammar, RoleWeights};
 
 /// Weights of all legal sequences over some tokens.
 #[derive(Debug)]
@@ -138,7 +138,7 @@ impl<'g> Lattice<'g> {
             }
             return;
         };
-        let weight = |table: &[[f32; 5]; 5], role: Role, other: Role| {
+        let weight = |table: &RoleWeights, role: Role, other: Role| {
             let (last, next) = if back { (role, other) } else { (other, role) };
             f64::from(table[last as usize][next as usize])
         };

@@ -1,5 +1,6 @@
 //! The algorithms of fastpost. This crate knows neither Python nor NumPy.
 
+pub mod align;
 pub mod align_tokens;
 pub mod answers;
 pub mod bits;
@@ -11,6 +12,7 @@ mod error;
 pub mod labels;
 pub mod lattice;
 pub mod logits;
+pub mod metrics;
 pub mod normalized;
 pub mod offset_faults;
 pub mod offsets;

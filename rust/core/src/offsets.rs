@@ -225,8 +225,9 @@ impl OffsetMap {
         inside: Inside,
     ) -> Result<()> {
         let limit = self.len(text, from) as i64;
-        let off = positions.iter().fold(false, |off, &at| off | (at < 0) | (at > limit));
-        if off {
+        // Below 0 is what a position outside has, itself or what is left of the text: one pass without a branch.
+        let signs = positions.iter().fold(0, |signs, &at| signs | at | limit.wrapping_sub(at));
+        if signs < 0 {
             let bad = positions.iter().enumerate().find(|(_, at)| !(0..=limit).contains(*at));
             let (index, &position) = bad.unwrap_or((0, &0));
             return Err(Error::BadPosition { index, position, limit: limit as usize, unit: from.what() });
@@ -269,14 +270,18 @@ impl OffsetMap {
             }
             (Unit::Graphemes, _) => {
                 if let Some(starts) = self.graphemes(text) {
-                    positions.iter_mut().for_each(|at| *at = starts.nth(*at as usize) as i64);
+                    for at in &mut *positions {
+                        *at = starts.nth(*at as usize) as i64;
+                    }
                 }
             }
             _ => {}
         }
         match (to, &self.wide) {
             (Unit::Utf8, Some(wide)) => {
-                positions.iter_mut().for_each(|at| *at = i64::from(wide.starts[*at as usize]));
+                for at in positions {
+                    *at = i64::from(wide.starts[*at as usize]);
+                }
             }
             (Unit::Utf16, Some(wide)) if !wide.pairs.is_empty() => {
                 let mut near = 0;
@@ -323,23 +328,39 @@ impl OffsetMap {
 
 impl Wide {
     fn new(text: &[u8]) -> Self {
+        /// The highest bit of each byte.
+        const HIGH: u64 = 0x8080_8080_8080_8080;
         let mut starts = Vec::with_capacity(text.len() + 1);
         let mut bytes = Bits::new(text.len());
         let mut pairs = Vec::new();
         for (number, block) in text.chunks(64).enumerate() {
-            let mut leads = block.iter().enumerate().fold(0, |leads, (at, &byte)| {
-                leads | u64::from(byte & 0xC0 != 0x80) << at // continuation bytes are 10xxxxxx
-            });
-            bytes.set_item(number, leads);
-            let wide = block.iter().fold(false, |wide, &byte| wide | (byte >= 0xF0));
-            while leads != 0 {
-                let at = leads.trailing_zeros() as usize;
-                if wide && block[at] >= 0xF0 {
-                    pairs.push(starts.len() as u32);
+            let mut all = 0;
+            for (part, eight) in block.chunks(8).enumerate() {
+                let first = number * 64 + part * 8;
+                let mut word = [0; 8];
+                word[..eight.len()].copy_from_slice(eight);
+                let word = u64::from_le_bytes(word);
+                let present = u64::MAX >> (64 - eight.len()) & 0xFF;
+                if word & HIGH == 0 && eight.len() == 8 {
+                    all |= 0xFF << (8 * part);
+                    let first = first as u32;
+                    starts.extend_from_slice(&[0, 1, 2, 3, 4, 5, 6, 7].map(|at| first + at));
+                    continue;
                 }
-                starts.push((number * 64 + at) as u32);
-                leads &= leads - 1;
+                // Continuation bytes are 10xxxxxx; the multiplication gathers the bits of the others.
+                let others = (!(word & !(word << 1)) & HIGH) >> 7;
+                let mut leads = others.wrapping_mul(0x0102_0408_1020_4080) >> 56 & present;
+                all |= leads << (8 * part);
+                while leads != 0 {
+                    let at = leads.trailing_zeros() as usize;
+                    if eight[at] >= 0xF0 {
+                        pairs.push(starts.len() as u32);
+                    }
+                    starts.push((first + at) as u32);
+                    leads &= leads - 1;
+                }
             }
+            bytes.set_item(number, all);
         }
         starts.push(text.len() as u32);
         bytes.set(text.len());

@@ -312,6 +312,9 @@ fn per_window<'a, T: numpy::Element>(
     array.map(|array| array.tokens(name, width, lengths)).transpose()
 }
 
+/// Start and end of each entity.
+type Spans<'py> = (Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<i64>>);
+
 /// Entities of a batch: columns, and what their words are made from.
 #[pyclass(frozen, module = "fastpost._fastpost")]
 pub(crate) struct EntityTable {
@@ -377,11 +380,7 @@ impl EntityTable {
     }
 
     /// Start and end of each entity in another unit than characters.
-    fn spans<'py>(
-        &self,
-        py: Python<'py>,
-        unit: &str,
-    ) -> PyResult<(Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<i64>>)> {
+    fn spans<'py>(&self, py: Python<'py>, unit: &str) -> PyResult<Spans<'py>> {
         let unit = Unit::parse("unit", unit).map_err(exception)?;
         let (start, end) = (self.start.bind(py).readonly(), self.end.bind(py).readonly());
         let (mut starts, mut ends) = (start.as_slice()?.to_vec(), end.as_slice()?.to_vec());

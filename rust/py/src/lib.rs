@@ -2,6 +2,7 @@
 
 #![allow(clippy::needless_pass_by_value, reason = "arguments of Python functions arrive by value")]
 
+mod align;
 mod answers;
 mod arrays;
 mod arrow_texts;
@@ -11,6 +12,8 @@ mod door;
 mod encodings;
 mod entities;
 mod entity_options;
+mod metrics;
+mod offsets;
 mod texts;
 
 use pyo3::prelude::*;
@@ -30,6 +33,8 @@ mod _fastpost {
     }
 
     #[pymodule_export]
+    use super::align::{LabelSet, TokenSpans, align_labels, align_tokens};
+    #[pymodule_export]
     use super::answers::{AnswerKernel, AnswerTable, nbest};
     #[pymodule_export]
     use super::bpe::{Splitter, WordTable};
@@ -39,4 +44,8 @@ mod _fastpost {
     use super::encodings::{expand, flatten, flatten_pairs};
     #[pymodule_export]
     use super::entities::{EntityKernel, EntityTable, RightColumns, TokenTable};
+    #[pymodule_export]
+    use super::metrics::{SpanPairs, TagPairs, tag_entities};
+    #[pymodule_export]
+    use super::offsets::{NormalTable, OffsetTable, offset_faults, plan_windows};
 }

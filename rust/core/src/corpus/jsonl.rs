@@ -94,7 +94,7 @@ fn fields(
             json.known_skip(peek)?;
         }
         if keeps {
-            kept = String::from_utf8_lossy(json.slice_to_current(from)).trim().to_owned();
+            String::from_utf8_lossy(json.slice_to_current(from)).trim().clone_into(&mut kept);
         }
         wanted = json.next_key()?.map(which);
     }

@@ -268,10 +268,10 @@ impl TextDecoder<'_> {
             let opens = (settings.words == Source::Transformers).then(|| self.opens(window, &kept));
             parts.push(Part::new(window, place, &kept, opens.as_deref()));
         }
+        if parts.len() > 1 && !self.has_offsets() {
+            return Err(Error::Missing { name: "offsets", why: "to put the windows of a text together" });
+        }
         let mut found = if parts.len() == 1 || settings.merge != Merge::Transformers {
-            if parts.len() > 1 && self.windows.iter().any(|window| window.offsets.is_none()) {
-                return Err(Error::Missing { name: "offsets", why: "to put the windows of a text together" });
-            }
             self.stitched(&stitch::stitch(parts, columns, settings.merge))?
         } else {
             self.each_window(parts)?
@@ -282,15 +282,21 @@ impl TextDecoder<'_> {
         Ok(found)
     }
 
+    fn has_offsets(&self) -> bool {
+        self.windows.first().is_some_and(|window| window.offsets.is_some())
+    }
+
     /// Which of the `kept` tokens of a window start a word, by the rules of transformers.
     fn opens(&self, window: &Window<'_>, kept: &[u32]) -> Vec<bool> {
         let boundary = self.decoder.settings.boundary;
         let chars = self.text.map(CharIndex::len);
-        let mut opens = vec![false; kept.len()];
-        for (from, _) in crate::words::split(boundary, window, kept, self.tokens, chars, self.text) {
+        // The first token always starts a word there, and another window may hold the one before it: it goes in twice.
+        let doubled: Vec<u32> = kept.first().into_iter().chain(kept).copied().collect();
+        let mut opens = vec![false; doubled.len()];
+        for (from, _) in crate::words::split(boundary, window, &doubled, self.tokens, chars, self.text) {
             opens[from as usize] = true;
         }
-        opens
+        opens.split_off(opens.len().min(1))
     }
 
     /// Decodes each window by itself and keeps the longer one of entities that overlap.
@@ -306,8 +312,9 @@ impl TextDecoder<'_> {
             let (label, score, start, end) = (draft.name, draft.score, draft.start, draft.end);
             (number, entities::Entity { label, score, index: -1, start, end, pieces: (0, 0) })
         });
-        let mut kept = spans.collect();
+        let mut kept: Vec<_> = spans.collect();
         windows::keep_longest(&mut kept);
+        kept.dedup_by_key(|(number, _)| *number); // an empty one in first place comes out twice
         let names = self.decoder.names().len();
         let mut out = Found { covered: all.covered, ..Found::default() };
         for (number, _) in kept {
@@ -358,16 +365,22 @@ impl TextDecoder<'_> {
                 continue;
             }
             let range = items[chunk.from].0 as usize..items[chunk.to - 1].1 as usize;
-            drafts.extend(Draft::new(tokens, range, chunk.kind, self.windows[0].offsets.is_some()));
+            drafts.extend(Draft::new(tokens, range, chunk.kind, self.has_offsets()));
         }
         if settings.trim
+            && self.has_offsets()
             && let Some(text) = self.text
         {
-            drafts.iter_mut().for_each(|draft| draft.trim(text));
+            for draft in &mut drafts {
+                draft.trim(text);
+            }
             drafts.retain(|draft| draft.start < draft.end);
+            for draft in &mut drafts {
+                draft.shrink(tokens);
+            }
         }
         if settings.snap != Snap::Never
-            && self.windows[0].offsets.is_some()
+            && self.has_offsets()
             && let Some(words) = words.as_ref().filter(|words| words.used != words::Used::Nothing)
         {
             let outside = |kind: u32| tagging.is_outside(kind);

@@ -54,7 +54,10 @@ impl Draft {
             self.tokens = (first.index, last.index + 1);
         }
         let words = || own.iter().map(|token| token.word).filter(|&word| word >= 0);
-        self.words = words().min().zip(words().max()).map_or((-1, -1), |(first, last)| (first, last + 1));
+        self.words = words()
+            .min()
+            .zip(words().max())
+            .map_or((-1, -1), |(first, last)| (first, last.saturating_add(1)));
     }
 
     /// Takes the tokens that lie in its characters, where those have changed.
@@ -66,6 +69,12 @@ impl Draft {
         while self.range.end < tokens.len() && inside(&tokens[self.range.end]) {
             self.range.end += 1;
         }
+        self.shrink(tokens);
+    }
+
+    /// Gives up tokens at both ends that do not lie in its characters; one stays.
+    pub fn shrink(&mut self, tokens: &[Token]) {
+        let inside = |token: &Token| token.start < self.end && token.end > self.start;
         while self.range.len() > 1 && !inside(&tokens[self.range.start]) {
             self.range.start += 1;
         }
@@ -98,7 +107,7 @@ pub fn snap(
     for mut draft in drafts {
         let had = (draft.start, draft.end);
         if !outside(draft.name) {
-            (draft.start, draft.end) = words.widen(tokens, draft.range.clone(), draft.start, draft.end);
+            (draft.start, draft.end) = words.widen(draft.range.clone(), draft.start, draft.end);
             if let Some(text) = trim {
                 draft.trim(text);
             }

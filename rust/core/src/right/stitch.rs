@@ -104,6 +104,13 @@ impl<'a> Part<'a> {
         Self { window, values: borrowed.map_or(Cow::Owned(space), Cow::Borrowed), tokens }
     }
 
+    /// The first character that its tokens cover, and the last one, excluded.
+    fn chars(&self) -> (i64, i64) {
+        let covering = self.tokens.iter().filter(|token| token.start < token.end);
+        covering
+            .fold((i64::MAX, i64::MIN), |(start, end), token| (start.min(token.start), end.max(token.end)))
+    }
+
     fn row(&self, token: u32, columns: usize) -> &[f32] {
         &self.values[token as usize * columns..][..columns]
     }
@@ -116,13 +123,39 @@ pub fn single(part: Part<'_>) -> Stitched<'_> {
     Stitched { tokens: part.tokens, values: part.values, rows }
 }
 
-/// Puts the windows of a text together, in their order.
+/// The tokens of a text that one of its windows holds.
+struct Run {
+    part: usize,
+    /// Place of the first of them in the window.
+    place: usize,
+    /// First of them, and the last one, excluded.
+    from: usize,
+    to: usize,
+    /// The largest `to` of this run and those before it.
+    farthest: usize,
+}
+
+/// The text so far.
+#[derive(Default)]
+struct Joined {
+    tokens: Vec<Token>,
+    /// Tokens between each token and the nearest cut edge of the window that decides it.
+    contexts: Vec<usize>,
+    /// The window that decides each token.
+    owners: Vec<usize>,
+    runs: Vec<Run>,
+    /// The run that reaches farthest, and the last character it covers, excluded.
+    reach: (usize, i64),
+}
+
+/// Puts the windows of a text together, in the order in which they start in it.
 ///
-/// The tokens at the end of one window and at the start of the next are the same if their offsets are (and their ids,
-/// where there are any), the longest such overlap counts. Windows that overlap in characters and share no tokens, as
-/// they do where each was tokenized by itself, are cut in the middle of what they share.
+/// The tokens at the end of one window and at the start of the next are the same if they end alike (and their ids are,
+/// where there are any), the longest such overlap counts; so are those of a window inside another one. Windows that
+/// overlap in characters and share no tokens, as they do where each was tokenized by itself, are cut in the middle of
+/// what they share; one that lies inside another one then and has other tokens is left out. Linear in the tokens.
 #[must_use]
-pub fn stitch<'a>(mut parts: Vec<Part<'a>>, columns: usize, merge: Merge) -> Stitched<'a> {
+pub fn stitch(mut parts: Vec<Part<'_>>, columns: usize, merge: Merge) -> Stitched<'_> {
     parts.retain(|part| !part.tokens.is_empty());
     if parts.len() <= 1 {
         return parts.pop().map_or_else(
@@ -130,107 +163,135 @@ pub fn stitch<'a>(mut parts: Vec<Part<'a>>, columns: usize, merge: Merge) -> Sti
             single,
         );
     }
-    let mut tokens: Vec<Token> = Vec::new();
-    let mut contexts: Vec<usize> = Vec::new();
-    // Further windows of a token: its place among the tokens, the part, the row there.
-    let mut more: Vec<(usize, usize, u32)> = Vec::new();
-    let owner_part: Vec<usize> = {
-        let mut owners = Vec::new();
-        // Tokens of the part before that are among the text's.
-        let mut present = 0;
-        for (number, part) in parts.iter().enumerate() {
-            let mut first = 0;
-            if number > 0 {
-                first = match overlap(&parts[number - 1], part, present) {
-                    Some(shared) => shared,
-                    None => {
-                        cut(&mut tokens, part);
-                        owners.truncate(tokens.len());
-                        contexts.truncate(tokens.len());
-                        more.retain(|&(at, ..)| at < tokens.len());
-                        0
-                    }
-                };
-            }
-            let base = tokens.len() - first;
-            let skip = tokens
-                .last()
-                .filter(|_| first == 0 && number > 0)
-                .map_or(0, |last| part.tokens.iter().take_while(|token| token.start < last.end).count());
-            present = part.tokens.len() - skip;
-            for (place, token) in part.tokens.iter().enumerate().skip(skip) {
-                let left = if number == 0 { usize::MAX } else { place };
-                let right =
-                    if number + 1 == parts.len() { usize::MAX } else { part.tokens.len() - 1 - place };
-                let context = left.min(right);
-                let at = base + place - skip;
-                if at < tokens.len() {
-                    more.push((at, number, token.origin.1));
-                    if context > contexts[at] {
-                        let index = tokens[at].index;
-                        tokens[at] = Token { index, ..*token };
-                        (contexts[at], owners[at]) = (context, number);
-                    }
-                } else {
-                    let index = if number == 0 { token.index } else { tokens[0].index + at as i64 };
-                    tokens.push(Token { index, ..*token });
-                    contexts.push(context);
-                    owners.push(number);
-                    more.push((at, number, token.origin.1));
-                }
-            }
-        }
-        owners
-    };
-    let mut values = Vec::with_capacity(tokens.len() * columns);
-    for (token, &owner) in tokens.iter().zip(&owner_part) {
+    // Of windows that start in one place, as they can between the bytes of a character, the one with more of them first.
+    parts.sort_by_cached_key(|part| {
+        let start = part.chars().0;
+        let leading = part.tokens.iter().take_while(|token| token.start <= start).count();
+        (start, std::cmp::Reverse(leading))
+    });
+    let first = parts[0].chars().0;
+    let last = parts.iter().map(|part| part.chars().1).max().unwrap_or(0);
+    let mut text = Joined::default();
+    for number in 0..parts.len() {
+        text.push(&parts, number, (first, last));
+    }
+    let mut values = Vec::with_capacity(text.tokens.len() * columns);
+    for (token, &owner) in text.tokens.iter().zip(&text.owners) {
         values.extend_from_slice(parts[owner].row(token.origin.1, columns));
     }
     if merge == Merge::Average {
-        average(&parts, &more, &mut values, columns);
+        average(&parts, &text.runs, &mut values, columns);
     }
-    let rows = (0..tokens.len() as u32).collect();
-    Stitched { tokens, values: Cow::Owned(values), rows }
+    let rows = (0..text.tokens.len() as u32).collect();
+    Stitched { tokens: text.tokens, values: Cow::Owned(values), rows }
 }
 
-/// How many tokens at the end of `last` are those at the start of `next`; `None` if they share characters only.
-///
-/// At most `most`, the tokens of `last` that are still among the text's.
-fn overlap(last: &Part<'_>, next: &Part<'_>, most: usize) -> Option<usize> {
-    let same = |a: &Token, b: &Token| {
+impl Joined {
+    /// Takes the tokens of `parts[number]`, which starts no earlier than those before it. `text` is what all cover.
+    fn push(&mut self, parts: &[Part<'_>], number: usize, text: (i64, i64)) {
+        let part = &parts[number];
+        let (start, end) = part.chars();
+        let (mut from, mut place) = (self.tokens.len(), 0);
+        if let Some(shared) = self.find(parts, part) {
+            from = shared;
+        } else if number > 0 && start < self.reach.1 {
+            if end <= self.reach.1 {
+                return;
+            }
+            self.cut(i64::midpoint(start, self.reach.1));
+            from = self.tokens.len();
+            let last = self.tokens[from - 1].end;
+            place = part.tokens.iter().take_while(|token| token.start < last && token.end <= last).count();
+        }
+        let (cut_before, cut_behind) = (start > text.0, end < text.1);
+        let before = self.tokens.len();
+        for (row, token) in part.tokens.iter().enumerate().skip(place) {
+            let left = if cut_before { row } else { usize::MAX };
+            let right = if cut_behind { part.tokens.len() - 1 - row } else { usize::MAX };
+            let context = left.min(right);
+            let at = from + row - place;
+            if at == self.tokens.len() {
+                let index = self.tokens.first().map_or(token.index, |first| first.index + at as i64);
+                let index = if self.runs.is_empty() { token.index } else { index };
+                self.tokens.push(Token { index, ..*token });
+                self.contexts.push(context);
+                self.owners.push(number);
+            } else if context > self.contexts[at] {
+                self.tokens[at].origin = token.origin;
+                (self.contexts[at], self.owners[at]) = (context, number);
+            }
+        }
+        let to = from + part.tokens.len() - place;
+        let farthest = self.runs.last().map_or(to, |run| run.farthest.max(to));
+        self.runs.push(Run { part: number, place, from, to, farthest });
+        if self.tokens.len() > before {
+            self.reach = (self.runs.len() - 1, end.max(self.reach.1));
+        }
+    }
+
+    /// Where the tokens of `next` begin among those of the window that reaches farthest, if they share any.
+    ///
+    /// Source: Knuth, Morris and Pratt, Fast Pattern Matching in Strings (1977).
+    fn find(&self, parts: &[Part<'_>], next: &Part<'_>) -> Option<usize> {
+        let run = self.runs.get(self.reach.0)?;
         let id = |part: &Part<'_>, token: &Token| part.window.ids.map(|ids| ids[token.origin.1 as usize]);
-        (a.start, a.end) == (b.start, b.end) && id(last, a) == id(next, b)
-    };
-    let longest = last.tokens.len().min(next.tokens.len()).min(most);
-    let tail = &last.tokens[last.tokens.len() - longest..];
-    let shared = (0..longest).find(|&skip| tail[skip..].iter().zip(&next.tokens).all(|(a, b)| same(a, b)));
-    if let Some(skip) = shared {
-        return Some(longest - skip);
+        // Byte-level tokenizers leave the space before a window's first token in its offsets, and trim all others:
+        // where a token starts does not count, nor where one that covers nothing stands.
+        let end = |token: &Token| if token.start < token.end { token.end } else { -1 };
+        let key = |part: &Part<'_>, token: &Token| (end(token), id(part, token));
+        let pattern: Vec<_> = next.tokens.iter().map(|token| key(next, token)).collect();
+        // Of each prefix of the pattern, the longest shorter one that it ends with.
+        let mut shorter = vec![0; pattern.len()];
+        let step = |shorter: &[usize], mut held: usize, token: &(i64, Option<i64>)| {
+            while held > 0 && pattern[held] != *token {
+                held = shorter[held - 1];
+            }
+            held + usize::from(pattern[held] == *token)
+        };
+        for at in 1..pattern.len() {
+            shorter[at] = step(&shorter, shorter[at - 1], &pattern[at]);
+        }
+        let mut held = 0;
+        let mut at = run.from;
+        while at < run.to && held < pattern.len() {
+            held = step(&shorter, held, &key(&parts[self.owners[at]], &self.tokens[at]));
+            at += 1;
+        }
+        // Tokens that cover nothing are alike everywhere.
+        next.tokens[..held].iter().any(|token| token.start < token.end).then(|| at - held)
     }
-    let end = last.tokens.iter().map(|token| token.end).max().unwrap_or(0);
-    (next.tokens[0].start >= end).then_some(0)
-}
 
-/// Drops the tokens of the text so far that `next` decides.
-fn cut(tokens: &mut Vec<Token>, next: &Part<'_>) {
-    let end = tokens.iter().map(|token| token.end).max().unwrap_or(0);
-    let middle = i64::midpoint(next.tokens[0].start, end);
-    let kept = tokens.iter().take_while(|token| token.end <= middle).count();
-    tokens.truncate(kept.max(1));
+    /// Drops the tokens at the end of the text that reach over `middle`; one stays.
+    fn cut(&mut self, middle: i64) {
+        let stays = |token: &Token| token.start < token.end && token.end <= middle;
+        while self.tokens.len() > 1 && !self.tokens.last().is_some_and(stays) {
+            self.tokens.pop();
+        }
+        let kept = self.tokens.len();
+        self.contexts.truncate(kept);
+        self.owners.truncate(kept);
+        for run in self.runs.iter_mut().rev().take_while(|run| run.farthest > kept) {
+            run.farthest = kept;
+            (run.from, run.to) = (run.from.min(kept), run.to.min(kept));
+        }
+    }
 }
 
 /// Replaces the rows by the means of the log-probabilities of all windows that hold their token.
-fn average(parts: &[Part<'_>], held: &[(usize, usize, u32)], values: &mut [f32], columns: usize) {
+fn average(parts: &[Part<'_>], runs: &[Run], values: &mut [f32], columns: usize) {
     let mut counts = vec![0_u32; values.len() / columns];
     values.fill(0.0);
-    for &(at, part, row) in held {
-        counts[at] += 1;
-        let row = parts[part].row(row, columns);
-        let top = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        // A row without a most probable label stays as it is, to be refused by name.
-        let shift = if top.is_finite() { top + crate::logits::exp_sum(row, top).ln() } else { 0.0 };
-        for (value, logit) in values[at * columns..][..columns].iter_mut().zip(row) {
-            *value += logit - shift;
+    for run in runs {
+        for at in run.from..run.to {
+            counts[at] += 1;
+            let part = &parts[run.part];
+            let row = part.row(part.tokens[run.place + at - run.from].origin.1, columns);
+            let top = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            // A row without a most probable label stays as it is, to be refused by name.
+            let shift = if top.is_finite() { top + crate::logits::exp_sum(row, top).ln() } else { 0.0 };
+            for (value, logit) in values[at * columns..][..columns].iter_mut().zip(row) {
+                *value += logit - shift;
+            }
         }
     }
     for (row, count) in values.chunks_exact_mut(columns).zip(counts) {

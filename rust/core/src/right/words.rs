@@ -81,6 +81,8 @@ pub struct Words {
     pub runs: Vec<(u32, u32)>,
     /// The run of each token.
     run_of: Vec<u32>,
+    /// The characters of each run, where Unicode's words are not used; an end before its start if it covers none.
+    spans: Vec<(i64, i64)>,
     /// Unicode's words, where they are used.
     edges: Option<WordEdges>,
 }
@@ -129,20 +131,24 @@ impl Words {
             }
             run_of.push(runs.len() as u32 - 1);
         }
-        Ok(Self { used, runs, run_of, edges })
+        let span = |&(from, to): &(u32, u32)| {
+            let covering = tokens[from as usize..to as usize].iter().filter(|token| token.start < token.end);
+            covering.fold((i64::MAX, i64::MIN), |(start, end), t| (start.min(t.start), end.max(t.end)))
+        };
+        let spans = if edges.is_none() { runs.iter().map(span).collect() } else { Vec::new() };
+        Ok(Self { used, runs, run_of, spans, edges })
     }
 
-    /// The characters of the smallest whole words that cover `start..end`, which the tokens `from..to` make up.
+    /// The characters of the smallest whole words that cover `start..end`, which the tokens of `range` make up.
     #[must_use]
-    pub fn widen(&self, tokens: &[Token], range: Range<usize>, start: i64, end: i64) -> (i64, i64) {
+    pub fn widen(&self, range: Range<usize>, start: i64, end: i64) -> (i64, i64) {
         if let Some(edges) = &self.edges {
             let (start, end) = edges.widen(start.max(0) as usize, end.max(0) as usize);
             return (start as i64, end as i64);
         }
-        let first = self.runs[self.run_of[range.start] as usize].0 as usize;
-        let last = self.runs[self.run_of[range.end - 1] as usize].1 as usize;
-        let covering = tokens[first..last].iter().filter(|token| token.start < token.end);
-        covering.fold((start, end), |(start, end), token| (start.min(token.start), end.max(token.end)))
+        let first = self.spans[self.run_of[range.start] as usize];
+        let last = self.spans[self.run_of[range.end - 1] as usize];
+        (start.min(first.0).min(last.0), end.max(first.1).max(last.1))
     }
 }
 

@@ -1,0 +1,251 @@
+"""Which entities differ between transformers' answer and the right one, and which rule makes the difference.
+
+The model runs once. Its logits are decoded as transformers does, and then again and again with one rule more of
+`compat=None` each time: a rule has part in a difference if entities at its place change when it is switched on.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from fastpost.pipelines.engine import Batching, Logits, Runner, Windows, stream
+from fastpost.pipelines.entity_task import Chunk, EntityTask, text_size
+
+RULES = {
+    "long text": "transformers does not read what is longer than the model",
+    "scheme": "labels are read under their scheme",
+    "words": "words come from the tokenizer or from Unicode, not from spaces or the length of a token",
+    "windows": "each token is decided by the window in which it has most context",
+    "trim": "white space at the ends is left out",
+    "snap": "entities are widened to whole words",
+    "decode": "the best legal path, repair, transition weights",
+    "score": "another score, and the threshold on it",
+    "word": "the word is the text itself, not put together from tokens",
+}
+"""What is switched on, in this order, on the way from transformers' answer to the right one."""
+
+_PLAIN = {
+    "words": "transformers",
+    "snap": None,
+    "trim": None,
+    "window_merge": "transformers",
+    "decode": "argmax",
+    "repair": "conlleval",
+    "transitions": None,
+    "start_transitions": None,
+    "end_transitions": None,
+    "biases": None,
+    "score": "mean",
+    "threshold": 0.0,
+}
+"""The options of the decoder that come closest to transformers."""
+
+_OPTIONS_OF = {
+    "words": ("words",),
+    "windows": ("window_merge",),
+    "trim": ("trim",),
+    "snap": ("snap",),
+    "decode": ("decode", "repair", "transitions", "start_transitions", "end_transitions", "biases"),
+    "score": ("score", "threshold"),
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a pipeline would run: its task for `compat=None`, its model, how windows become batches."""
+
+    task: EntityTask
+    runner: Runner
+    batching: Batching
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Entities of one place in a text that are not the same in both modes."""
+
+    text_index: int
+    transformers: list[dict[str, Any]]
+    """What `compat="transformers"` finds there."""
+    right: list[dict[str, Any]]
+    """What `compat=None` finds there."""
+    rules: list[str]
+    """The rules that changed something there: keys of `RULES`. `word` stands alone, where nothing but the word differs."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What `fastpost.compare` found; printed, it is a table.
+
+    Attributes:
+        texts: the texts.
+        transformers, right: the entities of each text in the two modes.
+        differences: where they differ, in order.
+    """
+
+    texts: list[Any]
+    transformers: list[list[dict[str, Any]]]
+    right: list[list[dict[str, Any]]]
+    differences: list[Difference] = field(default_factory=list)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many differences each rule has part in, in the order of the rules; rules without any are left out."""
+        counted = Counter(rule for difference in self.differences for rule in difference.rules)
+        return {rule: counted[rule] for rule in RULES if counted[rule]}
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """One dict a difference: `text_index`, `transformers`, `right`, `rules`."""
+        return [vars(difference) for difference in self.differences]
+
+    def __len__(self) -> int:
+        return len(self.differences)
+
+    def __str__(self) -> str:
+        """A table of the differences, and how many there are by rule."""
+        total = sum(map(len, self.right))
+        if not self.differences:
+            return f"no difference in {len(self.texts)} texts, {total} entities"
+        rows = [("text", "transformers", "fastpost", "rule")]
+        for difference in self.differences:
+            cells = [_cell(entities) for entities in (difference.transformers, difference.right)]
+            rows.append((str(difference.text_index), *cells, ", ".join(difference.rules)))  # type: ignore[arg-type]
+        widths = [max(len(row[column]) for row in rows) for column in range(4)]
+        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
+        lines.insert(1, "  ".join("-" * width for width in widths))
+        counts = ", ".join(f"{rule}: {count}" for rule, count in self.counts.items())
+        places = f"{len(self)} differences in {len(self.texts)} texts, {total} entities"
+        return "\n".join([*lines, "", f"{places}; {counts}"])
+
+
+def _cell(entities: list[dict[str, Any]]) -> str:
+    shown = [f"{_name(entity)} {entity['word']!r}" for entity in entities]
+    return _short(" + ".join(shown)) if shown else "-"
+
+
+def _short(text: str, most: int = 60) -> str:
+    return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def _name(entity: dict[str, Any]) -> str:
+    return str(entity.get("entity_group", entity.get("entity")))
+
+
+def compare(pipe: Any, texts: str | Iterable[str], **options: Any) -> Comparison:
+    """Which entities differ between `compat="transformers"` and `compat=None`, and which rule caused it.
+
+    Args:
+        pipe: a token-classification pipeline: fastpost's own, with torch or ONNX Runtime, or one of transformers.
+        texts: a text, or several.
+        options: of a call of the pipeline: `aggregation_strategy`, `stride`, ..., and the options of
+            `fastpost.EntityDecoder` for `compat=None`.
+
+    Returns:
+        The differences, which print as a table. Scores are not compared. Where transformers would cut a text, or
+        fail as the tokenizer names no length, its entities are those of the first window.
+
+    Raises:
+        TypeError: if `pipe` is no token-classification pipeline.
+    """
+    listed = [texts] if isinstance(texts, str) else list(texts)
+    if not hasattr(pipe, "_comparison_job"):
+        from fastpost.pipelines.install import accelerate
+
+        pipe = accelerate(pipe)
+        if not hasattr(pipe, "_comparison_job"):
+            raise TypeError(f"`pipe` is of type {type(pipe).__name__}; pass a token-classification pipeline")
+    job, reads_on = pipe._comparison_job(options)
+    steps = _Steps(job.task, reads_on)
+    results = list(stream(listed, steps, job.runner, job.batching, text_size))
+    compared = Comparison(listed, [stages[0] for stages in results], [stages[-1] for stages in results])
+    for text_index, stages in enumerate(results):
+        compared.differences.extend(_differences(text_index, stages))
+    return compared
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """A task whose result for a text is one list of entities for each step from transformers to right."""
+
+    task: EntityTask
+    reads_on: bool
+    """Whether transformers, too, would read all windows of a text."""
+    _tasks: list[EntityTask] = field(default_factory=list)
+
+    def encode(self, items: list[Any], first: int) -> Windows[Chunk]:
+        return self.task.encode(items, first)
+
+    def decode(self, windows: Windows[Chunk], logits: Logits) -> Sequence[list[list[dict[str, Any]]]]:
+        if not self._tasks:
+            self._tasks.extend(_tasks(self.task))
+        stages = [self._first_windows(windows, logits)]
+        stages += [task.decode(windows, logits) for task in self._tasks]
+        return [list(text) for text in zip(*stages)]
+
+    def _first_windows(self, windows: Windows[Chunk], logits: Logits) -> Sequence[Any]:
+        """What transformers gives: of each text the first window only, unless it was told to read on."""
+        chunk, texts = windows.info, len(windows.info.texts)
+        if not self.reads_on:
+            later = np.flatnonzero(np.diff(chunk.owners, prepend=-1) == 0)
+            owners = chunk.owners.copy()
+            owners[later] = texts + np.arange(len(later))
+            more = [chunk.texts[text] for text in chunk.owners[later]]
+            chunk = replace(chunk, owners=owners, texts=[*chunk.texts, *more])
+        return self._tasks[0].decode(replace(windows, info=chunk), logits)[:texts]
+
+
+def _tasks(right: EntityTask) -> Iterator[EntityTask]:
+    """The decoders of all steps after the first, the last of which is `right`."""
+    assert right.options is not None
+    # Each task keeps the decoders it has made, so none may share that dict.
+    yield replace(right, options=None, _decoders={})
+    wanted = right.options
+    options = {**wanted, **_PLAIN}
+    yield replace(right, options=dict(options), _decoders={})
+    for names in _OPTIONS_OF.values():
+        for name in names:
+            if name in wanted:
+                options[name] = wanted[name]
+            else:
+                del options[name]
+        yield replace(right, options=dict(options), _decoders={})
+
+
+def _key(entity: dict[str, Any]) -> tuple[Any, ...]:
+    return entity["start"], entity["end"], _name(entity)
+
+
+def _differences(text_index: int, stages: list[list[dict[str, Any]]]) -> Iterator[Difference]:
+    """The places where the first and the last of `stages` differ, with the rules that changed something there."""
+    old, new = ({_key(entity): entity for entity in stage} for stage in (stages[0], stages[-1]))
+    shared = {key for key in old.keys() & new.keys() if old[key]["word"] == new[key]["word"]}
+    sides = ((0, old), (1, new))
+    spans = [(key[0], key[1], side, key) for side, found in sides for key in found if key not in shared]
+    for start, end, keys in _places(sorted(spans)):
+        there = [{key for key in map(_key, stage) if key[0] < end and key[1] > start} for stage in stages]
+        steps = zip(RULES, there, there[1:])
+        rules = [rule for rule, before, after in steps if before != after]
+        before_all, after_all = ([found[key] for at, key in keys if at == side] for side, found in sides)
+        yield Difference(text_index, before_all, after_all, rules or ["word"])
+
+
+def _places(
+    spans: list[tuple[int, int, int, tuple[Any, ...]]],
+) -> Iterator[tuple[int, int, list[tuple[int, tuple[Any, ...]]]]]:
+    """Runs of sorted spans that overlap: first and last character, excluded, and their sides and keys."""
+    first, last = 0, -1
+    keys: list[tuple[int, tuple[Any, ...]]] = []
+    for start, end, side, key in spans:
+        if keys and start >= last:
+            yield first, last, keys
+            first, last, keys = start, -1, []
+        if not keys:
+            first = start
+        last = max(last, end)
+        keys.append((side, key))
+    if keys:
+        yield first, last, keys

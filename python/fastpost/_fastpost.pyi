@@ -1,9 +1,40 @@
 from collections.abc import Callable, Container, Iterable, Iterator
-from typing import Any
+from typing import Any, final
 
 from fastpost.types import Doubles1d, Entity, Floats1d, Floats2d, Ints1d, Ints2d, Token
 
+__all__ = [
+    "VERSION",
+    "AnswerKernel",
+    "AnswerTable",
+    "EntityKernel",
+    "EntityTable",
+    "LabelSet",
+    "NormalTable",
+    "OffsetTable",
+    "RightColumns",
+    "SpanPairs",
+    "Splitter",
+    "TagPairs",
+    "TextReader",
+    "TokenSpans",
+    "TokenTable",
+    "WordTable",
+    "align_labels",
+    "align_tokens",
+    "expand",
+    "flatten",
+    "flatten_pairs",
+    "nbest",
+    "offset_faults",
+    "plan_windows",
+    "simd",
+    "tag_entities",
+]
+
 VERSION: str
+
+def simd() -> str: ...
 
 # encodings
 def expand(objects: list[Any], attribute: str) -> tuple[list[Any], Ints1d]: ...
@@ -11,11 +42,14 @@ def flatten(objects: list[Any], attribute: str) -> tuple[Ints1d, Ints1d]: ...
 def flatten_pairs(objects: list[Any], attribute: str) -> Ints2d: ...
 
 # entities
+@final
 class TokenTable:
     def __new__(
         cls, vocabulary: list[tuple[str, int]], unknown: int, decoder: str | None, other: Any
     ) -> TokenTable: ...
+    def __reduce__(self) -> tuple[type[TokenTable], tuple[Any, ...]]: ...
 
+@final
 class EntityKernel:
     def __new__(
         cls,
@@ -57,6 +91,7 @@ class EntityKernel:
         threads: int | None,
     ) -> EntityTable: ...
 
+@final
 class RightColumns:
     @property
     def token_start(self) -> Ints1d: ...
@@ -71,6 +106,7 @@ class RightColumns:
     @property
     def covered(self) -> Ints1d: ...
 
+@final
 class EntityTable:
     def spans(self, unit: str) -> tuple[Ints1d, Ints1d]: ...
     @property
@@ -94,11 +130,13 @@ class EntityTable:
     def to_dicts(self) -> list[list[Entity]] | list[list[Token]]: ...
 
 # offsets
+@final
 class OffsetTable:
     def __new__(cls, text: str) -> OffsetTable: ...
     def length(self, unit: str) -> int: ...
     def convert(self, positions: Ints1d, source: str, target: str, inside: str) -> Ints1d: ...
 
+@final
 class NormalTable:
     def __new__(cls, text: str) -> NormalTable: ...
     @property
@@ -121,12 +159,14 @@ def plan_windows(
 ) -> tuple[Ints1d, Ints1d, Ints1d]: ...
 
 # labels of spans, words and tokens
+@final
 class LabelSet:
     def __new__(cls, names: list[str], scheme: str) -> LabelSet: ...
     @property
     def scheme(self) -> str: ...
     def inside(self) -> Ints1d: ...
 
+@final
 class TokenSpans:
     def __new__(
         cls,
@@ -149,8 +189,32 @@ def align_labels(
     word_labels: list[Any], word_ids: list[Any], subwords: str, inside: Ints1d | None
 ) -> list[list[int]]: ...
 def align_tokens(a: list[str], b: list[str]) -> tuple[list[list[int]], list[list[int]]]: ...
+def entity_columns(table: EntityTable, units: list[tuple[str, Ints1d, Ints1d]], with_probs: bool) -> ArrowColumns: ...
+def entity_lists(table: EntityTable) -> ArrowColumns: ...
+def entity_json(
+    table: EntityTable, lines: bool, units: list[tuple[str, Ints1d, Ints1d]], with_probs: bool
+) -> bytes: ...
+def entity_words(table: EntityTable, start: int, stop: int) -> list[str | None]: ...
+def entity_texts(table: EntityTable) -> list[str] | None: ...
+def entity_kind(table: EntityTable) -> tuple[bool, bool]: ...
+def entity_table(
+    text_count: int,
+    tokens: bool,
+    has_offsets: bool,
+    text_index: Ints1d,
+    start: Ints1d,
+    end: Ints1d,
+    label_id: Ints1d,
+    score: Floats1d,
+    index: Ints1d,
+    names: list[str],
+    words: list[str | None] | None,
+    texts: list[str] | None,
+    more: tuple[Any, ...] | None,
+) -> EntityTable: ...
 
 # answers
+@final
 class AnswerKernel:
     def __new__(
         cls,
@@ -182,6 +246,7 @@ class AnswerKernel:
         questions: Ints1d | None,
     ) -> AnswerTable: ...
 
+@final
 class AnswerTable:
     @property
     def question_count(self) -> int: ...
@@ -207,6 +272,25 @@ class AnswerTable:
     def answers(self) -> list[str]: ...
     def to_dicts(self) -> list[Any]: ...
 
+def answer_columns(table: AnswerTable) -> ArrowColumns: ...
+def answer_lists(table: AnswerTable) -> ArrowColumns: ...
+def answer_json(table: AnswerTable, lines: bool) -> bytes: ...
+def answer_words(table: AnswerTable, start: int, stop: int) -> list[str]: ...
+def answer_kind(table: AnswerTable) -> tuple[bool, bool]: ...
+def answer_table(
+    several: bool,
+    dict_for_one: bool,
+    question_index: Ints1d,
+    text_index: Ints1d,
+    window: Ints1d,
+    start: Ints1d,
+    end: Ints1d,
+    score: Doubles1d,
+    start_logit: Floats1d,
+    end_logit: Floats1d,
+    null_score: Doubles1d,
+    answers: list[str],
+) -> AnswerTable: ...
 def nbest(
     start: Floats2d,
     end: Floats2d,
@@ -222,7 +306,15 @@ def nbest(
     threads: int | None,
 ) -> tuple[list[str], list[list[dict[str, Any]]], list[float]]: ...
 
+# columns
+class ArrowColumns:
+    def __len__(self) -> int: ...
+    def __arrow_c_schema__(self) -> Any: ...
+    def __arrow_c_array__(self, requested_schema: Any = None) -> tuple[Any, Any]: ...
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any: ...
+
 # metrics
+@final
 class TagPairs:
     @staticmethod
     def tags(y_true: list[Any], y_pred: list[Any]) -> TagPairs: ...
@@ -233,6 +325,7 @@ class TagPairs:
     def odd(self, suffix: bool) -> list[str]: ...
     def spans(self, scheme: str | None, suffix: bool) -> SpanPairs: ...
 
+@final
 class SpanPairs:
     def __new__(cls, y_true: Any, y_pred: Any) -> SpanPairs: ...
     def counts(self) -> tuple[list[str], Ints1d, Ints1d, Ints1d]: ...
@@ -244,12 +337,14 @@ class SpanPairs:
 def tag_entities(seq: list[Any], nested: bool, suffix: bool) -> tuple[list[tuple[str, int, int]], list[str]]: ...
 
 # bpe: words, counts, merges
+@final
 class Splitter:
     def __new__(cls, normalizer: str, pre_tokenizer: str) -> Splitter: ...
     @property
     def byte_level(self) -> bool: ...
     def split(self, text: str) -> list[bytes]: ...
 
+@final
 class WordTable:
     @staticmethod
     def count(
@@ -267,6 +362,15 @@ class WordTable:
         threads: int | None = None,
         progress: Callable[[int, int], object] | None = None,
     ) -> WordTable: ...
+    @staticmethod
+    def read_for(
+        splitter: Splitter,
+        reader: TextReader,
+        seconds: float,
+        *,
+        threads: int | None = None,
+        progress: Callable[[int, int], object] | None = None,
+    ) -> tuple[WordTable, bool]: ...
     @staticmethod
     def from_items(items: Iterable[tuple[bytes, int]]) -> WordTable: ...
     def items(self) -> list[tuple[bytes, int]]: ...
@@ -296,13 +400,19 @@ class WordTable:
     def memory(self) -> int: ...
 
 # corpus
+@final
 class TextReader:
     @staticmethod
     def files(
-        files: list[tuple[str, str]], column: str, threads: int | None, prefetch: int, skip: bool
+        files: list[tuple[str, str]],
+        column: str,
+        threads: int | None,
+        prefetch: int,
+        skip: bool,
+        keep: str | None = None,
     ) -> TextReader: ...
     @staticmethod
-    def stream(file: Any, name: str, split: str, column: str, skip: bool) -> TextReader: ...
+    def stream(file: Any, name: str, split: str, column: str, skip: bool, keep: str | None = None) -> TextReader: ...
     @staticmethod
     def arrow(objects: Iterator[Any], name: str, column: str, skip: bool) -> TextReader: ...
     def next_batch(self, texts: int, most: int | None) -> tuple[list[str], int] | None: ...

@@ -273,7 +273,7 @@ def trimmed(text, start, end):
 # --- decoding -------------------------------------------------------------------------------------
 
 
-class Undefined(Exception):  # noqa: N818
+class Undefined(Exception):  # noqa: N818 no error: such a draw is left out  # noqa: N818
     """The result hangs on two values that only rounding tells apart."""
 
 

@@ -257,3 +257,9 @@ def test_few_examples_were_undefined():
         pytest.skip("ran alone")
     assert tally["undefined"] < 0.15 * tally["compared"], tally
     assert tally["entities"] > tally["compared"] and tally["windows"] > 0.2 * tally["compared"], tally
+
+
+@pytest.mark.parametrize("option", ["scheme", "decode", "repair", "score", "words", "snap", "trim", "window_merge"])
+def test_options_that_are_no_names_are_named(option):
+    with pytest.raises(TypeError, match=f"`{option}` is True; pass the name"):
+        EntityDecoder(["O", "x"], **{option: True})

@@ -487,7 +487,12 @@ def test_labels_the_wrong_way_round_are_named(wrong):
 
 @pytest.mark.parametrize(
     "names",
-    [["[PAD]", "O", "B-x", "I-x"], ["X", "OUTSIDE", "O", "B-x", "I-x"], ["<unk>", "NONE", "B-x", "I-x"], ["OTHER", "B-x"]],
+    [
+        ["[PAD]", "O", "B-x", "I-x"],
+        ["X", "OUTSIDE", "O", "B-x", "I-x"],
+        ["<unk>", "NONE", "B-x", "I-x"],
+        ["OTHER", "B-x"],
+    ],
 )
 def test_tokens_outside_are_not_labelled_as_special_ones(names):
     ids = {name: number for number, name in enumerate(names)}

@@ -29,8 +29,11 @@ LETTERS = {
 }
 SCHEMES = (*LETTERS, "plain")
 ENDS_MARKED = ("BIOES", "BILOU", "BMES")
-OUTSIDE = {"", "o", "out", "outside", "none", "nil", "null", "background", "_", "-"}
-SPECIAL = {"x", "[pad]", "<pad>", "pad", "[cls]", "[sep]", "<s>", "</s>"}
+OUTSIDE = {"", "o", "out", "outside", "none", "nil", "null", "background", "_"}
+SPECIAL = {
+    *("-", "other", "x", "[pad]", "<pad>", "pad", "[cls]", "[sep]", "<s>", "</s>", "[unk]", "<unk>", "unk"),
+    *("<start>", "<stop>", "<end>", "start", "stop", "<bos>", "<eos>", "<start_tag>", "<stop_tag>"),
+}
 ROLES = "OBIES"
 
 

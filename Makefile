@@ -14,7 +14,7 @@ EXAMPLES ?= 100000
 QA_MODEL ?= $(wildcard ../shared/models/minilm-xquad)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-rust test-python test-old parity lint fmt bench bench-entities bench-answers bench-corpus bench-train bench-metrics bench-align clean
+.PHONY: help build demo test test-rust test-python test-old parity lint fmt bench bench-entities bench-answers bench-corpus bench-train bench-metrics bench-align plots docs clean
 
 help: ## what the targets do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -93,5 +93,19 @@ bench-metrics: $(BENCH)
 bench-align: $(BENCH)
 	$(BIN)/python benches/python/bench_align.py
 
+# Their figures come from these files: curves of the machine that runs it, drawn for light and dark pages.
+plots: $(BENCH) $(OLD)/.installed ## docs/figures, from benches that are run for it
+	$(BIN)/python benches/python/bench_entities.py --lengths --json .cache/bench/entities.json
+	PYTHONPATH=$(OLD) $(BIN)/python benches/python/bench_answers.py --lengths --json .cache/bench/answers.json
+	$(BIN)/python benches/python/bench_train.py --json .cache/bench/train.json
+	$(BIN)/python benches/python/plots.py .cache/bench docs/figures
+
+docs: $(VENV)/.docs-installed ## the documentation site, in site/; a warning is an error
+	rm -rf .cache/docs && mkdir -p .cache/docs
+	cp -r tools/zensical.toml docs .cache/docs/
+	ln -s ../../python .cache/docs/python
+	cd .cache/docs && ../../$(BIN)/zensical build --strict
+	rm -rf site && mv .cache/docs/site site
+
 clean: ## remove what was built and installed
-	rm -rf $(VENV) .cache target
+	rm -rf $(VENV) .cache target site

@@ -7,14 +7,22 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 RUST := $(shell find rust -name '*.rs') Cargo.toml Cargo.lock rust/core/Cargo.toml rust/py/Cargo.toml
 # The second major version of transformers, beside the one in the environment and over the same torch.
 OLD := .cache/transformers-4.57
+# optimum, which wants that version.
+OPTIMUM := .cache/optimum
 OLD_TESTS := tests/test_entities_parity.py tests/test_pipeline_ner.py tests/test_pipeline_qa.py tests/test_answers_live.py \
 	tests/test_squad.py tests/test_training.py
 EXAMPLES ?= 100000
+# Cargo's profile for the wheel: `release`, or `quick` to try things out.
+WHEEL_PROFILE ?= release
+# Tests that need more than `make test` installs, each with a target of its own.
+APART := not parity and not wheel and not engines and not neighbours
 # A small question-answering model for the demo. Where it is absent, recorded logits take its place.
 QA_MODEL ?= $(wildcard ../shared/models/minilm-xquad)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-rust test-python test-old parity lint fmt bench bench-entities bench-answers bench-corpus bench-train bench-metrics bench-align plots docs clean
+.PHONY: help build demo test test-rust test-python test-old test-wheel test-engines test-neighbours parity wheel lint fmt bench \
+	bench-entities bench-answers bench-corpus bench-train bench-metrics bench-align bench-columns \
+	plots docs clean
 
 help: ## what the targets do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +45,11 @@ $(OLD)/.installed: Makefile | $(BIN)/python
 		requests urllib3 charset-normalizer certifi idna
 	@touch $@
 
+$(OPTIMUM)/.installed: Makefile | $(BIN)/python
+	rm -rf $(OPTIMUM)
+	$(PIP) --no-deps --target $(OPTIMUM) 'optimum==2.1.*' optimum-onnx==0.1.0 onnxscript onnx_ir
+	@touch $@
+
 build: $(VENV)/.built ## the extension module, in the environment
 
 demo: $(if $(QA_MODEL),$(VENV)/.test-installed,$(VENV)/.demo-installed) $(VENV)/.built ## personal data and answers, found by real models
@@ -48,29 +61,45 @@ test-rust:
 	cargo test --locked --quiet --workspace
 
 test-python: $(VENV)/.test-installed $(VENV)/.built
-	$(BIN)/python -m pytest -n auto --dist loadfile -m 'not parity'
+	$(BIN)/python -m pytest -n auto --dist loadfile -m '$(APART)'
 
 test-old: $(VENV)/.test-installed $(VENV)/.built $(OLD)/.installed
-	PYTHONPATH=$(OLD) $(BIN)/python -m pytest -n auto --dist loadfile -m 'not parity' $(OLD_TESTS)
+	PYTHONPATH=$(OLD) $(BIN)/python -m pytest -n auto --dist loadfile -m '$(APART)' $(OLD_TESTS)
+
+wheel: $(VENV)/.build-installed ## the abi3 wheel and the source distribution, in dist/ (WHEEL_PROFILE=quick)
+	rm -rf dist
+	$(BIN)/maturin sdist --out dist
+	$(BIN)/maturin build --profile $(WHEEL_PROFILE) --locked --out dist
+
+test-wheel: wheel $(VENV)/.test-installed ## wheel and sdist, installed beside nothing but NumPy
+	$(BIN)/python -m pytest -m wheel tests/test_wheel.py
+
+test-engines: $(VENV)/.engines-installed $(VENV)/.built ## Ray Data and Spark, on this machine; needs Java 17 or newer
+	$(BIN)/python -m pytest -m engines tests/test_engines.py
+
+test-neighbours: $(VENV)/.neighbours-installed $(VENV)/.built $(OLD)/.installed $(OPTIMUM)/.installed ## Presidio, spaCy, optimum
+	$(BIN)/python -m pytest -m neighbours tests/test_presidio.py tests/test_spacy.py tests/test_optimum.py
 
 parity: $(VENV)/.test-installed $(VENV)/.built ## long comparisons with the peers (EXAMPLES=100000)
 	FASTPOST_PARITY_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/test_entities_parity.py tests/test_answers_parity.py \
 		tests/test_metrics_sequence.py
 	$(BIN)/python -m pytest -m parity
 
-lint: $(VENV)/.lint-installed $(VENV)/.build-installed ## rustfmt, clippy, ruff, mypy
+lint: $(VENV)/.lint-installed $(VENV)/.build-installed ## rustfmt, clippy, ruff, mypy, the workflows
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/zizmor --offline --quiet --no-progress .github/workflows
 
 fmt: $(VENV)/.lint-installed ## format everything
 	cargo fmt --all
 	$(BIN)/ruff check --fix --quiet
 	$(BIN)/ruff format
 
-bench: bench-entities bench-answers bench-corpus bench-train bench-metrics bench-align ## times beside the peers, results checked first
+bench: bench-entities bench-answers bench-corpus bench-train bench-metrics bench-align bench-columns ## times beside the peers, results checked first
 
 BENCH := $(VENV)/.bench-installed $(VENV)/.built
 
@@ -86,6 +115,9 @@ bench-corpus: $(BENCH)
 
 bench-train: $(BENCH)
 	$(BIN)/python benches/python/bench_train.py
+
+bench-columns: $(BENCH)
+	$(BIN)/python benches/python/bench_columns.py
 
 bench-metrics: $(BENCH)
 	$(BIN)/python benches/python/bench_metrics.py
@@ -108,4 +140,4 @@ docs: $(VENV)/.docs-installed ## the documentation site, in site/; a warning is 
 	rm -rf site && mv .cache/docs/site site
 
 clean: ## remove what was built and installed
-	rm -rf $(VENV) .cache target site
+	rm -rf $(VENV) .cache target dist site

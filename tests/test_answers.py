@@ -541,7 +541,7 @@ def test_columns_and_dicts_agree():
     assert {a.dtype for a in (answers.start, answers.end, answers.window, answers.text_index)} == {np.dtype(np.int64)}
     assert {answers.start_logit.dtype, answers.end_logit.dtype} == {np.dtype(np.float32)}
     assert len(answers.null_score) == answers.question_count == 4
-    assert repr(answers) == "<Answers: 12 to 4 questions>"
+    assert repr(answers).startswith("<Answers: 12 to 4 questions>\n")
     assert all(type(value) in (int, float, str) for answer in flat for value in answer.values())
 
 

@@ -648,9 +648,12 @@ def test_bad_settings(name):
     assert re.search(message, str(caught.value), re.DOTALL), str(caught.value)
 
 
-def test_compat_none_is_refused_until_it_exists():
-    with pytest.raises((NotImplementedError, ValueError), match=r"compat.*transformers"):
-        EntityDecoder({0: "O", 1: "B-X"})
+def test_compat_is_one_of_two():
+    assert EntityDecoder({0: "O", 1: "B-X"}).compat is None
+    with pytest.raises(ValueError, match="`compat` is 'right'; choose \"transformers\" or None"):
+        EntityDecoder({0: "O", 1: "B-X"}, compat="right")
+    with pytest.raises(ValueError, match='`snap` is None and `compat` is "transformers"'):
+        EntityDecoder({0: "O", 1: "B-X"}, compat="transformers", snap=None)
 
 
 def test_labels_as_a_config_file_has_them():

@@ -3,9 +3,24 @@
 import importlib.resources
 import json
 
+import pytest
+
 import fastpost
 
-HEAVY = ("torch", "transformers", "onnxruntime", "pyarrow", "tokenizers", "datasets", "tqdm", "onnx", "ray")
+HEAVY = (
+    "torch",
+    "transformers",
+    "onnxruntime",
+    "pyarrow",
+    "tokenizers",
+    "datasets",
+    "tqdm",
+    "onnx",
+    "ray",
+    "pyspark",
+    "spacy",
+    "presidio_analyzer",
+)
 PUBLIC = (
     "Entities",
     "EntityDecoder",
@@ -83,3 +98,28 @@ def test_every_public_name_has_a_docstring():
 
 def test_unknown_names_raise_attribute_error():
     assert not hasattr(fastpost, "no_such_name")
+
+
+@pytest.mark.parametrize(
+    ("module", "missing"),
+    [("ray", "pyarrow"), ("spark", "pyarrow"), ("presidio", "presidio_analyzer"), ("spacy", "spacy")],
+)
+def test_a_module_names_what_it_needs(python, module, missing):
+    script = f"""
+import sys
+sys.modules[{missing!r}] = None
+import fastpost
+try:
+    fastpost.{module}
+except ImportError as error:
+    print(error)
+"""
+    assert python(script) == f"fastpost.{module} needs {missing}; pip install 'fastpost[{module}]'\n"
+
+
+def test_ray_and_spark_are_imported_by_their_users(python):
+    """A worker needs pyarrow, not the engine that has started it, and no model before it is built."""
+    script = "import fastpost, sys, json; fastpost.ray, fastpost.spark; print(json.dumps(sorted(sys.modules)))"
+    loaded = json.loads(python(script))
+    assert {"fastpost.ray", "fastpost.spark"} <= set(loaded)
+    assert [name for name in ("ray", "pyspark", "torch", "transformers", "onnxruntime") if name in loaded] == []

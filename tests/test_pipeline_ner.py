@@ -6,6 +6,7 @@ token id, so scores agree to 1e-6; some use a small random BERT; the last ones t
 
 import copy
 import itertools
+import pickle
 
 import numpy as np
 import pytest
@@ -978,6 +979,24 @@ def test_accelerate_keeps_what_a_subclass_overrides():
     twin = fastpost.accelerate(theirs)
     assert without_scores(twin(TEXTS)) == without_scores(theirs(TEXTS))
     assert all(entity["extra"] == 1 for found in twin(TEXTS) for entity in found)
+
+
+class Extra(Postprocess, transformers.TokenClassificationPipeline):
+    """A class of a user's own, found by its name."""
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, lambda pipe: pickle.loads(pickle.dumps(pipe))])
+def test_accelerated_pipelines_pickle(duplicate):
+    tokenizer = fast("wordpiece-uncased")
+    for kind in (Extra, transformers.TokenClassificationPipeline):
+        theirs = kind(model=lookup_model(LABELS, len(tokenizer)), tokenizer=tokenizer, device=-1)
+        twin = fastpost.accelerate(theirs)
+        twin(TEXTS)
+        again = duplicate(twin)
+        assert type(again) is type(twin)
+        assert again(TEXTS) == twin(TEXTS)
+    assert type(twin) is fastpost.TokenClassificationPipeline
+    assert type(fastpost.accelerate(fastpost.accelerate(theirs))) is type(twin)
 
 
 def test_accelerate_an_accelerated_pipeline():

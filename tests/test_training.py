@@ -6,6 +6,7 @@ import json
 import logging
 import multiprocessing
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -514,6 +515,23 @@ def test_word_counts_of_several_sizes(tmp_path):
     assert written(again.train(400)) == written(counts.train(400))
     again.save(tmp_path / "b.words")
     assert (tmp_path / "a.words").read_bytes() == (tmp_path / "b.words").read_bytes()
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "bert-uncased"])
+def test_word_counts_travel_as_bytes(kind):
+    """Without the vocabulary, and with it where they are pickled."""
+    tokenizer, corpus = fast(kind), xquad("en")
+    counts = fastpost.WordCounts.from_corpus(tokenizer, corpus)
+    data = counts.to_bytes()
+    assert data == fastpost.WordCounts.from_corpus(tokenizer, corpus, threads=1).to_bytes()
+    for again in (fastpost.WordCounts.from_bytes(data, tokenizer), pickle.loads(pickle.dumps(counts))):
+        assert again == counts
+        assert written(again.train(400)) == written(counts.train(400))
+    other = fast("bert-uncased" if kind == "gpt2" else "gpt2")
+    with pytest.raises(ValueError, match="another normalizer or pre-tokenizer"):
+        fastpost.WordCounts.from_bytes(data, other)
+    with pytest.raises(ValueError, match="cut short"):
+        fastpost.WordCounts.from_bytes(data[:-9], tokenizer)
 
 
 def count_shard(shard: tuple[str, int, str]) -> str:

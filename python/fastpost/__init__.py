@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fastpost import metrics
+    from fastpost import presidio as presidio
+    from fastpost import ray as ray
+    from fastpost import spacy as spacy
+    from fastpost import spark as spark
     from fastpost._fastpost import VERSION as __version__
+    from fastpost._render import render
+    from fastpost._udf import ner_udf
     from fastpost.align import align_labels, align_tokens, labels_to_spans, plan_windows, spans_to_labels
     from fastpost.answers import AnswerDecoder, Answers
     from fastpost.corpus import Corpus, CorpusError, CorpusStats
@@ -43,14 +49,19 @@ _HOMES = {
     "compare": "fastpost.pipelines.compare",
     "install": "fastpost.pipelines.install",
     "labels_to_spans": "fastpost.align",
+    "ner_udf": "fastpost._udf",
     "pipeline": "fastpost.pipelines.install",
     "plan_windows": "fastpost.align",
     "postprocess_qa_predictions": "fastpost.squad",
     "spans_to_labels": "fastpost.align",
+    "render": "fastpost._render",
     "train_new_from_iterator": "fastpost.training",
     "uninstall": "fastpost.pipelines.install",
     "verify_tokenizer": "fastpost.training",
 }
+
+_MODULES = ("metrics", "presidio", "ray", "spacy", "spark")
+"""Public modules, each imported when it is first used; all but `metrics` need the package they are named for."""
 
 __all__ = [
     "AnswerDecoder",
@@ -75,9 +86,11 @@ __all__ = [
     "install",
     "labels_to_spans",
     "metrics",
+    "ner_udf",
     "pipeline",
     "plan_windows",
     "postprocess_qa_predictions",
+    "render",
     "spans_to_labels",
     "train_new_from_iterator",
     "uninstall",
@@ -91,14 +104,22 @@ def __getattr__(name: str) -> object:
         from fastpost._fastpost import VERSION
 
         value: object = VERSION
-    elif name == "metrics":
-        value = importlib.import_module("fastpost.metrics")
+    elif name in _MODULES:
+        value = _module(name)
     elif name in _HOMES:
         value = getattr(importlib.import_module(_HOMES[name]), name)
     else:
         raise AttributeError(f"module 'fastpost' has no attribute {name!r}")
     globals()[name] = value
     return value
+
+
+def _module(name: str) -> object:
+    try:
+        return importlib.import_module(f"fastpost.{name}")
+    except ModuleNotFoundError as error:
+        missing = (error.name or name).partition(".")[0]
+        raise ImportError(f"fastpost.{name} needs {missing}; pip install 'fastpost[{name}]'") from error
 
 
 def __dir__() -> list[str]:

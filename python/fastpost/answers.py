@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from fastpost import _arrays, _fastpost
+from fastpost._columns import Columns, Nested, printed_table, shown_rows
 from fastpost._encodings import Encodings
 from fastpost.types import Answer, ArrayLike, Batch, Doubles1d, Floats1d, Ints1d, RankedAnswer
 
@@ -15,11 +16,17 @@ Normalize = Literal["global", "window"]
 Dedupe = Literal["text", "span", "overlap"]
 
 
-class Answers:
+class Answers(Columns):
     """Answers of a batch of questions as columns, one row an answer, best first within a question.
 
     The columns are NumPy arrays, made when they are first asked for, as are the dicts. An answer of nothing has
     `start` and `end` 0, `window` -1 and the text "".
+
+    Arrow, and what reads Arrow (`polars.DataFrame(answers)`, DuckDB), gets one row an answer: `question_index`,
+    `text_index`, `window` (null for nothing), `start`, `end`, `score`, `answer`, `start_logit` and `end_logit`.
+    `nested()` has one row a question.
+
+    A result never changes, so copies are itself. Pickle keeps the texts of the answers, not the contexts.
     """
 
     __slots__ = ("_table",)
@@ -90,6 +97,50 @@ class Answers:
         """
         return self._table.to_dicts()
 
+    def to_json(self, *, lines: bool = False) -> bytes:
+        """What `to_dicts` gives, as JSON in UTF-8; with `lines`, a line a question (JSON Lines) in place of one list."""
+        return _fastpost.answer_json(self._table, lines)
+
+    def nested(self) -> Nested:
+        """One row a question: `answers`, a list of records of `text_index`, `start`, `end`, `score` and `answer`; and
+        `null_score`, null where it is NaN.
+
+        It has `to_arrow`, `to_polars`, `to_pandas` and `len`, and Arrow's methods.
+        """  # noqa: D205
+        return Nested(_fastpost.answer_lists(self._table), self)
+
+    def _arrow(self) -> _fastpost.ArrowColumns:
+        return _fastpost.answer_columns(self._table)
+
+    def _frame(self) -> dict[str, Any]:
+        import pandas as pd
+
+        frame = {name: getattr(self, name) for name in _COLUMNS}
+        found = self.window >= 0
+        window = pd.array(np.where(found, self.window, 0), dtype="Int64")
+        window[~found] = pd.NA
+        frame["window"] = window
+        logits = {name: frame.pop(name) for name in ("start_logit", "end_logit")}
+        return {**frame, "answer": self.answers, **logits}
+
+    def _nested_frame(self) -> dict[str, Any]:
+        answers: list[list[dict[str, Any]]] = [[] for _ in range(self.question_count)]
+        names = ("text_index", "start", "end", "score", "answer")
+        columns = (getattr(self, name).tolist() for name in names[:-1])
+        for question, *values in zip(self.question_index.tolist(), *columns, self.answers):
+            answers[question].append(dict(zip(names, values)))
+        return {"answers": answers, "null_score": self.null_score}
+
+    def __copy__(self) -> Answers:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Answers:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        columns = [getattr(self, name) for name in _COLUMNS]
+        return _restored, (*_fastpost.answer_kind(self._table), *columns, self.null_score, self.answers)
+
     def __len__(self) -> int:
         return len(self._table)
 
@@ -102,7 +153,19 @@ class Answers:
                 yield from question
 
     def __repr__(self) -> str:
-        return f"<Answers: {len(self)} to {self.question_count} questions>"
+        shown = shown_rows(len(self))
+        columns = [getattr(self, name)[:shown].tolist() for name in ("question_index", "start", "end", "score")]
+        rows = list(zip(*columns, _fastpost.answer_words(self._table, 0, shown)))
+        head = f"<Answers: {len(self)} to {self.question_count} questions>"
+        return printed_table(head, ("question", "start", "end", "score", "answer"), rows, len(self))
+
+
+_COLUMNS = ("question_index", "text_index", "window", "start", "end", "score", "start_logit", "end_logit")
+
+
+def _restored(several: bool, dict_for_one: bool, *columns: Any) -> Answers:
+    """Answers of columns that were made before."""
+    return Answers(_fastpost.answer_table(several, dict_for_one, *columns))
 
 
 class AnswerDecoder:
@@ -174,6 +237,18 @@ class AnswerDecoder:
             if any(given.values()):
                 name = next(name for name, changed in given.items() if changed)
                 raise ValueError(f"`{name}` is not what transformers knows; leave it out, or pass compat=None")
+        self._arguments = {
+            "top_k": top_k,
+            "max_answer_len": max_answer_len,
+            "handle_impossible_answer": handle_impossible_answer,
+            "align_to_words": align_to_words,
+            "compat": compat,
+            "normalize": normalize,
+            "null_threshold": null_threshold,
+            "dedupe": dedupe,
+            "context_sequence": context_sequence,
+            "threads": threads,
+        }
         self.top_k = top_k
         self.max_answer_len = max_answer_len
         self.compat = compat
@@ -302,6 +377,13 @@ class AnswerDecoder:
                     _arrays.vector("questions", questions),
                 )
             )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The arguments it was made from; pickle and copy make it anew from them."""
+        return self._arguments
+
+    def __setstate__(self, arguments: dict[str, Any]) -> None:
+        self.__init__(**arguments)  # type: ignore[misc]
 
     def __repr__(self) -> str:
         return f"AnswerDecoder(top_k={self.top_k}, max_answer_len={self.max_answer_len}, compat={self.compat!r})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -340,7 +341,26 @@ class Corpus:
         return next(iter(other), [])
 
     def __getstate__(self) -> dict[str, Any]:
+        """What pickle and `copy.deepcopy` keep: all but the latest pass.
+
+        Raises:
+            TypeError: if the corpus reads an object that can't be read in two places.
+        """
+        for source in self._sources:
+            once = source.once
+            if isinstance(source, _sources.FileObject) and not isinstance(source.file, (io.BytesIO, io.StringIO)):
+                once = f"the open file {source.name}"
+            if once:
+                raise TypeError(
+                    f"the corpus reads {once}, which can't be copied or sent to another process; pass "
+                    "a path, a list, or a function that makes a new one, Corpus(lambda: ...)"
+                )
         return {**self.__dict__, "_pass": _Pass()}
+
+    def __copy__(self) -> Corpus:
+        other = type(self).__new__(type(self))
+        other.__dict__.update({**self.__dict__, "_pass": _Pass()})
+        return other
 
     def __repr__(self) -> str:
         files = self.files

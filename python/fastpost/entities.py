@@ -10,18 +10,27 @@ from typing import Any, Literal
 import numpy as np
 
 from fastpost import _arrays, _entity_options, _fastpost
+from fastpost._columns import Columns, Nested, categories, printed_table, shown_rows
 from fastpost._encodings import Encodings
+from fastpost._spans import columns
 from fastpost._tokens import Tokens
 from fastpost.types import ArrayLike, Batch, Entity, Floats1d, Floats2d, Ints1d, Ints2d, Token, Units
 
 Strategy = Literal["none", "simple", "first", "average", "max"]
 
 
-class Entities:
+class Entities(Columns):
     """Entities of a batch of texts as columns, one row an entity, ordered by text.
 
     The columns are NumPy arrays that share memory with the result and are read-only. Dicts and words are made
     when they are asked for. The columns from `token_start` on belong to `compat=None`, they are `None` otherwise.
+
+    Arrow, and what reads Arrow (`polars.DataFrame(entities)`, DuckDB), gets one row an entity: `text_index`,
+    `start`, `end`, `label` (a dictionary), `score`, `word` and, for `strategy="none"`, `index`; `start` and `end` are
+    null without `offsets`, `word` where it is `None`. `start_utf8` and so on follow for `units`, and for
+    `return_probs=True` `probs`, a list of one value a label. `nested()` has one row a text.
+
+    A result never changes, so copies are itself. Pickle keeps the words, neither tokenizer nor texts.
 
     Attributes:
         text_index: int64 (entities,), the text of each entity.
@@ -40,6 +49,7 @@ class Entities:
     """
 
     __slots__ = (
+        "_places",
         "_table",
         "_units",
         "covered",
@@ -78,8 +88,10 @@ class Entities:
         *,
         units: Sequence[Units] = (),
         return_probs: bool = False,
+        places: Mapping[str, tuple[Ints1d, Ints1d]] | None = None,
     ) -> None:
         self._table = table
+        self._places = places or {}
         self._units = tuple(units)
         self.labels = labels
         self.text_index, self.start, self.end = table.text_index, table.start, table.end
@@ -92,6 +104,38 @@ class Entities:
             self.word_start, self.word_end = more.word_start, more.word_end
             self.covered = more.covered.reshape(-1, 2)
             self.probs = more.probs.reshape(-1, len(labels)) if return_probs else None
+
+    @classmethod
+    def from_spans(
+        cls,
+        spans: Sequence[Sequence[Any]],
+        texts: Sequence[str] | None = None,
+        *,
+        labels: Sequence[str] | None = None,
+    ) -> Entities:
+        """Entities that another model has found (GLiNER, spaCy, rules), to be used like those of a decoder.
+
+        >>> found = Entities.from_spans([[(11, 18, "person", 0.98)]], ["My name is Sylvain."])
+        >>> found.to_dicts()[0][0]["word"]
+        'Sylvain'
+
+        Args:
+            spans: of each text a list, in the order in which they shall come; a span is a dict with `start`, `end`,
+                `label` (or `entity_group`, `entity`) and perhaps `score` and `text` (or `word`), or a tuple
+                (start, end, label) or (start, end, label, score). Places are in characters, end excluded; a span
+                without a score has 1.
+            texts: the texts; then a word is what stands there, else it is what the span says.
+            labels: the names that `label_id` points into; default: those of the spans, in their order.
+
+        Raises:
+            TypeError: if a span is neither, or a place is no integer.
+            ValueError: if a span lies outside its text, has no label or one that is not in `labels`.
+        """
+        listed = None if texts is None else _texts(texts)
+        text_index, start, end, label_id, score, names, words = columns(spans, listed, labels)
+        index = np.full(len(score), -1, np.int64)
+        made = words if listed is None else None
+        return _restored(len(spans), False, True, text_index, start, end, label_id, score, index, names, made, listed)
 
     @property
     def text_count(self) -> int:
@@ -114,7 +158,7 @@ class Entities:
         Raises:
             ValueError: if there are no texts, or no offsets.
         """
-        return self._table.spans(unit)
+        return self._places[unit] if unit in self._places else self._table.spans(unit)
 
     def to_dicts(self) -> list[list[Entity]] | list[list[Token]]:
         """One list a text of one dict an entity, with the keys and the order of transformers.
@@ -135,6 +179,41 @@ class Entities:
                 row["probs"] = dict(zip(self.labels, probs))
         return texts
 
+    def to_json(self, *, lines: bool = False) -> bytes:
+        """What `to_dicts` gives, as JSON in UTF-8; with `lines`, a line a text (JSON Lines) in place of one list."""
+        return _fastpost.entity_json(self._table, lines, self._unit_places(), self.probs is not None)
+
+    def _unit_places(self) -> list[tuple[str, Ints1d, Ints1d]]:
+        """Places in the units that were asked for."""
+        return [(unit, *self.spans(unit)) for unit in self._units]
+
+    def nested(self) -> Nested:
+        """One row a text: `entities`, a list of records of `start`, `end`, `label` and `score`.
+
+        It has `to_arrow`, `to_polars`, `to_pandas` and `len`, and Arrow's methods.
+        """
+        return Nested(_fastpost.entity_lists(self._table), self)
+
+    def _arrow(self) -> _fastpost.ArrowColumns:
+        return _fastpost.entity_columns(self._table, self._unit_places(), self.probs is not None)
+
+    def _frame(self) -> dict[str, Any]:
+        tokens, has_offsets = _fastpost.entity_kind(self._table)
+        frame = {"text_index": self.text_index, "start": self.start, "end": self.end,
+                 "label": categories(self.label_id, self.labels), "score": self.score, "word": self.words}  # fmt: skip
+        if not has_offsets:
+            import pandas as pd
+
+            frame["start"] = frame["end"] = pd.array([pd.NA] * len(self), dtype="Int64")
+        if tokens:
+            frame["index"] = self.index
+        for unit, start, end in self._unit_places():
+            frame[f"start_{unit}"], frame[f"end_{unit}"] = start, end
+        return frame if self.probs is None else {**frame, "probs": list(self.probs)}
+
+    def _nested_frame(self) -> dict[str, Any]:
+        return {"entities": [[_record(entity) for entity in text] for text in self.to_dicts()]}
+
     def __len__(self) -> int:
         return len(self._table)
 
@@ -143,8 +222,77 @@ class Entities:
         for text in self.to_dicts():
             yield from text
 
+    def __copy__(self) -> Entities:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Entities:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        columns = (self.text_index, self.start, self.end, self.label_id, self.score, self.index)
+        kind = _fastpost.entity_kind(self._table)
+        more = None
+        if self._table.more is not None:
+            names = ("token_start", "token_end", "word_start", "word_end", "probs", "covered")
+            more = tuple(getattr(self._table.more, name) for name in names)
+        places = {unit: (start, end) for unit, start, end in self._unit_places()}
+        return _restored, (
+            *(self.text_count, *kind, *columns, list(self.labels), self.words, None),
+            *(more, self.probs is not None, places),
+        )
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the texts with their entities in colour, or a table without texts."""
+        from fastpost._render import notebook_view
+
+        has_offsets = _fastpost.entity_kind(self._table)[1]
+        return notebook_view(self, _fastpost.entity_texts(self._table) if has_offsets else None)
+
     def __repr__(self) -> str:
-        return f"<Entities: {len(self)} in {self.text_count} texts, labels {', '.join(self.labels)}>"
+        shown = shown_rows(len(self))
+        has_offsets = _fastpost.entity_kind(self._table)[1]
+        rows = [
+            (
+                int(self.text_index[row]),
+                int(self.start[row]) if has_offsets else None,
+                int(self.end[row]) if has_offsets else None,
+                self.labels[self.label_id[row]],
+                float(self.score[row]),
+                word,
+            )
+            for row, word in enumerate(_fastpost.entity_words(self._table, 0, shown))
+        ]
+        head = f"<Entities: {len(self)} in {self.text_count} texts>"
+        return printed_table(head, ("text", "start", "end", "label", "score", "word"), rows, len(self))
+
+
+def _record(entity: Any) -> dict[str, Any]:
+    label = entity["entity"] if "entity" in entity else entity["entity_group"]
+    return {"start": entity["start"], "end": entity["end"], "label": label, "score": entity["score"]}
+
+
+def _restored(
+    text_count: int,
+    tokens: bool,
+    has_offsets: bool,
+    text_index: Ints1d,
+    start: Ints1d,
+    end: Ints1d,
+    label_id: Ints1d,
+    score: Floats1d,
+    index: Ints1d,
+    labels: list[str],
+    words: list[str | None] | None,
+    texts: list[str] | None = None,
+    more: tuple[Any, ...] | None = None,
+    with_probs: bool = False,
+    places: Mapping[Any, tuple[Ints1d, Ints1d]] | None = None,
+) -> Entities:
+    """Entities of columns that were made before."""
+    table = _fastpost.entity_table(
+        text_count, tokens, has_offsets, text_index, start, end, label_id, score, index, labels, words, texts, more
+    )
+    return Entities(table, tuple(labels), units=tuple(places or ()), return_probs=with_probs, places=places)
 
 
 class TextEntities(list[Any]):
@@ -242,6 +390,9 @@ class EntityDecoder:
             raise ValueError(f'`compat` is {compat!r}; choose "transformers" or None')
         if threads is not None and (not isinstance(threads, int) or isinstance(threads, bool) or threads < 1):
             raise ValueError(f"`threads` is {threads!r}; pass an int of at least 1, or None for all cores")
+        if isinstance(ignore_labels, str) or not isinstance(ignore_labels, Collection):
+            raise TypeError(f'`ignore_labels` is {ignore_labels!r}; pass a list of label names, such as ["O"]')
+        tokens = None if tokenizer is None else Tokens.of(tokenizer)
         own = {
             "scheme": scheme,
             "decode": decode,
@@ -263,14 +414,11 @@ class EntityDecoder:
             "id2label": id2label,
             "strategy": strategy,
             "compat": compat,
-            "ignore_labels": ignore_labels,
-            "tokenizer": tokenizer,
+            "ignore_labels": list(ignore_labels),
+            "tokenizer": tokens,  # all that is needed of it, and not every tokenizer pickles
             "threads": threads,
             **own,
         }
-        if isinstance(ignore_labels, str) or not isinstance(ignore_labels, Collection):
-            raise TypeError(f'`ignore_labels` is {ignore_labels!r}; pass a list of label names, such as ["O"]')
-        tokens = None if tokenizer is None else Tokens.of(tokenizer)
         marks_subwords = tokens is not None and tokens.marks_subwords
         table = None if tokens is None else tokens.table
         names = _label_names(id2label)

@@ -192,6 +192,29 @@ class WordCounts:
         counts._table = table
         return counts
 
+    def to_bytes(self) -> bytes:
+        """The counts and the rules they were split by, without the vocabulary of the tokenizer: what travels."""
+        header = json.dumps({"files": {"tokenizer.json": json.dumps(self._document)}, "settings": []})
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "counts")
+            self._table.save(os.fspath(path), header)
+            return path.read_bytes()
+
+    @classmethod
+    def from_bytes(cls, data: bytes, tokenizer: Any) -> WordCounts:
+        """Reads what `to_bytes` gave; `tokenizer` is the one that the words were split with.
+
+        Raises:
+            ValueError: as `load` does.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "counts")
+            path.write_bytes(data)
+            return cls.load(path, tokenizer)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return WordCounts.from_bytes, (self.to_bytes(), self.tokenizer)
+
     def train(
         self,
         vocab_size: int,

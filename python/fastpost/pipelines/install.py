@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from typing import Any
 
 _TASKS = {
@@ -80,7 +81,7 @@ def accelerate(pipe: Any) -> Any:
         if isinstance(pipe, fast):
             break
         if isinstance(pipe, getattr(transformers, fast.__name__, ())) and original is not None:
-            kind = fast if kind is original else type(kind.__name__, (kind, fast), {})
+            kind = fast if kind is original else _combined(kind, fast)
             break
     else:
         raise TypeError(
@@ -90,6 +91,23 @@ def accelerate(pipe: Any) -> Any:
     for name, value in vars(pipe).items():
         setattr(twin, name, copy.copy(value) if isinstance(value, dict) else value)
     return twin
+
+
+@functools.cache
+def _combined(kind: Any, fast: Any) -> Any:
+    """The user's class with the methods of `fast` behind its own; one class, so that its objects are of one type."""
+
+    def reduce(self: Any) -> tuple[Any, ...]:
+        state = self.__getstate__() if hasattr(self, "__getstate__") else vars(self)
+        return _unpickled, (kind, fast), state
+
+    return type(kind.__name__, (kind, fast), {"__module__": kind.__module__, "__reduce__": reduce})
+
+
+def _unpickled(kind: Any, fast: Any) -> Any:
+    """An empty object of a class that has no name to be found by."""
+    combined = _combined(kind, fast)
+    return combined.__new__(combined)
 
 
 def install() -> None:

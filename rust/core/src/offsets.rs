@@ -389,10 +389,40 @@ fn nearby(guess: usize, count: usize, below: impl Fn(usize) -> bool) -> usize {
     low
 }
 
+/// The byte at which the character `chars` places after the one at byte `from` starts; at most the end of `text`.
+///
+/// `from` is where a character starts. Nothing is stored, so it suits few places in rising order.
+#[must_use]
+pub fn byte_after(text: &str, from: usize, chars: usize) -> usize {
+    const BLOCK: usize = 32;
+    let starts = |byte: &&u8| (**byte as i8) >= -0x40;
+    let (bytes, mut at, mut left) = (text.as_bytes(), from, chars);
+    while let Some(block) = bytes.get(at..at + BLOCK) {
+        let here = block.iter().filter(starts).count();
+        if here > left {
+            break;
+        }
+        left -= here;
+        at += BLOCK;
+    }
+    let rest = bytes[at.min(bytes.len())..].iter().enumerate().filter(|(_, byte)| starts(byte));
+    rest.map(|(place, _)| at + place).nth(left).unwrap_or(bytes.len())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn bytes_are_counted_as_by_an_index(text in ".{0,200}", first in 0_usize..150, chars in 0_usize..300) {
+            let index: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
+            let byte = |at: usize| index.get(at).copied().unwrap_or(text.len());
+            let from = first.min(index.len());
+            prop_assert_eq!(byte_after(&text, byte(from), chars), byte(from + chars));
+        }
+    }
 
     const UNITS: [Unit; 4] = [Unit::Chars, Unit::Utf8, Unit::Utf16, Unit::Graphemes];
 

@@ -58,6 +58,12 @@ impl Vocabulary {
         Some(&self.text[start as usize..end as usize])
     }
 
+    /// The token of `id`, empty for one that is not in use: one look where [`Vocabulary::token`] takes two.
+    #[must_use]
+    pub fn text(&self, id: usize) -> &str {
+        self.spans.get(id).map_or("", |&(start, end)| &self.text[start as usize..end as usize])
+    }
+
     /// Number of characters of the token of `id`.
     #[must_use]
     pub fn chars(&self, id: usize) -> Option<usize> {
@@ -120,6 +126,58 @@ impl TokenText {
             _ => Cow::Owned(tokens.concat()),
         }
     }
+
+    /// Appends what [`TokenText::join`] makes of `tokens` to `out`; the usual decoders need no memory for it.
+    pub fn write<'a>(&self, mut tokens: impl Iterator<Item = &'a str>, out: &mut String) {
+        match &self.0[..] {
+            [Step::WordPiece { prefix, cleanup }] => {
+                let put = |token: &str, out: &mut String| {
+                    // All rules of `tidy` take a space away.
+                    if *cleanup && has_space(token) {
+                        out.push_str(&tidy(Cow::Borrowed(token)));
+                    } else {
+                        out.push_str(token);
+                    }
+                };
+                if let Some(first) = tokens.next() {
+                    put(first, out);
+                }
+                for token in tokens {
+                    match token.strip_prefix(prefix.as_str()) {
+                        Some(rest) => put(rest, out),
+                        None if *cleanup && (may_lose_space(token) || has_space(token)) => {
+                            out.push_str(&tidy(Cow::Owned(format!(" {token}"))));
+                        }
+                        None => {
+                            out.push(' ');
+                            out.push_str(token);
+                        }
+                    }
+                }
+            }
+            [Step::Metaspace { replacement, drop_first }] => {
+                for (index, token) in tokens.enumerate() {
+                    for (part, piece) in token.split(*replacement).enumerate() {
+                        if part > 0 && !(index == 0 && *drop_first) {
+                            out.push(' ');
+                        }
+                        out.push_str(piece);
+                    }
+                }
+            }
+            _ => out.push_str(&self.join(tokens.map(Cow::Borrowed).collect())),
+        }
+    }
+}
+
+/// Tokens are short: a plain loop has found it before a search has begun.
+fn has_space(token: &str) -> bool {
+    token.bytes().any(|byte| byte == b' ')
+}
+
+/// Whether [`tidy`] may take away the space before `token`: its rules begin with one of these.
+fn may_lose_space(token: &str) -> bool {
+    matches!(token.as_bytes().first(), Some(b'.' | b'?' | b'!' | b',' | b'\'' | b'n' | b'd'))
 }
 
 fn read_steps(value: &Value, steps: &mut Vec<Step>) -> Option<()> {
@@ -299,6 +357,7 @@ fn byte_fallback(tokens: Vec<Cow<'_, str>>) -> Vec<Cow<'_, str>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn join(json: &str, tokens: &[&str]) -> String {
         let tokens = tokens.iter().map(|token| Cow::Borrowed(*token)).collect();
@@ -329,6 +388,28 @@ mod tests {
         ];
         for (json, tokens, want) in cases {
             assert_eq!(join(json, tokens), *want, "{json} {tokens:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn written_is_what_is_joined(
+            tokens in prop::collection::vec("(##)?(▁{0,2}|Ġ)[a-dn .?!,'é中tosmve]{0,4}( n't| do not|'s)?", 0..6),
+            cleanup: bool,
+        ) {
+            for json in [
+                format!(r###"{{"type":"WordPiece","prefix":"##","cleanup":{cleanup}}}"###),
+                r#"{"type":"Metaspace","replacement":"▁","prepend_scheme":"always","split":true}"#.to_owned(),
+                r#"{"type":"Metaspace","replacement":"▁","prepend_scheme":"never","split":true}"#.to_owned(),
+                r#"{"type":"ByteLevel"}"#.to_owned(),
+                "null".to_owned(),
+            ] {
+                let text = TokenText::from_json(&json).unwrap();
+                let mut out = "before".to_owned();
+                text.write(tokens.iter().map(String::as_str), &mut out);
+                let joined = text.join(tokens.iter().map(|token| Cow::Borrowed(token.as_str())).collect());
+                prop_assert_eq!(out, format!("before{joined}"), "{}", json);
+            }
         }
     }
 

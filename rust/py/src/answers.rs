@@ -1,5 +1,11 @@
 //! `AnswerDecoder` and `postprocess_qa_predictions` of the Python package: one call a batch.
 
+mod columns;
+
+pub(crate) use columns::{
+    answer_columns, answer_json, answer_kind, answer_lists, answer_table, answer_words,
+};
+
 use crate::arrays::{Lengths, Ragged};
 use crate::door::{detached, exception};
 use crate::texts;
@@ -181,6 +187,7 @@ impl AnswerKernel {
             several: questions.is_some(),
             dict_for_one: self.options.mode == Mode::Transformers,
             contexts: contexts.unbind(),
+            made: None,
             columns: Columns::none(),
         })
     }
@@ -267,6 +274,8 @@ pub(crate) struct AnswerTable {
     several: bool,
     dict_for_one: bool,
     contexts: Py<PyList>,
+    /// Texts of the answers, where they came with the columns.
+    made: Option<Vec<Py<PyString>>>,
     columns: Columns,
 }
 
@@ -370,6 +379,9 @@ impl AnswerTable {
 impl AnswerTable {
     fn text<'py>(&self, py: Python<'py>, row: usize) -> PyResult<Bound<'py, PyAny>> {
         let found = &self.found;
+        if let Some(made) = &self.made {
+            return Ok(made[row].bind(py).clone().into_any());
+        }
         if found.rows[row].end <= found.rows[row].start {
             return Ok(PyString::intern(py, "").into_any());
         }

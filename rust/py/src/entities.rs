@@ -1,5 +1,11 @@
 //! `EntityDecoder` of the Python package: one call a batch.
 
+mod columns;
+
+pub(crate) use columns::{
+    entity_columns, entity_json, entity_kind, entity_lists, entity_table, entity_texts, entity_words,
+};
+
 use crate::arrays::{self, Lengths, Ragged};
 use crate::door::{detached, exception};
 use crate::entity_options::EntityOptions;
@@ -27,6 +33,7 @@ use std::sync::Arc;
 pub(crate) struct TokenTable {
     vocabulary: Vocabulary,
     unknown: i64,
+    decoder: Option<String>,
     text: Option<TokenText>,
     /// The tokenizer's own way from tokens to text, where `text` does not know it.
     other: Option<Py<PyAny>>,
@@ -47,7 +54,18 @@ impl TokenTable {
             )));
         }
         let vocabulary = Vocabulary::new(vocabulary);
-        Ok(Self { vocabulary, unknown, text: decoder.and_then(TokenText::from_json), other })
+        let text = decoder.and_then(TokenText::from_json);
+        Ok(Self { vocabulary, unknown, decoder: decoder.map(str::to_owned), text, other })
+    }
+
+    /// What pickle makes it anew from.
+    fn __reduce__(&self, py: Python<'_>) -> PyResult<(Py<PyAny>, Py<PyAny>)> {
+        let token = |id| Some((self.vocabulary.token(id)?, id));
+        let vocabulary: Vec<_> = (0..self.vocabulary.len()).filter_map(token).collect();
+        // Not asked where `text` knows, and not every tokenizer's pickles.
+        let other = self.other.as_ref().filter(|_| self.text.is_none()).map(|other| other.clone_ref(py));
+        let arguments = (vocabulary, self.unknown, self.decoder.as_deref(), other);
+        Ok((py.get_type::<Self>().into_any().unbind(), arguments.into_pyobject(py)?.into_any().unbind()))
     }
 }
 
@@ -312,6 +330,9 @@ fn per_window<'a, T: numpy::Element>(
     array.map(|array| array.tokens(name, width, lengths)).transpose()
 }
 
+/// Start and end of each entity.
+type Spans<'py> = (Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<i64>>);
+
 /// Entities of a batch: columns, and what their words are made from.
 #[pyclass(frozen, module = "fastpost._fastpost")]
 pub(crate) struct EntityTable {
@@ -338,6 +359,8 @@ pub(crate) struct EntityTable {
     names: Arc<[Py<PyString>]>,
     tokens: Option<Py<TokenTable>>,
     texts: Option<Vec<Py<PyString>>>,
+    /// Words that were made before, where they came with the columns.
+    made: Option<Vec<Option<Py<PyString>>>>,
     #[pyo3(get)]
     more: Option<Py<RightColumns>>,
 }
@@ -377,11 +400,7 @@ impl EntityTable {
     }
 
     /// Start and end of each entity in another unit than characters.
-    fn spans<'py>(
-        &self,
-        py: Python<'py>,
-        unit: &str,
-    ) -> PyResult<(Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<i64>>)> {
+    fn spans<'py>(&self, py: Python<'py>, unit: &str) -> PyResult<Spans<'py>> {
         let unit = Unit::parse("unit", unit).map_err(exception)?;
         let (start, end) = (self.start.bind(py).readonly(), self.end.bind(py).readonly());
         let (mut starts, mut ends) = (start.as_slice()?.to_vec(), end.as_slice()?.to_vec());
@@ -479,6 +498,7 @@ impl EntityTable {
             names: shared.names,
             tokens,
             texts: shared.texts,
+            made: None,
             more: None,
         }
     }
@@ -511,12 +531,16 @@ impl EntityTable {
             names: shared.names,
             tokens: None,
             texts: shared.texts,
+            made: None,
             more: Some(Py::new(py, more)?),
         })
     }
 
     /// The text of entity `row`: what the tokenizer prints for its tokens, else its characters, else `None`.
     fn word<'py>(&self, py: Python<'py>, row: usize) -> PyResult<Option<Bound<'py, PyString>>> {
+        if let Some(made) = &self.made {
+            return Ok(made[row].as_ref().map(|word| word.bind(py).clone()));
+        }
         let Some(table) = &self.tokens else {
             let at = |column: &Py<PyArray1<i64>>| Ok::<_, PyErr>(column.bind(py).readonly().as_slice()?[row]);
             return self.characters(py, row, at(&self.start)?, at(&self.end)?);

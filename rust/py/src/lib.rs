@@ -7,6 +7,7 @@ mod answers;
 mod arrays;
 mod arrow_texts;
 mod bpe;
+mod columns;
 mod corpus;
 mod door;
 mod encodings;
@@ -27,15 +28,23 @@ mod _fastpost {
     #[pymodule_export]
     use super::align::{LabelSet, TokenSpans, align_labels, align_tokens};
     #[pymodule_export]
-    use super::answers::{AnswerKernel, AnswerTable, nbest};
+    use super::answers::{
+        AnswerKernel, AnswerTable, answer_columns, answer_json, answer_kind, answer_lists, answer_table,
+        answer_words, nbest,
+    };
     #[pymodule_export]
     use super::bpe::{Splitter, WordTable};
+    #[pymodule_export]
+    use super::columns::ArrowColumns;
     #[pymodule_export]
     use super::corpus::TextReader;
     #[pymodule_export]
     use super::encodings::{expand, flatten, flatten_pairs};
     #[pymodule_export]
-    use super::entities::{EntityKernel, EntityTable, RightColumns, TokenTable};
+    use super::entities::{
+        EntityKernel, EntityTable, RightColumns, TokenTable, entity_columns, entity_json, entity_kind,
+        entity_lists, entity_table, entity_texts, entity_words,
+    };
     #[pymodule_export]
     use super::metrics::{SpanPairs, TagPairs, tag_entities};
     #[pymodule_export]

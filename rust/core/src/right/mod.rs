@@ -375,7 +375,9 @@ impl TextDecoder<'_> {
                 draft.trim(text);
             }
             drafts.retain(|draft| draft.start < draft.end);
-            drafts.iter_mut().for_each(|draft| draft.shrink(tokens));
+            for draft in &mut drafts {
+                draft.shrink(tokens);
+            }
         }
         if settings.snap != Snap::Never
             && self.has_offsets()

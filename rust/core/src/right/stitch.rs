@@ -163,7 +163,12 @@ pub fn stitch(mut parts: Vec<Part<'_>>, columns: usize, merge: Merge) -> Stitche
             single,
         );
     }
-    parts.sort_by_key(|part| part.chars().0);
+    // Of windows that start in one place, as they can between the bytes of a character, the one with more of them first.
+    parts.sort_by_cached_key(|part| {
+        let start = part.chars().0;
+        let leading = part.tokens.iter().take_while(|token| token.start <= start).count();
+        (start, std::cmp::Reverse(leading))
+    });
     let first = parts[0].chars().0;
     let last = parts.iter().map(|part| part.chars().1).max().unwrap_or(0);
     let mut text = Joined::default();
@@ -199,6 +204,7 @@ impl Joined {
             place = part.tokens.iter().take_while(|token| token.start < last && token.end <= last).count();
         }
         let (cut_before, cut_behind) = (start > text.0, end < text.1);
+        let before = self.tokens.len();
         for (row, token) in part.tokens.iter().enumerate().skip(place) {
             let left = if cut_before { row } else { usize::MAX };
             let right = if cut_behind { part.tokens.len() - 1 - row } else { usize::MAX };
@@ -218,8 +224,8 @@ impl Joined {
         let to = from + part.tokens.len() - place;
         let farthest = self.runs.last().map_or(to, |run| run.farthest.max(to));
         self.runs.push(Run { part: number, place, from, to, farthest });
-        if end > self.reach.1 || self.runs.len() == 1 {
-            self.reach = (self.runs.len() - 1, end);
+        if self.tokens.len() > before {
+            self.reach = (self.runs.len() - 1, end.max(self.reach.1));
         }
     }
 

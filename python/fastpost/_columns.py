@@ -1,0 +1,164 @@
+"""What results of both decoders share: Arrow, data frames, JSON and a printed table, all made when asked for."""
+
+from __future__ import annotations
+
+import importlib
+import unicodedata
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from fastpost import _fastpost
+
+if TYPE_CHECKING:
+    import pandas
+    import polars
+    import pyarrow
+
+_SHOWN = 10
+"""Rows of a printed table."""
+_WIDEST = 40
+"""Characters of a printed text."""
+
+
+class Columns:
+    """Results that any library takes which reads Arrow: `polars.DataFrame(found)`, `pyarrow.table(found)`, DuckDB.
+
+    The data go through Arrow's PyCapsule interface straight from Rust, without pyarrow.
+    """
+
+    __slots__ = ()
+
+    def _arrow(self) -> _fastpost.ArrowColumns:
+        """The columns as Arrow has them."""
+        raise NotImplementedError
+
+    def _frame(self) -> dict[str, Any]:
+        """The same columns as pandas takes them."""
+        raise NotImplementedError
+
+    def __arrow_c_schema__(self) -> Any:
+        """The columns' names and types, in a capsule."""
+        return self._arrow().__arrow_c_schema__()
+
+    def __arrow_c_array__(self, requested_schema: Any = None) -> tuple[Any, Any]:
+        """All rows as one batch, in capsules."""
+        return self._arrow().__arrow_c_array__(requested_schema)
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        """All rows as a stream of one batch, in a capsule."""
+        return self._arrow().__arrow_c_stream__(requested_schema)
+
+    def to_arrow(self) -> pyarrow.Table:
+        """The rows as a `pyarrow.Table`.
+
+        Raises:
+            ImportError: without pyarrow.
+            ValueError: if a text has a lone surrogate, which Arrow can't hold.
+        """
+        return _library("pyarrow", "to_arrow").table(self)
+
+    def to_polars(self) -> polars.DataFrame:
+        """The rows as a `polars.DataFrame`.
+
+        Raises:
+            ImportError: without polars.
+            ValueError: if a text has a lone surrogate, which Arrow can't hold.
+        """
+        return _library("polars", "to_polars").DataFrame(self)
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """The rows as a `pandas.DataFrame`; pyarrow is not needed.
+
+        Raises:
+            ImportError: without pandas.
+            ValueError: if a text has a lone surrogate and pandas keeps texts as Arrow does.
+        """
+        return _library("pandas", "to_pandas").DataFrame(self._frame())
+
+
+class Nested(Columns):
+    """Results with one row a text or question, which holds the list of what was found there."""
+
+    __slots__ = ("_columns", "_source")
+
+    def __init__(self, columns: _fastpost.ArrowColumns, source: Any) -> None:
+        self._columns = columns
+        self._source = source
+
+    def _arrow(self) -> _fastpost.ArrowColumns:
+        return self._columns
+
+    def _frame(self) -> dict[str, Any]:
+        frame: dict[str, Any] = self._source._nested_frame()
+        return frame
+
+    def __len__(self) -> int:
+        return len(self._columns)
+
+    def __reduce__(self) -> tuple[Any, tuple[Any]]:
+        return _nested, (self._source,)
+
+    def __repr__(self) -> str:
+        return f"<{type(self._source).__name__} of {len(self)} rows, one a list: {len(self._source)} in all>"
+
+
+def _nested(source: Any) -> Any:
+    return source.nested()
+
+
+def _library(name: str, method: str) -> Any:
+    """A library that only this method needs."""
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        extra = "'fastpost[arrow]'" if name == "pyarrow" else name
+        raise ImportError(f"`{method}()` needs {name}; pip install {extra}", name=name) from error
+
+
+def categories(ids: Any, names: Sequence[str]) -> Any:
+    """A column of names as pandas keeps those that repeat."""
+    import numpy as np
+    import pandas as pd
+
+    unique = list(dict.fromkeys(names))
+    places = np.array([unique.index(name) for name in names], dtype=np.int64)
+    return pd.Categorical.from_codes(places[ids], categories=pd.Index(unique, dtype=object))
+
+
+def printed_table(head: str, names: Sequence[str], rows: Sequence[Sequence[Any]], count: int) -> str:
+    """`head` and a table of the first rows of `count`; the last column is text, the others are set right."""
+    if not rows:
+        return head
+    cells = [[_cell(value) for value in row] for row in rows]
+    widths = [max(len(cell) for cell in column) for column in zip(names, *cells)]
+    lines = [head]
+    for row in (list(names), *cells):
+        shown = [cell.rjust(width) for cell, width in zip(row[:-1], widths)]
+        lines.append("  " + "  ".join([*shown, row[-1]]).rstrip())
+    if count > len(rows):
+        lines.append(f"  ... and {count - len(rows)} more")
+    return "\n".join(lines)
+
+
+def shown_rows(count: int) -> int:
+    """How many rows a printed table shows."""
+    return count if count <= _SHOWN else _SHOWN - 1
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    if not isinstance(value, str):
+        return str(value)
+    text = value if len(value) <= _WIDEST else value[: _WIDEST - 1] + "…"
+    # A character that moves the cursor or turns the line around would tear the table.
+    torn = ("Cc", "Cf", "Zl", "Zp", "Cs")
+    return "".join(
+        repr(char)[1:-1] if unicodedata.category(char) in torn and char not in _JOINERS else char for char in text
+    )
+
+
+_JOINERS = "\u200c\u200d"
+"""Format characters inside words and emoji."""

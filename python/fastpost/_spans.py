@@ -1,0 +1,69 @@
+"""Spans that another model has found -> columns, checked on the way."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+_LABEL = ("label", "entity_group", "entity")
+_WORD = ("word", "text")
+
+
+def columns(spans: Sequence[Sequence[Any]], texts: list[str] | None, labels: Sequence[str] | None) -> tuple[Any, ...]:
+    """Text numbers, starts, ends, label ids, scores, label names and words; a word is `None` where none is given."""
+    if texts is not None and len(texts) != len(spans):
+        raise ValueError(f"`spans` holds {len(spans)} lists for {len(texts)} texts; pass one list of spans a text")
+    ids: dict[str, int] = {label: number for number, label in enumerate(labels or ())}
+    rows: list[tuple[int, int, int, int, float]] = []
+    words: list[str | None] = []
+    for number, found in enumerate(spans):
+        for index, span in enumerate(found):
+            name = f"spans[{number}][{index}]"
+            start, end, label, score, word = _read(name, span)
+            limit = None if texts is None else len(texts[number])
+            if start < 0 or end < start or (limit is not None and end > limit):
+                raise ValueError(
+                    f"`{name}` covers characters {start} to {end}"
+                    + ("" if limit is None else f", but its text has {limit}")
+                    + "; places are 0 <= start <= end <= len(text), in characters"
+                )
+            if label not in ids:
+                if labels is not None:
+                    raise ValueError(f"`{name}` has the label {label!r}, which is not among `labels`")
+                ids[label] = len(ids)
+            rows.append((number, start, end, ids[label], score))
+            words.append(word)
+    text_index, starts, ends, label_ids = (
+        np.fromiter((row[place] for row in rows), np.int64, len(rows)) for place in range(4)
+    )
+    scores = np.fromiter((row[4] for row in rows), np.float32, len(rows))
+    return text_index, starts, ends, label_ids, scores, list(ids), words
+
+
+def _read(name: str, span: Any) -> tuple[int, int, str, float, str | None]:
+    if isinstance(span, Mapping):
+        missing = [key for key in ("start", "end") if span.get(key) is None]
+        label = next((span[key] for key in _LABEL if span.get(key) is not None), None)
+        if missing or label is None:
+            raise ValueError(
+                f"`{name}` has no `{missing[0] if missing else 'label'}`; it has {', '.join(map(str, span))}"
+            )
+        start, end, score = span["start"], span["end"], span.get("score")
+        word = next((span[key] for key in _WORD if span.get(key) is not None), None)
+    elif isinstance(span, Sequence) and not isinstance(span, str) and len(span) in (3, 4):
+        start, end, label, score = (*span, None)[:4]
+        word = None
+    else:
+        raise TypeError(
+            f"`{name}` is {span!r}; pass a dict, or a tuple (start, end, label) or (start, end, label, score)"
+        )
+    try:
+        start, end = operator.index(start), operator.index(end)
+    except TypeError:
+        raise TypeError(f"`{name}` has the place {start!r} to {end!r}; pass ints, in characters of the text") from None
+    if not isinstance(label, str):
+        raise TypeError(f"`{name}` has the label {label!r}; labels are str")
+    return start, end, label, 1.0 if score is None else float(score), word

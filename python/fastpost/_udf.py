@@ -1,0 +1,129 @@
+"""`ner_udf`: token classification as a function of batches of records, for Hugging Face `datasets`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import datasets
+
+__all__ = ["ner_udf"]
+
+
+def ner_udf(
+    model: Any,
+    *,
+    column: str = "text",
+    output: str = "entities",
+    aggregation_strategy: str = "simple",
+    batch_size: int = 32,
+    call: Mapping[str, Any] | None = None,
+    **kwargs: Any,
+) -> EntityFunction:
+    """A function for `datasets.Dataset.map` that adds the entities of each text as a column.
+
+    ```python
+    find = fastpost.ner_udf("path/or/name")
+    dataset = dataset.map(find, batched=True, features=find.features(dataset.features))
+    ```
+    A column holds, for each text, a list of records of `start`, `end` (int64), `label` (string) and `score` (float32).
+    A dataset in the Arrow format (`dataset.with_format("arrow").map(find, batched=True)`) needs no `features`.
+
+    Args:
+        model: the name or folder of a model, loaded once in each process when the first batch comes; or a pipeline.
+        column: the column that holds the texts.
+        output: the name of the new column.
+        aggregation_strategy: how tokens become entities, as the pipeline takes it.
+        batch_size: texts that the model sees at once.
+        call: what else the pipeline is called with (`stride`, `ignore_labels`).
+        kwargs: what else `fastpost.pipeline` is called with (`device`, `dtype`, `backend`), where `model` is a name.
+
+    Raises:
+        TypeError: if `kwargs` are given with a pipeline, which is made already.
+    """
+    if callable(model) and kwargs:
+        raise TypeError(
+            f"`{next(iter(kwargs))}` is given, but `model` is a pipeline, which is made already; pass it there"
+        )
+    options = {"aggregation_strategy": aggregation_strategy, "batch_size": batch_size, **(call or {})}
+    return EntityFunction(model, column, output, options, kwargs)
+
+
+class EntityFunction:
+    """What `ner_udf` returns. It pickles as its arguments, so that each process loads its own model."""
+
+    def __init__(
+        self, model: Any, column: str, output: str, options: dict[str, Any], arguments: dict[str, Any]
+    ) -> None:
+        self.model, self.column, self.output = model, column, output
+        self.options, self.arguments = options, arguments
+        self._pipe: Any = model if callable(model) else None
+
+    def __call__(self, batch: Any) -> Any:
+        """Records of lists in, a record of one list out; an Arrow table in, the table with one more column out."""
+        if not isinstance(batch, Mapping):
+            return self._table(batch)
+        return {self.output: self._entities(self._column(batch, list(batch)))}
+
+    def features(self, features: Mapping[str, Any] | None = None) -> datasets.Features:
+        """`features` and the new column, as `map` takes them: an empty list says nothing of its type."""
+        from datasets import Features, Value
+
+        record = {
+            "start": Value("int64"),
+            "end": Value("int64"),
+            "label": Value("string"),
+            "score": Value("float32"),
+        }
+        return Features({**(features or {}), self.output: [record]})
+
+    def _table(self, table: Any) -> Any:
+        import pyarrow as pa
+
+        if not hasattr(table, "append_column"):
+            kind = type(table).__name__
+            raise TypeError(
+                f"the batch is a {kind}, not records of lists or an Arrow table; call map with batched=True"
+            )
+        texts = self._column(table, table.column_names).to_pylist()
+        record = pa.struct(
+            [("start", pa.int64()), ("end", pa.int64()), ("label", pa.string()), ("score", pa.float32())]
+        )
+        column = pa.array(self._entities(texts), pa.list_(record))
+        if self.output in table.column_names:
+            return table.set_column(table.column_names.index(self.output), self.output, column)
+        return table.append_column(self.output, column)
+
+    def _column(self, batch: Any, names: list[str]) -> Any:
+        if self.column not in names:
+            raise ValueError(f"the batch has no column `{self.column}`; it has {', '.join(names)}. Pass `column`")
+        texts = batch[self.column]
+        if isinstance(texts, str):
+            raise TypeError("the batch is a single record; call map with batched=True")
+        return texts
+
+    def _entities(self, texts: Any) -> list[list[dict[str, Any]]]:
+        if self._pipe is None:
+            from fastpost.pipelines.install import pipeline
+
+            self._pipe = pipeline("ner", model=self.model, **self.arguments)
+        return [
+            [
+                {
+                    "start": entity["start"],
+                    "end": entity["end"],
+                    "label": entity["entity_group"] if "entity_group" in entity else entity["entity"],
+                    "score": entity["score"],
+                }
+                for entity in found
+            ]
+            for found in (self._pipe(list(texts), **self.options) if len(texts) else [])
+        ]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_pipe": self.model if callable(self.model) else None}
+
+    def __repr__(self) -> str:
+        model = self.model if isinstance(self.model, str) else type(self.model).__name__
+        return f"<ner_udf: {model}, column {self.column!r} -> {self.output!r}>"

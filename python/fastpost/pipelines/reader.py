@@ -1,0 +1,115 @@
+"""A model and its options -> what reads lists of texts: the one thing that Presidio, spaCy, Ray and Spark all call."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from fastpost.entities import OPTIONS, EntityDecoder
+from fastpost.pipelines.install import pipeline
+
+
+class Found(NamedTuple):
+    """One entity: its characters in the text, end excluded, its label and the label's probability."""
+
+    start: int
+    end: int
+    label: str
+    score: float
+
+
+class EntityReader:
+    """Entities of lists of texts, each text read to its end. Pickles as its arguments; a copy loads the model again.
+
+    Args:
+        model: a folder, an `.onnx` file, a name, or a pipeline such as `fastpost.pipeline("ner", ...)` gives, which
+            is used as it is, without the options below.
+        backend: "torch" or "onnxruntime"; default: "onnxruntime" for an `.onnx` file and for a folder that holds no
+            other model, else "torch".
+        aggregation_strategy: as in transformers; default: "average", which decides by whole words.
+        compat: `None` for the right answer where transformers is wrong, long texts in windows included;
+            "transformers" for its results.
+        batch_size: windows that the model is given at once.
+        options: everything else that `fastpost.pipeline` takes.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        *,
+        backend: str | None = None,
+        aggregation_strategy: str = "average",
+        compat: str | None = None,
+        batch_size: int = 32,
+        **options: Any,
+    ) -> None:
+        settings = {"aggregation_strategy": aggregation_strategy, "compat": compat, "batch_size": batch_size}
+        self._arguments = {"model": model, "backend": backend, **settings, **options}
+        self._process = os.getpid()
+        self._loads = not callable(model)
+        if self._loads:
+            self._pipe = pipeline("ner", model=model, backend=backend or _backend_of(model), **settings, **options)
+            return
+        if options or backend is not None:
+            raise ValueError(
+                "`model` is a pipeline, which has its options already; give them to it, or pass its folder"
+            )
+        self._pipe = model
+
+    def __call__(self, texts: Sequence[str]) -> list[list[Found]]:
+        """One list of entities a text.
+
+        Raises:
+            ValueError: if the tokenizer does not tell where its tokens lie.
+        """
+        if not texts:
+            return []
+        if self._process != os.getpid() and self._loads:  # a session of ONNX Runtime does not survive a fork
+            self.__init__(**self._arguments)  # type: ignore[misc]
+        return [[_found(row) for row in rows] for rows in self._pipe(list(texts))]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names that its entities can have."""
+        folder = getattr(self._pipe, "_folder", None)
+        id2label = self._pipe.model.config.id2label if folder is None else folder.id2label
+        known: dict[str, Any] = getattr(self._pipe, "_postprocess_params", None) or getattr(self._pipe, "_defaults", {})
+        strategy, ignored = known.get("aggregation_strategy", "none"), known.get("ignore_labels")
+        ignored = ["O"] if ignored is None else ignored
+        decoder = EntityDecoder(
+            id2label,
+            strategy=getattr(strategy, "value", strategy),
+            compat=known.get("compat", "transformers"),
+            ignore_labels=ignored,
+            **{name: known[name] for name in OPTIONS if name in known},
+        )
+        return tuple(name for name in decoder.labels if name not in ignored)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _again, (self._arguments,)
+
+
+def _found(row: dict[str, Any]) -> Found:
+    """An entity from the pipeline's dict, which is one of a token with `aggregation_strategy="none"`."""
+    if row["start"] is None:
+        raise ValueError("the model's tokenizer gives no offsets; use its fast tokenizer, which AutoTokenizer gives")
+    return Found(
+        row["start"], row["end"], row["entity_group"] if "entity_group" in row else row["entity"], row["score"]
+    )
+
+
+def _again(arguments: dict[str, Any]) -> EntityReader:
+    """The reader that was pickled."""
+    return EntityReader(**arguments)
+
+
+def _backend_of(model: Any) -> str:
+    """What runs a model: ONNX Runtime where there is nothing but an `.onnx` file."""
+    path = Path(str(model))
+    if path.suffix == ".onnx":
+        return "onnxruntime"
+    if not path.is_dir() or any(any(path.glob(pattern)) for pattern in ("*.safetensors", "*.bin")):
+        return "torch"
+    return "onnxruntime" if any(path.glob("*.onnx")) or any(path.glob("onnx/*.onnx")) else "torch"

@@ -1,0 +1,415 @@
+"""`render`: what is in colour is what was found, in a real browser; escaped, readable, heard."""
+
+import html
+import json
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import fastpost
+from fastpost import _render
+from test_columns import BARE, batch
+from test_entities import TEXT
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+in_browser = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+
+SENTENCE = 'Sarah Johnson works at Hugging Face in New York City.\nCall 217-555-0182 <b>now</b> & "here".'
+HEBREW = "שרה לוי עובדת בחברת אינטל בחיפה מאז 2019."
+ARABIC = "تعمل سارة الأحمد في شركة أرامكو في مدينة الظهران."
+EMOJI = "👩‍👩‍👧 Familie Müller 🇩🇪 aus Mu\u0308nchen trifft 王小明 in 北京市。\r\n\tEnde"
+
+
+def at(text, part, label="PER", score=0.75):
+    start = text.index(part)
+    return {"entity_group": label, "score": score, "word": part, "start": start, "end": start + len(part)}
+
+
+OVERLAPPING = [
+    at(SENTENCE, "Sarah Johnson"),
+    at(SENTENCE, "Hugging Face", "ORG"),
+    at(SENTENCE, "Face in New", "MISC", 0.3),
+    at(SENTENCE, "New York City", "CITY"),
+    at(SENTENCE, "York", "CITY"),
+    at(SENTENCE, "217-555-0182", "PHONE", None),
+    at(SENTENCE, "<b>now</b>", "<i>&\"'"),
+]
+
+
+class Page(HTMLParser):
+    """The text of a fragment, which characters of it are in a mark, its tags, what is only heard."""
+
+    def __init__(self, fragment):
+        super().__init__(convert_charrefs=True)
+        self.stack, self.text, self.marked, self.tags, self.heard, self.seen = [], "", set(), [], [], []
+        self.feed(fragment)
+        self.close()
+        assert self.stack == []
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        self.stack.append((tag, attributes.get("class", "")))
+        self.seen.append((tag, attributes))
+        if "fp-tag" in attributes.get("class", ""):
+            self.tags.append("")
+        if attributes.get("class") == "fp-sr":
+            self.heard.append("")
+
+    def handle_endtag(self, tag):
+        assert self.stack.pop()[0] == tag
+
+    def handle_data(self, data):
+        classes = " ".join(kind for _, kind in self.stack)
+        if "fp-tag" in classes:
+            self.tags[-1] += data
+        elif "fp-sr" in classes:
+            self.heard[-1] += data
+        elif "fp-text" in classes:
+            if any(tag == "mark" for tag, _ in self.stack):
+                self.marked |= set(range(len(self.text), len(self.text) + len(data)))
+            self.text += data
+
+
+def covered(entities):
+    return {place for entity in entities for place in range(entity["start"], entity["end"])}
+
+
+# --- without a browser ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "entities"),
+    [
+        (SENTENCE, OVERLAPPING),
+        (SENTENCE, []),
+        ("", []),
+        (HEBREW, [at(HEBREW, "שרה לוי"), at(HEBREW, "חיפה")]),
+        (EMOJI, [at(EMOJI, "👩‍👩‍👧 Familie Müller"), at(EMOJI, "Mu\u0308nchen")]),
+        ("ab", [at("ab", "ab"), at("ab", "ab", "X"), at("ab", "b")]),
+        ("a b", [{"entity": "X", "start": 1, "end": 1}]),
+    ],
+)
+def test_marks_are_the_spans(text, entities):
+    page = Page(fastpost.render(text, entities))
+    assert page.text == text
+    assert page.marked == covered(entities)
+    assert len(page.tags) == len(page.heard) == len(entities)
+
+
+@given(st.text(max_size=30), st.data())
+@settings(max_examples=300)
+def test_any_text_and_any_spans(text, data):
+    entities = []
+    for _ in range(data.draw(st.integers(0, 6))):
+        start = data.draw(st.integers(0, len(text)))
+        end = data.draw(st.integers(start, len(text)))
+        entities.append({"label": data.draw(st.text(max_size=4)), "start": start, "end": end, "score": 0.5})
+    fragment = fastpost.render(text, entities, title=text)
+    fragment.encode()
+    page = Page(fragment)
+    assert len(page.text) == len(text)
+    shown = "".join(chr(0x2400 + ord(c)) if ord(c) < 32 and c not in "\t\n\r" else c for c in text).replace("\x7f", "␡")
+    assert page.text == re.sub("[\ud800-\udfff]", "\ufffd", shown)
+    assert page.marked == covered(entities)
+    assert {tag for tag, _ in page.seen} <= {"div", "style", "mark", "span", "bdi", "b", "ul", "li"}
+
+
+def test_everything_is_escaped():
+    bad = "</div><script>alert(1)</script>\"'&"
+    fragment = fastpost.render(bad, [{"entity": bad, "start": 0, "end": 5}], title=bad, other=[], names=(bad, bad))
+    assert "<script" not in fragment
+    assert bad not in fragment
+    assert html.escape(bad) in fragment
+    Page(fragment)
+
+
+def test_tags_and_what_is_heard():
+    page = Page(fastpost.render(SENTENCE, OVERLAPPING))
+    assert page.tags == ["PER 0.750", "ORG 0.750", "MISC 0.300", "CITY 0.750", "CITY 0.750", "PHONE", "<i>&\"' 0.750"]
+    assert page.heard == ["entity: "] * 7
+    assert ("span", "characters 0 to 13, score 0.750000") in [(tag, a.get("title")) for tag, a in page.seen]
+
+
+def test_numbers_as_transformers_gives_them():
+    entity = {"entity_group": "PER", "start": np.int64(11), "end": np.int64(18), "score": np.float32(0.5)}
+    assert Page(fastpost.render(TEXT, [entity])).marked == set(range(11, 18))
+
+
+def test_entities_and_lists_of_texts():
+    entities = batch()
+    texts = ["", TEXT, TEXT, TEXT, ""]
+    fragment = fastpost.render(texts, entities)
+    assert fragment == fastpost.render(texts, entities.to_dicts())
+    page = Page(fragment)
+    assert page.text == "".join(texts)
+    assert len(page.tags) == len(entities)
+
+
+def test_a_label_has_one_colour():
+    first = fastpost.render(SENTENCE, OVERLAPPING[:1])
+    color = re.search(r"--s:var\(--s(\d+)\)", first)[1]
+    assert set(re.findall(r"--s:var\(--s(\d+)\)", fastpost.render(HEBREW, [at(HEBREW, "שרה לוי")] * 2))) == {color}
+    many = [at(SENTENCE, "Sarah", f"LABEL{number}") for number in range(12)]
+    assert len(set(re.findall(r"--t(\d+):", fastpost.render(SENTENCE, many)))) == 12
+    assert len(Page(fastpost.render(SENTENCE, [at(SENTENCE, "S", str(n)) for n in range(40)])).tags) == 40
+
+
+def test_bars_of_entities_that_overlap_do_not_hide_each_other():
+    fragment = fastpost.render("abcd", [at("abcd", "abc", "X"), at("abcd", "bcd", "Y"), at("abcd", "c", "Z")])
+    marks = re.findall(r'<mark [^>]*style="([^"]*)">(\w)</mark>', fragment)
+    assert [(letter, style.count("linear-gradient")) for style, letter in marks] == [
+        ("a", 1), ("b", 2), ("c", 3), ("d", 1),
+    ]  # fmt: skip
+    lanes = [re.findall(r"100% - (\d)px", style) for style, _ in marks]
+    assert lanes == [["0"], ["0", "4"], ["0", "4", "8"], ["4"]]
+
+
+# --- two results ----------------------------------------------------------------------------------
+
+
+def test_differences():
+    first = [at(SENTENCE, "Sarah Johnson", score=0.9), at(SENTENCE, "Hugging Face", "ORG"), at(SENTENCE, "York")]
+    second = [
+        at(SENTENCE, "Sarah Johnson", score=0.8),
+        at(SENTENCE, "Hugging Face", "PRODUCT"),
+        at(SENTENCE, "New York City"),
+        at(SENTENCE, "New York City"),
+    ]
+    fragment = fastpost.render(SENTENCE, first, other=second, names=("transformers", "fastpost"))
+    page = Page(fragment)
+    assert page.tags == [
+        "PER 0.900 / 0.800", "− ORG 0.750", "+ PRODUCT 0.750", "− PER 0.750", "+ PER 0.750", "+ PER 0.750",
+    ]  # fmt: skip
+    assert page.heard == [
+        "entity: ",
+        "entity only in transformers: ",
+        "entity only in fastpost: ",
+        "entity only in fastpost: ",
+        "entity only in fastpost: ",
+        "entity only in transformers: ",
+    ]
+    assert page.marked == covered(first + second)
+    assert "1 in both, 2 only in transformers (&minus;), 3 only in fastpost (+)" in fragment
+
+
+def test_no_differences():
+    fragment = fastpost.render(SENTENCE, OVERLAPPING, other=OVERLAPPING)
+    assert "7 in both, 0 only in first (&minus;), 0 only in second (+)" in fragment
+    assert "repeating-linear-gradient" not in fragment
+
+
+# --- what is refused ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("entities", "error", "says"),
+    [
+        (
+            [{"entity": "A", "start": 0, "end": 9}],
+            ValueError,
+            "`entities[0]` covers characters 0 to 9, but its text has 3",
+        ),
+        ([{"entity": "A", "start": -1, "end": 2}], ValueError, "`entities[0]` covers characters -1 to 2"),
+        ([{"entity": "A", "start": 2, "end": 1}], ValueError, "`entities[0]` covers characters 2 to 1"),
+        ([{"entity": "A", "start": None, "end": None}], ValueError, "`entities[0]` has no `start`; only entities with"),
+        (
+            [{"start": 0, "end": 1}],
+            ValueError,
+            "`entities[0]` has no `entity_group`, `entity` or `label`; it has start, end",
+        ),
+        ([{"entity": "A", "start": 0.5, "end": 1}], TypeError, "`entities[0]` has the start 0.5; pass an int"),
+        (["A"], TypeError, "`entities[0]` is of type str; pass dicts"),
+    ],
+)
+def test_bad_entities(entities, error, says):
+    with pytest.raises(error) as raised:
+        fastpost.render("abc", entities)
+    assert says in str(raised.value)
+    with pytest.raises(error, match=r"`other\[0\]"):
+        fastpost.render("abc", [], other=entities)
+    with pytest.raises(error, match=r"`entities\[1\]\[0\]"):
+        fastpost.render(["", "abc"], [[], entities])
+
+
+def test_lists_that_do_not_fit():
+    with pytest.raises(ValueError, match="`entities` holds 1 lists for 2 texts"):
+        fastpost.render(["a", "b"], [[]])
+    with pytest.raises(ValueError, match="`entities` holds 5 lists for 1 texts"):
+        fastpost.render("a", batch())
+    with pytest.raises(ValueError, match="`names` has 1 items"):
+        fastpost.render("a", [], other=[], names=("one",))
+
+
+# --- notebooks ------------------------------------------------------------------------------------
+
+
+def test_a_notebook_shows_the_texts():
+    entities = batch()
+    page = Page(entities._repr_html_())
+    assert page.text == TEXT * 3
+    assert len(page.tags) == len(entities)
+
+
+def test_a_notebook_shows_a_table_without_texts():
+    for entities in (batch("simple", **BARE), batch("none", **BARE)):
+        fragment = entities._repr_html_()
+        assert fragment.count("<tr>") == len(entities) + 1
+        Page(fragment)
+
+
+def test_a_notebook_is_not_flooded():
+    from test_entities import make, seed_arrays, seed_logits
+
+    arrays = seed_arrays()
+    many = make().decode(
+        np.stack([seed_logits()] * 100),
+        offsets=np.stack([arrays["offsets"]] * 100),
+        special_tokens_mask=np.stack([arrays["special_tokens_mask"]] * 100),
+        texts=[TEXT] * 100,
+    )
+    assert "100 texts, of which 10 are shown" in many._repr_html_()
+    assert len(many._repr_html_()) < 20_000
+    bare = make().decode(np.stack([seed_logits()] * 100))
+    assert ", of which 50 are shown" in bare._repr_html_()
+
+
+def test_render_stays_a_function(python):
+    script = """
+import sys
+sys.path.insert(0, "tests")
+from test_columns import batch
+batch()._repr_html_()
+import fastpost
+print(callable(fastpost.render))
+"""
+    assert python(script) == "True\n"
+
+
+# --- contrast -------------------------------------------------------------------------------------
+
+
+def luminance(rgb):
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in rgb]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one, other):
+    low, high = sorted(luminance(color) for color in (one, other))
+    return (high + 0.05) / (low + 0.05)
+
+
+def rgb(color):
+    if color.startswith("#"):
+        return [int(color[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    return [float(value) / 255 for value in re.findall(r"[\d.]+", color)[:3]]
+
+
+@pytest.mark.parametrize("dark", [0, 1], ids=["light", "dark"])
+def test_contrast_is_that_of_wcag_aa(dark):
+    ink, paper, quiet, tag_ink = (pair[dark] for pair in (_render.INK, _render.PAPER, _render.QUIET, _render.TAG_INK))
+    assert contrast(rgb("#000000"), rgb("#ffffff")) == pytest.approx(21)
+    assert contrast(rgb("#777777"), rgb("#ffffff")) == pytest.approx(4.48, abs=0.01)
+    texts = [(ink, paper), (quiet, paper)]
+    bars = []
+    for color in _render.PALETTE:
+        tint, strong = color[2 * dark : 2 * dark + 2]
+        texts += [(ink, tint), (tag_ink, strong)]
+        bars += [(strong, paper), (strong, tint)]
+    assert min(contrast(rgb(one), rgb(other)) for one, other in texts) >= 4.5
+    assert min(contrast(rgb(one), rgb(other)) for one, other in bars) >= 3  # things that are no text
+
+
+# --- in a browser ---------------------------------------------------------------------------------
+
+SCRIPT = """
+const found = [...document.querySelectorAll(".fp-text")].map((block) => {
+  const walker = document.createTreeWalker(block, NodeFilter.SHOW_TEXT);
+  const coloured = [], tags = [], hidden = [], contrasts = [];
+  let text = "", node;
+  while ((node = walker.nextNode())) {
+    const parent = node.parentElement, style = getComputedStyle(parent);
+    const tag = parent.closest(".fp-tag");
+    if (tag) { tags.push([node.data, getComputedStyle(tag).color, getComputedStyle(tag).backgroundColor]); continue; }
+    const box = document.createRange(); box.selectNodeContents(node);
+    if (parent.closest(".fp-sr")) { hidden.push([parent.offsetWidth, parent.offsetHeight]); continue; }
+    const from = [...text].length;
+    text += node.data;
+    if (style.backgroundColor !== "rgba(0, 0, 0, 0)" || style.backgroundImage !== "none")
+      coloured.push([from, [...text].length, style.color, style.backgroundColor, box.getBoundingClientRect().x,
+                     box.getBoundingClientRect().width]);
+  }
+  const selection = getSelection();
+  selection.selectAllChildren(block);
+  const copied = selection.toString();
+  selection.removeAllRanges();
+  return {text, coloured, tags, hidden, copied};
+});
+const page = getComputedStyle(document.querySelector(".fastpost"));
+document.body.textContent = JSON.stringify({found, ink: page.color, paper: page.backgroundColor});
+"""
+
+
+def opened(tmp_path, *fragments, theme="light"):
+    """What Chromium makes of the fragments."""
+    page = tmp_path / "page.html"
+    page.write_text(
+        f'<!doctype html><meta charset="utf-8"><body data-theme="{theme}">{"".join(fragments)}<script>{SCRIPT}</script>',
+        encoding="utf-8",
+        newline="",
+    )
+    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
+    done = subprocess.run([*command, "--dump-dom", page.as_uri()], capture_output=True, timeout=180)
+    body = re.search(r"<body[^>]*>(.*)</body>", done.stdout.decode(), re.DOTALL)
+    assert body is not None, done.stderr.decode()
+    return json.loads(html.unescape(body[1]))
+
+
+@in_browser
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_browser_colours_the_spans(tmp_path, theme):
+    cases = [
+        (SENTENCE, OVERLAPPING),
+        (HEBREW, [at(HEBREW, "שרה לוי"), at(HEBREW, "אינטל", "ORG"), at(HEBREW, "חיפה", "CITY")]),
+        (ARABIC, [at(ARABIC, "سارة الأحمد"), at(ARABIC, "لظهران", "CITY")]),
+        (EMOJI, [at(EMOJI, "👩‍👩‍👧 Familie Müller"), at(EMOJI, "nchen", "CITY"), at(EMOJI, "王小明")]),
+        ("no entity", []),
+    ]
+    page = opened(tmp_path, *(fastpost.render(text, entities) for text, entities in cases), theme=theme)
+    assert [block["text"] for block in page["found"]] == [text for text, _ in cases]
+    for (text, entities), block in zip(cases, page["found"], strict=True):
+        coloured = {place for start, end, *_ in block["coloured"] for place in range(start, end)}
+        assert coloured == covered(entities), text
+        assert all(width > 0 for *_, width in block["coloured"])
+        assert block["hidden"] == [[1, 1]] * len(entities)
+        # Tags are not selected; a browser may show a line break its own way.
+        assert block["copied"].split() == block["text"].split()
+        for _, ink, ground in block["tags"]:
+            assert contrast(rgb(ink), rgb(ground)) >= 4.5
+        for _, _, ink, ground, *_ in block["coloured"]:
+            assert contrast(rgb(ink), rgb(ground)) >= 4.5
+    assert contrast(rgb(page["ink"]), rgb(page["paper"])) >= 4.5
+    assert (luminance(rgb(page["paper"])) < 0.1) == (theme == "dark")
+
+
+@in_browser
+def test_a_browser_reads_from_right_to_left(tmp_path):
+    names = [at(HEBREW, "שרה לוי"), at(HEBREW, "אינטל", "ORG"), at(HEBREW, "חיפה", "CITY")]
+    left = [at(SENTENCE, "Sarah"), at(SENTENCE, "Face"), at(SENTENCE, "York")]
+    page = opened(tmp_path, fastpost.render(HEBREW, names), fastpost.render(SENTENCE, left))
+    hebrew, english = ([place for *_, place, _ in block["coloured"]] for block in page["found"])
+    assert hebrew == sorted(hebrew, reverse=True)
+    assert english == sorted(english)
+
+
+@in_browser
+def test_a_browser_colours_both_results(tmp_path):
+    first, second = OVERLAPPING[:2], [OVERLAPPING[0], OVERLAPPING[3]]
+    page = opened(tmp_path, fastpost.render(SENTENCE, first, other=second))
+    coloured = {place for start, end, *_ in page["found"][0]["coloured"] for place in range(start, end)}
+    assert coloured == covered(first + second)

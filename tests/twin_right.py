@@ -1,0 +1,719 @@
+"""The plain twin of `EntityDecoder(compat=None)`: one text at a time, written from the docstrings, no cleverness.
+
+Labels are tuples (role, type); "O" is the role of labels in no entity. Legal sequences are those that the scheme's
+writer writes for some entities: all of them over a few tokens are written out, and their neighbours are what is legal.
+The best path and the probability of an entity are found over all pairs of labels in 64 bits.
+"""
+
+import functools
+import itertools
+import math
+import re
+import unicodedata
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import regex
+
+CLOSE = 1e-5  # values this close have no order that a test may rest on, unless they are equal by construction
+
+LETTERS = {
+    "IO": {"I": "I"},
+    "IOB1": {"B": "B", "I": "I"},
+    "IOB2": {"B": "B", "I": "I"},
+    "IOE1": {"I": "I", "E": "E"},
+    "IOE2": {"I": "I", "E": "E"},
+    "BIOES": {"B": "B", "I": "I", "E": "E", "S": "S"},
+    "BILOU": {"B": "B", "I": "I", "L": "E", "U": "S"},
+    "BMES": {"B": "B", "M": "I", "E": "E", "S": "S"},
+}
+SCHEMES = (*LETTERS, "plain")
+ENDS_MARKED = ("BIOES", "BILOU", "BMES")
+OUTSIDE = {"", "o", "out", "outside", "none", "nil", "null", "background", "_", "-"}
+SPECIAL = {"x", "[pad]", "<pad>", "pad", "[cls]", "[sep]", "<s>", "</s>"}
+ROLES = "OBIES"
+
+
+# --- labels ---------------------------------------------------------------------------------------
+
+
+def read_labels(names, scheme="auto"):
+    """The scheme, and (role, type) of each label; ValueError if the labels fit none."""
+    inside = [name for name in names if name.lower() not in OUTSIDE | SPECIAL]
+    if scheme != "plain":
+        for separator, suffix in (("-", False), ("_", False), ("-", True), ("_", True)):
+            split = [_split(name, separator, suffix) for name in inside]
+            if not split or None in split or len({letter.isupper() for letter, _ in split}) > 1:
+                continue
+            used = {letter.upper() for letter, _ in split}
+            order = ("IO", "IOB2", "IOE2", "BIOES", "BILOU", "BMES") if scheme == "auto" else (scheme,)
+            for known in order:
+                if used <= set(LETTERS[known]) and (scheme != "auto" or used & {"B", "I"}):
+                    tags = dict(zip(inside, split))
+                    return known, [
+                        (LETTERS[known][tags[name][0].upper()], tags[name][1]) if name in tags else ("O", name)
+                        for name in names
+                    ]
+        if scheme != "auto" and inside:
+            raise ValueError(scheme)
+    return "plain", [("O" if name.lower() in OUTSIDE else "I", name) for name in names]
+
+
+def _split(name, separator, suffix):
+    pattern = rf"(?s)(.+){separator}([A-Za-z])" if suffix else rf"(?s)([A-Za-z]){separator}(.+)"
+    found = re.fullmatch(pattern, name)
+    return found and (found[2], found[1]) if suffix else found and (found[1], found[2])
+
+
+def _roles(scheme, length, behind_same, before_same):
+    """The roles of an entity of `length` tokens."""
+    if scheme in ENDS_MARKED:
+        return "S" if length == 1 else "B" + "I" * (length - 2) + "E"
+    roles = ["I"] * length
+    if scheme == "IOB2" or (scheme == "IOB1" and behind_same):
+        roles[0] = "B"
+    if scheme == "IOE2" or (scheme == "IOE1" and before_same):
+        roles[-1] = "E"
+    return "".join(roles)
+
+
+@functools.cache
+def legal(scheme):
+    """Pairs of neighbours (`None`: the edge), roles that may open and that may close an entity, by neighbour."""
+    pairs, opens, closes = set(), set(), set()
+    kinds = (None, "a", "b")
+    for count in range(1, 4):
+        for entities in itertools.product(itertools.product(kinds, (1, 2, 3, 4)), repeat=count):
+            if any(kind is None and length > 1 for kind, length in entities):
+                continue
+            types = [kind for kind, _ in entities]
+            if scheme in ("IO", "plain") and any(a == b is not None for a, b in itertools.pairwise(types)):
+                continue
+            tags = [None]
+            for at, (kind, length) in enumerate(entities):
+                if kind is None:
+                    tags.append(("O", "O"))
+                    continue
+                behind = at > 0 and types[at - 1] == kind
+                before = at + 1 < count and types[at + 1] == kind
+                roles = _roles(scheme, length, behind, before)
+                opens.add((roles[0], behind))
+                closes.add((roles[-1], before))
+                tags.extend((role, kind) for role in roles)
+            pairs.update(itertools.pairwise([*tags, None]))
+    pairs = {
+        (last and last[0], following and following[0], bool(last and following and last[1] == following[1]))
+        for last, following in pairs
+    }
+    return pairs, opens, closes
+
+
+def allows(scheme, last, following):
+    """Whether a label may follow another; `None` is the edge of the text."""
+    pair = (last and last[0], following and following[0])
+    if None in pair or "O" in pair:  # two names for "outside" are one role
+        return any(pair == (a, b) for a, b, _ in legal(scheme)[0])
+    return (*pair, last[1] == following[1]) in legal(scheme)[0]
+
+
+def goes_on(last, following):
+    """Whether two neighbours are in one entity, or in one stretch of the same name for "outside"."""
+    if last[1] != following[1]:
+        return False
+    return (last[0] in "BI" and following[0] in "IE") or last[0] == following[0] == "O"
+
+
+# --- windows --------------------------------------------------------------------------------------
+
+
+@dataclass
+class Token:
+    start: int
+    end: int
+    word: int
+    token_id: int
+    index: int
+    rows: list  # of (context, order of the window, logits, word)
+    opens: bool = True
+
+    @property
+    def key(self):
+        return self.start, self.end, self.token_id
+
+
+@dataclass
+class Window:
+    """One window, special tokens included; `words` and `ids` may be None."""
+
+    logits: np.ndarray
+    offsets: np.ndarray | None
+    special: np.ndarray
+    words: np.ndarray | None = None
+    ids: np.ndarray | None = None
+
+
+def log_softmax(row):
+    row = np.asarray(row, np.float64)
+    top = row.max()
+    return row - top - np.log(np.exp(row - top).sum())
+
+
+def tokens_of(window):
+    out = []
+    for place in np.flatnonzero(np.asarray(window.special) == 0).tolist():
+        start, end = (-1, -1) if window.offsets is None else (int(x) for x in window.offsets[place])
+        word = -1 if window.words is None else int(window.words[place])
+        token_id = -1 if window.ids is None else int(window.ids[place])
+        out.append(Token(start, end, word, token_id, place, [np.asarray(window.logits[place], np.float64)]))
+    return out
+
+
+def _chars(tokens):
+    covering = [token for token in tokens if token.start < token.end]
+    return min((t.start for t in covering), default=math.inf), max((t.end for t in covering), default=-math.inf)
+
+
+def stitch(parts, merge):
+    """One row of tokens, each with the one row of logits that decides it."""
+    place = lambda part: (_chars(part)[0], -len(list(itertools.takewhile(lambda t: t.start <= _chars(part)[0], part))))  # noqa: E731
+    parts = sorted((part for part in parts if part), key=place)
+    if len(parts) < 2:
+        return [replace(token, rows=token.rows[0]) for part in parts for token in part]
+    first = min(_chars(part)[0] for part in parts)
+    last = max(_chars(part)[1] for part in parts)
+    text: list[Token] = []
+    for number, part in enumerate(parts):
+        start, end = _chars(part)
+        for place, token in enumerate(part):
+            left = place if start > first else math.inf
+            right = len(part) - 1 - place if end < last else math.inf
+            token.rows = [(min(left, right), -number, token.rows[0], token.word)]
+        at = _shared(text, part)
+        covered = _chars(text)[1]
+        if at is None and text and start < covered:
+            if end <= covered:
+                continue
+            middle = (start + covered) // 2
+            while len(text) > 1 and not (text[-1].start < text[-1].end <= middle):
+                text.pop()
+            edge = text[-1].end
+            part = list(itertools.dropwhile(lambda token: token.start < edge and token.end <= edge, part))  # noqa: B023
+        at = len(text) if at is None else at
+        for place, token in enumerate(part):
+            if at + place < len(text):
+                text[at + place].rows += token.rows
+            else:
+                index = text[0].index + len(text) if text else token.index
+                text.append(replace(token, index=index))
+    out = []
+    for token in text:
+        _, _, row, word = max(token.rows, key=lambda held: held[:2])
+        if merge == "average":
+            row = np.mean([log_softmax(held[2]) for held in token.rows], axis=0)
+        out.append(replace(token, rows=row, word=word))
+    return out
+
+
+def _shared(text, part):
+    """Where the tokens of `part` lie in those of the text, as its end or inside it."""
+    keys, wanted = [token.key for token in text], [token.key for token in part]
+    for at in range(len(keys)):
+        held = wanted[: len(keys) - at]
+        if keys[at : at + len(held)] == held and any(start < end for start, end, _ in held):
+            return at
+    return None
+
+
+# --- words ----------------------------------------------------------------------------------------
+
+UNSPACED = regex.compile(
+    r"[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}ー]"
+    r"(?<=[\p{Alphabetic}])"
+)
+
+
+@functools.lru_cache(maxsize=4096)
+def word_edges(text):
+    """The characters before which a unit of the text starts, and its end."""
+    edges, at = {0, len(text)}, 0
+    # `regex` cuts "l'eau" behind the apostrophe, as French wants it; a full stop joins letters by the same rules.
+    # Nor does it see that a mark between a letter and a full stop changes nothing: it is given as one more letter.
+    plain = ""
+    for c in text.replace("'", "."):
+        last = plain[-1:]
+        mark = unicodedata.category(c) in ("Mn", "Me") and last.isalnum() and not UNSPACED.fullmatch(last)
+        plain += ("0" if last.isdecimal() else "a") if mark else c
+    for plain in regex.split(r"(?wV1)\b", plain):
+        segment = text[at : at + len(plain)]
+        edges.add(at)
+        if segment and not any(c.isalnum() for c in segment):
+            edges.update(at + found.end() for found in regex.finditer(r"\X", segment))
+        else:
+            for found in regex.finditer(r"\X", segment):
+                if UNSPACED.search(found[0]):
+                    edges.update((at + found.start(), at + found.end()))
+        at += len(segment)
+    return sorted(edges)
+
+
+def _unit(text, at):
+    return sum(edge <= at for edge in word_edges(text))
+
+
+def trimmed(text, start, end):
+    while start < end and text[start].isspace():
+        start += 1
+    while end > start and text[end - 1].isspace():
+        end -= 1
+    return start, end
+
+
+# --- decoding -------------------------------------------------------------------------------------
+
+
+class Undefined(Exception):
+    """The result hangs on two values that only rounding tells apart."""
+
+
+@dataclass
+class Twin:
+    labels: list
+    strategy: str = "simple"
+    ignore_labels: tuple = ("O",)
+    scheme: str = "auto"
+    decode: str = "argmax"
+    repair: str = "conlleval"
+    transitions: np.ndarray | None = None
+    start_transitions: np.ndarray | None = None
+    end_transitions: np.ndarray | None = None
+    biases: dict | None = None
+    score: str = "mean"
+    return_probs: bool = False
+    threshold: object = 0.0
+    words: str = "auto"
+    snap: str | None = "auto"
+    trim: str | None = "whitespace"
+    window_merge: str = "context"
+    exact: bool = False
+    """Whether the logits add up without rounding, so that ties are ties."""
+    tags: list = field(init=False)
+
+    def __post_init__(self):
+        self.scheme, self.tags = read_labels(self.labels, self.scheme)
+        kinds = dict.fromkeys((role == "O", kind) for role, kind in self.tags)
+        self.kinds = [(kind, outside) for outside, kind in kinds]
+        self.by_hand = self.transitions is not None or len({*self.tags}) < len(self.tags)
+        if any(self.tags.count(tag) > 1 and tag[0] == "O" for tag in self.tags):
+            # A name for "outside" given twice still has a place for each.
+            inner = [tag for tag in self.tags if tag[0] != "O"]
+            self.by_hand = self.transitions is not None or len({*inner}) < len(inner)
+
+    def weight(self, last, following):
+        """Of a step between two label ids; `None` is the edge."""
+        a = None if last is None else self.tags[last]
+        b = None if following is None else self.tags[following]
+        if not allows(self.scheme, a, b):
+            return -math.inf
+        given = [self.transitions, self.start_transitions, self.end_transitions]
+        if any(x is not None for x in given):
+            if last is None:
+                return 0.0 if given[1] is None else float(np.float32(given[1][following]))
+            if following is None:
+                return 0.0 if given[2] is None else float(np.float32(given[2][last]))
+            return 0.0 if given[0] is None else float(np.float32(given[0][last][following]))
+        if self.biases is None or a is None or b is None:
+            return 0.0
+        name = {
+            ("O", "O"): "background_stay", ("O", "B"): "background_to_start", ("O", "S"): "background_to_start",
+            ("B", "I"): "inside_to_continue", ("I", "I"): "inside_to_continue",
+            ("B", "E"): "inside_to_end", ("I", "E"): "inside_to_end",
+            ("E", "O"): "end_to_background", ("S", "O"): "end_to_background",
+        }.get((a[0], b[0]), "end_to_start")  # fmt: skip
+        return float(np.float32(self.biases[name]))
+
+    @functools.cached_property
+    def weights(self):
+        count = len(self.labels)
+        steps = np.array([[self.weight(a, b) for b in range(count)] for a in range(count)])
+        start = np.array([self.weight(None, b) for b in range(count)])
+        end = np.array([self.weight(a, None) for a in range(count)])
+        return steps, start, end
+
+    # --- the labels of the rows
+
+    def best(self, values):
+        """The index of the largest; ties to the smallest."""
+        at = int(np.argmax(values))
+        rivals = np.flatnonzero(values >= values[at] - CLOSE)
+        if len(rivals) > 1 and not self.exact:
+            raise Undefined
+        return at
+
+    def argmax(self, rows):
+        return [self.best(row) for row in rows]
+
+    def viterbi(self, rows):
+        steps, start, end = self.weights
+        labels = self.argmax(rows)
+        free = self.transitions is None and self.start_transitions is None and self.end_transitions is None
+        if free and not any((self.biases or {}).values()) and self.is_legal(labels):
+            return labels
+        order = self._tie_order()
+        score = start + rows[0]
+        back = []
+        for row in rows[1:]:
+            through = score[:, None] + steps
+            back.append([self._pick(through[:, label], order(label)) for label in range(len(self.labels))])
+            score = through.max(axis=0) + row
+        path = [self._pick(score + end, order(None))]
+        if (score + end)[path[0]] == -math.inf:
+            raise ValueError("no legal label")
+        for choices in reversed(back):
+            path.append(choices[path[-1]])
+        return path[::-1]
+
+    def _pick(self, values, order):
+        best = max(values)
+        if best == -math.inf:
+            return 0
+        rivals = [label for label in order if values[label] >= best - (0 if self.exact else CLOSE)]
+        if len(rivals) > 1 and not self.exact:
+            self.close = True
+        return rivals[0]
+
+    def _tie_order(self):
+        """For each following label (`None`: the text's end) the labels before it, best liked first."""
+        everything = range(len(self.labels))
+        if self.by_hand or self.start_transitions is not None or self.end_transitions is not None:
+            return lambda _: everything
+        first_named = {}
+        for role, kind in self.tags:
+            first_named.setdefault((role == "O", kind), len(first_named))
+        place = lambda label: (ROLES.index(self.tags[label][0]), self._lane(label))  # noqa: E731
+
+        def order(following):
+            def liked(label):
+                if following is None:
+                    return (1, *place(label))
+                last, tag = self.tags[label], self.tags[following]
+                only_same = last[1] == tag[1] and not allows(self.scheme, (last[0], "a"), (tag[0], "b"))
+                return (0 if only_same and "O" not in (last[0], tag[0]) else 1, *place(label))
+
+            return sorted(everything, key=liked)
+
+        return functools.cache(order)
+
+    def _lane(self, label):
+        role, kind = self.tags[label]
+        if role == "O":
+            return [at for at, (other, _) in enumerate(self.tags) if other == "O"].index(label)
+        return list(dict.fromkeys(kind for other, kind in self.tags if other != "O")).index(kind)
+
+    def is_legal(self, labels):
+        tags = [None, *(self.tags[label] for label in labels), None]
+        return all(allows(self.scheme, a, b) for a, b in itertools.pairwise(tags)) if labels else True
+
+    # --- labels to runs
+
+    def chunks(self, labels):
+        """[first, last excluded, type, whether outside]."""
+        tags = [self.tags[label] for label in labels]
+        out = []
+        for at, tag in enumerate(tags):
+            joins = at > 0 and (
+                goes_on(tags[at - 1], tag)
+                or (
+                    self.repair == "keep"
+                    and "O" not in (tags[at - 1][0], tag[0])
+                    and not allows(self.scheme, tags[at - 1], tag)
+                )
+            )
+            if joins:
+                out[-1][1] = at + 1
+            else:
+                out.append([at, at + 1, tag[1], tag[0] == "O"])
+        if self.repair == "discard":
+            _, opens, closes = legal(self.scheme)
+
+            def well_formed(chunk):
+                first, last, kind, outside = chunk
+                behind = first > 0 and tags[first - 1] == (tags[first - 1][0], kind) and tags[first - 1][0] != "O"
+                before = last < len(tags) and tags[last][1] == kind and tags[last][0] != "O"
+                return outside or ((tags[first][0], behind) in opens and (tags[last - 1][0], before) in closes)
+
+            out = [chunk for chunk in out if well_formed(chunk)]
+        return out
+
+    # --- words
+
+    def words_of(self, tokens, text, has_ids):
+        """What is used, and the number of the word of each token."""
+        used = self.words
+        if used == "auto":
+            used = "unicode" if text is not None else "word_ids" if has_ids else None
+            if text is not None and has_ids and self._ids_are_words(tokens, text):
+                used = "word_ids"
+        numbers = []
+        for at, token in enumerate(tokens):
+            last = tokens[at - 1] if at else None
+            if last is None or used is None:
+                same = False
+            elif used == "unicode":
+                cuts = 0 <= token.start < len(text) and token.start not in word_edges(text)
+                same = token.start >= 0 and (token.start < last.end or cuts)
+            elif used == "word_ids":
+                same = token.word >= 0 and token.word == last.word
+            numbers.append(numbers[-1] if same else len(set(numbers)))
+        return used, numbers
+
+    def _ids_are_words(self, tokens, text):
+        for word, run in itertools.groupby(tokens, key=lambda token: token.word):
+            run = list(run)
+            start, end = min(t.start for t in run), max(t.end for t in run)
+            start, end = trimmed(text, start, end)
+            if word >= 0 and start < end and _unit(text, start) != _unit(text, end - 1):
+                return False
+        return True
+
+    def widen(self, used, numbers, tokens, span, text):
+        start, end, first, last = span
+        if used == "unicode":
+            edges = word_edges(text)
+            return max(e for e in edges if e <= start), min(e for e in edges if e >= end)
+        for token, number in zip(tokens, numbers):
+            if number in (numbers[first], numbers[last - 1]) and token.start < token.end:
+                start, end = min(start, token.start), max(end, token.end)
+        return start, end
+
+    def snapped(self, spans, tokens, used, numbers, text):
+        """Entities as dicts with start, end, first, last, kind, outside; widened, joined, none over another."""
+        out = []
+        trim = self.trim is not None and text is not None
+        for new in spans:
+            new["had"] = (new["start"], new["end"])
+            if not new["outside"]:
+                span = new["start"], new["end"], new["first"], new["last"]
+                new["start"], new["end"] = self.widen(used, numbers, tokens, span, text)
+                if trim:
+                    new["start"], new["end"] = trimmed(text, new["start"], new["end"])
+            while out and new is not None:
+                last = out[-1]
+                grew = last["end"] > last["had"][1] or new["start"] < new["had"][0]
+                if new["start"] > last["end"] or (new["start"] == last["end"] and not grew):
+                    break
+                if (new["kind"], new["outside"]) == (last["kind"], last["outside"]):
+                    last["start"], last["end"] = min(last["start"], new["start"]), max(last["end"], new["end"])
+                    last["last"] = max(last["last"], new["last"])
+                    last["had"] = (last["had"][0], max(last["had"][1], new["had"][1]))
+                    new = None
+                elif new["start"] == last["end"]:
+                    break
+                else:
+                    shared = (new["start"], last["end"])
+                    count = lambda had: min(had[1], shared[1]) - max(had[0], shared[0])  # noqa: E731, B023
+                    if count(last["had"]) >= count(new["had"]):
+                        new["start"] = shared[1]
+                        if trim:
+                            new["start"], new["end"] = trimmed(text, new["start"], max(new["start"], new["end"]))
+                        if new["start"] >= new["end"]:
+                            new = None
+                    else:
+                        last["end"] = shared[0]
+                        if trim:
+                            last["start"], last["end"] = trimmed(text, last["start"], max(last["start"], last["end"]))
+                        if last["start"] >= last["end"]:
+                            out.pop()
+            if new is not None:
+                out.append(new)
+        for entity in out:
+            self._reach(entity, tokens, grow=True)
+        return out
+
+    @staticmethod
+    def _reach(entity, tokens, grow):
+        inside = lambda token: token.start < entity["end"] and token.end > entity["start"]  # noqa: E731
+        while grow and entity["first"] > 0 and inside(tokens[entity["first"] - 1]):
+            entity["first"] -= 1
+        while grow and entity["last"] < len(tokens) and inside(tokens[entity["last"]]):
+            entity["last"] += 1
+        while entity["last"] - entity["first"] > 1 and not inside(tokens[entity["first"]]):
+            entity["first"] += 1
+        while entity["last"] - entity["first"] > 1 and not inside(tokens[entity["last"] - 1]):
+            entity["last"] -= 1
+
+    # --- scores
+
+    def path_probability(self, rows, first, last, kind):
+        """Over all sequences, the share of those in which exactly these rows are an entity of this type."""
+        total = self._sum(rows, lambda at, a, b: True, lambda at, label: True)
+
+        def step(at, a, b):  # into row `at`
+            on = a is not None and b is not None and goes_on(self.tags[a], self.tags[b])
+            return on if first < at < last else not on if at in (first, last) else True
+
+        inner = lambda at, label: not first <= at < last or self.tags[label] in self._members(kind)  # noqa: E731
+        return math.exp(self._sum(rows, step, inner) - total) if total > -math.inf else 0.0
+
+    def _members(self, kind):
+        return {tag for tag in self.tags if tag[0] != "O" and tag[1] == kind}
+
+    def _sum(self, rows, may_step, may_be):
+        """The logarithm of the summed weights of all sequences that pass."""
+        steps, start, end = self.weights
+        count = range(len(self.labels))
+        score = np.full(len(self.labels), -np.inf)
+        for at, row in enumerate(rows):
+            row = row - row.max()
+            new = np.full(len(self.labels), -np.inf)
+            for b in count:
+                if not may_be(at, b):
+                    continue
+                into = [start[b]] if at == 0 else [score[a] + steps[a][b] for a in count if may_step(at, a, b)]
+                new[b] = np.logaddexp.reduce([-np.inf, *into]) + row[b]
+            score = new
+        return np.logaddexp.reduce(score + end)
+
+    def entity_score(self, rows, labels, first, last, kind, outside):
+        if self.score == "path" and not outside:
+            return self.path_probability(rows, first, last, kind)
+        values = []
+        for at in range(first, last):
+            probs = np.exp(log_softmax(rows[at]))
+            role, own = self.tags[labels[at]]
+            if own == kind and (role == "O") == outside:
+                values.append(probs[labels[at]])
+            else:
+                mine = [p for p, (r, k) in zip(probs, self.tags) if k == kind and r != "O" and not outside]
+                values.append(min(1.0, sum(mine)))
+        return {"first": values[0], "min": min(values), "max": max(values)}.get(self.score, float(np.mean(values)))
+
+    def passes(self, score, name):
+        least = self.threshold.get(name, 0.0) if isinstance(self.threshold, dict) else self.threshold
+        if least > 0 and abs(score - least) < CLOSE:
+            raise Undefined
+        return score >= least
+
+    def ignored(self, name, outside):
+        return name in self.ignore_labels or (outside and "O" in self.ignore_labels)
+
+    # --- a text
+
+    def text(self, windows, text=None):
+        """Entities as dicts, and the covered characters."""
+        self.close = False
+        parts = [tokens_of(window) for window in windows]
+        has_offsets = bool(windows) and windows[0].offsets is not None
+        has_ids = bool(windows) and windows[0].words is not None
+        if self.window_merge != "transformers" or len(parts) < 2:
+            found = self._row(stitch(parts, self.window_merge), text, has_offsets, has_ids)
+        else:
+            found = [e for part in parts for e in self._row(stitch([part], None), text, has_offsets, has_ids)]
+            found = _keep_longest(found)
+        if self.close:
+            raise Undefined
+        covering = [t for part in parts for t in part if t.start < t.end]
+        covered = (min(t.start for t in covering), max(t.end for t in covering)) if covering else (-1, -1)
+        return found, covered
+
+    def _row(self, tokens, text, has_offsets, has_ids):
+        if not tokens:
+            return []
+        text = text if has_offsets else None
+        joins = self.strategy in ("first", "average", "max")
+        used, numbers = None, list(range(len(tokens)))
+        if joins or (self.snap is not None and self.strategy != "none"):
+            used, numbers = self.words_of(tokens, text, has_ids)
+        items = [[at] for at in range(len(tokens))]
+        if joins:
+            items = [[at for at, _ in run] for _, run in itertools.groupby(enumerate(numbers), key=lambda x: x[1])]
+        rows = [self._item_row([tokens[at].rows for at in item]) for item in items]
+        labels = self.argmax(rows) if self.decode == "argmax" else self.viterbi(rows)
+        if self.strategy == "none":
+            return self._each(tokens, rows, labels)
+        spans = []
+        for first, last, kind, outside in self.chunks(labels):
+            if self.ignored(kind, outside):
+                continue
+            span = {"first": items[first][0], "last": items[last - 1][-1] + 1, "kind": kind, "outside": outside}
+            own = [t for t in tokens[span["first"] : span["last"]] if t.start < t.end]
+            if has_offsets and not own:
+                continue
+            span["start"] = min((t.start for t in own), default=-1)
+            span["end"] = max((t.end for t in own), default=-1)
+            if self.trim is not None and text is not None:
+                span["start"], span["end"] = trimmed(text, span["start"], span["end"])
+                if span["start"] >= span["end"]:
+                    continue
+                self._reach(span, tokens, grow=False)
+            spans.append(span)
+        if self.snap is not None and has_offsets and used is not None:
+            spans = self.snapped(spans, tokens, used, numbers, text)
+        item_of = {at: number for number, item in enumerate(items) for at in item}
+        out = []
+        for span in spans:
+            first, last = item_of[span["first"]], item_of[span["last"] - 1] + 1
+            score = self.entity_score(rows, labels, first, last, span["kind"], span["outside"])
+            if self.passes(score, span["kind"]):
+                out.append(self._entity(span, tokens, score, self._distribution(rows[first:last])))
+        return out
+
+    def _item_row(self, rows):
+        if len(rows) == 1 or self.strategy == "first":
+            return rows[0]
+        probs = np.exp([log_softmax(row) for row in rows])
+        if self.strategy == "max":
+            top = probs.max(axis=1)
+            at = int(np.argmax(top))
+            if sum(top >= top[at] - CLOSE) > 1 and not all(
+                np.array_equal(rows[i], rows[at]) for i in np.flatnonzero(top >= top[at] - CLOSE)
+            ):
+                raise Undefined
+            return rows[at]
+        mean = probs.mean(axis=0)
+        if np.sum(mean >= mean.max() - CLOSE) > 1:
+            raise Undefined
+        with np.errstate(divide="ignore"):
+            return np.log(mean)
+
+    def _distribution(self, rows):
+        mean = np.exp([log_softmax(row) for row in rows]).mean(axis=0)
+        return [
+            float(sum(p for p, (r, k) in zip(mean, self.tags) if k == kind and (r == "O") == outside))
+            for kind, outside in self.kinds
+        ]
+
+    def _entity(self, span, tokens, score, probs):
+        own = tokens[span["first"] : span["last"]]
+        words = [token.word for token in own if token.word >= 0]
+        return {
+            "name": span["kind"], "start": span["start"], "end": span["end"], "score": score,
+            "tokens": (own[0].index, own[-1].index + 1),
+            "words": (min(words), max(words) + 1) if words else (-1, -1),
+            "probs": probs if self.return_probs else None,
+        }  # fmt: skip
+
+    def _each(self, tokens, rows, labels):
+        out = []
+        for at, (token, row, label) in enumerate(zip(tokens, rows, labels)):
+            probs = np.exp(log_softmax(row))
+            name, outside = self.labels[label], self.tags[label][0] == "O"
+            if not self.ignored(name, outside) and self.passes(probs[label], name):
+                span = {"first": at, "last": at + 1, "kind": name, "start": token.start, "end": token.end}
+                out.append(self._entity(span, tokens, probs[label], probs.tolist()))
+        return out
+
+
+def _keep_longest(entities):
+    """Of entities that overlap the longer one, as transformers compares them."""
+    out = []
+    for new in sorted(entities, key=lambda entity: entity["start"]):
+        last = out[-1] if out else None
+        if last is None or not last["start"] <= new["start"] < last["end"]:
+            out.append(new)
+            continue
+        lengths = [entity["end"] - entity["start"] for entity in (new, last)]
+        if lengths[0] == lengths[1] and abs(new["score"] - last["score"]) < CLOSE and new != last:
+            raise Undefined
+        if lengths[0] > lengths[1] or (lengths[0] == lengths[1] and new["score"] > last["score"]):
+            out[-1] = new
+    return out

@@ -16,13 +16,13 @@ EXAMPLES ?= 100000
 WHEEL_PROFILE ?= release
 # Tests that need more than `make test` installs, each with a target of its own.
 APART := not parity and not wheel and not engines and not neighbours
+FUZZ_SECONDS ?= 60
 # A small question-answering model for the demo. Where it is absent, recorded logits take its place.
 QA_MODEL ?= $(wildcard ../shared/models/minilm-xquad)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-rust test-python test-old test-wheel test-engines test-neighbours parity wheel lint fmt bench \
-	bench-entities bench-answers bench-corpus bench-train bench-metrics bench-align bench-columns \
-	plots docs clean
+.PHONY: help build demo test test-rust test-python test-old test-wheel test-engines test-neighbours parity wheel lint lint-source lint-stubs fuzz fmt bench \
+	bench-entities bench-answers bench-corpus bench-train bench-metrics bench-align bench-columns bench-cli plots docs clean
 
 help: ## what the targets do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,7 +85,9 @@ parity: $(VENV)/.test-installed $(VENV)/.built ## long comparisons with the peer
 		tests/test_metrics_sequence.py
 	$(BIN)/python -m pytest -m parity
 
-lint: $(VENV)/.lint-installed $(VENV)/.build-installed ## rustfmt, clippy, ruff, mypy, the workflows
+lint: lint-source lint-stubs ## rustfmt, clippy, ruff, mypy, stubtest, the workflows
+
+lint-source: $(VENV)/.lint-installed $(VENV)/.build-installed
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
 	$(BIN)/ruff check
@@ -94,12 +96,19 @@ lint: $(VENV)/.lint-installed $(VENV)/.build-installed ## rustfmt, clippy, ruff,
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/zizmor --offline --quiet --no-progress .github/workflows
 
+lint-stubs: $(VENV)/.lint-installed $(VENV)/.built
+	$(BIN)/stubtest fastpost._fastpost --mypy-config-file pyproject.toml
+
+fuzz: ## the parsers of rust/core on random input, FUZZ_SECONDS=60 each; needs a nightly toolchain and cargo-fuzz
+	cd rust/fuzz && for target in labels jsonl pattern; do \
+		cargo +nightly fuzz run --fuzz-dir . $$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=4096 || exit 1; done
+
 fmt: $(VENV)/.lint-installed ## format everything
 	cargo fmt --all
 	$(BIN)/ruff check --fix --quiet
 	$(BIN)/ruff format
 
-bench: bench-entities bench-answers bench-corpus bench-train bench-metrics bench-align bench-columns ## times beside the peers, results checked first
+bench: bench-entities bench-answers bench-corpus bench-train bench-metrics bench-align bench-columns bench-cli ## times beside the peers, results checked first
 
 BENCH := $(VENV)/.bench-installed $(VENV)/.built
 
@@ -118,6 +127,9 @@ bench-train: $(BENCH)
 
 bench-columns: $(BENCH)
 	$(BIN)/python benches/python/bench_columns.py
+
+bench-cli: $(BENCH)
+	$(BIN)/python benches/python/bench_cli.py
 
 bench-metrics: $(BENCH)
 	$(BIN)/python benches/python/bench_metrics.py

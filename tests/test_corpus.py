@@ -811,3 +811,34 @@ def test_many_threads_may_share_one_pass(shards):
 def test_import_stays_light():
     code = "import sys, fastpost; print([m for m in ('torch', 'transformers', 'pyarrow', 'datasets', 'pandas') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_a_column_that_is_kept_stands_before_each_text(tmp_path):
+    """As the JSON that the file has, whatever its type and wherever it stands; for jobs that keep ids."""
+    path = tmp_path / "x.jsonl"
+    lines = [
+        '{"id": "a\\n", "text": "one\\ntwo"}',
+        '{"text": "three", "id":  {"k": [1, 2]} , "more": 0}',
+        '{"text": "four"}',
+        '{"text": 5, "id": 5}',
+        '{"id": 1, "id": 2, "text": "x", "text": "six"}',
+    ]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    want = ['"a\\n"\none\ntwo', '{"k": [1, 2]}\nthree', "null\nfour", "2\nsix"]
+    for source in (path, path.open("rb")):
+        corpus = Corpus(source, on_error="skip", format="jsonl", threads=2)
+        assert [text for batch in corpus._keeping("id") for text in batch] == want
+        assert corpus._keeping("id")._options.column == "text"
+    with pytest.raises(CorpusError, match=r"x.jsonl:4: .*a number"):
+        list(Corpus(path)._keeping("id"))
+    same = Corpus(path, on_error="skip", column="id")._keeping("id")
+    assert [text for batch in same for text in batch] == ['"a\\n"\na\n']
+    (tmp_path / "x.txt").write_text("a\n")
+    with pytest.raises(ValueError, match="is a text file, which has no column `id`"):
+        Corpus(tmp_path / "x.txt")._keeping("id")
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    pq.write_table(pa.table({"id": [1, None, 3], "text": ["a", "b", None]}), tmp_path / "x.parquet")
+    corpus = Corpus(tmp_path / "x.parquet", on_error="skip")
+    assert [text for batch in corpus._keeping("id") for text in batch] == ["1\na", "null\nb"]
+    with pytest.raises(CorpusError, match="no column `key`"):
+        list(Corpus(tmp_path / "x.parquet")._keeping("key"))

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tokenizers import AddedToken, models, normalizers, pre_tokenizers, processors
+from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 import fastpost
@@ -248,7 +248,11 @@ def test_the_checks_and_the_progress_of_a_corpus(mixed_files, mixed, tmp_path):
 
     corpus = fastpost.Corpus(mixed_files)
     fastpost.WordCounts.from_corpus(fast("gpt2"), corpus, progress=tell)
-    assert told[-1] == ("count", sum(len(text.encode()) for text in mixed), None, corpus.total_bytes)
+    assert told[-1] == ("count", corpus.total_bytes, corpus.total_bytes, corpus.total_bytes)
+    assert corpus.stats.bytes == sum(len(text.encode()) for text in mixed)
+    told.clear()
+    fastpost.WordCounts.from_corpus(fast("gpt2"), mixed, progress=lambda *now: told.append(now))
+    assert told[-1] == ("count", corpus.stats.bytes, None)
 
     def stop(*_):
         raise InterruptedError
@@ -499,6 +503,29 @@ def test_ids_inside_a_sequence_of_post_processors():
     assert ours.convert_ids_to_tokens(ours("a")["input_ids"])[0] == "<new start>"
 
 
+def test_difference_ids_inside_a_sequence_of_post_processors():
+    """Special tokens come first in the new vocabulary; transformers keeps the old ids in a `Sequence`, we do not."""
+    backend = Tokenizer(models.BPE({"a": 0, "b": 1}, []))
+    backend.decoder = decoders.ByteLevel()
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.add_special_tokens(["<s>"])
+    template = processors.TemplateProcessing("<s> $A", special_tokens=[("<s>", 2)])
+    backend.post_processor = processors.Sequence([processors.ByteLevel(), template])
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, bos_token="<s>")
+    theirs = tokenizer.train_new_from_iterator(xquad("en"), 500, show_progress=False)
+    ours = fastpost.train_new_from_iterator(tokenizer, xquad("en"), 500)
+    assert ours.bos_token_id == theirs.bos_token_id == 0
+    assert ours("a")["input_ids"][0] == 0
+    stale = theirs("a")["input_ids"][0]
+    assert stale == 2
+    assert theirs.convert_ids_to_tokens(stale) != "<s>"
+    with pytest.raises(ValueError, match="post-processor has id 2 for '<s>', the vocabulary 0"):
+        fastpost.verify_tokenizer(theirs)
+    without = [json.loads(written(tokenizer)) for tokenizer in (ours, theirs)]
+    assert without[0].pop("post_processor") != without[1].pop("post_processor")
+    assert without[0] == without[1]
+
+
 # ---- counts apart from merges ----
 
 
@@ -704,21 +731,105 @@ def test_verify_tokenizer():
 # ---- the seed's own run ----
 
 
-def test_the_seed_s_run(tmp_path):
-    """The example, on a tenth of the corpus: it checks itself and prints what it found."""
+@pytest.mark.parametrize(
+    ("megabytes", "vocab_size"), [(10, 8_000), pytest.param(250, 52_000, marks=pytest.mark.parity)]
+)
+def test_the_seed_s_run(megabytes, vocab_size, tmp_path):
+    """The example, in `make parity` as large as it was: it checks itself and prints what it found."""
     root = Path(__file__).resolve().parent.parent
     script = root / "examples" / "train_code_tokenizer.py"
     command = [
         sys.executable,
         str(script),
         "--megabytes",
-        "10",
+        str(megabytes),
         "--vocab-size",
-        "8000",
+        str(vocab_size),
         "--out",
         str(tmp_path / "code"),
     ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env={**os.environ})
+    done = subprocess.run(command, capture_output=True, text=True, timeout=1800, env={**os.environ})
     assert done.returncode == 0, done.stdout + done.stderr
     assert "ĊĠĠĠ" in done.stdout
     assert (tmp_path / "code" / "tokenizer.json").exists()
+
+
+# ---- counts that are interrupted and gone on with ----
+
+
+def interrupted(corpus, path, times: int):
+    """Counts, stopped by an error some texts after each start; then to the end."""
+
+    def stop(stage, *_):
+        if path.exists() and path.stat().st_mtime_ns != before:
+            raise InterruptedError
+
+    stopped = 0
+    for _ in range(times):
+        before = path.stat().st_mtime_ns if path.exists() else 0
+        try:
+            fastpost.WordCounts.from_corpus(fast("gpt2"), corpus(), checkpoint=path, every=0, progress=stop)
+        except InterruptedError:
+            stopped += 1
+    return stopped, fastpost.WordCounts.from_corpus(fast("gpt2"), corpus(), checkpoint=path, every=0)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_count_goes_on_from_its_checkpoint(threads, mixed, mixed_files, tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    table = pa.table({"text": mixed})
+    for name, make in {
+        "files": lambda: fastpost.Corpus(mixed_files, threads=threads),
+        "skipped": lambda: fastpost.Corpus(mixed_files, threads=threads).skip(100),
+        "arrow": lambda: fastpost.Corpus([table.slice(0, 700), table.slice(700)], threads=threads),
+        "strings": lambda: fastpost.Corpus(lambda: iter(mixed), threads=threads, batch_size=400),
+        "list": lambda: mixed,
+    }.items():
+        want = fastpost.WordCounts.from_corpus(fast("gpt2"), mixed[100:] if name == "skipped" else mixed)
+        stopped, counts = interrupted(make, tmp_path / name, 3)
+        assert counts == want, name
+        assert stopped > 1 or name in ("arrow", "list"), name
+        assert (tmp_path / name).exists()
+
+
+def test_a_checkpoint_of_something_else(mixed_files, tmp_path):
+    path = tmp_path / "x"
+    fastpost.WordCounts.from_corpus(fast("gpt2"), fastpost.Corpus(mixed_files), checkpoint=path, every=0)
+    for tokenizer, corpus, match in (
+        (fast("llama3"), fastpost.Corpus(mixed_files), "begun with another tokenizer"),
+        (fast("gpt2"), fastpost.Corpus(mixed_files[:2]), "begun with another corpus .its files have changed"),
+        (fast("gpt2"), fastpost.Corpus(mixed_files, column="body"), "`column` was 'text' and is 'body'"),
+        (fast("gpt2"), ["other"], "begun with another corpus"),
+    ):
+        with pytest.raises(ValueError, match=match):
+            fastpost.WordCounts.from_corpus(tokenizer, corpus, checkpoint=path)
+    fastpost.WordCounts.from_corpus(fast("gpt2"), ["some words"]).save(path)
+    with pytest.raises(ValueError, match="holds finished word counts"):
+        fastpost.WordCounts.from_corpus(fast("gpt2"), fastpost.Corpus(mixed_files), checkpoint=path)
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(ValueError, match="cut short"):
+        fastpost.WordCounts.from_corpus(fast("gpt2"), fastpost.Corpus(mixed_files), checkpoint=path)
+    with pytest.raises(ValueError, match="`every` is -1"):
+        fastpost.WordCounts.from_corpus(fast("gpt2"), ["a"], checkpoint=tmp_path / "y", every=-1)
+
+
+def test_the_texts_of_files_are_guessed_from_their_sizes(mixed, mixed_files, monkeypatch, tmp_path):
+    """So that the memory estimate of a long run needs no `length`."""
+    _, guessed = fastpost.Corpus(mixed_files, threads=3)._sample(100_000)
+    assert guessed == len(mixed)  # all of it was looked at
+    long = write_jsonl(tmp_path / "long.jsonl", (f"{n} text" for n in range(1_000_000)))
+    for name in ("long.jsonl", "long.jsonl.gz"):
+        write_jsonl(tmp_path / name, (f"{n} text" for n in range(1_000_000)))
+        corpus = fastpost.Corpus(tmp_path / name)
+        _, guessed = corpus._sample(100_000)
+        assert 800_000 < guessed < 1_200_000, name
+        assert 700_000 < corpus.skip(100_000)._sample(1000)[1] < 1_100_000
+    assert fastpost.Corpus(lambda: iter(mixed))._sample(1000)[1] is None
+    assert fastpost.Corpus.from_texts(mixed)._sample(1000)[1] is None
+
+    monkeypatch.setattr(fastpost.training, "_memory_available", lambda: 5e6)
+    small = write_jsonl(tmp_path / "small.jsonl", (f"{n} text" for n in range(20_000)))
+    assert len(fastpost.train_new_from_iterator(fast("gpt2"), fastpost.Corpus(small), 300)) == 300
+    with pytest.raises(ValueError, match="GB are free"):
+        fastpost.train_new_from_iterator(fast("gpt2"), fastpost.Corpus(long), 300)
+    assert len(fastpost.train_new_from_iterator(fast("gpt2"), fastpost.Corpus(long), 300, force=True)) == 300

@@ -1,9 +1,40 @@
 from collections.abc import Callable, Container, Iterable, Iterator
-from typing import Any
+from typing import Any, final
 
 from fastpost.types import Doubles1d, Entity, Floats1d, Floats2d, Ints1d, Ints2d, Token
 
+__all__ = [
+    "VERSION",
+    "AnswerKernel",
+    "AnswerTable",
+    "EntityKernel",
+    "EntityTable",
+    "LabelSet",
+    "NormalTable",
+    "OffsetTable",
+    "RightColumns",
+    "SpanPairs",
+    "Splitter",
+    "TagPairs",
+    "TextReader",
+    "TokenSpans",
+    "TokenTable",
+    "WordTable",
+    "align_labels",
+    "align_tokens",
+    "expand",
+    "flatten",
+    "flatten_pairs",
+    "nbest",
+    "offset_faults",
+    "plan_windows",
+    "simd",
+    "tag_entities",
+]
+
 VERSION: str
+
+def simd() -> str: ...
 
 # encodings
 def expand(objects: list[Any], attribute: str) -> tuple[list[Any], Ints1d]: ...
@@ -11,12 +42,14 @@ def flatten(objects: list[Any], attribute: str) -> tuple[Ints1d, Ints1d]: ...
 def flatten_pairs(objects: list[Any], attribute: str) -> Ints2d: ...
 
 # entities
+@final
 class TokenTable:
     def __new__(
         cls, vocabulary: list[tuple[str, int]], unknown: int, decoder: str | None, other: Any
     ) -> TokenTable: ...
     def __reduce__(self) -> tuple[type[TokenTable], tuple[Any, ...]]: ...
 
+@final
 class EntityKernel:
     def __new__(
         cls,
@@ -58,6 +91,7 @@ class EntityKernel:
         threads: int | None,
     ) -> EntityTable: ...
 
+@final
 class RightColumns:
     @property
     def token_start(self) -> Ints1d: ...
@@ -72,6 +106,7 @@ class RightColumns:
     @property
     def covered(self) -> Ints1d: ...
 
+@final
 class EntityTable:
     def spans(self, unit: str) -> tuple[Ints1d, Ints1d]: ...
     @property
@@ -95,11 +130,13 @@ class EntityTable:
     def to_dicts(self) -> list[list[Entity]] | list[list[Token]]: ...
 
 # offsets
+@final
 class OffsetTable:
     def __new__(cls, text: str) -> OffsetTable: ...
     def length(self, unit: str) -> int: ...
     def convert(self, positions: Ints1d, source: str, target: str, inside: str) -> Ints1d: ...
 
+@final
 class NormalTable:
     def __new__(cls, text: str) -> NormalTable: ...
     @property
@@ -122,12 +159,14 @@ def plan_windows(
 ) -> tuple[Ints1d, Ints1d, Ints1d]: ...
 
 # labels of spans, words and tokens
+@final
 class LabelSet:
     def __new__(cls, names: list[str], scheme: str) -> LabelSet: ...
     @property
     def scheme(self) -> str: ...
     def inside(self) -> Ints1d: ...
 
+@final
 class TokenSpans:
     def __new__(
         cls,
@@ -175,6 +214,7 @@ def entity_table(
 ) -> EntityTable: ...
 
 # answers
+@final
 class AnswerKernel:
     def __new__(
         cls,
@@ -206,6 +246,7 @@ class AnswerKernel:
         questions: Ints1d | None,
     ) -> AnswerTable: ...
 
+@final
 class AnswerTable:
     @property
     def question_count(self) -> int: ...
@@ -273,6 +314,7 @@ class ArrowColumns:
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any: ...
 
 # metrics
+@final
 class TagPairs:
     @staticmethod
     def tags(y_true: list[Any], y_pred: list[Any]) -> TagPairs: ...
@@ -283,6 +325,7 @@ class TagPairs:
     def odd(self, suffix: bool) -> list[str]: ...
     def spans(self, scheme: str | None, suffix: bool) -> SpanPairs: ...
 
+@final
 class SpanPairs:
     def __new__(cls, y_true: Any, y_pred: Any) -> SpanPairs: ...
     def counts(self) -> tuple[list[str], Ints1d, Ints1d, Ints1d]: ...
@@ -294,12 +337,14 @@ class SpanPairs:
 def tag_entities(seq: list[Any], nested: bool, suffix: bool) -> tuple[list[tuple[str, int, int]], list[str]]: ...
 
 # bpe: words, counts, merges
+@final
 class Splitter:
     def __new__(cls, normalizer: str, pre_tokenizer: str) -> Splitter: ...
     @property
     def byte_level(self) -> bool: ...
     def split(self, text: str) -> list[bytes]: ...
 
+@final
 class WordTable:
     @staticmethod
     def count(
@@ -317,6 +362,15 @@ class WordTable:
         threads: int | None = None,
         progress: Callable[[int, int], object] | None = None,
     ) -> WordTable: ...
+    @staticmethod
+    def read_for(
+        splitter: Splitter,
+        reader: TextReader,
+        seconds: float,
+        *,
+        threads: int | None = None,
+        progress: Callable[[int, int], object] | None = None,
+    ) -> tuple[WordTable, bool]: ...
     @staticmethod
     def from_items(items: Iterable[tuple[bytes, int]]) -> WordTable: ...
     def items(self) -> list[tuple[bytes, int]]: ...
@@ -346,13 +400,19 @@ class WordTable:
     def memory(self) -> int: ...
 
 # corpus
+@final
 class TextReader:
     @staticmethod
     def files(
-        files: list[tuple[str, str]], column: str, threads: int | None, prefetch: int, skip: bool
+        files: list[tuple[str, str]],
+        column: str,
+        threads: int | None,
+        prefetch: int,
+        skip: bool,
+        keep: str | None = None,
     ) -> TextReader: ...
     @staticmethod
-    def stream(file: Any, name: str, split: str, column: str, skip: bool) -> TextReader: ...
+    def stream(file: Any, name: str, split: str, column: str, skip: bool, keep: str | None = None) -> TextReader: ...
     @staticmethod
     def arrow(objects: Iterator[Any], name: str, column: str, skip: bool) -> TextReader: ...
     def next_batch(self, texts: int, most: int | None) -> tuple[list[str], int] | None: ...

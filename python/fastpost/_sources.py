@@ -34,6 +34,8 @@ class Options:
     split: str
     skip: bool
     format: str | None
+    keep: str | None = None
+    """A second column, put before the text as JSON and a line end: see `Corpus._keeping`."""
 
 
 class Reader(Protocol):
@@ -69,7 +71,9 @@ class Files:
     once = None
 
     def open(self, options: Options) -> Reader:
-        return TextReader.files(self.files, options.column, options.threads, options.prefetch, options.skip)
+        return TextReader.files(
+            self.files, options.column, options.threads, options.prefetch, options.skip, options.keep
+        )
 
 
 @dataclass
@@ -81,9 +85,24 @@ class ArrowFile:
     once = None
 
     def open(self, options: Options) -> Reader:
+        if options.keep is not None:
+            return StringReader(self.kept(options.column, options.keep), self.path, options)
         return TextReader.arrow(self.batches(options.column), self.path, options.column, options.skip)
 
-    def batches(self, column: str) -> Iterator[Any]:
+    def kept(self, column: str, keep: str) -> Iterator[Any]:
+        """Each text after the value of the column `keep`, as JSON; what is no text as it is."""
+        import json
+
+        for batch in self.batches(column, keep):
+            for name in (column, keep):
+                if name not in batch.schema.names:
+                    from fastpost.corpus import CorpusError  # it imports this module
+
+                    raise CorpusError(f"no column `{name}`; the file has {', '.join(batch.schema.names)}", self.path)
+            for text, value in zip(batch[column].to_pylist(), batch[keep].to_pylist(), strict=True):
+                yield f"{json.dumps(value, default=str)}\n{text}" if isinstance(text, str) else text
+
+    def batches(self, *columns: str) -> Iterator[Any]:
         import pyarrow as pa
 
         from fastpost.corpus import CorpusError  # it imports this module
@@ -91,19 +110,20 @@ class ArrowFile:
         try:
             with open(self.path, "rb"):
                 pass  # pyarrow's own error has no errno and no filename
-            yield from self._read(column)
+            yield from self._read(columns)
         except (pa.ArrowException, OSError) as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise
             raise CorpusError(f"not readable as {self.format}: {error}", self.path) from error
 
-    def _read(self, column: str) -> Iterator[Any]:
+    def _read(self, wanted: tuple[str, ...]) -> Iterator[Any]:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         if self.format == "parquet":
             with pq.ParquetFile(self.path) as file:
-                columns = [column] if column in file.schema_arrow.names else None
+                there = set(file.schema_arrow.names)
+                columns = list(wanted) if there.issuperset(wanted) else None
                 yield from file.iter_batches(batch_size=8192, columns=columns)
             return
         with pa.memory_map(self.path) as mapped:
@@ -171,7 +191,7 @@ class FileObject:
     def open(self, options: Options) -> Reader:
         if self.start is not None:
             self.file.seek(self.start)
-        return TextReader.stream(self.file, self.name, self.split, options.column, options.skip)
+        return TextReader.stream(self.file, self.name, self.split, options.column, options.skip, options.keep)
 
 
 @dataclass

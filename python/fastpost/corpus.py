@@ -7,7 +7,7 @@ import io
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar, cast
 
 from fastpost import _sources
@@ -17,6 +17,9 @@ from fastpost._sources import Options, Reader
 __all__ = ["Corpus", "CorpusError", "CorpusStats"]
 
 T = TypeVar("T")
+
+_STEP = 1 << 18  # texts that are passed over before progress is told
+_LOOK = 1 << 23  # bytes of files from which the number of their texts is guessed
 
 
 class CorpusError(ValueError):
@@ -181,6 +184,22 @@ class Corpus:
         self._used: str | None = None
         self._pass = _Pass()
 
+    def _keeping(self, column: str) -> Corpus:
+        """The corpus with a JSON value and a line end before each text: that of `column`, `null` if it has none."""
+        texts = [path for path, split in self._text_files() if split != "json"]
+        if texts:
+            raise ValueError(f"{texts[0]} is a text file, which has no column `{column}`; leave the column out")
+        kept = copy.copy(self)
+        kept._options = replace(self._options, keep=column)
+        return kept
+
+    def _text_files(self) -> Iterator[tuple[str, str]]:
+        for source in self._sources:
+            if isinstance(source, _sources.Files):
+                yield from source.files
+            elif isinstance(source, _sources.FileObject):
+                yield source.name, source.split
+
     @classmethod
     def from_texts(cls, texts: Iterable[Any] | Callable[[], Iterable[Any]], **options: Any) -> Corpus:
         """A corpus of texts that are in memory: a list of `str` is a list of texts here, not of paths.
@@ -196,15 +215,15 @@ class Corpus:
         """One pass: batches of `batch_size` texts, the last one may be shorter."""
         return self._batches(self._begin())
 
-    def _begin(self) -> _Pass:
-        """The state of a new pass."""
+    def _begin(self, passed: int = 0) -> _Pass:
+        """The state of a new pass, which starts `passed` texts after where `skip` says."""
         if self._used is not None:
             raise CorpusError(
                 f"the corpus reads {self._used}, which an earlier pass has used up; pass a function that makes a new "
                 "one, Corpus(lambda: ...), or a path or list, which can be read again"
             )
         self._used = self._once
-        state = self._pass = _Pass(start=self._start, skipped=len(self._unlisted))
+        state = self._pass = _Pass(start=self._start + passed, skipped=len(self._unlisted))
         state.reasons += [str(error) for error in self._unlisted]
         return state
 
@@ -305,21 +324,29 @@ class Corpus:
         return not any(isinstance(source, _sources.Strings) for source in self._sources)
 
     def _each(
-        self, kernel: Callable[[TextReader, Callable[[int, int], None]], T], done: Callable[[], object]
+        self,
+        kernel: Callable[[TextReader, Callable[[int, int], None]], T],
+        done: Callable[[], object],
+        passed: int = 0,
     ) -> list[T]:
         """One pass without Python strings: what `kernel` makes of the reader of each source.
 
         `kernel` calls its second argument with the texts and bytes it has taken of that reader so far, which
-        brings `stats` up to date and calls `done`.
+        brings `stats` up to date and calls `done`. The first `passed` texts are passed over.
         """
-        state = self._begin()
+        state = self._begin(passed)
         state.began = state.ended = time.perf_counter()
         to_skip = state.start
         made = []
         try:
             for source in self._sources:
                 reader = state.reader = cast("TextReader", source.open(self._options))
-                to_skip -= reader.skip(to_skip) if to_skip else 0
+                while to_skip:
+                    skipped = reader.skip(min(to_skip, _STEP))
+                    to_skip -= skipped
+                    done()
+                    if not skipped:
+                        break
                 before = state.texts, state.bytes
 
                 def told(texts: int, size: int, before: tuple[int, int] = before) -> None:
@@ -334,11 +361,28 @@ class Corpus:
             state.close()
         return made
 
-    def _sample(self, size: int) -> list[str]:
-        """The first texts, up to `size` bytes or one longer text, in a pass that leaves no trace here."""
+    def _sample(self, size: int) -> tuple[list[str], int | None]:
+        """The first texts, up to `size` bytes or one longer text, and about how many texts there are in all.
+
+        The number is that of the first megabytes, on to the size of all files; None for other sources. The
+        pass leaves no trace here.
+        """
         other = copy.copy(self)
         other.batch_size, other.batch_bytes = None, size
-        return next(iter(other), [])
+        other._options = replace(self._options, threads=1)  # so that nothing is read ahead
+        batches = iter(other)
+        try:
+            sample, total = next(batches, []), self.total_bytes
+            reader = other._pass.reader
+            if total is None or reader is None:
+                return sample, None
+            texts = other.position
+            while other.stats.bytes_read < _LOOK and (more := reader.skip(1000)):
+                texts += more
+            read = other.stats.bytes_read
+            return sample, round(max(texts, texts * total / max(read, 1))) - self._start
+        finally:
+            other._pass.close()
 
     def __getstate__(self) -> dict[str, Any]:
         """What pickle and `copy.deepcopy` keep: all but the latest pass.

@@ -19,6 +19,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from fastpost._checkpoint import Checkpoint
 from fastpost._fastpost import Splitter, TextReader, WordTable
 from fastpost.corpus import Corpus
 
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
 
 Texts: TypeAlias = "Corpus | Iterable[str] | Iterable[Iterable[str]]"
 Json: TypeAlias = "dict[str, Any]"
-Check: TypeAlias = "Callable[[list[str]], None]"
-# Called with "count" (bytes so far, None) or "merge" (tokens so far, tokens wanted).
+Check: TypeAlias = "Callable[..., None]"  # of a list of texts and, if known, the number of all
+# Called with "count" (bytes so far, all bytes or None) or "merge" (tokens so far, tokens wanted). Bytes are those read
+# from the files, packed as they are, where the corpus is files only; otherwise those of the texts, of an unknown sum.
 Progress: TypeAlias = "Callable[[str, int, int | None], object]"
 
 _log = logging.getLogger("fastpost")
@@ -64,11 +66,12 @@ def train_new_from_iterator(
         corpus: a `Corpus`, or an iterable of `str` or of lists of `str`. Files, Arrow data and datasets of a
             `Corpus` are counted on the threads that read them; no Python string is made of them.
         vocab_size: tokens to end with, special tokens included.
-        length: number of texts, if known; sharpens the memory estimate.
+        length: number of texts, if known, for the memory estimate; guessed from the sizes of files.
         new_special_tokens: special tokens to add to those of `tokenizer`.
         special_tokens_map: old name -> new name of special tokens.
         threads: threads to count on; None is those of the `Corpus`, else all cores.
-        progress: True writes to stderr; a function is called with ("count" | "merge", done, total or None).
+        progress: True writes to stderr; a function is called with ("count", bytes, all bytes or None), then with
+            ("merge", tokens, tokens wanted). Bytes are those read from files, else those of the texts.
         force: train even if the checks of the corpus and of the result fail.
         **kwargs: options of the tokenizers trainer: min_frequency, limit_alphabet, max_token_length, ...
 
@@ -122,14 +125,30 @@ class WordCounts:
         threads: int | None = None,
         progress: bool | Progress = False,
         force: bool = False,
+        checkpoint: str | os.PathLike[str] | None = None,
+        every: float = 60.0,
     ) -> WordCounts:
         """Counts the words of `corpus`; arguments as those of `train_new_from_iterator`.
 
+        Args:
+            tokenizer, corpus, length, threads, progress, force: see there.
+            checkpoint: a file to keep what has been counted in. If it is there, counting goes on from it. The
+                result is that of an undisturbed count, whatever stopped the last one. A file that was written
+                stays and holds all counts at the end; remove it when they are safe.
+            every: seconds from one writing of `checkpoint` to the next.
+
         Raises:
-            ValueError: if `tokenizer` is of a kind that only the tokenizers library trains, or a check fails.
+            ValueError: if `tokenizer` is of a kind that only the tokenizers library trains, a check fails, or
+                `checkpoint` was begun with another tokenizer or corpus.
         """
         _refuse_str(corpus)
-        return _count(tokenizer, _document(tokenizer), corpus, length, threads, progress, force)
+        document = _document(tokenizer)
+        if checkpoint is None:
+            return _count(tokenizer, document, corpus, length, threads, progress, force)
+        _splitter(document)
+        corpus = corpus if isinstance(corpus, Corpus) else Corpus.from_texts(corpus)
+        saved = Checkpoint.of(checkpoint, every, corpus, _to_files(tokenizer))
+        return _count(tokenizer, document, corpus, length, threads, progress, force, saved)
 
     @property
     def tokenizer(self) -> Any:
@@ -180,6 +199,11 @@ class WordCounts:
             document: Json = json.loads(parts["files"]["tokenizer.json"])
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{os.fspath(path)} is no file of word counts: its header is foreign") from error
+        if "unfinished" in parts:
+            raise ValueError(
+                f"{os.fspath(path)} is an unfinished count of {parts['unfinished']['texts']:,} texts; finish it with "
+                "WordCounts.from_corpus(tokenizer, corpus, checkpoint=...)"
+            )
         if tokenizer is not None and _split_rules(_document(tokenizer)) != _split_rules(document):
             raise ValueError(
                 f"{os.fspath(path)} was counted with another normalizer or pre-tokenizer than `tokenizer` has"
@@ -568,6 +592,7 @@ def _count(
     threads: int | None,
     progress: bool | Progress,
     force: bool,
+    saved: Checkpoint | None = None,
 ) -> WordCounts:
     splitter = _splitter(document)
     if document["pre_tokenizer"] is None and not force:
@@ -575,16 +600,21 @@ def _count(
             "the tokenizer has no pre-tokenizer, so each text would be one word and training would take "
             "memory and time without bound; set `tokenizer.backend_tokenizer.pre_tokenizer`, or force=True"
         )
-    check = None if force else lambda sample: _check(splitter, sample, length)
+    # What is gone on with was looked at when it began.
+    looked = force or (saved is not None and saved.texts > 0)
+    check = None if looked else lambda sample, length=length: _check(splitter, sample, length)
     tell = _teller(progress)
     counts = WordCounts.__new__(WordCounts)
     counts._splitter, counts._document = splitter, document
     counts._tokenizer, counts._parts = tokenizer, {}
-    if isinstance(corpus, Corpus) and corpus._in_core:
-        counts._table = _count_readers(splitter, corpus, threads, tell, check)
-        return counts
     if isinstance(corpus, Corpus):
         threads = threads or corpus._options.threads
+        if corpus._in_core:
+            counts._table = _count_readers(splitter, corpus, threads, tell, check, length, saved)
+            return counts
+    if saved is not None and isinstance(corpus, Corpus):
+        counts._table = _count_batches(splitter, corpus, threads, tell, check, saved)
+        return counts
     counts._table = WordTable.count(
         splitter,
         corpus if check is None else _checked(corpus, check),
@@ -595,32 +625,92 @@ def _count(
 
 
 def _count_readers(
-    splitter: Splitter, corpus: Corpus, threads: int | None, tell: Progress | None, check: Check | None
+    splitter: Splitter,
+    corpus: Corpus,
+    threads: int | None,
+    tell: Progress | None,
+    check: Check | None,
+    length: int | None,
+    saved: Checkpoint | None,
 ) -> WordTable:
     """Counts on the threads that read, without Python strings but for the sample."""
-    threads = threads or corpus._options.threads
     # What can be read again is looked at in a pass of its own; of a stream the first texts are kept.
     peek = check if corpus._once else None
     if check and not peek:
-        check(corpus._sample(_SAMPLE))
+        sample, guessed = corpus._sample(_SAMPLE)
+        check(sample, length or guessed)
+    table = WordTable.from_items(()) if saved is None else saved.table
 
     def count(reader: TextReader, told: Callable[[int, int], None]) -> WordTable:
-        nonlocal peek
-        if peek is None:
-            return WordTable.read(splitter, reader, threads=threads, progress=told)
-        head, size = reader.next_batch(sys.maxsize, _SAMPLE) or ([], 0)
-        peek(head)
-        peek = None
-        first = WordTable.count(splitter, head, threads=1)
-        rest = WordTable.read(
-            splitter, reader, threads=threads, progress=lambda texts, more: told(len(head) + texts, size + more)
-        )
-        return rest.merge(first)
+        nonlocal peek, table
+        texts = size = 0
+        if peek is not None:
+            head, size = reader.next_batch(sys.maxsize, _SAMPLE) or ([], 0)
+            peek(head)
+            peek, texts = None, len(head)
+            table = table.merge(WordTable.count(splitter, head, threads=1))
+        while True:
+            before = texts, size
 
-    first, *others = corpus._each(count, lambda: tell and tell("count", corpus._pass.bytes, None))
-    for other in others:
-        first = first.merge(other)
-    return first
+            def so_far(more: int, bigger: int, before: tuple[int, int] = before) -> None:
+                nonlocal texts, size
+                texts, size = before[0] + more, before[1] + bigger
+                told(texts, size)
+
+            if saved is None:
+                part, ended = WordTable.read(splitter, reader, threads=threads, progress=so_far), True
+            else:
+                part, ended = WordTable.read_for(splitter, reader, saved.every, threads=threads, progress=so_far)
+            table = part if not len(table) else table.merge(part)
+            if saved is not None and (saved.due or saved.path.exists()):
+                saved.write(table, corpus.position - corpus._start)
+            if ended:
+                return table
+
+    total = corpus.total_bytes
+
+    def done() -> None:
+        if tell:
+            tell("count", corpus._pass.bytes if total is None else corpus.stats.bytes_read, total)
+
+    corpus._each(count, done, 0 if saved is None else saved.texts)
+    return table
+
+
+def _count_batches(
+    splitter: Splitter,
+    corpus: Corpus,
+    threads: int | None,
+    tell: Progress | None,
+    check: Check | None,
+    saved: Checkpoint,
+) -> WordTable:
+    """Counts a corpus of Python strings and keeps what is counted in a file now and then."""
+    batches = corpus._batches(corpus._begin(saved.texts))
+    checked: Iterator[list[str]] = iter(batches if check is None else _checked(batches, check))  # type: ignore[arg-type]
+    table, texts, size = saved.table, saved.texts, 0
+    for first in checked:
+        taken = 0
+
+        def until_due(first: list[str] = first) -> Iterator[list[str]]:
+            nonlocal taken
+            for batch in chain([first], checked):
+                taken += len(batch)
+                yield batch
+                if saved.due:
+                    return
+
+        def so_far(_: int, bigger: int, before: int = size) -> None:
+            nonlocal size
+            size = before + bigger
+            if tell:
+                tell("count", size, None)
+
+        table = table.merge(WordTable.count(splitter, until_due(), threads=threads, progress=so_far))
+        texts += taken
+        if saved.due or saved.path.exists():
+            saved.write(table, texts)
+    return table
 
 
 def _checked(corpus: Texts, check: Check) -> Texts:
@@ -702,16 +792,22 @@ class _Meter:
 
     def __init__(self) -> None:
         self.start = time.monotonic()
+        self.stage = ""
         self.next = 0.0
 
     def __call__(self, stage: str, done: int, total: int | None) -> None:
         live = sys.stderr.isatty()
+        if stage != self.stage:
+            self.stage, self.next = stage, 0.0
         if done < self.next and not live and done != total:
             return
         seconds = max(time.monotonic() - self.start, 1e-9)
         if total is None:
             self.next = max(2 * done, 1 << 24)
             line = f"{stage}: {done / 1e6:,.0f} MB, {done / 1e6 / seconds:,.0f} MB/s"
+        elif stage == "count":
+            self.next = done + total / 10
+            line = f"{stage}: {done / 1e6:,.0f} of {total / 1e6:,.0f} MB, {done / 1e6 / seconds:,.0f} MB/s"
         else:
             self.next = done + total / 10
             line = f"{stage}: {done:,} of {total:,} tokens"

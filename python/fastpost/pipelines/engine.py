@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -283,7 +283,7 @@ def stream(
     size_of: Callable[[Item], int],
     *,
     together: bool = False,
-    progress: str | None = None,
+    progress: str | Callable[[int, int], None] | None = None,
 ) -> Iterator[Result]:
     """Results of `items`, in order, while they are read; a list is taken in the largest chunks.
 
@@ -292,7 +292,7 @@ def stream(
         task, runner, batching: see `run`.
         size_of: characters of an item.
         together: whether all items are one chunk.
-        progress: what a bar counts; `None` for no bar.
+        progress: what a bar counts; or a function that is called with items and tokens after each chunk.
     """
     # An iterator without a length may wait for a result before it gives its next item. With batch_size=1 that
     # works in transformers, so nothing is read ahead then.
@@ -302,12 +302,19 @@ def stream(
         chunks = iter([list(items)])
     else:
         # Without a length it may be a live source, so no more than a batch is read at a time, and one ahead.
-        first = 1 if lockstep else _CHUNK_ITEMS if isinstance(items, list) and progress is None else batching.size
+        first = (
+            1
+            if lockstep
+            else _CHUNK_ITEMS
+            if isinstance(items, list) and not isinstance(progress, str)
+            else batching.size
+        )
         chunks = _chunked(items, first, first if length is None else _CHUNK_ITEMS, size_of)
     ahead = not (lockstep or together or length == 1)
-    bar = None if progress is None else Progress(length, progress)
+    bar = Progress(length, progress) if isinstance(progress, str) else None
+    told = progress if bar is None and callable(progress) else bar
     try:
-        yield from run(chunks, task, runner, batching, ahead=ahead, progress=bar)
+        yield from run(chunks, task, runner, batching, ahead=ahead, progress=told)
     finally:
         if bar is not None:
             bar.close()
@@ -330,6 +337,15 @@ def _chunked(items: Iterable[Item], first: int, most: int, size_of: Callable[[It
         raise
     if chunk:
         yield chunk
+
+
+Told: TypeAlias = Callable[[int, int], None]
+"""What is told items and tokens after each chunk."""
+
+
+def shown(progress: bool | Told | None, unit: str) -> str | Told | None:
+    """What `stream` takes as `progress` for what a call was given: a bar that counts `unit`, a function, or nothing."""
+    return progress if callable(progress) else unit if progress else None
 
 
 class Results(Iterator[Result]):

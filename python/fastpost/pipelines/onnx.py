@@ -14,7 +14,7 @@ from fastpost.entities import OPTIONS
 from fastpost.pipelines.answer_task import AnswerTask, ask_size, whole
 from fastpost.pipelines.ask import asks, read
 from fastpost.pipelines.compare import Job
-from fastpost.pipelines.engine import Batching, Results, stream
+from fastpost.pipelines.engine import Batching, Results, Told, shown, stream
 from fastpost.pipelines.entity_task import EntityTask, default_stride, long_texts, right_options, text_size
 from fastpost.pipelines.onnx_folder import OnnxFolder
 
@@ -77,7 +77,7 @@ class OnnxTokenClassificationPipeline:
         *,
         is_split_into_words: bool = False,
         offset_mapping: Any = None,
-        progress: bool = False,
+        progress: bool | Told = False,
         **kwargs: Any,
     ) -> Any:
         """Entities of one text, of a list of texts, or of a generator or dataset of texts.
@@ -87,7 +87,7 @@ class OnnxTokenClassificationPipeline:
             is_split_into_words: `inputs` is one text as a list of words, or a list of such; the result is a list
                 of lists of dicts for both.
             offset_mapping: offsets to use in place of the tokenizer's, one (start, end) a token.
-            progress: show a bar.
+            progress: show a bar; a function is called with texts and tokens after each chunk instead.
             kwargs: options of the constructor, for this call.
         """
         options = self._merged(kwargs)
@@ -112,10 +112,10 @@ class OnnxTokenClassificationPipeline:
         options: dict[str, Any],
         split: bool,
         offset_mapping: Any,
-        progress: bool,
+        progress: bool | Told,
     ) -> Iterator[Any]:
         job = self._job(options, split, offset_mapping)
-        unit = "texts" if progress else None
+        unit = shown(progress, "texts")
         return stream(items, job.task, job.runner, job.batching, text_size, progress=unit)
 
     def _comparison_job(self, options: dict[str, Any]) -> tuple[Job, bool]:
@@ -230,13 +230,13 @@ class OnnxQuestionAnsweringPipeline:
         self._defaults = {"batch_size": 1, "doc_stride": None, "max_seq_len": None, **options}
         self._task(self._defaults, ranked=False)
 
-    def __call__(self, *args: Any, rank: bool = False, progress: bool = False, **kwargs: Any) -> Any:
+    def __call__(self, *args: Any, rank: bool = False, progress: bool | Told = False, **kwargs: Any) -> Any:
         """Answer one or several questions.
 
         Args:
             args: dicts with `question` and `context`, a list, generator or dataset of them.
             rank: rank the answers of all contexts together; the result is one list.
-            progress: show a bar.
+            progress: show a bar; a function is called with texts and tokens after each chunk instead.
             kwargs: `question` and `context`, each a `str` or a list; options of the constructor, for this call.
         """
         inputs = asks(args, kwargs)
@@ -251,7 +251,7 @@ class OnnxQuestionAnsweringPipeline:
             return []
         folder = self._folder
         batching = Batching(options["batch_size"], folder.runner.input_names, folder.pad_token_id, folder.left)
-        unit = "questions" if progress else None
+        unit = shown(progress, "questions")
         length = len(inputs) if isinstance(inputs, Sized) else None
         results: Results[Any] = Results(
             lambda: stream(read(inputs), task, folder.runner, batching, ask_size, together=rank, progress=unit), length

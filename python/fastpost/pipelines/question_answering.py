@@ -15,7 +15,7 @@ from transformers.utils import PaddingStrategy
 from fastpost.answers import AnswerDecoder
 from fastpost.pipelines.answer_task import AnswerTask, ask_size, whole
 from fastpost.pipelines.ask import asks, read, single
-from fastpost.pipelines.engine import Batching, Results, stream
+from fastpost.pipelines.engine import Batching, Results, Told, shown, stream
 from fastpost.pipelines.token_classification import original_path_reason
 from fastpost.runners.torch import TorchRunner
 
@@ -61,7 +61,7 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
         max_question_len: int | None = None,
         handle_impossible_answer: bool | None = None,
         align_to_words: Any = None,
-        progress: bool | None = None,
+        progress: bool | Told | None = None,
         rank: bool | None = None,
         **kwargs: Any,
     ) -> Any:
@@ -136,7 +136,7 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
         batch_size: int,
         preprocess_params: dict[str, Any],
         postprocess_params: dict[str, Any],
-        progress: bool,
+        progress: bool | Told,
         rank: bool,
     ) -> Iterator[Any]:
         task = self._task(preprocess_params, postprocess_params, rank)
@@ -149,7 +149,7 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
             self.tokenizer.padding_side == "left",
             width=task.max_length if fixed else None,
         )
-        unit = "questions" if progress else None
+        unit = shown(progress, "questions")
         return stream(read(inputs), task, self._runner(), batching, ask_size, together=rank, progress=unit)
 
     def _runner(self) -> TorchRunner:

@@ -16,7 +16,7 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 from fastpost._tokens import Tokens, decoder_json
 from fastpost.entities import OPTIONS
 from fastpost.pipelines.compare import Job
-from fastpost.pipelines.engine import Batching, Results, stream
+from fastpost.pipelines.engine import Batching, Results, Told, shown, stream
 from fastpost.pipelines.entity_task import EntityTask, default_stride, long_texts, right_options, text_size
 from fastpost.pipelines.model_length import given, positions
 
@@ -45,7 +45,7 @@ class FastTokenClassification:
         """The pipeline as pickle and copy see it: without what is read off the tokenizer again."""
         return {name: value for name, value in vars(self).items() if name != "_fastpost_tokens"}
 
-    def _sanitize_parameters(self, progress: bool | None = None, **kwargs: Any) -> Any:
+    def _sanitize_parameters(self, progress: bool | Told | None = None, **kwargs: Any) -> Any:
         own = {name: kwargs.pop(name) for name in _OWN if name in kwargs}
         preprocess, forward, postprocess = super()._sanitize_parameters(**kwargs)  # type: ignore[misc]
         if progress is not None:
@@ -90,10 +90,10 @@ class FastTokenClassification:
         batch_size: int,
         preprocess_params: dict[str, Any],
         postprocess_params: dict[str, Any],
-        progress: bool,
+        progress: bool | Told,
     ) -> Iterator[Any]:
         job = self._job(batch_size, preprocess_params, postprocess_params)
-        unit = "texts" if progress else None
+        unit = shown(progress, "texts")
         return stream(inputs, job.task, job.runner, job.batching, text_size, progress=unit)
 
     def _job(self, batch_size: int, preprocess_params: dict[str, Any], postprocess_params: dict[str, Any]) -> Job:
@@ -163,7 +163,8 @@ class TokenClassificationPipeline(FastTokenClassification, transformers.TokenCla
     Every argument and input of the original, the same results: `aggregation_strategy`, `ignore_labels`,
     `stride`, `offset_mapping`, `is_split_into_words`, `delimiter`, `batch_size`, `device`, `dtype`; one text, a
     list, a generator or a dataset (results come while it is read), words. `num_workers` is accepted and not
-    needed. `progress=True` shows a bar. Scores are Python floats and offsets Python ints.
+    needed. `progress=True` shows a bar, a function is told texts and tokens. Scores are Python floats and offsets
+    Python ints.
 
     `compat=None`, here or in a call, gives the right answer where transformers is wrong, and takes the options of
     `fastpost.EntityDecoder` from `scheme` on. Each result is then a `TextEntities`, a list that says what it covers,

@@ -38,6 +38,10 @@ class OnnxRunner:
         types = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
         self._types = {node.name: types.get(node.type, np.int64) for node in self.session.get_inputs()}
         known = [node.name for node in self.session.get_outputs()]
+        if len(known) < len(outputs):
+            raise ValueError(
+                f"{path} gives {', '.join(known)}, not {', '.join(outputs)}; pass a model that was exported for this task"
+            )
         self.outputs = list(outputs) if set(outputs) <= set(known) else known[: len(outputs)]
 
     @property

@@ -67,6 +67,14 @@ impl<'a> Values<'a> {
     }
 }
 
+/// The widest vector instructions that this machine has and the code was compiled for, as `pulp` calls them: `V3` for
+/// AVX2 with FMA, `Neon`, `Scalar` for none.
+#[must_use]
+pub fn simd() -> String {
+    let name = format!("{:?}", pulp::Arch::new());
+    name.split('(').next().unwrap_or_default().to_owned()
+}
+
 /// Checked rows of one window, with the widest vector instructions of this machine.
 #[derive(Debug, Clone, Copy)]
 pub struct Rows<'a> {

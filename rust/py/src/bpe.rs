@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use fastpost_core::Error;
 use fastpost_core::bpe::pattern::Alphabet;
@@ -83,6 +84,30 @@ impl WordTable {
         let (parts, tally) = reader.each(py, threads, WordCounts::default, work, tell)?;
         tell(py, &tally)?;
         detached(py, || WordCounts::sum(parts)).map(|counts| Self(Arc::new(counts)))
+    }
+
+    /// Counts on from where the reader stands, for about `seconds`; whether the reader has come to its end.
+    #[staticmethod]
+    #[pyo3(signature = (splitter, reader, seconds, *, threads=None, progress=None))]
+    fn read_for(
+        py: Python<'_>,
+        splitter: &Splitter,
+        reader: &TextReader,
+        seconds: f64,
+        threads: Option<NonZeroUsize>,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<(Self, bool)> {
+        let time = Duration::try_from_secs_f64(seconds).map_err(|error| {
+            PyValueError::new_err(format!("`seconds` is {seconds}; pass 0 or more ({error})"))
+        })?;
+        let work = |counts: &mut WordCounts, texts: &Texts| counts.add_texts(&splitter.0, texts);
+        let tell = |py: Python<'_>, tally: &Tally| {
+            progress.as_ref().map_or(Ok(()), |call| call.call1(py, (tally.texts, tally.bytes)).map(drop))
+        };
+        let (parts, tally, ended) = reader.each_for(py, threads, time, WordCounts::default, work, tell)?;
+        tell(py, &tally)?;
+        let counts = detached(py, || WordCounts::sum(parts))?;
+        Ok((Self(Arc::new(counts)), ended))
     }
 
     #[staticmethod]

@@ -55,28 +55,40 @@ type Batch<'py> = (Bound<'py, PyList>, usize);
 #[pymethods]
 impl TextReader {
     #[staticmethod]
+    #[pyo3(signature = (files, column, threads, prefetch, skip, keep=None))]
     fn files(
         files: Vec<(PathBuf, String)>,
         column: &str,
         threads: Threads,
         prefetch: usize,
         skip: bool,
+        keep: Option<String>,
     ) -> PyResult<Self> {
         let mut sources = Vec::with_capacity(files.len());
         for (path, split) in files {
             sources.push(Source::file(&path, split_of(&split)?));
         }
         let mut plan = Plan::new(sources, column, threads);
+        plan.keep = keep;
         plan.ahead = fastpost_core::parallel::available(threads) * prefetch.max(1) * 2 * Plan::BLOCK;
         Ok(Self::new(Feed::Planned(Box::new(plan)), skip))
     }
 
     #[staticmethod]
-    fn stream(file: Py<PyAny>, name: PathBuf, split: &str, column: &str, skip: bool) -> PyResult<Self> {
+    #[pyo3(signature = (file, name, split, column, skip, keep=None))]
+    fn stream(
+        file: Py<PyAny>,
+        name: PathBuf,
+        split: &str,
+        column: &str,
+        skip: bool,
+        keep: Option<String>,
+    ) -> PyResult<Self> {
         let raised = Arc::default();
         let reader = Box::new(ObjectRead { object: file, rest: Vec::new(), raised: Arc::clone(&raised) });
         let source = Source::reader(&name, split_of(split)?, reader);
-        let plan = Plan::new(vec![source], column, Threads::Some(std::num::NonZeroUsize::MIN));
+        let mut plan = Plan::new(vec![source], column, Threads::Some(std::num::NonZeroUsize::MIN));
+        plan.keep = keep;
         Ok(Self::new(Feed::Object(Box::new(Blocks::new(plan)), raised), skip))
     }
 
@@ -180,7 +192,8 @@ impl TextReader {
         let plan = self.state.lock_py_attached(py).map_err(poisoned)?.take_plan();
         let work = |state: &mut S, texts: &Texts| work(state, texts).map_err(exception);
         let Some(mut plan) = plan else {
-            return self.each_in_order(py, threads, &make, &work, &tick);
+            let (states, tally, _) = self.each_in_order(py, threads, None, &make, &work, &tick)?;
+            return Ok((states, tally));
         };
         plan.threads = threads;
         let (make, tick) = (&make, &tick);
@@ -200,21 +213,46 @@ impl TextReader {
         Ok((states, tally))
     }
 
-    /// [`each`](Self::each) for what can be read by one thread only, or has been begun.
+    /// [`each`](Self::each) in the order of the texts, for about `time`; whether the end was reached.
+    ///
+    /// All texts before the place where it stops have been worked on and none behind it, and the next call goes on
+    /// there: what a job needs that is to be resumed. Costs a thread's hand-over per block more than `each`.
+    pub(crate) fn each_for<S: Send>(
+        &self,
+        py: Python<'_>,
+        threads: Threads,
+        time: Duration,
+        make: impl Fn() -> S + Sync,
+        work: impl Fn(&mut S, &Texts) -> fastpost_core::Result<()> + Sync,
+        tick: impl Fn(Python<'_>, &Tally) -> PyResult<()> + Sync,
+    ) -> PyResult<(Vec<S>, Tally, bool)> {
+        self.same_process()?;
+        let work = |state: &mut S, texts: &Texts| work(state, texts).map_err(exception);
+        self.each_in_order(py, threads, Some(time), &make, &work, &tick)
+    }
+
+    /// [`each`](Self::each) for what can be read by one thread only, or has been begun, or is to stop after `time`.
     fn each_in_order<S: Send>(
         &self,
         py: Python<'_>,
         threads: Threads,
+        time: Option<Duration>,
         make: &(impl Fn() -> S + Sync),
         work: &(impl Fn(&mut S, &Texts) -> PyResult<()> + Sync),
         tick: &(impl Fn(Python<'_>, &Tally) -> PyResult<()> + Sync),
-    ) -> PyResult<(Vec<S>, Tally)> {
+    ) -> PyResult<(Vec<S>, Tally, bool)> {
         const TICK: Duration = Duration::from_millis(50);
         let mut tally = Tally::default();
-        let mut told = Instant::now();
+        let began = Instant::now();
+        let mut told = began;
+        let mut ended = true;
         let mut next = || {
             Python::attach(|py| {
                 py.check_signals()?;
+                if tally.texts > 0 && time.is_some_and(|time| began.elapsed() >= time) {
+                    ended = false;
+                    return Ok(None);
+                }
                 if told.elapsed() > TICK {
                     told = Instant::now();
                     tick(py, &tally)?;
@@ -231,7 +269,7 @@ impl TextReader {
         let states = py.detach(|| {
             fastpost_core::parallel::fold(threads, &mut next, make, |state, texts| work(state, &texts))
         })?;
-        Ok((states, tally))
+        Ok((states, tally, ended))
     }
 
     /// Makes `counts` tell what `tally` does.

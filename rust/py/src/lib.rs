@@ -22,8 +22,16 @@ use pyo3::prelude::*;
 /// The Rust core; users import `fastpost`.
 #[pymodule(gil_used = false)]
 mod _fastpost {
+    use pyo3::prelude::pyfunction;
+
     #[pymodule_export]
     const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+    /// What the vector code runs on: see `fastpost_core::logits::simd`.
+    #[pyfunction]
+    fn simd() -> String {
+        fastpost_core::logits::simd()
+    }
 
     #[pymodule_export]
     use super::align::{LabelSet, TokenSpans, align_labels, align_tokens};

@@ -11,11 +11,14 @@ use super::fault::Reason;
 use super::text;
 use super::texts::Block;
 
-/// Takes `column` out of each line of a block; `first_line` is the line of its first byte.
+/// The column that holds the text, and one to keep before it: see [`Plan::keep`](super::Plan::keep).
+type Columns<'a> = (&'a str, Option<&'a str>);
+
+/// Takes `columns` out of each line of a block; `first_line` is the line of its first byte.
 ///
 /// As in Python's json the last of equal keys counts, and NaN and Infinity are numbers. Blank lines are no
 /// records. A string with half a surrogate pair has no UTF-8 and is a fault.
-pub(crate) fn split(bytes: &[u8], first_line: u64, column: &str, out: &mut Block<'_>) {
+pub(crate) fn split(bytes: &[u8], first_line: u64, columns: Columns<'_>, out: &mut Block<'_>) {
     let sound = simdutf8::basic::from_utf8(bytes).is_ok();
     let mut tape = Vec::new();
     let mut start = 0;
@@ -25,7 +28,7 @@ pub(crate) fn split(bytes: &[u8], first_line: u64, column: &str, out: &mut Block
         let line = &bytes[start..end];
         if !text::is_blank(line) {
             let read = if sound { Ok(()) } else { utf8(line) };
-            if let Err(reason) = read.and_then(|()| record(line, column, &mut tape, out)) {
+            if let Err(reason) = read.and_then(|()| record(line, columns, &mut tape, out)) {
                 out.fault(number, reason);
             }
         }
@@ -42,9 +45,9 @@ fn utf8(line: &[u8]) -> Result<(), Reason> {
 }
 
 /// Reads one record; on a fault nothing of it stays in `out`.
-fn record(line: &[u8], column: &str, tape: &mut Vec<u8>, out: &mut Block<'_>) -> Result<(), Reason> {
+fn record(line: &[u8], columns: Columns<'_>, tape: &mut Vec<u8>, out: &mut Block<'_>) -> Result<(), Reason> {
     let mut json = Jiter::with_tape(line, std::mem::take(tape)).with_allow_inf_nan();
-    let read = fields(&mut json, column, out);
+    let read = fields(&mut json, columns, out);
     let done = match read {
         Ok(done) => done,
         Err(error) => {
@@ -54,14 +57,14 @@ fn record(line: &[u8], column: &str, tape: &mut Vec<u8>, out: &mut Block<'_>) ->
     };
     *tape = json.into_tape();
     if let Err(Reason::NoColumn { .. }) = done {
-        return Err(Reason::NoColumn { column: column.to_owned(), keys: keys(line) });
+        return Err(Reason::NoColumn { column: columns.0.to_owned(), keys: keys(line) });
     }
     done
 }
 
 fn fields(
     json: &mut Jiter<'_>,
-    column: &str,
+    (column, keep): Columns<'_>,
     out: &mut Block<'_>,
 ) -> Result<Result<(), Reason>, jiter::JiterError> {
     let first = json.peek()?;
@@ -72,9 +75,12 @@ fn fields(
     }
     // Ok(true): the column was found, Ok(false): not yet, Err: the last one found is no text.
     let mut found = Ok(false);
-    let mut wanted = json.known_object()?.map(|key| key == column);
-    while let Some(hit) = wanted {
+    let mut kept = String::new();
+    let which = |key: &str| (key == column, keep.is_some_and(|keep| key == keep));
+    let mut wanted = json.known_object()?.map(which);
+    while let Some((hit, keeps)) = wanted {
         let peek = json.peek()?;
+        let from = json.current_index();
         if hit {
             out.undo();
             if peek == Peek::String {
@@ -87,11 +93,18 @@ fn fields(
         } else {
             json.known_skip(peek)?;
         }
-        wanted = json.next_key()?.map(|key| key == column);
+        if keeps {
+            String::from_utf8_lossy(json.slice_to_current(from)).trim().clone_into(&mut kept);
+        }
+        wanted = json.next_key()?.map(which);
     }
     json.finish()?;
     Ok(match found {
         Ok(true) => {
+            if keep.is_some() {
+                let kept = if kept.is_empty() { "null" } else { &kept };
+                out.before(&format!("{kept}\n"));
+            }
             out.close();
             Ok(())
         }

@@ -89,6 +89,9 @@ pub struct Plan {
     pub sources: Vec<Source>,
     /// Column of JSON Lines records.
     pub column: String,
+    /// A second column of JSON Lines records, whose value stands before the text: as it is in the file, then a line
+    /// end, which no value has in it. `null` where a record has none.
+    pub keep: Option<String>,
     /// Threads that read; 1 is the calling thread.
     pub threads: Threads,
     /// Bytes of texts that may wait to be taken, all threads together. One block per thread comes on top.
@@ -110,6 +113,6 @@ impl Plan {
     pub fn new(sources: Vec<Source>, column: &str, threads: Threads) -> Self {
         let ahead = crate::parallel::available(threads) * 4 * Self::BLOCK;
         let column = column.to_owned();
-        Self { sources, column, threads, ahead, block: Self::BLOCK, longest: Self::LONGEST }
+        Self { sources, column, keep: None, threads, ahead, block: Self::BLOCK, longest: Self::LONGEST }
     }
 }

@@ -173,7 +173,10 @@ impl Shelf {
         texts.empty_files = u64::from(cut.empty);
         let mut block = texts.for_file(&source.path);
         match source.split {
-            Split::Json => jsonl::split(raw, cut.line, &self.plan.column, &mut block),
+            Split::Json => {
+                let columns = (self.plan.column.as_str(), self.plan.keep.as_deref());
+                jsonl::split(raw, cut.line, columns, &mut block);
+            }
             split => text::split(raw, cut.line, split, &mut block),
         }
         if let Some(fault) = cut.fault {

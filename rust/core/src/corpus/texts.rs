@@ -124,6 +124,12 @@ impl Block<'_> {
         self.texts.bytes.push_str(part);
     }
 
+    /// Puts `part` before the text being made.
+    pub(crate) fn before(&mut self, part: &str) {
+        let start = self.texts.ends.last().copied().unwrap_or(0);
+        self.texts.bytes.insert_str(start, part);
+    }
+
     /// Ends the text being made.
     pub(crate) fn close(&mut self) {
         self.texts.ends.push(self.texts.bytes.len());

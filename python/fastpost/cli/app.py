@@ -1,0 +1,67 @@
+"""The commands together, and how the program ends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from fastpost.cli import bench, doctor, failure, ner, qa, training
+
+app = typer.Typer(
+    name="fastpost",
+    help="Entities, answers and tokenizers from files of texts, with Hugging Face models.",
+    epilog="Exit codes: 0 done, 1 the job failed, 2 usage, 130 Ctrl-C, 141 standard output closed.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from fastpost import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback if something fails.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    del version  # dealt with by its callback
+    failure.Debug.on = failure.Debug.on or debug
+
+
+# Each group of commands is one file with a function of this kind.
+for group in (ner, qa, training, bench, doctor):
+    group.add_to(app)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs one command and returns the exit code."""
+    arguments = list(arguments)
+    failure.Debug.on = "--debug" in arguments  # before the command or after it
+    arguments = [argument for argument in arguments if argument != "--debug"]
+    try:
+        result = app(arguments, prog_name="fastpost", standalone_mode=False)
+    except KeyboardInterrupt as error:
+        code, line = failure.explained(error)
+        failure.tell(line)
+        return code
+    except Exception as error:
+        # Errors of the command line itself, which every version of Typer has elsewhere, know how they read.
+        message = getattr(error, "format_message", None)
+        if message is None or failure.Debug.on:
+            raise
+        text = " ".join(message().split())
+        if text:
+            failure.tell(f"{text} (fastpost --help)")
+        return int(getattr(error, "exit_code", failure.USAGE))
+    return result if isinstance(result, int) else 0

@@ -1,0 +1,192 @@
+"""`bench`: what fastpost gains on the user's own machine, model and texts."""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any, Literal
+
+import typer
+
+from fastpost.cli import jobs
+from fastpost.cli.failure import UsageError, guarded, tell
+
+bench = typer.Typer(help="Time fastpost beside transformers on your own machine, model and texts.")
+
+Count = Annotated[int, typer.Option("--texts", min=1, help="Texts to take from the files.")]
+Rounds = Annotated[int, typer.Option(min=1, help="Times that each is run; the medians are shown.")]
+Against = Annotated[
+    Literal["transformers", "nothing"], typer.Option(help="The peer; nothing shows the times of fastpost alone.")
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Makes the commands known."""
+    app.add_typer(bench, name="bench")
+    for command in (ner, qa, train):
+        bench.command(command.__name__)(guarded(command))
+
+
+def ner(
+    inputs: jobs.Inputs,
+    model: jobs.Model,
+    against: Against = "transformers",
+    column: jobs.Column = "text",
+    aggregation: Annotated[
+        Literal["none", "simple", "first", "average", "max"], typer.Option(help="How tokens become entities.")
+    ] = "simple",
+    batch_size: jobs.BatchSize = 32,
+    device: jobs.Device = None,
+    dtype: jobs.Dtype = None,
+    count: Count = 200,
+    rounds: Rounds = 3,
+) -> None:
+    """Time the token-classification pipeline; results are compared first."""
+    texts = _texts(inputs, column, count)
+    options = {"aggregation_strategy": aggregation, "batch_size": batch_size}
+    ours = jobs.pipeline("ner", model, "torch", device, dtype, **options)
+    theirs = None if against == "nothing" else _twin(ours, "TokenClassificationPipeline", options)
+    _timed(f"ner, {len(texts):,} texts, {aggregation}", ours, theirs, lambda pipe: pipe(texts), rounds)
+
+
+def qa(
+    inputs: jobs.Inputs,
+    model: jobs.Model,
+    question: Annotated[str, typer.Option(help="Question to ask of each text.")] = "What is this about?",
+    against: Against = "transformers",
+    column: jobs.Column = "text",
+    batch_size: jobs.BatchSize = 32,
+    device: jobs.Device = None,
+    dtype: jobs.Dtype = None,
+    count: Count = 200,
+    rounds: Rounds = 3,
+) -> None:
+    """Time the question-answering pipeline; transformers has one up to 5.2."""
+    texts = [text for text in _texts(inputs, column, count) if text.strip()]
+    ours = jobs.pipeline("question-answering", model, "torch", device, dtype, batch_size=batch_size)
+    theirs = None if against == "nothing" else _twin(ours, "QuestionAnsweringPipeline", {"batch_size": batch_size})
+    asked = [question] * len(texts)
+    _timed(f"qa, {len(texts):,} texts", ours, theirs, lambda pipe: list(pipe(question=asked, context=texts)), rounds)
+
+
+def train(
+    inputs: jobs.Inputs,
+    source: Annotated[str, typer.Option("--from", help="Folder of the tokenizer to train anew.")],
+    against: Against = "transformers",
+    column: jobs.Column = "text",
+    vocab_size: Annotated[int, typer.Option(min=0, help="Tokens.")] = 52_000,
+    count: Count = 100_000,
+    rounds: Rounds = 1,
+) -> None:
+    """Time the training of a tokenizer, texts in memory; the two tokenizer.json are compared first."""
+    import fastpost
+    from fastpost.cli.training import load_tokenizer
+
+    texts = _texts(inputs, column, count)
+    tokenizer = load_tokenizer(source)
+    if not hasattr(tokenizer, "train_new_from_iterator") and against == "transformers":
+        raise UsageError(f"{source} is no tokenizer of transformers; pass its folder, or --against nothing")
+
+    def run(pipe: str) -> Any:
+        if pipe == "theirs":
+            made = tokenizer.train_new_from_iterator(texts, vocab_size, show_progress=False)
+        else:
+            made = fastpost.train_new_from_iterator(tokenizer, texts, vocab_size)
+        return getattr(made, "backend_tokenizer", made).to_str()
+
+    theirs = None if against == "nothing" else "theirs"
+    _timed(f"train, {sum(map(len, texts)) / 1e6:,.1f} M characters, {vocab_size:,} tokens", "ours", theirs, run, rounds)
+
+
+def _texts(inputs: list[str], column: str, count: int) -> list[str]:
+    from fastpost import Corpus
+
+    corpus = Corpus(inputs[0] if len(inputs) == 1 else list(inputs), column=column, batch_size=min(count, 1000))
+    return list(itertools.islice((text for batch in corpus for text in batch), count))
+
+
+def _twin(ours: Any, name: str, options: dict[str, Any]) -> Any:
+    """The pipeline of transformers around the same model; None, and a line that says so, if it has none."""
+    import transformers
+
+    kind = getattr(transformers, name, None)
+    if kind is None:
+        tell(f"transformers {transformers.__version__} has no {name}; only fastpost is timed")
+        return None
+    device = ours.device
+    return kind(model=ours.model, tokenizer=ours.tokenizer, device=device, **options)
+
+
+def _timed(title: str, ours: Any, theirs: Any, work: Callable[[Any], Any], rounds: int) -> None:
+    """Compares the results, then prints the medians, measured in turn."""
+    pipes = {"fastpost": ours} if theirs is None else {"transformers": theirs, "fastpost": ours}
+    results = {name: work(pipe) for name, pipe in pipes.items()}
+    if theirs is not None:
+        different = _different(*results.values())
+        if different:
+            tell(f"{different}, so the times are of different work")
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in pipes}
+    for _ in range(rounds):
+        for name, pipe in pipes.items():
+            with _watched(pipe) as watch:
+                since = time.perf_counter()
+                work(pipe)
+                times[name].append((time.perf_counter() - since, watch[0]))
+    print(f"{title}; median of {rounds}, Python {sys.version.split()[0]}")
+    first = None
+    for name, taken in times.items():
+        whole, model = (statistics.median(column) for column in zip(*taken, strict=True))
+        first = first or (whole, whole - model)
+        rest = (
+            f", {whole - model:8.3f} s of it around the model ({100 * (whole - model) / whole:.0f} %)" if model else ""
+        )
+        ratio = "" if name != "fastpost" or theirs is None else f"   {first[0] / whole:.1f}x"
+        if ratio and model:
+            ratio += f", around the model {first[1] / max(whole - model, 1e-9):.1f}x"
+        print(f"  {name:14}{whole:8.3f} s{rest}{ratio}")
+
+
+@contextmanager
+def _watched(pipe: Any) -> Iterator[list[float]]:
+    """Adds up the time that the model of a pipeline takes."""
+    spent, began = [0.0], [0.0]
+    model = getattr(pipe, "model", None)
+    if model is None:
+        yield spent
+        return
+    import torch
+
+    def now() -> float:
+        if model.device.type == "cuda":
+            torch.cuda.synchronize(model.device)
+        return time.perf_counter()
+
+    def before(*_: Any) -> None:
+        began[0] = now()
+
+    def after(*_: Any) -> None:
+        spent[0] += now() - began[0]
+
+    hooks = [model.register_forward_pre_hook(before), model.register_forward_hook(after)]
+    try:
+        yield spent
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _different(theirs: Any, ours: Any) -> str | None:
+    """How the results differ, but for scores; None if they do not."""
+    if isinstance(theirs, str):
+        return None if theirs == ours else "the two tokenizer.json differ"
+    count = sum(_plain(a) != _plain(b) for a, b in zip(theirs, ours, strict=True))
+    return f"{count:,} of {len(ours):,} results differ" if count else None
+
+
+def _plain(result: Any) -> Any:
+    items = [result] if isinstance(result, dict) else result
+    return [{name: value for name, value in item.items() if name != "score"} for item in items]

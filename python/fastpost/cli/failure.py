@@ -1,0 +1,89 @@
+"""What went wrong -> one line and an exit code."""
+
+from __future__ import annotations
+
+import errno
+import functools
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from typing import NoReturn, ParamSpec
+
+import typer
+
+P = ParamSpec("P")
+
+FAILED = 1
+USAGE = 2
+INTERRUPTED = 130
+PIPE_CLOSED = 141
+
+
+class UsageError(Exception):
+    """The command line can't be carried out as it is."""
+
+
+class Debug:
+    """Whether tracebacks are shown: `--debug`."""
+
+    on = False
+
+
+def guarded(command: Callable[P, None]) -> Callable[P, None]:
+    """`command`, which ends in an exit code whatever happens in it."""
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+            sys.stdout.flush()
+        except (Exception, KeyboardInterrupt) as error:
+            if isinstance(error, typer.Exit | typer.BadParameter):
+                raise
+            fail(error)
+
+    return run
+
+
+def fail(error: BaseException) -> NoReturn:
+    """Says in one line what `error` is and leaves with its exit code."""
+    code, line = explained(error)
+    if code == PIPE_CLOSED:
+        # What is still buffered can't be written; Python would say so once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if Debug.on:
+        traceback.print_exception(error)
+    tell(line)
+    raise typer.Exit(code)
+
+
+def explained(error: BaseException) -> tuple[int, str]:
+    """The exit code for `error`, and the line that says what it is."""
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED, "stopped by Ctrl-C"
+    if isinstance(error, BrokenPipeError):
+        return PIPE_CLOSED, "stopped: standard output was closed"
+    if isinstance(error, UsageError):
+        return USAGE, str(error)
+    if isinstance(error, OSError) and error.strerror and error.errno is not None:
+        cure = {errno.ENOSPC: "; make room and go on with --resume"}.get(error.errno, "")
+        where = f"{os.fsdecode(error.filename)}: " if error.filename is not None else ""
+        return FAILED, f"{where}{error.strerror}{cure}"
+    if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("fastpost"):
+        name = error.name.partition(".")[0]
+        extra = {"pyarrow": "arrow", "torch": "transformers", "transformers": "transformers"}
+        extra |= {"onnxruntime": "onnx", "tokenizers": "onnx"}
+        cure = f"pip install 'fastpost[{extra[name]}]'" if name in extra else f"pip install {name}"
+        return FAILED, f"this needs {name}; {cure}"
+    if isinstance(error, MemoryError):
+        return FAILED, "out of memory"
+    text = " ".join(str(error).split())
+    if isinstance(error, ValueError | TypeError | OSError | RuntimeError | ImportError) and text:
+        return FAILED, text
+    return FAILED, f"{type(error).__name__}: {text} (--debug shows where)"
+
+
+def tell(line: str) -> None:
+    """Writes one line of our own to standard error."""
+    print(f"fastpost: {line}", file=sys.stderr)

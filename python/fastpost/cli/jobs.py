@@ -1,0 +1,145 @@
+"""What `ner` and `qa` share: the options, the texts with their ids, the model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from fastpost.cli.failure import UsageError
+
+if TYPE_CHECKING:
+    from fastpost import Corpus
+
+Inputs = Annotated[list[str], typer.Argument(help="Files, folders or quoted globs of texts; - is standard input.")]
+Model = Annotated[str, typer.Option(help="Folder or name of the model.")]
+Out = Annotated[str, typer.Option(help="File to write, .jsonl or .parquet; - is standard output.")]
+Column = Annotated[str, typer.Option(help="Column that holds the text.")]
+IdColumn = Annotated[str | None, typer.Option(help="Column that is copied to the output as `id`.")]
+Format = Annotated[
+    Literal["text", "jsonl", "parquet", "arrow"] | None,
+    typer.Option("--format", help="What the files hold, where their names don't say it."),
+]
+Split = Annotated[
+    Literal["line", "blank", "file"], typer.Option(help="A text of a text file: a line, a paragraph or the file.")
+]
+OnError = Annotated[
+    Literal["raise", "skip"], typer.Option(help="Stop at a record that can't be read, or leave it out and count it.")
+]
+BatchSize = Annotated[int, typer.Option(min=1, help="Windows that the model is given at once.")]
+Device = Annotated[str | None, typer.Option(help="cpu, cuda:0, mps, ...")]
+Dtype = Annotated[str | None, typer.Option(help="Type of the weights in torch: bfloat16, float16, ...")]
+Backend = Annotated[
+    Literal["torch", "onnxruntime"] | None,
+    typer.Option(help="What runs the model; default: onnxruntime for a folder that has nothing but an .onnx file."),
+]
+Threads = Annotated[int | None, typer.Option(min=1, help="Threads that read; default: all cores.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with a job that was interrupted.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an output that exists.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
+
+ChunkSize = Annotated[
+    int, typer.Option(min=1, help="Texts that are read, run and written together; what --resume may do again.")
+]
+CHUNK = 512
+"""`ChunkSize` by default: what the pipelines encode at once."""
+
+
+@dataclass
+class Texts:
+    """The texts of a job, with their ids if there is a column of them."""
+
+    corpus: Corpus
+    id_column: str | None
+
+    @classmethod
+    def of(
+        cls,
+        inputs: list[str],
+        column: str,
+        id_column: str | None,
+        split: Any,
+        format_: Any,
+        on_error: Any,
+        threads: int | None,
+        chunk_size: int,
+    ) -> Texts:
+        """The texts of the files."""
+        from fastpost import Corpus
+
+        corpus = Corpus(
+            inputs[0] if len(inputs) == 1 else list(inputs),
+            column=column,
+            split=split,
+            format=format_,
+            on_error=on_error,
+            threads=threads,
+            batch_size=chunk_size,
+            batch_bytes=1 << 22,
+        )
+        return cls(corpus if id_column is None else corpus._keeping(id_column), id_column)
+
+    def guessed(self) -> int | None:
+        """About how many there are, if they are in files."""
+        return None if self.corpus._once else self.corpus._sample(1 << 16)[1]
+
+    def batches(self, done: int) -> Iterator[tuple[list[Any], list[str]]]:
+        """Batches of ids and texts after the first `done`; the ids are None without a column of them."""
+        for batch in self.corpus.skip(done):
+            if self.id_column is None:
+                yield [None] * len(batch), batch
+                continue
+            pairs = [text.partition("\n") for text in batch]
+            yield [_value(first) for first, _, _ in pairs], [text for _, _, text in pairs]
+
+    def job(self) -> dict[str, Any]:
+        """What tells these texts from others: see `Output`."""
+        from fastpost._checkpoint import fingerprint
+
+        return {"corpus": fingerprint(self.corpus), "id column": self.id_column}
+
+
+def _value(text: str) -> Any:
+    """An id; NaN and infinity, which JSON has not, as text."""
+    return json.loads(text, parse_constant=str)
+
+
+def pipeline(task: str, model: str, backend: str | None, device: str | None, dtype: str | None, **options: Any) -> Any:
+    """The pipeline for a job."""
+    import fastpost
+
+    folder = Path(model)
+    if not folder.exists() and (folder.is_absolute() or model.startswith(".") or model.count("/") > 1):
+        raise UsageError(f"--model is {model}, which does not exist")
+    if backend is None:
+        backend = "onnxruntime" if _only_onnx(folder) else "torch"
+    if folder.is_dir() and not any((folder / name).exists() for name in _TOKENIZERS):
+        raise UsageError(f"{folder} holds no tokenizer ({', '.join(_TOKENIZERS)}); save it beside the model")
+    if device is not None:
+        options["device"] = device
+    if dtype is not None:
+        if backend != "torch":
+            raise UsageError("--dtype is for torch; an ONNX model has its own")
+        options["dtype"] = dtype
+    return fastpost.pipeline(task, model, backend=backend, **options)
+
+
+_TOKENIZERS = (
+    "tokenizer.json",
+    "vocab.txt",
+    "vocab.json",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+    "tokenizer.model",
+)
+
+
+def _only_onnx(folder: Path) -> bool:
+    if folder.suffix == ".onnx":
+        return True
+    weights = any(any(folder.glob(pattern)) for pattern in ("*.safetensors", "pytorch_model*.bin"))
+    return not weights and any(any(folder.glob(pattern)) for pattern in ("*.onnx", "onnx/*.onnx"))

@@ -1,0 +1,163 @@
+"""`qa`: answers to questions from the texts of files."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from fastpost.cli import jobs
+from fastpost.cli.failure import UsageError, guarded, tell
+from fastpost.cli.output import Json, Output, as_type, id_type, read_lines
+from fastpost.cli.progress import Progress
+
+
+def add_to(app: typer.Typer) -> None:
+    """Makes the command known."""
+    app.command("qa")(guarded(qa))
+
+
+def qa(
+    inputs: jobs.Inputs,
+    model: jobs.Model,
+    question: Annotated[list[str] | None, typer.Option(help="Question to ask of each text. Repeatable.")] = None,
+    questions: Annotated[Path | None, typer.Option(help="File with a question a line.")] = None,
+    out: jobs.Out = "-",
+    column: jobs.Column = "text",
+    id_column: jobs.IdColumn = None,
+    top_k: Annotated[int, typer.Option(min=1, help="Most answers to a question.")] = 1,
+    rank: Annotated[bool, typer.Option("--rank", help="Rank the answers of all texts together.")] = False,
+    max_answer_len: Annotated[int, typer.Option(min=1, help="Tokens of the longest answer.")] = 15,
+    doc_stride: Annotated[
+        int | None, typer.Option(min=0, help="Tokens by which windows of long texts overlap.")
+    ] = None,
+    batch_size: jobs.BatchSize = 32,
+    chunk_size: jobs.ChunkSize = jobs.CHUNK,
+    device: jobs.Device = None,
+    dtype: jobs.Dtype = None,
+    backend: jobs.Backend = None,
+    split: jobs.Split = "line",
+    format_: jobs.Format = None,
+    on_error: jobs.OnError = "raise",
+    threads: jobs.Threads = None,
+    resume: jobs.Resume = False,
+    overwrite: jobs.Overwrite = False,
+    quiet: jobs.Quiet = False,
+) -> None:
+    """Answer questions from texts: a line of JSON a text, or a Parquet file with a row an answer.
+
+    With --rank a line holds one question and its best answers from all texts, which are held in memory.
+    """
+    asked = list(question or ())
+    if questions is not None:
+        asked += [line.strip() for line in questions.read_text(encoding="utf-8").splitlines() if line.strip()]
+    if not asked:
+        raise UsageError("pass --question, or --questions with a file of them")
+    if rank and resume:
+        raise UsageError("--resume does not go with --rank, which needs all texts at once")
+    texts = jobs.Texts.of(inputs, column, id_column, split, format_, on_error, threads, chunk_size)
+    settings = {"command": "qa", "model": model, "questions": asked, "top_k": top_k, "rank": rank}
+    settings |= {"max_answer_len": max_answer_len, "doc_stride": doc_stride}
+    with (
+        Output(out, {**settings, **texts.job()}, resume=resume, overwrite=overwrite, table=_table) as output,
+        Progress(quiet, first=1000) as progress,
+    ):
+        pipe = jobs.pipeline("question-answering", model, backend, device, dtype)
+        options: Json = {"top_k": top_k, "max_answer_len": max_answer_len, "batch_size": batch_size}
+        if doc_stride is not None:
+            options["doc_stride"] = doc_stride
+        count = _ranked(pipe, texts, asked, options, output) if rank else 0
+        if not rank:
+            count = _each(pipe, texts, asked, options, output, progress)
+        output.finish()
+    stats = texts.corpus.stats
+    if stats.skipped:
+        tell(f"{stats.skipped:,} records or files were left out, first: {'; '.join(stats.reasons[:3])}")
+    tell(f"{count:,} answers" + (f" -> {out}" if out != "-" else ""))
+
+
+def _each(pipe: Any, texts: jobs.Texts, asked: list[str], options: Json, output: Output, progress: Progress) -> int:
+    """Writes a line a text; how many answers there are."""
+    number, count, guessed = output.done, 0, texts.guessed()
+
+    def show(total: int | None) -> None:
+        rate = progress.rate(number - output.done, "qa")
+        progress("qa", number, total, f"{number:,} texts, {rate:,.1f} texts/s, {count:,} answers")
+
+    show(guessed)
+    for ids, batch in texts.batches(output.done):
+        answered = iter(_answers(pipe, [(q, text) for text in batch for q in asked], options))
+        rows = []
+        for identity in ids:
+            one = list(itertools.islice(answered, len(asked)))
+            answers = [{"question": q, **answer} for q, found in zip(asked, one, strict=True) for answer in found]
+            row = {"text_index": number, "answers": answers}
+            rows.append(row if texts.id_column is None else {"text_index": number, "id": identity, "answers": answers})
+            number += 1
+            count += len(answers)
+        output.write(rows)
+        show(None if guessed is None else max(guessed, number + 1))
+    show(number)
+    return count
+
+
+def _answers(pipe: Any, pairs: list[tuple[str, str]], options: Json) -> list[list[Json]]:
+    """The answers to each question in its text; a blank text has none."""
+    at = [n for n, (_, text) in enumerate(pairs) if text.strip()]
+    found: list[list[Json]] = [[] for _ in pairs]
+    if at:
+        questions, contexts = [pairs[n][0] for n in at], [pairs[n][1] for n in at]
+        answered = pipe(question=questions, context=contexts, **options)
+        answered = [answered] if len(at) == 1 else answered
+        for n, answers in zip(at, answered, strict=True):
+            found[n] = [_plain(answer) for answer in ([answers] if isinstance(answers, dict) else answers)]
+    return found
+
+
+def _plain(answer: Json) -> Json:
+    return {name: answer[name] for name in ("answer", "start", "end", "score")}
+
+
+def _ranked(pipe: Any, texts: jobs.Texts, asked: list[str], options: Json, output: Output) -> int:
+    """Writes a line a question; how many answers there are."""
+    ids: list[Any] = []
+    contexts: list[str] = []
+    for some, batch in texts.batches(0):
+        ids += some
+        contexts += batch
+    at = [n for n, text in enumerate(contexts) if text.strip()]
+    count = 0
+    for q in asked:
+        found = pipe(question=[q] * len(at), context=[contexts[n] for n in at], rank=True, **options)
+        answers = []
+        for answer in found:
+            number = at[answer["text_index"]]
+            where = {"text_index": number} if texts.id_column is None else {"text_index": number, "id": ids[number]}
+            answers.append({**where, **_plain(answer)})
+        output.write([{"question": q, "answers": answers}])
+        count += len(answers)
+    return count
+
+
+def _table(lines: Path, out: Path) -> None:
+    """The lines as Parquet, a row an answer."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    def rows(batch: list[Json]) -> list[Json]:
+        return [{**row, **answer} for row in batch for answer in row["answers"]]
+
+    identity = id_type(rows(batch) for batch in read_lines(lines))
+    fields = [("text_index", pa.int64()), *([] if identity is None else [("id", identity)]), ("question", pa.string())]
+    fields += [("answer", pa.string()), ("start", pa.int64()), ("end", pa.int64()), ("score", pa.float64())]
+    schema = pa.schema(fields)
+    with pq.ParquetWriter(out, schema) as writer:
+        for batch in read_lines(lines):
+            flat = rows(batch)
+            for row in flat:
+                del row["answers"]
+                if identity is not None:
+                    row["id"] = as_type(row["id"], identity)
+            writer.write_table(pa.Table.from_pylist(flat, schema))

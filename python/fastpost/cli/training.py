@@ -1,0 +1,258 @@
+"""`train-tokenizer`, `count-words`, `merge-counts`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from fastpost._checkpoint import remove
+from fastpost.cli.failure import UsageError, guarded, tell
+from fastpost.cli.progress import Progress
+
+if TYPE_CHECKING:
+    from fastpost import Corpus, WordCounts
+
+From = Annotated[
+    str | None, typer.Option("--from", help="Folder (or tokenizer.json) of the tokenizer whose rules are kept.")
+]
+Inputs = Annotated[
+    list[str] | None, typer.Option("--corpus", help="File, folder or quoted glob; - is standard input. Repeatable.")
+]
+Column = Annotated[str, typer.Option(help="Column of JSON Lines, Parquet and Arrow files that holds the text.")]
+Format = Annotated[
+    Literal["text", "jsonl", "parquet", "arrow"] | None,
+    typer.Option("--format", help="What the files hold, where their names don't say it."),
+]
+Split = Annotated[
+    Literal["line", "blank", "file"], typer.Option(help="A text of a text file: a line, a paragraph or the file.")
+]
+OnError = Annotated[
+    Literal["raise", "skip"], typer.Option(help="Stop at what can't be read, or leave it out and count it.")
+]
+Threads = Annotated[int | None, typer.Option(min=1, help="Threads; default: all cores.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with a count that was interrupted.")]
+Force = Annotated[bool, typer.Option("--force", help="Go on where the checks of corpus and result would stop.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an output that exists.")]
+SaveEvery = Annotated[float, typer.Option(min=0, help="Seconds between two savings of an unfinished count.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Makes the commands known."""
+    app.command("train-tokenizer")(guarded(train_tokenizer))
+    app.command("count-words")(guarded(count_words))
+    app.command("merge-counts")(guarded(merge_counts))
+
+
+def train_tokenizer(
+    out: Annotated[Path, typer.Option(help="Folder to write; with several sizes, a folder for each in it.")],
+    vocab_size: Annotated[list[int], typer.Option(min=0, help="Tokens, special ones included. Repeatable.")],
+    source: From = None,
+    corpus: Inputs = None,
+    counts: Annotated[
+        Path | None, typer.Option(help="Word counts: read if there is no --corpus, else written as well.")
+    ] = None,
+    column: Column = "text",
+    split: Split = "line",
+    format_: Format = None,
+    on_error: OnError = "raise",
+    min_frequency: Annotated[int | None, typer.Option(min=0, help="Pairs that occur less often stay apart.")] = None,
+    limit_alphabet: Annotated[int | None, typer.Option(min=0, help="Most characters of the alphabet.")] = None,
+    new_special_token: Annotated[list[str] | None, typer.Option(help="Special token to add. Repeatable.")] = None,
+    threads: Threads = None,
+    resume: Resume = False,
+    save_every: SaveEvery = 60.0,
+    force: Force = False,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train a tokenizer like another one on a corpus: the tokenizer.json of `train_new_from_iterator`."""
+    sizes = list(dict.fromkeys(vocab_size))
+    folders = {size: out if len(sizes) == 1 else out / str(size) for size in sizes}
+    unfinished = _unfinished(out)
+    for folder in folders.values():
+        if folder.exists() and not folder.is_dir():
+            raise UsageError(f"{folder} is a file; --out is a folder")
+        if folder.is_dir() and any(folder.iterdir()) and not (overwrite or (resume and unfinished.exists())):
+            raise UsageError(f"{folder} exists; pass --overwrite to replace the tokenizer in it, or another --out")
+    options: dict[str, Any] = {"min_frequency": min_frequency, "limit_alphabet": limit_alphabet}
+    options = {name: value for name, value in options.items() if value is not None}
+    with Progress(quiet) as progress:
+        told = _Told(progress)
+        if corpus:
+            if counts is not None:
+                _free(counts, overwrite or (resume and unfinished.exists()))
+            texts = _corpus(corpus, column, split, format_, on_error, threads)
+            words = _counted(source, texts, unfinished, resume, overwrite, save_every, force, told)
+            if counts is not None:
+                words.save(counts)
+            _tell_skipped(texts)
+        elif counts is not None:
+            from fastpost import WordCounts
+
+            words = WordCounts.load(counts, None if source is None else load_tokenizer(source))
+        else:
+            raise UsageError("pass --corpus to count, or --counts with a file of word counts")
+        for size, folder in folders.items():
+            told.stage = "merge" if len(sizes) == 1 else f"merge {size}"
+            made = words.train(size, list(new_special_token or ()) or None, progress=told, force=force, **options)
+            _save(made, folder)
+    remove(unfinished)
+    tell(f"{', '.join(map(str, folders.values()))}: from {words.total:,} words, {len(words):,} of them distinct")
+
+
+def count_words(
+    source: Annotated[str, typer.Option("--from", help="Folder (or tokenizer.json) of the tokenizer that splits.")],
+    corpus: Annotated[
+        list[str], typer.Option("--corpus", help="File, folder or quoted glob; - is standard input. Repeatable.")
+    ],
+    out: Annotated[Path, typer.Option(help="File of word counts to write.")],
+    column: Column = "text",
+    split: Split = "line",
+    format_: Format = None,
+    on_error: OnError = "raise",
+    threads: Threads = None,
+    resume: Resume = False,
+    save_every: SaveEvery = 60.0,
+    force: Force = False,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Count the words of a corpus, or of a part of it, where it lies; merge-counts adds parts up."""
+    unfinished = _unfinished(out)
+    _free(out, overwrite or (resume and unfinished.exists()))
+    with Progress(quiet) as progress:
+        texts = _corpus(corpus, column, split, format_, on_error, threads)
+        words = _counted(source, texts, unfinished, resume, overwrite, save_every, force, _Told(progress))
+        words.save(out)
+    remove(unfinished)
+    _tell_skipped(texts)
+    tell(f"{out}: {words.total:,} words, {len(words):,} of them distinct")
+
+
+def merge_counts(
+    parts: Annotated[list[Path], typer.Argument(help="Files of word counts.")],
+    out: Annotated[Path, typer.Option(help="File of word counts to write.")],
+    overwrite: Overwrite = False,
+) -> None:
+    """Add up word counts of the parts of a corpus."""
+    from fastpost import WordCounts
+
+    _free(out, overwrite)
+    first, *others = parts
+    words = WordCounts.load(first)
+    for path in others:
+        words = words.merge(WordCounts.load(path))
+    words.save(out)
+    tell(f"{out}: {words.total:,} words, {len(words):,} of them distinct, from {len(parts)} files")
+
+
+def _unfinished(out: Path) -> Path:
+    """Where a count for `out` is kept while it lasts."""
+    return out.parent / f"{out.name or out.resolve().name}.unfinished"
+
+
+class _Told:
+    """The progress of counting and merging, in words."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.stage = "merge"
+        self._progress = progress
+
+    def __call__(self, stage: str, done: int, total: int | None) -> None:
+        progress, unit = self._progress, 1e6
+        if stage == "count":
+            of = "" if total is None else f" of {total / unit:,.0f}"
+            text = f"{done / unit:,.0f}{of} MB, {progress.rate(done, stage) / unit:,.0f} MB/s"
+        else:
+            stage, text = self.stage, f"{done:,} of {total:,} tokens"
+        progress(stage, done, total, text)
+
+
+def _free(path: Path, overwrite: bool) -> None:
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder; pass the name of a file")
+    if path.exists() and not overwrite:
+        raise UsageError(f"{path} exists; pass --overwrite to replace it, or another name")
+    if not path.parent.is_dir():
+        raise UsageError(f"{path.parent} is no folder; make it first")
+
+
+def _corpus(
+    sources: Sequence[str], column: str, split: Any, format_: Any, on_error: Any, threads: int | None
+) -> Corpus:
+    from fastpost import Corpus
+
+    source: Any = sources[0] if len(sources) == 1 else list(sources)
+    return Corpus(source, column=column, split=split, format=format_, on_error=on_error, threads=threads)
+
+
+def _counted(
+    source: str | None,
+    corpus: Corpus,
+    unfinished: Path,
+    resume: bool,
+    overwrite: bool,
+    save_every: float,
+    force: bool,
+    told: _Told,
+) -> WordCounts:
+    """The counts of a corpus, from where an interrupted count left off if that is wanted."""
+    from fastpost import WordCounts
+
+    if source is None:
+        raise UsageError("pass --from with the folder of the tokenizer that splits the corpus")
+    if unfinished.exists() and not resume:
+        if not overwrite:
+            raise UsageError(f"{unfinished} holds a count that was interrupted; pass --resume to go on with it")
+        remove(unfinished)
+    unfinished.parent.mkdir(parents=True, exist_ok=True)
+    tokenizer = load_tokenizer(source)
+    return WordCounts.from_corpus(
+        tokenizer, corpus, progress=told, force=force, checkpoint=unfinished, every=save_every
+    )
+
+
+def _tell_skipped(corpus: Corpus) -> None:
+    stats = corpus.stats
+    if stats.skipped:
+        tell(f"{stats.skipped:,} records or files were left out, first: {'; '.join(stats.reasons[:3])}")
+
+
+def load_tokenizer(source: str) -> Any:
+    """The tokenizer at `source`: that of transformers if the folder is one of its own, else the bare one."""
+    path = Path(source)
+    file = path / "tokenizer.json" if path.is_dir() else path
+    if path.exists() and not file.exists():
+        raise UsageError(f"{path} holds no tokenizer.json; pass the folder of a fast tokenizer")
+    if file.exists() and (path.is_file() or not (path / "tokenizer_config.json").exists()):
+        from tokenizers import Tokenizer
+
+        return Tokenizer.from_file(str(file))
+    if not path.exists() and (path.is_absolute() or source.startswith(".") or source.count("/") > 1):
+        raise UsageError(f"{source} does not exist; pass the folder of a tokenizer")
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(source)
+
+
+def _save(tokenizer: Any, folder: Path) -> None:
+    """Writes the tokenizer beside `folder` first, so that each file in it is always whole."""
+    folder.mkdir(parents=True, exist_ok=True)
+    made = folder.parent / f".{folder.name}.part"
+    shutil.rmtree(made, ignore_errors=True)
+    made.mkdir()
+    try:
+        if hasattr(tokenizer, "save_pretrained"):
+            tokenizer.save_pretrained(made)
+        else:
+            tokenizer.save(str(made / "tokenizer.json"))
+        for path in sorted(made.iterdir()):
+            os.replace(path, folder / path.name)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)

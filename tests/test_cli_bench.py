@@ -1,0 +1,51 @@
+"""`fastpost bench`: results are compared, times are printed; no test looks at a time."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from fastpost.cli.bench import _different
+from training_bases import fast, xquad
+
+
+@pytest.fixture(scope="module")
+def texts(tmp_path_factory):
+    path = tmp_path_factory.mktemp("texts") / "x.jsonl"
+    path.write_text("".join(json.dumps({"text": text}) + "\n" for text in xquad("en")[:40]), encoding="utf-8")
+    return path
+
+
+def bench(*arguments) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "fastpost", "bench", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "differ" not in done.stderr
+    return done
+
+
+def test_ner(texts, rampart_torch_dir):
+    said = bench("ner", texts, "--model", rampart_torch_dir, "--texts", 3, "--rounds", 1).stdout.splitlines()
+    assert said[0].startswith("ner, 3 texts, simple; median of 1")
+    assert [line.split()[0] for line in said[1:]] == ["transformers", "fastpost"]
+    assert all("around the model" in line for line in said[1:])
+    assert "x" in said[2]
+    alone = bench(
+        "ner", texts, "--model", rampart_torch_dir, "--texts", 3, "--rounds", 1, "--against", "nothing"
+    ).stdout
+    assert "transformers" not in alone
+
+
+def test_train(texts, tmp_path):
+    fast("gpt2").save_pretrained(tmp_path)
+    said = bench("train", texts, "--from", tmp_path, "--vocab-size", 500).stdout.splitlines()
+    assert [line.split()[0] for line in said[1:]] == ["transformers", "fastpost"]
+
+
+def test_results_that_differ_are_told():
+    one = [[{"start": 1, "score": 0.5}], {"start": 3, "score": 0.5}]
+    assert _different(one, [[{"start": 1, "score": 0.4}], {"start": 3, "score": 0.5}]) is None
+    assert _different(one, [[{"start": 2, "score": 0.5}], {"start": 3, "score": 0.5}]) == "1 of 2 results differ"
+    assert _different("a", "a") is None
+    assert _different("a", "b") == "the two tokenizer.json differ"

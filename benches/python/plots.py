@@ -209,7 +209,7 @@ STEPS = ("windows become one", "tokens become words", "labels are decided", "lab
 
 def flow(theme: Theme) -> str:
     """How data goes through a token-classification pipeline; measures nothing."""
-    height, step, wide, top, tall = 330, 150, 116, 84, 74
+    height, step, wide, top, tall = 346, 150, 116, 100, 74
     out = head("From texts to entities", "one call for each batch crosses from Python to Rust", theme, height)
     out.append(
         f'<marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" orient="auto">'
@@ -234,8 +234,10 @@ def flow(theme: Theme) -> str:
     out.append(text(38, y + 24, "in the decoder", theme.ours, 13, more=' font-weight="600"'))
     for number, name in enumerate(STEPS):
         x = 38 + 141 * number
-        out.append(text(x, y + 56, f"{number + 1}  {name.split(' become ')[0].split(' are ')[0]}", theme.text, 13))
-        out.append(text(x + 16, y + 74, name[len(name.split(" become ")[0].split(" are ")[0]) + 1 :], theme.faint, 12))
+        what, _, becomes = name.partition(" ")
+        out.append(text(x, y + 56, str(number + 1), theme.ours, 13, more=' font-weight="600"'))
+        out.append(text(x + 16, y + 56, what, theme.text, 13))
+        out.append(text(x + 16, y + 74, becomes, theme.faint, 12))
     return "\n".join([*out, "</svg>"]) + "\n"
 
 

@@ -1,42 +1,33 @@
-"""Every Python block of README.md and docs/*.md runs, and shows what its page says it shows.
+"""Every Python block of README.md and docs/*.md runs, and shows what its page says it shows; see `pages.py`.
 
-A page is one namespace. A `text` block right behind a Python block holds what that block prints, and the values of its
-bare expressions, as the interpreter would show them. The pages' placeholders are given here: MODEL, ONNX_FOLDER and
-QA_MODEL are folders of real models, `old_tokenizer` is a tokenizer. Comments before a block say what is not for readers:
-
-    <!-- run: not here, REASON -->            the block does not run
-    <!-- run: where QA_MODEL is, REASON -->   it runs where that placeholder has a value
-    <!-- run: python                          code that runs, unseen
-    ... -->
+MODEL, ONNX_FOLDER and QA_MODEL are folders of real models here, `old_tokenizer` is a tokenizer.
 """
 
-import ast
-import contextlib
-import io
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.main import get_command
 
 import fastpost
+from pages import run_page
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 ELSEWHERE = {
     "engines.md": ("test_engines.py",),
-    "neighbours.md": ("test_presidio.py", "test_spacy.py", "test_optimum.py"),
+    "neighbours.md": ("test_presidio.py",),
 }
 """Pages whose code needs more than `make test` installs, and the tests that run it."""
-PIECE = re.compile(
-    r"^<!-- run: (?P<note>.*?)-->$|^```(?P<language>\w*)[^\n]*\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL
-)
-FLOAT = re.compile(r"(-?\d+\.\d+(?:e[+-]?\d+)?)")
-MODELS = ("MODEL", "ONNX_FOLDER", "QA_MODEL")
 
 
 @pytest.fixture
 def placeholders(rampart_dir, rampart_torch_dir, tmp_path, monkeypatch):
     """What pages take for given, in a folder of their own."""
+    from transformers import PreTrainedTokenizerFast
+
     from small_tokenizers import byte_level
 
     monkeypatch.chdir(tmp_path)
@@ -45,86 +36,21 @@ def placeholders(rampart_dir, rampart_torch_dir, tmp_path, monkeypatch):
     functions.mkdir()
     line = '{"text": "' + source.replace("\n", "\\n") + '"}\n'
     (functions / "python.jsonl").write_text(line * 20, encoding="utf-8")
+    mails = (
+        ("m1", "My name is Anna Schmidt and I live in London."),
+        ("m2", "Nothing to see here."),
+        ("m3", "Deliver it to Sarah Johnson, 350 Fifth Avenue, New York."),
+    )
+    lines = "".join(json.dumps({"id": name, "text": text}) + "\n" for name, text in mails)
+    (tmp_path / "mails.jsonl").write_text(lines, encoding="utf-8")
     qa_model = ROOT.parent / "shared" / "models" / "minilm-xquad"
     yield {
         "MODEL": str(rampart_torch_dir),
         "ONNX_FOLDER": str(rampart_dir),
         "QA_MODEL": str(qa_model) if qa_model.exists() else None,
-        "old_tokenizer": byte_level(False),
+        "old_tokenizer": PreTrainedTokenizerFast(tokenizer_object=byte_level(False)),
     }
     fastpost.uninstall()
-
-
-def run(code: str, place: str, names: dict) -> tuple[str, bool]:
-    """What the code prints and shows, and whether it shows the value of an expression."""
-    printed, shows = io.StringIO(), False
-    with contextlib.redirect_stdout(printed):
-        for node in ast.parse(code, place).body:
-            if isinstance(node, ast.Expr):
-                value = eval(compile(ast.Expression(node.value), place, "eval"), names)
-                if value is not None:
-                    shows = True
-                    print(repr(value))
-            else:
-                exec(compile(ast.Module([node], []), place, "exec"), names)
-    return printed.getvalue(), shows
-
-
-def same(got: str, want: str, tolerance: float) -> bool:
-    """Whether two lines agree: character by character, but floats to `tolerance`."""
-    mine, theirs = FLOAT.split(got), FLOAT.split(want)
-    return len(mine) == len(theirs) and all(
-        a == b if at % 2 == 0 else abs(float(a) - float(b)) <= tolerance
-        for at, (a, b) in enumerate(zip(mine, theirs, strict=True))
-    )
-
-
-def assert_shown(got: str, want: str, laid_out: bool, tolerance: float, place: str) -> None:
-    """A page breaks the lines of values to fit; what is printed it gives line by line."""
-    note = f"{place} shows\n{got}\nbut the page says\n{want}"
-    if laid_out:
-        assert same("".join(got.split()), "".join(want.split()), tolerance), note
-        return
-    mine, theirs = ([line.rstrip() for line in text.rstrip().split("\n")] for text in (got, want))
-    assert len(mine) == len(theirs), note
-    for a, b in zip(mine, theirs, strict=True):
-        assert same(a, b, tolerance), f"{note}\nline {a!r}\nnot  {b!r}"
-
-
-def run_page(text: str, name: str, names: dict) -> tuple[int, list[str]]:
-    """Runs the blocks of a page; how many ran, and why others did not."""
-    names = dict(names)
-    # Two machines differ in the last digits of a model's scores, in nothing else.
-    tolerance = 1e-3 if any(re.search(rf"\b{model}\b", text) for model in MODELS) else 1e-9
-    ran, skipped, note = 0, [], ""
-    shown: tuple[int, str, bool] | None = None
-    for piece in PIECE.finditer(text):
-        place = f"{name}, line {text.count(chr(10), 0, piece.start()) + 1}"
-        if piece["note"] is not None:
-            assert not note, f"{place}: two comments before one block"
-            note = piece["note"].strip()
-            if note.startswith("python\n"):
-                run("\n" * text.count("\n", 0, piece.start()) + note.removeprefix("python\n"), name, names)
-                note = ""
-            shown = None
-            continue
-        if piece["language"] == "text" and shown is not None and not text[shown[0] : piece.start()].strip():
-            assert_shown(shown[1], piece["body"], shown[2], tolerance, place)
-        shown = None
-        if piece["language"] != "python":
-            continue
-        missing = re.fullmatch(r"where (\w+) is, .+", note, re.DOTALL)
-        assert missing or not note or re.match(r"not here, .+", note), f"{place}: what is {note!r}?"
-        if (missing and names[missing[1]] is None) or note.startswith("not here"):
-            skipped.append(f"{place}: {note}")
-        else:
-            # Empty lines in front make the lines of a traceback those of the page.
-            before = "\n" * (text.count("\n", 0, piece.start()) + 1)
-            shown = (piece.end(), *run(before + piece["body"], name, names))
-            ran += 1
-        note = ""
-    assert not note, f"{name}: no block follows {note!r}"
-    return ran, skipped
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -174,7 +100,10 @@ def test_what_comments_do():
 
 
 def test_commands_name_what_there_is():
-    """`make` targets and scripts in shell blocks exist, and so do the extras of `pip install`."""
+    """`make` targets, scripts, commands and their options in shell blocks exist, and the extras of `pip install`."""
+    from fastpost.cli.app import app
+
+    commands: Any = get_command(app)
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     extras = set(re.findall(r"^(\w+) = \[", project.split("[project.optional-dependencies]")[1].split("\n[")[0], re.M))
@@ -185,6 +114,14 @@ def test_commands_name_what_there_is():
         for block in re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
             for target in re.findall(r"^make ([a-z-]+)", block, re.MULTILINE):
                 assert target in targets, f"{page.name}: make {target}"
+            for command, *words in re.findall(r"^fastpost ([a-z-]+)(.*)$", block, re.MULTILINE):
+                found = commands.commands[command]
+                line = words[0].split()
+                if hasattr(found, "commands"):
+                    found = found.commands[line[0]]
+                options = {name for parameter in found.params for name in parameter.opts}
+                wrong = {word for word in line if word.startswith("--")} - options
+                assert not wrong, f"{page.name}: fastpost {command} has no {wrong}"
             for script in re.findall(r"^(?:\S*=\S* )*python (\S+\.py)", block, re.MULTILINE):
                 assert (ROOT / script).exists(), f"{page.name}: {script}"
         for named in re.findall(r"fastpost\[([\w,]+)\]", text):
@@ -193,8 +130,10 @@ def test_commands_name_what_there_is():
 
 def test_every_public_name_is_in_the_reference():
     pages = "".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs" / "reference").glob("*.md"))
-    listed = set(re.findall(r"^::: fastpost\.(\w+)", pages, re.MULTILINE))
+    listed = set(re.findall(r"^::: fastpost\.(\w+)$", pages, re.MULTILINE))
     assert listed == set(fastpost.__all__) - {"__version__"}
+    modules = set(re.findall(r"^::: fastpost\.(\w+)\.\w+$", pages, re.MULTILINE))
+    assert modules == set(fastpost._MODULES)
     metrics = set(re.findall(r"^::: fastpost\.metrics\.(\w+)$", pages, re.MULTILINE))
     assert metrics == {name for name in fastpost.metrics.__all__ if name[0].islower()}
 

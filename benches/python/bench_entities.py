@@ -1,6 +1,6 @@
 """Entities beside transformers: decoding, whole pipelines, import time, memory of a stream.
 
-    python benches/python/bench_entities.py [--lengths] [--json FILE]
+python benches/python/bench_entities.py [--lengths] [--json FILE]
 """
 
 from __future__ import annotations
@@ -247,7 +247,12 @@ def main() -> None:
     if asked.lengths:
         measured = lengths(folder)
         rows = [
-            Row(f"1 window of {one['tokens']} tokens, dicts, simple ({one['entities']} entities)", PEER, one["theirs"], one["ours"])
+            Row(
+                f"1 window of {one['tokens']} tokens, dicts, simple ({one['entities']} entities)",
+                PEER,
+                one["theirs"],
+                one["ours"],
+            )
             for one in measured
         ]
         print_table("Decoding windows of other lengths: 35 labels", rows)

@@ -108,7 +108,9 @@ def curves(title: str, subtitle: str, across: str, up: str, lines: list[Line], t
         colour = theme.ours if line.is_ours else theme.theirs
         path = "L".join(f"{at_x(x):.1f} {at_y(y):.1f}" for x, y in line.points)
         dashes = "" if line.is_ours else ' stroke-dasharray="7 4"'
-        out.append(f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="2.5" stroke-linejoin="round"{dashes}/>')
+        out.append(
+            f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="2.5" stroke-linejoin="round"{dashes}/>'
+        )
         out += [f'<circle cx="{at_x(x):.1f}" cy="{at_y(y):.1f}" r="3.5" fill="{colour}"/>' for x, y in line.points]
         x, y = line.points[-1]
         out.append(text(at_x(x) + 12, at_y(y) + 4.5, line.name, colour, more=' font-weight="600"'))
@@ -136,7 +138,9 @@ def bars(title: str, subtitle: str, rows: list[tuple[str, float, str, bool]], th
         colour = theme.ours if is_ours else theme.theirs
         weight = ' font-weight="600"' if is_ours else ""
         out.append(text(left - 12, y + step / 2 + 4.5, name, theme.text, anchor="end", more=weight))
-        out.append(f'<rect x="{left}" y="{y + 9}" width="{seconds * scale:.1f}" height="{step - 18}" rx="3" fill="{colour}"/>')
+        out.append(
+            f'<rect x="{left}" y="{y + 9}" width="{seconds * scale:.1f}" height="{step - 18}" rx="3" fill="{colour}"/>'
+        )
         out.append(text(left + seconds * scale + 10, y + step / 2 + 4.5, note, theme.text, more=weight))
     return "\n".join([*out, "</svg>"]) + "\n"
 
@@ -150,7 +154,7 @@ def entities(measured: dict[str, Any], theme: Theme) -> str:
     ]
     return curves(
         "Logits of one window to dicts of entities",
-        f"35 labels, aggregation_strategy=\"simple\", equal results. {measured['machine']}",
+        f'35 labels, aggregation_strategy="simple", equal results. {measured["machine"]}',
         "tokens of the window",
         "entities per second",
         lines,
@@ -204,7 +208,13 @@ BOXES = (
     ("decoder", "Rust, all cores,", "one call a batch"),
     ("columns", "start, end,", "label, score"),
 )
-STEPS = ("windows become one", "tokens become words", "labels are decided", "labels become chunks", "chunks become spans")
+STEPS = (
+    "windows become one",
+    "tokens become words",
+    "labels are decided",
+    "labels become chunks",
+    "chunks become spans",
+)
 
 
 def flow(theme: Theme) -> str:
@@ -219,7 +229,9 @@ def flow(theme: Theme) -> str:
     for number, (name, *below) in enumerate(BOXES):
         x = 22 + step * number
         edge, width = (theme.ours, 2.5) if name == "decoder" else (theme.grid, 1.5)
-        out.append(f'<rect x="{x}" y="{top}" width="{wide}" height="{tall}" rx="8" fill="none" stroke="{edge}" stroke-width="{width}"/>')
+        out.append(
+            f'<rect x="{x}" y="{top}" width="{wide}" height="{tall}" rx="8" fill="none" stroke="{edge}" stroke-width="{width}"/>'
+        )
         out.append(text(x + wide / 2, top + 25, name, theme.text, 14, "middle", ' font-weight="600"'))
         for line, words in enumerate(below):
             out.append(text(x + wide / 2, top + 44 + 17 * line, words, theme.faint, 12, "middle"))
@@ -227,10 +239,16 @@ def flow(theme: Theme) -> str:
             out.append(f'<path d="M{x - step + wide + 3} {top + tall / 2}H{x - 4}" {arrow}/>')
     first, last = 22 + step + wide / 2, 22 + 3 * step + wide / 2
     out.append(f'<path d="M{first} {top - 2}v-12H{last - 30}v9" {arrow}/>')
-    out.append(text(22 + 2 * step + wide / 2, top - 19, "offsets, word ids, masks as arrays", theme.faint, 12, "middle"))
+    out.append(
+        text(22 + 2 * step + wide / 2, top - 19, "offsets, word ids, masks as arrays", theme.faint, 12, "middle")
+    )
     y = top + tall + 54
-    out.append(f'<path d="M{last} {top + tall + 2}V{y - 5}" fill="none" stroke="{theme.ours}" stroke-width="1.5" stroke-dasharray="3 4"/>')
-    out.append(f'<rect x="22" y="{y}" width="716" height="96" rx="8" fill="none" stroke="{theme.ours}" stroke-width="1.5"/>')
+    out.append(
+        f'<path d="M{last} {top + tall + 2}V{y - 5}" fill="none" stroke="{theme.ours}" stroke-width="1.5" stroke-dasharray="3 4"/>'
+    )
+    out.append(
+        f'<rect x="22" y="{y}" width="716" height="96" rx="8" fill="none" stroke="{theme.ours}" stroke-width="1.5"/>'
+    )
     out.append(text(38, y + 24, "in the decoder", theme.ours, 13, more=' font-weight="600"'))
     for number, name in enumerate(STEPS):
         x = 38 + 141 * number

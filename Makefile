@@ -151,7 +151,7 @@ docs: $(VENV)/.docs-installed ## the documentation site, in site/; a warning is 
 	rm -rf .cache/docs && mkdir -p .cache/docs
 	cp -r tools/zensical.toml tools/griffe_groups.py docs .cache/docs/
 	ln -s ../../python .cache/docs/python
-	cd .cache/docs && ../../$(BIN)/zensical build --strict >build.log 2>&1 || { cat build.log; exit 1; }
+	cd .cache/docs && $(abspath $(BIN))/zensical build --strict >build.log 2>&1 || { cat build.log; exit 1; }
 	@if grep '^griffe:' .cache/docs/build.log; then echo "docs: mend these docstrings"; exit 1; fi
 	rm -rf site && mv .cache/docs/site site
 

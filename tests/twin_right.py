@@ -482,7 +482,7 @@ class Twin:
 
     def widen(self, used, numbers, tokens, span, text):
         start, end, first, last = span
-        if used == "unicode":
+        if used == "unicode" or (self.words == "auto" and text is not None):
             edges = word_edges(text)
             return max(e for e in edges if e <= start), min(e for e in edges if e >= end)
         for token, number in zip(tokens, numbers):

@@ -344,7 +344,8 @@ class EntityDecoder:
         threshold: entities with a lower score are left out; a number, or a dict by label.
         words: what tells words apart. "word_ids": the tokenizer's. "unicode": the word boundaries of UAX #29 in the
             text, each letter of Chinese, Japanese, Thai and their like alone. "transformers": its rules. "auto":
-            word ids where none covers more than one Unicode word, else Unicode; decided text by text.
+            word ids where none covers more than one Unicode word, else Unicode; decided text by text. Entities are
+            widened to Unicode words in both cases, of which a word id may be a part only (`10` of `10th`).
         snap: "word" widens entities to whole words; two of one type that then overlap or touch become one, a word
             that two types share goes to the one with more of its characters. "auto" does so where something tells
             words apart, `None` never does.

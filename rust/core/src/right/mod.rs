@@ -197,9 +197,11 @@ impl Decoder {
             of_text[window.text].push(number);
         }
         let values: usize = windows.iter().map(|window| window.logits.len()).sum();
-        for numbers in &mut of_text {
-            // A tokenizer that cuts on the left gives the end of a text first.
-            numbers.sort_by_key(|&number| first_character(&windows[number]));
+        if self.settings.merge != Merge::Transformers {
+            for numbers in &mut of_text {
+                // A tokenizer that cuts on the left gives the end of a text first.
+                numbers.sort_by_key(|&number| first_character(&windows[number]));
+            }
         }
         let found = parallel::map(text_count, options.threads, values, |text| {
             let numbers = &of_text[text];

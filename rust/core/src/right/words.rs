@@ -83,7 +83,8 @@ pub struct Words {
     run_of: Vec<u32>,
     /// The characters of each run, where Unicode's words are not used; an end before its start if it covers none.
     spans: Vec<(i64, i64)>,
-    /// Unicode's words, where they are used.
+    /// Unicode's words, where the text is there and `word_ids` were not asked for by name. Entities grow by these
+    /// even where runs come from word ids, each of which may be a part of a word only: `3`, `AW` of `3AW`.
     edges: Option<WordEdges>,
 }
 
@@ -111,12 +112,13 @@ impl Words {
             (Source::Auto, false, Some(text)) => (Used::UnicodeOnly, edges(text)),
             (Source::Auto, true, Some(text)) => match edges(text) {
                 Some(edges) if !ids_are_words(tokens, text, &edges) => (Used::UnicodeFits, Some(edges)),
-                _ => (Used::WordIdsFit, None),
+                edges => (Used::WordIdsFit, edges),
             },
         };
         let continues = |last: &Token, token: &Token| match (used, &edges) {
             (Used::Transformers, _) => !token.opens,
             (Used::Nothing, _) => false,
+            (Used::WordIdsFit, _) => token.word >= 0 && token.word == last.word,
             (_, Some(edges)) => {
                 token.start >= 0 && (token.start < last.end || edges.inside(token.start as usize))
             }

@@ -50,7 +50,7 @@ mod _fastpost {
     use super::encodings::{expand, flatten, flatten_pairs};
     #[pymodule_export]
     use super::entities::{
-        EntityKernel, EntityTable, RightColumns, TokenTable, entity_columns, entity_json, entity_kind,
+        EntityKernel, EntityTable, RightColumns, TokenTable, entity_columns, entity_json, entity_kind, entity_lines,
         entity_lists, entity_table, entity_texts, entity_words,
     };
     #[pymodule_export]

@@ -80,4 +80,4 @@ def _threshold(given: list[str]) -> float | dict[str, float]:
         numbers = {}
     if len(numbers) < len(given) or ("" in numbers and len(numbers) > 1):
         raise UsageError(f"--threshold is {' and '.join(given)}; pass one number, or LABEL=number for each label")
-    return numbers[""] if "" in numbers else numbers
+    return numbers.get("", numbers)

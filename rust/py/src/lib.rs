@@ -50,8 +50,8 @@ mod _fastpost {
     use super::encodings::{expand, flatten, flatten_pairs};
     #[pymodule_export]
     use super::entities::{
-        EntityKernel, EntityTable, RightColumns, TokenTable, entity_columns, entity_json, entity_kind, entity_lines,
-        entity_lists, entity_table, entity_texts, entity_words,
+        EntityKernel, EntityTable, RightColumns, TokenTable, entity_columns, entity_json, entity_kind,
+        entity_lines, entity_lists, entity_table, entity_texts, entity_words,
     };
     #[pymodule_export]
     use super::metrics::{SpanPairs, TagPairs, tag_entities};

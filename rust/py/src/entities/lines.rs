@@ -9,8 +9,8 @@ use pyo3::types::PyBytes;
 
 /// A line of JSON a text: `text_index` from `first` on, `id`, `text`, `entities`.
 ///
-/// `ids` are JSON already, one a text. With `texts`, the redacted ones, no word of an entity is written. In Python
-/// this is a dict an entity, a dict a text and `json.dumps` of each: a tenth of a job with a model that costs nothing.
+/// `ids` are JSON already, one a text. With `texts`, the redacted ones, no word of an entity is written. It
+/// replaces a dict an entity, a dict a text and `json.dumps` of each.
 #[pyfunction]
 pub(crate) fn entity_lines<'py>(
     py: Python<'py>,

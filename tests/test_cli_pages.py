@@ -1,7 +1,10 @@
 """`fastpost view` and `compare`, and how `ner` is told to find entities, as a shell calls them."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -11,6 +14,7 @@ from fastpost.cli.entity_lines import entity_lines, redacted
 from fastpost.cli.entity_options import pipeline_options
 from fastpost.cli.failure import UsageError
 from fastpost.cli.jobs import Texts
+from pages import DOCS
 from test_cli_jobs import rows_of, run
 
 TEXTS = [
@@ -167,6 +171,9 @@ def test_redacting_leaves_no_half_of_a_name(lines, rampart_dir, pipe):
     ]
     refused = run("ner", lines, "--model", rampart_dir, "--redact", "", "--on-long-text", "truncate", check=2)
     assert "--redact would write the end of long texts as it is" in refused.stderr
+    old = ["--compat", "transformers", "--aggregation", "none"]
+    refused = run("ner", lines, "--model", rampart_dir, "--redact", "", *old, check=2)
+    assert "--redact would write the end of long texts as it is" in refused.stderr
 
 
 def _labelled(found):
@@ -241,3 +248,36 @@ def test_lines_of_a_table_need_one_id_and_one_text_each():
         lines_of(found._table, 0, None, ["a", "b", "c"])
     with pytest.raises(TypeError):
         lines_of(found._table, 0, None, ["a", 5])
+
+
+MAILS = [
+    (7, "My name is Anna-Lena Müller-Lüdenscheidt, call me at 718-555-0199."),
+    (8, "Nothing to see here."),
+    (9, "Write to Zoë at zoe@example.org, 12 Rue de l'Église, Paris."),
+]
+CONSOLE = re.compile(r"^```console\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
+
+
+def printed(block: str, model, folder) -> str:
+    """A block of docs/cli.md with what its commands print now; scores to three places."""
+    (folder / "mails.jsonl").write_text("".join(json.dumps({"id": n, "text": text}) + "\n" for n, text in MAILS))
+    if not (folder / "model").exists():
+        (folder / "model").symlink_to(model)
+    (folder / "fastpost").write_text(f'#!/bin/sh\nexec {sys.executable} -m fastpost "$@"\n')
+    (folder / "fastpost").chmod(0o755)
+    path = f"{folder}{os.pathsep}{os.environ['PATH']}"
+    out = []
+    for command in re.findall(r"^\$ (.*)$", block, re.MULTILINE):
+        shell = ["sh", "-c", f"{{ {command}; }} 2>&1"]
+        done = subprocess.run(
+            shell, cwd=folder, env={**os.environ, "PATH": path}, stdout=subprocess.PIPE, encoding="utf-8"
+        )
+        out.append(f"$ {command}\n" + re.sub(r"0\.\d{4,}", lambda score: f"{float(score[0]):.3f}", done.stdout))
+    return "".join(out)
+
+
+def test_the_page_on_the_command_line_shows_what_is_printed(rampart_dir, tmp_path):
+    blocks = CONSOLE.findall((DOCS / "cli.md").read_text(encoding="utf-8"))
+    assert len(blocks) == 5
+    for block in blocks:
+        assert printed(block, rampart_dir, tmp_path) == block

@@ -71,6 +71,11 @@ def ner(
         raise UsageError(
             "--redact would write the end of long texts as it is with --on-long-text truncate; pass window or error"
         )
+    if redact is not None and compat == "transformers" and aggregation == "none":
+        raise UsageError(
+            "--redact would write the end of long texts as it is: transformers reads no windows with --aggregation none; "
+            "pass another, or --compat right"
+        )
     texts = jobs.Texts.of(inputs, column, id_column, split, format_, on_error, threads, chunk_size)
     settings = {"command": "ner", "model": model, "redact": redact, **_flags(chosen)}
     with (

@@ -22,7 +22,7 @@ QA_MODEL ?= $(wildcard ../shared/models/minilm-xquad)
 
 .DEFAULT_GOAL := help
 .PHONY: help build demo test test-rust test-python test-old test-wheel test-engines test-neighbours parity wheel lint lint-source lint-stubs fuzz fmt bench \
-	bench-entities bench-answers bench-corpus bench-train bench-metrics bench-align bench-columns bench-cli clean
+	bench-entities bench-answers bench-corpus bench-train bench-metrics bench-align bench-columns bench-cli bench-viterbi clean
 
 help: ## what the targets do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -108,7 +108,7 @@ fmt: $(VENV)/.lint-installed ## format everything
 	$(BIN)/ruff check --fix --quiet
 	$(BIN)/ruff format
 
-bench: bench-entities bench-answers bench-corpus bench-train bench-metrics bench-align bench-columns bench-cli ## times beside the peers, results checked first
+bench: bench-entities bench-answers bench-corpus bench-train bench-metrics bench-align bench-columns bench-cli bench-viterbi ## times beside the peers, results checked first
 
 BENCH := $(VENV)/.bench-installed $(VENV)/.built
 
@@ -136,6 +136,9 @@ bench-metrics: $(BENCH)
 
 bench-align: $(BENCH)
 	$(BIN)/python benches/python/bench_align.py
+
+bench-viterbi: $(BENCH)
+	$(BIN)/python benches/python/bench_viterbi.py
 
 clean: ## remove what was built and installed
 	rm -rf $(VENV) .cache target dist

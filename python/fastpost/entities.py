@@ -357,7 +357,9 @@ class EntityDecoder:
     Raises:
         ValueError: if an option is unknown, `id2label` has gaps or fits no scheme.
 
-    Exact ties of scores go to the smallest label id, between windows to the earlier one. Scores are Python
+    Exact ties of scores go to the smallest label id, between windows to the earlier one. Ties of whole sequences with
+    "viterbi", from the last token back: going on with an entity, then outside, then by role (begin, inside, end,
+    single), then the type named first; with `transitions`, the smallest label id. Scores are Python
     floats and offsets Python ints, unlike transformers', so `json.dumps` takes them.
     """
 

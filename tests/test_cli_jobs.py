@@ -13,7 +13,7 @@ import pytest
 
 import fastpost
 import qa_models
-from fastpost.cli.ner import redacted
+from fastpost.cli.entity_lines import redacted
 from fastpost.cli.output import Output
 
 COMMAND = [sys.executable, "-m", "fastpost"]
@@ -56,7 +56,7 @@ def lines(records, tmp_path_factory):
 def found(records, rampart_dir) -> list[list[dict]]:
     """What the pipeline says of the same texts."""
     pipe = fastpost.pipeline(
-        "ner", rampart_dir, backend="onnxruntime", aggregation_strategy="simple", stride=64, batch_size=32
+        "ner", rampart_dir, backend="onnxruntime", aggregation_strategy="simple", compat=None, batch_size=32
     )
     return pipe([record["body"] for record in records])
 
@@ -166,7 +166,7 @@ def test_killed_twenty_times_and_resumed(suffix, lines, rampart_dir, tmp_path):
             refused = run(*source, "--out", out, check=2)
             assert "pass --resume to go on" in refused.stderr
             changed = run(*source, "--out", out, "--resume", "--stride", 8, check=2)
-            assert "begun with another `stride` (64, now 8)" in changed.stderr
+            assert "begun with another `stride` (None, now 8)" in changed.stderr
             with written.open("ab") as file:
                 file.write(b'{"text_index": 1, "ent')  # a line that the system had half of
     assert kills > 5

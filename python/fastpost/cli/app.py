@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fastpost.cli import bench, doctor, failure, ner, qa, training
+from fastpost.cli import bench, compare, doctor, failure, ner, qa, training, view
 
 app = typer.Typer(
     name="fastpost",
@@ -40,7 +40,7 @@ def _options(
 
 
 # Each group of commands is one file with a function of this kind.
-for group in (ner, qa, training, bench, doctor):
+for group in (ner, qa, view, compare, training, bench, doctor):
     group.add_to(app)
 
 

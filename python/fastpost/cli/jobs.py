@@ -79,7 +79,7 @@ class Texts:
             on_error=on_error,
             threads=threads,
             batch_size=chunk_size,
-            batch_bytes=1 << 22,
+            batch_bytes=1 << 20,
         )
         return cls(corpus if id_column is None else corpus._keeping(id_column), id_column)
 
@@ -89,12 +89,17 @@ class Texts:
 
     def batches(self, done: int) -> Iterator[tuple[list[Any], list[str]]]:
         """Batches of ids and texts after the first `done`; the ids are None without a column of them."""
+        for ids, texts in self.raw(done):
+            yield [None] * len(texts) if ids is None else [json.loads(value) for value in ids], texts
+
+    def raw(self, done: int) -> Iterator[tuple[list[str] | None, list[str]]]:
+        """Batches of ids, as JSON, and texts after the first `done`."""
         for batch in self.corpus.skip(done):
             if self.id_column is None:
-                yield [None] * len(batch), batch
+                yield None, batch
                 continue
             pairs = [text.partition("\n") for text in batch]
-            yield [_value(first) for first, _, _ in pairs], [text for _, _, text in pairs]
+            yield [_json(value) for value, _, _ in pairs], [text for _, _, text in pairs]
 
     def job(self) -> dict[str, Any]:
         """What tells these texts from others: see `Output`."""
@@ -103,9 +108,9 @@ class Texts:
         return {"corpus": fingerprint(self.corpus), "id column": self.id_column}
 
 
-def _value(text: str) -> Any:
-    """An id; NaN and infinity, which JSON has not, as text."""
-    return json.loads(text, parse_constant=str)
+def _json(text: str) -> str:
+    """An id as JSON; NaN and infinity, which JSON has not, as text."""
+    return json.dumps(json.loads(text, parse_constant=str)) if "N" in text or "I" in text else text
 
 
 def pipeline(task: str, model: str, backend: str | None, device: str | None, dtype: str | None, **options: Any) -> Any:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
+from fastpost.cli import entity_options as options
 from fastpost.cli import jobs
 from fastpost.cli.failure import UsageError, guarded, tell
-from fastpost.cli.output import Json, Output, as_type, id_type, read_lines
+from fastpost.cli.output import Output, as_type, id_type, read_lines
 from fastpost.cli.progress import Progress
 
 
@@ -24,13 +25,14 @@ def ner(
     out: jobs.Out = "-",
     column: jobs.Column = "text",
     id_column: jobs.IdColumn = None,
-    aggregation: Annotated[
-        Literal["none", "simple", "first", "average", "max"], typer.Option(help="How tokens become entities.")
-    ] = "simple",
-    stride: Annotated[
-        int | None,
-        typer.Option(min=0, help="Tokens by which windows of long texts overlap; 64, with none there are no windows."),
-    ] = None,
+    aggregation: options.Aggregation = "simple",
+    compat: options.Compat = "right",
+    stride: options.Stride = None,
+    scheme: options.Scheme = None,
+    decode: options.Decode = None,
+    threshold: options.Threshold = None,
+    snap: options.Snap = None,
+    on_long_text: options.OnLongText = None,
     redact: Annotated[
         str | None, typer.Option(help="Write the texts, too, with each span replaced by this: '[{label}]'.")
     ] = None,
@@ -51,37 +53,55 @@ def ner(
 
     With --redact the texts are written with every detected span replaced, and without the words that were found;
     start and end count in the original text. A Parquet file then has a row a text.
+
+    The options from --scheme to --on-long-text need --compat right, which is the default: it finds whole words and
+    reads long texts to their end, so that --redact leaves no half of a name.
     """
-    if stride is not None and aggregation == "none":
-        raise UsageError("--stride needs an --aggregation other than none")
-    if stride is None and aggregation != "none":
-        stride = 64
+    chosen = options.pipeline_options(
+        aggregation=aggregation,
+        compat=compat,
+        stride=stride,
+        scheme=scheme,
+        decode=decode,
+        threshold=threshold,
+        snap=snap,
+        on_long_text=on_long_text,
+    )
+    if redact is not None and on_long_text == "truncate":
+        raise UsageError(
+            "--redact would write the end of long texts as it is with --on-long-text truncate; pass window or error"
+        )
+    if redact is not None and compat == "transformers" and aggregation == "none":
+        raise UsageError(
+            "--redact would write the end of long texts as it is: transformers reads no windows with --aggregation none; "
+            "pass another, or --compat right"
+        )
     texts = jobs.Texts.of(inputs, column, id_column, split, format_, on_error, threads, chunk_size)
-    settings = {"command": "ner", "model": model, "aggregation": aggregation, "stride": stride, "redact": redact}
+    settings = {"command": "ner", "model": model, "redact": redact, **_flags(chosen)}
     with (
         Output(out, {**settings, **texts.job()}, resume=resume, overwrite=overwrite, table=_table) as output,
         Progress(quiet, first=1000) as progress,
     ):
-        pipe = jobs.pipeline(
-            "ner", model, backend, device, dtype, aggregation_strategy=aggregation, stride=stride, batch_size=batch_size
-        )
+        from fastpost.cli.entity_lines import entity_lines
+
+        pipe = jobs.pipeline("ner", model, backend, device, dtype, batch_size=batch_size, **chosen)
         told = _Told(progress, output.done, texts.guessed())
         told.batch(0, 0)
-        for ids, batch in texts.batches(output.done):
-            first = told.texts
-            found = pipe(batch, progress=told.chunk)
-            rows = [_row(n, *one, redact) for n, one in enumerate(zip(ids, batch, found, strict=True), first)]
-            if id_column is None:
-                for row in rows:
-                    del row["id"]
-            output.write(rows)
-            told.batch(len(batch), sum(len(row["entities"]) for row in rows))
+        for lines in entity_lines(pipe, texts, output.done, batch_size, redact, told.chunk):
+            output.write_lines(lines.data)
+            told.batch(lines.texts, lines.entities)
         told.end()
         output.finish()
     stats = texts.corpus.stats
     if stats.skipped:
         tell(f"{stats.skipped:,} records or files were left out, first: {'; '.join(stats.reasons[:3])}")
     tell(f"{told.entities:,} entities in {told.texts - output.done:,} texts" + (f" -> {out}" if out != "-" else ""))
+
+
+def _flags(chosen: dict[str, Any]) -> dict[str, Any]:
+    """Options of the pipeline under the names they have here: what must not change when a job is resumed."""
+    names = {"aggregation_strategy": "aggregation"}
+    return {names.get(name, name): value for name, value in chosen.items()}
 
 
 class _Told:
@@ -107,47 +127,6 @@ class _Told:
         rate = self._progress.rate(self.tokens, "ner")
         text = f"{self.texts:,} texts, {rate:,.0f} tokens/s, {self.entities:,} entities"
         self._progress("ner", self.texts, total, text)
-
-
-def _row(number: int, identity: Any, text: str, found: list[Json], redact: str | None) -> Json:
-    """The line of one text."""
-    entities = [
-        {
-            "start": entity["start"],
-            "end": entity["end"],
-            "label": entity["entity_group"] if "entity_group" in entity else entity["entity"],
-            "score": entity["score"],
-            "word": entity["word"],
-        }
-        for entity in found
-    ]
-    if redact is None:
-        return {"text_index": number, "id": identity, "entities": entities}
-    for entity in entities:
-        del entity["word"]
-    return {"text_index": number, "id": identity, "text": redacted(text, entities, redact), "entities": entities}
-
-
-def redacted(text: str, entities: list[Json], template: str) -> str:
-    """`text` with every span replaced by `template`, in which `{label}` is the entity's label.
-
-    Spans that overlap are replaced together, under the label of the one with the highest score; so are spans of
-    one label that touch.
-    """
-    pieces, at = [], 0
-    spans = sorted((entity for entity in entities), key=lambda entity: (entity["start"], entity["end"]))
-    while spans:
-        together = [spans.pop(0)]
-        start, end = together[0]["start"], together[0]["end"]
-        while spans and (
-            spans[0]["start"] < end or (spans[0]["start"] == end and spans[0]["label"] == together[-1]["label"])
-        ):
-            together.append(spans.pop(0))
-            end = max(end, together[-1]["end"])
-        label = max(together, key=lambda entity: entity["score"])["label"]
-        pieces += [text[at:start], template.replace("{label}", label)]
-        at = end
-    return "".join(pieces) + text[at:]
 
 
 def _table(lines: Path, out: Path) -> None:

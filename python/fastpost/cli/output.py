@@ -94,8 +94,12 @@ class Output:
         return count
 
     def write(self, rows: Iterable[Json]) -> None:
-        """Writes a batch of lines."""
-        data = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode("utf-8", "backslashreplace")
+        """Writes a batch of rows as lines."""
+        lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        self.write_lines(lines.encode("utf-8", "backslashreplace"))
+
+    def write_lines(self, data: bytes) -> None:
+        """Writes a batch of whole lines."""
         if self._file is None:
             sys.stdout.buffer.write(data)
             sys.stdout.buffer.flush()

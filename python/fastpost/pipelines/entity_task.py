@@ -92,6 +92,14 @@ class EntityTask:
             return (
                 none if self.options is None else [TextEntities([], (-1, -1), 0, bool(t.strip())) for t in chunk.texts]
             )
+        entities = self.entities(windows, logits)
+        return entities.to_dicts() if self.options is None else self._covering(entities, chunk)
+
+    def entities(self, windows: Windows[Chunk], logits: Logits) -> Entities:
+        """The entities of all texts as columns."""
+        chunk = windows.info
+        if not logits.batches:
+            return Entities.from_spans([[] for _ in chunk.texts], chunk.texts)
         values, kind = _arrays.logits("logits", logits.batches)
         decoder, unnamed = self._decoder(values[0].shape[-1])
         try:
@@ -119,9 +127,7 @@ class EntityTask:
                 f"the model predicts a label that `id2label` does not name: it has {len(self.id2label)} names for "
                 f"{values[0].shape[-1]} labels"
             )
-        if self.options is None:
-            return entities.to_dicts()
-        return self._covering(entities, chunk)
+        return entities
 
     def _covering(self, entities: Entities, chunk: Chunk) -> list[TextEntities]:
         """The dicts of each text, and what was seen of it."""

@@ -118,6 +118,10 @@ class OnnxTokenClassificationPipeline:
         unit = shown(progress, "texts")
         return stream(items, job.task, job.runner, job.batching, text_size, progress=unit)
 
+    def _file_job(self, batch_size: int) -> Job | str:
+        """What a call without options would run."""
+        return self._job({**self._defaults, "batch_size": batch_size}, False, None)
+
     def _comparison_job(self, options: dict[str, Any]) -> tuple[Job, bool]:
         """What a call with `compat=None` would run, and whether transformers would read long texts in windows, too."""
         merged = self._merged({**options, "compat": None})

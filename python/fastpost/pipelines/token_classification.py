@@ -111,6 +111,15 @@ class FastTokenClassification:
         batching = Batching(batch_size, names, pipe.tokenizer.pad_token_id, pipe.tokenizer.padding_side == "left")
         return Job(task, TorchRunner(pipe.model, pipe.device, lambda: _inference(pipe)), batching)
 
+    def _file_job(self, batch_size: int) -> Job | str:
+        """What a call without options would run, or why that has to take the original path."""
+        pipe: Any = self
+        params = pipe._preprocess_params, pipe._forward_params, pipe._postprocess_params
+        reason = original_path_reason(self, transformers.TokenClassificationPipeline, _STEPS)
+        if reason is None and _unknown_parameters(*params):
+            reason = "a subclass has parameters of its own"
+        return reason or self._job(batch_size, params[0], params[2])
+
     def _comparison_job(self, options: dict[str, Any]) -> tuple[Job, bool]:
         """What a call with `compat=None` would run, and whether transformers would read long texts in windows, too."""
         pipe: Any = self

@@ -1,10 +1,12 @@
 //! `EntityDecoder` of the Python package: one call a batch.
 
 mod columns;
+mod lines;
 
 pub(crate) use columns::{
     entity_columns, entity_json, entity_kind, entity_lists, entity_table, entity_texts, entity_words,
 };
+pub(crate) use lines::entity_lines;
 
 use crate::arrays::{self, Lengths, Ragged};
 use crate::door::{detached, exception};

@@ -51,7 +51,7 @@ mod _fastpost {
     #[pymodule_export]
     use super::entities::{
         EntityKernel, EntityTable, RightColumns, TokenTable, entity_columns, entity_json, entity_kind,
-        entity_lists, entity_table, entity_texts, entity_words,
+        entity_lines, entity_lists, entity_table, entity_texts, entity_words,
     };
     #[pymodule_export]
     use super::metrics::{SpanPairs, TagPairs, tag_entities};

@@ -374,7 +374,7 @@ impl EntityTable {
     }
 
     /// Where the entities of each text begin; one entry more than texts.
-    fn bounds(&self, py: Python<'_>) -> PyResult<Vec<usize>> {
+    pub(super) fn bounds(&self, py: Python<'_>) -> PyResult<Vec<usize>> {
         let text_index = self.text_index.bind(py).readonly();
         let mut rest = text_index.as_slice()?.iter().peekable();
         let mut row = 0;
@@ -389,7 +389,7 @@ impl EntityTable {
     }
 
     /// The words of all entities, each as `word` gives it, without a Python string for each where that can be.
-    fn words_column(&self, py: Python<'_>) -> PyResult<Words> {
+    pub(super) fn words_column(&self, py: Python<'_>) -> PyResult<Words> {
         let mut words = Words::with_capacity(self.len);
         if let Some(made) = &self.made {
             for word in made {

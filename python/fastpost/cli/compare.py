@@ -1,0 +1,78 @@
+"""`compare`: where transformers' entities differ from the right ones, as a table and on a page."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from fastpost.cli import entity_options as options
+from fastpost.cli import jobs, page
+from fastpost.cli.failure import guarded, tell
+
+
+def add_to(app: typer.Typer) -> None:
+    """Makes the command known."""
+    app.command("compare")(guarded(compare))
+
+
+def compare(
+    inputs: page.Input,
+    model: jobs.Model,
+    out: Annotated[str | None, typer.Option(help="Page to write, too: the texts that differ, in colour.")] = None,
+    title: page.Title = None,
+    column: jobs.Column = "text",
+    most: Annotated[int, typer.Option("--texts", min=1, help="Texts to compare at most.")] = 1000,
+    aggregation: options.Aggregation = "simple",
+    stride: options.Stride = None,
+    scheme: options.Scheme = None,
+    decode: options.Decode = None,
+    threshold: options.Threshold = None,
+    snap: options.Snap = None,
+    on_long_text: options.OnLongText = None,
+    batch_size: jobs.BatchSize = 32,
+    device: jobs.Device = None,
+    dtype: jobs.Dtype = None,
+    backend: jobs.Backend = None,
+    split: jobs.Split = "line",
+    format_: jobs.Format = None,
+    on_error: jobs.OnError = "raise",
+    overwrite: jobs.Overwrite = False,
+) -> None:
+    """Print which entities differ between transformers and --compat right, and which rule made the difference.
+
+    The model runs once. Without --stride, transformers reads the first window of a long text only.
+    """
+    chosen = options.pipeline_options(
+        aggregation=aggregation,
+        compat="right",
+        stride=stride,
+        scheme=scheme,
+        decode=decode,
+        threshold=threshold,
+        snap=snap,
+        on_long_text=on_long_text,
+    )
+    target = None if out is None else page.PageFile(out, overwrite)
+    texts, name = page.texts_of(inputs, most, "--texts", column=column, split=split, format=format_, on_error=on_error)
+    import fastpost
+
+    pipe = jobs.pipeline("ner", model, backend, device, dtype, batch_size=batch_size, **chosen)
+    compared = fastpost.compare(pipe, texts)
+    if out != "-":
+        typer.echo(str(compared))
+    if target is None:
+        return
+    differing = sorted({difference.text_index for difference in compared.differences})
+    fragment = fastpost.render(
+        [texts[n] for n in differing],
+        [compared.transformers[n] for n in differing],
+        other=[compared.right[n] for n in differing],
+        names=("transformers", "fastpost"),
+        title=f"{name if title is None else title}: {len(differing):,} of {len(texts):,} texts differ",
+    )
+    target.write(fragment, name if title is None else title)
+    tell(
+        f"{len(compared):,} differences in {len(differing):,} of {len(texts):,} texts"
+        + (f" -> {out}" if out != "-" else "")
+    )

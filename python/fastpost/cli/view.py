@@ -1,0 +1,62 @@
+"""`view`: entities of texts in colour, on a page."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from fastpost.cli import entity_options as options
+from fastpost.cli import jobs, page
+from fastpost.cli.failure import guarded, tell
+
+
+def add_to(app: typer.Typer) -> None:
+    """Makes the command known."""
+    app.command("view")(guarded(view))
+
+
+def view(
+    inputs: page.Input,
+    model: jobs.Model,
+    out: page.Page = "-",
+    title: page.Title = None,
+    column: jobs.Column = "text",
+    most: Annotated[int, typer.Option("--texts", min=1, help="Texts to show at most.")] = 100,
+    aggregation: options.Aggregation = "simple",
+    compat: options.Compat = "right",
+    stride: options.Stride = None,
+    scheme: options.Scheme = None,
+    decode: options.Decode = None,
+    threshold: options.Threshold = None,
+    snap: options.Snap = None,
+    on_long_text: options.OnLongText = None,
+    batch_size: jobs.BatchSize = 32,
+    device: jobs.Device = None,
+    dtype: jobs.Dtype = None,
+    backend: jobs.Backend = None,
+    split: jobs.Split = "line",
+    format_: jobs.Format = None,
+    on_error: jobs.OnError = "raise",
+    overwrite: jobs.Overwrite = False,
+) -> None:
+    """Show the entities of texts in colour, on one HTML page that needs nothing else."""
+    chosen = options.pipeline_options(
+        aggregation=aggregation,
+        compat=compat,
+        stride=stride,
+        scheme=scheme,
+        decode=decode,
+        threshold=threshold,
+        snap=snap,
+        on_long_text=on_long_text,
+    )
+    target = page.PageFile(out, overwrite)
+    texts, name = page.texts_of(inputs, most, "--texts", column=column, split=split, format=format_, on_error=on_error)
+    from fastpost import render
+
+    pipe = jobs.pipeline("ner", model, backend, device, dtype, batch_size=batch_size, **chosen)
+    found = pipe(texts)
+    title = name if title is None else title
+    target.write(render(texts, found, title=title), title)
+    tell(f"{sum(map(len, found)):,} entities in {len(texts):,} texts" + (f" -> {out}" if out != "-" else ""))

@@ -1,0 +1,283 @@
+"""`fastpost view` and `compare`, and how `ner` is told to find entities, as a shell calls them."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+import fastpost
+from fastpost.cli import page
+from fastpost.cli.entity_lines import entity_lines, redacted
+from fastpost.cli.entity_options import pipeline_options
+from fastpost.cli.failure import UsageError
+from fastpost.cli.jobs import Texts
+from pages import DOCS
+from test_cli_jobs import rows_of, run
+
+TEXTS = [
+    "My name is Anna-Lena Müller-Lüdenscheidt, call me at 718-555-0199.",
+    "Nothing to see here.",
+    '<b>Zoë</b> lives at 12 Rue de l\'Église, Paris & "Rome" 🎉',
+    "",
+    "משה כהן, moshe@example.com",
+]
+NO_OPTIONS = {"scheme": None, "decode": None, "threshold": None, "snap": None, "on_long_text": None, "stride": None}
+
+
+@pytest.fixture(scope="module")
+def lines(tmp_path_factory):
+    path = tmp_path_factory.mktemp("texts") / "x.jsonl"
+    path.write_text("".join(json.dumps({"id": n, "text": text}) + "\n" for n, text in enumerate(TEXTS)))
+    return path
+
+
+@pytest.fixture(scope="module")
+def pipe(rampart_dir):
+    return fastpost.pipeline("ner", rampart_dir, backend="onnxruntime", aggregation_strategy="simple", batch_size=32)
+
+
+def test_a_page_holds_what_render_gives(lines, rampart_dir, pipe, tmp_path):
+    out = tmp_path / "page.html"
+    said = run("view", lines, "--model", rampart_dir, "--out", out)
+    found = pipe(TEXTS, compat=None)
+    written = out.read_text(encoding="utf-8")
+    assert fastpost.render(TEXTS, found, title="x.jsonl") in written
+    assert written.startswith("<!doctype html>")
+    assert "<title>x.jsonl</title>" in written
+    assert not re.search(r"<(script|link|img|iframe)|https?:|url\(", written)  # needs nothing else
+    assert said.stdout == ""
+    assert f"{sum(map(len, found))} entities in 5 texts -> {out}" in said.stderr
+    assert list(tmp_path.iterdir()) == [out]
+    assert "exists; pass --overwrite" in run("view", lines, "--model", rampart_dir, "--out", out, check=2).stderr
+    again = run("view", lines, "--model", rampart_dir, "--out", out, "--overwrite", "--texts", 1, "--title", "<a>")
+    assert "the first 1 texts are read; --texts takes more" in again.stderr
+    assert fastpost.render(TEXTS[:1], found[:1], title="<a>") in out.read_text(encoding="utf-8")
+
+
+def test_a_text_itself_is_shown(rampart_dir, pipe):
+    for compat, mode in (("right", None), ("transformers", "transformers")):
+        said = run("view", TEXTS[0], "--model", rampart_dir, "--compat", compat)
+        found = pipe([TEXTS[0]], compat=mode)
+        assert fastpost.render([TEXTS[0]], found, title="1 text") in said.stdout
+
+
+def test_differences_as_a_table_and_on_a_page(lines, rampart_dir, pipe, tmp_path):
+    compared = fastpost.compare(pipe, TEXTS)
+    differing = sorted({one.text_index for one in compared.differences})
+    assert 0 < len(differing) < len(TEXTS)
+    assert run("compare", lines, "--model", rampart_dir).stdout == f"{compared}\n"
+    out = tmp_path / "d.html"
+    said = run("compare", lines, "--model", rampart_dir, "--out", out)
+    assert said.stdout == f"{compared}\n"
+    written = out.read_text(encoding="utf-8")
+    assert written.count('<div class="fp-text" dir="auto">') == len(differing)
+    assert "only in transformers" in written
+    assert f"{len(differing)} of {len(TEXTS)} texts differ" in written
+    assert run("compare", lines, "--model", rampart_dir, "--out", "-").stdout.startswith("<!doctype html>")
+    nothing = run("compare", TEXTS[1], "--model", rampart_dir, "--out", out, "--overwrite")
+    assert nothing.stdout == "no difference in 1 texts, 0 entities\n"
+    assert "0 of 1 texts differ" in out.read_text(encoding="utf-8")
+
+
+def test_pages_that_cannot_be_made(lines, rampart_dir, tmp_path):
+    source = ["--model", rampart_dir]
+    cases = [
+        (2, ["view", lines, *source, "--out", tmp_path / "x.txt"], "ends with .html"),
+        (2, ["view", lines, *source, "--out", tmp_path / "no" / "x.html"], "no place for a file"),
+        (2, ["view", lines, "A text.", *source], "'A text.' is no file but others are"),
+        (1, ["view", tmp_path / "missing.jsonl", *source], "missing.jsonl: No such file or directory"),
+        (1, ["compare", lines, *source, "--column", "body"], "no column `body`"),
+        (2, ["compare", lines, *source, "--stride", 8, "--aggregation", "none"], "--stride needs"),
+        (1, ["view", "A text.", *source, "--threshold", "FOO=0.5"], "`threshold` is given for"),
+        (1, ["view", "A text.", *source, "--scheme", "some"], "`scheme` is"),
+    ]
+    for code, arguments, words in cases:
+        done = run(*arguments, check=code)
+        assert words in done.stderr, (arguments, done.stderr)
+        assert done.stdout == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_names_a_file(tmp_path):
+    assert [page._is_file(one) for one in ("-", str(tmp_path), "x.jsonl", "data/*.txt")] == [True] * 4
+    texts = ("John Smith", "", "x.", "a\0b", "See report.txt", "n" * 5000, "5 * 3")
+    assert [page._is_file(one) for one in texts] == [False] * 7
+
+
+def test_options_of_the_pipeline():
+    def options(**given):
+        return pipeline_options(**{"aggregation": "simple", "compat": "right", **NO_OPTIONS, **given})
+
+    assert options() == {"aggregation_strategy": "simple", "compat": None}
+    given = options(stride=3, scheme="IOB2", decode="viterbi", snap=False, on_long_text="error", threshold=["0.5"])
+    assert given == {
+        "aggregation_strategy": "simple",
+        "compat": None,
+        "stride": 3,
+        "scheme": "IOB2",
+        "decode": "viterbi",
+        "snap": None,
+        "on_long_text": "error",
+        "threshold": 0.5,
+    }
+    assert options(snap=True)["snap"] == "word"
+    assert options(threshold=["A=0.25", "B=C=1"])["threshold"] == {"A": 0.25, "B=C": 1.0}
+    old = {"aggregation_strategy": "simple", "compat": "transformers", "stride": 64}
+    assert options(compat="transformers") == old
+    assert options(compat="transformers", aggregation="none")["stride"] is None
+    for bad, words in [
+        ({"compat": "transformers", "snap": False}, "--snap needs --compat right"),
+        ({"compat": "transformers", "on_long_text": "window"}, "--on-long-text needs --compat right"),
+        ({"threshold": ["0.5", "A=0.5"]}, "--threshold is 0.5 and A=0.5; pass one number"),
+        ({"threshold": ["A=0.5", "A=0.6"]}, "--threshold is A=0.5 and A=0.6"),
+        ({"threshold": ["A=x"]}, "--threshold is A=x"),
+    ]:
+        with pytest.raises(UsageError, match=words):
+            options(**bad)
+
+
+def test_each_option_reaches_the_pipeline(lines, rampart_dir, pipe):
+    cases = [
+        ([], {}),
+        (["--compat", "transformers"], {"compat": "transformers", "stride": 64}),
+        (["--no-snap"], {"snap": None}),
+        (["--decode", "viterbi", "--scheme", "IOB2"], {"decode": "viterbi", "scheme": "IOB2"}),
+        (["--threshold", "SURNAME=1", "--threshold", "PHONE=0.2"], {"threshold": {"SURNAME": 1.0, "PHONE": 0.2}}),
+        (["--threshold", "0.9"], {"threshold": 0.9}),
+        (["--on-long-text", "error"], {"on_long_text": "error"}),
+        (["--aggregation", "none"], {"aggregation_strategy": "none"}),
+    ]
+    outcomes = []
+    for arguments, options in cases:
+        rows = rows_of(run("ner", lines, "--model", rampart_dir, *arguments).stdout)
+        found = pipe(TEXTS, **{"compat": None, **options})
+        want = [
+            [(e["start"], e["end"], e.get("entity_group", e.get("entity")), e["score"], e["word"]) for e in text]
+            for text in found
+        ]
+        assert [[tuple(entity.values()) for entity in row["entities"]] for row in rows] == want
+        outcomes.append(json.dumps(want))
+    assert len(set(outcomes)) >= 5  # the options do something to these texts
+
+
+def test_redacting_leaves_no_half_of_a_name(lines, rampart_dir, pipe):
+    rows = rows_of(run("ner", lines, "--model", rampart_dir, "--redact", "[{label}]").stdout)
+    assert rows[0]["text"] == "My name is [GIVEN_NAME] [SURNAME], call me at [PHONE]."
+    assert [redacted(text, found, "") for text, found in zip(TEXTS, map(_labelled, pipe(TEXTS, compat=None)))] == [
+        row["text"] for row in rows_of(run("ner", lines, "--model", rampart_dir, "--redact", "").stdout)
+    ]
+    refused = run("ner", lines, "--model", rampart_dir, "--redact", "", "--on-long-text", "truncate", check=2)
+    assert "--redact would write the end of long texts as it is" in refused.stderr
+    old = ["--compat", "transformers", "--aggregation", "none"]
+    refused = run("ner", lines, "--model", rampart_dir, "--redact", "", *old, check=2)
+    assert "--redact would write the end of long texts as it is" in refused.stderr
+
+
+def _labelled(found):
+    return [{**entity, "label": entity["entity_group"]} for entity in found]
+
+
+def test_a_text_that_is_too_long_is_refused_by_its_number(rampart_dir, tmp_path):
+    path = tmp_path / "long.txt"
+    path.write_text("Bob Brown\n" * 5 + "John Smith " * 1000 + "\nJane Doe\n")
+    source = ["ner", path, "--model", rampart_dir, "--on-long-text", "error", "--chunk-size", 3]
+    done = run(*source, "--out", tmp_path / "o.jsonl", check=1)
+    assert "text 5 of the input has more than" in done.stderr
+    assert [row["text_index"] for row in rows_of((tmp_path / "o.jsonl").read_text())] == [0, 1, 2, 3, 4]
+    again = run(*source, "--out", tmp_path / "o.jsonl", "--resume", check=1)
+    assert "text 5 of the input has more than" in again.stderr
+
+
+@pytest.mark.parametrize("redact", [None, "[{label}]"])
+def test_lines_are_the_same_from_columns_and_from_dicts(lines, pipe, redact, monkeypatch):
+    def made():
+        texts = Texts.of([str(lines)], "text", "id", "line", None, "raise", 1, 2)
+        told = []
+        chunks = list(entity_lines(pipe, texts, 1, 4, redact, lambda items, _tokens: told.append(items)))
+        assert [chunk.texts for chunk in chunks] == told == [2, 2]
+        rows = rows_of(b"".join(chunk.data for chunk in chunks).decode())
+        assert [row["text_index"] for row in rows] == [row["id"] for row in rows] == [1, 2, 3, 4]
+        assert [sum(len(row["entities"]) for row in rows[at : at + 2]) for at in (0, 2)] == [
+            chunk.entities for chunk in chunks
+        ]
+        return [list(row.items()) for row in rows]
+
+    from_columns = made()
+    monkeypatch.setattr(type(pipe), "_file_job", lambda *_: "a step is overridden")
+    assert made() == from_columns
+
+
+def test_lines_of_a_torch_pipeline(lines, rampart_torch_dir):
+    pipe = fastpost.pipeline("ner", rampart_torch_dir, aggregation_strategy="first", compat=None)
+
+    def rows():
+        texts = Texts.of([str(lines)], "text", None, "line", None, "raise", 1, 2)
+        made = entity_lines(pipe, texts, 0, 4, None, lambda *_: None)
+        return rows_of(b"".join(chunk.data for chunk in made).decode())
+
+    want = pipe(TEXTS, batch_size=4)
+    found = rows()
+    assert [[(e["start"], e["end"], e["word"]) for e in row["entities"]] for row in found] == [
+        [(e["start"], e["end"], e["word"]) for e in text] for text in want
+    ]
+    assert sum(map(len, want)) > 5
+    pipe.postprocess = pipe.postprocess  # a step of the caller's own
+    assert pipe._file_job(4) == "`postprocess` is overridden"
+    with pytest.raises(ValueError, match="`postprocess` is overridden; pass compat="):
+        rows()
+
+
+def test_lines_of_a_table_need_one_id_and_one_text_each():
+    from fastpost._fastpost import entity_lines as lines_of
+
+    found = fastpost.Entities.from_spans([[(0, 4, 'a"b', 0.5)], []], ["John", "x"], labels=['a"b'])
+    entity = '{"start":0,"end":4,"label":"a\\"b","score":0.5'
+    assert lines_of(found._table, 7, None, None).decode() == (
+        f'{{"text_index":7,"entities":[{entity},"word":"John"}}]}}\n{{"text_index":8,"entities":[]}}\n'
+    )
+    assert lines_of(found._table, 0, ["1", "null"], ["\ud800", "é\n"]).decode() == (
+        f'{{"text_index":0,"id":1,"text":"\\ud800","entities":[{entity}}}]}}\n'
+        '{"text_index":1,"id":null,"text":"é\\n","entities":[]}\n'
+    )
+    with pytest.raises(ValueError, match="`ids` has 1 items but there are 2 texts; pass one a text"):
+        lines_of(found._table, 0, ["1"], None)
+    with pytest.raises(ValueError, match="`texts` has 3 items but there are 2 texts; pass one a text"):
+        lines_of(found._table, 0, None, ["a", "b", "c"])
+    with pytest.raises(TypeError):
+        lines_of(found._table, 0, None, ["a", 5])
+
+
+MAILS = [
+    (7, "My name is Anna-Lena Müller-Lüdenscheidt, call me at 718-555-0199."),
+    (8, "Nothing to see here."),
+    (9, "Write to Zoë at zoe@example.org, 12 Rue de l'Église, Paris."),
+]
+CONSOLE = re.compile(r"^```console\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
+
+
+def printed(block: str, model, folder) -> str:
+    """A block of docs/cli.md with what its commands print now; scores to three places."""
+    (folder / "mails.jsonl").write_text("".join(json.dumps({"id": n, "text": text}) + "\n" for n, text in MAILS))
+    if not (folder / "model").exists():
+        (folder / "model").symlink_to(model)
+    (folder / "fastpost").write_text(f'#!/bin/sh\nexec {sys.executable} -m fastpost "$@"\n')
+    (folder / "fastpost").chmod(0o755)
+    path = f"{folder}{os.pathsep}{os.environ['PATH']}"
+    out = []
+    for command in re.findall(r"^\$ (.*)$", block, re.MULTILINE):
+        shell = ["sh", "-c", f"{{ {command}; }} 2>&1"]
+        done = subprocess.run(
+            shell, cwd=folder, env={**os.environ, "PATH": path}, stdout=subprocess.PIPE, encoding="utf-8"
+        )
+        out.append(f"$ {command}\n" + re.sub(r"0\.\d{4,}", lambda score: f"{float(score[0]):.3f}", done.stdout))
+    return "".join(out)
+
+
+def test_the_page_on_the_command_line_shows_what_is_printed(rampart_dir, tmp_path):
+    blocks = CONSOLE.findall((DOCS / "cli.md").read_text(encoding="utf-8"))
+    assert len(blocks) == 5
+    for block in blocks:
+        assert printed(block, rampart_dir, tmp_path) == block

@@ -32,8 +32,8 @@ pub(super) fn starts(bytes: &[u8; WINDOW]) -> Option<u64> {
     }
     let (letter, number, space, blank, quote): (u64, u64, u64, u64, u64) =
         (letter, number, space, blank, quote);
-    let changed = |class: u64| class ^ (class << 1);
-    let changes = changed(letter) | changed(number) | changed(space);
+    let edges = |class: u64| class ^ (class << 1);
+    let changes = edges(letter) | edges(number) | edges(space);
     // A run of white space leaves its last character to the word after it, which a blank joins.
     let last = space & !(space >> 1) & !(1 << 63);
     let mut starts = (changes & !((last & blank) << 1)) | last;

@@ -28,13 +28,12 @@ pub(super) struct ShortCounts {
 /// The key of a word of up to [`LONGEST`] bytes that lies at `start` in `text`.
 #[inline]
 pub(super) fn key(text: &[u8], start: usize, length: usize) -> Key {
-    let word = match text[start..].first_chunk::<16>() {
-        Some(bytes) => u128::from_le_bytes(*bytes) & ((1 << (8 * length)) - 1),
-        None => {
-            let mut bytes = [0; 16];
-            bytes[..length].copy_from_slice(&text[start..start + length]);
-            u128::from_le_bytes(bytes)
-        }
+    let word = if let Some(bytes) = text[start..].first_chunk::<16>() {
+        u128::from_le_bytes(*bytes) & ((1 << (8 * length)) - 1)
+    } else {
+        let mut bytes = [0; 16];
+        bytes[..length].copy_from_slice(&text[start..start + length]);
+        u128::from_le_bytes(bytes)
     };
     word | (length as u128 + 1) << 120
 }

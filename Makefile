@@ -22,7 +22,7 @@ QA_MODEL ?= $(wildcard ../shared/models/minilm-xquad)
 
 .DEFAULT_GOAL := help
 .PHONY: help build demo test test-rust test-python test-old test-wheel test-engines test-neighbours parity wheel lint lint-source lint-stubs fuzz fmt bench \
-	bench-entities bench-answers bench-corpus bench-train bench-metrics bench-align bench-columns bench-cli clean
+	bench-entities bench-answers bench-corpus bench-train bench-metrics bench-align bench-columns bench-cli bench-viterbi plots docs clean
 
 help: ## what the targets do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -108,7 +108,7 @@ fmt: $(VENV)/.lint-installed ## format everything
 	$(BIN)/ruff check --fix --quiet
 	$(BIN)/ruff format
 
-bench: bench-entities bench-answers bench-corpus bench-train bench-metrics bench-align bench-columns bench-cli ## times beside the peers, results checked first
+bench: bench-entities bench-answers bench-corpus bench-train bench-metrics bench-align bench-columns bench-cli bench-viterbi ## times beside the peers, results checked first
 
 BENCH := $(VENV)/.bench-installed $(VENV)/.built
 
@@ -137,5 +137,23 @@ bench-metrics: $(BENCH)
 bench-align: $(BENCH)
 	$(BIN)/python benches/python/bench_align.py
 
+bench-viterbi: $(BENCH)
+	$(BIN)/python benches/python/bench_viterbi.py
+
+# Their figures come from these files: curves of the machine that runs it, drawn for light and dark pages.
+plots: $(BENCH) $(OLD)/.installed ## docs/figures, from benches that are run for it
+	$(BIN)/python benches/python/bench_entities.py --lengths --json .cache/bench/entities.json
+	PYTHONPATH=$(OLD) $(BIN)/python benches/python/bench_answers.py --lengths --json .cache/bench/answers.json
+	$(BIN)/python benches/python/bench_train.py --json .cache/bench/train.json
+	$(BIN)/python benches/python/plots.py .cache/bench docs/figures
+
+docs: $(VENV)/.docs-installed ## the documentation site, in site/; a warning is an error
+	rm -rf .cache/docs && mkdir -p .cache/docs
+	cp -r tools/zensical.toml tools/griffe_groups.py docs .cache/docs/
+	ln -s ../../python .cache/docs/python
+	cd .cache/docs && $(abspath $(BIN))/zensical build --strict >build.log 2>&1 || { cat build.log; exit 1; }
+	@if grep '^griffe:' .cache/docs/build.log; then echo "docs: mend these docstrings"; exit 1; fi
+	rm -rf site && mv .cache/docs/site site
+
 clean: ## remove what was built and installed
-	rm -rf $(VENV) .cache target dist
+	rm -rf $(VENV) .cache target dist site

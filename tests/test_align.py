@@ -456,3 +456,46 @@ def test_examples_of_the_docs(capsys):
     for code, printed in examples:
         exec(code, names)
         assert capsys.readouterr().out == printed
+
+
+@pytest.mark.parametrize("overflowing", [False, True])
+def test_labels_have_the_rows_of_a_batch_encoding(overflowing):
+    """What was cut off has no row in `input_ids`, though each encoding still holds it."""
+    tokenizer = small_tokenizers.fast("wordpiece-cased")
+    texts = ["Sarah Johnson lives in London and works there", "ok"]
+    spans, ids = [[(0, 22, "PER")], [(0, 2, "PER")]], label2id("IOB2")
+    batch = tokenizer(texts, truncation=True, max_length=8, stride=2, return_overflowing_tokens=overflowing)
+    found = fastpost.spans_to_labels(batch, spans, label2id=ids)
+    assert [len(row) for row in found.labels] == [len(row) for row in batch["input_ids"]]
+    assert (len(found.labels) > 2) == overflowing
+    assert [misfit.reason for misfit in found.misfits] == ([] if overflowing else ["truncated"])
+    if overflowing:
+        assert fastpost.labels_to_spans(found.labels, batch, label2id=ids) == spans
+    logits = [np.eye(len(ids), dtype=np.float32)[np.maximum(row, 0)] * 9 for row in found.labels]
+    entities = fastpost.EntityDecoder(list(ids)).decode(logits, batch, texts)
+    owners = batch.get("overflow_to_sample_mapping", [0, 1])
+    want = fastpost.EntityDecoder(list(ids)).decode(logits, batch.encodings, texts, windows=owners)
+    assert entities.to_dicts() == want.to_dicts()
+    assert entities.to_dicts()[1][0]["word"] == "ok"
+
+
+@pytest.mark.parametrize("wrong", [{0: "O", 1: "B-PER"}, {"O": "0"}])
+def test_labels_the_wrong_way_round_are_named(wrong):
+    with pytest.raises(TypeError, match="pass a dict from label names to ids"):
+        fastpost.spans_to_labels([OFFSETS], [[]], label2id=wrong)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["[PAD]", "O", "B-x", "I-x"],
+        ["X", "OUTSIDE", "O", "B-x", "I-x"],
+        ["<unk>", "NONE", "B-x", "I-x"],
+        ["OTHER", "B-x"],
+    ],
+)
+def test_tokens_outside_are_not_labelled_as_special_ones(names):
+    ids = {name: number for number, name in enumerate(names)}
+    found = fastpost.spans_to_labels([[(0, 1), (2, 3)]], [[(2, 3, "x")]], label2id=ids)
+    outside = next(name for name in ("O", "NONE", "OTHER") if name in ids)
+    assert [names[label] for label in found.labels[0].tolist()] == [outside, "B-x"]

@@ -8,11 +8,9 @@ import json
 import math
 import os
 import random
-import re
 import sys
 import warnings
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -682,15 +680,3 @@ def test_warnings_are_both_ours_and_sklearns():
     for category in (UndefinedMetricWarning, ours.UndefinedMetricWarning):
         with pytest.warns(category, match="F-score is ill-defined"):
             ours.f1_score([["O"]], [["O"]])
-
-
-def test_the_page_prints_what_it_shows(capsys):
-    """Each Python block of docs/metrics.md prints the block after it."""
-    page = (Path(__file__).parents[1] / "docs" / "metrics.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", page, re.DOTALL)
-    assert len(blocks) == page.count("```python") == 3
-    names = {}
-    for code, shown in blocks:
-        exec(code, names)
-        printed = capsys.readouterr().out
-        assert [line.rstrip() for line in printed.splitlines()] == shown.splitlines()

@@ -29,8 +29,11 @@ LETTERS = {
 }
 SCHEMES = (*LETTERS, "plain")
 ENDS_MARKED = ("BIOES", "BILOU", "BMES")
-OUTSIDE = {"", "o", "out", "outside", "none", "nil", "null", "background", "_", "-"}
-SPECIAL = {"x", "[pad]", "<pad>", "pad", "[cls]", "[sep]", "<s>", "</s>"}
+OUTSIDE = {"", "o", "out", "outside", "none", "nil", "null", "background", "_"}
+SPECIAL = {
+    *("-", "other", "x", "[pad]", "<pad>", "pad", "[cls]", "[sep]", "<s>", "</s>", "[unk]", "<unk>", "unk"),
+    *("<start>", "<stop>", "<end>", "start", "stop", "<bos>", "<eos>", "<start_tag>", "<stop_tag>"),
+}
 ROLES = "OBIES"
 
 
@@ -133,12 +136,13 @@ class Token:
     word: int
     token_id: int
     index: int
-    rows: list  # of (context, order of the window, logits, word)
+    rows: list  # of (context, order of the window, logits)
     opens: bool = True
 
     @property
     def key(self):
-        return self.start, self.end, self.token_id
+        """What makes two tokens of overlapping windows the same; where one starts may be a matter of its window."""
+        return (self.end if self.start < self.end else -1), self.token_id
 
 
 @dataclass
@@ -187,10 +191,11 @@ def stitch(parts, merge):
         for place, token in enumerate(part):
             left = place if start > first else math.inf
             right = len(part) - 1 - place if end < last else math.inf
-            token.rows = [(min(left, right), -number, token.rows[0], token.word)]
+            token.rows = [(min(left, right), -number, token.rows[0])]
         at = _shared(text, part)
         covered = _chars(text)[1]
-        if at is None and text and start < covered:
+        starts = [token.start for token in text if token.start < token.end]
+        if at is None and starts and start < covered and start < starts[-1]:
             if end <= covered:
                 continue
             middle = (start + covered) // 2
@@ -207,10 +212,10 @@ def stitch(parts, merge):
                 text.append(replace(token, index=index))
     out = []
     for token in text:
-        _, _, row, word = max(token.rows, key=lambda held: held[:2])
+        row = max(token.rows, key=lambda held: held[:2])[2]
         if merge == "average":
             row = np.mean([log_softmax(held[2]) for held in token.rows], axis=0)
-        out.append(replace(token, rows=row, word=word))
+        out.append(replace(token, rows=row))
     return out
 
 
@@ -219,7 +224,7 @@ def _shared(text, part):
     keys, wanted = [token.key for token in text], [token.key for token in part]
     for at in range(len(keys)):
         held = wanted[: len(keys) - at]
-        if keys[at : at + len(held)] == held and any(start < end for start, end, _ in held):
+        if keys[at : at + len(held)] == held and any(end != -1 for end, _ in held):
             return at
     return None
 
@@ -243,8 +248,8 @@ def word_edges(text):
         last = plain[-1:]
         mark = unicodedata.category(c) in ("Mn", "Me") and last.isalnum() and not UNSPACED.fullmatch(last)
         plain += ("0" if last.isdecimal() else "a") if mark else c
-    for plain in regex.split(r"(?wV1)\b", plain):
-        segment = text[at : at + len(plain)]
+    for piece in regex.split(r"(?wV1)\b", plain):
+        segment = text[at : at + len(piece)]
         edges.add(at)
         if segment and not any(c.isalnum() for c in segment):
             edges.update(at + found.end() for found in regex.finditer(r"\X", segment))
@@ -271,7 +276,7 @@ def trimmed(text, start, end):
 # --- decoding -------------------------------------------------------------------------------------
 
 
-class Undefined(Exception):
+class Undefined(Exception):  # noqa: N818 no error: such a draw is left out  # noqa: N818
     """The result hangs on two values that only rounding tells apart."""
 
 

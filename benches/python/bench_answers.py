@@ -1,5 +1,7 @@
 """Answers beside transformers 4.57, the last one with question answering: the search, and all that follows a model.
 
+    python benches/python/bench_answers.py [--lengths] [--json FILE]
+
 Run it with transformers 4.57 on PYTHONPATH; `make bench` does.
 """
 
@@ -21,7 +23,7 @@ import torch
 import transformers
 
 import fastpost
-from harness import Row, duration, machine, pair, print_table, seconds
+from harness import Row, duration, machine, options, pair, print_table, seconds, write_json
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
@@ -51,6 +53,15 @@ def search() -> list[Row]:
     rows = [Row(f"12 candidates of {tokens} tokens", name, *times[tokens], goal) for tokens, goal in goals.items()]
     growth = Row("growth: ours of 8192 tokens, ours of 512", "fastpost", times[8192][1], times[512][1], "at most 20x")
     return [*rows, growth]
+
+
+def lengths() -> list[dict[str, float]]:
+    """The search in windows of other lengths."""
+    measured = []
+    for tokens in (64, 128, 256, 512, 1024, 2048, 4096, 8192):
+        theirs, ours = one_window(tokens)
+        measured.append({"tokens": tokens, "theirs": theirs, "ours": ours})
+    return measured
 
 
 def one_window(tokens: int) -> tuple[float, float]:
@@ -217,7 +228,20 @@ def long_context() -> None:
         print(f"100,000 tokens, compat={compat!r}: {duration(median)}")
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Prints all tables."""
+    asked = options(__doc__)
     print(machine())
+    if asked.lengths:
+        measured = lengths()
+        name = f"{PEER} `select_starts_ends`"
+        rows = [Row(f"12 candidates of {one['tokens']} tokens", name, one["theirs"], one["ours"]) for one in measured]
+        print_table("Answers in windows of other lengths", rows)
+        write_json(asked.json, peer=PEER, lengths=measured)
+        return
     print_table("Answers", [*search(), *after_the_model()])
     long_context()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,4 +1,7 @@
-"""Entities beside transformers: decoding, whole pipelines, import time, memory of a stream."""
+"""Entities beside transformers: decoding, whole pipelines, import time, memory of a stream.
+
+python benches/python/bench_entities.py [--lengths] [--json FILE]
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from transformers.modeling_outputs import TokenClassifierOutput
 from transformers.pipelines.token_classification import AggregationStrategy
 
 import fastpost
-from harness import Row, duration, machine, pair, print_table
+from harness import Row, duration, machine, options, pair, print_table, write_json
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
@@ -119,6 +122,50 @@ def decoding(folder: Path) -> list[Row]:
     return rows + columns
 
 
+LENGTHS = (64, 128, 256, 512, 1024, 2048, 4096, 8192)
+
+
+def lengths(folder: Path) -> list[dict[str, float]]:
+    """One window of each length, with the logits that the real model gives to 510 of its tokens at a time."""
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForTokenClassification.from_pretrained(folder).eval()
+    pipe = transformers.TokenClassificationPipeline(model=model, tokenizer=tokenizer, device=-1)
+    decoder = fastpost.EntityDecoder(
+        model.config.id2label, strategy="simple", compat="transformers", tokenizer=tokenizer
+    )
+    text = " ".join(PERSONAL + document[:200] for document in wikigold_documents())
+    read = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, return_tensors="pt", verbose=False)
+    ids = read["input_ids"][:, : max(LENGTHS)]
+    cls, sep = torch.tensor([[tokenizer.cls_token_id]]), torch.tensor([[tokenizer.sep_token_id]])
+    with torch.no_grad():
+        parts = [model(input_ids=torch.cat([cls, part, sep], 1)).logits[:, 1:-1] for part in ids.split(510, dim=1)]
+    logits = torch.cat(parts, 1)
+    measured = []
+    for tokens in LENGTHS:
+        cut = {"logits": logits[:, :tokens].contiguous(), "input_ids": ids[:, :tokens].contiguous()}
+        offsets = read["offset_mapping"][:, :tokens].contiguous()
+        special = torch.zeros_like(cut["input_ids"])
+        outputs = {**cut, "offset_mapping": offsets, "special_tokens_mask": special, "sentence": text}
+
+        def theirs(outputs=outputs):
+            return pipe.postprocess([dict(outputs)], aggregation_strategy=AggregationStrategy.SIMPLE)
+
+        def ours(cut=cut, offsets=offsets, special=special):
+            found = decoder.decode(
+                cut["logits"],
+                offsets=offsets,
+                special_tokens_mask=special,
+                input_ids=cut["input_ids"],
+                texts=[text],
+            )
+            return found.to_dicts()
+
+        check(ours(), [theirs()])
+        slow, fast = pair(theirs, ours, 15, 20)
+        measured.append({"tokens": tokens, "entities": len(ours()[0]), "theirs": slow, "ours": fast})
+    return measured
+
+
 def pipelines(folder: Path) -> list[Row]:
     """Whole pipelines around a model that costs nothing."""
     tokenizer = AutoTokenizer.from_pretrained(folder, model_max_length=512)
@@ -192,9 +239,25 @@ print(found, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 def main() -> None:
     """Prints all tables."""
+    asked = options(__doc__)
     warnings.simplefilter("ignore")
-    folder = rampart.convert(ROOT / ".cache" / "rampart-torch")
+    folder = ROOT / ".cache" / "rampart-torch"
+    folder = folder if folder.exists() else rampart.convert(folder)
     print(machine())
+    if asked.lengths:
+        measured = lengths(folder)
+        rows = [
+            Row(
+                f"1 window of {one['tokens']} tokens, dicts, simple ({one['entities']} entities)",
+                PEER,
+                one["theirs"],
+                one["ours"],
+            )
+            for one in measured
+        ]
+        print_table("Decoding windows of other lengths: 35 labels", rows)
+        write_json(asked.json, peer=PEER, lengths=measured)
+        return
     print_table("Decoding: 512 tokens, 35 labels", decoding(folder))
     print_table("Pipelines with a model that costs nothing", pipelines(folder))
     print()

@@ -1,6 +1,6 @@
 """Tokenizer training on 250 MB of Python functions, 52,000 tokens: ours beside tokenizers, rustbpe and ffbpe.
 
-    python benches/python/bench_train.py [--megabytes 250] [--vocab-size 52000] [--peers tokenizers rustbpe]
+    python benches/python/bench_train.py [--megabytes 250] [--vocab-size 52000] [--peers tokenizers rustbpe] [--json FILE]
 
 Each runs in a process of its own, from the same JSONL file to a tokenizer, and all of that is timed: ours reads
 it with `fastpost.Corpus`, the peers through Python's json, as their users do (1 to 2 s of their time, shown as
@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from code_corpus import write_jsonl
+from harness import write_json
 
 CACHE = Path(__file__).resolve().parents[2] / ".cache"
 GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
@@ -175,6 +176,7 @@ def main() -> None:
     options.add_argument("--vocab-size", type=int, default=52_000)
     options.add_argument("--peers", nargs="*", default=["tokenizers", "rustbpe", "ffbpe"])
     options.add_argument("--in-memory", action="store_true", help="read the corpus before the clock starts")
+    options.add_argument("--json", type=Path, metavar="FILE", help="also write what was measured there")
     args = options.parse_args()
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     path = write_jsonl(CACHE / f"functions-{args.megabytes:g}mb.jsonl", args.megabytes)
@@ -204,6 +206,9 @@ def main() -> None:
     if "tokenizers" in args.peers:
         print("tokenizers: tokenizer.json equal byte for byte")
     print(f"{os.cpu_count()} cores, {args.megabytes:g} MB, {args.vocab_size:,} tokens")
+    measured = {name: result[:2] for name, result in results.items() if not isinstance(result, str)}
+    runs = [{"name": name, "seconds": seconds, "megabytes": more} for name, (seconds, more) in measured.items()]
+    write_json(args.json, megabytes=args.megabytes, vocab_size=args.vocab_size, runs=runs)
     for name, result in results.items():
         if isinstance(result, str):
             print(f"{name:16} absent: {result}")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
+import json
 import os
 import platform
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 
@@ -65,3 +68,18 @@ def machine() -> str:
         pass
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return f"{name}, {cores} cores, Python {platform.python_version()}"
+
+
+def options(description: str | None) -> argparse.Namespace:
+    """The command line of a bench: `lengths` and `json`."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--lengths", action="store_true", help="measure against the length of a window only")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write what was measured there")
+    return parser.parse_args()
+
+
+def write_json(path: Path | None, **measured: Any) -> None:
+    """Writes what a bench measured, for `plots.py`; nothing without a path."""
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"machine": machine(), **measured}, indent=1) + "\n", encoding="utf-8")

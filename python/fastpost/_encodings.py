@@ -106,6 +106,12 @@ class Encodings:
         return _fastpost.flatten_pairs(self.windows, "offsets")
 
 
+def batch_owners(batch: Any) -> Ints1d:
+    """(windows,), the text that each row of a transformers `BatchEncoding` belongs to."""
+    owners = batch.get("overflow_to_sample_mapping") if hasattr(batch, "get") else None
+    return np.arange(len(batch.encodings)) if owners is None else np.array(owners, np.int64)
+
+
 def _listed(encodings: Sequence[Any]) -> list[Any]:
     for number, encoding in enumerate(encodings):
         if not hasattr(encoding, "special_tokens_mask") or not hasattr(encoding, "overflowing"):

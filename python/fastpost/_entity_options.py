@@ -23,6 +23,19 @@ _PREFIX = "transition_bias_"
 UNITS = ("utf8", "utf16", "graphemes")
 
 
+_NAMES = ("scheme", "decode", "repair", "score", "words", "window_merge")
+_NAMES_OR_NONE = ("snap", "trim")
+
+
+def names(options: Mapping[str, Any]) -> None:
+    """Refuses options that are no `str` where a name is asked for; Rust knows the names."""
+    for name in (*_NAMES, *_NAMES_OR_NONE):
+        value = options[name]
+        if not isinstance(value, str) and not (value is None and name in _NAMES_OR_NONE):
+            or_none = " or None" if name in _NAMES_OR_NONE else ""
+            raise TypeError(f"`{name}` is {value!r}; pass the name of one of its values, a str{or_none}")
+
+
 def biases(value: Mapping[str, Any] | str | os.PathLike[str] | None) -> list[float] | None:
     """The six transition biases, in the order of Rust.
 

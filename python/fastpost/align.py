@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 
 from fastpost import _arrays, _fastpost
-from fastpost._encodings import Encodings
+from fastpost._encodings import Encodings, batch_owners
 from fastpost.entities import _label_names
 from fastpost.types import ArrayLike, Ints1d, Ints2d
 
@@ -161,8 +161,8 @@ def spans_to_labels(
     - "joins": it touches one of its type, and the scheme (IO, plain) can't tell the two apart.
 
     Args:
-        encodings: `tokenizers.Encoding` objects, each followed by its overflowing ones as further windows, a
-            `BatchEncoding`, or offsets: a list of (tokens, 2) integers, or one array end to end with `lengths`.
+        encodings: `tokenizers.Encoding` objects, each followed by its overflowing ones as further windows; a
+            `BatchEncoding`, whose rows are the windows (of one text by `overflow_to_sample_mapping`); or offsets: a list of (tokens, 2) integers, or one array end to end with `lengths`.
         spans: of each text, (start, end, type) or dicts with "start", "end" and "label" ("entity_group", "entity"), in
             characters, end excluded. Types have no prefix.
         label2id: the model's labels.
@@ -291,6 +291,8 @@ def _read(
     if _is_encodings(encodings):
         owners = _arrays.vector("windows", windows)
         listed = _encodings(encodings)
+        if owners is None and getattr(encodings, "encodings", None) is not None:
+            owners = batch_owners(encodings)
         read = Encodings.expanded(listed) if owners is None else Encodings(listed, owners)
         ids = None
         if by_word:
@@ -414,6 +416,9 @@ def _labels(labels: Any, lengths: Ints1d) -> Ints1d:
 def _by_id(label2id: Mapping[str, int]) -> dict[int, str]:
     if not isinstance(label2id, Mapping):
         raise TypeError(f"`label2id` is of type {type(label2id).__name__}; pass a dict from label names to ids")
+    for name, number in label2id.items():
+        if not isinstance(name, str) or isinstance(number, (str, bool)):
+            raise TypeError(f"`label2id` has {name!r}: {number!r}; pass a dict from label names to ids")
     by_id = {int(number): name for name, number in label2id.items()}
     if len(by_id) != len(label2id):
         raise ValueError("`label2id` gives one id to two labels; pass one id per label")

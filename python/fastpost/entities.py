@@ -11,7 +11,7 @@ import numpy as np
 
 from fastpost import _arrays, _entity_options, _fastpost
 from fastpost._columns import Columns, Nested, categories, printed_table, shown_rows
-from fastpost._encodings import Encodings
+from fastpost._encodings import Encodings, batch_owners
 from fastpost._spans import columns
 from fastpost._tokens import Tokens
 from fastpost.types import ArrayLike, Batch, Entity, Floats1d, Floats2d, Ints1d, Ints2d, Token, Units
@@ -357,7 +357,9 @@ class EntityDecoder:
     Raises:
         ValueError: if an option is unknown, `id2label` has gaps or fits no scheme.
 
-    Exact ties of scores go to the smallest label id, between windows to the earlier one. Scores are Python
+    Exact ties of scores go to the smallest label id, between windows to the earlier one. Ties of whole sequences with
+    "viterbi", from the last token back: going on with an entity, then outside, then by role (begin, inside, end,
+    single), then the type named first; with `transitions`, the smallest label id. Scores are Python
     floats and offsets Python ints, unlike transformers', so `json.dumps` takes them.
     """
 
@@ -443,6 +445,7 @@ class EntityDecoder:
             if (weights is not None or biases is not None) and decode != "viterbi" and score != "path":
                 given = "transitions" if biases is None else "biases"
                 raise ValueError(f'`{given}` is given but `decode` is {decode!r}; pass decode="viterbi" to use it')
+            _entity_options.names(own)
             default, by_label = _entity_options.thresholds(threshold)
             self._units = _entity_options.units(units)
             self._return_probs = bool(return_probs)
@@ -485,7 +488,7 @@ class EntityDecoder:
     def decode(
         self,
         logits: Batch,
-        encodings: Sequence[Any] | None = None,
+        encodings: Any = None,
         texts: Sequence[str] | None = None,
         *,
         offsets: Batch | None = None,
@@ -503,7 +506,8 @@ class EntityDecoder:
         Args:
             logits: (windows, tokens, labels), or (tokens, labels) end to end; float32, float16, bfloat16 or
                 float64; a row holds finite values or -inf, at least one finite.
-            encodings: of the texts, each followed by its overflowing ones as further windows; or of the windows.
+            encodings: of the texts, whose windows are each one and what overflowed from it; or of the windows; or a
+                `BatchEncoding`.
             texts: the texts themselves.
             offsets: (windows, tokens, 2) integers, the characters of the text each token covers, end excluded.
             lengths: (windows,), tokens of each window, what follows is padding; default: no padding.
@@ -524,6 +528,9 @@ class EntityDecoder:
         """
         values, kind = _arrays.logits("logits", logits)
         listed = None if texts is None else _texts(texts)
+        if getattr(encodings, "encodings", None) is not None:
+            windows = batch_owners(encodings) if windows is None else windows
+            encodings = encodings.encodings
         if encodings is not None:
             given = {
                 "offsets": offsets,

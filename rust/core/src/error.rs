@@ -21,8 +21,8 @@ pub enum Error {
     },
     /// Labels that fit no scheme, or not the one given.
     #[error(
-        "`id2label` does not fit scheme {scheme:?}: {} fit{} not, of {}; name all labels alike, or pass `scheme`: \"plain\" takes each label for a type",
-        quoted(labels), if labels.len() == 1 { "s" } else { "" }, quoted(all)
+        "`id2label` does not fit scheme {scheme:?}: {} do{} not fit, of {}; name all labels alike, or pass `scheme`: \"plain\" takes each label for a type",
+        quoted(labels), if labels.len() == 1 { "es" } else { "" }, quoted(all)
     )]
     BadScheme {
         /// The scheme, or "auto".

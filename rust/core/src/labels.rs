@@ -279,9 +279,14 @@ pub struct Tagging {
 }
 
 /// Names that mean "in no entity", whatever their case.
-const OUTSIDE: [&str; 9] = ["O", "OUT", "OUTSIDE", "NONE", "NIL", "NULL", "BACKGROUND", "_", "-"];
-/// Names that mean so beside labels with prefixes only: some models are trained to name special tokens.
-const SPECIAL: [&str; 8] = ["X", "[PAD]", "<PAD>", "PAD", "[CLS]", "[SEP]", "<S>", "</S>"];
+const OUTSIDE: [&str; 8] = ["O", "OUT", "OUTSIDE", "NONE", "NIL", "NULL", "BACKGROUND", "_"];
+/// Names that mean so beside labels with prefixes only: "other", spaCy's "-" (which is a type of its own where a model
+/// puts punctuation in), and those of special tokens and of a CRF's ends, which some label sets hold.
+#[rustfmt::skip]
+const SPECIAL: [&str; 22] = [
+    "-", "OTHER", "X", "[PAD]", "<PAD>", "PAD", "[CLS]", "[SEP]", "<S>", "</S>", "[UNK]", "<UNK>", "UNK", "<START>",
+    "<STOP>", "<END>", "START", "STOP", "<BOS>", "<EOS>", "<START_TAG>", "<STOP_TAG>",
+];
 
 fn is_outside(name: &str, beside_prefixes: bool) -> bool {
     let same = |known: &str| known.eq_ignore_ascii_case(name);
@@ -338,10 +343,12 @@ impl Tagging {
                 return Ok(Self::read(&names, found, layout));
             }
         }
-        let misfits = |scheme: &'static str, fit: &dyn Fn(&str) -> bool| Error::BadScheme {
-            scheme,
-            labels: inside.iter().filter(|name| !fit(name)).map(|name| (*name).to_owned()).collect(),
-            all: names.iter().map(|name| (*name).to_owned()).collect(),
+        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let misfits = |scheme: &'static str, fit: &dyn Fn(&str) -> bool| {
+            let odd: Vec<&str> = inside.iter().copied().filter(|name| !fit(name)).collect();
+            // Each may fit by itself, and all of them not, where they are not written alike.
+            let labels = owned(if odd.is_empty() { &inside } else { &odd });
+            Error::BadScheme { scheme, labels, all: owned(&names) }
         };
         if inside.is_empty() {
             return Ok(Self { layout: None, ..Self::plain(&names) });
@@ -353,14 +360,24 @@ impl Tagging {
             return Err(misfits(scheme.name(), &fit));
         }
         // A type with a label that begins it and one that goes on with it is no accident.
+        let goes_on = |split: &[(char, &str)]| {
+            let has = |letter: char, kind: &str| {
+                split.iter().any(|&(l, k)| l.eq_ignore_ascii_case(&letter) && k == kind)
+            };
+            split.iter().any(|&(_, kind)| has('B', kind) && (has('I', kind) || has('M', kind)))
+        };
         for layout in LAYOUTS {
             let split: Vec<_> = inside.iter().filter_map(|name| layout.split(name)).collect();
-            let has = |letter: char, kind: &str| split.iter().any(|&(l, k)| l == letter && k == kind);
-            if split.iter().any(|&(letter, kind)| letter == 'B' && (has('I', kind) || has('M', kind))) {
+            if goes_on(&split) {
                 let fit = |name: &str| layout.split(name).is_some();
                 let misfit = inside.iter().any(|name| !fit(name));
                 return Err(misfits("auto", &|name| misfit && fit(name)));
             }
+        }
+        let split: Vec<_> =
+            inside.iter().flat_map(|name| LAYOUTS.map(|layout| layout.split(name))).flatten().collect();
+        if goes_on(&split) {
+            return Err(misfits("auto", &|_| false));
         }
         Ok(Self::plain(&names))
     }
@@ -404,11 +421,18 @@ impl Tagging {
         self.scheme.allows(role(last), role(next), kind(last) == kind(next))
     }
 
-    /// The label of `role` and `kind`, if there is one; the first one for [`Role::Outside`].
+    /// The label of `role` and `kind`, if there is one. For [`Role::Outside`] it is "O", else the first other name
+    /// that means so everywhere, else the first of a special token.
     #[must_use]
     pub fn label(&self, role: Role, kind: u32) -> Option<u32> {
         let wanted = |tag: &Tag| tag.role == role && (role == Role::Outside || tag.kind == kind);
-        self.tags.iter().position(wanted).map(|label| label as u32)
+        let rank = |tag: &Tag| match self.kinds[tag.kind as usize].as_str() {
+            _ if role != Role::Outside => 0,
+            "O" | "o" => 0,
+            name => 1 + u32::from(!is_outside(name, false)),
+        };
+        let found = self.tags.iter().enumerate().filter(|(_, tag)| wanted(tag));
+        found.min_by_key(|(_, tag)| rank(tag)).map(|(label, _)| label as u32)
     }
 
     /// Whether kind `kind` stands for "in no entity".
@@ -486,6 +510,11 @@ mod tests {
             (&["O", "PER", "date-time"], "plain", "date-time", I),
             (&["E-mail", "S_size"], "plain", "S_size", I),
             (&["NOUN", "X"], "plain", "X", I),
+            (&["0", ".", ",", "-"], "plain", "-", I),
+            (&["-", "B-x", "L-x", "U-x", "I-x"], "BILOU", "x", I),
+            (&["OTHER", "B-x", "I-x"], "IOB2", "x", I),
+            (&["other", "b-x", "i-x"], "IOB2", "x", I),
+            (&["<unk>", "O", "S-x", "B-x", "E-x", "<START>", "<STOP>", "I-x"], "BIOES", "x", I),
             (&["outside", "O"], "plain", "O", Role::Outside),
         ] {
             let (found, tags) = read(names);
@@ -499,6 +528,13 @@ mod tests {
         assert!(matches!(mixed, Error::BadScheme { labels, .. } if labels == ["MISC"]));
         let letters = Tagging::new(&["O", "B-PER", "I-PER", "L-PER", "S-PER"], None).unwrap_err();
         assert!(matches!(letters, Error::BadScheme { labels, .. } if labels.len() == 4));
+        let unlike = ["O", "B-PER", "I_PER"];
+        for scheme in [None, Some(Scheme::Iob2)] {
+            let error = Tagging::new(&unlike, scheme).unwrap_err();
+            assert!(matches!(error, Error::BadScheme { labels, .. } if labels == ["B-PER", "I_PER"]));
+        }
+        let lower = Tagging::new(&["o", "b-per", "i-per", "misc"], None).unwrap_err();
+        assert!(matches!(lower, Error::BadScheme { labels, .. } if labels == ["misc"]));
         let given = Tagging::new(&["O", "B-PER", "E-PER"], Some(Scheme::Iob1)).unwrap_err();
         assert!(matches!(given, Error::BadScheme { labels, .. } if labels == ["E-PER"]));
         let plain = Tagging::new(&["O", "B-PER", "MISC"], Some(Scheme::Plain)).unwrap();

@@ -130,17 +130,8 @@ impl<'a> Rows<'a> {
     /// Appends the logarithms of the mean of the softmax of `rows`.
     pub fn mean_logs(&self, rows: &[u32], space: &mut MeanSpace, out: &mut Vec<f32>) {
         self.arch.dispatch(|| {
-            let MeanSpace { one, sum } = space;
-            one.resize(self.columns, 0.0);
-            sum.clear();
-            sum.resize(self.columns, 0.0);
-            for &row in rows {
-                softmax_into(self.row(row as usize), one);
-                for (sum, value) in sum.iter_mut().zip(&*one) {
-                    *sum += value;
-                }
-            }
-            out.extend(sum.iter().map(|sum| (sum / rows.len() as f32).ln()));
+            let count = rows.len() as f32;
+            out.extend(self.sums(rows, space).iter().map(|sum| (sum / count).ln()));
         });
     }
 
@@ -149,19 +140,9 @@ impl<'a> Rows<'a> {
     /// Ties go to the smallest label.
     pub fn mean_argmax(&self, rows: &[u32], space: &mut MeanSpace) -> (u32, f32) {
         self.arch.dispatch(|| {
-            let MeanSpace { one, sum } = space;
-            one.resize(self.columns, 0.0);
-            sum.clear();
-            sum.resize(self.columns, 0.0);
-            for &row in rows {
-                softmax_into(self.row(row as usize), one);
-                for (sum, value) in sum.iter_mut().zip(&*one) {
-                    *sum += value;
-                }
-            }
             let count = rows.len() as f32;
             let (mut label, mut best) = (0, f32::NEG_INFINITY);
-            for (index, &value) in sum.iter().enumerate() {
+            for (index, &value) in self.sums(rows, space).iter().enumerate() {
                 let mean = value / count;
                 if mean > best {
                     (label, best) = (index as u32, mean);
@@ -170,9 +151,25 @@ impl<'a> Rows<'a> {
             (label, best)
         })
     }
+
+    /// Sum of the softmax of `rows`.
+    #[inline(always)]
+    fn sums<'s>(&self, rows: &[u32], space: &'s mut MeanSpace) -> &'s [f32] {
+        let MeanSpace { one, sum } = space;
+        one.resize(self.columns, 0.0);
+        sum.clear();
+        sum.resize(self.columns, 0.0);
+        for &row in rows {
+            softmax_into(self.row(row as usize), one);
+            for (sum, value) in sum.iter_mut().zip(&*one) {
+                *sum += value;
+            }
+        }
+        sum
+    }
 }
 
-/// Scratch rows of [`Rows::mean_argmax`], kept between calls.
+/// Scratch rows of [`Rows::mean_argmax`] and [`Rows::mean_logs`], kept between calls.
 #[derive(Debug, Default)]
 pub struct MeanSpace {
     one: Vec<f32>,

@@ -4,7 +4,7 @@
 //! labels)`: labels squared for each token, 560,000 steps for 512 tokens of 33 labels. Under a scheme a step
 //! depends on the two roles and on whether the types agree, so the best predecessor is the best label of some role,
 //! whatever its type, or one of the few labels of the same type: labels, not labels squared, and the loop over types
-//! is vector code. Where the best labels of all tokens make a legal sequence there is nothing to search.
+//! is vector code. Which predecessor it was is found on the way back, for the labels of the path alone. Where the best labels of all tokens make a legal sequence there is nothing to search.
 
 use crate::labels::{ROLES, Role, Scheme, Tagging};
 use crate::logits::{RowFault, Rows};
@@ -68,10 +68,10 @@ struct Lanes {
     width: usize,
     /// Roles that the scheme knows.
     roles: Vec<Role>,
-    /// Place of each label.
-    slot: Vec<u32>,
-    /// Label of each place, `NONE` for those without.
-    label: Vec<u32>,
+    /// Label of each place, 0 for those without.
+    label: Vec<[u32; 8]>,
+    /// What is added to the logit of each place: 0, -inf for those without a label.
+    mask: Vec<[f32; 8]>,
     /// Weight of a step between roles, whatever the types.
     any: RoleWeights,
     /// Weight of a step between roles that is legal within one type only.
@@ -83,8 +83,6 @@ pub(crate) type RoleWeights = [[f32; 5]; 5];
 
 const NONE: u32 = u32::MAX;
 const BARRED: f32 = f32::NEG_INFINITY;
-/// Stands for "the best of all types" where the role of a predecessor of the same type could stand.
-const ANY: u8 = 5;
 
 impl Grammar {
     /// The sequences that the scheme of `tagging` allows.
@@ -185,8 +183,9 @@ impl Grammar {
     ///
     /// The best one has the largest sum of logits and weights. Ties: where the most probable label of each token (of
     /// equal ones, the smallest id) makes a legal sequence and no weight is set, it is that one. Else, from the last
-    /// token back: a predecessor of the same type, then one that is outside, then by role in the order begin,
-    /// inside, end, single, then by the type that the labels name first.
+    /// token back: going on with an entity before all else, then a label that is outside, then by role in the order
+    /// begin, inside, end, single, then by the type that the labels name first. With weights for each pair of labels:
+    /// from the last token back, the smallest id.
     ///
     /// # Errors
     /// The row at which no legal sequence is left, or that has no most probable label, and what is wrong there.
@@ -310,11 +309,10 @@ fn bias(biases: &Biases, last: Role, next: Role) -> f32 {
 /// Scratch of [`Grammar::best_path`], kept between calls.
 #[derive(Debug, Default)]
 pub struct Space {
-    score: Vec<f32>,
-    next: Vec<f32>,
-    emission: Vec<f32>,
-    back: Vec<u8>,
-    from: Vec<[u32; 5]>,
+    /// Score of each place at each token.
+    scores: Vec<[f32; 8]>,
+    /// At each token, the best score of each role at the token before.
+    tops: Vec<[f32; 5]>,
 }
 
 impl Lanes {
@@ -338,15 +336,15 @@ impl Lanes {
             lanes.push(lane);
         }
         let width = (kinds.max(outside) as usize).next_multiple_of(8);
-        let mut label = vec![NONE; 5 * width];
-        let mut slot = Vec::with_capacity(lanes.len());
+        let mut label = vec![[0; 8]; 5 * width / 8];
+        let mut mask = vec![[BARRED; 8]; 5 * width / 8];
         for (number, (tag, lane)) in tagging.tags.iter().zip(lanes).enumerate() {
             let place = tag.role as usize * width + lane as usize;
-            if label[place] != NONE {
+            if mask[place / 8][place % 8] != BARRED {
                 return None;
             }
-            label[place] = number as u32;
-            slot.push(place as u32);
+            mask[place / 8][place % 8] = 0.0;
+            label[place / 8][place % 8] = number as u32;
         }
         let roles =
             ROLES.into_iter().filter(|&role| tagging.tags.iter().any(|tag| tag.role == role)).collect();
@@ -357,7 +355,7 @@ impl Lanes {
                 table[last as usize][next as usize] = bias(biases, last, next);
             }
         }
-        Some(Self { width, roles, slot, label, any, own })
+        Some(Self { width, roles, label, mask, any, own })
     }
 
     fn step(&self, tagging: &Tagging, last: u32, next: u32) -> f32 {
@@ -366,6 +364,7 @@ impl Lanes {
         if any == BARRED { own } else { any }
     }
 
+    /// Scores are kept relative to the best of the token before, so they never grow.
     #[inline(always)]
     fn search(
         &self,
@@ -375,33 +374,28 @@ impl Lanes {
         space: &mut Space,
         out: &mut [u32],
     ) -> std::result::Result<(), usize> {
-        let size = 5 * self.width;
-        let Space { score, next, emission, back, from } = space;
-        for row in [&mut *score, &mut *next, &mut *emission] {
-            row.clear();
-            row.resize(size, BARRED);
-        }
-        back.clear();
-        back.resize(items.len() * size, ANY);
-        from.clear();
-        from.resize(items.len(), [0; 5]);
-        for (at, &item) in items.iter().enumerate() {
-            for (&slot, &value) in self.slot.iter().zip(rows.row(item as usize)) {
-                emission[slot as usize] = value;
-            }
-            let alive = if at == 0 {
-                self.start(grammar.tagging.scheme, emission, next)
-            } else {
-                self.advance(score, emission, next, &mut back[at * size..][..size], &mut from[at])
-            };
-            if !alive {
-                return Err(at);
-            }
-            std::mem::swap(score, next);
-        }
         let Some(last) = items.len().checked_sub(1) else { return Ok(()) };
         let scheme = grammar.tagging.scheme;
-        let ends = score.iter().enumerate().map(|(slot, &score)| {
+        let size = self.label.len();
+        let Space { scores, tops } = space;
+        scores.clear();
+        scores.resize(items.len() * size, [BARRED; 8]);
+        tops.clear();
+        tops.resize(items.len(), [BARRED; 5]);
+        for (at, &item) in items.iter().enumerate() {
+            let (before, next) = scores.split_at_mut(at * size);
+            let row = rows.row(item as usize);
+            if at == 0 {
+                for &role in &self.roles {
+                    if role == Role::Outside || scheme.opens(role, false) {
+                        self.arrive(role, row, next, |_| [0.0; 8]);
+                    }
+                }
+            } else if !self.advance(&before[(at - 1) * size..], row, &mut next[..size], &mut tops[at]) {
+                return Err(at - 1);
+            }
+        }
+        let ends = scores[last * size..].as_flattened().iter().enumerate().map(|(slot, &score)| {
             let role = ROLES[slot / self.width];
             if role == Role::Outside || scheme.closes(role, false) { score } else { BARRED }
         });
@@ -410,104 +404,107 @@ impl Lanes {
             return Err(last);
         }
         for at in (0..=last).rev() {
-            out[at] = self.label[slot];
-            let (role, lane) = (slot / self.width, slot % self.width);
-            slot = match back[at * size + slot] {
-                ANY => from[at][role] as usize,
-                own => own as usize * self.width + lane,
-            };
+            out[at] = self.label.as_flattened()[slot];
+            if at > 0 {
+                slot = self.before(slot, scores[(at - 1) * size..at * size].as_flattened(), &tops[at]);
+            }
         }
         Ok(())
     }
 
+    /// Writes the scores of the labels of `role`: what `known` says of each block of eight, and their logits.
     #[inline(always)]
-    fn start(&self, scheme: Scheme, emission: &[f32], next: &mut [f32]) -> bool {
-        for &role in &self.roles {
-            let block = role as usize * self.width..(role as usize + 1) * self.width;
-            let legal = role == Role::Outside || scheme.opens(role, false);
-            for (next, &value) in next[block.clone()].iter_mut().zip(&emission[block]) {
-                *next = if legal { value } else { BARRED };
-            }
+    fn arrive(&self, role: Role, row: &[f32], next: &mut [[f32; 8]], known: impl Fn(usize) -> [f32; 8]) {
+        let blocks = self.width / 8;
+        for block in 0..blocks {
+            let place = role as usize * blocks + block;
+            let (labels, mask, known) = (&self.label[place], &self.mask[place], known(block));
+            next[place] = std::array::from_fn(|lane| known[lane] + (row[labels[lane] as usize] + mask[lane]));
         }
-        next.iter().any(|&score| score > BARRED)
     }
 
-    /// One token on. Scores are kept relative to the best of the token before, so they never grow.
+    /// One token on; false if nothing is left to go on from.
     #[inline(always)]
-    fn advance(
-        &self,
-        score: &[f32],
-        emission: &[f32],
-        next: &mut [f32],
-        back: &mut [u8],
-        from: &mut [u32; 5],
-    ) -> bool {
-        let block = |role: Role| role as usize * self.width..(role as usize + 1) * self.width;
-        let mut tops = [(0, BARRED); 5];
+    fn advance(&self, score: &[[f32; 8]], row: &[f32], next: &mut [[f32; 8]], tops: &mut [f32; 5]) -> bool {
+        let blocks = self.width / 8;
         for &role in &self.roles {
-            let (lane, top) = top_lane(&score[block(role)]);
-            tops[role as usize] = (role as usize * self.width + lane, top);
+            tops[role as usize] = largest(&score[role as usize * blocks..][..blocks]);
         }
-        let top = tops.iter().map(|top| top.1).fold(BARRED, f32::max);
+        let top = largest_of(tops);
         if top == BARRED {
             return false;
         }
         for &role in &self.roles {
-            let mut best = BARRED;
-            for &last in &self.roles {
-                let (slot, score) = tops[last as usize];
-                let score = score - top + self.any[last as usize][role as usize];
-                if score > best {
-                    best = score;
-                    from[role as usize] = slot as u32;
+            let best = self.from_any(role, tops, top).1;
+            self.arrive(role, row, next, |block| {
+                let mut known = [best; 8];
+                for &last in &self.roles {
+                    let weight = self.own[last as usize][role as usize] - top;
+                    if weight > BARRED {
+                        let score = &score[last as usize * blocks + block];
+                        for (known, score) in known.iter_mut().zip(score) {
+                            let value = score + weight;
+                            *known = if value > *known { value } else { *known };
+                        }
+                    }
                 }
-            }
-            let next = &mut next[block(role)];
-            let back = &mut back[block(role)];
-            next.fill(best);
-            for &last in &self.roles {
-                let weight = self.own[last as usize][role as usize] - top;
-                if weight == BARRED {
-                    continue;
-                }
-                relax(next, back, &score[block(last)], weight, last as u8);
-            }
-            for (next, &value) in next.iter_mut().zip(&emission[block(role)]) {
-                *next += value;
-            }
+                known
+            });
         }
         true
     }
+
+    /// The best role to come to `role` from, whatever the types, and its score.
+    #[inline(always)]
+    fn from_any(&self, role: Role, tops: &[f32; 5], top: f32) -> (usize, f32) {
+        let mut best = (0, BARRED);
+        for &last in &self.roles {
+            let score = tops[last as usize] - top + self.any[last as usize][role as usize];
+            if score > best.1 {
+                best = (last as usize, score);
+            }
+        }
+        best
+    }
+
+    /// The place before `slot` on the best path, by the sums that `advance` made.
+    #[inline(always)]
+    fn before(&self, slot: usize, score: &[f32], tops: &[f32; 5]) -> usize {
+        let (role, lane) = (ROLES[slot / self.width], slot % self.width);
+        let top = largest_of(tops);
+        let (from, mut best) = self.from_any(role, tops, top);
+        let mut own = None;
+        for &last in &self.roles {
+            let weight = self.own[last as usize][role as usize] - top;
+            let place = last as usize * self.width + lane;
+            let value = score[place] + weight;
+            if weight > BARRED && (value > best || (value == best && own.is_none())) {
+                (best, own) = (value, Some(place));
+            }
+        }
+        own.unwrap_or_else(|| {
+            let block = &score[from * self.width..][..self.width];
+            from * self.width + block.iter().position(|&score| score == tops[from]).unwrap_or(0)
+        })
+    }
 }
 
-/// The first of the largest of a block, whose length is a multiple of eight.
 #[inline(always)]
-fn top_lane(block: &[f32]) -> (usize, f32) {
-    let (chunks, _) = block.as_chunks::<8>();
+fn largest(blocks: &[[f32; 8]]) -> f32 {
     let mut lanes = [BARRED; 8];
-    for chunk in chunks {
-        for (lane, &value) in lanes.iter_mut().zip(chunk) {
+    for block in blocks {
+        for (lane, &value) in lanes.iter_mut().zip(block) {
             *lane = if value > *lane { value } else { *lane };
         }
     }
-    let top = lanes.iter().copied().fold(BARRED, |a, b| if b > a { b } else { a });
-    (block.iter().position(|&value| value == top).unwrap_or(0), top)
+    let larger = |a: f32, b: f32| if b > a { b } else { a };
+    let [a, b, c, d, e, f, g, h] = lanes;
+    larger(larger(larger(a, e), larger(b, f)), larger(larger(c, g), larger(d, h)))
 }
 
-/// Takes the step from the same type where it is at least as good.
 #[inline(always)]
-fn relax(next: &mut [f32], back: &mut [u8], score: &[f32], weight: f32, role: u8) {
-    let (nexts, _) = next.as_chunks_mut::<8>();
-    let (backs, _) = back.as_chunks_mut::<8>();
-    let (scores, _) = score.as_chunks::<8>();
-    for ((next, back), score) in nexts.iter_mut().zip(backs).zip(scores) {
-        for lane in 0..8 {
-            let value = score[lane] + weight;
-            let better = value > next[lane] || (value == next[lane] && back[lane] == ANY);
-            next[lane] = if better { value } else { next[lane] };
-            back[lane] = if better { role } else { back[lane] };
-        }
-    }
+fn largest_of(tops: &[f32; 5]) -> f32 {
+    tops.iter().copied().fold(BARRED, |a, b| if b > a { b } else { a })
 }
 
 #[cfg(test)]

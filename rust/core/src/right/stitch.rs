@@ -194,7 +194,7 @@ impl Joined {
         let (mut from, mut place) = (self.tokens.len(), 0);
         if let Some(shared) = self.find(parts, part) {
             from = shared;
-        } else if number > 0 && start < self.reach.1 {
+        } else if start < self.reach.1 && self.last_start().is_some_and(|last| start < last) {
             if end <= self.reach.1 {
                 return;
             }
@@ -227,6 +227,12 @@ impl Joined {
         if self.tokens.len() > before {
             self.reach = (self.runs.len() - 1, end.max(self.reach.1));
         }
+    }
+
+    /// Where the last token starts. A window that starts no earlier shares no token with the text, be it that the two
+    /// hold bytes of one character.
+    fn last_start(&self) -> Option<i64> {
+        self.tokens.iter().rev().find(|token| token.start < token.end).map(|token| token.start)
     }
 
     /// Where the tokens of `next` begin among those of the window that reaches farthest, if they share any.

@@ -1,5 +1,6 @@
 """Training beside transformers' own `train_new_from_iterator`: the same tokenizer.json, byte for byte."""
 
+import copy
 import gzip
 import itertools
 import json
@@ -277,6 +278,15 @@ def test_files_do_not_become_strings(mixed_files, monkeypatch):
 
     monkeypatch.setattr(fastpost.Corpus, "_batches", iterated)
     assert len(fastpost.WordCounts.from_corpus(fast("gpt2"), fastpost.Corpus(mixed_files), force=True))
+
+
+def test_a_trained_tokenizer_copies_as_any_other():
+    """transformers copies a backend that is passed to it; training spares it that, for that one time."""
+    made = fastpost.train_new_from_iterator(fast("gpt2"), ["one two two"] * 9, 300)
+    other = copy.deepcopy(made)
+    assert other.backend_tokenizer is not made.backend_tokenizer
+    assert copy.deepcopy(made.backend_tokenizer) is not made.backend_tokenizer
+    assert written(other) == written(made)
 
 
 def test_a_tokenizer_of_the_tokenizers_library():

@@ -533,11 +533,15 @@ def _like(
     if further:
         settings[name] = further
     settings["tokenizer_object"] = backend
+    # transformers copies the backend, which takes as long as a tenth of all training; nobody else holds this one.
+    vars(backend)["__deepcopy__"] = lambda _: backend
     try:
         return type(tokenizer)(**settings)
     except TypeError as error:
         if "multiple values for keyword argument 'tokenizer_object'" not in str(error):
             raise
+    finally:
+        del vars(backend)["__deepcopy__"]
     # A class that makes its backend itself gets ours afterwards.
     del settings["tokenizer_object"]
     made = type(tokenizer)(**settings)

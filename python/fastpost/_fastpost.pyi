@@ -7,6 +7,7 @@ __all__ = [
     "VERSION",
     "AnswerKernel",
     "AnswerTable",
+    "ArrowColumns",
     "EntityKernel",
     "EntityTable",
     "LabelSet",
@@ -22,6 +23,20 @@ __all__ = [
     "WordTable",
     "align_labels",
     "align_tokens",
+    "answer_columns",
+    "answer_json",
+    "answer_kind",
+    "answer_lists",
+    "answer_table",
+    "answer_words",
+    "entity_columns",
+    "entity_json",
+    "entity_kind",
+    "entity_lines",
+    "entity_lists",
+    "entity_table",
+    "entity_texts",
+    "entity_words",
     "expand",
     "flatten",
     "flatten_pairs",
@@ -308,6 +323,7 @@ def nbest(
 ) -> tuple[list[str], list[list[dict[str, Any]]], list[float]]: ...
 
 # columns
+@final
 class ArrowColumns:
     def __len__(self) -> int: ...
     def __arrow_c_schema__(self) -> Any: ...

@@ -16,10 +16,12 @@ use crate::lattice::Lattice;
 use crate::logits::{self, MeanSpace, Rows};
 use crate::offsets::CharIndex;
 use crate::parallel;
+use crate::segment::WordEdges;
 use crate::viterbi::{Grammar, Space};
 use crate::words::Boundary;
 use crate::{Error, Result, windows};
 use spans::Draft;
+use std::cell::OnceCell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use stitch::{Merge, Part, Stitched};
 use words::{Source, Words};
@@ -212,6 +214,7 @@ impl Decoder {
                 numbers,
                 tokens,
                 text: index.as_ref(),
+                edges: OnceCell::new(),
                 check: options.check_offsets,
             }
             .run()
@@ -254,6 +257,8 @@ struct TextDecoder<'a> {
     numbers: &'a [usize],
     tokens: Option<Tokens<'a>>,
     text: Option<&'a CharIndex<'a>>,
+    /// The Unicode words of the text.
+    edges: OnceCell<WordEdges>,
     check: bool,
 }
 
@@ -416,7 +421,7 @@ impl TextDecoder<'_> {
     }
 
     /// The words, where the settings need them.
-    fn words(&self, tokens: &[stitch::Token]) -> Result<Option<Words>> {
+    fn words(&self, tokens: &[stitch::Token]) -> Result<Option<Words<'_>>> {
         let settings = &self.decoder.settings;
         let snaps = settings.strategy != Strategy::None && settings.snap != Snap::Never;
         if !snaps && !settings.strategy.joins_words() {
@@ -425,7 +430,7 @@ impl TextDecoder<'_> {
         let first = self.windows.first();
         let has_ids = first.is_some_and(|window| window.words.is_some());
         let text = self.text.filter(|_| first.is_some_and(|window| window.offsets.is_some()));
-        let words = Words::new(settings.words, tokens, has_ids, text)?;
+        let words = Words::new(settings.words, tokens, has_ids, text.map(|text| (text, &self.edges)))?;
         let needed = settings.snap == Snap::Word || settings.strategy.joins_words();
         if needed && words.used == words::Used::Nothing && !tokens.is_empty() {
             return Err(Error::Missing {

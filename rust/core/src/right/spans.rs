@@ -99,7 +99,7 @@ struct Grown {
 pub fn snap(
     drafts: Vec<Draft>,
     tokens: &[Token],
-    words: &Words,
+    words: &Words<'_>,
     trim: Option<&CharIndex<'_>>,
     outside: impl Fn(u32) -> bool,
 ) -> Vec<Draft> {

@@ -4,6 +4,7 @@ use super::stitch::Token;
 use crate::offsets::CharIndex;
 use crate::segment::WordEdges;
 use crate::{Error, Result};
+use std::cell::OnceCell;
 use std::ops::Range;
 
 /// Where the words of a text come from.
@@ -74,7 +75,7 @@ pub const USED: [Used; 8] = [
 
 /// The words of one text.
 #[derive(Debug)]
-pub struct Words {
+pub struct Words<'a> {
     /// What they come from.
     pub used: Used,
     /// Runs of tokens that are one word each.
@@ -85,11 +86,11 @@ pub struct Words {
     spans: Vec<(i64, i64)>,
     /// Unicode's words, where the text is there and `word_ids` were not asked for by name. Entities grow by these
     /// even where runs come from word ids, each of which may be a part of a word only: `3`, `AW` of `3AW`.
-    edges: Option<WordEdges>,
+    edges: Option<&'a WordEdges>,
 }
 
-impl Words {
-    /// The words of `tokens` of `text`.
+impl<'a> Words<'a> {
+    /// The words of `tokens` of `text`, whose Unicode words are read once, where they are first needed.
     ///
     /// # Errors
     /// [`Error::Missing`] if `source` asks for word ids or a text that is not there.
@@ -97,23 +98,26 @@ impl Words {
         source: Source,
         tokens: &[Token],
         has_ids: bool,
-        text: Option<&CharIndex<'_>>,
+        text: Option<(&CharIndex<'_>, &'a OnceCell<WordEdges>)>,
     ) -> Result<Self> {
         let missing = |name, why| Err(Error::Missing { name, why });
-        let edges = |text: &CharIndex<'_>| Some(WordEdges::new(text.slice(0, text.len())));
+        let read = |(text, edges): (&CharIndex<'_>, &'a OnceCell<WordEdges>)| {
+            edges.get_or_init(|| WordEdges::new(text.slice(0, text.len())))
+        };
         let (used, edges) = match (source, has_ids, text) {
             (Source::Transformers, ..) => (Used::Transformers, None),
             (Source::WordIds, true, _) => (Used::WordIds, None),
             (Source::WordIds, false, _) => return missing("word_ids", "to tell words apart by them"),
-            (Source::Unicode, _, Some(text)) => (Used::Unicode, edges(text)),
+            (Source::Unicode, _, Some(text)) => (Used::Unicode, Some(read(text))),
             (Source::Unicode, _, None) => return missing("texts", "to find their Unicode words"),
             (Source::Auto, false, None) => (Used::Nothing, None),
             (Source::Auto, true, None) => (Used::WordIdsOnly, None),
-            (Source::Auto, false, Some(text)) => (Used::UnicodeOnly, edges(text)),
-            (Source::Auto, true, Some(text)) => match edges(text) {
-                Some(edges) if !ids_are_words(tokens, text, &edges) => (Used::UnicodeFits, Some(edges)),
-                edges => (Used::WordIdsFit, edges),
-            },
+            (Source::Auto, false, Some(text)) => (Used::UnicodeOnly, Some(read(text))),
+            (Source::Auto, true, Some(text)) => {
+                let edges = read(text);
+                let fit = ids_are_words(tokens, text.0, edges);
+                (if fit { Used::WordIdsFit } else { Used::UnicodeFits }, Some(edges))
+            }
         };
         let continues = |last: &Token, token: &Token| match (used, &edges) {
             (Used::Transformers, _) => !token.opens,

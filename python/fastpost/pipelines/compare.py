@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from fastpost.pipelines.engine import Batching, Logits, Runner, Windows, stream
+from fastpost.pipelines.engine import Logits, Windows, stream
 from fastpost.pipelines.entity_task import Chunk, EntityTask, text_size
 
 RULES = {
@@ -53,15 +53,6 @@ _OPTIONS_OF = {
     "decode": ("decode", "repair", "transitions", "start_transitions", "end_transitions", "biases"),
     "score": ("score", "threshold"),
 }
-
-
-@dataclass(frozen=True)
-class Job:
-    """What a pipeline would run: its task for `compat=None`, its model, how windows become batches."""
-
-    task: EntityTask
-    runner: Runner
-    batching: Batching
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from fastpost import _arrays
 from fastpost._encodings import Encodings
 from fastpost._tokens import Tokens
 from fastpost.entities import OPTIONS, Entities, EntityDecoder, TextEntities
-from fastpost.pipelines.engine import ItemError, Logits, Windows
+from fastpost.pipelines.engine import Batching, ItemError, Logits, Runner, Windows
 from fastpost.types import Entity, Ints1d, Ints2d, Token
 
 
@@ -234,6 +234,15 @@ class EntityTask:
         owner_first = np.repeat(first_word[read.texts], read.lengths)
         at = before[np.minimum(owner_first + word, len(sizes))] - before[owner_first]
         return np.where(word >= 0, at, 0)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a pipeline runs: its task, its model, how windows become batches."""
+
+    task: EntityTask
+    runner: Runner
+    batching: Batching
 
 
 _UNNAMED = "\0"

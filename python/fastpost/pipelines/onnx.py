@@ -13,9 +13,8 @@ from fastpost.answers import AnswerDecoder
 from fastpost.entities import OPTIONS
 from fastpost.pipelines.answer_task import AnswerTask, ask_size, whole
 from fastpost.pipelines.ask import asks, read
-from fastpost.pipelines.compare import Job
 from fastpost.pipelines.engine import Batching, Results, Told, shown, stream
-from fastpost.pipelines.entity_task import EntityTask, default_stride, long_texts, right_options, text_size
+from fastpost.pipelines.entity_task import EntityTask, Job, default_stride, long_texts, right_options, text_size
 from fastpost.pipelines.onnx_folder import OnnxFolder
 
 _STRATEGIES = ("none", "simple", "first", "average", "max")

@@ -15,9 +15,8 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from fastpost._tokens import Tokens, decoder_json
 from fastpost.entities import OPTIONS
-from fastpost.pipelines.compare import Job
 from fastpost.pipelines.engine import Batching, Results, Told, shown, stream
-from fastpost.pipelines.entity_task import EntityTask, default_stride, long_texts, right_options, text_size
+from fastpost.pipelines.entity_task import EntityTask, Job, default_stride, long_texts, right_options, text_size
 from fastpost.pipelines.model_length import given, positions
 
 _STEPS = (

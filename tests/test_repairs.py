@@ -241,8 +241,10 @@ def test_illegal_sequences():
 def test_an_entity_ends_inside_a_word():
     text = "Sylvainx lives"
     theirs, ours = both("wordpiece-cased", text, BIO, [("Sylva", "I-PER")], snap="word")
-    assert len(theirs) == 1
-    assert theirs == [("PER", "Sylvai")]
+    ((name, word),) = theirs
+    assert name == "PER"
+    assert "Sylvainx".startswith(word)  # where its pieces end changes from one training of WordPiece to the next
+    assert word != "Sylvainx"
     assert ours == [("PER", "Sylvainx")]
 
 

@@ -357,10 +357,8 @@ impl TextDecoder<'_> {
         } else {
             rows.argmaxes(&item_rows, &mut labels)
         };
-        decided.map_err(|(row, fault)| {
-            let item = item_rows.iter().position(|&item| item as usize == row).unwrap_or(0);
-            self.fault(text, items[item].0 as usize, fault)
-        })?;
+        decided
+            .map_err(|(row, fault)| self.fault(text, items[position(&item_rows, row)].0 as usize, fault))?;
         let scores = Scores { decoder: self.decoder, rows, item_rows: &item_rows, labels: &labels };
         if settings.strategy == Strategy::None {
             self.each_token(text, &scores, &mut found);
@@ -427,9 +425,8 @@ impl TextDecoder<'_> {
         if !snaps && !settings.strategy.joins_words() {
             return Ok(None);
         }
-        let first = self.windows.first();
-        let has_ids = first.is_some_and(|window| window.words.is_some());
-        let text = self.text.filter(|_| first.is_some_and(|window| window.offsets.is_some()));
+        let has_ids = self.windows.first().is_some_and(|window| window.words.is_some());
+        let text = self.text.filter(|_| self.has_offsets());
         let words = Words::new(settings.words, tokens, has_ids, text.map(|text| (text, &self.edges)))?;
         let needed = settings.snap == Snap::Word || settings.strategy.joins_words();
         if needed && words.used == words::Used::Nothing && !tokens.is_empty() {

@@ -7,6 +7,7 @@ import fnmatch
 import importlib.util
 import os
 import re
+import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -68,12 +69,24 @@ class Files:
     """Text and JSON Lines files, packed or not, read by the core."""
 
     files: list[tuple[str, str]]
-    once = None
+
+    @property
+    def once(self) -> str | None:
+        return next((f"the pipe {path}" for path, _ in self.files if _is_pipe(path)), None)
 
     def open(self, options: Options) -> Reader:
         return TextReader.files(
             self.files, options.column, options.threads, options.prefetch, options.skip, options.keep
         )
+
+
+def _is_pipe(path: str) -> bool:
+    """Whether a path is a pipe, such as a shell's `<(command)`: what is read of it is gone."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return False  # the reader tells what is wrong with it
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
 
 
 @dataclass

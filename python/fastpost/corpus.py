@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import errno
 import io
 import os
+import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -191,6 +193,31 @@ class Corpus:
             raise ValueError(f"{texts[0]} is a text file, which has no column `{column}`; leave the column out")
         kept = copy.copy(self)
         kept._options = replace(self._options, keep=column)
+        return kept
+
+    def _without(self, *paths: str) -> Corpus:
+        """The corpus without these files, and without those in folders of these names.
+
+        Raises:
+            FileNotFoundError: if nothing else is left.
+        """
+        out = tuple(os.path.realpath(path) for path in paths)
+
+        def stays(path: str) -> bool:
+            real = os.path.realpath(path)
+            return real not in out and not real.startswith(tuple(path + os.sep for path in out))
+
+        kept = copy.copy(self)
+        kept._sources = [
+            _sources.Files([file for file in source.files if stays(file[0])])
+            if isinstance(source, _sources.Files)
+            else source
+            for source in self._sources
+            if not isinstance(source, _sources.ArrowFile) or stays(source.path)
+        ]
+        kept._sources = [source for source in kept._sources if not isinstance(source, _sources.Files) or source.files]
+        if not kept._sources and self._sources:
+            raise FileNotFoundError(errno.ENOENT, "no file but the output matches", paths[0])
         return kept
 
     def _text_files(self) -> Iterator[tuple[str, str]]:
@@ -383,6 +410,28 @@ class Corpus:
             return sample, round(max(texts, texts * total / max(read, 1))) - self._start
         finally:
             other._pass.close()
+
+    def _check(self, most: int) -> None:
+        """Reads the first text of each of `most` files and opens the others; pipes, which have it once, are left alone.
+
+        Raises:
+            OSError, CorpusError: as a pass would; nothing that `on_error="skip"` leaves out.
+        """
+        if self._options.skip:
+            return
+        options = replace(self._options, threads=1)
+        for number, path in enumerate(self.files):
+            if not stat.S_ISREG(os.stat(path).st_mode):
+                continue
+            if number >= most:
+                with open(path, "rb"):
+                    continue
+            found = next(_sources._find(path, options, []))
+            reader = found.open(options)
+            try:
+                reader.next_batch(1, None)
+            finally:
+                reader.close()
 
     def __getstate__(self) -> dict[str, Any]:
         """What pickle and `copy.deepcopy` keep: all but the latest pass.

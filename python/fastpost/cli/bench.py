@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from fastpost.cli import entity_options as options
 from fastpost.cli import jobs
 from fastpost.cli.failure import UsageError, guarded, tell
 
@@ -36,21 +37,22 @@ def ner(
     model: jobs.Model,
     against: Against = "transformers",
     column: jobs.Column = "text",
-    aggregation: Annotated[
-        Literal["none", "simple", "first", "average", "max"], typer.Option(help="How tokens become entities.")
-    ] = "simple",
+    aggregation: options.Aggregation = "simple",
+    compat: options.Compat = "transformers",
     batch_size: jobs.BatchSize = 32,
     device: jobs.Device = None,
     dtype: jobs.Dtype = None,
     count: Count = 200,
     rounds: Rounds = 3,
 ) -> None:
-    """Time the token-classification pipeline; results are compared first."""
+    """Time the token-classification pipeline; results are compared first, which differ with --compat right."""
     texts = _texts(inputs, column, count)
-    options = {"aggregation_strategy": aggregation, "batch_size": batch_size}
-    ours = jobs.pipeline("ner", model, "torch", device, dtype, **options)
-    theirs = None if against == "nothing" else _twin(ours, "TokenClassificationPipeline", options)
-    _timed(f"ner, {len(texts):,} texts, {aggregation}", ours, theirs, lambda pipe: pipe(texts), rounds)
+    shared = {"aggregation_strategy": aggregation, "batch_size": batch_size}
+    own = {"compat": None if compat == "right" else compat}
+    ours = jobs.pipeline("ner", model, "torch", device, dtype, **shared, **own)
+    theirs = None if against == "nothing" else _twin(ours, "TokenClassificationPipeline", shared)
+    title = f"ner, {len(texts):,} texts, {aggregation}, compat {compat}"
+    _timed(title, ours, theirs, lambda pipe: pipe(texts), rounds)
 
 
 def qa(

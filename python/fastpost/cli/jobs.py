@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +48,8 @@ ChunkSize = Annotated[
 ]
 CHUNK = 512
 """`ChunkSize` by default: what the pipelines encode at once."""
+_CHECKED = 100
+"""Files whose first text is read before a job begins; the others are opened."""
 
 
 @dataclass
@@ -60,6 +63,7 @@ class Texts:
     def of(
         cls,
         inputs: list[str],
+        out: str,
         column: str,
         id_column: str | None,
         split: Any,
@@ -68,8 +72,12 @@ class Texts:
         threads: int | None,
         chunk_size: int,
     ) -> Texts:
-        """The texts of the files."""
+        """The texts of the files; `out` is none of them."""
         from fastpost import Corpus
+
+        for one in inputs if out != "-" else ():
+            if os.path.isfile(one) and os.path.exists(out) and os.path.samefile(one, out):
+                raise UsageError(f"--out is {out}, which is read; pass another")
 
         corpus = Corpus(
             inputs[0] if len(inputs) == 1 else list(inputs),
@@ -81,7 +89,18 @@ class Texts:
             batch_size=chunk_size,
             batch_bytes=1 << 20,
         )
+        if out != "-":
+            # In a folder that is read it would be read, too, when the job is resumed.
+            corpus = corpus._without(out, f"{out}.unfinished", f"{out}.parts")
         return cls(corpus if id_column is None else corpus._keeping(id_column), id_column)
+
+    def check(self) -> None:
+        """Reads the first text of each file, so that what is missing is told before a model is loaded.
+
+        Raises:
+            OSError, CorpusError: what reading them all would come to, unless it is to be left out.
+        """
+        self.corpus._check(_CHECKED)
 
     def guessed(self) -> int | None:
         """About how many there are, if they are in files."""
@@ -132,6 +151,19 @@ def pipeline(task: str, model: str, backend: str | None, device: str | None, dty
         options["dtype"] = dtype
     return fastpost.pipeline(task, model, backend=backend, **options)
 
+
+def model_job(model: str, backend: str | None, dtype: str | None) -> dict[str, Any]:
+    """What tells the model from others: see `Output`."""
+    files = {}
+    folder = Path(model)
+    for path in [folder] if folder.is_file() else sorted(folder.rglob("*")):
+        if path.suffix in _MODEL_FILES and path.is_file():
+            stat = path.stat()
+            files[str(path.relative_to(folder))] = [stat.st_size, stat.st_mtime_ns]
+    return {"model": model, "model files": files, "backend": backend, "dtype": dtype}
+
+
+_MODEL_FILES = (".json", ".safetensors", ".bin", ".onnx", ".onnx_data", ".txt", ".model")
 
 _TOKENIZERS = (
     "tokenizer.json",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import types
-import warnings
 from collections.abc import Collection, Iterable, Iterator, Sequence, Sized
 from pathlib import Path
 from typing import Any
 
 from fastpost._tokens import Tokens
+from fastpost._warn import warn_caller
 from fastpost.answers import AnswerDecoder
 from fastpost.entities import OPTIONS
 from fastpost.pipelines.answer_task import AnswerTask, ask_size, whole
@@ -162,11 +162,9 @@ class OnnxTokenClassificationPipeline:
         return Job(task, folder.runner, batching)
 
     def _warn_truncated(self, number: int) -> None:
-        warnings.warn(
+        warn_caller(
             f"text {number} of the input is longer than the model's {self._folder.model_max_length} tokens and was cut; "
-            "pass stride=, for example stride=128, or compat=None, to read it whole",
-            UserWarning,
-            stacklevel=2,
+            "pass stride=, for example stride=128, or compat=None, to read it whole"
         )
 
     def _merged(self, given: dict[str, Any]) -> dict[str, Any]:

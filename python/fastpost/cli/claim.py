@@ -45,10 +45,10 @@ class Claim:
         self.begun = False
         try:
             before = self._read()
-            self.resumed = self.begun = bool(before) and resume
-            if self.resumed:
+            self.resumed = self.begun = before is not None and resume
+            if before is not None and resume:
                 self._compare(before)
-            elif before and not overwrite:
+            elif before is not None and not overwrite:
                 raise UsageError(f"{out} is unfinished; pass --resume to go on, or --overwrite to start again")
             elif out.exists() and not overwrite:
                 raise UsageError(f"{out} exists; pass --overwrite to replace it, or another --out")
@@ -77,11 +77,13 @@ class Claim:
         fd, self._fd = self._fd, -1
         if sys.platform == "win32":
             os.close(fd)  # an open file can't be removed there
-        if done or not self.begun:
-            with contextlib.suppress(OSError):
-                self.path.unlink()
-        if sys.platform != "win32":
-            os.close(fd)
+        try:
+            if done or not self.begun:
+                with contextlib.suppress(OSError):
+                    self.path.unlink()
+        finally:
+            if sys.platform != "win32":
+                os.close(fd)
 
     def _locked(self) -> int:
         """The note, opened and held."""
@@ -103,14 +105,14 @@ class Claim:
                     return fd
             os.close(fd)  # the other job ended just now and removed it
 
-    def _read(self) -> Json:
-        """The job that was noted; empty if there was none."""
+    def _read(self) -> Json | None:
+        """The job that was noted; None if there was none."""
         pieces = []
         while piece := os.read(self._fd, 1 << 20):
             pieces.append(piece)
         text = b"".join(pieces)
         if not text:
-            return {}
+            return None
         try:
             found = json.loads(text)
         except ValueError:
@@ -123,8 +125,7 @@ class Claim:
         different = _difference(before, self._job)
         if different:
             raise UsageError(
-                f"{self._out} was begun with another {different}; pass the same, or --overwrite without --resume to "
-                "start again"
+                f"{self._out} was begun with {different}; pass the same, or --overwrite without --resume to start again"
             )
 
 
@@ -135,17 +136,18 @@ def _difference(before: Json, now: Json) -> str | None:
     """The first setting that differs, with both values; None if none does."""
     for name, value in now.items():
         old = before.get(name)
+        if old == value:
+            continue
+        if name in _FILES:
+            return f"other {_FILES[name]}, or they have changed since"
         if isinstance(value, dict) and isinstance(old, dict):
-            inner = _difference(old, value)
-            if inner:
-                return inner
-        elif old != value:
-            return (
-                f"`{name}` ({_short(old)}, now {_short(value)})"
-                if "files" not in name
-                else f"`{name}`: they have changed"
-            )
+            return _difference(old, value)
+        return f"another `{name}` ({_short(old)}, now {_short(value)})"
     return None
+
+
+_FILES = {"files": "input files", "model files": "model files"}
+"""Settings that are lists of files with their times."""
 
 
 def _short(value: object) -> str:

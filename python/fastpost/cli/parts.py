@@ -199,9 +199,14 @@ class Parts:
         """Removes the parts; what else someone has put there stays."""
         if not self._folder.is_dir():
             return
-        for path in self._folder.iterdir():
-            if path.name in ("made", "joined") or (path.stem.isdigit() and path.suffix in (".parquet", ".jsonl")):
-                path.unlink()
+        ours = [
+            path for path in self._folder.iterdir() if path.stem.isdigit() and path.suffix in (".parquet", ".jsonl")
+        ]
+        # From the last on: if the program ends here, those that are left are again the first parts of the job.
+        for path in sorted(ours, key=lambda path: (int(path.stem), path.suffix), reverse=True):
+            path.unlink()
+        for name in ("made", "joined"):
+            (self._folder / name).unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             self._folder.rmdir()
 

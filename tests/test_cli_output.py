@@ -119,7 +119,7 @@ def contents(path):
         return path.read_bytes()
     import pyarrow.parquet as pq
 
-    return pq.ParquetFile(path).read()
+    return pq.ParquetFile(path).read().to_pylist()
 
 
 class Killed(BaseException):

@@ -113,7 +113,10 @@ class ArrowFile:
 
                     raise CorpusError(f"no column `{name}`; the file has {', '.join(batch.schema.names)}", self.path)
             for text, value in zip(batch[column].to_pylist(), batch[keep].to_pylist(), strict=True):
-                yield f"{json.dumps(value, default=str)}\n{text}" if isinstance(text, str) else text
+                if isinstance(text, str):
+                    yield f"{json.dumps(value, default=_plain)}\n{text}"
+                else:
+                    yield _Fault(f"column `{column}` holds {'null' if text is None else f'a {_kind(text)}'}, not text")
 
     def batches(self, *columns: str) -> Iterator[Any]:
         import pyarrow as pa
@@ -147,6 +150,23 @@ class ArrowFile:
                 yield from pa.ipc.open_stream(mapped)
             else:
                 yield from (blocks.get_batch(index) for index in range(blocks.num_record_batches))
+
+
+def _plain(value: Any) -> str:
+    """A value that JSON has not, as text: bytes that are none as hexadecimal digits."""
+    if not isinstance(value, bytes):
+        return str(value)
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.hex()
+
+
+@dataclass(frozen=True)
+class _Fault:
+    """Stands for an item that is no text."""
+
+    reason: str
 
 
 @dataclass
@@ -237,6 +257,9 @@ class StringReader:
     def _strings(self, items: Iterable[Any]) -> Iterator[str]:
         for number, item in enumerate(items, 1):
             value = item
+            if isinstance(item, _Fault):
+                self._fault(number, item.reason)
+                continue
             if isinstance(item, Mapping):
                 if self._column not in item:
                     keys = ", ".join(f"`{key}`" for key in item) or "none"

@@ -285,7 +285,7 @@ class Corpus:
 
     def _require_texts(self, state: _Pass) -> None:
         if not state.texts and not state.start and not self._options.skip:
-            raise CorpusError(f"the corpus holds no text: {self!r}")
+            raise CorpusError(f"the corpus holds no text: {self._what}")
 
     def _hand_out(self, state: _Pass, batch: list[str], size: int) -> list[str]:
         state.texts += len(batch)
@@ -411,27 +411,32 @@ class Corpus:
         finally:
             other._pass.close()
 
-    def _check(self, most: int) -> None:
-        """Reads the first text of each of `most` files and opens the others; pipes, which have it once, are left alone.
+    def _check(self, most: int) -> list[str]:
+        """The first text of each of `most` files; the others are opened. Pipes, which have it once, are left alone.
 
         Raises:
             OSError, CorpusError: as a pass would; nothing that `on_error="skip"` leaves out.
         """
         if self._options.skip:
-            return
+            return []
         options = replace(self._options, threads=1)
+        texts: list[str] = []
+        all_read = self._once is None
         for number, path in enumerate(self.files):
             if not stat.S_ISREG(os.stat(path).st_mode):
                 continue
             if number >= most:
+                all_read = False
                 with open(path, "rb"):
                     continue
-            found = next(_sources._find(path, options, []))
-            reader = found.open(options)
+            reader = next(_sources._find(path, options, [])).open(options)
             try:
-                reader.next_batch(1, None)
+                texts += (reader.next_batch(1, None) or ([], 0))[0]
             finally:
                 reader.close()
+        if all_read and self.files and not texts:
+            self._require_texts(_Pass())
+        return texts
 
     def __getstate__(self) -> dict[str, Any]:
         """What pickle and `copy.deepcopy` keep: all but the latest pass.
@@ -455,13 +460,16 @@ class Corpus:
         other.__dict__.update({**self.__dict__, "_pass": _Pass()})
         return other
 
-    def __repr__(self) -> str:
+    @property
+    def _what(self) -> str:
+        """What it reads, for people."""
         files = self.files
         if not files:
-            what = ", ".join(type(source).__name__ for source in self._sources)
-        else:
-            what = files[0] if len(files) == 1 else f"{files[0]} and {len(files) - 1} more files"
-        return f"Corpus({what}, column={self._options.column!r}, batch_size={self.batch_size})"
+            return ", ".join(type(source).__name__ for source in self._sources)
+        return files[0] if len(files) == 1 else f"{files[0]} and {len(files) - 1} more files"
+
+    def __repr__(self) -> str:
+        return f"Corpus({self._what}, column={self._options.column!r}, batch_size={self.batch_size})"
 
 
 @dataclass

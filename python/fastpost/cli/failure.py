@@ -79,7 +79,7 @@ def explained(error: BaseException, resumable: bool = False) -> tuple[int, str]:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT) and resumable and error.filename != STANDARD_OUTPUT
         cure = "; make room and go on with --resume" if full else ""
         where = f"{os.fsdecode(error.filename)}: " if error.filename is not None else ""
-        return FAILED, f"{where}{error.strerror}{cure}"
+        return FAILED, f"{where}{as_options(error.strerror)}{cure}"
     if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("fastpost"):
         name = error.name.partition(".")[0]
         extra = {"pyarrow": "arrow", "torch": "transformers", "transformers": "transformers"}
@@ -88,10 +88,36 @@ def explained(error: BaseException, resumable: bool = False) -> tuple[int, str]:
         return FAILED, f"this needs {name}; {cure}"
     if isinstance(error, MemoryError):
         return FAILED, "out of memory"
-    text = " ".join(str(error).split())
+    text = as_options(" ".join(str(error).split()))
+    if len(text) > _LONGEST:
+        text = f"{text[:_LONGEST]} ... (--debug shows all of it)"
     if isinstance(error, ValueError | TypeError | OSError | RuntimeError | ImportError) and text:
         return FAILED, text
     return FAILED, f"{type(error).__name__}: {text} (--debug shows where)"
+
+
+_LONGEST = 600
+"""Characters of a library's message that are shown."""
+
+_AS_OPTIONS = {
+    "Pass `column`": "Pass --column",
+    "pass format='text', 'jsonl', 'parquet' or 'arrow'": "pass --format text, jsonl, parquet or arrow",
+    "; a list of texts is passed as Corpus.from_texts": "",
+    'pass on_long_text="window"': "pass --on-long-text window",
+    "pass stride=, for example stride=128, or compat=None,": "pass --stride, for example --stride 128, or --compat right,",
+}
+
+
+def as_options(text: str) -> str:
+    """A message of the package, which names arguments of functions, with the options that stand for them here."""
+    for argument, option in _AS_OPTIONS.items():
+        text = text.replace(argument, option)
+    return text
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """`1 entity`, `2 entities`; without `many` it is `one` and an s."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 STANDARD_OUTPUT = "standard output"

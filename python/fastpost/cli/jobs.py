@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from fastpost.cli.failure import UsageError
+from fastpost.cli import output
+from fastpost.cli.failure import UsageError, tell
 
 if TYPE_CHECKING:
     from fastpost import Corpus
@@ -75,9 +76,8 @@ class Texts:
         """The texts of the files; `out` is none of them."""
         from fastpost import Corpus
 
-        for one in inputs if out != "-" else ():
-            if os.path.isfile(one) and os.path.exists(out) and os.path.samefile(one, out):
-                raise UsageError(f"--out is {out}, which is read; pass another")
+        if out != "-":
+            not_read("--out", output.place(out), inputs)
 
         corpus = Corpus(
             inputs[0] if len(inputs) == 1 else list(inputs),
@@ -100,7 +100,9 @@ class Texts:
         Raises:
             OSError, CorpusError: what reading them all would come to, unless it is to be left out.
         """
-        self.corpus._check(_CHECKED)
+        found = self.corpus._check(_CHECKED)
+        if self.id_column is not None and found and all(text.startswith("null\n") for text in found):
+            tell(f"warning: the first record has no `{self.id_column}`, which --id-column names; its id is null")
 
     def guessed(self) -> int | None:
         """About how many there are, if they are in files."""
@@ -125,6 +127,25 @@ class Texts:
         from fastpost._checkpoint import fingerprint
 
         return {"corpus": fingerprint(self.corpus), "id column": self.id_column}
+
+
+def tell_left_out(corpus: Corpus) -> None:
+    """Says what `--on-error skip` has left out."""
+    stats = corpus.stats
+    if stats.skipped:
+        left = "1 record or file was" if stats.skipped == 1 else f"{stats.skipped:,} records or files were"
+        tell(f"{left} left out, first: {'; '.join(stats.reasons[:3])}")
+
+
+def not_read(option: str, path: Path, inputs: list[str]) -> None:
+    """Refuses an output that is one of the inputs.
+
+    Raises:
+        UsageError: if it is.
+    """
+    for one in inputs if path.exists() else ():
+        if os.path.isfile(one) and os.path.samefile(one, path):
+            raise UsageError(f"{option} is {path}, which is read; pass another name")
 
 
 def _json(text: str) -> str:

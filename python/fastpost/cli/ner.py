@@ -8,7 +8,7 @@ import typer
 
 from fastpost.cli import entity_options as options
 from fastpost.cli import jobs
-from fastpost.cli.failure import UsageError, guarded, tell
+from fastpost.cli.failure import UsageError, counted, guarded, tell
 from fastpost.cli.output import Json, Output
 from fastpost.cli.parts import Table
 from fastpost.cli.progress import Progress
@@ -94,10 +94,9 @@ def ner(
             told.batch(lines.texts, lines.entities)
         told.end()
         output.finish()
-    stats = texts.corpus.stats
-    if stats.skipped:
-        tell(f"{stats.skipped:,} records or files were left out, first: {'; '.join(stats.reasons[:3])}")
-    tell(f"{told.entities:,} entities in {told.texts - output.done:,} texts" + (f" -> {out}" if out != "-" else ""))
+    jobs.tell_left_out(texts.corpus)
+    found, read = counted(told.entities, "entity", "entities"), counted(told.texts - output.done, "text")
+    tell(f"{found} in {read}" + (f" -> {out}" if out != "-" else ""))
 
 
 def _flags(chosen: dict[str, Any]) -> dict[str, Any]:

@@ -63,13 +63,8 @@ class Output:
             if resume:
                 raise UsageError("--resume needs a file to go on with, but --out is standard output")
             return
-        self._path = path = Path(out)
-        suffix = path.suffix.lower()
-        if suffix not in (".jsonl", ".ndjson", ".parquet", ".pq"):
-            raise UsageError(f"--out is {out}; its name ends with .jsonl or .parquet, or is - for standard output")
-        if path.is_dir() or not path.parent.is_dir():
-            raise UsageError(f"{path if path.is_dir() else path.parent} is no place for a file")
-        if suffix in (".parquet", ".pq"):
+        path = place(out)
+        if path.suffix.lower() in _TABLES:
             import pyarrow  # noqa: F401  (so that its absence is told before the work, not after it)
 
             self._store = Parts(path, table)
@@ -115,6 +110,24 @@ class Output:
         self._store.close()
         if self._claim is not None:
             self._claim.release()
+
+
+_LINES, _TABLES = (".jsonl", ".ndjson"), (".parquet", ".pq")
+"""How names of files end: of lines, and of tables."""
+
+
+def place(out: str) -> Path:
+    """The file that `--out` names, if a file can be there.
+
+    Raises:
+        UsageError: if not.
+    """
+    path = Path(out)
+    if path.suffix.lower() not in (*_LINES, *_TABLES):
+        raise UsageError(f"--out is {out}; pass a name that ends with .jsonl or .parquet, or - for standard output")
+    if path.is_dir() or not path.parent.is_dir():
+        raise UsageError(f"{path if path.is_dir() else path.parent} is no place for a file")
+    return path
 
 
 class _StandardOutput:

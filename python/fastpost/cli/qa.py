@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from fastpost.cli import jobs
-from fastpost.cli.failure import UsageError, guarded, tell
+from fastpost.cli.failure import UsageError, counted, guarded, tell
 from fastpost.cli.output import Json, Output
 from fastpost.cli.parts import Table
 from fastpost.cli.progress import Progress
@@ -52,11 +52,7 @@ def qa(
     With --rank a line holds one question and its best answers from all texts, which are held in memory; --resume then
     goes on with the next question.
     """
-    asked = list(question or ())
-    if questions is not None:
-        asked += [line.strip() for line in questions.read_text(encoding="utf-8").splitlines() if line.strip()]
-    if not asked:
-        raise UsageError("pass --question, or --questions with a file of them")
+    asked = _asked(question or [], questions)
     texts = jobs.Texts.of(inputs, out, column, id_column, split, format_, on_error, threads, chunk_size)
     settings = {
         "command": "qa",
@@ -81,14 +77,30 @@ def qa(
         options: Json = {"top_k": top_k, "max_answer_len": max_answer_len, "batch_size": batch_size}
         if doc_stride is not None:
             options["doc_stride"] = doc_stride
-        count = _ranked(pipe, texts, asked, options, output) if rank else 0
-        if not rank:
-            count = _each(pipe, texts, asked, options, output, progress)
+        answers = (
+            _ranked(pipe, texts, asked, options, output)
+            if rank
+            else _each(pipe, texts, asked, options, output, progress)
+        )
         output.finish()
-    stats = texts.corpus.stats
-    if stats.skipped:
-        tell(f"{stats.skipped:,} records or files were left out, first: {'; '.join(stats.reasons[:3])}")
-    tell(f"{count:,} answers" + (f" -> {out}" if out != "-" else ""))
+    jobs.tell_left_out(texts.corpus)
+    tell(counted(answers, "answer") + (f" -> {out}" if out != "-" else ""))
+
+
+def _asked(given: list[str], file: Path | None) -> list[str]:
+    """The questions: those of the command line, then those of the file, whose blank lines are none."""
+    if not all(one.strip() for one in given):
+        raise UsageError("--question is empty; pass a question")
+    asked = list(given)
+    if file is not None:
+        try:
+            lines = file.read_text(encoding="utf-8-sig").split("\n")
+        except UnicodeDecodeError as error:
+            raise UsageError(f"{file} is not UTF-8: {error.reason} at byte {error.start}; convert it") from error
+        asked += [line.strip() for line in lines if line.strip()]
+    if not asked:
+        raise UsageError("pass --question, or --questions with a file of them")
+    return asked
 
 
 def _each(pipe: Any, texts: jobs.Texts, asked: list[str], options: Json, output: Output, progress: Progress) -> int:

@@ -4,6 +4,7 @@ import json
 import os
 import random
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 
 import fastpost
 import qa_models
+from fastpost.cli import jobs, main
 from fastpost.cli.entity_lines import redacted
 
 COMMAND = [sys.executable, "-m", "fastpost"]
@@ -212,7 +214,7 @@ def test_a_full_disk_and_room_again(lines, rampart_dir, tmp_path):
     assert out.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
 
 
-def test_a_closed_pipe_and_ctrl_c(lines, rampart_dir, tmp_path):
+def test_a_closed_pipe_ctrl_c_and_sigterm(lines, rampart_dir, tmp_path):
     many = tmp_path / "many.jsonl"
     many.write_text(lines.read_text(encoding="utf-8") * 5, encoding="utf-8")
     command = [*COMMAND, "ner", str(many), "--model", str(rampart_dir), "--column", "body", "--chunk-size", "4"]
@@ -225,17 +227,19 @@ def test_a_closed_pipe_and_ctrl_c(lines, rampart_dir, tmp_path):
     assert "Traceback" not in said
     assert "Exception ignored" not in said
 
-    out = tmp_path / "out.jsonl"
-    process = subprocess.Popen([*command, "--out", str(out)], stderr=subprocess.PIPE)
-    while not (out.exists() and out.stat().st_size):
-        time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert said.decode().splitlines()[-1] == "fastpost: stopped by Ctrl-C"
-    assert b"Traceback" not in said
-    written = rows_of(out.read_text(encoding="utf-8"))
-    assert [row["text_index"] for row in written] == list(range(len(written)))
+    for number, code, words in ((signal.SIGINT, 130, "Ctrl-C"), (signal.SIGTERM, 143, "SIGTERM")):
+        out = tmp_path / f"{code}.jsonl"
+        process = subprocess.Popen([*command, "--out", str(out)], stderr=subprocess.PIPE)
+        while not (out.exists() and out.stat().st_size):
+            time.sleep(0.01)
+        process.send_signal(number)
+        _, said = process.communicate(timeout=60)
+        assert process.returncode == code
+        assert said.decode().splitlines()[-1] == f"fastpost: stopped by {words}"
+        assert b"Traceback" not in said
+        written = rows_of(out.read_text(encoding="utf-8"))
+        assert [row["text_index"] for row in written] == list(range(len(written)))
+        assert (tmp_path / f"{code}.jsonl.unfinished").exists()
 
 
 def test_what_cannot_be_carried_out(lines, rampart_dir, tmp_path):
@@ -312,6 +316,72 @@ def test_answers_are_those_of_the_pipeline(lines, records, qa_dir, tmp_path):
         want = pipe(question=[row["question"]] * len(there), context=[contexts[n] for n in there], rank=True, top_k=2)
         got = [(answer["text_index"], answer["start"], answer["end"]) for answer in row["answers"]]
         assert got == [(there[a["text_index"]], a["start"], a["end"]) for a in want]
+
+
+def test_ranked_answers_go_on_with_the_next_question(qa_dir, tmp_path, monkeypatch, capfd):
+    """In this process: a pipeline that fails at the third question stands for what stops the program."""
+    (tmp_path / "x.txt").write_text("Anna lives in Paris.\nBob Brown\n\nNobody.\n")
+    out, whole = tmp_path / "out.jsonl", tmp_path / "whole.jsonl"
+    asked = [word for n in range(4) for word in ("--question", f"Who is {n}?")]
+    source = ["qa", str(tmp_path / "x.txt"), "--model", str(qa_dir), *asked, "--rank", "--top-k", "2", "--quiet"]
+    assert main([*source, "--out", str(whole)]) == 0
+    real, seen = jobs.pipeline, []
+
+    def pipeline(*args, **kwargs):
+        pipe = real(*args, **kwargs)
+
+        def ask(question, **options):
+            seen.append(question[0])
+            if len(seen) == 3:
+                raise KeyboardInterrupt
+            return pipe(question=question, **options)
+
+        return ask
+
+    monkeypatch.setattr(jobs, "pipeline", pipeline)
+    assert main([*source, "--out", str(out)]) == 130
+    assert len(rows_of(out.read_text())) == 2
+    assert main([*source, "--out", str(out)]) == 2
+    assert "pass --resume to go on" in capfd.readouterr().err
+    assert main([*source, "--out", str(out), "--resume"]) == 0
+    assert seen == [f"Who is {n}?" for n in (0, 1, 2, 2, 3)]
+    assert out.read_bytes() == whole.read_bytes()
+
+
+def test_another_model_at_the_same_place_is_refused(qa_dir, tmp_path, monkeypatch, capfd):
+    folder = tmp_path / "model"
+    shutil.copytree(qa_dir, folder)
+    (tmp_path / "x.txt").write_text("Anna lives in Paris.\n" * 4)
+    out = tmp_path / "out.jsonl"
+    source = [
+        "qa",
+        str(tmp_path / "x.txt"),
+        "--model",
+        str(folder),
+        "--question",
+        "Who?",
+        "--chunk-size",
+        "2",
+        "--quiet",
+    ]
+    real = jobs.Texts.batches
+
+    def batches(self, done):
+        yield next(real(self, done))
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(jobs.Texts, "batches", batches)
+        assert main([*source, "--out", str(out)]) == 130
+    assert len(rows_of(out.read_text())) == 2
+    weights = folder / "model.safetensors"
+    before = weights.stat()
+    os.utime(weights, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
+    assert main([*source, "--out", str(out), "--resume"]) == 2
+    assert "begun with other model files, or they have changed since" in capfd.readouterr().err
+    os.utime(weights, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert main([*source, "--out", str(out), "--resume", "--batch-size", "1", "--chunk-size", "3"]) == 0
+    assert [row["text_index"] for row in rows_of(out.read_text())] == [0, 1, 2, 3]
 
 
 def test_answers_in_parquet_go_on_after_a_kill(lines, qa_dir, tmp_path):

@@ -243,3 +243,36 @@ except ImportError as error:
     message = python(script)
     assert missing in message
     assert "fastpost[onnx]" in message
+
+
+def test_a_device_that_is_not_there_is_refused(rampart_dir):
+    """ONNX Runtime itself would run on the CPU, with a warning."""
+    import onnxruntime
+
+    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+        for device in ("cuda", "cuda:1", 0):
+            with pytest.raises(
+                ValueError, match=r"`device` is .+, but this ONNX Runtime .+, not CUDAExecutionProvider"
+            ):
+                fastpost.pipeline("ner", model=rampart_dir, backend="onnxruntime", device=device)
+    with pytest.raises(ValueError, match="`device` is 'tpu'"):
+        fastpost.pipeline("ner", model=rampart_dir, backend="onnxruntime", device="tpu")
+    for device in ("cpu", -1):
+        pipe = fastpost.pipeline("ner", model=rampart_dir, backend="onnxruntime", device=device)
+        assert pipe._folder.runner.session.get_providers() == ["CPUExecutionProvider"]
+
+
+def test_a_provider_whose_libraries_are_missing_is_refused(rampart_dir, monkeypatch):
+    """It is available, and left out when the session starts."""
+    import onnxruntime
+
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider"])
+
+    class Left(onnxruntime.InferenceSession):
+        def __init__(self, path, options, providers):
+            super().__init__(path, options, providers=["CPUExecutionProvider"])
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", Left)
+    with pytest.raises(ValueError, match="has CPUExecutionProvider, not CUDAExecutionProvider"):
+        fastpost.pipeline("ner", model=rampart_dir, backend="onnxruntime", device="cuda")
+    assert fastpost.pipeline("ner", model=rampart_dir, backend="onnxruntime", providers=["CUDAExecutionProvider"])

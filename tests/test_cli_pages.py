@@ -313,7 +313,8 @@ CONSOLE = re.compile(r"^```console\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
 
 def printed(block: str, model, folder) -> str:
     """A block of docs/cli.md with what its commands print now; scores to three places."""
-    (folder / "mails.jsonl").write_text("".join(json.dumps({"id": n, "text": text}) + "\n" for n, text in MAILS))
+    lines = "".join(json.dumps({"id": n, "text": text}, ensure_ascii=False) + "\n" for n, text in MAILS)
+    (folder / "mails.jsonl").write_text(lines, encoding="utf-8")
     if not (folder / "model").exists():
         (folder / "model").symlink_to(model)
     (folder / "fastpost").write_text(f'#!/bin/sh\nexec {sys.executable} -m fastpost "$@"\n')

@@ -276,3 +276,18 @@ def test_a_provider_whose_libraries_are_missing_is_refused(rampart_dir, monkeypa
     with pytest.raises(ValueError, match="has CPUExecutionProvider, not CUDAExecutionProvider"):
         fastpost.pipeline("ner", model=rampart_dir, backend="onnxruntime", device="cuda")
     assert fastpost.pipeline("ner", model=rampart_dir, backend="onnxruntime", providers=["CUDAExecutionProvider"])
+
+
+def test_a_folder_with_nothing_but_an_onnx_file_needs_no_backend(rampart_dir, tmp_path):
+    from fastpost.pipelines.install import backend_of
+
+    want = build(rampart_dir)(TEXTS)
+    for model in (rampart_dir, str(rampart_dir), rampart_dir / "onnx" / "model_q4.onnx"):
+        assert fastpost.pipeline("ner", model=model, backend=None)(TEXTS) == want
+        assert fastpost.pipeline("ner", model=model)(TEXTS) == want
+    assert backend_of("dslim/bert-base-NER") == "torch"
+    assert backend_of(tmp_path) == "torch"
+    (tmp_path / "model.onnx").touch()
+    assert backend_of(tmp_path) == "onnxruntime"
+    (tmp_path / "model.safetensors").touch()
+    assert backend_of(tmp_path) == "torch"

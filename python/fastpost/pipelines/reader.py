@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from fastpost.entities import OPTIONS, EntityDecoder
@@ -58,9 +57,7 @@ class EntityReader:
         if self._loads:
             given = gpu is not None and not options.keys() & {"device", "device_map", "providers"}
             place = {"device": gpu} if given else {}
-            self._pipe = pipeline(
-                "ner", model=model, backend=backend or _backend_of(model), **settings, **options, **place
-            )
+            self._pipe = pipeline("ner", model=model, backend=backend, **settings, **options, **place)
             if given and getattr(getattr(self._pipe, "device", None), "type", None) == "cpu":
                 raise ValueError(
                     f'this worker was given GPU {gpu}, but torch sees none; install torch for it, or pass device="cpu"'
@@ -117,13 +114,3 @@ def _found(row: dict[str, Any]) -> Found:
 def _again(arguments: dict[str, Any]) -> EntityReader:
     """The reader that was pickled."""
     return EntityReader(**arguments)
-
-
-def _backend_of(model: Any) -> str:
-    """What runs a model: ONNX Runtime where there is nothing but an `.onnx` file."""
-    path = Path(str(model))
-    if path.suffix == ".onnx":
-        return "onnxruntime"
-    if not path.is_dir() or any(any(path.glob(pattern)) for pattern in ("*.safetensors", "*.bin")):
-        return "torch"
-    return "onnxruntime" if any(path.glob("*.onnx")) or any(path.glob("onnx/*.onnx")) else "torch"

@@ -48,8 +48,8 @@ body[data-jp-theme-light="true"] .fastpost,.vscode-light .fastpost,[data-theme="
 body[data-jp-theme-light="false"] .fastpost,.vscode-dark .fastpost,[data-theme="dark"] .fastpost{{color-scheme:dark}}
 .fastpost .fp-head{{color:{QUIET[0]};color:{_both(QUIET)};font-size:13px;margin:0 0 8px}}
 .fastpost .fp-head b{{color:{INK[0]};color:{_both(INK)}}}
-.fastpost ul{{display:inline;list-style:none;margin:0;padding:0}}
-.fastpost li{{display:inline-block;margin:0 0 0 12px}}
+.fastpost ul{{display:inline;list-style:none;margin:0 0 0 12px;padding:0}}
+.fastpost li{{display:inline-block;margin:0 12px 0 0}}
 .fastpost .fp-key{{display:inline-block;width:12px;height:12px;border-radius:3px;margin-inline-end:5px;vertical-align:-1px;
 background:var(--t);border-bottom:3px solid var(--s);box-sizing:border-box}}
 .fastpost .fp-text{{white-space:pre-wrap;unicode-bidi:plaintext;line-height:2.2;margin:0}}

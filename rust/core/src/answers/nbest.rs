@@ -53,7 +53,7 @@ pub struct Ranked {
     logits: (f32, f32),
 }
 
-/// One window: its best starts and ends that lie in the context, best first, and the logits of its first token.
+/// One window: its best starts and ends, best first, and the logits of its first token.
 #[derive(Debug, Clone, Default)]
 pub struct Feature {
     /// Beginnings.
@@ -134,8 +134,17 @@ impl Best {
 
 /// The best spans of one question over its windows, best first, and "no answer" where that is allowed: among
 /// them by its score, and once more at the end.
-#[must_use]
-pub fn rank(features: &[Feature], ranking: &Ranking) -> (Vec<Ranked>, Option<Ranked>) {
+///
+/// `may(window, token, opens)` says whether a span may begin, or (`opens` false) end, with a token. It is asked only
+/// where that could make a span that is good enough: of 40 tokens a window, for a list of two, some eight.
+///
+/// # Errors
+/// The first of `may`.
+pub fn rank<E>(
+    features: &[Feature],
+    ranking: &Ranking,
+    mut may: impl FnMut(usize, u32, bool) -> std::result::Result<bool, E>,
+) -> std::result::Result<(Vec<Ranked>, Option<Ranked>), E> {
     let mut null: Option<Ranked> = None;
     let mut best = Best { entries: Vec::new(), came: 0, size: ranking.n_best_size, bar: f32::NEG_INFINITY };
     for (window, feature) in features.iter().enumerate() {
@@ -144,14 +153,24 @@ pub fn rank(features: &[Feature], ranking: &Ranking) -> (Vec<Ranked>, Option<Ran
             null = Some(Ranked { tokens: None, score, logits: feature.null });
         }
         for start in &feature.starts {
+            let mut opens = None;
             for end in &feature.ends {
                 let score = start.logit + end.logit;
                 if score <= best.bar && best.bar > f32::NEG_INFINITY {
                     break; // the ends that follow are no better
                 }
-                if end.token >= start.token
-                    && ((end.token - start.token) as usize) < ranking.max_answer_length
+                if end.token < start.token || (end.token - start.token) as usize >= ranking.max_answer_length
                 {
+                    continue;
+                }
+                let opens = match opens {
+                    Some(known) => known,
+                    None => *opens.insert(may(window, start.token, true)?),
+                };
+                if !opens {
+                    break;
+                }
+                if may(window, end.token, false)? {
                     let tokens = Some((window, start.token, end.token));
                     best.push(Ranked { tokens, score, logits: (start.logit, end.logit) });
                 }
@@ -162,7 +181,7 @@ pub fn rank(features: &[Feature], ranking: &Ranking) -> (Vec<Ranked>, Option<Ran
     if let Some(null) = null {
         best.push(null);
     }
-    (best.cut(), null)
+    Ok((best.cut(), null))
 }
 
 /// The list of one question from its ranked spans and the characters of each, in a context of `chars`.

@@ -247,7 +247,7 @@ def test_a_text_that_is_too_long_is_refused_by_its_number(rampart_dir, tmp_path)
 @pytest.mark.parametrize("redact", [None, "[{label}]"])
 def test_lines_are_the_same_from_columns_and_from_dicts(lines, pipe, redact, monkeypatch):
     def made():
-        texts = Texts.of([str(lines)], "text", "id", "line", None, "raise", 1, 2)
+        texts = Texts.of([str(lines)], "-", "text", "id", "line", None, "raise", 1, 2)
         told = []
         chunks = list(entity_lines(pipe, texts, 1, 4, redact, lambda items, _tokens: told.append(items)))
         assert [chunk.texts for chunk in chunks] == told == [2, 2]
@@ -267,7 +267,7 @@ def test_lines_of_a_torch_pipeline(lines, rampart_torch_dir):
     pipe = fastpost.pipeline("ner", rampart_torch_dir, aggregation_strategy="first", compat=None)
 
     def rows():
-        texts = Texts.of([str(lines)], "text", None, "line", None, "raise", 1, 2)
+        texts = Texts.of([str(lines)], "-", "text", None, "line", None, "raise", 1, 2)
         made = entity_lines(pipe, texts, 0, 4, None, lambda *_: None)
         return rows_of(b"".join(chunk.data for chunk in made).decode())
 

@@ -327,6 +327,8 @@ def _find(source: Any, options: Options, faults: list[OSError]) -> Iterator[Sour
     if isinstance(source, str | os.PathLike):
         name = os.fsdecode(source)
         if name == "-":
+            if sys.stdin is None:
+                raise OSError(errno.EBADF, "it is closed", "standard input")
             yield FileObject(sys.stdin.buffer, _split(None, options))
             return
         for path in expand(name, faults, options):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -47,6 +49,15 @@ for group in (ner, qa, view, compare, training, bench, doctor):
     group.add_to(app)
 
 
+def _open_streams() -> None:
+    """Sees to it that no file of ours takes the number of a standard stream that the caller has closed (`2>&-`)."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(number)
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  (else `print` takes standard output)
+
+
 @contextmanager
 def _stopped_politely() -> Iterator[None]:
     """SIGTERM ends the block as Ctrl-C does, where it would have ended the program on the spot."""
@@ -69,13 +80,18 @@ def run(arguments: Sequence[str]) -> int:
     """Runs one command and returns the exit code."""
     arguments = list(arguments)
     failure.Debug.on = "--debug" in arguments  # before the command or after it
+    _open_streams()
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
         with _stopped_politely(), warned.told():
             result = app(arguments, prog_name="fastpost", standalone_mode=False)
-    except KeyboardInterrupt as error:
+    except (KeyboardInterrupt, OSError) as error:
+        if failure.Debug.on and isinstance(error, OSError):
+            raise
         code, line = failure.explained(error)
         failure.tell(line)
+        if isinstance(error, OSError):
+            failure.drop_output()
         return code
     except Exception as error:
         # Errors of the command line itself, which every version of Typer has elsewhere, know how they read.

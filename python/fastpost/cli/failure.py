@@ -43,7 +43,8 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             command(*args, **kwargs)
-            sys.stdout.flush()
+            if sys.stdout is not None:
+                sys.stdout.flush()
         except (Exception, KeyboardInterrupt) as error:
             if isinstance(error, typer.Exit | typer.BadParameter):
                 raise
@@ -56,13 +57,37 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
 def fail(error: BaseException, resumable: bool = False) -> NoReturn:
     """Says in one line what `error` is and leaves with its exit code; `resumable` if the command has --resume."""
     code, line = explained(error, resumable)
-    if code == PIPE_CLOSED:
-        # What is still buffered can't be written; Python would say so once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, OSError):
+        drop_output()
     if Debug.on:
         traceback.print_exception(error)
     tell(line)
     raise typer.Exit(code)
+
+
+def drop_output() -> None:
+    """Lets go of what standard output would not take; Python would say so once more at its end."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def write_output(data: bytes) -> None:
+    """Writes to standard output, at once.
+
+    Raises:
+        OSError: with `filename`, if it takes nothing or was closed by the caller.
+    """
+    if sys.stdout is None:
+        raise OSError(errno.EBADF, "it is closed; pass --out with a file", STANDARD_OUTPUT)
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        error.filename = STANDARD_OUTPUT
+        raise
 
 
 def explained(error: BaseException, resumable: bool = False) -> tuple[int, str]:

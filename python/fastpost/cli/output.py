@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any, Protocol
 
 from fastpost.cli.claim import Claim
-from fastpost.cli.failure import STANDARD_OUTPUT, UsageError
+from fastpost.cli.failure import UsageError, write_output
 from fastpost.cli.lines import append, whole_lines
 from fastpost.cli.parts import Parts, Table
 
@@ -141,12 +140,7 @@ class _StandardOutput:
         pass
 
     def write(self, data: bytes) -> None:
-        try:
-            sys.stdout.buffer.write(data)
-            sys.stdout.buffer.flush()
-        except OSError as error:
-            error.filename = STANDARD_OUTPUT
-            raise
+        write_output(data)
 
     def finish(self) -> None:
         pass

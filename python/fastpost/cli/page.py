@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import html
 import os
-import sys
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from fastpost.cli.failure import UsageError, tell
+from fastpost.cli.failure import UsageError, tell, write_output
 
 Input = Annotated[
     list[str], typer.Argument(metavar="FILE_OR_TEXT...", help="Files, folders or quoted globs; - ; or a text itself.")
@@ -31,6 +30,8 @@ class PageFile:
             raise UsageError(f"--out is {out}; its name ends with .html, or is - for standard output")
         if self._path.is_dir() or not self._path.parent.is_dir():
             raise UsageError(f"{self._path if self._path.is_dir() else self._path.parent} is no place for a file")
+        if not os.access(self._path.parent, os.W_OK):
+            raise UsageError(f"{self._path.parent} can't be written to; pass another --out")
         if self._path.exists() and not overwrite:
             raise UsageError(f"{self._path} exists; pass --overwrite to replace it, or another --out")
 
@@ -42,8 +43,7 @@ class PageFile:
             f"<style>body{{margin:24px auto;max-width:60em;padding:0 16px}}</style></head><body>\n{fragment}\n</body></html>\n"
         ).encode("utf-8", "replace")
         if self._path is None:
-            sys.stdout.buffer.write(data)
-            sys.stdout.buffer.flush()
+            write_output(data)
             return
         part = self._path.with_name(f"{self._path.name}.part")
         try:

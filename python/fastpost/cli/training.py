@@ -185,6 +185,8 @@ def _free(path: Path, overwrite: bool) -> None:
         raise UsageError(f"{path} exists; pass --overwrite to replace it, or another name")
     if not path.parent.is_dir():
         raise UsageError(f"{path.parent} is no folder; make it first")
+    if not os.access(path.parent, os.W_OK):
+        raise UsageError(f"{path.parent} can't be written to; pass another name")
 
 
 def _corpus(

@@ -94,7 +94,8 @@ struct Grown {
 ///
 /// Two of one type that overlap then, or touch because one has grown up to the other, become one. A word that two of
 /// different types share goes to the one that had more of its characters, ties to the earlier one; the other gives up
-/// the whole word and is left out if it had nothing else. Entities of types that are `outside` do not grow.
+/// the whole word and is left out if it had nothing else. Entities of types that are `outside` do not grow, and give
+/// up what others grow over.
 #[must_use]
 pub fn snap(
     drafts: Vec<Draft>,
@@ -104,13 +105,16 @@ pub fn snap(
     outside: impl Fn(u32) -> bool,
 ) -> Vec<Draft> {
     let mut out: Vec<Grown> = Vec::with_capacity(drafts.len());
+    let trim = |draft: &mut Draft| {
+        if let Some(text) = trim {
+            (draft.start, draft.end) = words.trim(text, draft.start, draft.end);
+        }
+    };
     for mut draft in drafts {
         let had = (draft.start, draft.end);
         if !outside(draft.name) {
             (draft.start, draft.end) = words.widen(draft.range.clone(), draft.start, draft.end);
-            if let Some(text) = trim {
-                draft.trim(text);
-            }
+            trim(&mut draft);
         }
         let mut next = Some(Grown { draft, had });
         while let (Some(last), Some(new)) = (out.last_mut(), &mut next) {
@@ -131,19 +135,15 @@ pub fn snap(
                 let shared = (new.draft.start, last.draft.end);
                 let of_last = last.had.1.min(shared.1) - last.had.0.max(shared.0);
                 let of_new = new.had.1.min(shared.1) - new.had.0.max(shared.0);
-                if of_last >= of_new {
+                if outside(new.draft.name) || (of_last >= of_new && !outside(last.draft.name)) {
                     new.draft.start = shared.1;
-                    if let Some(text) = trim {
-                        new.draft.trim(text);
-                    }
+                    trim(&mut new.draft);
                     if new.draft.start >= new.draft.end {
                         next = None;
                     }
                 } else {
                     last.draft.end = shared.0;
-                    if let Some(text) = trim {
-                        last.draft.trim(text);
-                    }
+                    trim(&mut last.draft);
                     if last.draft.start >= last.draft.end {
                         out.pop();
                     }

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from fastpost._udf import ner_udf
     from fastpost.align import align_labels, align_tokens, labels_to_spans, plan_windows, spans_to_labels
     from fastpost.answers import AnswerDecoder, Answers
-    from fastpost.corpus import Corpus, CorpusError, CorpusStats
+    from fastpost.corpus import Corpus, CorpusStats
     from fastpost.entities import Entities, EntityDecoder, TextEntities
+    from fastpost.exceptions import CorpusError
     from fastpost.offsets import OffsetMap, check_offsets
     from fastpost.pipelines.compare import Comparison, compare
     from fastpost.pipelines.install import accelerate, install, pipeline, uninstall
@@ -33,7 +34,7 @@ _HOMES = {
     "Answers": "fastpost.answers",
     "Comparison": "fastpost.pipelines.compare",
     "Corpus": "fastpost.corpus",
-    "CorpusError": "fastpost.corpus",
+    "CorpusError": "fastpost.exceptions",
     "CorpusStats": "fastpost.corpus",
     "Entities": "fastpost.entities",
     "EntityDecoder": "fastpost.entities",

@@ -10,10 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from fastpost.entities import Entities
+from typing import Any
 
 __all__ = ["render"]
 
@@ -336,10 +333,9 @@ SHOWN_TEXTS = 10
 SHOWN_CHARACTERS = 50_000
 
 
-def notebook_view(entities: Entities, texts: list[str] | None) -> str:
+def notebook_view(dicts: Sequence[Sequence[Any]], texts: list[str] | None) -> str:
     """What a notebook shows of a result: its first texts in colour, or a table where there are no texts."""
-    head = f"{entities.text_count} {'text' if entities.text_count == 1 else 'texts'}"
-    dicts = entities.to_dicts()
+    head = f"{len(dicts)} {'text' if len(dicts) == 1 else 'texts'}"
     if texts is None:
         return _table(dicts, head)
     shown = 0

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from fastpost._fastpost import TextReader
+from fastpost.exceptions import CorpusError
 
 # What the end of a name says, without `.gz` or `.zst`.
 FORMATS = {
@@ -96,16 +97,12 @@ class ArrowFile:
         for batch in self.batches(column, keep):
             for name in (column, keep):
                 if name not in batch.schema.names:
-                    from fastpost.corpus import CorpusError  # it imports this module
-
                     raise CorpusError(f"no column `{name}`; the file has {', '.join(batch.schema.names)}", self.path)
             for text, value in zip(batch[column].to_pylist(), batch[keep].to_pylist(), strict=True):
                 yield f"{json.dumps(value, default=str)}\n{text}" if isinstance(text, str) else text
 
     def batches(self, *columns: str) -> Iterator[Any]:
         import pyarrow as pa
-
-        from fastpost.corpus import CorpusError  # it imports this module
 
         try:
             with open(self.path, "rb"):
@@ -243,8 +240,6 @@ class StringReader:
                 self._fault(number, f"the item is a {_kind(value)}, not a str or a list of str")
 
     def _fault(self, number: int, reason: str) -> None:
-        from fastpost.corpus import CorpusError  # it imports this module
-
         error = CorpusError(reason, self._name, number)
         if not self._skip:
             raise error

@@ -246,7 +246,7 @@ class Entities(Columns):
         from fastpost._render import notebook_view
 
         has_offsets = _fastpost.entity_kind(self._table)[1]
-        return notebook_view(self, _fastpost.entity_texts(self._table) if has_offsets else None)
+        return notebook_view(self.to_dicts(), _fastpost.entity_texts(self._table) if has_offsets else None)
 
     def __repr__(self) -> str:
         shown = shown_rows(len(self))

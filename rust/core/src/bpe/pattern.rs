@@ -13,19 +13,9 @@ use serde_json::Value;
 use unicode_categories::UnicodeCategories;
 
 use super::ascii;
-use super::classes::RANGES;
+use super::classes::{LOWER, MARK, NUMBER, RANGES, SPACE, UPPER};
 use super::normalize::Normalize;
 
-/// Lu, Lt, and letters without case.
-pub(super) const UPPER: u8 = 1;
-/// Ll, and letters without case.
-pub(super) const LOWER: u8 = 2;
-/// Combining marks.
-pub(super) const MARK: u8 = 4;
-/// Numbers.
-pub(super) const NUMBER: u8 = 8;
-/// White space.
-pub(super) const SPACE: u8 = 16;
 /// Letters of any kind.
 const LETTER: u8 = UPPER | LOWER;
 

@@ -10,7 +10,7 @@ pub mod stitch;
 pub mod words;
 
 use crate::chunks::{self, Repair};
-use crate::entities::{self, Strategy, Text, Tokens, Window};
+use crate::entities::{self, Strategy};
 use crate::labels::Role;
 use crate::lattice::Lattice;
 use crate::logits::{self, MeanSpace, Rows};
@@ -18,8 +18,9 @@ use crate::offsets::CharIndex;
 use crate::parallel;
 use crate::segment::WordEdges;
 use crate::viterbi::{Grammar, Space};
+use crate::window::{Entity, Text, Tokens, Window};
 use crate::words::Boundary;
-use crate::{Error, Result, windows};
+use crate::{Error, Result, overlaps};
 use spans::Draft;
 use std::cell::OnceCell;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -307,10 +308,10 @@ impl TextDecoder<'_> {
         }
         let spans = all.drafts.iter().enumerate().map(|(number, draft)| {
             let (label, score, start, end) = (draft.name, draft.score, draft.start, draft.end);
-            (number, entities::Entity { label, score, index: -1, start, end, pieces: (0, 0) })
+            (number, Entity { label, score, index: -1, start, end, pieces: (0, 0) })
         });
         let mut kept: Vec<_> = spans.collect();
-        windows::keep_longest(&mut kept);
+        overlaps::keep_longest(&mut kept);
         kept.dedup_by_key(|(number, _)| *number); // an empty one in first place comes out twice
         let names = self.decoder.names().len();
         let mut out = Found { covered: all.covered, ..Found::default() };

@@ -4,7 +4,7 @@
 //! decided by the window in which it has most context, or by the mean of all its windows, before anything is decoded.
 //! An entity across a border is then one entity, and no rule about entities that overlap is needed.
 
-use crate::entities::Window;
+use crate::window::Window;
 use crate::{Error, Result};
 use std::borrow::Cow;
 

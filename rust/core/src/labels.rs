@@ -248,11 +248,14 @@ impl Scheme {
     #[cfg(test)]
     pub(crate) fn names(self, kinds: &[&str]) -> Vec<String> {
         let letters = self.rules().letters;
-        let inside = |kind: &&str| match letters {
-            [] => vec![(*kind).to_owned()],
-            letters => letters.iter().map(|(letter, _)| format!("{letter}-{kind}")).collect(),
-        };
-        ["O".to_owned()].into_iter().chain(kinds.iter().flat_map(inside)).collect()
+        let mut names = vec!["O".to_owned()];
+        if letters.is_empty() {
+            names.extend(kinds.iter().map(|kind| (*kind).to_owned()));
+        }
+        for (letter, _) in letters {
+            names.extend(kinds.iter().map(|kind| format!("{letter}-{kind}")));
+        }
+        names
     }
 
     /// Whether a token in role `next` may follow one in role `last`; `same`: both are of one type.
@@ -364,9 +367,9 @@ impl Tagging {
     ///
     /// Labels fit a scheme if each of them, names like "O" aside, is one of its letters, `-` or `_`, and a type,
     /// or the other way round; or if each of them is a letter alone. IOB1 and IOB2 (as IOE1 and IOE2) are written with
-    /// the same letters; the second is taken, unless only the first can write an entity of each type. Letters alone
-    /// need a `B` and an `I`, `M` or `E` to be read as such without being told; else, as labels none of which is
-    /// written so, they are plain.
+    /// the same letters; the second is taken, unless only the first can write an entity of each type. Letters alone are
+    /// read as such without being told if a `B` and what ends its entity are among them; else, as labels none of which
+    /// is written so, they are plain.
     ///
     /// # Errors
     /// [`Error::BadScheme`] if some labels fit and others do not, or if they do not fit the scheme given;
@@ -384,7 +387,7 @@ impl Tagging {
             };
             let found = match scheme {
                 Some(scheme) => Some(scheme).filter(|scheme| fits(*scheme, &split)),
-                None => detect(&split).filter(|_| layout.is_some() || begins_and_goes_on(&split)),
+                None => detect(&split).filter(|&scheme| layout.is_some() || no_accident(scheme, &split)),
             };
             if let Some(found) = found
                 && !split.is_empty()
@@ -521,10 +524,13 @@ fn split(layout: Option<Layout>, name: &str) -> Option<(char, &str)> {
     layout.split(name)
 }
 
-/// Whether there is a letter that begins an entity and one that goes on with it: blood types and sizes have no such pair.
-fn begins_and_goes_on(split: &[(char, &str)]) -> bool {
+/// Whether letters alone begin an entity of several tokens and bring it to its end, as blood types, sizes, or bold, italic
+/// and underlined do not.
+fn no_accident(scheme: Scheme, split: &[(char, &str)]) -> bool {
     let has = |wanted: char| split.iter().any(|(letter, _)| letter.eq_ignore_ascii_case(&wanted));
-    has('B') && (has('I') || has('M') || has('E'))
+    let roles = split.iter().filter_map(|&(letter, _)| role_of(scheme, letter));
+    let longer: Vec<Role> = roles.filter(|&role| role != Role::Single).collect();
+    has('B') && (has('I') || has('M') || has('E')) && scheme.spells(&longer)
 }
 
 fn role_of(scheme: Scheme, letter: char) -> Option<Role> {

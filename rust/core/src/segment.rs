@@ -138,7 +138,7 @@ impl WordEdges {
         // What lies between letters of unspaced scripts: pushed as a word, or cluster by cluster.
         let mut between = 0..0;
         for (at, cluster) in segment.grapheme_indices(true) {
-            if !cluster.chars().any(is_unspaced) {
+            if !cluster.starts_with(is_unspaced) {
                 between.end = at + cluster.len();
                 continue;
             }
@@ -278,7 +278,7 @@ mod tests {
             let alphanumeric = |text: &str| text.chars().any(char::is_alphanumeric);
             let mut runs: Vec<(bool, String)> = Vec::new();
             for cluster in segment.graphemes(true) {
-                let unspaced = cluster.chars().any(is_unspaced);
+                let unspaced = cluster.starts_with(is_unspaced);
                 match runs.last_mut() {
                     Some((false, run)) if !unspaced => run.push_str(cluster),
                     _ => runs.push((unspaced, cluster.to_owned())),
@@ -354,6 +354,7 @@ mod tests {
             ("กข๑๒", vec!["ก", "ข", "๑๒"]),
             ("น้ำตก ກຳ", vec!["น้ำ", "ต", "ก", " ", "ກຳ"]),
             ("ខ្មែរ", vec!["ខ្មែ", "រ"]),
+            ("Annaำก", vec!["Annaำ", "ก"]),
             ("\u{600}! a", vec!["\u{600}!", " ", "a"]),
             ("서울에서 नमस्ते", vec!["서울에서", " ", "नमस्ते"]),
             ("👨‍👩‍👧👍🏽!", vec!["👨‍👩‍👧", "👍🏽", "!"]),

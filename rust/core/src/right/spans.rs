@@ -4,6 +4,7 @@ use super::stitch::Token;
 use super::words::Words;
 use crate::offsets::CharIndex;
 use std::ops::Range;
+use unicode_segmentation::UnicodeSegmentation;
 
 /// An entity on its way out.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -38,12 +39,17 @@ impl Draft {
         Some(Self { start, end, ..draft })
     }
 
-    /// Leaves out white space at both ends.
+    /// Leaves out white space at both ends. A space that a mark sits on stays: readers see the two as one.
     pub fn trim(&mut self, text: &CharIndex<'_>) {
         if self.start < 0 {
             return;
         }
-        let (start, end) = text.trim(self.start as usize, self.end as usize);
+        let (mut start, mut end) = text.trim(self.start as usize, self.end as usize);
+        let torn = |at: usize| text.slice(at - 1, at + 1).graphemes(true).count() == 1;
+        if start < end {
+            start -= usize::from(start as i64 > self.start && torn(start));
+            end += usize::from((end as i64) < self.end && torn(end));
+        }
         (self.start, self.end) = (start as i64, end as i64);
     }
 
@@ -107,7 +113,7 @@ pub fn snap(
     let mut out: Vec<Grown> = Vec::with_capacity(drafts.len());
     let trim = |draft: &mut Draft| {
         if let Some(text) = trim {
-            (draft.start, draft.end) = words.trim(text, draft.start, draft.end);
+            draft.trim(text);
         }
     };
     for mut draft in drafts {

@@ -144,18 +144,6 @@ impl<'a> Words<'a> {
         Ok(Self { used, runs, run_of, spans, edges })
     }
 
-    /// `start..end` without white space at its ends. A space that a mark sits on stays: readers see the two as one.
-    #[must_use]
-    pub fn trim(&self, text: &CharIndex<'_>, start: i64, end: i64) -> (i64, i64) {
-        let (first, last) = text.trim(start.max(0) as usize, end.max(0) as usize);
-        let Some(edges) = self.edges.filter(|_| first < last) else { return (first as i64, last as i64) };
-        // The edge of a word is another matter: there are words with white space in them.
-        let torn = |at: usize| edges.inside(at) && !edges.is_word(at);
-        let from = if torn(first) { edges.widen(first, first).0 as i64 } else { first as i64 };
-        let to = if torn(last) { edges.widen(last, last).1 as i64 } else { last as i64 };
-        (from.max(start), to.min(end))
-    }
-
     /// The characters of the smallest whole words that cover `start..end`, which the tokens of `range` make up.
     #[must_use]
     pub fn widen(&self, range: Range<usize>, start: i64, end: i64) -> (i64, i64) {

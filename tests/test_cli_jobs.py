@@ -4,6 +4,7 @@ import json
 import os
 import random
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,8 +14,8 @@ import pytest
 
 import fastpost
 import qa_models
+from fastpost.cli import jobs, main
 from fastpost.cli.entity_lines import redacted
-from fastpost.cli.output import Output
 
 COMMAND = [sys.executable, "-m", "fastpost"]
 
@@ -138,6 +139,12 @@ def test_spans_that_overlap_or_touch_are_replaced_together():
     assert redacted("🎉é", [entity(0, 1, "{label}", 1)], "{label}{x}") == "{label}{x}é"
 
 
+SMALL_PARTS = (
+    "import sys, fastpost.cli.parts as p; p._PART = 4000; import fastpost.cli as c; sys.exit(c.main(sys.argv[1:]))"
+)
+"""`fastpost` with many parts of a Parquet file, where there would be one."""
+
+
 @pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
 def test_killed_twenty_times_and_resumed(suffix, lines, rampart_dir, tmp_path):
     if suffix == "parquet":
@@ -146,14 +153,21 @@ def test_killed_twenty_times_and_resumed(suffix, lines, rampart_dir, tmp_path):
     whole, out = tmp_path / f"whole.{suffix}", tmp_path / f"out.{suffix}"
     run(*source, "--out", whole, "--quiet")
     note = tmp_path / f"out.{suffix}.unfinished"
-    written = out if suffix == "jsonl" else tmp_path / f"out.{suffix}.unfinished.jsonl"
-    command = [*COMMAND, *map(str, [*source, "--out", out, "--resume", "--quiet"])]
+    places = [out] if suffix == "jsonl" else [tmp_path / "out.parquet.parts"]
+    command = [sys.executable, "-c", SMALL_PARTS, *map(str, [*source, "--out", out, "--resume", "--quiet"])]
+
+    def written() -> list:
+        """What changes whenever something is written."""
+        return [
+            (path.name, path.stat().st_size) for place in places for path in (place, *place.glob("*")) if path.exists()
+        ]
+
     chance, kills = random.Random(5), 0
     while kills < 20:
-        before = written.stat().st_size if written.exists() else 0
+        before = written()
         process = subprocess.Popen(command, stderr=subprocess.PIPE)
-        # Until it has written more, then a moment: from the middle of a line to some chunks later.
-        while process.poll() is None and (not written.exists() or written.stat().st_size == before):
+        # Until it has written more, then a moment: from the middle of a line or part to some chunks later.
+        while process.poll() is None and written() == before:
             time.sleep(0.001)
         time.sleep(chance.random() ** 3 / 10)
         process.kill()
@@ -167,12 +181,19 @@ def test_killed_twenty_times_and_resumed(suffix, lines, rampart_dir, tmp_path):
             assert "pass --resume to go on" in refused.stderr
             changed = run(*source, "--out", out, "--resume", "--stride", 8, check=2)
             assert "begun with another `stride` (None, now 8)" in changed.stderr
-            with written.open("ab") as file:
+            last = out if suffix == "jsonl" else max(places[0].glob("*.jsonl"), default=places[0] / "0.jsonl")
+            with last.open("ab") as file:
                 file.write(b'{"text_index": 1, "ent')  # a line that the system had half of
     assert kills > 5
     if note.exists():
-        run(*command[3:])
-    assert out.read_bytes() == whole.read_bytes()
+        subprocess.run(command, check=True)
+    if suffix == "jsonl":
+        assert out.read_bytes() == whole.read_bytes()
+    else:
+        import pyarrow.parquet as pq
+
+        assert pq.ParquetFile(out).num_row_groups > 2
+        assert pq.ParquetFile(out).read().to_pylist() == pq.ParquetFile(whole).read().to_pylist()
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([out.name, whole.name])
 
 
@@ -193,34 +214,7 @@ def test_a_full_disk_and_room_again(lines, rampart_dir, tmp_path):
     assert out.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
 
 
-def test_a_file_system_without_room(tmp_path):
-    place = tmp_path / "small"
-    place.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", place], capture_output=True)
-    if mounted.returncode:
-        pytest.skip("mounting a file system needs more rights")
-    try:
-        code = f"""
-import sys
-from fastpost.cli.failure import explained
-from fastpost.cli.output import Output
-with Output({str(place / "x.jsonl")!r}, {{}}, resume=False, overwrite=False, table=None) as output:
-    try:
-        while True:
-            output.write([{{"a": "b" * 3000}}])
-    except OSError as error:
-        print(*explained(error))
-"""
-        said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-        cure = "No space left on device; make room and go on with --resume"
-        assert said.stdout == f"1 {place / 'x.jsonl'}: {cure}\n", said.stderr
-        with Output(str(place / "x.jsonl"), {}, resume=True, overwrite=False, table=None) as output:
-            assert output.done > 10
-    finally:
-        subprocess.run(["umount", place], check=True)
-
-
-def test_a_closed_pipe_and_ctrl_c(lines, rampart_dir, tmp_path):
+def test_a_closed_pipe_ctrl_c_and_sigterm(lines, rampart_dir, tmp_path):
     many = tmp_path / "many.jsonl"
     many.write_text(lines.read_text(encoding="utf-8") * 5, encoding="utf-8")
     command = [*COMMAND, "ner", str(many), "--model", str(rampart_dir), "--column", "body", "--chunk-size", "4"]
@@ -233,17 +227,19 @@ def test_a_closed_pipe_and_ctrl_c(lines, rampart_dir, tmp_path):
     assert "Traceback" not in said
     assert "Exception ignored" not in said
 
-    out = tmp_path / "out.jsonl"
-    process = subprocess.Popen([*command, "--out", str(out)], stderr=subprocess.PIPE)
-    while not (out.exists() and out.stat().st_size):
-        time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert said.decode().splitlines()[-1] == "fastpost: stopped by Ctrl-C"
-    assert b"Traceback" not in said
-    written = rows_of(out.read_text(encoding="utf-8"))
-    assert [row["text_index"] for row in written] == list(range(len(written)))
+    for number, code, words in ((signal.SIGINT, 130, "Ctrl-C"), (signal.SIGTERM, 143, "SIGTERM")):
+        out = tmp_path / f"{code}.jsonl"
+        process = subprocess.Popen([*command, "--out", str(out)], stderr=subprocess.PIPE)
+        while not (out.exists() and out.stat().st_size):
+            time.sleep(0.01)
+        process.send_signal(number)
+        _, said = process.communicate(timeout=60)
+        assert process.returncode == code
+        assert said.decode().splitlines()[-1] == f"fastpost: stopped by {words}"
+        assert b"Traceback" not in said
+        written = rows_of(out.read_text(encoding="utf-8"))
+        assert [row["text_index"] for row in written] == list(range(len(written)))
+        assert (tmp_path / f"{code}.jsonl.unfinished").exists()
 
 
 def test_what_cannot_be_carried_out(lines, rampart_dir, tmp_path):
@@ -260,9 +256,9 @@ def test_what_cannot_be_carried_out(lines, rampart_dir, tmp_path):
         (2, [*source, "--aggregation", "none", "--stride", 4], "--stride needs"),
         (2, [*source, "--aggregation", "some"], "--aggregation"),
         (2, [*source, "--dtype", "bfloat16"], "--dtype is for torch"),
-        (2, [*source[:2], "--model", tmp_path / "bare"], "holds no tokenizer"),
-        (2, [*source[:2], "--model", tmp_path / "none"], "does not exist"),
-        (1, [*source[:4]], "no column `text`; the record has `key`, `body`"),
+        (2, [*source[:3], tmp_path / "bare", *source[4:]], "holds no tokenizer"),
+        (2, [*source[:3], tmp_path / "none", *source[4:]], "does not exist"),
+        (1, [*source[:4]], "no column `text`; the record has `key`, `body`. Pass --column"),
         (1, ["ner", tmp_path / "none.jsonl", *source[2:]], "none.jsonl: No such file or directory"),
         (1, ["ner", tmp_path / "t.txt", *source[2:], "--id-column", "key"], "is a text file"),
         (2, ["qa", lines, "--model", rampart_dir], "pass --question"),
@@ -322,6 +318,72 @@ def test_answers_are_those_of_the_pipeline(lines, records, qa_dir, tmp_path):
         assert got == [(there[a["text_index"]], a["start"], a["end"]) for a in want]
 
 
+def test_ranked_answers_go_on_with_the_next_question(qa_dir, tmp_path, monkeypatch, capfd):
+    """In this process: a pipeline that fails at the third question stands for what stops the program."""
+    (tmp_path / "x.txt").write_text("Anna lives in Paris.\nBob Brown\n\nNobody.\n")
+    out, whole = tmp_path / "out.jsonl", tmp_path / "whole.jsonl"
+    asked = [word for n in range(4) for word in ("--question", f"Who is {n}?")]
+    source = ["qa", str(tmp_path / "x.txt"), "--model", str(qa_dir), *asked, "--rank", "--top-k", "2", "--quiet"]
+    assert main([*source, "--out", str(whole)]) == 0
+    real, seen = jobs.pipeline, []
+
+    def pipeline(*args, **kwargs):
+        pipe = real(*args, **kwargs)
+
+        def ask(question, **options):
+            seen.append(question[0])
+            if len(seen) == 3:
+                raise KeyboardInterrupt
+            return pipe(question=question, **options)
+
+        return ask
+
+    monkeypatch.setattr(jobs, "pipeline", pipeline)
+    assert main([*source, "--out", str(out)]) == 130
+    assert len(rows_of(out.read_text())) == 2
+    assert main([*source, "--out", str(out)]) == 2
+    assert "pass --resume to go on" in capfd.readouterr().err
+    assert main([*source, "--out", str(out), "--resume"]) == 0
+    assert seen == [f"Who is {n}?" for n in (0, 1, 2, 2, 3)]
+    assert out.read_bytes() == whole.read_bytes()
+
+
+def test_another_model_at_the_same_place_is_refused(qa_dir, tmp_path, monkeypatch, capfd):
+    folder = tmp_path / "model"
+    shutil.copytree(qa_dir, folder)
+    (tmp_path / "x.txt").write_text("Anna lives in Paris.\n" * 4)
+    out = tmp_path / "out.jsonl"
+    source = [
+        "qa",
+        str(tmp_path / "x.txt"),
+        "--model",
+        str(folder),
+        "--question",
+        "Who?",
+        "--chunk-size",
+        "2",
+        "--quiet",
+    ]
+    real = jobs.Texts.batches
+
+    def batches(self, done):
+        yield next(real(self, done))
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(jobs.Texts, "batches", batches)
+        assert main([*source, "--out", str(out)]) == 130
+    assert len(rows_of(out.read_text())) == 2
+    weights = folder / "model.safetensors"
+    before = weights.stat()
+    os.utime(weights, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
+    assert main([*source, "--out", str(out), "--resume"]) == 2
+    assert "begun with other model files, or they have changed since" in capfd.readouterr().err
+    os.utime(weights, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert main([*source, "--out", str(out), "--resume", "--batch-size", "1", "--chunk-size", "3"]) == 0
+    assert [row["text_index"] for row in rows_of(out.read_text())] == [0, 1, 2, 3]
+
+
 def test_answers_in_parquet_go_on_after_a_kill(lines, qa_dir, tmp_path):
     pq = pytest.importorskip("pyarrow.parquet")
     out, whole = tmp_path / "out.parquet", tmp_path / "whole.parquet"
@@ -329,7 +391,7 @@ def test_answers_in_parquet_go_on_after_a_kill(lines, qa_dir, tmp_path):
     run(*source, "--out", whole)
     command = [*COMMAND, *map(str, source), "--out", str(out)]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    written = tmp_path / "out.parquet.unfinished.jsonl"
+    written = tmp_path / "out.parquet.parts" / "0.jsonl"
     while process.poll() is None and not (written.exists() and written.stat().st_size > 1000):
         time.sleep(0.001)
     process.kill()

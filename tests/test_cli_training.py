@@ -189,7 +189,7 @@ def test_what_is_left_out_is_told(base, tmp_path):
     (tmp_path / "x.jsonl").write_text('{"text": "one two"}\n{"text": 5}\n{"text": "three"}\n')
     source = ["--from", base, "--corpus", tmp_path / "x.jsonl", "--on-error", "skip"]
     done = run("count-words", *source, "--out", tmp_path / "x.words")
-    assert "1 records or files were left out, first: " in done.stderr
+    assert "1 record or file was left out, first: " in done.stderr
     assert "x.jsonl:2: " in done.stderr
     run("count-words", *source, "--out", tmp_path / "x.words", "--overwrite")
 

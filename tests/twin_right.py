@@ -270,11 +270,14 @@ def word_edges(text):
     """The characters before which a unit of the text starts, and its end."""
     edges, at = {0, len(text)}, 0
     # `regex` cuts "l'eau" behind the apostrophe, as French wants it; a full stop joins letters by the same rules.
-    # Nor does it see that a mark between a letter and a full stop changes nothing: it is given as one more letter.
+    # Nor does it see that a mark, a joiner or a soft hyphen between a letter and a full stop changes nothing: it is given
+    # as one more letter.
     plain = ""
-    for c in text.replace("'", "."):
+    dotted = text.replace("'", ".")
+    for c, following in zip(dotted, dotted[1:] + " "):
         last = plain[-1:]
-        mark = unicodedata.category(c) in ("Mn", "Me") and last.isalnum() and not UNSPACED.fullmatch(last)
+        unseen = c in "\u200d\u00ad\ufeff" and following == "."
+        mark = (unseen or unicodedata.category(c) in ("Mn", "Me")) and last.isalnum() and not UNSPACED.fullmatch(last)
         plain += ("0" if last.isdecimal() else "a") if mark else c
     for piece in regex.split(r"(?wV1)\b", plain):
         segment = text[at : at + len(piece)]

@@ -108,11 +108,20 @@ def __getattr__(name: str) -> object:
     elif name in _MODULES:
         value = _module(name)
     elif name in _HOMES:
-        value = getattr(importlib.import_module(_HOMES[name]), name)
+        value = _value(name)
     else:
         raise AttributeError(f"module 'fastpost' has no attribute {name!r}")
     globals()[name] = value
     return value
+
+
+def _value(name: str) -> object:
+    try:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    except ModuleNotFoundError as error:
+        if error.name not in ("transformers", "torch"):
+            raise
+        raise ImportError(f"fastpost.{name} needs {error.name}; pip install 'fastpost[transformers]'") from error
 
 
 def _module(name: str) -> object:

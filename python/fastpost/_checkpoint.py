@@ -6,6 +6,7 @@ import contextlib
 import glob
 import json
 import os
+import stat
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,8 +89,9 @@ def fingerprint(corpus: Corpus) -> dict[str, Any]:
     files = []
     for path in corpus.files:
         try:
-            stat = os.stat(path)
-            files.append([path, stat.st_size, stat.st_mtime_ns])
+            found = os.stat(path)
+            changes = not stat.S_ISREG(found.st_mode)  # a pipe has a time of its own
+            files.append([path, -1, -1] if changes else [path, found.st_size, found.st_mtime_ns])
         except OSError:
             files.append([path, -1, -1])
     return {

@@ -7,6 +7,7 @@ import fnmatch
 import importlib.util
 import os
 import re
+import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -69,12 +70,24 @@ class Files:
     """Text and JSON Lines files, packed or not, read by the core."""
 
     files: list[tuple[str, str]]
-    once = None
+
+    @property
+    def once(self) -> str | None:
+        return next((f"the pipe {path}" for path, _ in self.files if _is_pipe(path)), None)
 
     def open(self, options: Options) -> Reader:
         return TextReader.files(
             self.files, options.column, options.threads, options.prefetch, options.skip, options.keep
         )
+
+
+def _is_pipe(path: str) -> bool:
+    """Whether a path is a pipe, such as a shell's `<(command)`: what is read of it is gone."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return False  # the reader tells what is wrong with it
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
 
 
 @dataclass
@@ -99,7 +112,10 @@ class ArrowFile:
                 if name not in batch.schema.names:
                     raise CorpusError(f"no column `{name}`; the file has {', '.join(batch.schema.names)}", self.path)
             for text, value in zip(batch[column].to_pylist(), batch[keep].to_pylist(), strict=True):
-                yield f"{json.dumps(value, default=str)}\n{text}" if isinstance(text, str) else text
+                if isinstance(text, str):
+                    yield f"{json.dumps(value, default=_plain)}\n{text}"
+                else:
+                    yield _Fault(f"column `{column}` holds {'null' if text is None else f'a {_kind(text)}'}, not text")
 
     def batches(self, *columns: str) -> Iterator[Any]:
         import pyarrow as pa
@@ -131,6 +147,23 @@ class ArrowFile:
                 yield from pa.ipc.open_stream(mapped)
             else:
                 yield from (blocks.get_batch(index) for index in range(blocks.num_record_batches))
+
+
+def _plain(value: Any) -> str:
+    """A value that JSON has not, as text: bytes that are none as hexadecimal digits."""
+    if not isinstance(value, bytes):
+        return str(value)
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.hex()
+
+
+@dataclass(frozen=True)
+class _Fault:
+    """Stands for an item that is no text."""
+
+    reason: str
 
 
 @dataclass
@@ -221,6 +254,9 @@ class StringReader:
     def _strings(self, items: Iterable[Any]) -> Iterator[str]:
         for number, item in enumerate(items, 1):
             value = item
+            if isinstance(item, _Fault):
+                self._fault(number, item.reason)
+                continue
             if isinstance(item, Mapping):
                 if self._column not in item:
                     keys = ", ".join(f"`{key}`" for key in item) or "none"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import errno
 import io
 import os
+import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -176,6 +178,31 @@ class Corpus:
         kept._options = replace(self._options, keep=column)
         return kept
 
+    def _without(self, *paths: str) -> Corpus:
+        """The corpus without these files, and without those in folders of these names.
+
+        Raises:
+            FileNotFoundError: if nothing else is left.
+        """
+        out = tuple(os.path.realpath(path) for path in paths)
+
+        def stays(path: str) -> bool:
+            real = os.path.realpath(path)
+            return real not in out and not real.startswith(tuple(path + os.sep for path in out))
+
+        kept = copy.copy(self)
+        kept._sources = [
+            _sources.Files([file for file in source.files if stays(file[0])])
+            if isinstance(source, _sources.Files)
+            else source
+            for source in self._sources
+            if not isinstance(source, _sources.ArrowFile) or stays(source.path)
+        ]
+        kept._sources = [source for source in kept._sources if not isinstance(source, _sources.Files) or source.files]
+        if not kept._sources and self._sources:
+            raise FileNotFoundError(errno.ENOENT, "no file but the output matches", paths[0])
+        return kept
+
     def _text_files(self) -> Iterator[tuple[str, str]]:
         for source in self._sources:
             if isinstance(source, _sources.Files):
@@ -241,7 +268,7 @@ class Corpus:
 
     def _require_texts(self, state: _Pass) -> None:
         if not state.texts and not state.start and not self._options.skip:
-            raise CorpusError(f"the corpus holds no text: {self!r}")
+            raise CorpusError(f"the corpus holds no text: {self._what}")
 
     def _hand_out(self, state: _Pass, batch: list[str], size: int) -> list[str]:
         state.texts += len(batch)
@@ -367,6 +394,33 @@ class Corpus:
         finally:
             other._pass.close()
 
+    def _check(self, most: int) -> list[str]:
+        """The first text of each of `most` files; the others are opened. Pipes, which have it once, are left alone.
+
+        Raises:
+            OSError, CorpusError: as a pass would; nothing that `on_error="skip"` leaves out.
+        """
+        if self._options.skip:
+            return []
+        options = replace(self._options, threads=1)
+        texts: list[str] = []
+        all_read = self._once is None
+        for number, path in enumerate(self.files):
+            if not stat.S_ISREG(os.stat(path).st_mode):
+                continue
+            if number >= most:
+                all_read = False
+                with open(path, "rb"):
+                    continue
+            reader = next(_sources._find(path, options, [])).open(options)
+            try:
+                texts += (reader.next_batch(1, None) or ([], 0))[0]
+            finally:
+                reader.close()
+        if all_read and self.files and not texts:
+            self._require_texts(_Pass())
+        return texts
+
     def __getstate__(self) -> dict[str, Any]:
         """What pickle and `copy.deepcopy` keep: all but the latest pass.
 
@@ -389,13 +443,16 @@ class Corpus:
         other.__dict__.update({**self.__dict__, "_pass": _Pass()})
         return other
 
-    def __repr__(self) -> str:
+    @property
+    def _what(self) -> str:
+        """What it reads, for people."""
         files = self.files
         if not files:
-            what = ", ".join(type(source).__name__ for source in self._sources)
-        else:
-            what = files[0] if len(files) == 1 else f"{files[0]} and {len(files) - 1} more files"
-        return f"Corpus({what}, column={self._options.column!r}, batch_size={self.batch_size})"
+            return ", ".join(type(source).__name__ for source in self._sources)
+        return files[0] if len(files) == 1 else f"{files[0]} and {len(files) - 1} more files"
+
+    def __repr__(self) -> str:
+        return f"Corpus({self._what}, column={self._options.column!r}, batch_size={self.batch_size})"
 
 
 @dataclass

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
@@ -14,6 +13,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.util import filter_spans, minibatch
 
+from fastpost._warn import warn_caller
 from fastpost.pipelines.reader import EntityReader, Found
 
 _DEFAULTS: dict[str, Any] = {
@@ -112,11 +112,10 @@ class FastpostNer:
             spans.append(span)
             scores.append(one.score)
         if lost:
-            warnings.warn(
+            warn_caller(
                 f'{lost} of {len(found)} entities have no token of their own under alignment_mode="{self.alignment_mode}" '
                 'and are left out; alignment_mode="expand" keeps them',
-                UserWarning,
-                stacklevel=3,
+                through="spacy",
             )
         if self.spans_key is not None:
             doc.spans[self.spans_key] = spans

@@ -4,7 +4,8 @@ One file a group of commands; each says in `app.py` where it is found. Commands 
 package, for programs too.
 
 Exit codes: 0 done; 1 the job failed (a record, a file, a model); 2 the command line can't be carried out as it is (an
-option, an output that exists); 130 stopped by Ctrl-C; 141 standard output was closed, as `| head` does.
+option, an output that exists); 130 stopped by Ctrl-C; 141 standard output was closed, as `| head` does;
+143 stopped by SIGTERM.
 Standard output carries results only; progress and messages go to standard error.
 """
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
 
-from fastpost.cli import bench, compare, doctor, failure, ner, qa, training, view
+from fastpost.cli import bench, compare, doctor, failure, ner, qa, training, view, warned
 
 app = typer.Typer(
     name="fastpost",
     help="Entities, answers and tokenizers from files of texts, with Hugging Face models.",
-    epilog="Exit codes: 0 done, 1 the job failed, 2 usage, 130 Ctrl-C, 141 standard output closed.",
+    epilog="Exit codes: 0 done, 1 the job failed, 2 usage, 130 Ctrl-C, 141 standard output closed, 143 SIGTERM.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -44,13 +47,32 @@ for group in (ner, qa, view, compare, training, bench, doctor):
     group.add_to(app)
 
 
+@contextmanager
+def _stopped_politely() -> Iterator[None]:
+    """SIGTERM ends the block as Ctrl-C does, where it would have ended the program on the spot."""
+
+    def stop(*_: object) -> None:
+        raise failure.Terminated
+
+    here = threading.current_thread() is threading.main_thread()  # no other may ask for signals
+    if not here or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
 def run(arguments: Sequence[str]) -> int:
     """Runs one command and returns the exit code."""
     arguments = list(arguments)
     failure.Debug.on = "--debug" in arguments  # before the command or after it
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
-        result = app(arguments, prog_name="fastpost", standalone_mode=False)
+        with _stopped_politely(), warned.told():
+            result = app(arguments, prog_name="fastpost", standalone_mode=False)
     except KeyboardInterrupt as error:
         code, line = failure.explained(error)
         failure.tell(line)

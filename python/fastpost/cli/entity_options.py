@@ -80,4 +80,7 @@ def _threshold(given: list[str]) -> float | dict[str, float]:
         numbers = {}
     if len(numbers) < len(given) or ("" in numbers and len(numbers) > 1):
         raise UsageError(f"--threshold is {' and '.join(given)}; pass one number, or LABEL=number for each label")
+    for number in numbers.values():
+        if not 0 <= number <= 1:
+            raise UsageError(f"--threshold is {number}; pass a number between 0 and 1")
     return numbers.get("", numbers)

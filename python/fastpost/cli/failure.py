@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import functools
+import inspect
 import os
 import sys
 import traceback
@@ -18,10 +19,15 @@ FAILED = 1
 USAGE = 2
 INTERRUPTED = 130
 PIPE_CLOSED = 141
+TERMINATED = 143
 
 
 class UsageError(Exception):
     """The command line can't be carried out as it is."""
+
+
+class Terminated(KeyboardInterrupt):
+    """The system asks the program to end: SIGTERM."""
 
 
 class Debug:
@@ -41,14 +47,15 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
         except (Exception, KeyboardInterrupt) as error:
             if isinstance(error, typer.Exit | typer.BadParameter):
                 raise
-            fail(error)
+            fail(error, "resume" in parameters)
 
+    parameters = inspect.signature(command).parameters
     return run
 
 
-def fail(error: BaseException) -> NoReturn:
-    """Says in one line what `error` is and leaves with its exit code."""
-    code, line = explained(error)
+def fail(error: BaseException, resumable: bool = False) -> NoReturn:
+    """Says in one line what `error` is and leaves with its exit code; `resumable` if the command has --resume."""
+    code, line = explained(error, resumable)
     if code == PIPE_CLOSED:
         # What is still buffered can't be written; Python would say so once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -58,8 +65,10 @@ def fail(error: BaseException) -> NoReturn:
     raise typer.Exit(code)
 
 
-def explained(error: BaseException) -> tuple[int, str]:
-    """The exit code for `error`, and the line that says what it is."""
+def explained(error: BaseException, resumable: bool = False) -> tuple[int, str]:
+    """The exit code for `error`, and the line that says what it is; `resumable` if the command has --resume."""
+    if isinstance(error, Terminated):
+        return TERMINATED, "stopped by SIGTERM"
     if isinstance(error, KeyboardInterrupt):
         return INTERRUPTED, "stopped by Ctrl-C"
     if isinstance(error, BrokenPipeError):
@@ -67,9 +76,10 @@ def explained(error: BaseException) -> tuple[int, str]:
     if isinstance(error, UsageError):
         return USAGE, str(error)
     if isinstance(error, OSError) and error.strerror and error.errno is not None:
-        cure = {errno.ENOSPC: "; make room and go on with --resume"}.get(error.errno, "")
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT) and resumable and error.filename != STANDARD_OUTPUT
+        cure = "; make room and go on with --resume" if full else ""
         where = f"{os.fsdecode(error.filename)}: " if error.filename is not None else ""
-        return FAILED, f"{where}{error.strerror}{cure}"
+        return FAILED, f"{where}{as_options(error.strerror)}{cure}"
     if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("fastpost"):
         name = error.name.partition(".")[0]
         extra = {"pyarrow": "arrow", "torch": "transformers", "transformers": "transformers"}
@@ -78,10 +88,40 @@ def explained(error: BaseException) -> tuple[int, str]:
         return FAILED, f"this needs {name}; {cure}"
     if isinstance(error, MemoryError):
         return FAILED, "out of memory"
-    text = " ".join(str(error).split())
+    text = as_options(" ".join(str(error).split()))
+    if len(text) > _LONGEST:
+        text = f"{text[:_LONGEST]} ... (--debug shows all of it)"
     if isinstance(error, ValueError | TypeError | OSError | RuntimeError | ImportError) and text:
         return FAILED, text
     return FAILED, f"{type(error).__name__}: {text} (--debug shows where)"
+
+
+_LONGEST = 600
+"""Characters of a library's message that are shown."""
+
+_AS_OPTIONS = {
+    "Pass `column`": "Pass --column",
+    "pass format='text', 'jsonl', 'parquet' or 'arrow'": "pass --format text, jsonl, parquet or arrow",
+    "; a list of texts is passed as Corpus.from_texts": "",
+    'pass on_long_text="window"': "pass --on-long-text window",
+    "pass stride=, for example stride=128, or compat=None,": "pass --stride, for example --stride 128, or --compat right,",
+}
+
+
+def as_options(text: str) -> str:
+    """A message of the package, which names arguments of functions, with the options that stand for them here."""
+    for argument, option in _AS_OPTIONS.items():
+        text = text.replace(argument, option)
+    return text
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """`1 entity`, `2 entities`; without `many` it is `one` and an s."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+STANDARD_OUTPUT = "standard output"
+"""The `filename` of errors there."""
 
 
 def tell(line: str) -> None:

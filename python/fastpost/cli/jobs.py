@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from fastpost.cli.failure import UsageError
+from fastpost.cli import output
+from fastpost.cli.failure import UsageError, tell
 
 if TYPE_CHECKING:
     from fastpost import Corpus
@@ -47,6 +49,8 @@ ChunkSize = Annotated[
 ]
 CHUNK = 512
 """`ChunkSize` by default: what the pipelines encode at once."""
+_CHECKED = 100
+"""Files whose first text is read before a job begins; the others are opened."""
 
 
 @dataclass
@@ -60,6 +64,7 @@ class Texts:
     def of(
         cls,
         inputs: list[str],
+        out: str,
         column: str,
         id_column: str | None,
         split: Any,
@@ -68,8 +73,11 @@ class Texts:
         threads: int | None,
         chunk_size: int,
     ) -> Texts:
-        """The texts of the files."""
+        """The texts of the files; `out` is none of them."""
         from fastpost import Corpus
+
+        if out != "-":
+            not_read("--out", output.place(out), inputs)
 
         corpus = Corpus(
             inputs[0] if len(inputs) == 1 else list(inputs),
@@ -81,7 +89,20 @@ class Texts:
             batch_size=chunk_size,
             batch_bytes=1 << 20,
         )
+        if out != "-":
+            # In a folder that is read it would be read, too, when the job is resumed.
+            corpus = corpus._without(out, f"{out}.unfinished", f"{out}.parts")
         return cls(corpus if id_column is None else corpus._keeping(id_column), id_column)
+
+    def check(self) -> None:
+        """Reads the first text of each file, so that what is missing is told before a model is loaded.
+
+        Raises:
+            OSError, CorpusError: what reading them all would come to, unless it is to be left out.
+        """
+        found = self.corpus._check(_CHECKED)
+        if self.id_column is not None and found and all(text.startswith("null\n") for text in found):
+            tell(f"warning: the first record has no `{self.id_column}`, which --id-column names; its id is null")
 
     def guessed(self) -> int | None:
         """About how many there are, if they are in files."""
@@ -108,6 +129,25 @@ class Texts:
         return {"corpus": fingerprint(self.corpus), "id column": self.id_column}
 
 
+def tell_left_out(corpus: Corpus) -> None:
+    """Says what `--on-error skip` has left out."""
+    stats = corpus.stats
+    if stats.skipped:
+        left = "1 record or file was" if stats.skipped == 1 else f"{stats.skipped:,} records or files were"
+        tell(f"{left} left out, first: {'; '.join(stats.reasons[:3])}")
+
+
+def not_read(option: str, path: Path, inputs: list[str]) -> None:
+    """Refuses an output that is one of the inputs.
+
+    Raises:
+        UsageError: if it is.
+    """
+    for one in inputs if path.exists() else ():
+        if os.path.isfile(one) and os.path.samefile(one, path):
+            raise UsageError(f"{option} is {path}, which is read; pass another name")
+
+
 def _json(text: str) -> str:
     """An id as JSON; NaN and infinity, which JSON has not, as text."""
     return json.dumps(json.loads(text, parse_constant=str)) if "N" in text or "I" in text else text
@@ -121,7 +161,9 @@ def pipeline(task: str, model: str, backend: str | None, device: str | None, dty
     if not folder.exists() and (folder.is_absolute() or model.startswith(".") or model.count("/") > 1):
         raise UsageError(f"--model is {model}, which does not exist")
     if backend is None:
-        backend = "onnxruntime" if _only_onnx(folder) else "torch"
+        from fastpost.pipelines.install import backend_of
+
+        backend = backend_of(folder)
     if folder.is_dir() and not any((folder / name).exists() for name in _TOKENIZERS):
         raise UsageError(f"{folder} holds no tokenizer ({', '.join(_TOKENIZERS)}); save it beside the model")
     if device is not None:
@@ -133,6 +175,19 @@ def pipeline(task: str, model: str, backend: str | None, device: str | None, dty
     return fastpost.pipeline(task, model, backend=backend, **options)
 
 
+def model_job(model: str, backend: str | None, dtype: str | None) -> dict[str, Any]:
+    """What tells the model from others: see `Output`."""
+    files = {}
+    folder = Path(model)
+    for path in [folder] if folder.is_file() else sorted(folder.rglob("*")):
+        if path.suffix in _MODEL_FILES and path.is_file():
+            stat = path.stat()
+            files[str(path.relative_to(folder))] = [stat.st_size, stat.st_mtime_ns]
+    return {"model": model, "model files": files, "backend": backend, "dtype": dtype}
+
+
+_MODEL_FILES = (".json", ".safetensors", ".bin", ".onnx", ".onnx_data", ".txt", ".model")
+
 _TOKENIZERS = (
     "tokenizer.json",
     "vocab.txt",
@@ -141,10 +196,3 @@ _TOKENIZERS = (
     "sentencepiece.bpe.model",
     "tokenizer.model",
 )
-
-
-def _only_onnx(folder: Path) -> bool:
-    if folder.suffix == ".onnx":
-        return True
-    weights = any(any(folder.glob(pattern)) for pattern in ("*.safetensors", "pytorch_model*.bin"))
-    return not weights and any(any(folder.glob(pattern)) for pattern in ("*.onnx", "onnx/*.onnx"))

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from fastpost.cli import entity_options as options
 from fastpost.cli import jobs
-from fastpost.cli.failure import UsageError, guarded, tell
-from fastpost.cli.output import Output, as_type, id_type, read_lines
+from fastpost.cli.failure import UsageError, counted, guarded, tell
+from fastpost.cli.output import Json, Output
+from fastpost.cli.parts import Table
 from fastpost.cli.progress import Progress
 
 
@@ -76,12 +76,14 @@ def ner(
             "--redact would write the end of long texts as it is: transformers reads no windows with --aggregation none; "
             "pass another, or --compat right"
         )
-    texts = jobs.Texts.of(inputs, column, id_column, split, format_, on_error, threads, chunk_size)
-    settings = {"command": "ner", "model": model, "redact": redact, **_flags(chosen)}
+    texts = jobs.Texts.of(inputs, out, column, id_column, split, format_, on_error, threads, chunk_size)
+    settings = {"command": "ner", **jobs.model_job(model, backend, dtype), "redact": redact, **_flags(chosen)}
+    table = _table(id_column is not None, by_text=redact is not None)
     with (
-        Output(out, {**settings, **texts.job()}, resume=resume, overwrite=overwrite, table=_table) as output,
+        Output(out, {**settings, **texts.job()}, resume=resume, overwrite=overwrite, table=table) as output,
         Progress(quiet, first=1000) as progress,
     ):
+        texts.check()
         from fastpost.cli.entity_lines import entity_lines
 
         pipe = jobs.pipeline("ner", model, backend, device, dtype, batch_size=batch_size, **chosen)
@@ -92,10 +94,9 @@ def ner(
             told.batch(lines.texts, lines.entities)
         told.end()
         output.finish()
-    stats = texts.corpus.stats
-    if stats.skipped:
-        tell(f"{stats.skipped:,} records or files were left out, first: {'; '.join(stats.reasons[:3])}")
-    tell(f"{told.entities:,} entities in {told.texts - output.done:,} texts" + (f" -> {out}" if out != "-" else ""))
+    jobs.tell_left_out(texts.corpus)
+    found, read = counted(told.entities, "entity", "entities"), counted(told.texts - output.done, "text")
+    tell(f"{found} in {read}" + (f" -> {out}" if out != "-" else ""))
 
 
 def _flags(chosen: dict[str, Any]) -> dict[str, Any]:
@@ -129,31 +130,22 @@ class _Told:
         self._progress("ner", self.texts, total, text)
 
 
-def _table(lines: Path, out: Path) -> None:
-    """The lines as Parquet: a row an entity; a row a text if texts are redacted."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+def _table(with_id: bool, by_text: bool) -> Table:
+    """A row an entity; a row a text if texts are redacted."""
 
-    label = pa.dictionary(pa.int32(), pa.string())
-    span = [("start", pa.int64()), ("end", pa.int64()), ("label", label), ("score", pa.float32())]
-    identity = id_type(read_lines(lines))
-    head = [("text_index", pa.int64()), *([] if identity is None else [("id", identity)])]
-    first = next(read_lines(lines, 1), [{}])[0]
-    by_text = "text" in first
-    if by_text:
-        plain = [(name, pa.string() if name == "label" else kind) for name, kind in span]
-        schema = pa.schema([*head, ("text", pa.string()), ("entities", pa.list_(pa.struct(plain)))])
-    else:
-        schema = pa.schema([*head, *span, ("word", pa.string())])
-    with pq.ParquetWriter(out, schema) as writer:
-        for batch in read_lines(lines):
-            for row in batch:
-                if identity is not None:
-                    row["id"] = as_type(row["id"], identity)
-            if not by_text:
-                batch = [
-                    {"text_index": row["text_index"], "id": row.get("id"), **entity}
-                    for row in batch
-                    for entity in row["entities"]
-                ]
-            writer.write_table(pa.Table.from_pylist(batch, schema))
+    def fields() -> list[tuple[str, Any]]:
+        import pyarrow as pa
+
+        label = pa.string() if by_text else pa.dictionary(pa.int32(), pa.string())
+        span = [("start", pa.int64()), ("end", pa.int64()), ("label", label), ("score", pa.float32())]
+        if by_text:
+            return [("text_index", pa.int64()), ("text", pa.string()), ("entities", pa.list_(pa.struct(span)))]
+        return [("text_index", pa.int64()), *span, ("word", pa.string())]
+
+    def rows(line: Json) -> list[Json]:
+        if by_text:
+            return [line]
+        head = {"text_index": line["text_index"], "id": line.get("id")}
+        return [{**head, **entity} for entity in line["entities"]]
+
+    return Table(fields, rows, with_id)

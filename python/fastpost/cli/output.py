@@ -2,96 +2,83 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from fastpost.cli.failure import UsageError
+from fastpost.cli.claim import Claim
+from fastpost.cli.failure import STANDARD_OUTPUT, UsageError
+from fastpost.cli.lines import append, whole_lines
+from fastpost.cli.parts import Parts, Table
 
 Json = dict[str, Any]
 
 
-class Table(Protocol):
-    """Makes a Parquet file of the lines of a job."""
+class Store(Protocol):
+    """Where lines are kept; after a batch of them was written, whatever stops the program leaves it."""
 
-    def __call__(self, lines: Path, out: Path) -> None:
-        """Writes `out`."""
+    def in_the_way(self) -> Path | None:
+        """What a new job would replace and is none of the output itself."""
+
+    def resume(self) -> int:
+        """Goes on with what is there; how many whole lines that is."""
+
+    def start(self) -> None:
+        """Makes room for a new job: removes what is there."""
+
+    def write(self, data: bytes) -> None:
+        """Writes a batch of whole lines."""
+
+    def finish(self) -> None:
+        """All has been written."""
+
+    def close(self) -> None:
+        """Nothing more is written by this program, done or not."""
 
 
 class Output:
-    """Where a job's lines go: standard output, a file, or a file that becomes a table at the end.
+    """Where a job's lines go: standard output, a file of lines, or a Parquet file.
 
-    Beside an unfinished file stands `<name>.unfinished`, which says what job it is of. A line is written with
-    those of its batch, so whatever stops the program leaves whole lines and at most one that is cut, which
-    `--resume` drops.
+    Beside an unfinished file stands its note, see `Claim`. A line is written with those of its batch, so whatever stops
+    the program leaves whole lines and at most one that is cut, which `--resume` drops.
+
+    Args:
+        out: a name that ends with .jsonl or .parquet, or - for standard output.
+        job: what must be the same for `--resume`.
+        resume, overwrite: the options of these names.
+        table: how lines become rows of a Parquet file.
+
+    Attributes:
+        done: lines that are there already.
     """
 
     def __init__(self, out: str, job: Json, *, resume: bool, overwrite: bool, table: Table) -> None:
         self.done = 0
-        self._table: Table | None = None
-        self._file: IO[bytes] | None = None
+        self._claim: Claim | None = None
+        self._store: Store = _StandardOutput()
         if out == "-":
             if resume:
                 raise UsageError("--resume needs a file to go on with, but --out is standard output")
             return
-        self.path = Path(out)
-        suffix = self.path.suffix
-        if suffix not in (".jsonl", ".ndjson", ".parquet", ".pq"):
-            raise UsageError(f"--out is {out}; its name ends with .jsonl or .parquet, or is - for standard output")
-        if self.path.is_dir() or not self.path.parent.is_dir():
-            raise UsageError(f"{self.path if self.path.is_dir() else self.path.parent} is no place for a file")
-        self._note = self.path.with_name(f"{self.path.name}.unfinished")
-        self._lines = self.path
-        if suffix in (".parquet", ".pq"):
+        path = place(out)
+        if path.suffix.lower() in _TABLES:
             import pyarrow  # noqa: F401  (so that its absence is told before the work, not after it)
 
-            self._table = table
-            self._lines = self.path.with_name(f"{self.path.name}.unfinished.jsonl")
-        self._begin(json.loads(json.dumps(job)), resume, overwrite)
-        mode = "r+b" if self._lines.exists() else "w+b"
-        self._file = open(self._lines, mode, buffering=0)  # noqa: SIM115  (closed by `__exit__`)
-        self.done = self._whole_lines()
-
-    def _begin(self, job: Json, resume: bool, overwrite: bool) -> None:
-        """Checks what is there and notes which job this is."""
-        if self._note.exists() and resume:
-            try:
-                before = json.loads(self._note.read_text(encoding="utf-8"))
-            except ValueError as error:
-                raise UsageError(f"{self._note} is damaged; remove it, or pass --overwrite to start again") from error
-            for name, value in job.items():
-                if before.get(name) != value:
-                    raise UsageError(
-                        f"{self.path} was begun with another `{name}` ({_short(before.get(name))}, now {_short(value)}); "
-                        "pass the same, or --overwrite without --resume to start again"
-                    )
-            return
-        if self._note.exists() and not overwrite:
-            raise UsageError(f"{self.path} is unfinished; pass --resume to go on, or --overwrite to start again")
-        if self.path.exists() and not overwrite:
-            raise UsageError(f"{self.path} exists; pass --overwrite to replace it, or another --out")
-        for path in (self._lines, self._note):
-            path.unlink(missing_ok=True)
-        part = self._note.with_name(f"{self._note.name}.part")
-        part.write_text(json.dumps(job), encoding="utf-8")
-        os.replace(part, self._note)
-
-    def _whole_lines(self) -> int:
-        """Drops a line that was cut; how many there are."""
-        assert self._file is not None
-        count = end = position = 0
-        while block := self._file.read(1 << 20):
-            count += block.count(b"\n")
-            at = block.rfind(b"\n")
-            end = position + at + 1 if at >= 0 else end
-            position += len(block)
-        self._file.truncate(end)
-        self._file.seek(end)
-        return count
+            self._store = Parts(path, table)
+        else:
+            self._store = _LinesFile(path)
+        self._claim = Claim(path, job, resume=resume, overwrite=overwrite)
+        try:
+            if self._claim.resumed:
+                self.done = self._store.resume()
+            elif not overwrite and (other := self._store.in_the_way()) is not None:
+                raise UsageError(f"{other} exists; pass --overwrite to replace what is in it, or another --out")
+        except BaseException:
+            self._claim.release()
+            raise
 
     def write(self, rows: Iterable[Json]) -> None:
         """Writes a batch of rows as lines."""
@@ -100,80 +87,104 @@ class Output:
 
     def write_lines(self, data: bytes) -> None:
         """Writes a batch of whole lines."""
-        if self._file is None:
-            sys.stdout.buffer.write(data)
-            sys.stdout.buffer.flush()
-            return
-        rest = memoryview(data)
-        try:
-            while rest:
-                rest = rest[self._file.write(rest) :]
-        except OSError as error:
-            error.filename = error.filename or str(self._lines)
-            raise
+        self._begin()
+        self._store.write(data)
 
     def finish(self) -> None:
-        """Makes the table, if it is to be one, and removes the note: the job is done."""
-        if self._file is None:
-            return
-        os.fsync(self._file.fileno())
-        self._file.close()
-        if self._table is not None:
-            part = self.path.with_name(f"{self.path.name}.part")
-            try:
-                self._table(self._lines, part)
-                os.replace(part, self.path)
-            except BaseException:
-                part.unlink(missing_ok=True)
-                raise
-        self._note.unlink(missing_ok=True)
-        if self._table is not None:
-            self._lines.unlink(missing_ok=True)
+        """Makes the file whole and removes the note: the job is done."""
+        self._begin()
+        self._store.finish()
+        if self._claim is not None:
+            self._claim.release(done=True)
+
+    def _begin(self) -> None:
+        """Before the first batch: only now goes what is to be replaced."""
+        if self._claim is not None and not self._claim.begun:
+            self._store.start()
+            self._claim.begin()
 
     def __enter__(self) -> Output:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._store.close()
+        if self._claim is not None:
+            self._claim.release()
+
+
+_LINES, _TABLES = (".jsonl", ".ndjson"), (".parquet", ".pq")
+"""How names of files end: of lines, and of tables."""
+
+
+def place(out: str) -> Path:
+    """The file that `--out` names, if a file can be there.
+
+    Raises:
+        UsageError: if not.
+    """
+    path = Path(out)
+    if path.suffix.lower() not in (*_LINES, *_TABLES):
+        raise UsageError(f"--out is {out}; pass a name that ends with .jsonl or .parquet, or - for standard output")
+    if path.is_dir() or not path.parent.is_dir():
+        raise UsageError(f"{path if path.is_dir() else path.parent} is no place for a file")
+    return path
+
+
+class _StandardOutput:
+    def in_the_way(self) -> None:
+        pass
+
+    def resume(self) -> int:
+        return 0
+
+    def start(self) -> None:
+        pass
+
+    def write(self, data: bytes) -> None:
+        try:
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+        except OSError as error:
+            error.filename = STANDARD_OUTPUT
+            raise
+
+    def finish(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class _LinesFile:
+    """A file of lines; what is in it is what is done."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: IO[bytes] | None = None
+
+    def in_the_way(self) -> None:
+        pass
+
+    def resume(self) -> int:
+        if not self._path.exists():
+            return 0
+        self._file, count = whole_lines(self._path)
+        return count
+
+    def start(self) -> None:
+        self._path.unlink(missing_ok=True)
+
+    def write(self, data: bytes) -> None:
+        append(self._opened(), data)
+
+    def finish(self) -> None:
+        os.fsync(self._opened().fileno())
+
+    def close(self) -> None:
         if self._file is not None:
-            with contextlib.suppress(OSError):
-                self._file.close()
+            self._file.close()
 
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) < 60 else "the files have changed" if isinstance(value, dict) else text[:57] + "..."
-
-
-def read_lines(path: Path, size: int = 10_000) -> Iterator[list[Json]]:
-    """The lines of a job in batches: row groups of a table."""
-    batch: list[Json] = []
-    with open(path, encoding="utf-8", newline="\n") as lines:
-        for line in lines:
-            batch.append(json.loads(line))
-            if len(batch) == size:
-                yield batch
-                batch = []
-    if batch:
-        yield batch
-
-
-def id_type(batches: Iterable[list[Json]]) -> Any:
-    """The Arrow type of the ids of rows: of integers or numbers, else strings or JSON; None if rows have no id."""
-    import pyarrow as pa
-
-    kinds = {type(row["id"]) for batch in batches for row in batch if "id" in row}
-    if not kinds:
-        return None
-    kinds.discard(type(None))
-    if kinds == {int}:
-        return pa.int64()
-    return pa.float64() if kinds and kinds <= {int, float} else pa.string()
-
-
-def as_type(value: Any, kind: Any) -> Any:
-    """An id as one of the column's type."""
-    import pyarrow as pa
-
-    if value is None or kind != pa.string() or isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=False)
+    def _opened(self) -> IO[bytes]:
+        if self._file is None:
+            self._file = open(self._path, "xb", buffering=0)  # noqa: SIM115  (closed by `close`)
+        return self._file

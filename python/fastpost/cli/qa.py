@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from fastpost.cli import jobs
-from fastpost.cli.failure import UsageError, guarded, tell
-from fastpost.cli.output import Json, Output, as_type, id_type, read_lines
+from fastpost.cli.failure import UsageError, counted, guarded, tell
+from fastpost.cli.output import Json, Output
+from fastpost.cli.parts import Table
 from fastpost.cli.progress import Progress
 
 
@@ -48,34 +49,58 @@ def qa(
 ) -> None:
     """Answer questions from texts: a line of JSON a text, or a Parquet file with a row an answer.
 
-    With --rank a line holds one question and its best answers from all texts, which are held in memory.
+    With --rank a line holds one question and its best answers from all texts, which are held in memory; --resume then
+    goes on with the next question.
     """
-    asked = list(question or ())
-    if questions is not None:
-        asked += [line.strip() for line in questions.read_text(encoding="utf-8").splitlines() if line.strip()]
-    if not asked:
-        raise UsageError("pass --question, or --questions with a file of them")
-    if rank and resume:
-        raise UsageError("--resume does not go with --rank, which needs all texts at once")
-    texts = jobs.Texts.of(inputs, column, id_column, split, format_, on_error, threads, chunk_size)
-    settings = {"command": "qa", "model": model, "questions": asked, "top_k": top_k, "rank": rank}
+    asked = _asked(question or [], questions)
+    texts = jobs.Texts.of(inputs, out, column, id_column, split, format_, on_error, threads, chunk_size)
+    settings = {
+        "command": "qa",
+        **jobs.model_job(model, backend, dtype),
+        "questions": asked,
+        "top_k": top_k,
+        "rank": rank,
+    }
     settings |= {"max_answer_len": max_answer_len, "doc_stride": doc_stride}
     with (
-        Output(out, {**settings, **texts.job()}, resume=resume, overwrite=overwrite, table=_table) as output,
+        Output(
+            out,
+            {**settings, **texts.job()},
+            resume=resume,
+            overwrite=overwrite,
+            table=_table(id_column is not None),
+        ) as output,
         Progress(quiet, first=1000) as progress,
     ):
+        texts.check()
         pipe = jobs.pipeline("question-answering", model, backend, device, dtype)
         options: Json = {"top_k": top_k, "max_answer_len": max_answer_len, "batch_size": batch_size}
         if doc_stride is not None:
             options["doc_stride"] = doc_stride
-        count = _ranked(pipe, texts, asked, options, output) if rank else 0
-        if not rank:
-            count = _each(pipe, texts, asked, options, output, progress)
+        answers = (
+            _ranked(pipe, texts, asked, options, output)
+            if rank
+            else _each(pipe, texts, asked, options, output, progress)
+        )
         output.finish()
-    stats = texts.corpus.stats
-    if stats.skipped:
-        tell(f"{stats.skipped:,} records or files were left out, first: {'; '.join(stats.reasons[:3])}")
-    tell(f"{count:,} answers" + (f" -> {out}" if out != "-" else ""))
+    jobs.tell_left_out(texts.corpus)
+    tell(counted(answers, "answer") + (f" -> {out}" if out != "-" else ""))
+
+
+def _asked(given: list[str], file: Path | None) -> list[str]:
+    """The questions: those of the command line, then those of the file, whose blank lines are none."""
+    if not all(one.strip() for one in given):
+        raise UsageError("--question is empty; pass a question")
+    asked = list(given)
+    if file is not None:
+        try:
+            lines = file.read_text(encoding="utf-8-sig").split("\n")
+        except UnicodeDecodeError as error:
+            raise UsageError(f"{file} is not UTF-8: {error.reason} at byte {error.start}; convert it") from error
+        asked += [line.strip() for line in lines if line.strip()]
+    if not asked:
+        raise UsageError("pass --question, or --questions with a file of them")
+    return asked
 
 
 def _each(pipe: Any, texts: jobs.Texts, asked: list[str], options: Json, output: Output, progress: Progress) -> int:
@@ -129,7 +154,7 @@ def _ranked(pipe: Any, texts: jobs.Texts, asked: list[str], options: Json, outpu
         contexts += batch
     at = [n for n, text in enumerate(contexts) if text.strip()]
     count = 0
-    for q in asked:
+    for q in asked[output.done :]:
         found = pipe(question=[q] * len(at), context=[contexts[n] for n in at], rank=True, **options)
         answers = []
         for answer in found:
@@ -141,23 +166,16 @@ def _ranked(pipe: Any, texts: jobs.Texts, asked: list[str], options: Json, outpu
     return count
 
 
-def _table(lines: Path, out: Path) -> None:
-    """The lines as Parquet, a row an answer."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+def _table(with_id: bool) -> Table:
+    """A row an answer."""
 
-    def rows(batch: list[Json]) -> list[Json]:
-        return [{**row, **answer} for row in batch for answer in row["answers"]]
+    def fields() -> list[tuple[str, Any]]:
+        import pyarrow as pa
 
-    identity = id_type(rows(batch) for batch in read_lines(lines))
-    fields = [("text_index", pa.int64()), *([] if identity is None else [("id", identity)]), ("question", pa.string())]
-    fields += [("answer", pa.string()), ("start", pa.int64()), ("end", pa.int64()), ("score", pa.float64())]
-    schema = pa.schema(fields)
-    with pq.ParquetWriter(out, schema) as writer:
-        for batch in read_lines(lines):
-            flat = rows(batch)
-            for row in flat:
-                del row["answers"]
-                if identity is not None:
-                    row["id"] = as_type(row["id"], identity)
-            writer.write_table(pa.Table.from_pylist(flat, schema))
+        spot = [("answer", pa.string()), ("start", pa.int64()), ("end", pa.int64()), ("score", pa.float64())]
+        return [("text_index", pa.int64()), ("question", pa.string()), *spot]
+
+    def rows(line: Json) -> list[Json]:
+        return [{**line, **answer} for answer in line["answers"]]
+
+    return Table(fields, rows, with_id)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from fastpost._checkpoint import remove
+from fastpost.cli import jobs
 from fastpost.cli.failure import UsageError, guarded, tell
 from fastpost.cli.progress import Progress
 
@@ -88,10 +89,12 @@ def train_tokenizer(
             if counts is not None:
                 _free(counts, overwrite or (resume and unfinished.exists()))
             texts = _corpus(corpus, column, split, format_, on_error, threads)
+            if counts is not None:
+                jobs.not_read("--counts", counts, texts.files)
             words = _counted(source, texts, unfinished, resume, overwrite, save_every, force, told)
             if counts is not None:
                 words.save(counts)
-            _tell_skipped(texts)
+            jobs.tell_left_out(texts)
         elif counts is not None:
             from fastpost import WordCounts
 
@@ -128,10 +131,11 @@ def count_words(
     _free(out, overwrite or (resume and unfinished.exists()))
     with Progress(quiet) as progress:
         texts = _corpus(corpus, column, split, format_, on_error, threads)
+        jobs.not_read("--out", out, texts.files)
         words = _counted(source, texts, unfinished, resume, overwrite, save_every, force, _Told(progress))
         words.save(out)
     remove(unfinished)
-    _tell_skipped(texts)
+    jobs.tell_left_out(texts)
     tell(f"{out}: {words.total:,} words, {len(words):,} of them distinct")
 
 
@@ -216,12 +220,6 @@ def _counted(
     return WordCounts.from_corpus(
         tokenizer, corpus, progress=told, force=force, checkpoint=unfinished, every=save_every
     )
-
-
-def _tell_skipped(corpus: Corpus) -> None:
-    stats = corpus.stats
-    if stats.skipped:
-        tell(f"{stats.skipped:,} records or files were left out, first: {'; '.join(stats.reasons[:3])}")
 
 
 def load_tokenizer(source: str) -> Any:

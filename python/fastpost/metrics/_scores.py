@@ -6,15 +6,14 @@ The steps are NumPy's own, in seqeval's order, so that the numbers are seqeval's
 from __future__ import annotations
 
 import sys
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
+from fastpost._warn import warn_caller
 from fastpost.types import Doubles1d, Ints1d
 
 Average = Literal["micro", "macro", "weighted"] | None
@@ -110,15 +109,6 @@ def _warning_class(beside_sklearn: bool) -> type[UserWarning]:
         return UndefinedMetricWarning
     theirs = sys.modules["sklearn.exceptions"].UndefinedMetricWarning
     return type("UndefinedMetricWarning", (UndefinedMetricWarning, theirs), {"__module__": __name__})
-
-
-def warn_caller(message: str, category: type[Warning] = UserWarning) -> None:
-    """Warns at the line of the caller of this package."""
-    here = str(Path(__file__).parent)
-    level, frame = 1, sys._getframe(0)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(here):
-        level, frame = level + 1, frame.f_back
-    warnings.warn(message, category, stacklevel=level)
 
 
 def report(counts: Counts, digits: int, output_dict: bool, zero_division: ZeroDivision) -> str | dict[str, Any]:

@@ -9,8 +9,9 @@ import numpy as np
 
 from fastpost import _fastpost
 from fastpost._fastpost import SpanPairs, TagPairs
+from fastpost._warn import warn_caller
 from fastpost.metrics import _inputs
-from fastpost.metrics._scores import ALL_SCORES, AVERAGES, Average, Counts, ZeroDivision, report, warn_caller
+from fastpost.metrics._scores import ALL_SCORES, AVERAGES, Average, Counts, ZeroDivision, report
 
 Labelled: TypeAlias = Any
 """Tags, label ids or spans of a list of texts, one list a text; see `classification_report`."""

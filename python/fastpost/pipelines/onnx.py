@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import types
-import warnings
 from collections.abc import Collection, Iterable, Iterator, Sequence, Sized
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from fastpost._tokens import Tokens
+from fastpost._warn import warn_caller
 from fastpost.answers import AnswerDecoder
 from fastpost.entities import OPTIONS, EntityDecoder
 from fastpost.pipelines.answer_task import AnswerTask, ask_size, whole
@@ -175,19 +176,18 @@ class OnnxTokenClassificationPipeline:
             windowed=windowed,
             delimiter=options["delimiter"] if split else None,
             offset_mapping=offset_mapping,
-            on_truncate=None if windowed else self._warn_truncated,
+            on_truncate=None if windowed else partial(self._warn_truncated, right is not None),
             options=right,
             most_tokens=folder.model_max_length if on_long_text == "error" else None,
         )
         batching = Batching(size, folder.runner.input_names, folder.pad_token_id, folder.left)
         return Job(task, folder.runner, batching)
 
-    def _warn_truncated(self, number: int) -> None:
-        warnings.warn(
+    def _warn_truncated(self, right: bool, number: int) -> None:
+        cure = 'on_long_text="window"' if right else "stride=, for example stride=128, or compat=None,"
+        warn_caller(
             f"text {number} of the input is longer than the model's {self._folder.model_max_length} tokens and was cut; "
-            "pass stride=, for example stride=128, or compat=None, to read it whole",
-            UserWarning,
-            stacklevel=2,
+            f"pass {cure} to read it whole"
         )
 
     def _merged(self, given: dict[str, Any]) -> dict[str, Any]:

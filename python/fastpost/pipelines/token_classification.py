@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Iterator, Sized
 from contextlib import contextmanager
 from functools import partial
@@ -14,6 +13,7 @@ from transformers import PreTrainedTokenizerFast
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from fastpost._tokens import Tokens, decoder_json
+from fastpost._warn import warn_caller
 from fastpost.entities import OPTIONS, EntityDecoder
 from fastpost.pipelines.engine import Batching, Results, Told, shown, stream
 from fastpost.pipelines.entity_task import EntityTask, Job, default_stride, long_texts, right_options, text_size
@@ -64,6 +64,8 @@ class FastTokenClassification:
         task: EntityTask | None = vars(self).get("_fastpost_task")
         if task is None:
             pipe: Any = self
+            if original_path_reason(self, transformers.TokenClassificationPipeline, _STEPS) is not None:
+                return EntityDecoder([str(name) for name in pipe.model.config.id2label.values()], compat="transformers")
             task = _task(pipe, pipe._preprocess_params, pipe._postprocess_params)
         return task.decoder()
 
@@ -262,7 +264,7 @@ def _task(pipe: Any, preprocess_params: dict[str, Any], postprocess_params: dict
     tokens = _tokens(pipe)
     options = right_options(postprocess_params, split)
     if options is None and strategy in ("first", "average", "max") and not tokens.marks_subwords:
-        warnings.warn("Tokenizer does not support real words, using fallback heuristic", UserWarning, stacklevel=2)
+        warn_caller("Tokenizer does not support real words, using fallback heuristic", through="transformers")
     mapping = preprocess_params.get("offset_mapping")
     stride, windowed = tokenizer_params.get("stride"), bool(tokenizer_params.get("return_overflowing_tokens"))
     max_length = on_truncate = most_tokens = None
@@ -300,11 +302,10 @@ def _max_length(pipe: Any) -> int | None:
 
 
 def _warn_truncated(max_length: int, number: int) -> None:
-    warnings.warn(
+    warn_caller(
         f"text {number} of the input is longer than the model's {max_length} tokens and was cut; "
         'pass on_long_text="window" to read it whole',
-        UserWarning,
-        stacklevel=2,
+        through="transformers",
     )
 
 

@@ -1,0 +1,26 @@
+"""Warnings that name the caller's line, not one of ours."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from pathlib import Path
+
+_HERE = str(Path(__file__).parent) + os.sep
+
+
+def warn_caller(message: str, category: type[Warning] = UserWarning, *, through: str = "") -> None:
+    """Warns at the line that called into this package.
+
+    Args:
+        message: what to say.
+        category: the kind of warning.
+        through: a library that stands between the caller and this package, such as "transformers".
+    """
+    library = getattr(sys.modules.get(through), "__file__", None)
+    skipped = (_HERE,) if library is None else (_HERE, str(Path(library).parent) + os.sep)
+    level, frame = 1, sys._getframe(0)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(skipped):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)

@@ -1,0 +1,155 @@
+"""`<out>.unfinished`: which job an unfinished output is of, and who writes it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from fastpost.cli.failure import UsageError
+
+Json = dict[str, Any]
+
+if sys.platform != "win32":
+    import fcntl
+
+
+class Claim:
+    """The note beside an output, held from the first check to the end, so that no second job writes there.
+
+    It is empty until something is written: a job that fails before that leaves nothing behind, and an output that it
+    was to replace stays. The system lets go of it however the program ends. Windows has no such lock.
+
+    Args:
+        out: the output.
+        job: what must be the same for the output to be gone on with.
+        resume: whether to go on with what is there.
+        overwrite: whether to replace what is there.
+
+    Attributes:
+        resumed: whether the output is gone on with.
+
+    Raises:
+        UsageError: if something is there that is neither to be gone on with nor to be replaced, or another job
+            writes it.
+    """
+
+    def __init__(self, out: Path, job: Json, *, resume: bool, overwrite: bool) -> None:
+        self.path = out.with_name(f"{out.name}.unfinished")
+        self._out = out
+        self._job = json.loads(json.dumps(job))
+        self._fd = self._locked()
+        self.begun = False
+        try:
+            before = self._read()
+            self.resumed = self.begun = before is not None and resume
+            if before is not None and resume:
+                self._compare(before)
+            elif before is not None and not overwrite:
+                raise UsageError(f"{out} is unfinished; pass --resume to go on, or --overwrite to start again")
+            elif out.exists() and not overwrite:
+                raise UsageError(f"{out} exists; pass --overwrite to replace it, or another --out")
+        except BaseException:
+            self.begun = os.fstat(self._fd).st_size > 0  # then it is another job's, and stays
+            self.release()
+            raise
+
+    def begin(self) -> None:
+        """Notes the job, just before something is written."""
+        rest = memoryview(json.dumps(self._job).encode())
+        try:
+            os.ftruncate(self._fd, 0)
+            os.lseek(self._fd, 0, os.SEEK_SET)
+            while rest:
+                rest = rest[os.write(self._fd, rest) :]
+        except OSError as error:
+            error.filename = str(self.path)
+            raise
+        self.begun = True
+
+    def release(self, done: bool = False) -> None:
+        """Lets others write there. The note goes if the job is `done`, or if nothing was written."""
+        if self._fd < 0:
+            return
+        fd, self._fd = self._fd, -1
+        if sys.platform == "win32":
+            os.close(fd)  # an open file can't be removed there
+        try:
+            if done or not self.begun:
+                with contextlib.suppress(OSError):
+                    self.path.unlink()
+        finally:
+            if sys.platform != "win32":
+                os.close(fd)
+
+    def _locked(self) -> int:
+        """The note, opened and held."""
+        while True:
+            fd = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+            if sys.platform == "win32":
+                return fd
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(fd)
+                raise UsageError(
+                    f"{self._out} is being written by another job; wait for it, or pass another --out"
+                ) from None
+            except OSError:
+                return fd  # a file system without locks
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(fd), os.stat(self.path)):
+                    return fd
+            os.close(fd)  # the other job ended just now and removed it
+
+    def _read(self) -> Json | None:
+        """The job that was noted; None if there was none."""
+        pieces = []
+        while piece := os.read(self._fd, 1 << 20):
+            pieces.append(piece)
+        text = b"".join(pieces)
+        if not text:
+            return None
+        try:
+            found = json.loads(text)
+        except ValueError:
+            found = None
+        return found if isinstance(found, dict) else {_DAMAGED: True}
+
+    def _compare(self, before: Json) -> None:
+        if _DAMAGED in before:
+            raise UsageError(f"{self.path} is damaged; pass --overwrite without --resume to start again")
+        different = _difference(before, self._job)
+        if different:
+            raise UsageError(
+                f"{self._out} was begun with {different}; pass the same, or --overwrite without --resume to start again"
+            )
+
+
+_DAMAGED = "damaged"
+
+
+def _difference(before: Json, now: Json) -> str | None:
+    """The first setting that differs, with both values; None if none does."""
+    for name, value in now.items():
+        old = before.get(name)
+        if old == value:
+            continue
+        if name in _FILES:
+            return f"other {_FILES[name]}, or they have changed since"
+        if isinstance(value, dict) and isinstance(old, dict):
+            return _difference(old, value)
+        return f"another `{name}` ({_short(old)}, now {_short(value)})"
+    return None
+
+
+_FILES = {"files": "input files", "model files": "model files"}
+"""Settings that are lists of files with their times."""
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) < 60 else text[:57] + "..."

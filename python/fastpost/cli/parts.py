@@ -1,0 +1,264 @@
+"""Lines of a job -> a Parquet file, a row group at a time.
+
+A Parquet file can't be read before its end is written, nor can rows be added to it. So an unfinished one is a
+folder, `<out>.parts`, of part files: each a whole Parquet file of one row group, moved into place when it is
+complete. Lines since the last part are kept as they are and become the next part at 8 MB. When the job is done the
+parts are copied into one file, column by column. The disk holds the lines of one part and, at the end, every row
+twice; memory holds one part.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from fastpost.cli.lines import append, whole_lines
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Json = dict[str, Any]
+
+_PART = 8 << 20
+"""Bytes of lines that become a part: some 80,000 entities."""
+_BATCH = 1 << 20
+"""Bytes of lines that are Python objects at once."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """How a line becomes rows."""
+
+    fields: Callable[[], list[tuple[str, Any]]]
+    """The columns' names and Arrow types, without `id`; pyarrow is imported when they are asked for."""
+    rows: Callable[[Json], list[Json]]
+    """The rows of a line."""
+    with_id: bool
+    """Whether rows have an `id`, which then is the second column."""
+
+
+class Parts:
+    """The rows of a job, in parts.
+
+    Part n is `n.parquet`, and `n.jsonl` the lines that will be. It says in its metadata how many lines it was made of
+    and what kinds of ids there were, for the type of the ids is known only at the end.
+    """
+
+    def __init__(self, out: Path, table: Table) -> None:
+        self._out, self._table = out, table
+        self._folder = out.with_name(f"{out.name}.parts")
+        self._file: IO[bytes] | None = None
+        self._count = 0
+        self._size = 0
+        self._kinds: set[str] = set()
+
+    def in_the_way(self) -> Path | None:
+        """What a new job would replace and is none of the output itself."""
+        there = self._folder.exists() and (not self._folder.is_dir() or any(self._folder.iterdir()))
+        return self._folder if there else None
+
+    def start(self) -> None:
+        """Removes what is there."""
+        self._remove()
+        self._out.unlink(missing_ok=True)
+
+    def resume(self) -> int:
+        """Goes on with what is there; of how many lines that is."""
+        count = 0
+        while self._part(self._count).exists():
+            about = self._about(self._part(self._count))
+            count += about["lines"]
+            self._kinds |= set(about["ids"])
+            self._count += 1
+        if self._count:
+            # The program may have ended between making a part and removing its lines.
+            self._lines(self._count - 1).unlink(missing_ok=True)
+        if self._lines(self._count).exists():
+            self._file, lines = whole_lines(self._lines(self._count))
+            self._size = self._file.tell()
+            count += lines
+        return count
+
+    def write(self, data: bytes) -> None:
+        """Keeps whole lines, and makes a part of them when there are many."""
+        if self._file is None:
+            self._folder.mkdir(exist_ok=True)
+            self._file = open(self._lines(self._count), "xb", buffering=0)  # noqa: SIM115  (closed by `close`)
+        append(self._file, data)
+        self._size += len(data)
+        if self._size >= _PART:
+            self._make_part()
+
+    def finish(self) -> None:
+        """Makes the last part of what is left, and one file of all parts."""
+        self._folder.mkdir(exist_ok=True)
+        if self._size or not self._count:
+            self._make_part()
+        joined = self._folder / "joined"
+        self._write(joined, self._whole_schema(), self._parts())
+        os.replace(joined, self._out)
+        self._remove()
+
+    def close(self) -> None:
+        """Leaves the lines as they are."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _make_part(self) -> None:
+        """Makes a part of the lines, in place at once, and begins the next."""
+        self.close()
+        lines = self._lines(self._count)
+        table, kinds, count = self._of_lines(lines)
+        about = json.dumps({"lines": count, "ids": sorted(kinds)})
+        made = self._folder / "made"
+        self._write(made, table.schema.with_metadata({_ABOUT: about}), iter([table]))
+        os.replace(made, self._part(self._count))
+        self._count, self._size = self._count + 1, 0
+        self._kinds |= kinds
+        lines.unlink(missing_ok=True)
+
+    def _of_lines(self, path: Path) -> tuple[pa.Table, set[str], int]:
+        """The rows of lines as a table, the kinds of their ids, and how many lines there were."""
+        import pyarrow as pa
+
+        fields = self._table.fields()
+        schema = pa.schema(fields)
+        tables, ids, count = [schema.empty_table()], [], 0
+        for lines in _batches(path):
+            rows = [row for line in lines for row in self._table.rows(json.loads(line))]
+            tables.append(pa.Table.from_pylist(rows, schema))
+            if self._table.with_id:
+                ids += [row["id"] for row in rows]
+            count += len(lines)
+        table = pa.concat_tables(tables).unify_dictionaries()
+        if not self._table.with_id:
+            return table, set(), count
+        kinds = {_kind(value) for value in ids} - {""}
+        of = _column_type(kinds or self._kinds, exact=True)
+        column = pa.array([_text(value) for value in ids] if of == pa.string() else ids, of)
+        return table.add_column(1, "id", column), kinds, count
+
+    def _whole_schema(self) -> pa.Schema:
+        import pyarrow as pa
+
+        schema = pa.schema(self._table.fields())
+        return schema.insert(1, pa.field("id", _column_type(self._kinds))) if self._table.with_id else schema
+
+    def _parts(self) -> Iterator[pa.Table]:
+        """The parts, with ids of the type that all of them have."""
+        import pyarrow.parquet as pq
+
+        of = _column_type(self._kinds)
+        for number in range(self._count):
+            with pq.ParquetFile(self._part(number)) as file:
+                table = file.read().replace_schema_metadata()
+            if self._table.with_id:
+                table = table.set_column(1, "id", _cast(table["id"], of))
+            yield table
+
+    def _write(self, path: Path, schema: pa.Schema, tables: Iterator[pa.Table]) -> None:
+        """A Parquet file of the tables, each a row group."""
+        import pyarrow.parquet as pq
+
+        try:
+            # pyarrow's own files fail without the name and with words of its own.
+            with open(path, "wb") as file:
+                with pq.ParquetWriter(file, schema) as writer:
+                    for table in tables:
+                        if len(table):
+                            writer.write_table(table, row_group_size=len(table))
+                file.flush()
+                os.fsync(file.fileno())
+        except BaseException as error:
+            with contextlib.suppress(OSError):
+                path.unlink()
+            if isinstance(error, OSError):
+                error.filename = str(path)
+            raise
+
+    def _about(self, part: Path) -> Json:
+        import pyarrow.parquet as pq
+
+        with pq.ParquetFile(part) as file:
+            about: Json = json.loads(file.schema_arrow.metadata[_ABOUT])
+        return about
+
+    def _part(self, number: int) -> Path:
+        return self._folder / f"{number}.parquet"
+
+    def _lines(self, number: int) -> Path:
+        return self._folder / f"{number}.jsonl"
+
+    def _remove(self) -> None:
+        """Removes the parts; what else someone has put there stays."""
+        if not self._folder.is_dir():
+            return
+        ours = [
+            path for path in self._folder.iterdir() if path.stem.isdigit() and path.suffix in (".parquet", ".jsonl")
+        ]
+        # From the last on: if the program ends here, those that are left are again the first parts of the job.
+        for path in sorted(ours, key=lambda path: (int(path.stem), path.suffix), reverse=True):
+            path.unlink()
+        for name in ("made", "joined"):
+            (self._folder / name).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self._folder.rmdir()
+
+
+_ABOUT = b"fastpost"
+
+
+def _batches(path: Path) -> Iterator[list[bytes]]:
+    if path.exists():
+        with open(path, "rb") as file:
+            while lines := file.readlines(_BATCH):
+                yield lines
+
+
+def _kind(value: Any) -> str:
+    """What an id is: what decides the type of their column. Empty for null, which goes with all."""
+    if value is None:
+        return ""
+    if type(value) is int:
+        return "int" if abs(value) <= 1 << 53 else "long" if -1 << 63 <= value < 1 << 63 else "json"
+    return {float: "float", str: "str"}.get(type(value), "json")
+
+
+def _column_type(kinds: set[str], exact: bool = False) -> pa.DataType:
+    """The type of a column of ids of these kinds: integers or numbers, else strings or JSON.
+
+    `exact`: so that each id can still be told as it was.
+    """
+    import pyarrow as pa
+
+    if kinds and kinds <= {"int", "long"}:
+        return pa.int64()
+    return pa.float64() if kinds and kinds <= ({"float"} if exact else {"int", "float"}) else pa.string()
+
+
+def _text(value: Any) -> str | None:
+    """An id as text: a string as it is, others as JSON. Half a surrogate pair, which Arrow has not, is written out."""
+    if value is None:
+        return None
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _cast(column: pa.ChunkedArray, of: pa.DataType) -> pa.ChunkedArray:
+    """A part's ids as the type that those of all parts have."""
+    import pyarrow as pa
+
+    if column.type == of:
+        return column
+    values = column.to_pylist()
+    if of == pa.string():
+        return pa.chunked_array([pa.array(map(_text, values), of)])
+    return pa.chunked_array(
+        [pa.array([None if v is None else json.loads(v) if isinstance(v, str) else v for v in values], of)]
+    )

@@ -1,0 +1,40 @@
+"""Warnings of Python and its libraries as lines of our own: each kind a few times, then counted."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from fastpost.cli.failure import as_options, tell
+
+_SHOWN = 3
+"""How often a warning is shown that differs in its numbers only."""
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Shows the warnings of the block on standard error, without the place in the source, which is none of the user's.
+
+    The filters stay those of Python, `PYTHONWARNINGS` among them.
+    """
+    counts: Counter[str] = Counter()
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        text = " ".join(str(message).split())
+        kind = re.sub(r"\d+", "N", text)
+        counts[kind] += 1
+        if counts[kind] <= _SHOWN:
+            tell(f"warning: {as_options(text)}")
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        try:
+            yield
+        finally:
+            for kind, count in counts.items():
+                if count > _SHOWN:
+                    tell(f"warning: {count - _SHOWN:,} more like this: {as_options(kind)}")

@@ -1,0 +1,302 @@
+"""Files and options that nobody should have, through the whole command, in this process: one line, no traceback."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+import fastpost
+from fastpost.cli import failure, jobs, main
+
+
+@pytest.fixture(scope="module")
+def ner_with(rampart_dir):
+    """Makes pipelines once for the same options."""
+    made = {}
+
+    def pipeline(task, model, backend, device, dtype, **options):
+        key = json.dumps([task, str(model), options])
+        if key not in made:
+            made[key] = fastpost.pipeline(task, model, backend="onnxruntime", **options)
+        return made[key]
+
+    return pipeline
+
+
+@pytest.fixture
+def ner(ner_with, rampart_dir, monkeypatch, capfdbinary, tmp_path):
+    """`fastpost ner` in a folder of its own: code, rows of standard output, the last line of standard error."""
+    monkeypatch.setattr(jobs, "pipeline", ner_with)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        code = main(["ner", *map(str, arguments), "--model", str(rampart_dir), "--quiet"])
+        out, said = capfdbinary.readouterr()
+        assert b"Traceback" not in said
+        lines = said.decode("utf-8", "backslashreplace").splitlines()
+        assert all(line.startswith("fastpost: ") for line in lines)
+        return code, [json.loads(line) for line in out.splitlines()], lines
+
+    return run
+
+
+def write(name, data) -> str:
+    with open(name, "wb") as file:
+        file.write(data if isinstance(data, bytes) else data.encode())
+    return name
+
+
+def read(name) -> str:
+    return Path(name).read_text(encoding="utf-8")
+
+
+ANNA = '{"text": "Anna Smith"}\n'
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "count"),
+    [
+        ("crlf.jsonl", '{"text": "Anna Smith"}\r\n\r\n{"text": "Bob"}\r\n', 2),
+        ("bom.jsonl", b"\xef\xbb\xbf" + ANNA.encode(), 1),
+        ("bom.txt", b"\xef\xbb\xbfAnna Smith\r\n", 1),
+        ("nul.txt", b"Anna\0 Smith\n\n", 2),
+        ("nul.jsonl", '{"text": "Anna\\u0000 Smith"}', 1),
+        ("twice.jsonl", '{"text": "Anna", "text": "Bob"}', 1),
+        ("weird n\xe4me \U0001f389 $(x).jsonl", ANNA, 1),
+        (os.fsdecode(b"\xff.jsonl") if sys.platform == "linux" else "x.jsonl", ANNA, 1),
+    ],
+)
+def test_what_can_be_read_all_the_same(ner, name, data, count):
+    code, rows, said = ner(write(name, data))
+    assert code == 0
+    assert [row["text_index"] for row in rows] == list(range(count))
+    assert said[-1].endswith("in 1 text" if count == 1 else f"in {count} texts")
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "arguments", "words"),
+    [
+        ("x.jsonl", "", (), "the corpus holds no text: x.jsonl"),
+        ("x.txt", "", (), "the corpus holds no text: x.txt"),
+        ("x.jsonl", "\n \n", (), "the corpus holds no text: x.jsonl"),
+        ("x.jsonl", '{"text": "a\0b"}', (), "x.jsonl:1: not a JSON record: control character"),
+        ("x.jsonl", b'{"text": "a\xff"}', (), "x.jsonl:1: not UTF-8: byte 0xff"),
+        ("x.jsonl", '{"text": "\\ud800"}', (), "x.jsonl:1: not a JSON record"),
+        (
+            "x.jsonl",
+            '{"a": {"text": "b"}}',
+            ("--column", "a.text"),
+            "no column `a.text`; the record has `a`. Pass --column",
+        ),
+        ("x.jsonl", '{"a": {"text": "b"}}', ("--column", "a"), "x.jsonl:1: column `a` holds an object, not text"),
+        ("x.jsonl", '{"text": null}', (), "x.jsonl:1: column `text` holds null, not text"),
+        ("x.json", '[{"text": "a"}]', (), "a file that is one JSON array has to be rewritten"),
+        ("x.bin", "a", (), "pass --format text, jsonl, parquet or arrow"),
+        ("x.jsonl.gz", "a", (), "x.jsonl.gz: the gzip data cannot be unpacked"),
+        ("x.parquet", "a", (), "x.parquet: not readable as parquet"),
+        ("x.arrow", "", (), "x.arrow: not readable as arrow"),
+        ("x.txt", "a", ("--id-column", "id"), "x.txt is a text file, which has no column `id`"),
+        ("x.txt", "a", ("none.txt",), "none.txt: No such file or directory"),
+        ("x.txt", "a", ("*.none",), "*.none: no file matches"),
+        ("x.txt", "a", ("--threshold", "nan"), "--threshold is nan; pass a number between 0 and 1"),
+        ("x.txt", "a", ("--threshold", "PER=2"), "--threshold is 2.0; pass a number between 0 and 1"),
+        ("x.txt", "a", ("--out", ""), "--out is ; pass a name that ends with .jsonl"),
+        ("x.txt", "a", ("--out", "."), "--out is .; pass a name that ends with .jsonl"),
+        ("x.txt", "a", ("--out", "x" * 250 + ".jsonl"), "File name too long"),
+    ],
+)
+def test_what_can_not_be_read_or_done(ner, name, data, arguments, words):
+    """The model is not asked for, and nothing is left behind."""
+    write(name, data)
+    out = () if "--out" in arguments else ("--out", "out.jsonl")
+    code, rows, said = ner(name, *arguments, *out)
+    assert code in (1, 2)
+    assert rows == []
+    assert len(said) == 1
+    assert words.lower() in said[0].lower()
+    assert os.listdir() == [name]
+
+
+def test_inputs_are_looked_at_before_a_model_is_loaded(monkeypatch, tmp_path, capfd):
+    def never(*_, **__):
+        raise AssertionError("the model was loaded")
+
+    monkeypatch.setattr(jobs, "pipeline", never)
+    monkeypatch.chdir(tmp_path)
+    write("a.jsonl", ANNA)
+    write("b.jsonl", '{"body": "Anna"}\n')
+    write("old.jsonl", "old\n")
+    for command in (["ner"], ["qa", "--question", "Who?"]):
+        for inputs in (["none.jsonl"], ["a.jsonl", "none.jsonl"], ["a.jsonl", "b.jsonl"], ["a.jsonl", "--column", "b"]):
+            for out in (["-"], ["x.jsonl"], ["old.jsonl", "--overwrite"]):
+                assert main([*command, *inputs, "--model", "m", "--out", *out]) == 1
+                assert len(capfd.readouterr().err.splitlines()) == 1
+    assert sorted(os.listdir()) == ["a.jsonl", "b.jsonl", "old.jsonl"]
+    assert read("old.jsonl") == "old\n"
+
+
+def test_an_input_is_never_written_over(ner):
+    write("two.jsonl", ANNA)
+    os.mkdir("d")
+    os.symlink(os.path.abspath("two.jsonl"), "link.jsonl")
+    for out in ("two.jsonl", "./two.jsonl", "link.jsonl", "d/../two.jsonl"):
+        for more in ((), ("--overwrite",), ("--resume",)):
+            code, _, said = ner("two.jsonl", "--out", out, *more)
+            assert code == 2
+            assert said == [f"fastpost: --out is {out.removeprefix('./')}, which is read; pass another name"]
+    assert read("two.jsonl") == ANNA
+
+
+def test_an_output_in_the_folder_that_is_read_is_no_input(ner):
+    os.mkdir("d")
+    write("d/a.jsonl", ANNA)
+    code, _, _ = ner("d", "--out", "d/out.jsonl")
+    assert code == 0
+    first = read("d/out.jsonl")
+    code, _, said = ner("d", "--out", "d/out.jsonl", "--overwrite")
+    assert (code, said[-1]) == (0, "fastpost: 2 entities in 1 text -> d/out.jsonl")
+    assert read("d/out.jsonl") == first
+    os.remove("d/a.jsonl")
+    code, _, said = ner("d", "--out", "d/out.jsonl", "--overwrite")
+    assert (code, said) == (1, ["fastpost: d/out.jsonl: no file but the output matches"])
+    assert read("d/out.jsonl") == first
+
+
+def test_left_out(ner):
+    bad = b'{"id": 1, "text": "Anna \xff"}\n{"id": 2, "text": null}\n{\n{"id": 4, "text": "Bob Brown"}\n'
+    code, rows, said = ner(write("x.jsonl", bad), "none.jsonl", "--id-column", "id", "--on-error", "skip")
+    assert code == 0
+    assert [(row["text_index"], row["id"]) for row in rows] == [(0, 4)]
+    assert said[0].startswith("fastpost: 4 records or files were left out, first: x.jsonl:1: not UTF-8")
+
+
+def test_ids_of_parquet_columns(ner):
+    pa = pytest.importorskip("pyarrow")
+    import datetime
+
+    import pyarrow.parquet as pq
+
+    columns = {
+        "text": ["Anna Smith", None, "Bob"],
+        "when": [datetime.datetime(2020, 1, 2, 3)] * 3,
+        "bytes": [b"\xc3\xa9"] * 3,
+        "uuid": [b"\xff\x01"] * 3,
+        "record": [{"a": 1}] * 3,
+        "nan": [1.5, 2.0, float("nan")],
+        "null": [None] * 3,
+    }
+    pq.write_table(pa.table(columns), "x.parquet")
+    want = {
+        "when": ["2020-01-02 03:00:00"] * 2,
+        "bytes": ["é"] * 2,
+        "uuid": ["ff01"] * 2,
+        "record": [{"a": 1}] * 2,
+        "nan": [1.5, "NaN"],
+        "null": [None] * 2,
+    }
+    for name, ids in want.items():
+        code, rows, said = ner("x.parquet", "--id-column", name, "--on-error", "skip")
+        assert code == 0
+        assert [row["id"] for row in rows] == ids
+        assert "x.parquet:2: column `text` holds null, not text" in said[-2]
+    assert ner("x.parquet", "--id-column", "when")[2] == ["fastpost: x.parquet:2: column `text` holds null, not text"]
+    code, _, said = ner("x.parquet", "--id-column", "none", "--on-error", "skip")
+    assert (code, said[0][:42]) == (1, "fastpost: x.parquet: no column `none`; the")
+
+
+def test_an_id_column_that_is_not_there_is_told(ner):
+    code, rows, said = ner(write("x.jsonl", ANNA), "--id-column", "key")
+    assert code == 0
+    assert rows[0]["id"] is None
+    assert said[0] == "fastpost: warning: the first record has no `key`, which --id-column names; its id is null"
+
+
+def test_texts_that_were_cut_are_told_a_few_times(ner):
+    long = json.dumps({"text": "Anna Smith lives in Paris. " * 100}) + "\n"
+    code, rows, said = ner(write("x.jsonl", long * 8), "--on-long-text", "truncate")
+    assert code == 0
+    assert len(rows) == 8
+    told = "text {} of the input is longer than the model's {} tokens and was cut; pass --on-long-text window to read it whole"
+    assert said[:3] == [f"fastpost: warning: {told.format(n, 512)}" for n in range(3)]
+    assert said[-1] == f"fastpost: warning: 5 more like this: {told.format('N', 'N')}"
+    code, _, said = ner("x.jsonl", "--on-long-text", "error", "--out", "out.jsonl")
+    assert code == 1
+    assert "pass --on-long-text window" in said[0]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_by_its_name(ner):
+    """As a shell's `<(command)`: it can be read once, so nothing may look at it before."""
+    os.mkfifo("pipe.jsonl")
+
+    def feed():
+        write("pipe.jsonl", ANNA * 3)
+
+    thread = threading.Thread(target=feed)
+    thread.start()
+    code, rows, _ = ner("pipe.jsonl")
+    thread.join()
+    assert (code, len(rows)) == (0, 3)
+    corpus = fastpost.Corpus("pipe.jsonl")
+    thread = threading.Thread(target=feed)
+    thread.start()
+    assert sum(map(len, corpus)) == 3
+    thread.join()
+    with pytest.raises(fastpost.CorpusError, match=r"reads the pipe pipe\.jsonl, which an earlier pass has used up"):
+        list(corpus)
+
+
+def test_standard_output_that_takes_nothing(rampart_dir, tmp_path):
+    if not os.path.exists("/dev/full"):
+        pytest.skip("needs /dev/full")
+    path = write(str(tmp_path / "x.jsonl"), ANNA)
+    command = [sys.executable, "-m", "fastpost", "ner", path, "--model", str(rampart_dir), "--quiet"]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=300)
+    assert done.returncode == 1
+    assert done.stderr == "fastpost: standard output: No space left on device\n"
+
+
+def test_questions_of_a_file(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    write("x.jsonl", ANNA)
+    write("bad.txt", b"Who?\n\xff\n")
+    write("none.txt", b"\n \n")
+    for arguments, words in (
+        (["--questions", "bad.txt"], "bad.txt is not UTF-8: invalid start byte at byte 5; convert it"),
+        (["--questions", "none.txt"], "pass --question, or --questions with a file of them"),
+        (["--question", " "], "--question is empty; pass a question"),
+    ):
+        assert main(["qa", "x.jsonl", "--model", "m", *arguments]) == 2
+        assert capfd.readouterr().err == f"fastpost: {words}\n"
+    from fastpost.cli.qa import _asked
+
+    write("good.txt", b"\xef\xbb\xbfWho?\r\n\r\n Where\xe2\x80\xa8is it? \n")
+    assert _asked(["What?"], Path("good.txt")) == ["What?", "Who?", "Where\u2028is it?"]
+
+
+def test_long_messages_of_libraries_are_cut():
+    code, line = failure.explained(ValueError("x " * 1000))
+    assert code == 1
+    assert line.endswith(" ... (--debug shows all of it)")
+    assert len(line) < 700
+
+
+def test_word_counts_are_never_written_over_the_corpus(rampart_dir, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    write("x.jsonl", ANNA)
+    os.mkdir("d")
+    write("d/x.jsonl", ANNA)
+    source = ["--from", str(rampart_dir), "--overwrite"]
+    for arguments in (
+        ["count-words", *source, "--corpus", "x.jsonl", "--out", "x.jsonl"],
+        ["count-words", *source, "--corpus", "d", "--out", "d/x.jsonl"],
+        ["train-tokenizer", *source, "--corpus", "x.jsonl", "--counts", "x.jsonl", "--out", "t", "--vocab-size", "50"],
+    ):
+        assert main(arguments) == 2
+        assert "which is read; pass another name" in capfd.readouterr().err
+    assert read("x.jsonl") == read("d/x.jsonl") == ANNA

@@ -197,7 +197,7 @@ def test_pairs_of_texts():
     spans = [[(0, 13, "PER")]]
     sequences = np.array([-1 if own is None else own for own in pairs.encodings[0].sequence_ids])
     for encodings in (pairs, pairs.encodings):
-        with pytest.raises(ValueError, match="`encodings` are of pairs of texts, .* pass `sequence`, 0 or 1"):
+        with pytest.raises(ValueError, match=r"`encodings` are of pairs of texts, .* pass `sequence`, 0 or 1"):
             fastpost.spans_to_labels(encodings, spans, label2id=ids)
         found = fastpost.spans_to_labels(encodings, spans, label2id=ids, sequence=1, texts=[context])
         assert found.misfits == []

@@ -252,7 +252,9 @@ def test_offsets_of_a_batch():
     with pytest.raises(ValueError, match="`special_tokens_mask` is given for a list of texts"):
         fastpost.check_offsets(tokenizer(texts), texts, special_tokens_mask=[0])
     slow = small_tokenizers.SlowTokenizer.trained()
-    with pytest.raises(TypeError, match="`encoding` is a BatchEncoding without `encodings`, as slow tokenizers make it"):
+    with pytest.raises(
+        TypeError, match="`encoding` is a BatchEncoding without `encodings`, as slow tokenizers make it"
+    ):
         fastpost.check_offsets(slow("Anna"), "Anna")
 
 

@@ -14,9 +14,9 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+import fastpost
 import strategies as draws
 import twin_right
-import fastpost
 from fastpost import EntityDecoder
 from small_tokenizers import KINDS, fast
 from test_entities_parity import pack
@@ -499,7 +499,10 @@ def test_letters_alone_are_a_scheme_of_one_unnamed_type(labels, scheme, path, wa
     assert [e["entity"] for e in tokens.to_dicts()[0]] == list(path)
 
 
-@pytest.mark.parametrize("labels", [["O", "A", "B", "AB"], ["S", "M", "L"], ["B", "S"], ["I", "E"], ["I", "II", "III"], ["O", "B"], ["B", "I", "U"]])
+@pytest.mark.parametrize(
+    "labels",
+    [["O", "A", "B", "AB"], ["S", "M", "L"], ["B", "S"], ["I", "E"], ["I", "II", "III"], ["O", "B"], ["B", "I", "U"]],
+)
 def test_plain_labels_that_look_like_letters_stay_plain(labels):
     decoder = EntityDecoder(labels)
     assert decoder.scheme == "plain"

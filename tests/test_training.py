@@ -680,7 +680,7 @@ def test_parts_that_do_not_fit_stop_before_the_run():
             read.append(text)
             yield text
 
-    with pytest.raises(ValueError, match="the tokenizer contradicts itself: .* comes back as"):
+    with pytest.raises(ValueError, match=r"the tokenizer contradicts itself: .* comes back as"):
         fastpost.train_new_from_iterator(wrong, corpus(), 400)
     assert read == []
     assert fastpost.train_new_from_iterator(wrong, corpus(), 400, force=True).vocab_size == 400

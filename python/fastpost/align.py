@@ -225,7 +225,16 @@ def labels_to_spans(
     """
     listed = None if texts is None else _texts(texts)
     tokens, kernel = _read(
-        encodings, listed, word_ids, lengths, special_tokens_mask, windows, None, "labels", subwords == "first", sequence
+        encodings,
+        listed,
+        word_ids,
+        lengths,
+        special_tokens_mask,
+        windows,
+        None,
+        "labels",
+        subwords == "first",
+        sequence,
     )
     values = _labels(labels, tokens.lengths)
     return kernel.to_spans(values, _label_set(label2id, scheme), repair, subwords)
@@ -318,7 +327,10 @@ def _read(
         made = len(listed) if owners is None else int(owners.max(initial=-1)) + 1
     else:
         if sequence is not None:
-            raise ValueError("`sequence` is given with offsets, which do not say what text they are of; pass encodings, or leave out the tokens of the other text by `special_tokens_mask`")
+            raise ValueError(
+                "`sequence` is given with offsets, which do not say what text they are of; pass encodings, or leave out the "
+                "tokens of the other text by `special_tokens_mask`"
+            )
         tokens = _read_arrays(encodings, word_ids, lengths, special, windows)
         made = int(tokens.texts.max(initial=-1)) + 1 if windows is not None else len(tokens.lengths)
     if tokens.offsets is None:

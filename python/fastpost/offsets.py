@@ -159,9 +159,7 @@ class OffsetFault(NamedTuple):
 
 
 @overload
-def check_offsets(
-    encoding: Any, text: str, *, special_tokens_mask: ArrayLike | None = None
-) -> list[OffsetFault]: ...
+def check_offsets(encoding: Any, text: str, *, special_tokens_mask: ArrayLike | None = None) -> list[OffsetFault]: ...
 @overload
 def check_offsets(
     encoding: Any, text: Sequence[str], *, special_tokens_mask: ArrayLike | None = None
@@ -192,7 +190,9 @@ def check_offsets(
     """
     if not isinstance(text, str):
         if special_tokens_mask is not None:
-            raise ValueError("`special_tokens_mask` is given for a list of texts; pass one text at a time with its mask")
+            raise ValueError(
+                "`special_tokens_mask` is given for a list of texts; pass one text at a time with its mask"
+            )
         return [check_offsets(row, own) for row, own in _rows(encoding, list(text))]
     if getattr(encoding, "encodings", None) is not None:
         if len(encoding.encodings) != 1:

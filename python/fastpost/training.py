@@ -371,7 +371,9 @@ def verify_tokenizer(tokenizer: Any, texts: Iterable[str] | None = None) -> None
         if got != want and not (blank and got.replace(blank, "") == want.replace(blank, "")):
             faults.append(f"{text!r} comes back as {got!r}")
             if levels and backend.decoder is None:
-                faults.append("it splits by bytes and has no decoder; set its `decoder` to tokenizers.decoders.ByteLevel()")
+                faults.append(
+                    "it splits by bytes and has no decoder; set its `decoder` to tokenizers.decoders.ByteLevel()"
+                )
                 break
     if faults:
         raise ValueError("the tokenizer contradicts itself: " + "; ".join(faults[:10]))

@@ -190,10 +190,19 @@ def test_scheme_and_report_over_onnx(rampart_dir):
     assert own.scheme == "IOB2"
 
 
-@pytest.mark.parametrize("text", ["\u200b", "\ufeffAnna lives in Paris.\u200b", "\u00ad\x00"])
+@pytest.mark.parametrize("text", ["cafe\u0301", "\u200b", "\ufeffAnna lives in Paris.\u200b", "\u00ad\x00"])
 def test_what_nobody_sees_is_not_missed(text):
     """Tokenizers drop such characters; nothing is cut off."""
     assert not right("wordpiece-uncased", 512, aggregation_strategy="simple")(text).truncated
+
+
+@pytest.mark.parametrize("strategy", ["simple", "first", "average", "max"])
+def test_an_accent_that_the_tokenizer_drops_is_in_its_entity(strategy):
+    """Words of the caller are told apart by the tokenizer, whose last token ends before the accent."""
+    pipe = right("wordpiece-uncased", aggregation_strategy=strategy, ignore_labels=[])
+    (found,) = pipe([["In", "cafe\u0301", "Rene\u0301e\u0301"]], is_split_into_words=True)
+    assert {e["end"] for e in found} <= {2, 8, 15}
+    assert found.covered == (0, 14)
 
 
 def test_a_subclass_with_its_own_step_is_refused():

@@ -227,7 +227,8 @@ def stitch(parts, merge):
             if end <= covered:
                 continue
             middle = (start + covered) // 2
-            while len(text) > 1 and not (text[-1].start < text[-1].end <= middle):
+            stays = lambda token: token.start < token.end and (token.end <= middle or token.start < start)  # noqa: B023, E731
+            while len(text) > 1 and not stays(text[-1]):
                 text.pop()
             edge = text[-1].end
             part = list(itertools.dropwhile(lambda token: token.start < edge and token.end <= edge, part))  # noqa: B023
@@ -536,6 +537,8 @@ class Twin:
     def snapped(self, spans, tokens, used, numbers, text):
         """Entities as dicts with start, end, first, last, kind, outside; widened, joined, none over another."""
         out = []
+        clusters = {found.start() for found in regex.finditer(r"\X", text or "")} | {len(text or "")}
+        by_text = used == "unicode" or (self.words == "auto" and text is not None)
 
         def tidy(start, end):
             if self.trim is None or text is None:
@@ -546,7 +549,16 @@ class Twin:
             new["had"] = (new["start"], new["end"])
             if not new["outside"]:
                 span = new["start"], new["end"], new["first"], new["last"]
-                new["start"], new["end"] = tidy(*self.widen(used, numbers, tokens, span, text))
+                start, end = self.widen(used, numbers, tokens, span, text)
+                if text is not None and not by_text:  # marks that the tokenizer has dropped
+                    before, behind = numbers.index(numbers[new["first"]]) - 1, numbers.index(numbers[new["last"] - 1])
+                    while behind < len(numbers) and numbers[behind] == numbers[new["last"] - 1]:
+                        behind += 1
+                    floor = tokens[before].end if before >= 0 else 0
+                    ceiling = tokens[behind].start if behind < len(tokens) else len(text)
+                    start = max(max(c for c in clusters if c <= start), min(floor, start))
+                    end = min(min(c for c in clusters if c >= end), max(ceiling, end))
+                new["start"], new["end"] = tidy(start, end)
             while out and new is not None:
                 last = out[-1]
                 grew = last["end"] > last["had"][1] or new["start"] < new["had"][0]

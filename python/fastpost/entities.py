@@ -301,7 +301,8 @@ class TextEntities(list[Any]):
     Attributes:
         covered: the first character that the model saw and the last one, excluded; (-1, -1) if it saw none.
         windows: how many windows the text was read in.
-        truncated: whether characters other than white space, controls and zero-width ones lie outside `covered`.
+        truncated: whether characters other than white space, controls, zero-width ones and marks lie outside
+            `covered`.
     """
 
     def __init__(self, entities: Iterable[Any], covered: tuple[int, int], windows: int, truncated: bool) -> None:

@@ -256,8 +256,8 @@ _UNNAMED = "\0"
 
 
 def _shows(text: str) -> bool:
-    """Whether a reader sees anything of `text`: tokenizers drop zero-width spaces, byte order marks and controls."""
-    return any(not char.isspace() and unicodedata.category(char) not in ("Cc", "Cf") for char in text)
+    """Whether a reader sees letters in `text`: tokenizers drop zero-width spaces, controls, and accents without a letter."""
+    return any(not char.isspace() and unicodedata.category(char) not in ("Cc", "Cf", "Mn", "Me") for char in text)
 
 
 def _not_unicode(items: list[Any], first: int) -> ItemError | None:

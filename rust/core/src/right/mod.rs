@@ -380,7 +380,7 @@ impl TextDecoder<'_> {
             && let Some(words) = words.as_ref().filter(|words| words.used != words::Used::Nothing)
         {
             let outside = |kind: u32| tagging.is_outside(kind);
-            drafts = spans::snap(drafts, tokens, words, self.text.filter(|_| settings.trim), outside);
+            drafts = spans::snap(drafts, tokens, words, self.text, settings.trim, outside);
         }
         let mut item_of = vec![0; tokens.len()];
         for (item, &(from, to)) in items.iter().enumerate() {

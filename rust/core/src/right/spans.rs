@@ -44,13 +44,24 @@ impl Draft {
         if self.start < 0 {
             return;
         }
-        let (mut start, mut end) = text.trim(self.start as usize, self.end as usize);
-        let torn = |at: usize| text.slice(at - 1, at + 1).graphemes(true).count() == 1;
-        if start < end {
-            start -= usize::from(start as i64 > self.start && torn(start));
-            end += usize::from((end as i64) < self.end && torn(end));
+        let (start, end) = text.trim(self.start as usize, self.end as usize);
+        let (first, last) =
+            if start < end { (around(text, start).0, around(text, end).1) } else { (start, end) };
+        let first = if start as i64 > self.start { (first as i64).max(self.start) } else { start as i64 };
+        let last = if (end as i64) < self.end { (last as i64).min(self.end) } else { end as i64 };
+        (self.start, self.end) = (first, last);
+    }
+
+    /// Takes in the rest of the grapheme clusters at both ends, as far as it is in no token: a tokenizer may drop the
+    /// marks of a letter. `words` are the tokens of the words that it covers.
+    fn complete(&mut self, text: &CharIndex<'_>, tokens: &[Token], words: Range<usize>) {
+        if self.start < 0 || self.start >= self.end {
+            return;
         }
-        (self.start, self.end) = (start as i64, end as i64);
+        let floor = words.start.checked_sub(1).map_or(0, |before| tokens[before].end);
+        let ceiling = tokens.get(words.end).map_or(i64::MAX, |next| next.start);
+        self.start = (around(text, self.start as usize).0 as i64).max(floor.min(self.start));
+        self.end = (around(text, self.end as usize).1 as i64).min(ceiling.max(self.end));
     }
 
     /// Sets what its tokens are called outside.
@@ -90,6 +101,27 @@ impl Draft {
     }
 }
 
+/// Characters of a grapheme cluster on either side of an edge that are looked at. The stream-safe text of UAX #15 has
+/// at most 30 marks on a letter.
+const REACH: usize = 32;
+
+/// The grapheme cluster that an edge before the character `at` would tear; `at` twice if it tears none.
+fn around(text: &CharIndex<'_>, at: usize) -> (usize, usize) {
+    let near = text.slice(at.saturating_sub(1), (at + 1).min(text.len()));
+    if near.is_ascii() && near != "\r\n" {
+        return (at, at);
+    }
+    let mut start = at.saturating_sub(REACH);
+    for cluster in text.slice(start, (at + REACH).min(text.len())).graphemes(true) {
+        let end = start + cluster.chars().count();
+        if end >= at {
+            return if start < at && at < end { (start, end) } else { (at, at) };
+        }
+        start = end;
+    }
+    (at, at)
+}
+
 /// An entity and the characters it had before it grew.
 struct Grown {
     draft: Draft,
@@ -107,12 +139,13 @@ pub fn snap(
     drafts: Vec<Draft>,
     tokens: &[Token],
     words: &Words<'_>,
-    trim: Option<&CharIndex<'_>>,
+    text: Option<&CharIndex<'_>>,
+    trim: bool,
     outside: impl Fn(u32) -> bool,
 ) -> Vec<Draft> {
     let mut out: Vec<Grown> = Vec::with_capacity(drafts.len());
     let trim = |draft: &mut Draft| {
-        if let Some(text) = trim {
+        if let (Some(text), true) = (text, trim) {
             draft.trim(text);
         }
     };
@@ -120,6 +153,9 @@ pub fn snap(
         let had = (draft.start, draft.end);
         if !outside(draft.name) {
             (draft.start, draft.end) = words.widen(draft.range.clone(), draft.start, draft.end);
+            if let (Some(text), false) = (text, words.by_text()) {
+                draft.complete(text, tokens, words.tokens(draft.range.clone()));
+            }
             trim(&mut draft);
         }
         let mut next = Some(Grown { draft, had });

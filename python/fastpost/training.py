@@ -91,10 +91,12 @@ def train_new_from_iterator(
         return tokenizer.train_new_from_iterator(
             iter(corpus), vocab_size, length, new_special_tokens, special_tokens_map, **kwargs
         )
-    # Before the corpus is read, so that a mistake in the options costs no time.
+    # Before the corpus is read, so that a mistake in the options or a part that does not fit costs no time.
     _trainer(document, vocab_size, new_special_tokens, special_tokens_map, kwargs)
+    if not force:
+        WordCounts(tokenizer)._rehearse(new_special_tokens, special_tokens_map, kwargs)
     counts = _count(tokenizer, document, corpus, length, threads, progress, force)
-    return counts.train(vocab_size, new_special_tokens, special_tokens_map, progress=progress, force=force, **kwargs)
+    return counts._train(vocab_size, new_special_tokens, special_tokens_map, progress, force, kwargs)
 
 
 class WordCounts:
@@ -250,7 +252,20 @@ class WordCounts:
         **kwargs: Any,
     ) -> Any:
         """The tokenizer that `train_new_from_iterator` gives for the same corpus; arguments as there."""
-        trainer, document = _trainer(self._document, vocab_size, new_special_tokens, special_tokens_map, kwargs)
+        if not force:
+            self._rehearse(new_special_tokens, special_tokens_map, kwargs)
+        return self._train(vocab_size, new_special_tokens, special_tokens_map, progress, force, kwargs)
+
+    def _train(
+        self,
+        vocab_size: int,
+        new_special_tokens: list[str | AddedToken] | None,
+        special_tokens_map: dict[str, str] | None,
+        progress: bool | Progress,
+        force: bool,
+        options: Json,
+    ) -> Any:
+        trainer, document = _trainer(self._document, vocab_size, new_special_tokens, special_tokens_map, options)
         tell = _teller(progress)
         vocab, merges = self._table.train(
             byte_level=self._splitter.byte_level,
@@ -269,9 +284,29 @@ class WordCounts:
         backend = _backend(document, trainer, vocab, merges, special_tokens_map)
         trained = _like(self.tokenizer, backend, new_special_tokens, special_tokens_map)
         if not force:
-            lossy = trainer.limit_alphabet is not None or not self._splitter.byte_level
+            # Without a decoder nothing comes back as it was, and nobody asked for it; `_rehearse` has said so.
+            lossy = trainer.limit_alphabet is not None or not self._splitter.byte_level or not document["decoder"]
             verify_tokenizer(trained, texts=() if lossy else _ROUND_TRIPS)
         return trained
+
+    def _rehearse(
+        self,
+        new_special_tokens: list[str | AddedToken] | None,
+        special_tokens_map: dict[str, str] | None,
+        options: Json,
+    ) -> None:
+        """Trains on nothing, for a vocabulary of letters and special tokens: what does not fit shows before a long run."""
+        if self._splitter.byte_level and not self._document["decoder"]:
+            _log.warning(
+                "fastpost: %s has no decoder, so `decode` will join tokens as they are, with a space between them; to get "
+                "texts back set its `decoder` to tokenizers.decoders.ByteLevel()",
+                type(self.tokenizer).__name__,
+            )
+        empty = copy.copy(self)
+        empty._table = WordTable.from_items(())
+        _, document = _trainer(self._document, 0, new_special_tokens, special_tokens_map, options)
+        size = len(document["added_tokens"]) + len(new_special_tokens or ()) + 256
+        empty._train(size, new_special_tokens, special_tokens_map, False, False, options)
 
     def __len__(self) -> int:
         return len(self._table)
@@ -335,6 +370,11 @@ def verify_tokenizer(tokenizer: Any, texts: Iterable[str] | None = None) -> None
         got = backend.decode(backend.encode(text, add_special_tokens=False).ids, skip_special_tokens=False)
         if got != want and not (blank and got.replace(blank, "") == want.replace(blank, "")):
             faults.append(f"{text!r} comes back as {got!r}")
+            if levels and backend.decoder is None:
+                faults.append(
+                    "it splits by bytes and has no decoder; set its `decoder` to tokenizers.decoders.ByteLevel()"
+                )
+                break
     if faults:
         raise ValueError("the tokenizer contradicts itself: " + "; ".join(faults[:10]))
 

@@ -68,7 +68,7 @@ class Difference:
     """The rules that changed something there: keys of `RULES`. `word` stands alone, where nothing but the word differs."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """What `fastpost.compare` found; printed, it is a table.
 
@@ -82,6 +82,24 @@ class Comparison:
     transformers: list[list[dict[str, Any]]]
     right: list[list[dict[str, Any]]]
     differences: list[Difference] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        return f"<Comparison: {_places_of(self)}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the first texts that differ, with the entities of both in colour."""
+        from fastpost._render import SHOWN_TEXTS, render
+
+        differing = sorted({difference.text_index for difference in self.differences})
+        shown = differing[:SHOWN_TEXTS]
+        more = f", of which {len(shown)} are shown" if len(shown) < len(differing) else ""
+        return render(
+            [self.texts[number] for number in shown],
+            [self.transformers[number] for number in shown],
+            other=[self.right[number] for number in shown],
+            names=("transformers", "fastpost"),
+            title=f"{len(differing)} of {len(self.texts)} texts differ{more}",
+        )
 
     @property
     def counts(self) -> dict[str, int]:
@@ -108,9 +126,15 @@ class Comparison:
         widths = [max(len(row[column]) for row in rows) for column in range(4)]
         lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
         lines.insert(1, "  ".join("-" * width for width in widths))
-        counts = ", ".join(f"{rule}: {count}" for rule, count in self.counts.items())
-        places = f"{len(self)} differences in {len(self.texts)} texts, {total} entities"
-        return "\n".join([*lines, "", f"{places}; {counts}"])
+        return "\n".join([*lines, "", _places_of(self)])
+
+
+def _places_of(compared: Comparison) -> str:
+    """How many differences there are, and how many each rule has part in."""
+    counts = ", ".join(f"{rule}: {count}" for rule, count in compared.counts.items())
+    total = sum(map(len, compared.right))
+    places = f"{len(compared)} differences in {len(compared.texts)} texts, {total} entities"
+    return f"{places}; {counts}" if counts else places
 
 
 def _cell(entities: list[dict[str, Any]]) -> str:

@@ -258,8 +258,8 @@ impl Joined {
             shorter[at] = step(&shorter, shorter[at - 1], &pattern[at]);
         }
         let mut held = 0;
-        // What was cut off before the run may have been put in its place by the window before.
-        let mut at = run.from.min(run.to.saturating_sub(pattern.len()));
+        // The overlap may begin before the run: at a cut, or where windows begin and end between bytes of one character.
+        let mut at = run.from.min(run.to.saturating_sub(2 * pattern.len()));
         while at < run.to && held < pattern.len() {
             held = step(&shorter, held, &key(&parts[self.owners[at]], &self.tokens[at]));
             at += 1;

@@ -95,7 +95,9 @@ def test_stride_is_the_overlap(stride):
 
 def test_truncate_warns_and_says_so():
     pipe = right("wordpiece-uncased", 24, aggregation_strategy="simple", on_long_text="truncate")
-    with pytest.warns(UserWarning, match="text 1 of the input is longer than the model's 24 tokens and was cut") as told:
+    with pytest.warns(
+        UserWarning, match="text 1 of the input is longer than the model's 24 tokens and was cut"
+    ) as told:
         short, long = pipe([SENTENCES[1][:20], LONG])
     assert [warning.filename for warning in told] == [__file__]  # the caller's line, not one of ours
     assert not short.truncated
@@ -197,7 +199,9 @@ def test_onnx_equals_torch(rampart_dir, rampart_torch_dir, wikigold_documents):
     assert phone["word"] == "718-555-0199"
     with pytest.raises(ValueError, match="text 0 of the input has more than the 512 tokens"):
         onnx(" ".join(texts), on_long_text="error")
-    with pytest.warns(UserWarning, match="text 0 of the input is longer than the model's 512 tokens and was cut") as told:
+    with pytest.warns(
+        UserWarning, match="text 0 of the input is longer than the model's 512 tokens and was cut"
+    ) as told:
         assert onnx(" ".join(texts), on_long_text="truncate").truncated
     assert [warning.filename for warning in told] == [__file__]
     with pytest.warns(UserWarning, match="was cut") as told:

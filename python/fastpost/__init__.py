@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from fastpost._fastpost import VERSION as __version__
     from fastpost._render import render
     from fastpost._udf import ner_udf
+    from fastpost._verify import verify_tokenizer
     from fastpost.align import align_labels, align_tokens, labels_to_spans, plan_windows, spans_to_labels
     from fastpost.answers import AnswerDecoder, Answers
     from fastpost.corpus import Corpus, CorpusStats
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from fastpost.pipelines.question_answering import QuestionAnsweringPipeline
     from fastpost.pipelines.token_classification import TokenClassificationPipeline
     from fastpost.squad import postprocess_qa_predictions
-    from fastpost.training import WordCounts, train_new_from_iterator, verify_tokenizer
+    from fastpost.training import WordCounts, train_new_from_iterator
 
 _HOMES = {
     "AnswerDecoder": "fastpost.answers",
@@ -58,7 +59,7 @@ _HOMES = {
     "render": "fastpost._render",
     "train_new_from_iterator": "fastpost.training",
     "uninstall": "fastpost.pipelines.install",
-    "verify_tokenizer": "fastpost.training",
+    "verify_tokenizer": "fastpost._verify",
 }
 
 _MODULES = ("metrics", "presidio", "ray", "spacy", "spark")

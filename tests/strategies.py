@@ -9,7 +9,7 @@ from small_tokenizers import SENTENCES
 WORDS = sorted({word for sentence in SENTENCES for word in sentence.split()})
 ODD = (
     "😀", "👨‍👩‍👧", "👍🏽", "🇩🇪", "\u200d", "\u200b", "\u00ad", "\ufeff", "\u00a0", "\u3000",
-    "e\u0301", "A\u030a", "Å", "n\u0303o", "\u0301", "北京", "東京タワー", "한국", "สวัสดี", "नमस्ते",
+    "e\u0301", "A\u030a", "Å", "n\u0303o", "\u0301", "北京", "東京タワー", "한국", "สวัสดี", "น้ำ", "नमस्ते", " \u0301a",
     "İstanbul", "ß", "ǅ", "ﬁ", "½", "ߘ", "𝔘𝔫𝔦", "\x00", "\x7f", "▁", "Ġ", "##a", "</w>", "|", "<0x41>",
     "[UNK]", "[SEP]", "don't", "n't", "'s", "...", "718-555-0199", "a.b@c.de",
 )  # fmt: skip

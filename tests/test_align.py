@@ -188,6 +188,43 @@ def test_windows_share_one_span():
     assert [(misfit.reason, misfit.used) for misfit in cut.misfits] == [("truncated", (2, 7))]
 
 
+def test_pairs_of_texts():
+    """Offsets of both texts count from 0, so somebody has to say whose spans these are."""
+    tokenizer = small_tokenizers.fast("wordpiece-cased", 32)
+    context = "Angela Merkel met Barack Obama in New York"
+    pairs = tokenizer(["Who met ?"], [context])
+    ids = label2id("IOB2")
+    spans = [[(0, 13, "PER")]]
+    sequences = np.array([-1 if own is None else own for own in pairs.encodings[0].sequence_ids])
+    for encodings in (pairs, pairs.encodings):
+        with pytest.raises(ValueError, match=r"`encodings` are of pairs of texts, .* pass `sequence`, 0 or 1"):
+            fastpost.spans_to_labels(encodings, spans, label2id=ids)
+        found = fastpost.spans_to_labels(encodings, spans, label2id=ids, sequence=1, texts=[context])
+        assert found.misfits == []
+        assert (found.labels[0][sequences != 1] == -100).all()
+        assert fastpost.labels_to_spans(found.labels, encodings, label2id=ids, sequence=1) == spans
+        (first,) = fastpost.spans_to_labels(encodings, [[(0, 3, "PER")]], label2id=ids, sequence=0).labels
+        assert (first[sequences != 0] == -100).all()
+        assert fastpost.labels_to_spans([first], encodings, label2id=ids, sequence=0) == [[(0, 3, "PER")]]
+        words = fastpost.spans_to_labels(encodings, spans, label2id=ids, sequence=1, subwords="first")
+        assert fastpost.labels_to_spans(words.labels, encodings, label2id=ids, sequence=1, subwords="first") == spans
+    alone = tokenizer([context])
+    with_option = fastpost.spans_to_labels(alone, spans, label2id=ids, sequence=0).labels[0]
+    assert with_option.tolist() == fastpost.spans_to_labels(alone, spans, label2id=ids).labels[0].tolist()
+    with pytest.raises(ValueError, match="`sequence` is 2; pass 0 for the first text of each pair"):
+        fastpost.spans_to_labels(alone, spans, label2id=ids, sequence=2)
+    with pytest.raises(ValueError, match="`sequence` is given with offsets"):
+        fastpost.spans_to_labels([OFFSETS], spans, label2id=ids, sequence=1)
+
+
+def test_letters_alone():
+    ids = {"O": 0, "B": 1, "I": 2}
+    found = fastpost.spans_to_labels([OFFSETS], [[(0, 10, "_")]], label2id=ids)
+    assert found.labels[0].tolist() == [-100, 1, 2, 2, 0, -100]
+    assert fastpost.labels_to_spans(found.labels, [OFFSETS], label2id=ids) == [[(0, 10, "_")]]
+    assert fastpost.align_labels([[1, 0]], [[0, 0, 1]], label2id=ids) == [[1, 2, 0]]
+
+
 def test_batches_come_in_all_shapes():
     ids = label2id("IOB2")
     spans = [[(0, 3, "PER")], []]
@@ -234,6 +271,8 @@ def test_errors_say_what_is_wrong():
             'no label for an inner token of a span of type "PER"',
         ),
         (lambda: make(label2id={"O": 0, "B-PER": 0}), "one id to two labels"),
+        (lambda: make(label2id={"O": 0, "B-PER": 1, "I-PER": 3}), "`label2id` has 3 names but none for id 2"),
+        (lambda: make(label2id={"O": 0, "B-PER": -1}), "`label2id` has the id -1"),
         (
             lambda: fastpost.labels_to_spans([[9] * 6], [OFFSETS], label2id=ids),
             r"`labels\[0\]\[0\]` is 9 but there are 5 labels",
@@ -250,6 +289,7 @@ def test_errors_say_what_is_wrong():
         lambda: make([("0", 3, "PER")]),
         lambda: fastpost.spans_to_labels([OFFSETS], ["no"], label2id=ids),
         lambda: fastpost.spans_to_labels([OFFSETS], [[]], label2id=["O"]),
+        lambda: fastpost.spans_to_labels([OFFSETS], [[]], label2id={"O": 0.5}),
         lambda: fastpost.spans_to_labels([np.zeros((2, 3))], [[]], label2id=ids),
         lambda: fastpost.spans_to_labels([["x"]], [[]], label2id=ids),
     ):

@@ -308,6 +308,27 @@ def test_a_folder_that_can_not_be_written_to(rampart_dir, tmp_path, monkeypatch,
         subprocess.run(["umount", folder], check=True)
 
 
+@pytest.mark.parametrize(
+    ("redirection", "code", "said"),
+    [
+        (">&-", 1, "fastpost: standard output: it is closed; pass --out with a file\n"),
+        ("2>&-", 0, ""),
+        ("<&-", 1, "fastpost: standard input: it is closed\n"),
+    ],
+)
+def test_standard_streams_that_the_caller_has_closed(rampart_dir, tmp_path, redirection, code, said):
+    """Nothing of ours takes their place: what is written to a closed stream may not end up in a file of the job."""
+    texts = tmp_path / "a.jsonl"
+    texts.write_text(ANNA, encoding="utf-8")
+    source = "-" if redirection == "<&-" else f"'{texts}'"
+    command = f"'{sys.executable}' -m fastpost ner {source} --format jsonl --model '{rampart_dir}' --backend onnxruntime --quiet --out -"
+    done = subprocess.run(f"{command} {redirection}", shell=True, capture_output=True, encoding="utf-8", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (code, said)
+    assert done.stdout.count("Smith") == (code == 0)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.jsonl"]
+    assert texts.read_text(encoding="utf-8") == ANNA
+
+
 def test_questions_of_a_file(tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     write("x.jsonl", ANNA)

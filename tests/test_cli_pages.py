@@ -3,12 +3,14 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 
 import pytest
 
 import fastpost
+from browser import HOSTILE, in_browser, opened
 from fastpost.cli import page
 from fastpost.cli.entity_lines import entity_lines, redacted
 from fastpost.cli.entity_options import pipeline_options
@@ -16,6 +18,7 @@ from fastpost.cli.failure import UsageError
 from fastpost.cli.jobs import Texts
 from pages import DOCS
 from test_cli_jobs import rows_of, run
+from test_render import contrast, luminance, rgb
 
 TEXTS = [
     "My name is Anna-Lena Müller-Lüdenscheidt, call me at 718-555-0199.",
@@ -44,7 +47,8 @@ def test_a_page_holds_what_render_gives(lines, rampart_dir, pipe, tmp_path):
     said = run("view", lines, "--model", rampart_dir, "--out", out)
     found = pipe(TEXTS, compat=None)
     written = out.read_text(encoding="utf-8")
-    assert fastpost.render(TEXTS, found, title="x.jsonl") in written
+    numbers = [f"text {number}" for number in range(len(TEXTS))]
+    assert fastpost.render(TEXTS, found, title="x.jsonl", captions=numbers) in written
     assert written.startswith("<!doctype html>")
     assert "<title>x.jsonl</title>" in written
     assert not re.search(r"<(script|link|img|iframe)|https?:|url\(", written)  # needs nothing else
@@ -74,12 +78,61 @@ def test_differences_as_a_table_and_on_a_page(lines, rampart_dir, pipe, tmp_path
     assert said.stdout == f"{compared}\n"
     written = out.read_text(encoding="utf-8")
     assert written.count('<div class="fp-text" dir="auto">') == len(differing)
+    assert re.findall('<div class="fp-caption"><bdi>text (\\d+)</bdi>', written) == list(map(str, differing))
     assert "only in transformers" in written
     assert f"{len(differing)} of {len(TEXTS)} texts differ" in written
     assert run("compare", lines, "--model", rampart_dir, "--out", "-").stdout.startswith("<!doctype html>")
     nothing = run("compare", TEXTS[1], "--model", rampart_dir, "--out", out, "--overwrite")
     assert nothing.stdout == "no difference in 1 texts, 0 entities\n"
     assert "0 of 1 texts differ" in out.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def hostile(rampart_dir, tmp_path_factory):
+    """A folder of the model with one label that is HTML, and a file of texts, of which one is, too."""
+    folder = tmp_path_factory.mktemp("hostile")
+    shutil.copytree(rampart_dir, folder / "model")
+    config = json.loads((folder / "model" / "config.json").read_text(encoding="utf-8"))
+    names = {number: name.replace("SURNAME", HOSTILE) for number, name in config["id2label"].items()}
+    (folder / "model" / "config.json").write_text(json.dumps({**config, "id2label": names}), encoding="utf-8")
+    texts = [*TEXTS, f"My name is Anna Schmidt {HOSTILE}, call Zoë Müller at 718-555-0199."]
+    path = folder / "texts.jsonl"
+    path.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    return folder / "model", path, texts
+
+
+@in_browser
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("command", ["view", "compare"])
+def test_a_browser_shows_the_page_and_runs_nothing(hostile, command, dark, tmp_path):
+    model, path, texts = hostile
+    out = tmp_path / "page.html"
+    run(command, path, "--model", model, "--out", out, "--title", HOSTILE)
+    pipe = fastpost.pipeline("ner", model, backend="onnxruntime", aggregation_strategy="simple")
+    right = pipe(texts, compat=None)
+    shown = [(text, found) for text, found in zip(texts, right, strict=True)]
+    if command == "compare":
+        theirs = pipe(texts)
+        compared = fastpost.compare(pipe, texts)
+        differing = {one.text_index for one in compared.differences}
+        shown = [(texts[n], [*theirs[n], *right[n]]) for n in sorted(differing)]
+    page = opened(tmp_path, out.read_text(encoding="utf-8"), dark=dark)
+    assert (page["ran"], page["fetched"], page["asked"]) == ([], [], [])
+    assert page["title"].startswith("<script>ran.push")
+    assert [block["text"] for block in page["found"]] == [text for text, _ in shown]
+    tags = 0
+    for (text, entities), block in zip(shown, page["found"], strict=True):
+        coloured = {place for start, end, *_ in block["coloured"] for place in range(start, end)}
+        assert coloured == {place for one in entities for place in range(one["start"], one["end"])}, text
+        tags += len(block["tags"])
+        for _, _, ink, ground, *_ in block["coloured"]:
+            if not ground.startswith("rgba"):  # an entity of both results has no ground of its own
+                assert contrast(rgb(ink), rgb(ground)) >= 4.5
+    assert tags >= 10
+    assert any(HOSTILE in tag for block in page["found"] for tag, *_ in block["tags"])
+    assert contrast(rgb(page["ink"]), rgb(page["paper"])) >= 4.5
+    assert (luminance(rgb(page["paper"])) < 0.1) == dark
+    assert not page["wide"]
 
 
 def test_pages_that_cannot_be_made(lines, rampart_dir, tmp_path):
@@ -194,7 +247,7 @@ def test_a_text_that_is_too_long_is_refused_by_its_number(rampart_dir, tmp_path)
 @pytest.mark.parametrize("redact", [None, "[{label}]"])
 def test_lines_are_the_same_from_columns_and_from_dicts(lines, pipe, redact, monkeypatch):
     def made():
-        texts = Texts.of([str(lines)], "text", "id", "line", None, "raise", 1, 2)
+        texts = Texts.of([str(lines)], "-", "text", "id", "line", None, "raise", 1, 2)
         told = []
         chunks = list(entity_lines(pipe, texts, 1, 4, redact, lambda items, _tokens: told.append(items)))
         assert [chunk.texts for chunk in chunks] == told == [2, 2]
@@ -214,7 +267,7 @@ def test_lines_of_a_torch_pipeline(lines, rampart_torch_dir):
     pipe = fastpost.pipeline("ner", rampart_torch_dir, aggregation_strategy="first", compat=None)
 
     def rows():
-        texts = Texts.of([str(lines)], "text", None, "line", None, "raise", 1, 2)
+        texts = Texts.of([str(lines)], "-", "text", None, "line", None, "raise", 1, 2)
         made = entity_lines(pipe, texts, 0, 4, None, lambda *_: None)
         return rows_of(b"".join(chunk.data for chunk in made).decode())
 
@@ -260,7 +313,8 @@ CONSOLE = re.compile(r"^```console\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
 
 def printed(block: str, model, folder) -> str:
     """A block of docs/cli.md with what its commands print now; scores to three places."""
-    (folder / "mails.jsonl").write_text("".join(json.dumps({"id": n, "text": text}) + "\n" for n, text in MAILS))
+    lines = "".join(json.dumps({"id": n, "text": text}, ensure_ascii=False) + "\n" for n, text in MAILS)
+    (folder / "mails.jsonl").write_text(lines, encoding="utf-8")
     if not (folder / "model").exists():
         (folder / "model").symlink_to(model)
     (folder / "fastpost").write_text(f'#!/bin/sh\nexec {sys.executable} -m fastpost "$@"\n')

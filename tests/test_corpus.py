@@ -440,17 +440,15 @@ def test_ctrl_c_stops_within_a_batch(tmp_path):
         try:
             list(corpus)
         except KeyboardInterrupt:
-            print("stopped", flush=True)
+            print(corpus.stats.bytes_read, flush=True)
     """)
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "go\n"
     time.sleep(1)
-    began = time.monotonic()
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=30)
-    assert out == "stopped\n"
     assert process.returncode == 0
-    assert time.monotonic() - began < 5
+    assert 0 < int(out) < 5000 * path.stat().st_size  # all of it would be one batch
 
 
 def test_ctrl_c_while_a_pipe_has_no_writer(tmp_path):

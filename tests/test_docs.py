@@ -3,16 +3,18 @@
 MODEL, ONNX_FOLDER and QA_MODEL are folders of real models here, `old_tokenizer` is a tokenizer.
 """
 
+import ast
 import json
 import re
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from typer.main import get_command
 
 import fastpost
-from pages import run_page
+from pages import run_page, same
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -134,8 +136,28 @@ def test_every_public_name_is_in_the_reference():
     assert listed == set(fastpost.__all__) - {"__version__"}
     modules = set(re.findall(r"^::: fastpost\.(\w+)\.[\w.]+$", pages, re.MULTILINE))
     assert modules == set(fastpost._MODULES)
+    for module in sorted(modules - {"metrics"}):  # read, as to import it takes what it is for
+        source = (ROOT / "python" / "fastpost" / f"{module}.py").read_text(encoding="utf-8")
+        kinds = (ast.FunctionDef, ast.ClassDef)
+        public = {node.name for node in ast.parse(source).body if isinstance(node, kinds) and node.name[0] != "_"}
+        assert public == set(re.findall(rf"^::: fastpost\.{module}\.(\w+)$", pages, re.MULTILINE))
     metrics = set(re.findall(r"^::: fastpost\.metrics\.(?:squad\.)?(\w+)$", pages, re.MULTILINE))
     assert metrics == {name for name in fastpost.metrics.__all__ if name[0].islower()}
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_rendered_example_is_what_render_gives(theme, rampart_dir, monkeypatch):
+    """Line by line, scores to what two machines differ in; it is well-formed, as a picture has to be."""
+    monkeypatch.syspath_prepend(str(ROOT / "benches" / "python"))
+    import plots
+
+    assert plots.SENTENCE in "".join(re.findall('"([^"]*)"', (ROOT / "docs" / "right.md").read_text(encoding="utf-8")))
+    (look,) = [one for one in plots.THEMES if one.name == theme]
+    want = plots.differences(plots.compared(), look)
+    ElementTree.fromstring(want)
+    got = (ROOT / "docs" / "figures" / f"differences-{theme}.svg").read_text(encoding="utf-8")
+    for ours, theirs in zip(got.splitlines(), want.splitlines(), strict=True):
+        assert same(ours, theirs, 2e-3), "write it anew: python benches/python/plots.py .cache/bench docs/figures"
 
 
 def test_every_page_is_in_the_navigation():

@@ -1,8 +1,11 @@
 """Ray Data and Spark on this machine, over wikigold: what they give is what one process gives."""
 
+import ast
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -53,7 +56,7 @@ def alone(texts, tokenizer):
 
 @pytest.fixture(scope="module")
 def local_ray():
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    ray.init(num_cpus=2, num_gpus=1, include_dashboard=False, log_to_driver=False)  # a GPU in name only
     ray.data.DataContext.get_current().enable_progress_bars = False
     yield ray
     ray.shutdown()
@@ -112,6 +115,78 @@ def test_ray_entities(local_ray, texts, want, rampart_dir):
     assert_same(rows, texts, want)
 
 
+def devices_told(options, **resources):
+    """Which device a predictor with these options asks `fastpost.pipeline` for, and which GPUs its worker sees."""
+
+    class Told(fastpost.ray.EntityPredictor):
+        def __init__(self, **options):
+            from fastpost.pipelines import reader
+
+            told = []
+
+            def pipeline(task, **arguments):
+                told.append(repr({name: arguments.get(name) for name in ("device", "device_map", "providers")}))
+                return len
+
+            reader.pipeline = pipeline
+            super().__init__("a model", **options)
+            self.told = told[0]
+
+        def __call__(self, batch):
+            return pa.table({"told": [self.told], "sees": [os.environ.get("CUDA_VISIBLE_DEVICES")]})
+
+    ds = ray.data.from_arrow(table_of(["a"])).map_batches(
+        Told, fn_constructor_kwargs=options, batch_format="pyarrow", batch_size=8, concurrency=1, **resources
+    )
+    (row,) = ds.take_all()
+    return ast.literal_eval(row["told"]), row["sees"]
+
+
+@pytest.mark.parametrize(
+    ("options", "gpus", "told"),
+    [
+        ({}, 1, {"device": 0}),
+        ({}, 0.5, {"device": 0}),
+        ({}, 0, {}),
+        ({"device": "cpu"}, 1, {"device": "cpu"}),
+        ({"device": "cuda"}, 1, {"device": "cuda"}),
+        ({"device_map": "auto"}, 1, {"device_map": "auto"}),
+        ({"providers": ["TensorrtExecutionProvider"]}, 1, {"providers": ["TensorrtExecutionProvider"]}),
+    ],
+)
+def test_ray_gpus_reach_the_model(local_ray, options, gpus, told):
+    nothing = {"device": None, "device_map": None, "providers": None}
+    asked, seen = devices_told(options, num_gpus=gpus)
+    assert asked == {**nothing, **told}
+    assert seen == "0" or not gpus
+
+
+def test_a_gpu_that_is_not_there_is_told(local_ray, rampart_dir, rampart_torch_dir):
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    for model, words in (
+        (rampart_dir, r"`device` is 0, but this ONNX Runtime .+ has .+, not CUDAExecutionProvider"),
+        (rampart_torch_dir, "this worker was given GPU 0, but torch sees none; install torch for it"),
+    ):
+        for options in ({}, {"device": "cpu"}):
+            ds = ray.data.from_arrow(table_of(["My name is Anna Schmidt."])).map_batches(
+                fastpost.ray.EntityPredictor,
+                fn_constructor_kwargs={"model": str(model), **options},
+                batch_format="pyarrow",
+                batch_size=8,
+                concurrency=1,
+                num_gpus=1,
+            )
+            if options:
+                (row,) = ds.take_all()
+                assert [one["label"] for one in row["entities"]] == ["GIVEN_NAME", "SURNAME"]
+                continue
+            with pytest.raises(Exception, match=words):
+                ds.take_all()
+
+
 def test_ray_word_counts(local_ray, texts, tokenizer, alone):
     ds = ray.data.from_arrow([table_of(texts).slice(0, 50), table_of(texts).slice(50, 1), table_of(texts).slice(51)])
     counts = fastpost.ray.word_counts(ds, tokenizer)
@@ -163,6 +238,69 @@ def test_spark_word_counts(local_spark, texts, tokenizer, alone):
     assert counts.train(600).to_str() == alone
     empty = df.where("id < 0")
     assert len(fastpost.spark.word_counts(empty, tokenizer)) == 0
+
+
+GPU_JOB = """
+import sys
+
+import fastpost
+from pyspark.sql import SparkSession
+
+settings = {
+    "spark.driver.host": "127.0.0.1", "spark.ui.enabled": "false", "spark.executor.memory": "512m",
+    "spark.worker.resource.gpu.amount": "2", "spark.worker.resource.gpu.discoveryScript": sys.argv[1],
+    "spark.executor.resource.gpu.amount": "2", "spark.task.resource.gpu.amount": "1",
+}
+session = SparkSession.builder.master("local-cluster[1,2,1024]").config(map=settings).getOrCreate()
+
+
+def told(options):
+    def run(batches):
+        import fastpost
+        from fastpost.pipelines import reader
+        import pyarrow as pa
+
+        asked = []
+        reader.pipeline = lambda task, **arguments: asked.append(arguments.get("device")) or (lambda texts: [[]] * len(texts))
+        fastpost.spark._READERS.clear()
+        for batch in batches:
+            list(fastpost.spark.entities("a model", **options)(iter([batch])))
+            yield pa.record_batch({"device": pa.array(list(map(repr, asked)))})
+            asked.clear()
+
+    return run
+
+
+texts = session.createDataFrame([("a",)] * 8, "text string").repartition(4)
+for options in ({}, {"device": "cpu"}):
+    print("told", sorted({row.device for row in texts.mapInArrow(told(options), "device string").collect()}))
+session.stop()
+"""
+
+
+def test_spark_gpus_reach_the_model(tmp_path):
+    """A cluster with two GPUs in name only, whose addresses are 2 and 5; a task has one of them."""
+    import pyspark
+
+    script = tmp_path / "gpus.sh"
+    script.write_text('#!/bin/sh\necho \'{"name": "gpu", "addresses": ["2", "5"]}\'\n')
+    script.chmod(0o755)
+    work = Path(pyspark.__file__).parent / "work"
+    was_there = work.exists()
+    done = subprocess.run(
+        [sys.executable, "-c", GPU_JOB, script],
+        capture_output=True,
+        text=True,
+        timeout=500,
+        env={**os.environ, "PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"},
+    )
+    if not was_there:
+        shutil.rmtree(work, ignore_errors=True)
+    assert done.returncode == 0, done.stderr
+    assert [line for line in done.stdout.splitlines() if line.startswith("told")] == [
+        "told ['2', '5']",
+        """told ["'cpu'"]""",
+    ]
 
 
 def test_spark_replaces_a_column_of_that_name(local_spark, rampart_dir):

@@ -197,6 +197,42 @@ def test_lengths_and_windows_of_any_kind(kind):
     assert got == want
 
 
+class CountedViews(np.ndarray):
+    """An array that counts how often it is borrowed whole: the binding takes a view for it."""
+
+    views = 0
+
+    def view(self, *kind):
+        CountedViews.views += 1
+        return super().view(*kind)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+@pytest.mark.parametrize("cut", ["each", "half", "some"])
+def test_windows_cut_from_one_array_share_its_borrow(dtype, cut, monkeypatch):
+    decoder = EntityDecoder(LABELS)
+    logits = random_logits("runs", 0, 60 * 5, len(LABELS)).reshape(60, 5, -1).astype(dtype)
+    chosen = {"each": slice(None), "half": slice(30, None), "some": slice(None, None, 7)}[cut]
+    want = decoder.decode(logits[chosen].copy())
+    bits = logits if dtype == "float32" else logits.view(np.uint16)
+    whole = bits.view(CountedViews)
+    monkeypatch.setattr(CountedViews, "views", 0)
+    table = decoder._kernel.decode(list(whole)[chosen], dtype, *[None] * 8, True, 1)
+    assert CountedViews.views == 1
+    assert fastpost.Entities(table, decoder.labels).to_dicts() == want.to_dicts()
+    # Those of several arrays, by turns, and with one that is no part of another.
+    other = logits[::-1].copy()
+    turns = [array[window] for window in range(len(logits)) for array in (logits, other)] + [logits[3].copy()]
+    assert decoder.decode(turns).to_dicts() == decoder.decode([array.copy() for array in turns]).to_dicts()
+
+
+def test_windows_cut_out_of_step_are_refused():
+    memory = np.zeros(len(LABELS) + 1, np.int32)
+    logits = memory.view(np.uint8)[2:-2].view(np.float32).reshape(1, -1)
+    with pytest.raises(ValueError, match="`logits`"):
+        EntityDecoder(LABELS).decode([logits])
+
+
 def test_plain_python_lists_are_arrays_too():
     decoder = make(["O", "X"])
     got = decoder.decode([[[0.0, 5.0], [5.0, 0.0]]], offsets=[[(0, 2), (3, 5)]], texts=["ab cd"]).to_dicts()

@@ -123,3 +123,41 @@ def test_ray_and_spark_are_imported_by_their_users(python):
     loaded = json.loads(python(script))
     assert {"fastpost.ray", "fastpost.spark"} <= set(loaded)
     assert [name for name in ("ray", "pyspark", "torch", "transformers", "onnxruntime") if name in loaded] == []
+
+
+@pytest.mark.parametrize(
+    ("use", "says"),
+    [
+        ("TokenClassificationPipeline", "fastpost.TokenClassificationPipeline needs transformers; "),
+        ("QuestionAnsweringPipeline", "fastpost.QuestionAnsweringPipeline needs transformers; "),
+        ('pipeline("ner", model="a/name")', "pipelines on torch need transformers; "),
+        ('pipeline("question-answering", model="a/name")', "pipelines on torch need transformers; "),
+        ("accelerate(len)", "pipelines on torch need transformers; "),
+        ("install()", "pipelines on torch need transformers; "),
+        ('ner_udf("a/name")({"text": ["one"]})', "pipelines on torch need transformers; "),
+    ],
+)
+def test_what_needs_transformers_names_the_extra(python, use, says):
+    script = f"""
+import sys
+sys.modules["transformers"] = None
+import fastpost
+try:
+    fastpost.{use}
+except ImportError as error:
+    print(error)
+"""
+    assert python(script) == f"{says}pip install 'fastpost[transformers]'\n"
+
+
+def test_features_of_a_dataset_need_datasets(python):
+    script = """
+import sys
+sys.modules["datasets"] = None
+import fastpost
+try:
+    fastpost.ner_udf("a/name").features()
+except ImportError as error:
+    print(error)
+"""
+    assert python(script) == "`features()` needs datasets; pip install datasets\n"

@@ -233,6 +233,31 @@ def test_faults_are_named():
         fastpost.check_offsets([[[0, 0]]], "ab")
 
 
+def test_offsets_of_a_batch():
+    tokenizer = small_tokenizers.fast("byte-level", 16)
+    texts = ["🤗 is", small_tokenizers.SENTENCES[0]]
+    alone = [fastpost.check_offsets(tokenizer.backend_tokenizer.encode(text), text) for text in texts]
+    assert alone[0]
+    assert fastpost.check_offsets(tokenizer(texts), texts) == alone
+    assert fastpost.check_offsets(tokenizer(texts).encodings, texts) == alone
+    assert fastpost.check_offsets(tokenizer(texts[0]), texts[0]) == alone[0]
+    windows = tokenizer(texts, truncation=True, stride=2, return_overflowing_tokens=True)
+    found = fastpost.check_offsets(windows, texts)
+    assert len(found) == len(windows.encodings) > 2
+    assert found[1:] == [[]] * (len(found) - 1)
+    with pytest.raises(ValueError, match="`encoding` has 2 rows but `text` is one str; pass the list of texts"):
+        fastpost.check_offsets(tokenizer(texts), texts[0])
+    with pytest.raises(ValueError, match="`text` has 1 items but `encoding` is made of 2; pass one text for each"):
+        fastpost.check_offsets(tokenizer(texts), texts[:1])
+    with pytest.raises(ValueError, match="`special_tokens_mask` is given for a list of texts"):
+        fastpost.check_offsets(tokenizer(texts), texts, special_tokens_mask=[0])
+    slow = small_tokenizers.SlowTokenizer.trained()
+    with pytest.raises(
+        TypeError, match="`encoding` is a BatchEncoding without `encodings`, as slow tokenizers make it"
+    ):
+        fastpost.check_offsets(slow("Anna"), "Anna")
+
+
 @pytest.mark.parametrize("kind", ["wordpiece-cased", "metaspace-bpe", "byte-level"])
 def test_offsets_of_tokenizers(kind):
     tokenizer = small_tokenizers.fast(kind).backend_tokenizer

@@ -243,3 +243,51 @@ except ImportError as error:
     message = python(script)
     assert missing in message
     assert "fastpost[onnx]" in message
+
+
+def test_a_device_that_is_not_there_is_refused(rampart_dir):
+    """ONNX Runtime itself would run on the CPU, with a warning."""
+    import onnxruntime
+
+    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+        for device in ("cuda", "cuda:1", 0):
+            with pytest.raises(
+                ValueError, match=r"`device` is .+, but this ONNX Runtime .+, not CUDAExecutionProvider"
+            ):
+                fastpost.pipeline("ner", model=rampart_dir, backend="onnxruntime", device=device)
+    with pytest.raises(ValueError, match="`device` is 'tpu'"):
+        fastpost.pipeline("ner", model=rampart_dir, backend="onnxruntime", device="tpu")
+    for device in ("cpu", -1):
+        pipe = fastpost.pipeline("ner", model=rampart_dir, backend="onnxruntime", device=device)
+        assert pipe._folder.runner.session.get_providers() == ["CPUExecutionProvider"]
+
+
+def test_a_provider_whose_libraries_are_missing_is_refused(rampart_dir, monkeypatch):
+    """It is available, and left out when the session starts."""
+    import onnxruntime
+
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider"])
+
+    class Left(onnxruntime.InferenceSession):
+        def __init__(self, path, options, providers):
+            super().__init__(path, options, providers=["CPUExecutionProvider"])
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", Left)
+    with pytest.raises(ValueError, match="has CPUExecutionProvider, not CUDAExecutionProvider"):
+        fastpost.pipeline("ner", model=rampart_dir, backend="onnxruntime", device="cuda")
+    assert fastpost.pipeline("ner", model=rampart_dir, backend="onnxruntime", providers=["CUDAExecutionProvider"])
+
+
+def test_a_folder_with_nothing_but_an_onnx_file_needs_no_backend(rampart_dir, tmp_path):
+    from fastpost.pipelines.install import backend_of
+
+    want = build(rampart_dir)(TEXTS)
+    for model in (rampart_dir, str(rampart_dir), rampart_dir / "onnx" / "model_q4.onnx"):
+        assert fastpost.pipeline("ner", model=model, backend=None)(TEXTS) == want
+        assert fastpost.pipeline("ner", model=model)(TEXTS) == want
+    assert backend_of("dslim/bert-base-NER") == "torch"
+    assert backend_of(tmp_path) == "torch"
+    (tmp_path / "model.onnx").touch()
+    assert backend_of(tmp_path) == "onnxruntime"
+    (tmp_path / "model.safetensors").touch()
+    assert backend_of(tmp_path) == "torch"

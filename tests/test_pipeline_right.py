@@ -165,6 +165,46 @@ def test_options_of_the_decoder_go_through():
         pipe("text", compat="right")
 
 
+def test_scheme_and_report_are_those_of_the_decoder():
+    pipe = right(aggregation_strategy="simple")
+    assert pipe.scheme == "IOB2"
+    assert pipe.report()["words"] == {}
+    pipe(SENTENCES[:2])
+    (used,) = pipe.report()["words"]
+    assert pipe.report()["words"] == {used: 2}
+    assert pipe.report()["types"] == ["O", "PER", "date-time", "LOC"]
+    pipe(SENTENCES[0], scheme="IOB1")
+    assert pipe.scheme == "IOB1"
+    assert pickle.loads(pickle.dumps(pipe)).scheme == "IOB2"
+    pipe(SENTENCES[0], compat="transformers")
+    assert (pipe.scheme, pipe.report()) == (None, {})
+
+
+def test_scheme_and_report_over_onnx(rampart_dir):
+    pipe = fastpost.pipeline("ner", model=rampart_dir, backend="onnxruntime", aggregation_strategy="simple")
+    assert (pipe.scheme, pipe.report()) == (None, {})
+    pipe(["Anna lives here.", "Bob too."], compat=None)
+    assert pipe.scheme == "IOB2"
+    assert list(pipe.report()["words"].values()) == [2]
+    own = fastpost.pipeline("ner", model=rampart_dir, backend="onnxruntime", aggregation_strategy="simple", compat=None)
+    assert own.scheme == "IOB2"
+
+
+@pytest.mark.parametrize("text", ["cafe\u0301", "\u200b", "\ufeffAnna lives in Paris.\u200b", "\u00ad\x00"])
+def test_what_nobody_sees_is_not_missed(text):
+    """Tokenizers drop such characters; nothing is cut off."""
+    assert not right("wordpiece-uncased", 512, aggregation_strategy="simple")(text).truncated
+
+
+@pytest.mark.parametrize("strategy", ["simple", "first", "average", "max"])
+def test_an_accent_that_the_tokenizer_drops_is_in_its_entity(strategy):
+    """Words of the caller are told apart by the tokenizer, whose last token ends before the accent."""
+    pipe = right("wordpiece-uncased", aggregation_strategy=strategy, ignore_labels=[])
+    (found,) = pipe([["In", "cafe\u0301", "Rene\u0301e\u0301"]], is_split_into_words=True)
+    assert {e["end"] for e in found} <= {2, 8, 16}
+    assert found.covered == (0, 15)
+
+
 def test_a_subclass_with_its_own_step_is_refused():
     class Own(fastpost.TokenClassificationPipeline):
         def postprocess(self, *args, **kwargs):
@@ -241,6 +281,11 @@ class TestCompare:
         assert "PHONE '71' + PHONE '##8 - 555 - 0199'  PHONE '718-555-0199'           snap" in table
         assert table.endswith("7 differences in 1 texts, 8 entities; snap: 2, word: 5")
         assert len(found.to_dicts()) == len(found) == 7
+        assert repr(found) == "<Comparison: 7 differences in 1 texts, 8 entities; snap: 2, word: 5>"
+        page = found._repr_html_()
+        assert "1 of 1 texts differ" in page
+        assert "names" not in page
+        assert "only in fastpost (+)" in page
 
     def test_text_past_the_first_window_is_put_down_to_its_length(self):
         pipe = right("wordpiece-uncased", 24, aggregation_strategy="first")
@@ -274,7 +319,10 @@ class TestCompare:
 
     def test_nothing_to_say(self):
         pipe = right("wordpiece-uncased", aggregation_strategy="simple")
-        assert str(fastpost.compare(pipe, [""])) == "no difference in 1 texts, 0 entities"
+        found = fastpost.compare(pipe, [""])
+        assert str(found) == "no difference in 1 texts, 0 entities"
+        assert repr(found) == "<Comparison: 0 differences in 1 texts, 0 entities>"
+        assert "0 of 1 texts differ" in found._repr_html_()
         with pytest.raises(TypeError, match="`pipe` is of type object"):
             fastpost.compare(object(), "text")
 

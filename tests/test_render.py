@@ -1,10 +1,7 @@
 """`render`: what is in colour is what was found, in a real browser; escaped, readable, heard."""
 
 import html
-import json
 import re
-import shutil
-import subprocess
 from html.parser import HTMLParser
 
 import numpy as np
@@ -13,12 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastpost
+from browser import HOSTILE, in_browser, opened
 from fastpost import _render
 from test_columns import BARE, batch
 from test_entities import TEXT
-
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-in_browser = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
 
 SENTENCE = 'Sarah Johnson works at Hugging Face in New York City.\nCall 217-555-0182 <b>now</b> & "here".'
 HEBREW = "שרה לוי עובדת בחברת אינטל בחיפה מאז 2019."
@@ -67,7 +62,7 @@ class Page(HTMLParser):
     def handle_data(self, data):
         classes = " ".join(kind for _, kind in self.stack)
         if "fp-tag" in classes:
-            self.tags[-1] += data
+            self.tags[-1] += data.replace("\xa0", " ")
         elif "fp-sr" in classes:
             self.heard[-1] += data
         elif "fp-text" in classes:
@@ -134,6 +129,16 @@ def test_tags_and_what_is_heard():
     assert page.tags == ["PER 0.750", "ORG 0.750", "MISC 0.300", "CITY 0.750", "CITY 0.750", "PHONE", "<i>&\"' 0.750"]
     assert page.heard == ["entity: "] * 7
     assert ("span", "characters 0 to 13, score 0.750000") in [(tag, a.get("title")) for tag, a in page.seen]
+
+
+def test_captions():
+    fragment = fastpost.render(["a", "b"], [[], []], captions=["text 3", "<b>"])
+    captions = re.findall(
+        '<div class="fp-caption"><bdi>(.*)</bdi></div><div class="fp-text" dir="auto">(.)</div>', fragment
+    )
+    assert captions == [("text 3", "a"), ("&lt;b&gt;", "b")]
+    assert 'class="fp-caption"' not in fastpost.render(["a", "b"], [[], []])
+    assert Page(fragment).text == "ab"
 
 
 def test_numbers_as_transformers_gives_them():
@@ -242,6 +247,8 @@ def test_lists_that_do_not_fit():
         fastpost.render(["a", "b"], [[]])
     with pytest.raises(ValueError, match="`entities` holds 5 lists for 1 texts"):
         fastpost.render("a", batch())
+    with pytest.raises(ValueError, match="`captions` has 2 items for 1 texts; pass one a text"):
+        fastpost.render("a", [], captions=["text 0", "text 1"])
     with pytest.raises(ValueError, match="`names` has 1 items"):
         fastpost.render("a", [], other=[], names=("one",))
 
@@ -327,47 +334,10 @@ def test_contrast_is_that_of_wcag_aa(dark):
 
 # --- in a browser ---------------------------------------------------------------------------------
 
-SCRIPT = """
-const found = [...document.querySelectorAll(".fp-text")].map((block) => {
-  const walker = document.createTreeWalker(block, NodeFilter.SHOW_TEXT);
-  const coloured = [], tags = [], hidden = [], contrasts = [];
-  let text = "", node;
-  while ((node = walker.nextNode())) {
-    const parent = node.parentElement, style = getComputedStyle(parent);
-    const tag = parent.closest(".fp-tag");
-    if (tag) { tags.push([node.data, getComputedStyle(tag).color, getComputedStyle(tag).backgroundColor]); continue; }
-    const box = document.createRange(); box.selectNodeContents(node);
-    if (parent.closest(".fp-sr")) { hidden.push([parent.offsetWidth, parent.offsetHeight]); continue; }
-    const from = [...text].length;
-    text += node.data;
-    if (style.backgroundColor !== "rgba(0, 0, 0, 0)" || style.backgroundImage !== "none")
-      coloured.push([from, [...text].length, style.color, style.backgroundColor, box.getBoundingClientRect().x,
-                     box.getBoundingClientRect().width]);
-  }
-  const selection = getSelection();
-  selection.selectAllChildren(block);
-  const copied = selection.toString();
-  selection.removeAllRanges();
-  return {text, coloured, tags, hidden, copied};
-});
-const page = getComputedStyle(document.querySelector(".fastpost"));
-document.body.textContent = JSON.stringify({found, ink: page.color, paper: page.backgroundColor});
-"""
 
-
-def opened(tmp_path, *fragments, theme="light"):
-    """What Chromium makes of the fragments."""
-    page = tmp_path / "page.html"
-    page.write_text(
-        f'<!doctype html><meta charset="utf-8"><body data-theme="{theme}">{"".join(fragments)}<script>{SCRIPT}</script>',
-        encoding="utf-8",
-        newline="",
-    )
-    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
-    done = subprocess.run([*command, "--dump-dom", page.as_uri()], capture_output=True, timeout=180)
-    body = re.search(r"<body[^>]*>(.*)</body>", done.stdout.decode(), re.DOTALL)
-    assert body is not None, done.stderr.decode()
-    return json.loads(html.unescape(body[1]))
+def themed(*fragments, theme="light"):
+    """A page with the fragments, whose author has chosen light or dark."""
+    return f'<!doctype html><meta charset="utf-8"><body data-theme="{theme}">{"".join(fragments)}</body>'
 
 
 @in_browser
@@ -380,7 +350,7 @@ def test_a_browser_colours_the_spans(tmp_path, theme):
         (EMOJI, [at(EMOJI, "👩‍👩‍👧 Familie Müller"), at(EMOJI, "nchen", "CITY"), at(EMOJI, "王小明")]),
         ("no entity", []),
     ]
-    page = opened(tmp_path, *(fastpost.render(text, entities) for text, entities in cases), theme=theme)
+    page = opened(tmp_path, themed(*(fastpost.render(text, entities) for text, entities in cases), theme=theme))
     assert [block["text"] for block in page["found"]] == [text for text, _ in cases]
     for (text, entities), block in zip(cases, page["found"], strict=True):
         coloured = {place for start, end, *_ in block["coloured"] for place in range(start, end)}
@@ -401,7 +371,7 @@ def test_a_browser_colours_the_spans(tmp_path, theme):
 def test_a_browser_reads_from_right_to_left(tmp_path):
     names = [at(HEBREW, "שרה לוי"), at(HEBREW, "אינטל", "ORG"), at(HEBREW, "חיפה", "CITY")]
     left = [at(SENTENCE, "Sarah"), at(SENTENCE, "Face"), at(SENTENCE, "York")]
-    page = opened(tmp_path, fastpost.render(HEBREW, names), fastpost.render(SENTENCE, left))
+    page = opened(tmp_path, themed(fastpost.render(HEBREW, names), fastpost.render(SENTENCE, left)))
     hebrew, english = ([place for *_, place, _ in block["coloured"]] for block in page["found"])
     assert hebrew == sorted(hebrew, reverse=True)
     assert english == sorted(english)
@@ -410,6 +380,36 @@ def test_a_browser_reads_from_right_to_left(tmp_path):
 @in_browser
 def test_a_browser_colours_both_results(tmp_path):
     first, second = OVERLAPPING[:2], [OVERLAPPING[0], OVERLAPPING[3]]
-    page = opened(tmp_path, fastpost.render(SENTENCE, first, other=second))
+    page = opened(tmp_path, themed(fastpost.render(SENTENCE, first, other=second)))
     coloured = {place for start, end, *_ in page["found"][0]["coloured"] for place in range(start, end)}
     assert coloured == covered(first + second)
+
+
+@in_browser
+def test_nothing_runs_in_a_browser_and_nothing_is_fetched(tmp_path):
+    entity = {"entity": HOSTILE, "start": 3, "end": len(HOSTILE) - 3, "score": 0.5}
+    fragment = fastpost.render(
+        [HOSTILE], [[entity]], other=[[]], names=(HOSTILE, HOSTILE), title=HOSTILE, captions=[HOSTILE]
+    )
+    page = opened(tmp_path, themed(fragment))
+    assert (page["ran"], page["fetched"], page["asked"]) == ([], [], [])
+    assert [block["text"] for block in page["found"]] == [HOSTILE]
+
+
+@in_browser
+def test_the_browser_would_run_and_fetch_what_is_not_escaped(tmp_path):
+    page = opened(tmp_path, themed(HOSTILE, fastpost.render("", [])))
+    assert {"script", "image", "svg"} <= set(page["ran"])
+    assert any("leak.example/picture" in url for url in page["fetched"])
+    assert any("leak.example/picture" in line for line in page["asked"])
+
+
+@in_browser
+def test_a_tag_stays_with_the_word_before_it(tmp_path):
+    """However narrow the page: each tag begins on the line on which its entity ends."""
+    text = " ".join(f"word{number}" for number in range(60))
+    entities = [at(text, f"word{number} ".strip(), "LABEL") for number in range(10, 60)]
+    narrow = f'<div style="width:300px">{fastpost.render(text, entities)}</div>'
+    (block,) = opened(tmp_path, themed(narrow))["found"]
+    assert len(block["gaps"]) == 50
+    assert max(map(abs, block["gaps"])) < 12

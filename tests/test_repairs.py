@@ -5,6 +5,7 @@ question answering are those of transformers 4.57, which `AnswerDecoder(compat="
 """
 
 import functools
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import pytest
 import fastpost
 from fastpost import AnswerDecoder, EntityDecoder
 from oracle import Oracle, assert_equal, lookup_model, peer
+from qa_twin import v4_candidates
 from small_tokenizers import fast
 
 BIO = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
@@ -244,7 +246,7 @@ def test_an_entity_ends_inside_a_word():
     theirs, ours = both("wordpiece-cased", text, BIO, [("Sylva", "I-PER")], snap="word")
     ((name, word),) = theirs
     assert name == "PER"
-    assert "Sylvainx".startswith(word)  # where its pieces end changes from one training of WordPiece to the next
+    assert "Sylvainx".startswith(word)
     assert word != "Sylvainx"
     assert ours == [("PER", "Sylvainx")]
 
@@ -305,3 +307,80 @@ def test_half_precision_keeps_three_digits():
     assert 1e-5 < abs(half - exact) < 1e-2
     ours = [answers(None, windows, ["Anna anna"], dtype=kind).score[0] for kind in (np.float16, np.float32)]
     assert ours[0] == ours[1]
+
+
+def test_the_search_is_no_matrix():
+    """transformers' is one value for each pair of tokens; 160 GB for the text that both modes read here."""
+    tokens = 1024
+    logits = np.random.default_rng(0).normal(size=(2, tokens)).astype(np.float32)
+    tracemalloc.start()
+    v4_candidates(*logits, np.ones(tokens, bool), 1, 15)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak >= 4 * tokens**2
+    words = 200_000
+    spans = [(5 * word, 5 * word + 4) for word in range(words)]
+    start, end = np.full((2, words), -9.0)
+    start[150_000] = end[150_001] = 9
+    for compat in ("transformers", None):
+        found = answers(compat, [(spans, start, end)], ["word " * words], max_answer_len=2)
+        assert (found.start.tolist(), found.end.tolist()) == ([750_000], [750_009])
+
+
+def context_first(compat, tokens, start, end, **options):
+    """Answers of a question behind its context, as tokenizers that pad on the left have it: (id, sequence, span) each."""
+    ids, sequences, spans = zip(*tokens)
+    return AnswerDecoder(compat=compat, context_sequence=0, **options).decode(
+        [np.array(start, np.float32)],
+        [np.array(end, np.float32)],
+        contexts=["Anna Lena"],
+        offsets=[np.array(spans)],
+        sequence_ids=[np.array(sequences)],
+        word_ids=[np.array([-1 if sequence < 0 else word for word, sequence in enumerate(sequences)])],
+        input_ids=[np.array(ids)],
+        cls_token_id=101,
+    )
+
+
+PADDED = [(0, -1, (0, 0)), (7, 0, (0, 4)), (8, 0, (5, 9)), (102, -1, (0, 0)), (9, 1, (0, 3)), (101, -1, (0, 0))]
+
+
+def test_the_question_is_masked_with_left_padding():
+    """The best span lies in the question; transformers gives what stands at that place of the context."""
+    logits = [-9, 1, 2, -9, 9, -9]
+    theirs = context_first("transformers", PADDED, logits, logits, max_answer_len=1)
+    ours = context_first(None, PADDED, logits, logits, max_answer_len=1)
+    assert theirs.answers == ["Ann"]
+    assert ours.answers == ["Lena"]
+
+
+def test_cls_is_where_it_is():
+    """CLS stands last here. transformers strikes out token 0, and gives the null answer though nobody allowed one."""
+    logits = [-9, 1, 2, -9, -9, 9]
+    theirs = context_first("transformers", PADDED, logits, logits, max_answer_len=1)
+    assert theirs.answers == [""]
+    assert theirs.score[0] > 0.9
+    ours = context_first(None, PADDED, logits, logits, max_answer_len=1)
+    assert ours.answers == ["Lena"]
+    allowed = context_first(None, PADDED, logits, logits, max_answer_len=1, handle_impossible_answer=True)
+    assert allowed.answers == [""]
+    assert allowed.score[0] > 0.9
+
+
+def test_no_empty_answers():
+    """Where there are fewer spans than asked for, token 0 makes up the number: an answer without text, of score 0."""
+    window = [([(0, 4)], [9], [9])]
+    theirs = answers("transformers", window, ["Anna"], top_k=3, align_to_words=False)
+    ours = answers(None, window, ["Anna"], top_k=3, align_to_words=False)
+    assert "" in theirs.answers
+    assert ours.answers == ["Anna"]
+
+
+def test_as_many_answers_as_pairs_of_tokens():
+    """`argpartition` of transformers has no element that far out."""
+    scores = np.zeros(25)
+    with pytest.raises(ValueError, match="out of bounds"):
+        np.argpartition(-scores, 25)
+    for compat in ("transformers", None):
+        found = answers(compat, [([(0, 4)], [9], [9])], ["Anna"], top_k=25, align_to_words=False)
+        assert found.answers[0] == "Anna"

@@ -14,6 +14,7 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+import fastpost
 import strategies as draws
 import twin_right
 from fastpost import EntityDecoder
@@ -50,7 +51,17 @@ def label_set(rng, scheme=None, kinds=None):
     separator, suffix = choose(rng, "-", "-", "_"), rng.random() < 0.2
     written = [(letter, kind) for kind in kinds for letter in LETTERS[scheme]]
     if scheme not in ("IO", *ENDS_MARKED) and rng.random() < 0.15:
-        written.pop(rng.integers(len(written)))
+        dropped = rng.integers(len(written))
+        fewer = [pair for at, pair in enumerate(written) if at != dropped]
+        try:  # not all schemes can do without each of their letters
+            twin_right.read_labels(["O", *(f"{letter}-{kind}" for letter, kind in fewer)], scheme)
+            written = fewer
+        except ValueError:
+            pass
+    if rng.random() < 0.08:  # letters alone
+        names = ["O", *LETTERS[scheme]]
+        rng.shuffle(names)
+        return names, scheme
     names = [f"{kind}{separator}{letter}" if suffix else f"{letter}{separator}{kind}" for letter, kind in written]
     names = ["O", *names, *(["OUTSIDE"] if rng.random() < 0.1 else [])]
     rng.shuffle(names)
@@ -321,7 +332,9 @@ def test_shapes_types_threads_and_order(texts, seed, shapes):
     for number, text in enumerate(texts):
         logits, form = arguments([batch[number]], [text])
         alone = [(number, *row[1:]) for row in table(decoder.decode(logits, **form))]
-        if sum("word_ids" in arguments([windows], [""])[1] for windows in batch) in (0, len(batch)):
+        # What not all texts have is left out of a batch.
+        given = [arguments([windows], [""])[1] for windows in batch]
+        if all(sum(name in own for own in given) in (0, len(batch)) for name in ("word_ids", "input_ids")):
             assert alone == [row for row in everything if row[0] == number]
 
 
@@ -444,6 +457,120 @@ def test_ties_between_windows_go_to_the_earlier_one():
     assert [found.labels[label] for label in found.label_id] == ["PER", "PER", "PER", "LOC", "LOC"]
 
 
+@share(100)
+@given(draws.evenly(SCHEMES), st.integers(1, 5), seeds)
+def test_path_of_a_token_is_the_share_of_its_label(scheme, tokens, seed):
+    """`score="path"` with `strategy="none"`, against all sequences that the scheme allows."""
+    rng = np.random.default_rng(seed)
+    labels = full_labels(scheme, ["x"])
+    logits = (rng.integers(-12, 13, (tokens, len(labels))) / 4).astype(np.float32)
+    twin = Twin(labels, scheme=scheme)
+    paths, score = all_paths(twin, logits.astype(np.float64))
+    share_of = np.exp(score - score.max())
+    share_of /= share_of.sum()
+    decoder = EntityDecoder(labels, strategy="none", scheme=scheme, score="path", ignore_labels=(), decode="viterbi")
+    found = decoder.decode([logits])
+    for token, (label, got) in enumerate(zip(found.label_id.tolist(), found.score.tolist(), strict=True)):
+        assert got == pytest.approx(share_of[paths[:, token] == label].sum(), abs=1e-6), f"{scheme} {logits.tolist()}"
+
+
+# --- labels that are letters alone ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("labels", "scheme", "path", "want"),
+    [
+        (["O", "B", "I"], "IOB2", "BIIOB", [(0, 3), (4, 5)]),
+        (["I", "O", "B"], "IOB2", "OBBIO", [(1, 2), (2, 4)]),
+        (["B", "M", "E", "S"], "BMES", "SBMES", [(0, 1), (1, 4), (4, 5)]),
+        (["B", "I", "E", "S", "O"], "BIOES", "BEOSO", [(0, 2), (3, 4)]),
+    ],
+)
+def test_letters_alone_are_a_scheme_of_one_unnamed_type(labels, scheme, path, want):
+    logits = np.full((5, len(labels)), -9, np.float32)
+    logits[np.arange(5), [labels.index(letter) for letter in path]] = 9
+    form = {"offsets": [[(at, at + 1) for at in range(5)]], "texts": ["在北京工作"]}
+    for decode in ("argmax", "viterbi"):
+        decoder = EntityDecoder(labels, decode=decode)
+        assert decoder.scheme == scheme
+        assert decoder.report()["labels"] == "letters alone"
+        found = decoder.decode([logits], **form).to_dicts()[0]
+        assert [(e["start"], e["end"]) for e in found] == want
+        assert {e["entity_group"] for e in found} == {"_"}
+    tokens = EntityDecoder(labels, strategy="none", ignore_labels=()).decode([logits], **form)
+    assert [e["entity"] for e in tokens.to_dicts()[0]] == list(path)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [["O", "A", "B", "AB"], ["S", "M", "L"], ["B", "S"], ["I", "E"], ["I", "II", "III"], ["O", "B"], ["B", "I", "U"]],
+)
+def test_plain_labels_that_look_like_letters_stay_plain(labels):
+    decoder = EntityDecoder(labels)
+    assert decoder.scheme == "plain"
+    assert decoder.labels == tuple(labels)
+
+
+def test_iob1_where_a_type_has_no_begin():
+    """The label set of CoNLL-2003 as it was published: under IOB2 no path would hold a person."""
+    labels = ["O", "I-PER", "I-LOC", "B-LOC"]
+    assert EntityDecoder(labels).scheme == "IOB1"
+    logits = np.array([[0, 9, 0, 0], [0, 9, 0, 0], [9, 0, 0, 0]], np.float32)
+    for options in ({"decode": "viterbi"}, {"repair": "discard"}):
+        (entity,) = EntityDecoder(labels, **options).decode([logits]).to_dicts()[0]
+        assert (entity["entity_group"], entity["index"]) == ("PER", (0, 2))
+
+
+# --- what is next to an entity --------------------------------------------------------------------
+
+
+def test_an_entity_takes_its_word_from_what_is_outside():
+    """Whether "O" is reported or not, and however much of the word is labelled so."""
+    text = "Kristjan lives"
+    offsets = [[(0, 2), (2, 8), (9, 14)]]
+    logits = np.array([[0, 9], [9, 0], [9, 0]], np.float32)
+    for turned in (False, True):
+        rows = logits[[1, 0, 2]] if turned else logits
+        spans = [[(0, 6), (6, 8), (9, 14)]] if turned else offsets
+        for ignored in (("O",), ()):
+            found = EntityDecoder(["O", "PER"], ignore_labels=ignored).decode([rows], offsets=spans, texts=[text])
+            words = {e["entity_group"]: e["word"] for e in found.to_dicts()[0]}
+            assert words["PER"] == "Kristjan"
+            assert words.get("O") in (None, "lives")
+
+
+@pytest.mark.parametrize(
+    ("text", "cut", "want"),
+    [
+        ("น้ำตก", 2, "น้ำ"),  # a vowel that word boundaries take for a letter
+        ("a \u0301b", 3, " \u0301"),  # an accent on a space
+        ("x क्षत्रिय y", 3, "क्षत्रिय"),
+        ("x 👨‍👩‍👧 y", 3, "👨‍👩‍👧"),
+        ("Mül\u00adler", 3, "Mül\u00adler"),
+        ("O\u2019Brien", 1, "O\u2019Brien"),
+    ],
+)
+def test_no_entity_ends_inside_what_readers_take_for_a_character(text, cut, want):
+    """The token of the entity is one character, or begins one too late."""
+    start = min(text.index(want), cut - 1)
+    spans = [(start, cut), (cut, len(text))]
+    logits = np.array([[0, 9], [9, 0]], np.float32)
+    found = EntityDecoder(["O", "PER"]).decode([logits], offsets=[spans], texts=[text]).to_dicts()[0]
+    places = fastpost.OffsetMap(text)
+    clusters = set(places.convert(np.arange(places.length("graphemes") + 1), "graphemes", "chars").tolist())
+    assert len(found) == 1
+    assert {found[0]["start"], found[0]["end"]} <= clusters
+    assert want in found[0]["word"]
+
+
+def test_threshold_is_compared_as_the_score_is_printed():
+    logits = np.log(np.array([[0.1, 0.9]], np.float32))
+    (entity,) = EntityDecoder(["O", "PER"]).decode([logits]).to_dicts()[0]
+    for threshold in (entity["score"], np.nextafter(entity["score"], 1)):
+        found = EntityDecoder(["O", "PER"], threshold=threshold).decode([logits])
+        assert len(found) == (entity["score"] >= threshold)
+
+
 # --- windows --------------------------------------------------------------------------------------
 
 
@@ -531,6 +658,16 @@ def test_windows_tokenized_by_themselves_leave_no_gap():
     assert found.covered.tolist() == [[0, 15]]
 
 
+def test_a_cut_between_windows_loses_no_character():
+    """The token that reaches over the cut is the only one that holds the first letter."""
+    labels = ["O", "PER"]
+    a, b = np.array([(0, 5), (5, 7)]), np.array([(1, 2), (2, 3), (3, 7), (7, 9)])
+    logits = [np.tile(np.array([0, 9], np.float32), (len(own), 1)) for own in (a, b)]
+    found = EntityDecoder(labels).decode(logits, offsets=[a, b], windows=[0, 0], texts=["Annabella"])
+    assert found.covered.tolist() == [[0, 9]]
+    assert found.to_dicts()[0][0]["index"] == (0, 3)
+
+
 # --- words ----------------------------------------------------------------------------------------
 
 
@@ -582,6 +719,8 @@ SPANS = np.array([(0, 1), (1, 2)])
     [
         (ValueError, '`scheme` is "bogus"; choose "auto"', {"scheme": "bogus"}),
         (ValueError, "BIOES", {"scheme": "BIOES", "id2label": ["O", "B-x", "M-x"]}),
+        (ValueError, 'with B-x, I-x alone no entity can be written: E, S are missing; pass scheme="auto"', {"scheme": "BIOES"}),
+        (ValueError, "with B-y alone no entity can be written: I is missing", {"scheme": "IOB1", "id2label": ["O", "I-x", "B-y"]}),
         (ValueError, "PER", {"id2label": ["O", "B-x", "I-x", "PER"]}),
         (ValueError, '`decode` is "beam"; choose "argmax" or "viterbi"', {"decode": "beam"}),
         (ValueError, '`repair` is "fix"; choose', {"repair": "fix"}),

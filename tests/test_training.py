@@ -651,6 +651,43 @@ def test_no_pre_tokenizer_stops_before_the_run():
     )
 
 
+def test_without_a_decoder_there_is_a_tokenizer_and_a_warning(caplog):
+    """transformers trains such a tokenizer; what it lacks it lacked before."""
+    backend = fast("gpt2").backend_tokenizer
+    document = json.loads(backend.to_str())
+    document["decoder"] = None
+    bare = PreTrainedTokenizerFast(tokenizer_object=type(backend).from_str(json.dumps(document)))
+    texts = xquad("en")[:50]
+    theirs = bare.train_new_from_iterator(texts, 400, show_progress=False)
+    with caplog.at_level("WARNING", logger="fastpost"):
+        ours = fastpost.train_new_from_iterator(bare, texts, 400)
+    assert written(ours) == written(theirs)
+    (warning,) = [record for record in caplog.records if "has no decoder" in record.message]
+    assert "set its `decoder` to tokenizers.decoders.ByteLevel()" in warning.getMessage()
+    with pytest.raises(ValueError, match="it splits by bytes and has no decoder; set its `decoder` to"):
+        fastpost.verify_tokenizer(ours)
+
+
+def test_parts_that_do_not_fit_stop_before_the_run():
+    """The decoder gives no text back, which would show when all is counted and merged; not one text is read."""
+    backend = fast("gpt2").backend_tokenizer
+    backend.decoder = decoders.WordPiece()
+    wrong = PreTrainedTokenizerFast(tokenizer_object=backend)
+    read = []
+
+    def corpus():
+        for text in xquad("en")[:50]:
+            read.append(text)
+            yield text
+
+    with pytest.raises(ValueError, match=r"the tokenizer contradicts itself: .* comes back as"):
+        fastpost.train_new_from_iterator(wrong, corpus(), 400)
+    assert read == []
+    assert fastpost.train_new_from_iterator(wrong, corpus(), 400, force=True).vocab_size == 400
+    with pytest.raises(ValueError, match="the tokenizer contradicts itself"):
+        fastpost.WordCounts.from_corpus(wrong, corpus()).train(400)
+
+
 def test_a_corpus_that_is_one_word_stops_before_the_run():
     long = ["a" * 2000, "b" * 3000, "short words"]
     with pytest.raises(ValueError, match="words of more than 512 bytes"):
@@ -661,7 +698,7 @@ def test_a_corpus_that_is_one_word_stops_before_the_run():
 
 
 def test_too_little_memory_stops_before_the_run(monkeypatch):
-    monkeypatch.setattr(fastpost.training, "_memory_available", lambda: 1e6)
+    monkeypatch.setattr(fastpost._counting, "memory_available", lambda: 1e6)
     with pytest.raises(ValueError, match="GB are free"):
         fastpost.train_new_from_iterator(fast("gpt2"), iter(xquad("en")), 300, length=10**9)
     assert len(fastpost.train_new_from_iterator(fast("gpt2"), xquad("en"), 300, length=10**9, force=True)) == 300
@@ -837,7 +874,7 @@ def test_the_texts_of_files_are_guessed_from_their_sizes(mixed, mixed_files, mon
     assert fastpost.Corpus(lambda: iter(mixed))._sample(1000)[1] is None
     assert fastpost.Corpus.from_texts(mixed)._sample(1000)[1] is None
 
-    monkeypatch.setattr(fastpost.training, "_memory_available", lambda: 5e6)
+    monkeypatch.setattr(fastpost._counting, "memory_available", lambda: 5e6)
     small = write_jsonl(tmp_path / "small.jsonl", (f"{n} text" for n in range(20_000)))
     assert len(fastpost.train_new_from_iterator(fast("gpt2"), fastpost.Corpus(small), 300)) == 300
     with pytest.raises(ValueError, match="GB are free"):

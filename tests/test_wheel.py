@@ -2,6 +2,7 @@
 
 import email
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -53,8 +54,15 @@ def test_the_wheel_is_for_every_python():
         names = archive.namelist()
         (metadata,) = [name for name in names if name.endswith(".dist-info/METADATA")]
         message = email.message_from_bytes(archive.read(metadata))
+        points = archive.read(metadata.replace("METADATA", "entry_points.txt")).decode()
     needed = [line for line in message.get_all("Requires-Dist") if "extra ==" not in line]
     assert needed == ["numpy>=1.24"]
+    assert re.sub(r"[ \r]", "", points).split() == [
+        "[console_scripts]",
+        "fastpost=fastpost.cli:main",
+        "[spacy_factories]",
+        "fastpost_ner=fastpost.spacy:FastpostNer",
+    ]
     modules = [name for name in names if name.endswith((".so", ".pyd"))]
     assert len(modules) == 1
     assert modules[0].startswith("fastpost/_fastpost.")

@@ -44,25 +44,53 @@ def read_labels(names, scheme="auto"):
     """The scheme, and (role, type) of each label; ValueError if the labels fit none."""
     inside = [name for name in names if name.lower() not in OUTSIDE | SPECIAL]
     if scheme != "plain":
-        for separator, suffix in (("-", False), ("_", False), ("-", True), ("_", True)):
+        for separator, suffix in (("-", False), ("_", False), ("-", True), ("_", True), (None, False)):
             split = [_split(name, separator, suffix) for name in inside]
             if not split or None in split or len({letter.isupper() for letter, _ in split}) > 1:
                 continue
             used = {letter.upper() for letter, _ in split}
-            order = ("IO", "IOB2", "IOE2", "BIOES", "BILOU", "BMES") if scheme == "auto" else (scheme,)
-            for known in order:
-                if used <= set(LETTERS[known]) and (scheme != "auto" or used & {"B", "I"}):
-                    tags = dict(zip(inside, split))
-                    return known, [
-                        (LETTERS[known][tags[name][0].upper()], tags[name][1]) if name in tags else ("O", name)
-                        for name in names
-                    ]
+            if scheme == "auto" and (not used & {"B", "I"} or (separator is None and not _no_accident(used))):
+                continue
+            order = tuple(LETTERS) if scheme == "auto" else (scheme,)
+            fitting = [known for known in order if used <= set(LETTERS[known])]
+            if "IOB2" in fitting and "IOB1" in fitting:  # the second is taken where both can be
+                fitting.remove("IOB1")
+                fitting.insert(fitting.index("IOB2") + 1, "IOB1")
+            if "IOE2" in fitting and "IOE1" in fitting:
+                fitting.remove("IOE1")
+                fitting.insert(fitting.index("IOE2") + 1, "IOE1")
+            spelling = [known for known in fitting if _spells_each(known, split)]
+            if fitting and not spelling and scheme != "auto":
+                raise ValueError(scheme)
+            if fitting:
+                known = (spelling or fitting)[0]
+                tags = dict(zip(inside, split))
+                return known, [
+                    (LETTERS[known][tags[name][0].upper()], tags[name][1]) if name in tags else ("O", name)
+                    for name in names
+                ]
         if scheme != "auto" and inside:
             raise ValueError(scheme)
     return "plain", [("O" if name.lower() in OUTSIDE else "I", name) for name in names]
 
 
+def _no_accident(letters):
+    """Whether letters alone can write an entity of several tokens."""
+    schemes = ({"B", "I", "E"}, {"B", "E"}, {"B", "I", "L"}, {"B", "M", "E"})
+    return letters == {"B", "I"} or letters - {"S", "U"} in schemes
+
+
+def _spells_each(scheme, split):
+    """Whether an entity of each type can be written."""
+    roles = {}
+    for letter, kind in split:
+        roles.setdefault(kind, set()).add(LETTERS[scheme][letter.upper()])
+    return all(any(set(_roles(scheme, n, False, False)) <= own for n in (1, 2)) for own in roles.values())
+
+
 def _split(name, separator, suffix):
+    if separator is None:
+        return (name, "_") if re.fullmatch("[A-Za-z]", name) else None
     pattern = rf"(?s)(.+){separator}([A-Za-z])" if suffix else rf"(?s)([A-Za-z]){separator}(.+)"
     found = re.fullmatch(pattern, name)
     return found and (found[2], found[1]) if suffix else found and (found[1], found[2])
@@ -199,7 +227,8 @@ def stitch(parts, merge):
             if end <= covered:
                 continue
             middle = (start + covered) // 2
-            while len(text) > 1 and not (text[-1].start < text[-1].end <= middle):
+            stays = lambda token: token.start < token.end and (token.end <= middle or token.start < start)  # noqa: B023, E731
+            while len(text) > 1 and not stays(text[-1]):
                 text.pop()
             edge = text[-1].end
             part = list(itertools.dropwhile(lambda token: token.start < edge and token.end <= edge, part))  # noqa: B023
@@ -242,11 +271,14 @@ def word_edges(text):
     """The characters before which a unit of the text starts, and its end."""
     edges, at = {0, len(text)}, 0
     # `regex` cuts "l'eau" behind the apostrophe, as French wants it; a full stop joins letters by the same rules.
-    # Nor does it see that a mark between a letter and a full stop changes nothing: it is given as one more letter.
+    # Nor does it see that a mark, a joiner or a soft hyphen between a letter and a full stop changes nothing: it is given
+    # as one more letter.
     plain = ""
-    for c in text.replace("'", "."):
+    dotted = text.replace("'", ".")
+    for c, following in zip(dotted, dotted[1:] + " "):
         last = plain[-1:]
-        mark = unicodedata.category(c) in ("Mn", "Me") and last.isalnum() and not UNSPACED.fullmatch(last)
+        unseen = c in "\u200d\u00ad\ufeff" and following == "."
+        mark = (unseen or unicodedata.category(c) in ("Mn", "Me")) and last.isalnum() and not UNSPACED.fullmatch(last)
         plain += ("0" if last.isdecimal() else "a") if mark else c
     for piece in regex.split(r"(?wV1)\b", plain):
         segment = text[at : at + len(piece)]
@@ -255,14 +287,26 @@ def word_edges(text):
             edges.update(at + found.end() for found in regex.finditer(r"\X", segment))
         else:
             for found in regex.finditer(r"\X", segment):
-                if UNSPACED.search(found[0]):
+                if UNSPACED.match(found[0]):
                     edges.update((at + found.start(), at + found.end()))
         at += len(segment)
-    return sorted(edges)
+    clusters = {found.start() for found in regex.finditer(r"\X", text)} | {len(text)}
+    return sorted(edges & clusters)
 
 
 def _unit(text, at):
     return sum(edge <= at for edge in word_edges(text))
+
+
+def tidied(text, start, end):
+    """Without white space at the ends, but for a space that a mark sits on."""
+    first, last = trimmed(text, start, end)
+    clusters = {found.start() for found in regex.finditer(r"\X", text)} | {len(text)}
+    if first < last and first not in clusters:
+        first = max(start, first - 1)
+    if first < last and last not in clusters:
+        last = min(end, last + 1)
+    return first, last
 
 
 def trimmed(text, start, end):
@@ -493,14 +537,28 @@ class Twin:
     def snapped(self, spans, tokens, used, numbers, text):
         """Entities as dicts with start, end, first, last, kind, outside; widened, joined, none over another."""
         out = []
-        trim = self.trim is not None and text is not None
+        clusters = {found.start() for found in regex.finditer(r"\X", text or "")} | {len(text or "")}
+        by_text = used == "unicode" or (self.words == "auto" and text is not None)
+
+        def tidy(start, end):
+            if self.trim is None or text is None:
+                return start, end
+            return tidied(text, start, max(start, end))
+
         for new in spans:
             new["had"] = (new["start"], new["end"])
             if not new["outside"]:
                 span = new["start"], new["end"], new["first"], new["last"]
-                new["start"], new["end"] = self.widen(used, numbers, tokens, span, text)
-                if trim:
-                    new["start"], new["end"] = trimmed(text, new["start"], new["end"])
+                start, end = self.widen(used, numbers, tokens, span, text)
+                if text is not None and not by_text:  # marks that the tokenizer has dropped
+                    before, behind = numbers.index(numbers[new["first"]]) - 1, numbers.index(numbers[new["last"] - 1])
+                    while behind < len(numbers) and numbers[behind] == numbers[new["last"] - 1]:
+                        behind += 1
+                    floor = tokens[before].end if before >= 0 else 0
+                    ceiling = tokens[behind].start if behind < len(tokens) else len(text)
+                    start = max(max(c for c in clusters if c <= start), min(floor, start))
+                    end = min(min(c for c in clusters if c >= end), max(ceiling, end))
+                new["start"], new["end"] = tidy(start, end)
             while out and new is not None:
                 last = out[-1]
                 grew = last["end"] > last["had"][1] or new["start"] < new["had"][0]
@@ -516,16 +574,13 @@ class Twin:
                 else:
                     shared = (new["start"], last["end"])
                     count = lambda had: min(had[1], shared[1]) - max(had[0], shared[0])  # noqa: E731, B023
-                    if count(last["had"]) >= count(new["had"]):
-                        new["start"] = shared[1]
-                        if trim:
-                            new["start"], new["end"] = trimmed(text, new["start"], max(new["start"], new["end"]))
+                    more = count(last["had"]) >= count(new["had"])
+                    if new["outside"] or (more and not last["outside"]):
+                        new["start"], new["end"] = tidy(shared[1], new["end"])
                         if new["start"] >= new["end"]:
                             new = None
                     else:
-                        last["end"] = shared[0]
-                        if trim:
-                            last["start"], last["end"] = trimmed(text, last["start"], max(last["start"], last["end"]))
+                        last["start"], last["end"] = tidy(last["start"], shared[0])
                         if last["start"] >= last["end"]:
                             out.pop()
             if new is not None:
@@ -646,7 +701,7 @@ class Twin:
             span["start"] = min((t.start for t in own), default=-1)
             span["end"] = max((t.end for t in own), default=-1)
             if self.trim is not None and text is not None:
-                span["start"], span["end"] = trimmed(text, span["start"], span["end"])
+                span["start"], span["end"] = tidied(text, span["start"], span["end"])
                 if span["start"] >= span["end"]:
                     continue
                 self._reach(span, tokens, grow=False)
@@ -697,14 +752,23 @@ class Twin:
             "probs": probs if self.return_probs else None,
         }  # fmt: skip
 
+    def marginal(self, rows, place, label):
+        """Over all sequences, the share of those in which this row has this label."""
+        total = self._sum(rows, lambda at, a, b: True, lambda at, label: True)
+        having = self._sum(rows, lambda at, a, b: True, lambda at, other: at != place or other == label)
+        return math.exp(having - total) if total > -math.inf else 0.0
+
     def _each(self, tokens, rows, labels):
         out = []
         for at, (token, row, label) in enumerate(zip(tokens, rows, labels)):
             probs = np.exp(log_softmax(row))
             name, outside = self.labels[label], self.tags[label][0] == "O"
-            if not self.ignored(name, outside) and self.passes(probs[label], name):
+            if self.ignored(name, outside):
+                continue
+            score = self.marginal(rows, at, label) if self.score == "path" else probs[label]
+            if self.passes(score, name):
                 span = {"first": at, "last": at + 1, "kind": name, "start": token.start, "end": token.end}
-                out.append(self._entity(span, tokens, probs[label], probs.tolist()))
+                out.append(self._entity(span, tokens, score, probs.tolist()))
         return out
 
 

@@ -32,18 +32,24 @@ HEAD = """//! Character classes of the regular expressions in the tokenizers lib
 //! code points. Rust's own `is_alphabetic` and `is_numeric` are other sets: they count letter-like marks
 //! and numbers.
 
-/// Lu and Lt.
-const U: u8 = super::pattern::UPPER;
-/// Ll.
-const L: u8 = super::pattern::LOWER;
-/// Lm and Lo: letters without case.
-const O: u8 = super::pattern::UPPER | super::pattern::LOWER;
-/// M: combining marks.
-const M: u8 = super::pattern::MARK;
-/// N: Nd, Nl and No.
-const N: u8 = super::pattern::NUMBER;
+/// Lu, Lt, and letters without case.
+pub(super) const UPPER: u8 = 1;
+/// Ll, and letters without case.
+pub(super) const LOWER: u8 = 2;
+/// Combining marks.
+pub(super) const MARK: u8 = 4;
+/// Nd, Nl and No.
+pub(super) const NUMBER: u8 = 8;
 /// White space.
-const S: u8 = super::pattern::SPACE;
+pub(super) const SPACE: u8 = 16;
+
+// As the table writes them.
+const U: u8 = UPPER;
+const L: u8 = LOWER;
+const O: u8 = UPPER | LOWER;
+const M: u8 = MARK;
+const N: u8 = NUMBER;
+const S: u8 = SPACE;
 
 /// First code point, last code point, class; in order. What is missing is of no class.
 #[rustfmt::skip]

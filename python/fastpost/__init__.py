@@ -16,24 +16,26 @@ if TYPE_CHECKING:
     from fastpost._fastpost import VERSION as __version__
     from fastpost._render import render
     from fastpost._udf import ner_udf
+    from fastpost._verify import verify_tokenizer
     from fastpost.align import align_labels, align_tokens, labels_to_spans, plan_windows, spans_to_labels
     from fastpost.answers import AnswerDecoder, Answers
-    from fastpost.corpus import Corpus, CorpusError, CorpusStats
+    from fastpost.corpus import Corpus, CorpusStats
     from fastpost.entities import Entities, EntityDecoder, TextEntities
+    from fastpost.exceptions import CorpusError
     from fastpost.offsets import OffsetMap, check_offsets
     from fastpost.pipelines.compare import Comparison, compare
     from fastpost.pipelines.install import accelerate, install, pipeline, uninstall
     from fastpost.pipelines.question_answering import QuestionAnsweringPipeline
     from fastpost.pipelines.token_classification import TokenClassificationPipeline
     from fastpost.squad import postprocess_qa_predictions
-    from fastpost.training import WordCounts, train_new_from_iterator, verify_tokenizer
+    from fastpost.training import WordCounts, train_new_from_iterator
 
 _HOMES = {
     "AnswerDecoder": "fastpost.answers",
     "Answers": "fastpost.answers",
     "Comparison": "fastpost.pipelines.compare",
     "Corpus": "fastpost.corpus",
-    "CorpusError": "fastpost.corpus",
+    "CorpusError": "fastpost.exceptions",
     "CorpusStats": "fastpost.corpus",
     "Entities": "fastpost.entities",
     "EntityDecoder": "fastpost.entities",
@@ -57,7 +59,7 @@ _HOMES = {
     "render": "fastpost._render",
     "train_new_from_iterator": "fastpost.training",
     "uninstall": "fastpost.pipelines.install",
-    "verify_tokenizer": "fastpost.training",
+    "verify_tokenizer": "fastpost._verify",
 }
 
 _MODULES = ("metrics", "presidio", "ray", "spacy", "spark")
@@ -107,11 +109,20 @@ def __getattr__(name: str) -> object:
     elif name in _MODULES:
         value = _module(name)
     elif name in _HOMES:
-        value = getattr(importlib.import_module(_HOMES[name]), name)
+        value = _value(name)
     else:
         raise AttributeError(f"module 'fastpost' has no attribute {name!r}")
     globals()[name] = value
     return value
+
+
+def _value(name: str) -> object:
+    try:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    except ModuleNotFoundError as error:
+        if error.name not in ("transformers", "torch"):
+            raise
+        raise ImportError(f"fastpost.{name} needs {error.name}; pip install 'fastpost[transformers]'") from error
 
 
 def _module(name: str) -> object:

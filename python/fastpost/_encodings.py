@@ -91,6 +91,11 @@ class Encodings:
         return _fastpost.flatten(self.windows, "sequence_ids")[0]
 
     @property
+    def pairs(self) -> bool:
+        """Whether some window is of two texts."""
+        return any(window.n_sequences > 1 for window in self.windows)
+
+    @property
     def attention_mask(self) -> Ints1d:
         """(tokens,), 0 for padding."""
         return _fastpost.flatten(self.windows, "attention_mask")[0]

@@ -10,10 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from fastpost.entities import Entities
+from typing import Any
 
 __all__ = ["render"]
 
@@ -51,18 +48,19 @@ body[data-jp-theme-light="true"] .fastpost,.vscode-light .fastpost,[data-theme="
 body[data-jp-theme-light="false"] .fastpost,.vscode-dark .fastpost,[data-theme="dark"] .fastpost{{color-scheme:dark}}
 .fastpost .fp-head{{color:{QUIET[0]};color:{_both(QUIET)};font-size:13px;margin:0 0 8px}}
 .fastpost .fp-head b{{color:{INK[0]};color:{_both(INK)}}}
-.fastpost ul{{display:inline;list-style:none;margin:0;padding:0}}
-.fastpost li{{display:inline-block;margin:0 0 0 12px;white-space:nowrap}}
+.fastpost ul{{display:inline;list-style:none;margin:0 0 0 12px;padding:0}}
+.fastpost li{{display:inline-block;margin:0 12px 0 0}}
 .fastpost .fp-key{{display:inline-block;width:12px;height:12px;border-radius:3px;margin-inline-end:5px;vertical-align:-1px;
 background:var(--t);border-bottom:3px solid var(--s);box-sizing:border-box}}
 .fastpost .fp-text{{white-space:pre-wrap;unicode-bidi:plaintext;line-height:2.2;margin:0}}
-.fastpost .fp-text+.fp-text{{border-top:1px solid {RULE[0]};border-top-color:{_both(RULE)};margin-top:10px;padding-top:10px}}
+.fastpost .fp-text+div{{border-top:1px solid {RULE[0]};border-top-color:{_both(RULE)};margin-top:10px;padding-top:10px}}
+.fastpost .fp-caption{{color:{QUIET[0]};color:{_both(QUIET)};font-size:12px}}
 .fastpost mark{{color:inherit;background:none;padding:3px 0 5px;-webkit-box-decoration-break:clone;box-decoration-break:clone}}
 .fastpost .fp-open{{border-start-start-radius:4px;border-end-start-radius:4px}}
 .fastpost .fp-close{{border-start-end-radius:4px;border-end-end-radius:4px}}
-.fastpost .fp-tag{{display:inline-block;unicode-bidi:isolate;direction:ltr;white-space:nowrap;font:600 11px/1.5 system-ui,sans-serif;
+.fastpost .fp-tag{{unicode-bidi:isolate;direction:ltr;white-space:normal;font:600 11px/1 system-ui,sans-serif;
 font-variant-numeric:tabular-nums;letter-spacing:.02em;color:{TAG_INK[0]};color:{_both(TAG_INK)};background:var(--s);
-border-radius:4px;padding:0 5px;margin-inline:3px;vertical-align:1px;-webkit-user-select:none;user-select:none}}
+border-radius:4px;padding:1px 5px;margin-inline:3px;vertical-align:1px;-webkit-user-select:none;user-select:none}}
 .fastpost .fp-same{{color:{INK[0]};color:{_both(INK)};background:none;box-shadow:inset 0 0 0 1px var(--s)}}
 .fastpost .fp-score{{font-weight:400}}
 .fastpost .fp-sr{{position:absolute;width:1px;height:1px;margin:-1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap;
@@ -95,6 +93,7 @@ def render(
     other: Any = None,
     names: tuple[str, str] = ("first", "second"),
     title: str | None = None,
+    captions: Sequence[str] | None = None,
 ) -> str:
     """Texts with their entities in colour, as one piece of HTML that needs nothing else.
 
@@ -113,22 +112,26 @@ def render(
             only `other` has begins with a plus sign.
         names: what the two results are called.
         title: what stands above.
+        captions: what stands above each text, such as its number.
 
     Returns:
         HTML for a notebook (`IPython.display.HTML`) or to be written into a page. Everything in it is escaped.
 
     Raises:
         TypeError: if an entity is no dict or has a place that is no integer.
-        ValueError: if an entity has no label or lies outside its text, or there are not as many lists as texts.
+        ValueError: if an entity has no label or lies outside its text, or there are not as many lists or captions as
+            texts.
     """
     texts = [text] if isinstance(text, str) else list(text)
+    if captions is not None and len(captions) != len(texts):
+        raise ValueError(f"`captions` has {len(captions)} items for {len(texts)} texts; pass one a text")
     first = _spans("entities", entities, texts, isinstance(text, str))
     if other is None:
-        return _page(texts, first, title, None)
+        return _page(texts, first, title, None, captions)
     second = _spans("other", other, texts, isinstance(text, str))
     if len(names) != 2:
         raise ValueError(f"`names` has {len(names)} items; pass two, one for each result")
-    return _page(texts, [_compared(*pair) for pair in zip(first, second)], title, names)
+    return _page(texts, [_compared(*pair) for pair in zip(first, second)], title, names, captions)
 
 
 def _spans(name: str, entities: Any, texts: list[str], single: bool) -> list[list[_Span]]:
@@ -198,16 +201,27 @@ def _colors(labels: Iterable[str]) -> dict[str, int]:
     return chosen
 
 
-def _page(texts: list[str], spans: list[list[_Span]], title: str | None, names: tuple[str, str] | None) -> str:
+def _page(
+    texts: list[str],
+    spans: list[list[_Span]],
+    title: str | None,
+    names: tuple[str, str] | None,
+    captions: Sequence[str] | None,
+) -> str:
     colors = _colors(span.label for found in spans for span in found)
     variables = "".join(
         f"--t{color}:{_both((tint, deep_tint))};--s{color}:{_both((strong, bright))};"
         for color, (tint, strong, deep_tint, bright) in enumerate(PALETTE)
         if color in colors.values()
     )
+    above = (
+        [""] * len(texts)
+        if captions is None
+        else [f'<div class="fp-caption"><bdi>{_escaped(caption)}</bdi></div>' for caption in captions]
+    )
     blocks = [
-        f'<div class="fp-text" dir="auto">{_marked(text, found, colors, names)}</div>'
-        for text, found in zip(texts, spans)
+        f'{caption}<div class="fp-text" dir="auto">{_marked(text, found, colors, names)}</div>'
+        for caption, text, found in zip(above, texts, spans)
     ]
     head = _head([span for found in spans for span in found], colors, title, names)
     return (
@@ -296,7 +310,7 @@ def _ground(covering: list[tuple[int, _Span, int]]) -> str:
     return "background:" + ",".join(layers) + room
 
 
-_SIGNS = {"": "", "=": "", "-": "&minus; ", "+": "+ "}
+_SIGNS = {"": "", "=": "", "-": "&minus;&nbsp;", "+": "+&nbsp;"}
 
 
 def _tag(span: _Span, color: int) -> str:
@@ -304,7 +318,7 @@ def _tag(span: _Span, color: int) -> str:
     if span.score is not None:
         score = f"{span.score:.3f}"
         both = span.other_score is not None and not math.isclose(span.score, span.other_score, abs_tol=0.0005)
-        score = f' <span class="fp-score">{score}{f" / {span.other_score:.3f}" if both else ""}</span>'
+        score = f'&nbsp;<span class="fp-score">{score}{f"&nbsp;/&nbsp;{span.other_score:.3f}" if both else ""}</span>'
     same = " fp-same" if span.side == "=" else ""
     hint = f"characters {span.start} to {span.end}" + ("" if span.score is None else f", score {span.score:.6f}")
     return (
@@ -336,10 +350,9 @@ SHOWN_TEXTS = 10
 SHOWN_CHARACTERS = 50_000
 
 
-def notebook_view(entities: Entities, texts: list[str] | None) -> str:
+def notebook_view(dicts: Sequence[Sequence[Any]], texts: list[str] | None) -> str:
     """What a notebook shows of a result: its first texts in colour, or a table where there are no texts."""
-    head = f"{entities.text_count} {'text' if entities.text_count == 1 else 'texts'}"
-    dicts = entities.to_dicts()
+    head = f"{len(dicts)} {'text' if len(dicts) == 1 else 'texts'}"
     if texts is None:
         return _table(dicts, head)
     shown = 0
@@ -348,7 +361,8 @@ def notebook_view(entities: Entities, texts: list[str] | None) -> str:
         size += len(texts[shown])
         shown += 1
     more = f", of which {shown} are shown" if shown < len(texts) else ""
-    return render(texts[:shown], dicts[:shown], title=head + more)
+    captions = [f"text {number}" for number in range(shown)] if len(texts) > 1 else None
+    return render(texts[:shown], dicts[:shown], title=head + more, captions=captions)
 
 
 def _table(dicts: Sequence[Sequence[Any]], head: str) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from fastpost._fastpost import TextReader
+from fastpost.exceptions import CorpusError
 
 # What the end of a name says, without `.gz` or `.zst`.
 FORMATS = {
@@ -109,8 +110,6 @@ class ArrowFile:
         for batch in self.batches(column, keep):
             for name in (column, keep):
                 if name not in batch.schema.names:
-                    from fastpost.corpus import CorpusError  # it imports this module
-
                     raise CorpusError(f"no column `{name}`; the file has {', '.join(batch.schema.names)}", self.path)
             for text, value in zip(batch[column].to_pylist(), batch[keep].to_pylist(), strict=True):
                 if isinstance(text, str):
@@ -120,8 +119,6 @@ class ArrowFile:
 
     def batches(self, *columns: str) -> Iterator[Any]:
         import pyarrow as pa
-
-        from fastpost.corpus import CorpusError  # it imports this module
 
         try:
             with open(self.path, "rb"):
@@ -279,8 +276,6 @@ class StringReader:
                 self._fault(number, f"the item is a {_kind(value)}, not a str or a list of str")
 
     def _fault(self, number: int, reason: str) -> None:
-        from fastpost.corpus import CorpusError  # it imports this module
-
         error = CorpusError(reason, self._name, number)
         if not self._skip:
             raise error

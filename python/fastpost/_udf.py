@@ -68,8 +68,10 @@ class EntityFunction:
 
     def features(self, features: Mapping[str, Any] | None = None) -> datasets.Features:
         """`features` and the new column, as `map` takes them: an empty list says nothing of its type."""
-        from datasets import Features, Value
-
+        try:
+            from datasets import Features, Value
+        except ModuleNotFoundError as error:
+            raise ImportError("`features()` needs datasets; pip install datasets") from error
         record = {
             "start": Value("int64"),
             "end": Value("int64"),

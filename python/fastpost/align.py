@@ -143,6 +143,7 @@ def spans_to_labels(
     lengths: ArrayLike | None = None,
     special_tokens_mask: Any = None,
     windows: ArrayLike | None = None,
+    sequence: Literal[0, 1] | None = None,
     threads: int | None = None,
 ) -> SpanLabels:
     """Label ids of all tokens of a batch, from labelled spans of its texts; ready for a model's `labels`.
@@ -174,16 +175,20 @@ def spans_to_labels(
         word_ids: the word of each token, -1 for none; the encodings' own if they are given.
         lengths, special_tokens_mask, windows: of offsets; see `EntityDecoder.decode`. Without a mask, tokens at
             (0, 0) are special.
+        sequence: of encodings of pairs of texts, the text that the spans are of: 0, the first, or 1, the second. The
+            tokens of the other are -100.
         threads: threads of a call; `None` is all cores.
 
     Raises:
-        ValueError: if a type has no label, a span is none, or the lists do not fit each other.
+        ValueError: if a type has no label, a span is none, the lists do not fit each other, or `encodings` are of pairs
+            and `sequence` does not say which of the two.
     """
     listed = None if texts is None else _texts(texts)
     tokens, kernel = _read(
-        encodings, listed, word_ids, lengths, special_tokens_mask, windows, len(spans), "spans", subwords == "first"
-    )
-    labels = _fastpost.LabelSet(_label_names(_by_id(label2id)), scheme)
+        encodings, listed, word_ids, lengths, special_tokens_mask, windows, len(spans), "spans", subwords == "first",
+        sequence,
+    )  # fmt: skip
+    labels = _label_set(label2id, scheme)
     values, rows = kernel.to_labels(list(spans), labels, policy, subwords, threads)
     ends = np.cumsum(tokens.lengths).tolist()
     return SpanLabels([values[a:b] for a, b in zip([0, *ends], ends)], [Misfit(*row) for row in rows])
@@ -202,6 +207,7 @@ def labels_to_spans(
     lengths: ArrayLike | None = None,
     special_tokens_mask: Any = None,
     windows: ArrayLike | None = None,
+    sequence: Literal[0, 1] | None = None,
 ) -> list[list[Span]]:
     """The labelled spans that label ids stand for: the inverse of `spans_to_labels`, whose arguments it takes.
 
@@ -210,7 +216,7 @@ def labels_to_spans(
 
     Args:
         labels: one id a token: a list of arrays, (windows, tokens), or end to end.
-        encodings, label2id, scheme, subwords, texts, word_ids, lengths, special_tokens_mask, windows: as there.
+        encodings, label2id, scheme, subwords, texts, word_ids, lengths, special_tokens_mask, windows, sequence: as there.
         repair: what becomes of labels that the scheme does not allow, as "I-x" after "O" under IOB2. "conlleval": a
             span all the same; "discard": none.
 
@@ -219,10 +225,19 @@ def labels_to_spans(
     """
     listed = None if texts is None else _texts(texts)
     tokens, kernel = _read(
-        encodings, listed, word_ids, lengths, special_tokens_mask, windows, None, "labels", subwords == "first"
+        encodings,
+        listed,
+        word_ids,
+        lengths,
+        special_tokens_mask,
+        windows,
+        None,
+        "labels",
+        subwords == "first",
+        sequence,
     )
     values = _labels(labels, tokens.lengths)
-    return kernel.to_spans(values, _fastpost.LabelSet(_label_names(_by_id(label2id)), scheme), repair, subwords)
+    return kernel.to_spans(values, _label_set(label2id, scheme), repair, subwords)
 
 
 def align_labels(
@@ -254,7 +269,7 @@ def align_labels(
         raise ValueError(
             f"`word_labels` has {len(word_labels)} items but `word_ids` has {len(listed)}; pass one of each per text"
         )
-    inside = None if label2id is None else _fastpost.LabelSet(_label_names(_by_id(label2id)), "auto").inside()
+    inside = None if label2id is None else _label_set(label2id, "auto").inside()
     return _fastpost.align_labels(list(word_labels), listed, subwords, inside)
 
 
@@ -286,8 +301,11 @@ def _read(
     count: int | None,
     name: str,
     by_word: bool,
+    sequence: int | None,
 ) -> tuple[_Tokens, _fastpost.TokenSpans]:
     """The tokens of a batch, for Rust; `count` texts if the argument `name` says so."""
+    if sequence not in (None, 0, 1):
+        raise ValueError(f"`sequence` is {sequence!r}; pass 0 for the first text of each pair, 1 for the second")
     if _is_encodings(encodings):
         owners = _arrays.vector("windows", windows)
         listed = _encodings(encodings)
@@ -298,9 +316,21 @@ def _read(
         if by_word:
             ids = read.word_ids if word_ids is None else np.concatenate(list(_words(word_ids)))
         special_tokens = read.special_tokens_mask  # first: the lengths then come with it
+        if sequence is not None:
+            special_tokens |= read.sequence_ids != sequence
+        elif read.pairs:
+            raise ValueError(
+                "`encodings` are of pairs of texts, whose offsets count from the start of each; pass `sequence`, 0 or 1, to "
+                "say which of the two"
+            )
         tokens = _Tokens(read.offsets, special_tokens, ids, read.lengths, read.texts)
         made = len(listed) if owners is None else int(owners.max(initial=-1)) + 1
     else:
+        if sequence is not None:
+            raise ValueError(
+                "`sequence` is given with offsets, which do not say what text they are of; pass encodings, or leave out the "
+                "tokens of the other text by `special_tokens_mask`"
+            )
         tokens = _read_arrays(encodings, word_ids, lengths, special, windows)
         made = int(tokens.texts.max(initial=-1)) + 1 if windows is not None else len(tokens.lengths)
     if tokens.offsets is None:
@@ -413,11 +443,15 @@ def _labels(labels: Any, lengths: Ints1d) -> Ints1d:
     return np.concatenate([np.empty(0, np.int64), *rows])
 
 
+def _label_set(label2id: Mapping[str, int], scheme: str) -> _fastpost.LabelSet:
+    return _fastpost.LabelSet(_label_names(_by_id(label2id), "label2id"), scheme)
+
+
 def _by_id(label2id: Mapping[str, int]) -> dict[int, str]:
     if not isinstance(label2id, Mapping):
         raise TypeError(f"`label2id` is of type {type(label2id).__name__}; pass a dict from label names to ids")
     for name, number in label2id.items():
-        if not isinstance(name, str) or isinstance(number, (str, bool)):
+        if not isinstance(name, str) or isinstance(number, bool) or not hasattr(number, "__index__"):
             raise TypeError(f"`label2id` has {name!r}: {number!r}; pass a dict from label names to ids")
     by_id = {int(number): name for name, number in label2id.items()}
     if len(by_id) != len(label2id):

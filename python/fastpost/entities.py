@@ -246,7 +246,7 @@ class Entities(Columns):
         from fastpost._render import notebook_view
 
         has_offsets = _fastpost.entity_kind(self._table)[1]
-        return notebook_view(self, _fastpost.entity_texts(self._table) if has_offsets else None)
+        return notebook_view(self.to_dicts(), _fastpost.entity_texts(self._table) if has_offsets else None)
 
     def __repr__(self) -> str:
         shown = shown_rows(len(self))
@@ -301,7 +301,8 @@ class TextEntities(list[Any]):
     Attributes:
         covered: the first character that the model saw and the last one, excluded; (-1, -1) if it saw none.
         windows: how many windows the text was read in.
-        truncated: whether characters other than white space were not seen.
+        truncated: whether characters other than white space, controls, zero-width ones and marks lie outside
+            `covered`.
     """
 
     def __init__(self, entities: Iterable[Any], covered: tuple[int, int], windows: int, truncated: bool) -> None:
@@ -327,7 +328,8 @@ class EntityDecoder:
             how transformers splits words and prints them; for `compat=None` only `words="transformers"` needs it.
         threads: threads of a call; `None` is all cores, 1 is the calling thread. Results do not depend on it.
         scheme: how labels spell entities: "IO", "IOB1", "IOB2" ("BIO"), "IOE1", "IOE2", "BIOES" ("IOBES"), "BILOU"
-            ("BILUO"), "BMES", "plain"; "auto" reads it off `id2label`. What was read is `decoder.scheme`.
+            ("BILUO"), "BMES", "plain"; "auto" reads it off `id2label`. What was read is `decoder.scheme`. Entities of
+            labels that are letters alone ("B", "I", "O") have the type "_", as in seqeval.
         decode: "argmax", the most probable label of each token; or "viterbi", the most probable sequence of labels
             that the scheme allows.
         repair: what "argmax" labels become that the scheme does not allow. "conlleval": a token that can't go on
@@ -339,7 +341,8 @@ class EntityDecoder:
         biases: the six weights of openai/privacy-filter: a dict, or the path of `viterbi_calibration.json`.
         score: of an entity, over its tokens, or its words where the strategy joins them. "mean", "min", "first",
             "max" of the probabilities of their labels; "path": the probability, among all sequences the scheme
-            allows, that exactly these tokens are an entity of this type.
+            allows, that exactly these tokens are an entity of this type; for `strategy="none"`, that the token has
+            its label. Stretches outside, where they are reported, have the mean.
         return_probs: whether to give the distribution over labels of each entity.
         threshold: entities with a lower score are left out; a number, or a dict by label.
         words: what tells words apart. "word_ids": the tokenizer's. "unicode": the word boundaries of UAX #29 in the
@@ -480,7 +483,7 @@ class EntityDecoder:
             return {}
         layout = self._kernel.layout
         if layout is None:
-            written = "types alone"
+            written = "types alone" if self.scheme == "plain" else "letters alone"
         else:
             written = f"type{layout[0]}letter" if layout[1] else f"letter{layout[0]}type"
         used = {reason: count for reason, count in zip(_WORDS_USED, self._kernel.used) if count}
@@ -621,28 +624,28 @@ def _is_default(value: Any, default: Any) -> bool:
     return value is default or (isinstance(value, (str, bool, int, float, tuple)) and bool(value == default))
 
 
-def _label_names(id2label: Mapping[Any, str] | Sequence[str]) -> list[str]:
-    """Label names by id."""
+def _label_names(id2label: Mapping[Any, str] | Sequence[str], argument: str = "id2label") -> list[str]:
+    """Label names by id; `argument` is what the caller gave."""
     if isinstance(id2label, str) or not isinstance(id2label, (Mapping, Sequence)):
         kind = type(id2label).__name__
-        raise TypeError(f"`id2label` is {id2label!r}, a {kind}; pass a dict of id to name, or a list of names")
+        raise TypeError(f"`{argument}` is {id2label!r}, a {kind}; pass a dict of id to name, or a list of names")
     if not id2label:
-        raise ValueError("`id2label` is empty; pass the model's own, with one name for each column of the logits")
+        raise ValueError(f"`{argument}` is empty; pass the model's own, with one name for each column of the logits")
     pairs = id2label.items() if isinstance(id2label, Mapping) else enumerate(id2label)
     by_id: dict[int, Any] = {}
     for label, name in pairs:
         if not isinstance(label, (int, str)) or not str(label).isdecimal():
-            raise ValueError(f"`id2label` has the key {label!r}; keys are label ids, 0, 1, ...")
+            raise ValueError(f"`{argument}` has the id {label!r}; label ids are 0, 1, ...")
         if int(label) in by_id:
-            raise ValueError(f"`id2label` names id {int(label)} twice; name each id once")
+            raise ValueError(f"`{argument}` names id {int(label)} twice; name each id once")
         by_id[int(label)] = name
     for label, name in by_id.items():
         if not isinstance(name, str):
-            raise TypeError(f"`id2label[{label}]` is {name!r}, a {type(name).__name__}; label names are str")
+            raise TypeError(f"`{argument}[{label}]` is {name!r}, a {type(name).__name__}; label names are str")
     missing = sorted(set(range(len(by_id))) - by_id.keys())
     if missing:
         raise ValueError(
-            f"`id2label` has {len(by_id)} names but none for id {missing[0]}; name every id from 0 to {len(by_id) - 1}"
+            f"`{argument}` has {len(by_id)} names but none for id {missing[0]}; name every id from 0 to {len(by_id) - 1}"
         )
     return [by_id[label] for label in range(len(by_id))]
 

@@ -158,7 +158,15 @@ class OffsetFault(NamedTuple):
     """The same for people, with both values."""
 
 
-def check_offsets(encoding: Any, text: str, *, special_tokens_mask: ArrayLike | None = None) -> list[OffsetFault]:
+@overload
+def check_offsets(encoding: Any, text: str, *, special_tokens_mask: ArrayLike | None = None) -> list[OffsetFault]: ...
+@overload
+def check_offsets(
+    encoding: Any, text: Sequence[str], *, special_tokens_mask: ArrayLike | None = None
+) -> list[list[OffsetFault]]: ...
+def check_offsets(
+    encoding: Any, text: str | Sequence[str], *, special_tokens_mask: ArrayLike | None = None
+) -> list[OffsetFault] | list[list[OffsetFault]]:
     """What is wrong with the offsets of a text's tokens; an empty list if nothing is.
 
     "out-of-range": they leave the text. "reversed": the end comes before the start. "zero-width": they cover nothing.
@@ -166,15 +174,38 @@ def check_offsets(encoding: Any, text: str, *, special_tokens_mask: ArrayLike | 
     tokens of a byte-level tokenizer do that are parts of one character. One fault a token, the first of these.
 
     Args:
-        encoding: a `tokenizers.Encoding`, or integers (tokens, 2).
-        text: the text.
+        encoding: a `tokenizers.Encoding`, integers (tokens, 2), or the `BatchEncoding` of one text. For a list of texts,
+            a `BatchEncoding`, whose rows are looked at one by one (the windows of a text by its
+            `overflow_to_sample_mapping`), or a list with one of the others a text.
+        text: the text, or a list of texts.
         special_tokens_mask: (tokens,), not 0 for tokens to leave out; default: those of the encoding, or, for an
-            array, tokens at (0, 0).
+            array, tokens at (0, 0). For one text only.
+
+    Returns:
+        The faults of the text; for a list of texts, one list of faults a row of `encoding`.
 
     Raises:
         TypeError: if the offsets are no (tokens, 2) integers.
-        ValueError: if the mask has another length.
+        ValueError: if the mask has another length, or there are not as many texts as encodings.
     """
+    if not isinstance(text, str):
+        if special_tokens_mask is not None:
+            raise ValueError(
+                "`special_tokens_mask` is given for a list of texts; pass one text at a time with its mask"
+            )
+        return [check_offsets(row, own) for row, own in _rows(encoding, list(text))]
+    if getattr(encoding, "encodings", None) is not None:
+        if len(encoding.encodings) != 1:
+            raise ValueError(
+                f"`encoding` has {len(encoding.encodings)} rows but `text` is one str; pass the list of texts that it "
+                "was made from"
+            )
+        encoding = encoding.encodings[0]
+    elif hasattr(encoding, "input_ids") and not hasattr(encoding, "special_tokens_mask"):
+        raise TypeError(
+            f"`encoding` is a {type(encoding).__name__} without `encodings`, as slow tokenizers make it; pass what a fast "
+            "tokenizer gives, or integers (tokens, 2)"
+        )
     if hasattr(encoding, "special_tokens_mask"):
         from fastpost._encodings import Encodings
 
@@ -196,6 +227,20 @@ def check_offsets(encoding: Any, text: str, *, special_tokens_mask: ArrayLike | 
         start, end = (int(at) for at in offsets[token])
         faults.append(OffsetFault(token, kind, start, end, _message(token, kind, start, end, other, offsets, text)))
     return faults
+
+
+def _rows(encoding: Any, texts: list[str]) -> list[tuple[Any, str]]:
+    """The rows of a batch, each with its text."""
+    rows = encoding
+    owners = list(range(len(encoding)))
+    if getattr(encoding, "encodings", None) is not None:
+        from fastpost._encodings import batch_owners
+
+        rows, owners = encoding.encodings, batch_owners(encoding).tolist()
+    made = max(owners, default=-1) + 1
+    if made != len(texts):
+        raise ValueError(f"`text` has {len(texts)} items but `encoding` is made of {made}; pass one text for each")
+    return [(row, texts[owner]) for row, owner in zip(rows, owners)]
 
 
 def _message(token: int, kind: str, start: int, end: int, other: int | None, offsets: Ints, text: str) -> str:

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pyarrow as pa
@@ -26,18 +27,30 @@ class EntityPredictor:
             text that is null has null.
         options: of the model: `backend`, `aggregation_strategy` (default: "average", which gives whole words),
             `compat` (default: `None`, the right answer; "transformers" for its results), `batch_size` (windows that
-            the model is given at once; that of `map_batches` counts texts), and everything that `fastpost.pipeline` takes. With `num_gpus` a torch model finds its GPU by itself;
-            one for ONNX Runtime wants `device="cuda"`.
+            the model is given at once; that of `map_batches` counts texts), and everything that `fastpost.pipeline`
+            takes. A worker that has a GPU (`num_gpus` of `map_batches`) runs the model there; `device` says otherwise.
+
+    Raises:
+        ValueError: if the worker has a GPU that torch or ONNX Runtime can't use.
     """
 
     def __init__(self, model: Any, *, column: str = "text", output: str = "entities", **options: Any) -> None:
         self.column = column
         self.output = output
-        self._reader = EntityReader(model, **options)
+        self._reader = EntityReader(model, gpu=0 if _has_gpu() else None, **options)
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         """The batch with one more column."""
         return with_entities(batch, self._reader, self.column, self.output)
+
+
+def _has_gpu() -> bool:
+    """Whether Ray has given this worker a GPU; then it sees no others, so that its own is number 0."""
+    engine = sys.modules.get("ray")
+    if engine is None or not engine.is_initialized():
+        return False
+    context = engine.get_runtime_context()
+    return context.worker.mode == engine.WORKER_MODE and bool(context.get_accelerator_ids().get("GPU"))
 
 
 class WordCounter:

@@ -30,11 +30,12 @@ def entities(
             from 0. A text that is null has null.
         options: of the model: `backend`, `aggregation_strategy` (default: "average", which gives whole words),
             `compat` (default: `None`, the right answer; "transformers" for its results), `batch_size`, and everything
-            that `fastpost.pipeline` takes.
+            that `fastpost.pipeline` takes. A task that has a GPU (`spark.task.resource.gpu.amount`) runs the model
+            there, and fails if torch or ONNX Runtime can't use it; `device` says otherwise.
     """
 
     def add_entities(batches: Iterator[Any]) -> Iterator[Any]:
-        reader = _reader(model, options)
+        reader = _reader(model, {"gpu": _gpu(), **options})
         for batch in batches:
             yield with_entities(batch, reader, column, output)
 
@@ -85,6 +86,16 @@ def word_counts(df: Any, tokenizer: Any, *, column: str = "text", force: bool = 
     for row in df.select(column).mapInArrow(count, "counts binary").toLocalIterator():
         whole.merge(WordCounts.from_bytes(bytes(row["counts"]), tokenizer))
     return whole
+
+
+def _gpu() -> int | None:
+    """The GPU that Spark has given this task; `None` without one, or if its address is no number."""
+    from pyspark import TaskContext
+
+    context = TaskContext.get()
+    resource = None if context is None else context.resources().get("gpu")
+    address = resource.addresses[0] if resource is not None and resource.addresses else ""
+    return int(address) if address.isdecimal() else None
 
 
 _READERS: dict[str, EntityReader] = {}

@@ -70,6 +70,7 @@ def compare(
         other=[compared.right[n] for n in differing],
         names=("transformers", "fastpost"),
         title=f"{name if title is None else title}: {len(differing):,} of {len(texts):,} texts differ",
+        captions=[f"text {number}" for number in differing],
     )
     target.write(fragment, name if title is None else title)
     tell(

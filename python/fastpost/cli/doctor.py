@@ -100,9 +100,9 @@ def _cores() -> str:
 
 
 def _memory() -> str:
-    from fastpost.training import _memory_available
+    from fastpost._memory import memory_available
 
-    free = _memory_available()
+    free = memory_available()
     return "unknown" if free is None else f"{free / 1e9:.1f} GB free"
 
 

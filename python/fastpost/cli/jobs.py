@@ -161,7 +161,9 @@ def pipeline(task: str, model: str, backend: str | None, device: str | None, dty
     if not folder.exists() and (folder.is_absolute() or model.startswith(".") or model.count("/") > 1):
         raise UsageError(f"--model is {model}, which does not exist")
     if backend is None:
-        backend = "onnxruntime" if _only_onnx(folder) else "torch"
+        from fastpost.pipelines.install import backend_of
+
+        backend = backend_of(folder)
     if folder.is_dir() and not any((folder / name).exists() for name in _TOKENIZERS):
         raise UsageError(f"{folder} holds no tokenizer ({', '.join(_TOKENIZERS)}); save it beside the model")
     if device is not None:
@@ -194,10 +196,3 @@ _TOKENIZERS = (
     "sentencepiece.bpe.model",
     "tokenizer.model",
 )
-
-
-def _only_onnx(folder: Path) -> bool:
-    if folder.suffix == ".onnx":
-        return True
-    weights = any(any(folder.glob(pattern)) for pattern in ("*.safetensors", "pytorch_model*.bin"))
-    return not weights and any(any(folder.glob(pattern)) for pattern in ("*.onnx", "onnx/*.onnx"))

@@ -58,5 +58,6 @@ def view(
     pipe = jobs.pipeline("ner", model, backend, device, dtype, batch_size=batch_size, **chosen)
     found = pipe(texts)
     title = name if title is None else title
-    target.write(render(texts, found, title=title), title)
+    captions = [f"text {number}" for number in range(len(texts))] if len(texts) > 1 else None
+    target.write(render(texts, found, title=title, captions=captions), title)
     tell(f"{sum(map(len, found)):,} entities in {len(texts):,} texts" + (f" -> {out}" if out != "-" else ""))

@@ -68,7 +68,7 @@ class Difference:
     """The rules that changed something there: keys of `RULES`. `word` stands alone, where nothing but the word differs."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """What `fastpost.compare` found; printed, it is a table.
 
@@ -82,6 +82,24 @@ class Comparison:
     transformers: list[list[dict[str, Any]]]
     right: list[list[dict[str, Any]]]
     differences: list[Difference] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        return f"<Comparison: {_places_of(self)}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the first texts that differ, with the entities of both in colour."""
+        from fastpost._render import SHOWN_TEXTS, render
+
+        differing = sorted({difference.text_index for difference in self.differences})
+        shown = differing[:SHOWN_TEXTS]
+        more = f", of which {len(shown)} are shown" if len(shown) < len(differing) else ""
+        return render(
+            [self.texts[number] for number in shown],
+            [self.transformers[number] for number in shown],
+            other=[self.right[number] for number in shown],
+            names=("transformers", "fastpost"),
+            title=f"{len(differing)} of {len(self.texts)} texts differ{more}",
+        )
 
     @property
     def counts(self) -> dict[str, int]:
@@ -108,9 +126,15 @@ class Comparison:
         widths = [max(len(row[column]) for row in rows) for column in range(4)]
         lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
         lines.insert(1, "  ".join("-" * width for width in widths))
-        counts = ", ".join(f"{rule}: {count}" for rule, count in self.counts.items())
-        places = f"{len(self)} differences in {len(self.texts)} texts, {total} entities"
-        return "\n".join([*lines, "", f"{places}; {counts}"])
+        return "\n".join([*lines, "", _places_of(self)])
+
+
+def _places_of(compared: Comparison) -> str:
+    """How many differences there are, and how many each rule has part in."""
+    counts = ", ".join(f"{rule}: {count}" for rule, count in compared.counts.items())
+    total = sum(map(len, compared.right))
+    places = f"{len(compared)} differences in {len(compared.texts)} texts, {total} entities"
+    return f"{places}; {counts}" if counts else places
 
 
 def _cell(entities: list[dict[str, Any]]) -> str:
@@ -152,15 +176,18 @@ def compare(pipe: Any, texts: str | Iterable[str], **options: Any) -> Comparison
     job, reads_on = pipe._comparison_job(options)
     steps = _Steps(job.task, reads_on)
     results = list(stream(listed, steps, job.runner, job.batching, text_size))
-    compared = Comparison(listed, [stages[0] for stages in results], [stages[-1] for stages in results])
-    for text_index, stages in enumerate(results):
-        compared.differences.extend(_differences(text_index, stages))
+    compared = Comparison(listed, [stages[0] for _, stages in results], [stages[-1] for _, stages in results])
+    for text_index, (read, stages) in enumerate(results):
+        compared.differences.extend(_differences(text_index, stages, read))
     return compared
 
 
 @dataclass(frozen=True)
 class _Steps:
-    """A task whose result for a text is one list of entities for each step from transformers to right."""
+    """A task whose result for a text is one list of entities for each step from transformers to right.
+
+    Before them stands where transformers stops reading it, in characters.
+    """
 
     task: EntityTask
     reads_on: bool
@@ -170,12 +197,23 @@ class _Steps:
     def encode(self, items: list[Any], first: int) -> Windows[Chunk]:
         return self.task.encode(items, first)
 
-    def decode(self, windows: Windows[Chunk], logits: Logits) -> Sequence[list[list[dict[str, Any]]]]:
+    def decode(self, windows: Windows[Chunk], logits: Logits) -> Sequence[tuple[int, list[list[dict[str, Any]]]]]:
         if not self._tasks:
             self._tasks.extend(_tasks(self.task))
         stages = [self._first_windows(windows, logits)]
         stages += [task.decode(windows, logits) for task in self._tasks]
-        return [list(text) for text in zip(*stages)]
+        return list(zip(self._read_until(windows), map(list, zip(*stages))))
+
+    def _read_until(self, windows: Windows[Chunk]) -> list[int]:
+        """Of each text, the end of the last character that transformers reads."""
+        chunk = windows.info
+        if self.reads_on:
+            return list(map(len, chunk.texts))
+        first = np.diff(chunk.owners, prepend=-1) != 0
+        read = np.repeat(first, windows.lengths) & (chunk.special == 0)
+        ends = np.zeros(len(chunk.texts), np.int64)
+        np.maximum.at(ends, np.repeat(chunk.owners, windows.lengths)[read], chunk.offsets[read, 1])
+        return ends.tolist()
 
     def _first_windows(self, windows: Windows[Chunk], logits: Logits) -> Sequence[Any]:
         """What transformers gives: of each text the first window only, unless it was told to read on."""
@@ -210,8 +248,11 @@ def _key(entity: dict[str, Any]) -> tuple[Any, ...]:
     return entity["start"], entity["end"], _name(entity)
 
 
-def _differences(text_index: int, stages: list[list[dict[str, Any]]]) -> Iterator[Difference]:
-    """The places where the first and the last of `stages` differ, with the rules that changed something there."""
+def _differences(text_index: int, stages: list[list[dict[str, Any]]], read: int) -> Iterator[Difference]:
+    """The places where the first and the last of `stages` differ, with the rules that changed something there.
+
+    Where transformers reads nothing, from character `read` on, that has part whatever the other rules do.
+    """
     old, new = ({_key(entity): entity for entity in stage} for stage in (stages[0], stages[-1]))
     shared = {key for key in old.keys() & new.keys() if old[key]["word"] == new[key]["word"]}
     sides = ((0, old), (1, new))
@@ -219,7 +260,7 @@ def _differences(text_index: int, stages: list[list[dict[str, Any]]]) -> Iterato
     for start, end, keys in _places(sorted(spans)):
         there = [{key for key in map(_key, stage) if key[0] < end and key[1] > start} for stage in stages]
         steps = zip(RULES, there, there[1:])
-        rules = [rule for rule, before, after in steps if before != after]
+        rules = [rule for rule, before, after in steps if before != after or (rule == "long text" and start >= read)]
         before_all, after_all = ([found[key] for at, key in keys if at == side] for side, found in sides)
         yield Difference(text_index, before_all, after_all, rules or ["word"])
 

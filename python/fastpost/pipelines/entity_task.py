@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -90,10 +91,15 @@ class EntityTask:
         if not logits.batches:
             none: list[list[Entity] | list[Token]] = [[] for _ in chunk.texts]
             return (
-                none if self.options is None else [TextEntities([], (-1, -1), 0, bool(t.strip())) for t in chunk.texts]
+                none if self.options is None else [TextEntities([], (-1, -1), 0, _shows(text)) for text in chunk.texts]
             )
         entities = self.entities(windows, logits)
         return entities.to_dicts() if self.options is None else self._covering(entities, chunk)
+
+    def decoder(self) -> EntityDecoder:
+        """The decoder of the last batch; before the first, that for as many labels as have names."""
+        made = list(self._decoders.values())
+        return (made[-1] if made else self._decoder(len(self.id2label)))[0]
 
     def entities(self, windows: Windows[Chunk], logits: Logits) -> Entities:
         """The entities of all texts as columns."""
@@ -143,7 +149,7 @@ class EntityTask:
         out = []
         for found, text, (start, end), count in zip(dicts, chunk.texts, entities.covered.tolist(), windows):
             missed = text if end < 0 else text[:start] + text[end:]
-            out.append(TextEntities(found, (start, end), count, bool(missed.strip())))
+            out.append(TextEntities(found, (start, end), count, _shows(missed)))
         return out
 
     def _cut(self, number: int, first: int) -> None:
@@ -247,6 +253,11 @@ class Job:
 
 _UNNAMED = "\0"
 """Begins the stand-in for a label that `id2label` does not name; no real name begins so."""
+
+
+def _shows(text: str) -> bool:
+    """Whether a reader sees letters in `text`: tokenizers drop zero-width spaces, controls, and accents without a letter."""
+    return any(not char.isspace() and unicodedata.category(char) not in ("Cc", "Cf", "Mn", "Me") for char in text)
 
 
 def _not_unicode(items: list[Any], first: int) -> ItemError | None:

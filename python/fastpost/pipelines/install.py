@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import functools
+import os
+from pathlib import Path
 from typing import Any
 
 _TASKS = {
@@ -19,7 +21,7 @@ def pipeline(
     config: Any = None,
     tokenizer: Any = None,
     *,
-    backend: str = "torch",
+    backend: str | None = None,
     **kwargs: Any,
 ) -> Any:
     """A pipeline of fastpost: the call of `transformers.pipeline`, the same results.
@@ -29,15 +31,19 @@ def pipeline(
         model: a model, the name of one, or a folder; for ONNX Runtime a folder with an `.onnx` file.
         config: the model's configuration; default: the one that comes with `model`.
         tokenizer: the model's tokenizer; default: the one that comes with `model`.
-        backend: "torch" runs transformers' model; "onnxruntime" needs neither torch nor transformers.
+        backend: "torch" runs transformers' model; "onnxruntime" needs neither torch nor transformers. Default: the
+            latter for an `.onnx` file and for a folder that holds no other model.
         kwargs: everything else that `transformers.pipeline` takes (`device`, `dtype`, `batch_size`,
             `aggregation_strategy`, ...), or, for ONNX Runtime, what the classes of `fastpost.pipelines.onnx` take.
 
     Raises:
+        ImportError: if what runs the model is not installed.
         ValueError: if `task` or `backend` is none of these.
     """
     if task not in _TASKS:
         raise ValueError(f"`task` is {task!r}; pass one of {', '.join(map(repr, sorted(_TASKS)))}")
+    if backend is None:
+        backend = backend_of(model) if isinstance(model, (str, os.PathLike)) else "torch"
     if backend == "onnxruntime":
         if config is not None:
             raise ValueError('`config` is given, but backend="onnxruntime" reads config.json beside the model')
@@ -48,8 +54,7 @@ def pipeline(
         return OnnxTokenClassificationPipeline(model, tokenizer, **kwargs)
     if backend != "torch":
         raise ValueError(f'`backend` is {backend!r}; pass "torch" or "onnxruntime"')
-    import transformers
-
+    transformers = _transformers()
     task = _TASKS[task]
     missing = task not in _registry()
     if missing:
@@ -63,6 +68,16 @@ def pipeline(
             _remove(task)
 
 
+def backend_of(model: str | os.PathLike[str]) -> str:
+    """What runs a model: ONNX Runtime where there is nothing but an `.onnx` file, else torch."""
+    path = Path(model)
+    if path.suffix == ".onnx":
+        return "onnxruntime"
+    if not path.is_dir() or any(any(path.glob(pattern)) for pattern in ("*.safetensors", "*.bin")):
+        return "torch"
+    return "onnxruntime" if any(path.glob("*.onnx")) or any(path.glob("onnx/*.onnx")) else "torch"
+
+
 def accelerate(pipe: Any) -> Any:
     """The fast twin of a token-classification or question-answering pipeline of transformers.
 
@@ -70,10 +85,10 @@ def accelerate(pipe: Any) -> Any:
     itself is not changed. A class of the user's own keeps its methods.
 
     Raises:
+        ImportError: without transformers.
         TypeError: if `pipe` is a pipeline for something else.
     """
-    import transformers
-
+    transformers = _transformers()
     kind: Any = type(pipe)
     for task in ("token-classification", "question-answering"):
         fast = _class_of(task)
@@ -114,6 +129,9 @@ def install() -> None:
     """Makes `transformers.pipeline` build fastpost's pipelines; `uninstall` takes that back.
 
     "question-answering", which transformers 5 has no more, works again.
+
+    Raises:
+        ImportError: without transformers.
     """
     for task in dict.fromkeys(_TASKS.values()):
         entry = _registry().get(task)
@@ -142,7 +160,18 @@ _replaced: dict[str, Any] = {}
 """What stood in transformers' registry before, by task; `None` for nothing."""
 
 
+def _transformers() -> Any:
+    try:
+        import transformers
+    except ModuleNotFoundError as error:
+        if error.name != "transformers":
+            raise
+        raise ImportError("pipelines on torch need transformers; pip install 'fastpost[transformers]'") from error
+    return transformers
+
+
 def _registry() -> Any:
+    _transformers()
     from transformers.pipelines import PIPELINE_REGISTRY
 
     return PIPELINE_REGISTRY.supported_tasks

@@ -11,7 +11,7 @@ from typing import Any
 from fastpost._tokens import Tokens
 from fastpost._warn import warn_caller
 from fastpost.answers import AnswerDecoder
-from fastpost.entities import OPTIONS
+from fastpost.entities import OPTIONS, EntityDecoder
 from fastpost.pipelines.answer_task import AnswerTask, ask_size, whole
 from fastpost.pipelines.ask import asks, read
 from fastpost.pipelines.engine import Batching, Results, Told, shown, stream
@@ -70,6 +70,26 @@ class OnnxTokenClassificationPipeline:
             "compat": compat,
         }
         self._defaults = self._merged(options)
+        self._task: EntityTask | None = None
+
+    @property
+    def scheme(self) -> str | None:
+        """The scheme that the labels are read under, as `EntityDecoder.scheme`; `None` for `compat="transformers"`.
+
+        That of the last call; before the first, of a call without options.
+        """
+        return self._decoder().scheme
+
+    def report(self) -> dict[str, Any]:
+        """What the decoder of the last call has read off the labels, and what told words apart in that call.
+
+        As `EntityDecoder.report`; before the first call, that of a call without options.
+        """
+        return self._decoder().report()
+
+    def _decoder(self) -> EntityDecoder:
+        task = self._task or self._job(self._defaults, False, None).task
+        return task.decoder()
 
     def __call__(
         self,
@@ -115,6 +135,7 @@ class OnnxTokenClassificationPipeline:
         progress: bool | Told,
     ) -> Iterator[Any]:
         job = self._job(options, split, offset_mapping)
+        self._task = job.task
         unit = shown(progress, "texts")
         return stream(items, job.task, job.runner, job.batching, text_size, progress=unit)
 

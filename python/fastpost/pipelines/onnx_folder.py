@@ -22,6 +22,9 @@ class OnnxFolder:
         file_name: the `.onnx` file to take where the folder has several.
         device: "cpu", or "cuda" / "cuda:1" for ONNX Runtime's CUDA provider.
         providers, session_options: handed to ONNX Runtime; `providers` replaces `device`.
+
+    Raises:
+        ValueError: if ONNX Runtime can't run on `device`.
     """
 
     def __init__(
@@ -39,7 +42,7 @@ class OnnxFolder:
         folder, path = _model_file(Path(model), file_name)
         self.config = _read_json(folder / "config.json")
         self.tokenizer = _load_tokenizer(folder, tokenizer)
-        self.runner = OnnxRunner(path, outputs, providers or _providers(device), session_options)
+        self.runner = OnnxRunner(path, outputs, device, providers, session_options)
         settings = _optional_json(folder / "special_tokens_map.json") | _optional_json(folder / "tokenizer_config.json")
         self.model_max_length = given(settings.get("model_max_length")) or positions(self.config)
         self.unk_token = _content(settings.get("unk_token"))
@@ -131,13 +134,3 @@ def _pad_id(tokenizer: Any, settings: dict[str, Any], config: dict[str, Any]) ->
     known = None if token is None else tokenizer.token_to_id(token)
     known = config.get("pad_token_id") if known is None else known
     return None if known is None else int(known)
-
-
-def _providers(device: Any) -> list[Any]:
-    """ONNX Runtime's providers for a device, which is written as in torch."""
-    name, _, number = (f"cuda:{device}" if isinstance(device, int) and device >= 0 else str(device)).partition(":")
-    if name.lower() in ("cpu", "-1"):
-        return ["CPUExecutionProvider"]
-    if name.lower() != "cuda" or not (number or "0").isdecimal():
-        raise ValueError(f'`device` is {device!r}; pass "cpu", "cuda" or "cuda:1", or `providers` for anything else')
-    return [("CUDAExecutionProvider", {"device_id": int(number or 0)}), "CPUExecutionProvider"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from fastpost.entities import OPTIONS, EntityDecoder
@@ -32,7 +31,12 @@ class EntityReader:
         compat: `None` for the right answer where transformers is wrong, long texts in windows included;
             "transformers" for its results.
         batch_size: windows that the model is given at once.
+        gpu: the number of the GPU that an engine has set aside for this process: the model goes there, and is refused
+            if it can't, unless `options` say where it goes.
         options: everything else that `fastpost.pipeline` takes.
+
+    Raises:
+        ValueError: if `gpu` is given but can't be used, or `model` is a pipeline and has its options already.
     """
 
     def __init__(
@@ -43,14 +47,21 @@ class EntityReader:
         aggregation_strategy: str = "average",
         compat: str | None = None,
         batch_size: int = 32,
+        gpu: int | None = None,
         **options: Any,
     ) -> None:
         settings = {"aggregation_strategy": aggregation_strategy, "compat": compat, "batch_size": batch_size}
-        self._arguments = {"model": model, "backend": backend, **settings, **options}
+        self._arguments = {"model": model, "backend": backend, "gpu": gpu, **settings, **options}
         self._process = os.getpid()
         self._loads = not callable(model)
         if self._loads:
-            self._pipe = pipeline("ner", model=model, backend=backend or _backend_of(model), **settings, **options)
+            given = gpu is not None and not options.keys() & {"device", "device_map", "providers"}
+            place = {"device": gpu} if given else {}
+            self._pipe = pipeline("ner", model=model, backend=backend, **settings, **options, **place)
+            if given and getattr(getattr(self._pipe, "device", None), "type", None) == "cpu":
+                raise ValueError(
+                    f'this worker was given GPU {gpu}, but torch sees none; install torch for it, or pass device="cpu"'
+                )
             return
         if options or backend is not None:
             raise ValueError(
@@ -103,13 +114,3 @@ def _found(row: dict[str, Any]) -> Found:
 def _again(arguments: dict[str, Any]) -> EntityReader:
     """The reader that was pickled."""
     return EntityReader(**arguments)
-
-
-def _backend_of(model: Any) -> str:
-    """What runs a model: ONNX Runtime where there is nothing but an `.onnx` file."""
-    path = Path(str(model))
-    if path.suffix == ".onnx":
-        return "onnxruntime"
-    if not path.is_dir() or any(any(path.glob(pattern)) for pattern in ("*.safetensors", "*.bin")):
-        return "torch"
-    return "onnxruntime" if any(path.glob("*.onnx")) or any(path.glob("onnx/*.onnx")) else "torch"

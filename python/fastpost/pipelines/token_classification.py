@@ -14,7 +14,7 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from fastpost._tokens import Tokens, decoder_json
 from fastpost._warn import warn_caller
-from fastpost.entities import OPTIONS
+from fastpost.entities import OPTIONS, EntityDecoder
 from fastpost.pipelines.engine import Batching, Results, Told, shown, stream
 from fastpost.pipelines.entity_task import EntityTask, Job, default_stride, long_texts, right_options, text_size
 from fastpost.pipelines.model_length import given, positions
@@ -42,7 +42,32 @@ class FastTokenClassification:
 
     def __getstate__(self) -> dict[str, Any]:
         """The pipeline as pickle and copy see it: without what is read off the tokenizer again."""
-        return {name: value for name, value in vars(self).items() if name != "_fastpost_tokens"}
+        own = ("_fastpost_tokens", "_fastpost_task")
+        return {name: value for name, value in vars(self).items() if name not in own}
+
+    @property
+    def scheme(self) -> str | None:
+        """The scheme that the labels are read under, as `EntityDecoder.scheme`; `None` for `compat="transformers"`.
+
+        That of the last call; before the first, of a call without options.
+        """
+        return self._decoder().scheme
+
+    def report(self) -> dict[str, Any]:
+        """What the decoder of the last call has read off the labels, and what told words apart in that call.
+
+        As `EntityDecoder.report`; before the first call, that of a call without options.
+        """
+        return self._decoder().report()
+
+    def _decoder(self) -> EntityDecoder:
+        task: EntityTask | None = vars(self).get("_fastpost_task")
+        if task is None:
+            pipe: Any = self
+            if original_path_reason(self, transformers.TokenClassificationPipeline, _STEPS) is not None:
+                return EntityDecoder([str(name) for name in pipe.model.config.id2label.values()], compat="transformers")
+            task = _task(pipe, pipe._preprocess_params, pipe._postprocess_params)
+        return task.decoder()
 
     def _sanitize_parameters(self, progress: bool | Told | None = None, **kwargs: Any) -> Any:
         own = {name: kwargs.pop(name) for name in _OWN if name in kwargs}
@@ -92,6 +117,7 @@ class FastTokenClassification:
         progress: bool | Told,
     ) -> Iterator[Any]:
         job = self._job(batch_size, preprocess_params, postprocess_params)
+        self._fastpost_task = job.task
         unit = shown(progress, "texts")
         return stream(inputs, job.task, job.runner, job.batching, text_size, progress=unit)
 
@@ -178,7 +204,7 @@ class TokenClassificationPipeline(FastTokenClassification, transformers.TokenCla
     `fastpost.EntityDecoder` from `scheme` on. Each result is then a `TextEntities`, a list that says what it covers,
     and `on_long_text` says what becomes of texts longer than the model: "window" (default) reads them in windows that
     overlap by `stride` tokens, a quarter of a window if not given; "truncate" cuts them, with a warning; "error"
-    refuses them.
+    refuses them. `pipe.scheme` and `pipe.report()` are those of the decoder.
 
     A slow tokenizer, or a subclass that overrides a step such as `postprocess`, takes the original path.
     """

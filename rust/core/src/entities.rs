@@ -3,14 +3,14 @@
 //! One window goes through three steps: the most probable label of each token (`logits`), tokens joined into
 //! words where the strategy asks for it (`words`), neighbours of one type joined into entities (here).
 //! Windows are independent of each other, so a batch is decoded by as many threads as there are; the windows
-//! of one text are then merged (`windows`).
+//! of one text are then merged (`overlaps`).
 
 use crate::labels::Labels;
-use crate::logits::{MeanSpace, Rows, Values};
+use crate::logits::{MeanSpace, Rows};
 use crate::offsets::CharIndex;
+use crate::overlaps;
 use crate::parallel::{self, Threads};
-use crate::token_text::Vocabulary;
-use crate::windows;
+use crate::window::{CHARACTERS, Entity, Piece, Text, Tokens, Window};
 use crate::words::{self, Boundary};
 use crate::{Error, Result};
 
@@ -58,101 +58,6 @@ impl Strategy {
     }
 }
 
-/// One window of a text as the model saw it. All slices have one entry a token, `offsets` two.
-#[derive(Debug, Clone, Copy)]
-pub struct Window<'a> {
-    /// The text it belongs to.
-    pub text: usize,
-    /// Number of tokens, padding not counted.
-    pub tokens: usize,
-    /// `tokens` rows of one value a label.
-    pub logits: Values<'a>,
-    /// Start and end of each token in characters of the text.
-    pub offsets: Option<&'a [i64]>,
-    /// Not 0 for tokens to leave out: `[CLS]`, padding.
-    pub special: Option<&'a [u8]>,
-    /// Token ids.
-    pub ids: Option<&'a [i64]>,
-    /// The word of each token as the tokenizer numbers them, -1 for none.
-    pub words: Option<&'a [i64]>,
-}
-
-impl Window<'_> {
-    /// Start and end of `token`, `(-1, -1)` without offsets.
-    #[must_use]
-    pub fn span(&self, token: usize) -> (i64, i64) {
-        self.offsets.map_or((-1, -1), |offsets| (offsets[2 * token], offsets[2 * token + 1]))
-    }
-
-    /// The tokens that are not special.
-    #[must_use]
-    pub fn unmasked(&self) -> Vec<u32> {
-        let kept = |&token: &u32| self.special.is_none_or(|special| special[token as usize] == 0);
-        (0..self.tokens as u32).filter(kept).collect()
-    }
-
-    /// Whether the offsets of `tokens` are spans of a text of `chars` characters. `number` is the window's own.
-    ///
-    /// # Errors
-    /// [`Error::BadOffset`] for the first one that is none.
-    pub fn check_offsets(&self, number: usize, tokens: &[u32], chars: Option<usize>) -> Result<()> {
-        if self.offsets.is_none() {
-            return Ok(());
-        }
-        let limit = chars.map_or(i64::MAX, |chars| chars as i64);
-        for &token in tokens {
-            let (start, end) = self.span(token as usize);
-            if start < 0 || end < start || end > limit {
-                let (window, token) = (number, token as usize);
-                return Err(Error::BadOffset { window, token, start, end, limit: chars });
-            }
-        }
-        Ok(())
-    }
-}
-
-/// A text that windows belong to: its length, and its characters where they are needed.
-#[derive(Debug, Clone, Copy)]
-pub struct Text<'a> {
-    /// Number of characters.
-    pub chars: usize,
-    /// The text itself.
-    pub text: &'a str,
-}
-
-/// One token of an entity, kept so that its text can be made when it is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Piece {
-    /// Token id; -1 for "the characters themselves".
-    pub id: i64,
-    /// First character.
-    pub start: i64,
-    /// Last character, excluded.
-    pub end: i64,
-    /// Whether a word starts here; only the strategies over words say so.
-    pub opens_word: bool,
-}
-
-/// The id of a piece that is shown as the characters of the text.
-pub const CHARACTERS: i64 = -1;
-
-/// Entities of one window, or merged ones of one text.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Entity {
-    /// Index into the names of the decoder's labels: see [`Decoder::names`].
-    pub label: u32,
-    /// Probability, or mean probability.
-    pub score: f32,
-    /// Token in its window for `Strategy::None`, else -1.
-    pub index: i64,
-    /// First character, -1 without offsets.
-    pub start: i64,
-    /// Last character, excluded, -1 without offsets.
-    pub end: i64,
-    /// Its tokens: a range of the pieces of its window.
-    pub pieces: (u32, u32),
-}
-
 /// Entities of a batch as columns, ordered by text and, within a text, as transformers orders them.
 #[derive(Debug, Default, PartialEq)]
 pub struct Entities {
@@ -182,15 +87,6 @@ pub struct Decoder {
     ignored: Vec<bool>,
     strategy: Strategy,
     boundary: Boundary,
-}
-
-/// The tokenizer's part of a call.
-#[derive(Debug, Clone, Copy)]
-pub struct Tokens<'a> {
-    /// Its tokens.
-    pub vocabulary: &'a Vocabulary,
-    /// Id of the unknown token, -1 for none.
-    pub unknown: i64,
 }
 
 /// How one call is run.
@@ -483,7 +379,7 @@ fn gather(windows: &[Window<'_>], found: &[Found], text_count: usize) -> Entitie
                 .flat_map(|&number| found[number].entities.iter().map(move |&entity| (number, entity))),
         );
         if numbers.len() > 1 {
-            windows::keep_longest(&mut merged);
+            overlaps::keep_longest(&mut merged);
         }
         for (number, entity) in &merged {
             out.text_index.push(text as i64);

@@ -32,6 +32,19 @@ pub enum Error {
         /// All labels.
         all: Vec<String>,
     },
+    /// Labels with which a scheme can write no entity.
+    #[error(
+        "`scheme` is {scheme}, but with {} alone no entity can be written: {} {} missing; pass scheme=\"auto\", or the scheme that these labels are written in",
+        labels.join(", "), missing.iter().map(char::to_string).collect::<Vec<_>>().join(", "), if missing.len() == 1 { "is" } else { "are" }
+    )]
+    NoSpelling {
+        /// The scheme.
+        scheme: &'static str,
+        /// All labels of a type.
+        labels: Vec<String>,
+        /// Letters of the scheme that the type has no label with.
+        missing: Vec<char>,
+    },
     /// Transition weights of another size than the labels ask for.
     #[error(
         "`{name}` has {got} weights but `id2label` has {labels} labels; pass labels x labels of them for `transitions`, one a label for its start and end"

@@ -107,6 +107,20 @@ pub enum Scheme {
     Plain,
 }
 
+/// All schemes.
+#[cfg(test)]
+pub(crate) const SCHEMES: [Scheme; 9] = [
+    Scheme::Io,
+    Scheme::Iob1,
+    Scheme::Iob2,
+    Scheme::Ioe1,
+    Scheme::Ioe2,
+    Scheme::Bioes,
+    Scheme::Bilou,
+    Scheme::Bmes,
+    Scheme::Plain,
+];
+
 /// What a scheme allows. An entity is a run of tokens of one type that continue each other ([`Role::continues`]).
 struct Rules {
     scheme: Scheme,
@@ -203,6 +217,15 @@ impl Scheme {
         self.rules().names[0]
     }
 
+    /// Whether an entity that stands alone can be written with `roles` alone.
+    #[must_use]
+    pub fn spells(self, roles: &[Role]) -> bool {
+        let (opens, closes) = (|role| self.opens(role, false), |role| self.closes(role, false));
+        roles.iter().any(|&first| {
+            opens(first) && (closes(first) || roles.iter().any(|&last| first.continues(last) && closes(last)))
+        })
+    }
+
     /// Whether `role` may come first in an entity; `behind_same`: right behind another one of its type.
     #[must_use]
     pub fn opens(self, role: Role, behind_same: bool) -> bool {
@@ -213,6 +236,26 @@ impl Scheme {
     #[must_use]
     pub fn closes(self, role: Role, before_same: bool) -> bool {
         self.rules().closes[usize::from(!before_same)].contains(&role)
+    }
+
+    /// The letters of the roles that `roles` lacks.
+    fn missing(self, roles: &[Role]) -> Vec<char> {
+        let lacks = |(_, role): &&(char, Role)| !roles.contains(role);
+        self.rules().letters.iter().filter(lacks).map(|&(letter, _)| letter).collect()
+    }
+
+    /// Label names of `kinds` under the scheme, "O" first.
+    #[cfg(test)]
+    pub(crate) fn names(self, kinds: &[&str]) -> Vec<String> {
+        let letters = self.rules().letters;
+        let mut names = vec!["O".to_owned()];
+        if letters.is_empty() {
+            names.extend(kinds.iter().map(|kind| (*kind).to_owned()));
+        }
+        for (letter, _) in letters {
+            names.extend(kinds.iter().map(|kind| format!("{letter}-{kind}")));
+        }
+        names
     }
 
     /// Whether a token in role `next` may follow one in role `last`; `same`: both are of one type.
@@ -270,13 +313,16 @@ pub struct Layout {
 pub struct Tagging {
     /// The scheme.
     pub scheme: Scheme,
-    /// How labels are written; `None` for plain labels, or where each label means "outside".
+    /// How labels are written; `None` for plain labels, for letters alone, or where each label means "outside".
     pub layout: Option<Layout>,
     /// One entry a label id.
     pub tags: Vec<Tag>,
-    /// Types of entities, in the order in which the labels first mention them.
+    /// Types of entities, in the order in which the labels first mention them; of letters alone, [`UNNAMED`].
     pub kinds: Vec<String>,
 }
+
+/// The type of entities whose labels are letters alone: `B`, `I`, `O`. seqeval's name for it.
+pub const UNNAMED: &str = "_";
 
 /// Names that mean "in no entity", whatever their case.
 const OUTSIDE: [&str; 8] = ["O", "OUT", "OUTSIDE", "NONE", "NIL", "NULL", "BACKGROUND", "_"];
@@ -320,27 +366,34 @@ impl Tagging {
     /// Reads label names under `scheme`, or under the one they fit.
     ///
     /// Labels fit a scheme if each of them, names like "O" aside, is one of its letters, `-` or `_`, and a type,
-    /// or the other way round. IOB1 and IOB2 (as IOE1 and IOE2) are written with the same letters; the second is
-    /// taken. Labels none of which is written so are plain.
+    /// or the other way round; or if each of them is a letter alone. IOB1 and IOB2 (as IOE1 and IOE2) are written with
+    /// the same letters; the second is taken, unless only the first can write an entity of each type. Letters alone are
+    /// read as such without being told if a `B` and what ends its entity are among them; else, as labels none of which
+    /// is written so, they are plain.
     ///
     /// # Errors
-    /// [`Error::BadScheme`] if some labels fit and others do not, or if they do not fit the scheme given.
+    /// [`Error::BadScheme`] if some labels fit and others do not, or if they do not fit the scheme given;
+    /// [`Error::NoSpelling`] if the scheme given can't write an entity of some type with them.
     pub fn new<N: AsRef<str>>(names: &[N], scheme: Option<Scheme>) -> Result<Self> {
         let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
         if scheme == Some(Scheme::Plain) {
             return Ok(Self::plain(&names));
         }
         let inside: Vec<&str> = names.iter().copied().filter(|name| !is_outside(name, true)).collect();
-        for layout in LAYOUTS {
-            let Some(split) = inside.iter().map(|name| layout.split(name)).collect::<Option<Vec<_>>>() else {
+        for layout in LAYOUTS.into_iter().map(Some).chain([None]) {
+            let Some(split) = inside.iter().map(|name| split(layout, name)).collect::<Option<Vec<_>>>()
+            else {
                 continue;
             };
-            let found = scheme.filter(|scheme| fits(*scheme, &split));
-            let found = found.or_else(|| if scheme.is_none() { detect(&split) } else { None });
+            let found = match scheme {
+                Some(scheme) => Some(scheme).filter(|scheme| fits(*scheme, &split)),
+                None => detect(&split).filter(|&scheme| layout.is_some() || no_accident(scheme, &split)),
+            };
             if let Some(found) = found
                 && !split.is_empty()
             {
-                return Ok(Self::read(&names, found, layout));
+                let read = Self::read(&names, found, layout);
+                return if scheme.is_some() { read.checked(&names) } else { Ok(read) };
             }
         }
         let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
@@ -355,7 +408,8 @@ impl Tagging {
         }
         if let Some(scheme) = scheme {
             let fit = |name: &str| {
-                LAYOUTS.iter().any(|layout| layout.split(name).is_some_and(|split| fits(scheme, &[split])))
+                let layouts = LAYOUTS.into_iter().map(Some).chain([None]);
+                layouts.into_iter().any(|layout| split(layout, name).is_some_and(|one| fits(scheme, &[one])))
             };
             return Err(misfits(scheme.name(), &fit));
         }
@@ -391,17 +445,35 @@ impl Tagging {
         out
     }
 
-    fn read(names: &[&str], scheme: Scheme, layout: Layout) -> Self {
-        let mut out = Self { scheme, layout: Some(layout), tags: Vec::new(), kinds: Vec::new() };
+    fn read(names: &[&str], scheme: Scheme, layout: Option<Layout>) -> Self {
+        let mut out = Self { scheme, layout, tags: Vec::new(), kinds: Vec::new() };
         let mut known = HashMap::new();
         for name in names {
-            let tag = if is_outside(name, true) { None } else { layout.split(name) };
+            let tag = if is_outside(name, true) { None } else { split(layout, name) };
             let (role, kind) = tag
                 .and_then(|(letter, kind)| Some((role_of(scheme, letter)?, kind)))
                 .unwrap_or((Role::Outside, name));
             out.push(&mut known, role, kind);
         }
         out
+    }
+
+    /// These, if the scheme can write an entity of each type with them.
+    fn checked(self, names: &[&str]) -> Result<Self> {
+        for kind in 0..self.kinds.len() as u32 {
+            let own: Vec<usize> = (0..self.tags.len())
+                .filter(|&label| self.tags[label].kind == kind && self.tags[label].role != Role::Outside)
+                .collect();
+            let roles: Vec<Role> = own.iter().map(|&label| self.tags[label].role).collect();
+            if !own.is_empty() && !self.scheme.spells(&roles) {
+                return Err(Error::NoSpelling {
+                    scheme: self.scheme.name(),
+                    labels: own.iter().map(|&label| names[label].to_owned()).collect(),
+                    missing: self.scheme.missing(&roles),
+                });
+            }
+        }
+        Ok(self)
     }
 
     fn push(&mut self, known: &mut HashMap<(bool, String), u32>, role: Role, kind: &str) {
@@ -442,6 +514,25 @@ impl Tagging {
     }
 }
 
+/// Letter and type of a label; without a layout, of a label that is a letter alone.
+fn split(layout: Option<Layout>, name: &str) -> Option<(char, &str)> {
+    let Some(layout) = layout else {
+        let mut letters = name.chars();
+        let letter = letters.next().filter(char::is_ascii_alphabetic)?;
+        return letters.next().is_none().then_some((letter, UNNAMED));
+    };
+    layout.split(name)
+}
+
+/// Whether letters alone begin an entity of several tokens and bring it to its end, as blood types, sizes, or bold, italic
+/// and underlined do not.
+fn no_accident(scheme: Scheme, split: &[(char, &str)]) -> bool {
+    let has = |wanted: char| split.iter().any(|(letter, _)| letter.eq_ignore_ascii_case(&wanted));
+    let roles = split.iter().filter_map(|&(letter, _)| role_of(scheme, letter));
+    let longer: Vec<Role> = roles.filter(|&role| role != Role::Single).collect();
+    has('B') && (has('I') || has('M') || has('E')) && scheme.spells(&longer)
+}
+
 fn role_of(scheme: Scheme, letter: char) -> Option<Role> {
     let letter = letter.to_ascii_uppercase();
     scheme.rules().letters.iter().find(|(known, _)| *known == letter).map(|(_, role)| *role)
@@ -454,14 +545,34 @@ fn fits(scheme: Scheme, split: &[(char, &str)]) -> bool {
         && split.iter().all(|(letter, _)| role_of(scheme, *letter).is_some())
 }
 
-/// The scheme whose letters these are. One without `B` and `I` is taken for an accident: `E-mail`, `S_size`.
+/// The scheme whose letters these are, and under which each type can be written if there is one. A set without `B` and
+/// `I` is taken for an accident: `E-mail`, `S_size`.
 fn detect(split: &[(char, &str)]) -> Option<Scheme> {
     let has = |wanted: char| split.iter().any(|(letter, _)| letter.eq_ignore_ascii_case(&wanted));
     if !has('B') && !has('I') {
         return None;
     }
-    let order = [Scheme::Io, Scheme::Iob2, Scheme::Ioe2, Scheme::Bioes, Scheme::Bilou, Scheme::Bmes];
-    order.into_iter().find(|&scheme| fits(scheme, split))
+    let order = [
+        Scheme::Io,
+        Scheme::Iob2,
+        Scheme::Iob1,
+        Scheme::Ioe2,
+        Scheme::Ioe1,
+        Scheme::Bioes,
+        Scheme::Bilou,
+        Scheme::Bmes,
+    ];
+    let fitting = || order.into_iter().filter(|&scheme| fits(scheme, split));
+    fitting().find(|&scheme| spells_each(scheme, split)).or_else(|| fitting().next())
+}
+
+/// Whether an entity of each type can be written.
+fn spells_each(scheme: Scheme, split: &[(char, &str)]) -> bool {
+    let mut roles: HashMap<&str, Vec<Role>> = HashMap::new();
+    for &(letter, kind) in split {
+        roles.entry(kind).or_default().extend(role_of(scheme, letter));
+    }
+    roles.values().all(|roles| scheme.spells(roles))
 }
 
 #[cfg(test)]
@@ -516,6 +627,22 @@ mod tests {
             (&["other", "b-x", "i-x"], "IOB2", "x", I),
             (&["<unk>", "O", "S-x", "B-x", "E-x", "<START>", "<STOP>", "I-x"], "BIOES", "x", I),
             (&["outside", "O"], "plain", "O", Role::Outside),
+            // Letters alone, and what only looks like them.
+            (&["O", "B", "I"], "IOB2", "_", I),
+            (&["i", "b", "o"], "IOB2", "o", Role::Outside),
+            (&["B", "M", "E", "S"], "BMES", "_", S),
+            (&["B", "I", "E", "S", "O", "[PAD]"], "BIOES", "[PAD]", Role::Outside),
+            (&["O", "U", "L", "I", "B"], "BILOU", "_", B),
+            (&["O", "B", "A", "AB"], "plain", "AB", I),
+            (&["S", "M", "L"], "plain", "L", I),
+            (&["B", "S"], "plain", "S", I),
+            (&["E", "I"], "plain", "I", I),
+            (&["O", "I"], "plain", "I", I),
+            (&["B", "I", "U"], "plain", "U", I),
+            // No type without `B-` could be written under IOB2, none without `E-` under IOE2.
+            (&["O", "I-PER", "B-LOC", "I-LOC"], "IOB1", "LOC", I),
+            (&["O", "I-PER", "E-LOC", "I-LOC"], "IOE1", "LOC", I),
+            (&["O", "B-PER", "I-LOC"], "IOB2", "LOC", I),
         ] {
             let (found, tags) = read(names);
             assert_eq!((found, tags.last()), (scheme, Some(&(role, kind.to_owned()))), "{names:?}");
@@ -539,6 +666,36 @@ mod tests {
         assert!(matches!(given, Error::BadScheme { labels, .. } if labels == ["E-PER"]));
         let plain = Tagging::new(&["O", "B-PER", "MISC"], Some(Scheme::Plain)).unwrap();
         assert_eq!(plain.kinds, ["O", "B-PER", "MISC"]);
+    }
+
+    #[test]
+    fn a_scheme_that_can_write_no_entity_is_refused() {
+        let read = |names: &[&str], scheme| Tagging::new(names, Some(scheme));
+        let error = read(&["O", "B-PER", "I-PER"], Scheme::Bioes).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`scheme` is BIOES, but with B-PER, I-PER alone no entity can be written: E, S are missing; pass \
+             scheme=\"auto\", or the scheme that these labels are written in"
+        );
+        for (names, scheme) in [
+            (&["O", "B-PER", "E-PER", "S-PER", "B-LOC", "I-LOC"][..], Scheme::Bioes),
+            (&["O", "B-PER"], Scheme::Iob1),
+            (&["O", "I-PER"], Scheme::Iob2),
+            (&["O", "I"], Scheme::Iob2),
+            (&["O", "E-PER"], Scheme::Ioe1),
+        ] {
+            assert!(matches!(read(names, scheme), Err(Error::NoSpelling { .. })), "{names:?} {scheme:?}");
+        }
+        for (names, scheme) in [
+            (&["O", "S-PER"][..], Scheme::Bioes),
+            (&["O", "B-PER", "E-PER"], Scheme::Bioes),
+            (&["O", "B-PER"], Scheme::Iob2),
+            (&["O", "I-PER"], Scheme::Iob1),
+            (&["O", "I"], Scheme::Io),
+            (&["[PAD]", "O"], Scheme::Bioes),
+        ] {
+            assert!(read(names, scheme).is_ok(), "{names:?} {scheme:?}");
+        }
     }
 
     /// What entities may look like, written out by hand for two types.

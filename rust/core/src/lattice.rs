@@ -1,4 +1,5 @@
-//! Probability that exactly these tokens are one entity: forward-backward over all legal sequences.
+//! Probability that exactly these tokens are one entity, or that a token has a label: forward-backward over all legal
+//! sequences.
 //!
 //! A sequence's weight is the exponential of its sum of logits and step weights; its probability is its share of all
 //! legal ones. `forward[token][label]` is the logarithm of the weight of everything up to a token that ends in a
@@ -160,6 +161,16 @@ impl<'g> Lattice<'g> {
             }
             *out = sum.value();
         }
+    }
+
+    /// Probability that token `at` is labelled `label`, 0 where no legal sequence is left.
+    #[must_use]
+    pub fn marginal(&self, at: usize, label: u32) -> f64 {
+        if self.total == BARRED {
+            return 0.0;
+        }
+        let place = at * self.labels + label as usize;
+        (self.forward[place] + self.backward[place] - self.total).exp().min(1.0)
     }
 
     /// Probability that tokens `from..to` are one entity of type `kind`, no longer and no shorter.

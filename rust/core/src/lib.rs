@@ -16,13 +16,14 @@ pub mod metrics;
 pub mod normalized;
 pub mod offset_faults;
 pub mod offsets;
+pub mod overlaps;
 pub mod parallel;
 pub mod plan;
 pub mod right;
 pub mod segment;
 pub mod token_text;
 pub mod viterbi;
-pub mod windows;
+pub mod window;
 pub mod words;
 
 pub use error::{Error, Result};

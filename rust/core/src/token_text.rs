@@ -145,11 +145,13 @@ impl TokenText {
                 for token in tokens {
                     match token.strip_prefix(prefix.as_str()) {
                         Some(rest) => put(rest, out),
-                        None if *cleanup && (may_lose_space(token) || has_space(token)) => {
+                        None if *cleanup && has_space(token) => {
                             out.push_str(&tidy(Cow::Owned(format!(" {token}"))));
                         }
                         None => {
-                            out.push(' ');
+                            if !*cleanup || !loses_space(token) {
+                                out.push(' ');
+                            }
                             out.push_str(token);
                         }
                     }
@@ -175,9 +177,14 @@ fn has_space(token: &str) -> bool {
     token.bytes().any(|byte| byte == b' ')
 }
 
-/// Whether [`tidy`] may take away the space before `token`: its rules begin with one of these.
-fn may_lose_space(token: &str) -> bool {
-    matches!(token.as_bytes().first(), Some(b'.' | b'?' | b'!' | b',' | b'\'' | b'n' | b'd'))
+/// Whether [`tidy`] takes away the space before `token`, which has none itself.
+fn loses_space(token: &str) -> bool {
+    match token.as_bytes() {
+        [b'.' | b'?' | b'!' | b',', ..] => true,
+        [b'\'', rest @ ..] => [&b"m"[..], b"s", b"ve", b"re"].iter().any(|end| rest.starts_with(end)),
+        [b'n', rest @ ..] => rest.starts_with(b"'t"),
+        _ => false,
+    }
 }
 
 fn read_steps(value: &Value, steps: &mut Vec<Step>) -> Option<()> {
@@ -394,7 +401,7 @@ mod tests {
     proptest! {
         #[test]
         fn written_is_what_is_joined(
-            tokens in prop::collection::vec("(##)?(▁{0,2}|Ġ)[a-dn .?!,'é中tosmve]{0,4}( n't| do not|'s)?", 0..6),
+            tokens in prop::collection::vec("(##)?(▁{0,2}|Ġ)[a-dnr .?!,'é中tosmve]{0,4}( n't| do not|'s)?", 0..6),
             cleanup: bool,
         ) {
             for json in [

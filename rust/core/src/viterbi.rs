@@ -510,42 +510,12 @@ fn largest_of(tops: &[f32; 5]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::labels::SCHEMES;
     use crate::lattice::Lattice;
     use proptest::prelude::*;
 
-    pub(crate) fn labels(scheme: Scheme, kinds: usize) -> Vec<String> {
-        let letters = match scheme {
-            Scheme::Io => "I",
-            Scheme::Iob1 | Scheme::Iob2 => "BI",
-            Scheme::Ioe1 | Scheme::Ioe2 => "IE",
-            Scheme::Bioes => "SEIB",
-            Scheme::Bilou => "BILU",
-            Scheme::Bmes => "BMES",
-            Scheme::Plain => "",
-        };
-        let kinds = &["x", "y", "z"][..kinds];
-        let mut names = vec!["O".to_owned()];
-        if letters.is_empty() {
-            names.extend(kinds.iter().map(|kind| (*kind).to_owned()));
-        }
-        names.extend(
-            letters.chars().flat_map(|letter| kinds.iter().map(move |kind| format!("{letter}-{kind}"))),
-        );
-        names
-    }
-
-    pub(crate) fn schemes() -> impl Strategy<Value = Scheme> {
-        prop::sample::select(vec![
-            Scheme::Io,
-            Scheme::Iob1,
-            Scheme::Iob2,
-            Scheme::Ioe1,
-            Scheme::Ioe2,
-            Scheme::Bioes,
-            Scheme::Bilou,
-            Scheme::Bmes,
-            Scheme::Plain,
-        ])
+    fn schemes() -> impl Strategy<Value = Scheme> {
+        prop::sample::select(&SCHEMES)
     }
 
     /// The twin: the scores of all legal sequences, by trying each label behind each.
@@ -596,6 +566,13 @@ mod tests {
         let total: f64 = paths.iter().map(|(score, _)| weight(*score)).sum();
         let items: Vec<u32> = (0..tokens as u32).collect();
         let lattice = Lattice::new(grammar, &Rows::new(values, columns), &items);
+        for (at, label) in (0..tokens).flat_map(|at| (0..columns as u32).map(move |label| (at, label))) {
+            let having = paths.iter().filter(|(_, path)| path[at] == label);
+            let want: f64 = having.map(|(score, _)| weight(*score)).sum();
+            let want = if total > 0.0 { want / total } else { 0.0 };
+            let got = lattice.marginal(at, label);
+            prop_assert!((got - want).abs() <= 1e-9, "label {label} at {at}: {got}, not {want}");
+        }
         for (from, to) in (0..tokens).flat_map(|from| (from + 1..=tokens).map(move |to| (from, to))) {
             for kind in 0..grammar.tagging().kinds.len() as u32 {
                 let having = paths.iter().filter(|(_, path)| has_entity(grammar, path, from, to, kind));
@@ -651,7 +628,7 @@ mod tests {
             values in prop::collection::vec(logit(), 13 * 7),
             biases in biases(),
         ) {
-            let names = labels(scheme, kinds);
+            let names = scheme.names(&["x", "y", "z"][..kinds]);
             let tagging = Tagging::new(&names, Some(scheme)).unwrap();
             let marked = matches!(scheme, Scheme::Bioes | Scheme::Bilou | Scheme::Bmes);
             let [background_stay, background_to_start, inside_to_continue, inside_to_end, end_to_background, end_to_start] = biases;
@@ -672,7 +649,7 @@ mod tests {
             steps in prop::collection::vec(logit(), 25),
             ends in prop::collection::vec(logit(), 10),
         ) {
-            let names = labels(scheme, 1);
+            let names = scheme.names(&["x"]);
             let count = names.len();
             let weights = Weights::Matrix {
                 steps: steps[..count * count].to_vec(),

@@ -1,7 +1,7 @@
 //! Token rows -> words, as transformers tells them apart.
 
-use crate::entities::{Tokens, Window};
 use crate::offsets::CharIndex;
+use crate::window::{Tokens, Window};
 
 /// How transformers decides whether a token continues the word before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -140,7 +140,8 @@ impl TokenSpans {
         let spans = spans.iter().enumerate().map(|(text, spans)| read_spans(text, &spans, &kinds));
         let spans: Vec<Vec<Span>> = spans.collect::<PyResult<_>>()?;
         let (values, misfits) = detached(py, || {
-            let done = parallel::map(self.texts.len(), threads, self.special.len() * 20, |text| {
+            let cost = self.special.len() * 3 + spans.iter().map(Vec::len).sum::<usize>() * 50;
+            let done = parallel::map(self.texts.len(), threads, cost, |text| {
                 let (windows, lengths) = self.windows_of(text);
                 let mut values = vec![0; lengths.iter().sum()];
                 let mut rest = values.as_mut_slice();

@@ -415,6 +415,7 @@ pub(crate) fn nbest<'py>(
     let (rows, width) = (start.shape()[0], start.shape()[1]);
     let (starts, ends) = (start.as_slice()?, end.as_slice()?);
     let n = n_best_size.get();
+    let answers_only = !lists && !with_negative;
     let best = detached(py, || {
         parallel::map(rows, threads, starts.len() * 4, |window| {
             let start = positions("start_logits", window, &starts[window * width..(window + 1) * width], n)?;
@@ -424,34 +425,42 @@ pub(crate) fn nbest<'py>(
     let mut features = vec![Vec::new(); contexts.len()];
     let mut offsets: Vec<Vec<Offsets<'_>>> = (0..contexts.len()).map(|_| Vec::new()).collect();
     for (window, (start, end)) in best.into_iter().enumerate() {
-        let of = Offsets::of(mappings.get_item(window)?)?;
-        let known = max_contexts.get_item(window)?;
+        let of = Offsets::of(mappings.get_item(window)?, max_contexts.get_item(window)?)?;
         let first = window * width;
-        let mut feature = Feature { null: (starts[first], ends[first]), ..Feature::default() };
-        for token in start {
-            if of.pair(token)?.is_some() && (known.is_none() || has_max_context(&known, token)?) {
-                feature.starts.push(Position { token, logit: starts[first + token as usize] });
+        let positions = |tokens: Vec<u32>, logits: &[f32], opens| {
+            let mut out = Vec::with_capacity(tokens.len());
+            for token in tokens {
+                // For the answers alone, few of them are looked at, and none is yet: see `rank`.
+                if answers_only || of.may(token, opens)? {
+                    out.push(Position { token, logit: logits[first + token as usize] });
+                }
             }
-        }
-        for token in end {
-            if of.pair(token)?.is_some() {
-                feature.ends.push(Position { token, logit: ends[first + token as usize] });
-            }
-        }
-        features[owners[window]].push(feature);
+            Ok::<_, PyErr>(out)
+        };
+        features[owners[window]].push(Feature {
+            starts: positions(start, starts, true)?,
+            ends: positions(end, ends, false)?,
+            null: (starts[first], ends[first]),
+        });
         offsets[owners[window]].push(of);
     }
-    let ranking = Ranking { with_negative, n_best_size: n, max_answer_length };
-    let ranked = detached(py, || {
-        parallel::map(features.len(), threads, rows * n * 100, |example| {
-            Ok(rank(&features[example], &ranking))
-        })
-    })?;
+    let ranked = if answers_only {
+        // A list of two: whether the best is alone has a say in what the answer is.
+        let ranking = Ranking { with_negative, n_best_size: n.min(2), max_answer_length };
+        let example = |(features, offsets): (&Vec<Feature>, &Vec<Offsets<'_>>)| {
+            rank(features, &ranking, |window, token, opens| offsets[window].may(token, opens))
+        };
+        features.iter().zip(&offsets).map(example).collect::<PyResult<Vec<_>>>()?
+    } else {
+        let ranking = Ranking { with_negative, n_best_size: n, max_answer_length };
+        detached(py, || {
+            parallel::map(features.len(), threads, rows * n * 100, |example| {
+                rank(&features[example], &ranking, |_, _, _| Ok(true))
+            })
+        })?
+    };
     let mut examples = Vec::with_capacity(ranked.len());
-    for ((mut ranked, offsets), context) in ranked.into_iter().zip(&offsets).zip(contexts.iter()) {
-        if !lists && !with_negative {
-            ranked.0.truncate(2); // the rest has no say in what the answer is
-        }
+    for ((ranked, offsets), context) in ranked.into_iter().zip(&offsets).zip(contexts.iter()) {
         let place = |span: &Ranked| match span.tokens {
             Some((window, first, last)) => {
                 Ok((offsets[window].char(first, 0)?, offsets[window].char(last, 1)?))
@@ -491,15 +500,31 @@ pub(crate) fn nbest<'py>(
     Ok((predictions, all, examples.iter().map(|example| example.null_odds).collect()))
 }
 
-/// The `offset_mapping` of one feature: a list of pairs, `None` where a token is not of the context.
+/// The `offset_mapping` of one feature: a list of pairs, `None` where a token is not of the context; and, if there is
+/// one, its `token_is_max_context`, whose keys are token numbers as text.
 struct Offsets<'py> {
     pairs: Bound<'py, PyAny>,
     count: usize,
+    max_context: Option<Bound<'py, PyAny>>,
 }
 
 impl<'py> Offsets<'py> {
-    fn of(pairs: Bound<'py, PyAny>) -> PyResult<Self> {
-        Ok(Self { count: pairs.len()?, pairs })
+    fn of(pairs: Bound<'py, PyAny>, max_context: Bound<'py, PyAny>) -> PyResult<Self> {
+        let max_context = (!max_context.is_none()).then_some(max_context);
+        Ok(Self { count: pairs.len()?, pairs, max_context })
+    }
+
+    /// Whether an answer may begin, or (`opens` false) end, with a token.
+    fn may(&self, token: u32, opens: bool) -> PyResult<bool> {
+        if self.pair(token)?.is_none() {
+            return Ok(false);
+        }
+        match &self.max_context {
+            Some(known) if opens => {
+                known.call_method1(intern!(known.py(), "get"), (token.to_string(), false))?.is_truthy()
+            }
+            _ => Ok(true),
+        }
     }
 
     /// The pair of a token; `None` if it is not of the context.
@@ -518,9 +543,4 @@ impl<'py> Offsets<'py> {
     fn char(&self, token: u32, side: usize) -> PyResult<i64> {
         self.pair(token)?.map_or(Ok(0), |pair| pair.get_item(side)?.extract())
     }
-}
-
-/// `token_is_max_context` of one feature: keys are token numbers as text.
-fn has_max_context(known: &Bound<'_, PyAny>, token: u32) -> PyResult<bool> {
-    known.call_method1(intern!(known.py(), "get"), (token.to_string(), false))?.is_truthy()
 }

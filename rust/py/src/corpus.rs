@@ -515,7 +515,7 @@ fn raise(py: Python<'_>, fault: &Fault) -> PyErr {
         ));
     }
     let made = CORPUS_ERROR
-        .import(py, "fastpost.corpus", "CorpusError")
+        .import(py, "fastpost.exceptions", "CorpusError")
         .and_then(|class| class.call1((fault.reason.to_string(), path.to_string_lossy(), fault.line)));
     made.map_or_else(|error| error, PyErr::from_value)
 }

@@ -1,4 +1,8 @@
 //! Lists of Python objects -> flat arrays: what `_encodings.py` reads off `tokenizers.Encoding`.
+//!
+//! Offsets take some 75 ns a token, of which 60 go into tokenizers making a tuple of each; other columns take 15. There is
+//! no cheaper way out of tokenizers 0.23: `token_to_chars` token by token takes 150 ns, and the JSON of all columns that
+//! pickle gets (`__getstate__`) 59 ns before anybody has read it.
 
 use numpy::{PyArray1, PyArray2, PyArrayMethods};
 use pyo3::prelude::*;

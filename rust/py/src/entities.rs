@@ -12,11 +12,12 @@ use crate::arrays::{self, Lengths, Ragged};
 use crate::door::{detached, exception};
 use crate::entity_options::EntityOptions;
 use crate::texts;
-use fastpost_core::entities::{self as core, CHARACTERS, Options, Piece, Strategy};
+use fastpost_core::entities::{self as core, Options, Strategy};
 use fastpost_core::logits::Values;
 use fastpost_core::offsets::{Inside, OffsetMap, Unit};
 use fastpost_core::right;
 use fastpost_core::token_text::{TokenText, Vocabulary};
+use fastpost_core::window::{CHARACTERS, Piece, Text, Tokens, Window};
 use fastpost_core::words::Boundary;
 use fastpost_core::{Error, Result};
 use half::slice::HalfBitsSliceExt;
@@ -216,7 +217,7 @@ impl EntityKernel {
         let strings = texts.as_ref().map(|list| texts::strings("texts", list)).transpose()?;
         let read = strings.as_deref().map(|strings| texts::borrowed("texts", strings)).transpose()?;
         let texts_read: Option<Vec<_>> =
-            read.map(|read| read.into_iter().map(|(text, chars)| core::Text { chars, text }).collect());
+            read.map(|read| read.into_iter().map(|(text, chars)| Text { chars, text }).collect());
         let (lengths, rows) = match &logits {
             Logits::Single(array) => {
                 let (lengths, rows) = self.rows(array, given, order).map_err(exception)?;
@@ -236,7 +237,7 @@ impl EntityKernel {
         let batch: Vec<_> = rows
             .into_iter()
             .enumerate()
-            .map(|(number, logits)| core::Window {
+            .map(|(number, logits)| Window {
                 text: owners.map_or(number, |owners| owners[number] as usize),
                 tokens: lengths.tokens[number],
                 logits,
@@ -247,8 +248,7 @@ impl EntityKernel {
             })
             .collect();
         let tokens = self.tokens.as_ref().map(Py::get);
-        let tokens =
-            tokens.map(|table| core::Tokens { vocabulary: &table.vocabulary, unknown: table.unknown });
+        let tokens = tokens.map(|table| Tokens { vocabulary: &table.vocabulary, unknown: table.unknown });
         let options = Options { threads, check_offsets: check };
         let texts_read = texts_read.as_deref();
         let found = detached(py, || match &self.decoder {

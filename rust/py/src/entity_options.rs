@@ -27,8 +27,8 @@ pub(crate) struct EntityOptions {
     return_probs: bool,
     biases: Option<[f32; 6]>,
     transitions: Option<(Vec<f32>, Vec<f32>, Vec<f32>)>,
-    threshold: f32,
-    thresholds: HashMap<String, f32>,
+    threshold: f64,
+    thresholds: HashMap<String, f64>,
     ignore_labels: HashSet<String>,
 }
 

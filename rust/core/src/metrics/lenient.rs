@@ -6,9 +6,8 @@
 //! seqeval's need that, too.
 //! Source: `get_entities` of seqeval 1.2.2, `startOfChunk` and `endOfChunk` of conlleval.pl.
 
-use super::names::Names;
+use super::names::{Names, Tag};
 use super::spans::Span;
-use super::tags::Tag;
 
 /// Letters by their row in the table; what is none of them is `OTHER`.
 const LETTERS: [char; 6] = ['O', '.', 'B', 'I', 'E', 'S'];

@@ -1,4 +1,4 @@
-//! Strings numbered as they come.
+//! Strings numbered as they come, and tags of which the type is such a number.
 
 use hashbrown::HashMap;
 
@@ -31,4 +31,11 @@ impl Names {
     pub fn into_vec(self) -> Vec<String> {
         self.names
     }
+}
+
+/// A tag to a reading: its prefix as a row of the table of steps, and its type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Tag {
+    pub(super) prefix: u8,
+    pub(super) label: u32,
 }

@@ -4,9 +4,8 @@
 //! `B-` after `O`, and that one of IOE1 can't end with `E-` before `O`.
 //! Source: `seqeval.scheme` of seqeval 1.2.2.
 
-use super::names::Names;
+use super::names::{Names, Tag};
 use super::spans::Span;
-use super::tags::Tag;
 use crate::{Error, Result};
 
 /// A scheme of tags: which letters it has and what each means after another.

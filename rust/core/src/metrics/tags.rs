@@ -247,13 +247,6 @@ impl TagPairs {
     }
 }
 
-/// A tag to a reading: its prefix as a row of the table of steps, and its type.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Tag {
-    pub(super) prefix: u8,
-    pub(super) label: u32,
-}
-
 fn check_lengths(truth: usize, guess: usize, of: impl Fn(usize) -> (usize, usize)) -> Result<()> {
     if truth != guess {
         return Err(Error::SequenceCount { truth, guess });

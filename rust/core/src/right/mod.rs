@@ -10,7 +10,7 @@ pub mod stitch;
 pub mod words;
 
 use crate::chunks::{self, Repair};
-use crate::entities::{self, Strategy, Text, Tokens, Window};
+use crate::entities::{self, Strategy};
 use crate::labels::Role;
 use crate::lattice::Lattice;
 use crate::logits::{self, MeanSpace, Rows};
@@ -18,8 +18,9 @@ use crate::offsets::CharIndex;
 use crate::parallel;
 use crate::segment::WordEdges;
 use crate::viterbi::{Grammar, Space};
+use crate::window::{Entity, Text, Tokens, Window};
 use crate::words::Boundary;
-use crate::{Error, Result, windows};
+use crate::{Error, Result, overlaps};
 use spans::Draft;
 use std::cell::OnceCell;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -37,7 +38,8 @@ pub enum Score {
     First,
     /// Largest of its tokens' probabilities.
     Max,
-    /// Probability, among all legal sequences, that exactly its tokens are an entity of its type.
+    /// Probability, among all legal sequences, that exactly its tokens are an entity of its type; of a token by itself,
+    /// that it has its label.
     Path,
 }
 
@@ -100,8 +102,9 @@ pub struct Settings {
     pub boundary: Boundary,
     /// By name (see [`Decoder::names`]): whether entities of that name are left out.
     pub ignored: Vec<bool>,
-    /// By name: entities with a lower score are left out.
-    pub thresholds: Vec<f32>,
+    /// By name: entities with a lower score are left out. As wide as scores are when they are handed out, so that a
+    /// caller who compares them comes to the same.
+    pub thresholds: Vec<f64>,
 }
 
 /// Labels, their grammar and settings: what is fixed over many batches.
@@ -199,12 +202,6 @@ impl Decoder {
             of_text[window.text].push(number);
         }
         let values: usize = windows.iter().map(|window| window.logits.len()).sum();
-        if self.settings.merge != Merge::Transformers {
-            for numbers in &mut of_text {
-                // A tokenizer that cuts on the left gives the end of a text first.
-                numbers.sort_by_key(|&number| first_character(&windows[number]));
-            }
-        }
         let found = parallel::map(text_count, options.threads, values, |text| {
             let numbers = &of_text[text];
             let index = texts.map(|texts| CharIndex::new(texts[text].text));
@@ -237,12 +234,6 @@ impl Decoder {
         }
         Ok(out)
     }
-}
-
-/// Where a window starts in its text; its special tokens do not count.
-fn first_character(window: &Window<'_>) -> i64 {
-    let special = |token: usize| window.special.is_some_and(|special| special[token] != 0);
-    (0..window.tokens).find(|&token| !special(token)).map_or(-1, |token| window.span(token).0)
 }
 
 /// Names that entities get under `strategy`.
@@ -317,10 +308,10 @@ impl TextDecoder<'_> {
         }
         let spans = all.drafts.iter().enumerate().map(|(number, draft)| {
             let (label, score, start, end) = (draft.name, draft.score, draft.start, draft.end);
-            (number, entities::Entity { label, score, index: -1, start, end, pieces: (0, 0) })
+            (number, Entity { label, score, index: -1, start, end, pieces: (0, 0) })
         });
         let mut kept: Vec<_> = spans.collect();
-        windows::keep_longest(&mut kept);
+        overlaps::keep_longest(&mut kept);
         kept.dedup_by_key(|(number, _)| *number); // an empty one in first place comes out twice
         let names = self.decoder.names().len();
         let mut out = Found { covered: all.covered, ..Found::default() };
@@ -389,7 +380,7 @@ impl TextDecoder<'_> {
             && let Some(words) = words.as_ref().filter(|words| words.used != words::Used::Nothing)
         {
             let outside = |kind: u32| tagging.is_outside(kind);
-            drafts = spans::snap(drafts, tokens, words, self.text.filter(|_| settings.trim), outside);
+            drafts = spans::snap(drafts, tokens, words, self.text, settings.trim, outside);
         }
         let mut item_of = vec![0; tokens.len()];
         for (item, &(from, to)) in items.iter().enumerate() {
@@ -406,7 +397,7 @@ impl TextDecoder<'_> {
                 }
                 score => scores.of_entity(score, covered.clone(), draft.name),
             };
-            if draft.score < settings.thresholds[draft.name as usize] {
+            if f64::from(draft.score) < settings.thresholds[draft.name as usize] {
                 continue;
             }
             if settings.probs {
@@ -454,34 +445,28 @@ impl TextDecoder<'_> {
         items: &[(u32, u32)],
     ) -> Result<(Vec<f32>, Vec<u32>)> {
         let strategy = self.decoder.settings.strategy;
-        let first = items.iter().map(|item| text.rows[item.0 as usize]).collect();
+        let first_decides = !matches!(strategy, Strategy::Average | Strategy::Max);
+        if first_decides || items.iter().all(|item| item.1 - item.0 == 1) {
+            return Ok((Vec::new(), items.iter().map(|item| text.rows[item.0 as usize]).collect()));
+        }
+        // Rows without a most probable label are refused before they go into a choice or a mean.
         let mut best = Vec::new();
-        match strategy {
-            Strategy::Average => {}
-            Strategy::Max => {
-                // Each token must have a most certain label before the most certain token can be chosen.
-                rows.argmaxes(&text.rows, &mut best)
-                    .map_err(|(row, fault)| self.fault(text, position(&text.rows, row), fault))?;
-                let certain = |&(from, to): &(u32, u32)| {
-                    let mut top = (f32::NEG_INFINITY, from);
-                    for token in from..to {
-                        let row = text.rows[token as usize];
-                        let probability = rows.probability(row as usize, best[token as usize] as usize);
-                        if probability > top.0 {
-                            top = (probability, token);
-                        }
-                    }
-                    text.rows[top.1 as usize]
-                };
-                return Ok((Vec::new(), items.iter().map(certain).collect()));
-            }
-            Strategy::None | Strategy::Simple | Strategy::First => return Ok((Vec::new(), first)),
-        }
-        if items.iter().all(|item| item.1 - item.0 == 1) {
-            return Ok((Vec::new(), first));
-        }
         rows.argmaxes(&text.rows, &mut best)
             .map_err(|(row, fault)| self.fault(text, position(&text.rows, row), fault))?;
+        if strategy == Strategy::Max {
+            let certain = |&(from, to): &(u32, u32)| {
+                let mut top = (f32::NEG_INFINITY, from);
+                for token in from..to {
+                    let row = text.rows[token as usize];
+                    let probability = rows.probability(row as usize, best[token as usize] as usize);
+                    if probability > top.0 {
+                        top = (probability, token);
+                    }
+                }
+                text.rows[top.1 as usize]
+            };
+            return Ok((Vec::new(), items.iter().map(certain).collect()));
+        }
         let mut space = MeanSpace::default();
         let mut values = Vec::with_capacity(items.len() * self.decoder.label_names.len());
         for &(from, to) in items {
@@ -497,9 +482,17 @@ impl TextDecoder<'_> {
 
     fn each_token(&self, text: &Stitched<'_>, scores: &Scores<'_>, found: &mut Found) {
         let settings = &self.decoder.settings;
+        let lattice = (settings.score == Score::Path)
+            .then(|| Lattice::new(&self.decoder.grammar, &scores.rows, scores.item_rows));
         for (item, (token, &label)) in text.tokens.iter().zip(scores.labels).enumerate() {
-            let score = scores.rows.probability(scores.item_rows[item] as usize, label as usize);
-            if settings.ignored[label as usize] || score < settings.thresholds[label as usize] {
+            if settings.ignored[label as usize] {
+                continue;
+            }
+            let score = match &lattice {
+                Some(lattice) => lattice.marginal(item, label) as f32,
+                None => scores.rows.probability(scores.item_rows[item] as usize, label as usize),
+            };
+            if f64::from(score) < settings.thresholds[label as usize] {
                 continue;
             }
             if settings.probs {

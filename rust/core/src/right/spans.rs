@@ -4,6 +4,7 @@ use super::stitch::Token;
 use super::words::Words;
 use crate::offsets::CharIndex;
 use std::ops::Range;
+use unicode_segmentation::UnicodeSegmentation;
 
 /// An entity on its way out.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -38,13 +39,29 @@ impl Draft {
         Some(Self { start, end, ..draft })
     }
 
-    /// Leaves out white space at both ends.
+    /// Leaves out white space at both ends. A space that a mark sits on stays: readers see the two as one.
     pub fn trim(&mut self, text: &CharIndex<'_>) {
         if self.start < 0 {
             return;
         }
         let (start, end) = text.trim(self.start as usize, self.end as usize);
-        (self.start, self.end) = (start as i64, end as i64);
+        let (first, last) =
+            if start < end { (around(text, start).0, around(text, end).1) } else { (start, end) };
+        let first = if start as i64 > self.start { (first as i64).max(self.start) } else { start as i64 };
+        let last = if (end as i64) < self.end { (last as i64).min(self.end) } else { end as i64 };
+        (self.start, self.end) = (first, last);
+    }
+
+    /// Takes in the rest of the grapheme clusters at both ends, as far as it is in no token: a tokenizer may drop the
+    /// marks of a letter. `words` are the tokens of the words that it covers.
+    fn complete(&mut self, text: &CharIndex<'_>, tokens: &[Token], words: Range<usize>) {
+        if self.start < 0 || self.start >= self.end {
+            return;
+        }
+        let floor = words.start.checked_sub(1).map_or(0, |before| tokens[before].end);
+        let ceiling = tokens.get(words.end).map_or(i64::MAX, |next| next.start);
+        self.start = (around(text, self.start as usize).0 as i64).max(floor.min(self.start));
+        self.end = (around(text, self.end as usize).1 as i64).min(ceiling.max(self.end));
     }
 
     /// Sets what its tokens are called outside.
@@ -84,6 +101,27 @@ impl Draft {
     }
 }
 
+/// Characters of a grapheme cluster on either side of an edge that are looked at. The stream-safe text of UAX #15 has
+/// at most 30 marks on a letter.
+const REACH: usize = 32;
+
+/// The grapheme cluster that an edge before the character `at` would tear; `at` twice if it tears none.
+fn around(text: &CharIndex<'_>, at: usize) -> (usize, usize) {
+    let near = text.slice(at.saturating_sub(1), (at + 1).min(text.len()));
+    if near.is_ascii() && near != "\r\n" {
+        return (at, at);
+    }
+    let mut start = at.saturating_sub(REACH);
+    for cluster in text.slice(start, (at + REACH).min(text.len())).graphemes(true) {
+        let end = start + cluster.chars().count();
+        if end >= at {
+            return if start < at && at < end { (start, end) } else { (at, at) };
+        }
+        start = end;
+    }
+    (at, at)
+}
+
 /// An entity and the characters it had before it grew.
 struct Grown {
     draft: Draft,
@@ -94,23 +132,31 @@ struct Grown {
 ///
 /// Two of one type that overlap then, or touch because one has grown up to the other, become one. A word that two of
 /// different types share goes to the one that had more of its characters, ties to the earlier one; the other gives up
-/// the whole word and is left out if it had nothing else. Entities of types that are `outside` do not grow.
+/// the whole word and is left out if it had nothing else. Entities of types that are `outside` do not grow, and give
+/// up what others grow over.
 #[must_use]
 pub fn snap(
     drafts: Vec<Draft>,
     tokens: &[Token],
     words: &Words<'_>,
-    trim: Option<&CharIndex<'_>>,
+    text: Option<&CharIndex<'_>>,
+    trim: bool,
     outside: impl Fn(u32) -> bool,
 ) -> Vec<Draft> {
     let mut out: Vec<Grown> = Vec::with_capacity(drafts.len());
+    let trim = |draft: &mut Draft| {
+        if let (Some(text), true) = (text, trim) {
+            draft.trim(text);
+        }
+    };
     for mut draft in drafts {
         let had = (draft.start, draft.end);
         if !outside(draft.name) {
             (draft.start, draft.end) = words.widen(draft.range.clone(), draft.start, draft.end);
-            if let Some(text) = trim {
-                draft.trim(text);
+            if let (Some(text), false) = (text, words.by_text()) {
+                draft.complete(text, tokens, words.tokens(draft.range.clone()));
             }
+            trim(&mut draft);
         }
         let mut next = Some(Grown { draft, had });
         while let (Some(last), Some(new)) = (out.last_mut(), &mut next) {
@@ -131,19 +177,15 @@ pub fn snap(
                 let shared = (new.draft.start, last.draft.end);
                 let of_last = last.had.1.min(shared.1) - last.had.0.max(shared.0);
                 let of_new = new.had.1.min(shared.1) - new.had.0.max(shared.0);
-                if of_last >= of_new {
+                if outside(new.draft.name) || (of_last >= of_new && !outside(last.draft.name)) {
                     new.draft.start = shared.1;
-                    if let Some(text) = trim {
-                        new.draft.trim(text);
-                    }
+                    trim(&mut new.draft);
                     if new.draft.start >= new.draft.end {
                         next = None;
                     }
                 } else {
                     last.draft.end = shared.0;
-                    if let Some(text) = trim {
-                        last.draft.trim(text);
-                    }
+                    trim(&mut last.draft);
                     if last.draft.start >= last.draft.end {
                         out.pop();
                     }

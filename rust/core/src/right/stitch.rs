@@ -4,7 +4,7 @@
 //! decided by the window in which it has most context, or by the mean of all its windows, before anything is decoded.
 //! An entity across a border is then one entity, and no rule about entities that overlap is needed.
 
-use crate::entities::Window;
+use crate::window::Window;
 use crate::{Error, Result};
 use std::borrow::Cow;
 
@@ -198,7 +198,7 @@ impl Joined {
             if end <= self.reach.1 {
                 return;
             }
-            self.cut(i64::midpoint(start, self.reach.1));
+            self.cut(i64::midpoint(start, self.reach.1), start);
             from = self.tokens.len();
             let last = self.tokens[from - 1].end;
             place = part.tokens.iter().take_while(|token| token.start < last && token.end <= last).count();
@@ -235,7 +235,7 @@ impl Joined {
         self.tokens.iter().rev().find(|token| token.start < token.end).map(|token| token.start)
     }
 
-    /// Where the tokens of `next` begin among those of the window that reaches farthest, if they share any.
+    /// Where the tokens of `next` begin among those up to the end of the window that reaches farthest, if they share any.
     ///
     /// Source: Knuth, Morris and Pratt, Fast Pattern Matching in Strings (1977).
     fn find(&self, parts: &[Part<'_>], next: &Part<'_>) -> Option<usize> {
@@ -258,7 +258,8 @@ impl Joined {
             shorter[at] = step(&shorter, shorter[at - 1], &pattern[at]);
         }
         let mut held = 0;
-        let mut at = run.from;
+        // The overlap may begin before the run: at a cut, or where windows begin and end between bytes of one character.
+        let mut at = run.from.min(run.to.saturating_sub(2 * pattern.len()));
         while at < run.to && held < pattern.len() {
             held = step(&shorter, held, &key(&parts[self.owners[at]], &self.tokens[at]));
             at += 1;
@@ -267,9 +268,10 @@ impl Joined {
         next.tokens[..held].iter().any(|token| token.start < token.end).then(|| at - held)
     }
 
-    /// Drops the tokens at the end of the text that reach over `middle`; one stays.
-    fn cut(&mut self, middle: i64) {
-        let stays = |token: &Token| token.start < token.end && token.end <= middle;
+    /// Drops the tokens at the end of the text that reach over `middle`; one stays, and so do those that hold characters
+    /// before `start`, which no later window has.
+    fn cut(&mut self, middle: i64, start: i64) {
+        let stays = |token: &Token| token.start < token.end && (token.end <= middle || token.start < start);
         while self.tokens.len() > 1 && !self.tokens.last().is_some_and(stays) {
             self.tokens.pop();
         }

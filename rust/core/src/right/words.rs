@@ -144,6 +144,19 @@ impl<'a> Words<'a> {
         Ok(Self { used, runs, run_of, spans, edges })
     }
 
+    /// The tokens of the words that the tokens of `range` are in.
+    #[must_use]
+    pub fn tokens(&self, range: Range<usize>) -> Range<usize> {
+        let run = |token: usize| self.runs[self.run_of[token] as usize];
+        run(range.start).0 as usize..run(range.end - 1).1 as usize
+    }
+
+    /// Whether entities grow by the words of the text, whose edges are edges of grapheme clusters.
+    #[must_use]
+    pub fn by_text(&self) -> bool {
+        self.edges.is_some()
+    }
+
     /// The characters of the smallest whole words that cover `start..end`, which the tokens of `range` make up.
     #[must_use]
     pub fn widen(&self, range: Range<usize>, start: i64, end: i64) -> (i64, i64) {

@@ -1,6 +1,6 @@
 //! Stride windows of one text: merging the entities that several of them found.
 
-use crate::entities::Entity;
+use crate::window::Entity;
 
 /// Keeps the longest of entities that overlap, as transformers does.
 ///

@@ -1,0 +1,124 @@
+"""A page in headless Chromium: which characters it shows in colour, what it runs, what it fetches."""
+
+import html
+import json
+import re
+import shutil
+import subprocess
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+def in_browser(test):
+    """Marks a test that is skipped where Chromium is absent."""
+    return pytest.mark.browser(pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")(test))
+
+
+HOSTILE = (
+    "<script>ran.push('script')</script>"
+    "<img src='http://leak.example/picture.png' onerror=\"ran.push('image')\">"
+    "<svg onload=\"ran.push('svg')\"></svg>"
+    "<link rel=stylesheet href='http://leak.example/sheet.css'>"
+    "<style>@import url(http://leak.example/more.css);body{background:url(http://leak.example/ground.png)}</style>"
+    "</style></title></div></mark></bdi>\"'><iframe src='http://leak.example/frame.html'></iframe>&lt;b&gt;"
+)
+"""Tells `ran` that it ran, and asks for files, where it is not escaped."""
+
+BEFORE = "<script>const ran = [];</script>"
+SCRIPT = """<script>
+addEventListener("load", () => setTimeout(() => {
+  const fetched = performance.getEntriesByType("resource").map((entry) => entry.name);
+  const found = [...document.querySelectorAll(".fp-text")].map((block) => {
+    const walker = document.createTreeWalker(block, NodeFilter.SHOW_TEXT);
+    const coloured = [], tags = [], hidden = [], gaps = [];
+    let text = "", node, last = null;
+    while ((node = walker.nextNode())) {
+      const parent = node.parentElement, style = getComputedStyle(parent);
+      const tag = parent.closest(".fp-tag");
+      const box = document.createRange(); box.selectNodeContents(node);
+      if (tag) {
+        tags.push([node.data, getComputedStyle(tag).color, getComputedStyle(tag).backgroundColor]);
+        if (last) gaps.push(box.getClientRects()[0].bottom - last.bottom);
+        last = null;
+        continue;
+      }
+      if (parent.closest(".fp-sr")) { hidden.push([parent.offsetWidth, parent.offsetHeight]); continue; }
+      const from = [...text].length;
+      text += node.data;
+      last = [...box.getClientRects()].at(-1);
+      if (style.backgroundColor !== "rgba(0, 0, 0, 0)" || style.backgroundImage !== "none")
+        coloured.push([from, [...text].length, style.color, style.backgroundColor, box.getBoundingClientRect().x,
+                       box.getBoundingClientRect().width]);
+    }
+    const selection = getSelection();
+    selection.selectAllChildren(block);
+    const copied = selection.toString();
+    selection.removeAllRanges();
+    return {text, coloured, tags, hidden, gaps, copied};
+  });
+  const page = getComputedStyle(document.querySelector(".fastpost"));
+  const wide = document.documentElement.scrollWidth > innerWidth;
+  document.body.textContent = JSON.stringify(
+    {found, ran, fetched, wide, title: document.title, ink: page.color, paper: page.backgroundColor});
+}, 300));
+</script>"""
+
+
+@contextmanager
+def proxy():
+    """A proxy that answers nothing and keeps what it was asked for, and its address."""
+    asked = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def refuse(self):
+            asked.append(self.requestline)
+            self.send_error(404)
+
+        do_GET = do_POST = do_HEAD = do_CONNECT = refuse  # noqa: N815  # names that http.server looks for
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield asked, f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def opened(folder, page, *, dark=False):
+    """What Chromium makes of a page.
+
+    Args:
+        folder: an empty one.
+        page: the HTML, with one `</body>`.
+        dark: whether the reader has chosen dark.
+
+    Returns:
+        `found`: of each text its characters, which of them are in colour, its tags and what is only heard; `ran` and
+        `fetched`: what HOSTILE ran and which addresses the page asked for; `asked`: what the proxy saw of the latter;
+        `wide`: whether the page is wider than the window; `title`; `ink` and `paper`, the colours of text and ground.
+    """
+    assert page.count("</body>") == page.count("<body") == 1
+    page = re.sub("(<body[^>]*>)", lambda tag: tag[1] + BEFORE, page).replace("</body>", SCRIPT + "</body>")
+    path = folder / "opened.html"
+    path.write_text(page, encoding="utf-8", newline="")
+    with proxy() as (asked, address):
+        command = [
+            *(CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"),
+            *(f"--user-data-dir={folder / 'profile'}", f"--proxy-server={address}", "--virtual-time-budget=5000"),
+            *(["--blink-settings=preferredColorScheme=0"] if dark else []),
+        ]
+        done = subprocess.run([*command, "--dump-dom", path.as_uri()], capture_output=True, timeout=180)
+    body = re.search(r"<body[^>]*>(.*)</body>", done.stdout.decode(), re.DOTALL)
+    assert body is not None, done.stderr.decode()
+    return {**json.loads(html.unescape(body[1])), "asked": [line for line in asked if "leak.example" in line]}

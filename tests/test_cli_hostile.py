@@ -250,36 +250,70 @@ def test_a_pipe_by_its_name(ner):
         list(corpus)
 
 
-def test_standard_output_that_takes_nothing(rampart_dir, tmp_path):
-    if not os.path.exists("/dev/full"):
-        pytest.skip("needs /dev/full")
-    path = write(str(tmp_path / "x.jsonl"), ANNA)
-    command = [sys.executable, "-m", "fastpost", "ner", path, "--model", str(rampart_dir), "--quiet"]
-    with open("/dev/full", "w") as full:
-        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=300)
-    assert done.returncode == 1
-    assert done.stderr == "fastpost: standard output: No space left on device\n"
+def shell(command: str, folder) -> subprocess.CompletedProcess:
+    environment = {**os.environ, "FASTPOST": f"{sys.executable} -m fastpost"}
+    return subprocess.run(
+        ["sh", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
 
 
-@pytest.mark.parametrize(
-    ("redirection", "code", "said"),
-    [
-        (">&-", 1, "fastpost: standard output: it is closed; pass --out with a file\n"),
-        ("2>&-", 0, ""),
-        ("<&-", 1, "fastpost: standard input: it is closed\n"),
-    ],
-)
-def test_standard_streams_that_the_caller_has_closed(rampart_dir, tmp_path, redirection, code, said):
-    """Nothing of ours takes their place: what is written to a closed stream may not end up in a file of the job."""
-    texts = tmp_path / "a.jsonl"
-    texts.write_text(ANNA, encoding="utf-8")
-    source = "-" if redirection == "<&-" else f"'{texts}'"
-    command = f"'{sys.executable}' -m fastpost ner {source} --format jsonl --model '{rampart_dir}' --backend onnxruntime --quiet --out -"
-    done = subprocess.run(f"{command} {redirection}", shell=True, capture_output=True, encoding="utf-8", cwd=tmp_path)
-    assert (done.returncode, done.stderr) == (code, said)
-    assert done.stdout.count("Smith") == (code == 0)
-    assert [path.name for path in tmp_path.iterdir()] == ["a.jsonl"]
-    assert texts.read_text(encoding="utf-8") == ANNA
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a Unix shell and /dev/full")
+def test_standard_streams_that_are_full_or_closed(rampart_dir, tmp_path):
+    write(str(tmp_path / "x.jsonl"), ANNA)
+    ner = f"$FASTPOST ner x.jsonl --quiet --model '{rampart_dir}'"
+    full = "No space left on device"
+    cases = (
+        (f"{ner} >/dev/full", 1, f"fastpost: standard output: {full}\n"),
+        (f"$FASTPOST view x.jsonl --model '{rampart_dir}' >/dev/full", 1, f"fastpost: standard output: {full}\n"),
+        ("$FASTPOST --version >/dev/full", 1, f"fastpost: {full}\n"),
+        ("$FASTPOST doctor >/dev/full", 1, f"fastpost: {full}\n"),
+        (f"{ner} >&-", 1, "fastpost: standard output: it is closed; pass --out with a file\n"),
+        (f"{ner} --out x.out.jsonl >&-", 0, "fastpost: 2 entities in 1 text -> x.out.jsonl\n"),
+        (f"{ner} 2>&-", 0, ""),
+        (f"$FASTPOST ner - --model '{rampart_dir}' <&-", 1, "fastpost: standard input: it is closed\n"),
+    )
+    for command, code, said in cases:
+        done = shell(command, tmp_path)
+        assert (done.returncode, done.stderr) == (code, said), command
+        assert len(done.stdout.splitlines()) == command.endswith("2>&-")
+    assert json.loads(read(tmp_path / "x.out.jsonl"))["text_index"] == 0
+
+
+def test_a_folder_that_can_not_be_written_to(rampart_dir, tmp_path, monkeypatch, capfd):
+    """Told before the work, not after it."""
+    folder = tmp_path / "read-only"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "ro,size=1m", "tmpfs", folder], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("mounting a file system needs more rights")
+
+    def never(*_, **__):
+        raise AssertionError("the model was loaded")
+
+    monkeypatch.setattr(jobs, "pipeline", never)
+    text = write(str(tmp_path / "x.txt"), "Anna Smith\n")
+    model = str(rampart_dir)
+    try:
+        for arguments, words in (
+            (["ner", text, "--model", model, "--out", f"{folder}/x.jsonl"], "Read-only file system"),
+            (["ner", text, "--model", model, "--out", f"{folder}/x.parquet"], "Read-only file system"),
+            (["view", text, "--model", model, "--out", f"{folder}/x.html"], "can't be written to"),
+            (["count-words", "--from", model, "--corpus", text, "--out", f"{folder}/x"], "can't be written to"),
+        ):
+            assert main(arguments) in (1, 2)
+            said = capfd.readouterr().err.splitlines()
+            assert len(said) == 1
+            assert words in said[0]
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+def test_a_replacement_names_the_label_only(ner):
+    path = write("a.jsonl", ANNA)
+    code, rows, said = ner(path, "--redact", "[{Label}]")
+    assert (code, rows) == (2, [])
+    assert said == ["fastpost: --redact has {Label} in it; the only name in braces that it knows is {label}"]
+    assert ner(path, "--redact", "<{label}>")[1][0]["text"].startswith("<GIVEN_NAME> ")
 
 
 def test_questions_of_a_file(tmp_path, monkeypatch, capfd):

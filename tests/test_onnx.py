@@ -182,6 +182,7 @@ def test_wrong_inputs(rampart_dir, inputs, error):
         ({"aggregation_strategy": "best"}, (ValueError, KeyError), "best"),
         ({"stride": 10_000, "aggregation_strategy": "simple"}, ValueError, "stride"),
         ({"stride": -1, "aggregation_strategy": "simple"}, ValueError, "stride"),
+        ({"stride": 510, "aggregation_strategy": "simple"}, ValueError, "a window of 512 tokens holds 510 of a text"),
         ({"stride": 8, "aggregation_strategy": "none"}, ValueError, "stride"),
         ({"batch_size": 0}, ValueError, "batch_size"),
         ({"unknown": 1}, TypeError, "unknown"),

@@ -93,6 +93,14 @@ def test_stride_is_the_overlap(stride):
     assert plain([pipe(LONG, stride=stride)]) == plain([pipe(LONG)])
 
 
+@pytest.mark.parametrize("stride", [22, 23, -1])
+def test_an_overlap_that_leaves_no_room(stride):
+    with pytest.raises(
+        ValueError, match=rf"`stride` is {stride} but a window of 24 tokens holds 22 of a text; .* 0 to 21"
+    ):
+        right("wordpiece-uncased", 24, aggregation_strategy="simple")(LONG, stride=stride)
+
+
 def test_truncate_warns_and_says_so():
     pipe = right("wordpiece-uncased", 24, aggregation_strategy="simple", on_long_text="truncate")
     with pytest.warns(

@@ -73,20 +73,21 @@ def logits(name: str, value: Batch) -> tuple[Array | list[Array], str]:
 
 
 def _float_bits(name: str, value: Any) -> tuple[Array, str]:
-    if type(value) is np.ndarray and value.dtype == np.float32 and value.flags.c_contiguous:
+    if type(value) is np.ndarray and value.dtype == np.float32 and value.flags.c_contiguous and value.flags.aligned:
         return value, "float32"
     array = to_numpy(name, value)
-    if array.dtype == np.float32 and array.flags.c_contiguous:
-        return array, "float32"
     if array.dtype == np.uint16 and _is_bfloat16(value):
-        return np.ascontiguousarray(array), "bfloat16"
-    if array.dtype == np.float16:
-        return np.ascontiguousarray(array).view(np.uint16), "float16"
-    if array.dtype == np.float64 or array.size == 0:
-        return np.ascontiguousarray(array, dtype=np.float32), "float32"
-    if array.dtype != np.float32:
-        raise TypeError(f"`{name}` is of type {array.dtype}; pass float32, float16, bfloat16 or float64")
-    return np.ascontiguousarray(array), "float32"
+        return _laid_out(array, np.uint16), "bfloat16"
+    if array.dtype.kind == "f" and array.dtype.itemsize == 2:
+        return _laid_out(array, np.float16).view(np.uint16), "float16"
+    if (array.dtype.kind == "f" and array.dtype.itemsize in (4, 8)) or array.size == 0:
+        return _laid_out(array, np.float32), "float32"
+    raise TypeError(f"`{name}` is of type {array.dtype}; pass float32, float16, bfloat16 or float64")
+
+
+def _laid_out(array: Array, dtype: type[np.generic]) -> Array:
+    """`array` as `dtype`, row by row and at addresses that suit it; copied only if it is not."""
+    return np.require(array, dtype, ["C_CONTIGUOUS", "ALIGNED"])
 
 
 def _is_bfloat16(value: Any) -> bool:
@@ -106,16 +107,14 @@ def integers(name: str, value: Batch | None, dtype: type[np.generic] = np.int64)
 
 
 def _integers(name: str, value: Any, dtype: type[np.generic]) -> Array:
-    if type(value) is np.ndarray and value.dtype == dtype and value.flags.c_contiguous:
+    if type(value) is np.ndarray and value.dtype == dtype and value.flags.c_contiguous and value.flags.aligned:
         return value
     array = to_numpy(name, value)
     if array.size and array.dtype.kind not in "iub":
         raise TypeError(f"`{name}` is of type {array.dtype}; pass integers")
     if dtype is np.uint8:
         return np.ascontiguousarray(array != 0).view(np.uint8)
-    if array.dtype == dtype and array.flags.c_contiguous:
-        return array
-    return np.ascontiguousarray(array, dtype=dtype)
+    return _laid_out(array, dtype)
 
 
 def vector(name: str, value: Any) -> Ints1d | None:

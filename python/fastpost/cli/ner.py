@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
 import typer
@@ -76,6 +77,8 @@ def ner(
             "--redact would write the end of long texts as it is: transformers reads no windows with --aggregation none; "
             "pass another, or --compat right"
         )
+    if redact is not None and (unknown := re.search(r"\{\w*\}?", redact.replace("{label}", ""))):
+        raise UsageError(f"--redact has {unknown[0]} in it; the only name in braces that it knows is {{label}}")
     texts = jobs.Texts.of(inputs, out, column, id_column, split, format_, on_error, threads, chunk_size)
     settings = {"command": "ner", **jobs.model_job(model, backend, dtype), "redact": redact, **_flags(chosen)}
     table = _table(id_column is not None, by_text=redact is not None)

@@ -319,6 +319,20 @@ def long_texts(given: dict[str, Any]) -> str:
     return str(value)
 
 
+def check_stride(stride: object, max_length: int, special: int) -> None:
+    """Refuses an overlap that leaves no room for anything new in a window of `max_length` tokens.
+
+    Raises:
+        ValueError: if it is none from 0 to one less than what a window holds of a text.
+    """
+    room = max_length - special
+    if not isinstance(stride, int) or not 0 <= stride < max(room, 1):
+        raise ValueError(
+            f"`stride` is {stride!r} but a window of {max_length} tokens holds {room} of a text; "
+            f"pass an int from 0 to {max(room - 1, 0)}"
+        )
+
+
 def default_stride(max_length: int, special: int) -> int:
     """Tokens by which windows overlap where nothing else is said: a quarter of what a window holds of a text."""
     return max(0, (max_length - special) // 4)

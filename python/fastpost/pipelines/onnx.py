@@ -15,7 +15,15 @@ from fastpost.entities import OPTIONS, EntityDecoder
 from fastpost.pipelines.answer_task import AnswerTask, ask_size, whole
 from fastpost.pipelines.ask import asks, read
 from fastpost.pipelines.engine import Batching, Results, Told, shown, stream
-from fastpost.pipelines.entity_task import EntityTask, Job, default_stride, long_texts, right_options, text_size
+from fastpost.pipelines.entity_task import (
+    EntityTask,
+    Job,
+    check_stride,
+    default_stride,
+    long_texts,
+    right_options,
+    text_size,
+)
 from fastpost.pipelines.onnx_folder import OnnxFolder
 
 _STRATEGIES = ("none", "simple", "first", "average", "max")
@@ -218,10 +226,7 @@ class OnnxTokenClassificationPipeline:
                 raise ValueError(
                     "`stride` needs a window length, but neither tokenizer_config.json nor config.json has one"
                 )
-            if not isinstance(stride, int) or not 0 <= stride < most:
-                raise ValueError(
-                    f"`stride` is {stride!r} but the model reads {most} tokens; pass an int from 0 to {most - 1}"
-                )
+            check_stride(stride, most, self._folder.tokenizer.num_special_tokens_to_add(False))
         return {**options, "aggregation_strategy": strategy}
 
 

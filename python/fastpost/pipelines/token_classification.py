@@ -16,7 +16,15 @@ from fastpost._tokens import Tokens, decoder_json
 from fastpost._warn import warn_caller
 from fastpost.entities import OPTIONS, EntityDecoder
 from fastpost.pipelines.engine import Batching, Results, Told, shown, stream
-from fastpost.pipelines.entity_task import EntityTask, Job, default_stride, long_texts, right_options, text_size
+from fastpost.pipelines.entity_task import (
+    EntityTask,
+    Job,
+    check_stride,
+    default_stride,
+    long_texts,
+    right_options,
+    text_size,
+)
 from fastpost.pipelines.model_length import given, positions
 
 _STEPS = (
@@ -271,8 +279,11 @@ def _task(pipe: Any, preprocess_params: dict[str, Any], postprocess_params: dict
     if options is not None:
         max_length = _max_length(pipe)
         windowed = long_texts(postprocess_params) == "window" and max_length is not None
-        if windowed and max_length is not None and stride is None:
-            stride = default_stride(max_length, pipe.tokenizer.num_special_tokens_to_add(pair=False))
+        if windowed and max_length is not None:
+            special = pipe.tokenizer.num_special_tokens_to_add(pair=False)
+            if stride is None:
+                stride = default_stride(max_length, special)
+            check_stride(stride, max_length, special)
         if not windowed and max_length is not None:
             stride = None
             if long_texts(postprocess_params) == "error":

@@ -308,11 +308,16 @@ def test_a_folder_that_can_not_be_written_to(rampart_dir, tmp_path, monkeypatch,
         subprocess.run(["umount", folder], check=True)
 
 
-def test_a_replacement_names_the_label_only(ner):
+def test_a_replacement_names_what_there_is(ner):
     path = write("a.jsonl", ANNA)
     code, rows, said = ner(path, "--redact", "[{Label}]")
     assert (code, rows) == (2, [])
-    assert said == ["fastpost: --redact has {Label} in it; the only name in braces that it knows is {label}"]
+    assert said == [
+        "fastpost: --redact has {Label} in it; the names are {label}, {n} and {score}, and a brace itself is written twice, "
+        "{{ or }}"
+    ]
+    assert ner(path, "--redact", "[{label")[0] == 2
+    assert ner(path, "--redact", "{{{label}_{n}}}")[1][0]["text"].startswith("{GIVEN_NAME_1} ")
     assert ner(path, "--redact", "<{label}>")[1][0]["text"].startswith("<GIVEN_NAME> ")
 
 

@@ -15,7 +15,7 @@ import pytest
 import fastpost
 import qa_models
 from fastpost.cli import jobs, main
-from fastpost.cli.entity_lines import redacted
+from fastpost.redaction import redact
 
 COMMAND = [sys.executable, "-m", "fastpost"]
 
@@ -113,7 +113,7 @@ def test_no_character_of_a_detected_span_survives(lines, records, found, rampart
     for row, record, entities in zip(rows, records, found, strict=True):
         covered = {at for entity in entities for at in range(entity["start"], entity["end"])}
         kept = "".join(c for at, c in enumerate(record["body"]) if at not in covered)
-        assert redacted(record["body"], row["entities"], "\0").replace("\0", "") == kept
+        assert redact(record["body"], row["entities"], "\0").text.replace("\0", "") == kept
         labels = {f"[{entity['entity_group']}]" for entity in entities}
         rest = row["text"]
         for label in labels:
@@ -122,21 +122,6 @@ def test_no_character_of_a_detected_span_survives(lines, records, found, rampart
         assert "word" not in json.dumps(row["entities"])
         checked += bool(covered)
     assert checked > 10
-
-
-def test_spans_that_overlap_or_touch_are_replaced_together():
-    def entity(start, end, label, score):
-        return {"start": start, "end": end, "label": label, "score": score}
-
-    text = "abcdefghij"
-    one, two = entity(1, 4, "A", 0.5), entity(3, 6, "B", 0.9)
-    assert redacted(text, [one, two], "[{label}]") == "a[B]ghij"
-    assert redacted(text, [entity(1, 9, "A", 0.5), entity(2, 3, "B", 0.4), entity(5, 6, "C", 0.1)], "{label}") == "aAj"
-    assert redacted(text, [entity(0, 2, "A", 0.5), entity(2, 4, "A", 0.5), entity(4, 5, "B", 1)], "<{label}>") == (
-        "<A><B>fghij"
-    )
-    assert redacted(text, [], "x") == text
-    assert redacted("🎉é", [entity(0, 1, "{label}", 1)], "{label}{x}") == "{label}{x}é"
 
 
 SMALL_PARTS = (

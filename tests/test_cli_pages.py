@@ -12,10 +12,11 @@ import pytest
 import fastpost
 from browser import HOSTILE, in_browser, opened
 from fastpost.cli import page
-from fastpost.cli.entity_lines import entity_lines, redacted
+from fastpost.cli.entity_lines import entity_lines
 from fastpost.cli.entity_options import pipeline_options
 from fastpost.cli.failure import UsageError
 from fastpost.cli.jobs import Texts
+from fastpost.redaction import redact
 from pages import DOCS
 from test_cli_jobs import rows_of, run
 from test_render import contrast, luminance, rgb
@@ -219,7 +220,7 @@ def test_each_option_reaches_the_pipeline(lines, rampart_dir, pipe):
 def test_redacting_leaves_no_half_of_a_name(lines, rampart_dir, pipe):
     rows = rows_of(run("ner", lines, "--model", rampart_dir, "--redact", "[{label}]").stdout)
     assert rows[0]["text"] == "My name is [GIVEN_NAME] [SURNAME], call me at [PHONE]."
-    assert [redacted(text, found, "") for text, found in zip(TEXTS, map(_labelled, pipe(TEXTS, compat=None)))] == [
+    assert [redact(text, found, "").text for text, found in zip(TEXTS, pipe(TEXTS, compat=None))] == [
         row["text"] for row in rows_of(run("ner", lines, "--model", rampart_dir, "--redact", "").stdout)
     ]
     refused = run("ner", lines, "--model", rampart_dir, "--redact", "", "--on-long-text", "truncate", check=2)
@@ -227,10 +228,6 @@ def test_redacting_leaves_no_half_of_a_name(lines, rampart_dir, pipe):
     old = ["--compat", "transformers", "--aggregation", "none"]
     refused = run("ner", lines, "--model", rampart_dir, "--redact", "", *old, check=2)
     assert "--redact would write the end of long texts as it is" in refused.stderr
-
-
-def _labelled(found):
-    return [{**entity, "label": entity["entity_group"]} for entity in found]
 
 
 def test_a_text_that_is_too_long_is_refused_by_its_number(rampart_dir, tmp_path):

@@ -22,6 +22,8 @@ HEAVY = (
     "presidio_analyzer",
 )
 PUBLIC = (
+    "Redaction",
+    "redact",
     "Entities",
     "EntityDecoder",
     "TokenClassificationPipeline",

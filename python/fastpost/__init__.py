@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from fastpost.pipelines.install import accelerate, install, pipeline, uninstall
     from fastpost.pipelines.question_answering import QuestionAnsweringPipeline
     from fastpost.pipelines.token_classification import TokenClassificationPipeline
+    from fastpost.redaction import Redaction, redact
     from fastpost.squad import postprocess_qa_predictions
     from fastpost.training import WordCounts, train_new_from_iterator
 
@@ -41,6 +42,7 @@ _HOMES = {
     "EntityDecoder": "fastpost.entities",
     "OffsetMap": "fastpost.offsets",
     "QuestionAnsweringPipeline": "fastpost.pipelines.question_answering",
+    "Redaction": "fastpost.redaction",
     "TextEntities": "fastpost.entities",
     "TokenClassificationPipeline": "fastpost.pipelines.token_classification",
     "WordCounts": "fastpost.training",
@@ -55,6 +57,7 @@ _HOMES = {
     "pipeline": "fastpost.pipelines.install",
     "plan_windows": "fastpost.align",
     "postprocess_qa_predictions": "fastpost.squad",
+    "redact": "fastpost.redaction",
     "spans_to_labels": "fastpost.align",
     "render": "fastpost._render",
     "train_new_from_iterator": "fastpost.training",
@@ -76,6 +79,7 @@ __all__ = [
     "EntityDecoder",
     "OffsetMap",
     "QuestionAnsweringPipeline",
+    "Redaction",
     "TextEntities",
     "TokenClassificationPipeline",
     "WordCounts",
@@ -92,6 +96,7 @@ __all__ = [
     "pipeline",
     "plan_windows",
     "postprocess_qa_predictions",
+    "redact",
     "render",
     "spans_to_labels",
     "train_new_from_iterator",

@@ -44,6 +44,17 @@ class Entity(_Entity):
     entity_group: str
 
 
+class RedactedSpan(TypedDict):
+    """A placeholder in a redacted text, and the entity that it stands for."""
+
+    start: int
+    end: int
+    label: str
+    score: float | None
+    original_start: int
+    original_end: int
+
+
 class Answer(TypedDict):
     """One answer of a question."""
 

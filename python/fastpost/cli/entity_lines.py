@@ -12,6 +12,7 @@ from fastpost.cli.jobs import Texts
 from fastpost.entities import Entities
 from fastpost.pipelines.engine import Logits, Windows, run
 from fastpost.pipelines.entity_task import Chunk, EntityTask
+from fastpost.redaction import redact
 
 Json = dict[str, Any]
 
@@ -25,7 +26,7 @@ class Lines(NamedTuple):
 
 
 def entity_lines(
-    pipe: Any, texts: Texts, done: int, batch_size: int, redact: str | None, progress: Callable[[int, int], None]
+    pipe: Any, texts: Texts, done: int, batch_size: int, template: str | None, progress: Callable[[int, int], None]
 ) -> Iterator[Lines]:
     """The lines of all texts after the first `done`, in order.
 
@@ -37,22 +38,22 @@ def entity_lines(
         texts: the texts, with their ids.
         done: texts that are left out, as they are done.
         batch_size: windows that the model is given at once.
-        redact: what spans are replaced by in the texts that are then written, too.
+        template: what spans are replaced by in the texts that are then written, too.
         progress: called with texts and tokens after each chunk.
     """
     job = pipe._file_job(batch_size)
     if isinstance(job, str):
-        yield from _of_dicts(pipe, texts, done, redact, progress)
+        yield from _of_dicts(pipe, texts, done, template, progress)
         return
-    task = _LinesTask(job.task, done, redact)
+    task = _LinesTask(job.task, done, template)
     yield from run(task.chunks(texts), task, job.runner, job.batching, progress=progress)
 
 
 class _LinesTask:
     """Token classification of a chunk of texts whose one result is its lines."""
 
-    def __init__(self, task: EntityTask, done: int, redact: str | None) -> None:
-        self._task, self._done, self._redact = task, done, redact
+    def __init__(self, task: EntityTask, done: int, template: str | None) -> None:
+        self._task, self._done, self._template = task, done, template
         self._ids: dict[int, list[str] | None] = {}
 
     def chunks(self, texts: Texts) -> Iterator[list[str]]:
@@ -72,20 +73,20 @@ class _LinesTask:
         ids = self._ids.pop(chunk.first)
         # A text that can't be encoded ends a chunk before its end.
         ids = None if ids is None else ids[:count]
-        texts = None if self._redact is None else _redacted_all(chunk.texts, entities, self._redact)
+        texts = None if self._template is None else _redacted(chunk.texts, entities, self._template)
         return [Lines(_fastpost.entity_lines(entities._table, chunk.first, ids, texts), count, len(entities))]
 
 
-def _redacted_all(texts: list[str], entities: Entities, template: str) -> list[str]:
+def _redacted(texts: list[str], entities: Entities, template: str) -> list[str]:
     columns = (entities.text_index, entities.start, entities.end, entities.label_id, entities.score)
     by_text: list[list[Json]] = [[] for _ in texts]
     for text, start, end, label, score in zip(*(column.tolist() for column in columns), strict=True):
         by_text[text].append({"start": start, "end": end, "label": entities.labels[label], "score": score})
-    return [redacted(text, found, template) for text, found in zip(texts, by_text, strict=True)]
+    return [redact(text, found, template).text for text, found in zip(texts, by_text, strict=True)]
 
 
 def _of_dicts(
-    pipe: Any, texts: Texts, done: int, redact: str | None, progress: Callable[[int, int], None]
+    pipe: Any, texts: Texts, done: int, template: str | None, progress: Callable[[int, int], None]
 ) -> Iterator[Lines]:
     """The lines of a pipeline that gives dicts only."""
     number = done
@@ -93,7 +94,7 @@ def _of_dicts(
         rows = []
         for identity, text, found in zip(ids, chunk, pipe(chunk), strict=True):
             head = {"text_index": number} if texts.id_column is None else {"text_index": number, "id": identity}
-            rows.append({**head, **_row(text, found, redact)})
+            rows.append({**head, **_row(text, found, template)})
             number += 1
         data = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         progress(len(rows), 0)
@@ -101,7 +102,7 @@ def _of_dicts(
         yield Lines(data.encode("utf-8", "backslashreplace"), len(rows), count)
 
 
-def _row(text: str, found: list[Json], redact: str | None) -> Json:
+def _row(text: str, found: list[Json], template: str | None) -> Json:
     """What the line of a text says of it."""
     entities = [
         {
@@ -113,34 +114,10 @@ def _row(text: str, found: list[Json], redact: str | None) -> Json:
         }
         for entity in found
     ]
-    if redact is None:
+    if template is None:
         return {"entities": entities}
     for entity in entities:
         if entity["start"] is None:
             raise UsageError("--redact needs to know where entities lie, and the model's tokenizer does not tell")
         del entity["word"]
-    return {"text": redacted(text, entities, redact), "entities": entities}
-
-
-def redacted(text: str, entities: list[Json], template: str) -> str:
-    """`text` with every span replaced by `template`, in which `{label}` is the entity's label.
-
-    Spans that overlap are replaced together, under the label of the one with the highest score; so are spans of
-    one label that touch.
-    """
-    groups: list[list[Json]] = []
-    end = -1
-    for entity in sorted(entities, key=lambda entity: (entity["start"], entity["end"])):
-        touches = entity["start"] == end and groups and entity["label"] == groups[-1][-1]["label"]
-        if entity["start"] < end or touches:
-            groups[-1].append(entity)
-        else:
-            groups.append([entity])
-            end = entity["end"]
-        end = max(end, entity["end"])
-    pieces, at = [], 0
-    for together in groups:
-        label = max(together, key=lambda entity: entity["score"])["label"]
-        pieces += [text[at : together[0]["start"]], template.replace("{label}", label)]
-        at = max(entity["end"] for entity in together)
-    return "".join(pieces) + text[at:]
+    return {"text": redact(text, entities, template).text, "entities": entities}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any
 
 import typer
@@ -35,7 +34,8 @@ def ner(
     snap: options.Snap = None,
     on_long_text: options.OnLongText = None,
     redact: Annotated[
-        str | None, typer.Option(help="Write the texts, too, with each span replaced by this: '[{label}]'.")
+        str | None,
+        typer.Option(help="Write the texts, too, with each span replaced by this: '[{label}]' or '[{label}_{n}]'."),
     ] = None,
     batch_size: jobs.BatchSize = 32,
     chunk_size: jobs.ChunkSize = jobs.CHUNK,
@@ -77,8 +77,8 @@ def ner(
             "--redact would write the end of long texts as it is: transformers reads no windows with --aggregation none; "
             "pass another, or --compat right"
         )
-    if redact is not None and (unknown := re.search(r"\{\w*\}?", redact.replace("{label}", ""))):
-        raise UsageError(f"--redact has {unknown[0]} in it; the only name in braces that it knows is {{label}}")
+    if redact is not None:
+        _check_template(redact)
     texts = jobs.Texts.of(inputs, out, column, id_column, split, format_, on_error, threads, chunk_size)
     settings = {"command": "ner", **jobs.model_job(model, backend, dtype), "redact": redact, **_flags(chosen)}
     table = _table(id_column is not None, by_text=redact is not None)
@@ -100,6 +100,15 @@ def ner(
     jobs.tell_left_out(texts.corpus)
     found, read = counted(told.entities, "entity", "entities"), counted(told.texts - output.done, "text")
     tell(f"{found} in {read}" + (f" -> {out}" if out != "-" else ""))
+
+
+def _check_template(redact: str) -> None:
+    from fastpost.redaction import template
+
+    try:
+        template(redact, "--redact")
+    except ValueError as error:
+        raise UsageError(str(error)) from error
 
 
 def _flags(chosen: dict[str, Any]) -> dict[str, Any]:

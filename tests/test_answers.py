@@ -484,8 +484,8 @@ def test_bad_arrays(error, match, changes, compat):
 @pytest.mark.parametrize(
     ("match", "options"),
     [
-        ("`top_k` is 0; pass at least 1", {"top_k": 0}),
-        ("`max_answer_len` is -3; pass at least 1", {"max_answer_len": -3}),
+        ("`top_k` is 0; pass an int of at least 1", {"top_k": 0}),
+        ("`max_answer_len` is -3; pass an int of at least 1", {"max_answer_len": -3}),
         ("`threads` is 0", {"threads": 0}),
         ("`align_to_words` is 'never'", {"align_to_words": "never"}),
         ("`compat` is 'v4'", {"compat": "v4"}),

@@ -257,10 +257,10 @@ class AnswerKernel:
         input_ids: Any,
         attention_mask: Any,
         cls_token_id: int | None,
-        lengths: Ints1d | None,
-        windows: Ints1d | None,
-        questions: Ints1d | None,
-    ) -> AnswerTable: ...
+        lengths: Any,
+        windows: Any,
+        questions: Any,
+    ) -> AnswerTable | None: ...
 
 @final
 class AnswerTable:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
 import numpy as np
 
-from fastpost import _arrays, _fastpost
+from fastpost import _arrays, _bounds, _fastpost
 from fastpost._columns import Columns, Nested, printed_table, shown_rows
 from fastpost._encodings import Encodings
 from fastpost.types import Answer, ArrayLike, Batch, Doubles1d, Floats1d, Ints1d, RankedAnswer
@@ -172,7 +172,7 @@ class AnswerDecoder:
     """Turns the logits of an extractive question-answering model into answers, a batch at a time.
 
     Args:
-        top_k: answers of a question, at most.
+        top_k: answers of a question, at most; a number larger than there can be, such as `sys.maxsize`, is all of them.
         max_answer_len: tokens of an answer, at most.
         handle_impossible_answer: whether "no answer" is an answer; its logits are those of CLS, and of several
             windows the least counts, as all of them must agree that there is none.
@@ -195,7 +195,7 @@ class AnswerDecoder:
         threads: threads of a call; `None` is all cores, 1 is the calling thread. Results do not depend on it.
 
     Raises:
-        ValueError: if an option is unknown or out of range.
+        TypeError, ValueError: if an option is of the wrong type, unknown or out of range.
 
     Exact ties of scores go to the smallest first token, then the smallest last, then the earliest window. With
     `compat="transformers"` they go to the earliest window first; within one, NumPy leaves the order of exact ties
@@ -216,21 +216,17 @@ class AnswerDecoder:
         context_sequence: Literal[0, 1] = 1,
         threads: int | None = None,
     ) -> None:
-        for name, value in (("top_k", top_k), ("max_answer_len", max_answer_len)):
-            if value < 1:
-                raise ValueError(f"`{name}` is {value}; pass at least 1")
-        if threads is not None and threads < 1:
-            raise ValueError(f"`threads` is {threads}; pass at least 1, or None for all cores")
-        choices: tuple[tuple[str, object, tuple[object, ...]], ...] = (
-            ("align_to_words", align_to_words, (True, False, "auto")),
-            ("compat", compat, (None, "transformers")),
-            ("normalize", normalize, ("global", "window")),
-            ("dedupe", dedupe, ("span", "text", "overlap")),
-            ("context_sequence", context_sequence, (1, 0)),
-        )
-        for name, choice, known in choices:
-            if choice not in known:
-                raise ValueError(f"`{name}` is {choice!r}; pass one of {', '.join(map(repr, known))}")
+        top_k = _bounds.whole("top_k", top_k, 1)
+        max_answer_len = _bounds.whole("max_answer_len", max_answer_len, 1)
+        threads = _bounds.threads(threads)
+        if null_threshold is not None:
+            null_threshold = _bounds.share("null_threshold", null_threshold, or_else=", or None")
+        handle_impossible_answer = _bounds.choice("handle_impossible_answer", handle_impossible_answer, (True, False))
+        align_to_words = _bounds.choice("align_to_words", align_to_words, (True, False, "auto"))
+        compat = _bounds.choice("compat", compat, (None, "transformers"))
+        normalize = _bounds.choice("normalize", normalize, ("global", "window"))
+        dedupe = _bounds.choice("dedupe", dedupe, ("span", "text", "overlap"))
+        context_sequence = _bounds.choice("context_sequence", context_sequence, (1, 0))
         if compat == "transformers":
             given = {"align_to_words": align_to_words == "auto", "normalize": normalize != "global",
                      "null_threshold": null_threshold is not None, "dedupe": dedupe != "span"}  # fmt: skip
@@ -337,46 +333,22 @@ class AnswerDecoder:
         if offsets is None or sequence_ids is None:
             name = "offsets" if offsets is None else "sequence_ids"
             raise ValueError(f"`{name}` is None; pass it, or `encodings`")
-        decode = self._kernel.decode
-        try:
-            # Arrays that Rust can borrow as they are, and they mostly are, need no look from Python.
-            return Answers(
-                decode(
-                    start_logits,
-                    end_logits,
-                    _FLOAT32,
-                    contexts,
-                    offsets,
-                    sequence_ids,
-                    word_ids,
-                    input_ids,
-                    attention_mask,
-                    cls_token_id,
-                    lengths,
-                    windows,
-                    questions,
-                )
-            )
-        except (TypeError, ValueError):
+        if cls_token_id is not None:
+            cls_token_id = _bounds.whole("cls_token_id", cls_token_id)
+        more: tuple[Any, ...] = (offsets, sequence_ids, word_ids, input_ids, attention_mask)
+        vectors: tuple[Any, ...] = (lengths, windows, questions)
+        decode: Callable[..., _fastpost.AnswerTable | None] = self._kernel.decode
+        # Arrays that Rust can borrow as they are, and they mostly are, need no look from Python.
+        table = decode(start_logits, end_logits, _FLOAT32, contexts, *more, cls_token_id, *vectors)
+        if table is None:
             starts, start_bits = _arrays.logits("start_logits", start_logits)
             ends, end_bits = _arrays.logits("end_logits", end_logits)
-            return Answers(
-                decode(
-                    starts,
-                    ends,
-                    (start_bits, end_bits),
-                    contexts,
-                    _integers("offsets", offsets),
-                    _integers("sequence_ids", sequence_ids),
-                    _integers("word_ids", word_ids),
-                    _integers("input_ids", input_ids),
-                    _integers("attention_mask", attention_mask),
-                    cls_token_id,
-                    _arrays.vector("lengths", lengths),
-                    _arrays.vector("windows", windows),
-                    _arrays.vector("questions", questions),
-                )
-            )
+            more = tuple(_integers(name, array) for name, array in zip(_INTEGERS, more))
+            vectors = tuple(_arrays.vector(name, array) for name, array in zip(_VECTORS, vectors))
+            table = decode(starts, ends, (start_bits, end_bits), contexts, *more, cls_token_id, *vectors)
+        if table is None:
+            raise TypeError("the arrays can't be read; pass NumPy arrays, or lists of them, of one type each")
+        return Answers(table)
 
     def __getstate__(self) -> dict[str, Any]:
         """The arguments it was made from; pickle and copy make it anew from them."""
@@ -390,6 +362,8 @@ class AnswerDecoder:
 
 
 _FLOAT32 = ("float32", "float32")
+_INTEGERS = ("offsets", "sequence_ids", "word_ids", "input_ids", "attention_mask")
+_VECTORS = ("lengths", "windows", "questions")
 _BORROWED = frozenset({np.dtype(np.int64), np.dtype(np.int32), np.dtype(np.int8)})
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from fastpost import _arrays, _entity_options, _fastpost
+from fastpost import _arrays, _bounds, _entity_options, _fastpost
 from fastpost._columns import Columns, Nested, categories, printed_table, shown_rows
 from fastpost._encodings import Encodings, batch_owners
 from fastpost._spans import columns
@@ -394,8 +394,7 @@ class EntityDecoder:
     ) -> None:
         if compat not in ("transformers", None):
             raise ValueError(f'`compat` is {compat!r}; choose "transformers" or None')
-        if threads is not None and (not isinstance(threads, int) or isinstance(threads, bool) or threads < 1):
-            raise ValueError(f"`threads` is {threads!r}; pass an int of at least 1, or None for all cores")
+        threads = _bounds.threads(threads)
         if isinstance(ignore_labels, str) or not isinstance(ignore_labels, Collection):
             raise TypeError(f'`ignore_labels` is {ignore_labels!r}; pass a list of label names, such as ["O"]')
         tokens = None if tokenizer is None else Tokens.of(tokenizer)
@@ -431,7 +430,7 @@ class EntityDecoder:
         strategy_name = str(getattr(strategy, "value", strategy))
         self.strategy = strategy
         self.compat = compat
-        self.threads = None if threads is None else min(threads, _MOST_THREADS)
+        self.threads = threads
         self._units: tuple[Units, ...] = ()
         self._return_probs = False
         if compat == "transformers":
@@ -599,8 +598,6 @@ class EntityDecoder:
     def __repr__(self) -> str:
         return f"EntityDecoder({len(self.labels)} labels, strategy={self.strategy!r}, compat={self.compat!r})"
 
-
-_MOST_THREADS = 1024
 
 _DEFAULTS = {name: value.default for name, value in inspect.signature(EntityDecoder).parameters.items()}
 

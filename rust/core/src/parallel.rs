@@ -10,10 +10,20 @@ use std::time::Duration;
 /// How many threads a call may use: `None` is all cores, 1 is the calling thread.
 pub type Threads = Option<NonZeroUsize>;
 
-/// Cores to use for `threads`.
+/// More threads than this, or than there are cores, only cost memory: two megabytes of stack each, and up to 64 of
+/// what the allocator reserves. No result depends on their number, so a larger one means this many.
+const MOST: usize = 64;
+
+/// How many threads `threads` stands for: the one place that all entrances go through.
 #[must_use]
 pub fn available(threads: Threads) -> usize {
-    threads.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get)
+    let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    match threads.map(NonZeroUsize::get) {
+        None => cores(),
+        // Counting the cores reads files of the kernel.
+        Some(threads) if threads <= MOST => threads,
+        Some(threads) => threads.min(cores().max(MOST)),
+    }
 }
 
 /// A thread of `scope` that runs `work`; `None` if the system gives no more, and the others do its share.
@@ -59,7 +69,7 @@ pub fn map<T: Send, E: Send>(
         }
     };
     let mut parts = std::thread::scope(|scope| {
-        let helpers: Vec<_> = (1..workers).filter_map(|_| spawned(scope, run)).collect();
+        let helpers: Vec<_> = (1..workers).map_while(|_| spawned(scope, run)).collect();
         let mut parts = run();
         for helper in helpers {
             match helper.join() {
@@ -119,7 +129,7 @@ pub fn fold<T: Send, S: Send, E: Send>(
         done
     };
     std::thread::scope(|scope| {
-        let helpers: Vec<_> = (1..workers).filter_map(|_| spawned(scope, helper)).collect();
+        let helpers: Vec<_> = (1..workers).map_while(|_| spawned(scope, helper)).collect();
         let mut produce = || {
             let guard = StopOnPanic(&stop);
             while !stop.load(Ordering::Relaxed) {
@@ -165,7 +175,7 @@ impl Drop for StopOnPanic<'_> {
 /// If one of them panics.
 pub fn team<S: Send>(workers: usize, helper: impl Fn() -> S + Sync, own: impl FnOnce() -> S) -> Vec<S> {
     std::thread::scope(|scope| {
-        let helpers: Vec<_> = (1..workers).filter_map(|_| spawned(scope, &helper)).collect();
+        let helpers: Vec<_> = (1..workers).map_while(|_| spawned(scope, &helper)).collect();
         let mut made = vec![own()];
         for helper in helpers {
             match helper.join() {
@@ -204,7 +214,8 @@ impl Crew {
             };
             thread.spawn(run).ok()
         };
-        let threads: Vec<_> = (0..workers).filter_map(start).collect();
+        // Where the system refuses one, it refuses the next.
+        let threads: Vec<_> = (0..workers).map_while(start).collect();
         (!threads.is_empty()).then(|| Self { stop: Box::new(stop), alive, threads })
     }
 }
@@ -252,6 +263,18 @@ mod tests {
         for threads in [1, 2, 3, 8] {
             let got = map(100, NonZeroUsize::new(threads), usize::MAX, |i| Ok::<_, ()>(i * i));
             assert_eq!(got, Ok((0..100).map(|i| i * i).collect::<Vec<_>>()));
+        }
+    }
+
+    #[test]
+    fn no_number_of_threads_is_taken_at_its_word() {
+        let cores = available(None);
+        for threads in [1, 2, MOST] {
+            assert_eq!(available(NonZeroUsize::new(threads)), threads);
+        }
+        for threads in [MOST + 1, 1 << 40, usize::MAX] {
+            let got = available(NonZeroUsize::new(threads));
+            assert!(got <= MOST.max(cores), "{threads} became {got}");
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::door::{detached, exception};
 use crate::texts;
+use crate::threads::Threads;
 use fastpost_core::align::{self as core, Policy, Repair, Span, Subwords, Window};
 use fastpost_core::labels::{Role, Scheme, Tagging};
 use fastpost_core::parallel;
@@ -12,7 +13,6 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyInt, PyList, PyString, PyTuple};
 use std::collections::HashMap;
-use std::num::NonZeroUsize;
 use std::ops::Range;
 
 /// The tokens of a batch, end to end.
@@ -132,7 +132,7 @@ impl TokenSpans {
         labels: &LabelSet,
         policy: &str,
         subwords: &str,
-        threads: Option<NonZeroUsize>,
+        threads: Option<Threads>,
     ) -> PyResult<(Bound<'py, PyArray1<i64>>, Vec<Row>)> {
         let policy = Policy::parse(policy).map_err(exception)?;
         let subwords = self.subwords(subwords)?;
@@ -141,7 +141,7 @@ impl TokenSpans {
         let spans: Vec<Vec<Span>> = spans.collect::<PyResult<_>>()?;
         let (values, misfits) = detached(py, || {
             let cost = self.special.len() * 3 + spans.iter().map(Vec::len).sum::<usize>() * 50;
-            let done = parallel::map(self.texts.len(), threads, cost, |text| {
+            let done = parallel::map(self.texts.len(), Threads::of(threads), cost, |text| {
                 let (windows, lengths) = self.windows_of(text);
                 let mut values = vec![0; lengths.iter().sum()];
                 let mut rest = values.as_mut_slice();

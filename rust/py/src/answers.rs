@@ -9,6 +9,7 @@ pub(crate) use columns::{
 use crate::arrays::{Lengths, Ragged};
 use crate::door::{detached, exception};
 use crate::texts;
+use crate::threads::Threads;
 use fastpost_core::answers::{
     Dedupe, Feature, Floats, Ints, Mode, Normalize, Options, Position, Ranked, Ranking, Text, Widen, Window,
     decode, list, positions, rank,
@@ -17,6 +18,7 @@ use fastpost_core::{Error, Result, parallel};
 use half::slice::HalfBitsSliceExt;
 use half::{bf16, f16};
 use numpy::{Element, PyArray1, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
+use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -32,7 +34,17 @@ pub(crate) enum Logits<'py> {
     Half(Ragged<'py, u16>),
 }
 
-impl Logits<'_> {
+impl<'py> Logits<'py> {
+    /// An argument that can be read as it is.
+    fn borrow(given: &Bound<'py, PyAny>) -> Option<Self> {
+        let read: Self = given.extract().ok()?;
+        let laid_out = match &read {
+            Self::Single(array) => array.is_laid_out(),
+            Self::Half(array) => array.is_laid_out(),
+        };
+        laid_out.then_some(read)
+    }
+
     fn lengths(&self, name: &'static str, given: Option<&[i64]>) -> Result<Lengths> {
         match self {
             Self::Single(array) => Lengths::of_scores(name, array, given),
@@ -69,7 +81,18 @@ pub(crate) enum Integers<'py> {
     Byte(Ragged<'py, i8>),
 }
 
-impl Integers<'_> {
+impl<'py> Integers<'py> {
+    /// An argument that can be read as it is.
+    fn borrow(given: &Bound<'py, PyAny>) -> Option<Self> {
+        let read: Self = given.extract().ok()?;
+        let laid_out = match &read {
+            Self::Long(array) => array.is_laid_out(),
+            Self::Int(array) => array.is_laid_out(),
+            Self::Byte(array) => array.is_laid_out(),
+        };
+        laid_out.then_some(read)
+    }
+
     fn windows(&self, name: &'static str, width: usize, lengths: &Lengths) -> Result<Vec<Ints<'_>>> {
         Ok(match self {
             Self::Long(array) => array.tokens(name, width, lengths)?.into_iter().map(Ints::I64).collect(),
@@ -102,28 +125,20 @@ impl AnswerKernel {
         normalize: &str,
         dedupe: &str,
         null_threshold: Option<f64>,
-        threads: parallel::Threads,
-    ) -> Self {
-        let widen = match align {
-            "word" => Widen::Word,
-            "auto" => Widen::Auto,
-            _ => Widen::No,
-        };
-        let normalize = if normalize == "window" { Normalize::Window } else { Normalize::Global };
-        let dedupe = match dedupe {
-            "text" => Dedupe::Text,
-            "overlap" => Dedupe::Overlap,
-            _ => Dedupe::Span,
-        };
+        threads: Option<Threads>,
+    ) -> PyResult<Self> {
+        let widen = Widen::parse(align).map_err(exception)?;
+        let normalize = Normalize::parse(normalize).map_err(exception)?;
+        let dedupe = Dedupe::parse(dedupe).map_err(exception)?;
         let mode =
             if transformers { Mode::Transformers } else { Mode::Right { normalize, dedupe, null_threshold } };
-        Self {
+        Ok(Self {
             options: Options { top_k, max_answer_len, null_allowed, widen, context_sequence, mode },
-            threads,
-        }
+            threads: Threads::of(threads),
+        })
     }
 
-    /// Decodes one batch.
+    /// Decodes one batch. `None` if an array is not one that Rust can borrow as it is.
     #[pyo3(signature = (start, end, bits, contexts, offsets, sequence_ids, word_ids, input_ids, attention_mask, cls_token_id, lengths, windows, questions))]
     #[expect(
         clippy::too_many_arguments,
@@ -132,20 +147,37 @@ impl AnswerKernel {
     fn decode(
         &self,
         py: Python<'_>,
-        start: Logits<'_>,
-        end: Logits<'_>,
+        start: Bound<'_, PyAny>,
+        end: Bound<'_, PyAny>,
         bits: (&str, &str),
         contexts: Bound<'_, PyList>,
-        offsets: Integers<'_>,
-        sequence_ids: Integers<'_>,
-        word_ids: Option<Integers<'_>>,
-        input_ids: Option<Integers<'_>>,
-        attention_mask: Option<Integers<'_>>,
+        offsets: Bound<'_, PyAny>,
+        sequence_ids: Bound<'_, PyAny>,
+        word_ids: Bound<'_, PyAny>,
+        input_ids: Bound<'_, PyAny>,
+        attention_mask: Bound<'_, PyAny>,
         cls_token_id: Option<i64>,
-        lengths: Option<PyReadonlyArray1<'_, i64>>,
-        windows: Option<PyReadonlyArray1<'_, i64>>,
-        questions: Option<PyReadonlyArray1<'_, i64>>,
-    ) -> PyResult<AnswerTable> {
+        lengths: Bound<'_, PyAny>,
+        windows: Bound<'_, PyAny>,
+        questions: Bound<'_, PyAny>,
+    ) -> PyResult<Option<AnswerTable>> {
+        let Some((start, end)) = Logits::borrow(&start).zip(Logits::borrow(&end)) else { return Ok(None) };
+        let Some((offsets, sequence_ids)) = Integers::borrow(&offsets).zip(Integers::borrow(&sequence_ids))
+        else {
+            return Ok(None);
+        };
+        let maybe = |array| optional(array, Integers::borrow);
+        let (Ok(word_ids), Ok(input_ids), Ok(attention_mask)) =
+            (maybe(&word_ids), maybe(&input_ids), maybe(&attention_mask))
+        else {
+            return Ok(None);
+        };
+        let maybe = |array| optional(array, numbers);
+        let (Ok(lengths), Ok(windows), Ok(questions)) =
+            (maybe(&lengths), maybe(&windows), maybe(&questions))
+        else {
+            return Ok(None);
+        };
         let given = lengths.as_ref().map(PyReadonlyArray1::as_slice).transpose()?;
         let owners = windows.as_ref().map(PyReadonlyArray1::as_slice).transpose()?;
         let questions = questions.as_ref().map(PyReadonlyArray1::as_slice).transpose()?;
@@ -182,15 +214,29 @@ impl AnswerKernel {
         let found = detached(py, || {
             decode(&batch, &texts, groups.as_deref(), cls_token_id, &self.options, self.threads)
         })?;
-        Ok(AnswerTable {
+        Ok(Some(AnswerTable {
             found,
             several: questions.is_some(),
             dict_for_one: self.options.mode == Mode::Transformers,
             contexts: contexts.unbind(),
             made: None,
             columns: Columns::none(),
-        })
+        }))
     }
+}
+
+/// What `borrow` makes of an argument, or an error if it can't; `None`, the argument, stays one.
+fn optional<'a, 'py, T>(
+    given: &'a Bound<'py, PyAny>,
+    borrow: impl Fn(&'a Bound<'py, PyAny>) -> Option<T>,
+) -> std::result::Result<Option<T>, ()> {
+    if given.is_none() { Ok(None) } else { borrow(given).map(Some).ok_or(()) }
+}
+
+/// One integer a window or a context.
+fn numbers<'py>(given: &Bound<'py, PyAny>) -> Option<PyReadonlyArray1<'py, i64>> {
+    let array: PyReadonlyArray1<'py, i64> = given.extract().ok()?;
+    array.as_slice().is_ok().then_some(array)
 }
 
 fn per_window<'a>(
@@ -410,12 +456,14 @@ pub(crate) fn nbest<'py>(
     max_answer_length: usize,
     threshold: f32,
     lists: bool,
-    threads: parallel::Threads,
+    threads: Option<Threads>,
 ) -> PyResult<(Bound<'py, PyList>, Bound<'py, PyList>, Vec<f64>)> {
     let (rows, width) = (start.shape()[0], start.shape()[1]);
+    check_nbest((start.shape(), end.shape()), &owners, contexts.len())?;
     let (starts, ends) = (start.as_slice()?, end.as_slice()?);
     let n = n_best_size.get();
     let answers_only = !lists && !with_negative;
+    let threads = Threads::of(threads);
     let best = detached(py, || {
         parallel::map(rows, threads, starts.len() * 4, |window| {
             let start = positions("start_logits", window, &starts[window * width..(window + 1) * width], n)?;
@@ -498,6 +546,31 @@ pub(crate) fn nbest<'py>(
         all.append(list)?;
     }
     Ok((predictions, all, examples.iter().map(|example| example.null_odds).collect()))
+}
+
+/// Refuses windows without tokens, as none of them could stand for "no answer", and windows of no example.
+fn check_nbest(shapes: (&[usize], &[usize]), owners: &[usize], examples: usize) -> PyResult<()> {
+    let (start, end) = shapes;
+    if start != end || owners.len() != start[0] {
+        return Err(PyValueError::new_err(format!(
+            "the start logits have the shape {start:?} and the end logits {end:?}, of {} features; pass one row a \
+             feature, with one of each a token",
+            owners.len()
+        )));
+    }
+    if start[0] > 0 && start[1] == 0 {
+        return Err(PyValueError::new_err(format!(
+            "`predictions` has {} windows of 0 tokens; leave out features without tokens, and their logits",
+            start[0]
+        )));
+    }
+    match owners.iter().position(|&owner| owner >= examples) {
+        Some(row) => Err(PyValueError::new_err(format!(
+            "feature {row} is of example {} but there are {examples} examples; pass the examples of the features",
+            owners[row]
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// The `offset_mapping` of one feature: a list of pairs, `None` where a token is not of the context; and, if there is

@@ -224,6 +224,14 @@ fn rank(name: &'static str, got: usize) -> Error {
 }
 
 impl<T: Element> Ragged<'_, T> {
+    /// Whether all of it lies row by row, at addresses that suit it.
+    pub(crate) fn is_laid_out(&self) -> bool {
+        match self {
+            Self::One(array) => contiguous("", array).is_ok(),
+            Self::List(arrays) => arrays.iter().all(|array| array.values("").is_ok()),
+        }
+    }
+
     /// Rows of logits, one slice a window.
     pub(crate) fn rows(
         &self,
@@ -328,7 +336,12 @@ fn item_rank(name: &'static str, got: usize, width: usize) -> Error {
 }
 
 fn contiguous<'a, T: Element>(name: &'static str, array: &'a PyReadonlyArrayDyn<'_, T>) -> Result<&'a [T]> {
-    array.as_slice().map_err(|_| Error::NotContiguous { name })
+    let wrong = || Error::NotContiguous { name };
+    // `as_slice` takes arrays that lie column by column, too.
+    if array.len() > 0 && !array.is_c_contiguous() {
+        return Err(wrong());
+    }
+    array.as_slice().map_err(|_| wrong())
 }
 
 /// Cuts values laid end to end into windows.

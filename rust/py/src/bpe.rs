@@ -1,6 +1,5 @@
 //! Words, counts and merges for `fastpost.training`.
 
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +14,7 @@ use pyo3::types::{PyBytes, PyIterator, PyList, PyString, PyTuple};
 
 use crate::corpus::TextReader;
 use crate::door::{detached, exception};
+use crate::threads::Threads;
 
 /// Bytes of text that are handed to the counting threads at once.
 const BATCH: usize = 1 << 20;
@@ -58,12 +58,12 @@ impl WordTable {
         py: Python<'_>,
         splitter: &Splitter,
         corpus: &Bound<'_, PyAny>,
-        threads: Option<NonZeroUsize>,
+        threads: Option<Threads>,
         progress: Option<Py<PyAny>>,
     ) -> PyResult<Self> {
         let mut feed = Feed { outer: corpus.try_iter()?.unbind(), inner: None, progress, texts: 0, bytes: 0 };
         let next = || Python::attach(|py| feed.next(py)).map_err(Failure::Python);
-        let counts = py.detach(|| WordCounts::count(&splitter.0, threads, next));
+        let counts = py.detach(|| WordCounts::count(&splitter.0, Threads::of(threads), next));
         counts.map(|counts| Self(Arc::new(counts))).map_err(PyErr::from)
     }
 
@@ -74,14 +74,14 @@ impl WordTable {
         py: Python<'_>,
         splitter: &Splitter,
         reader: &TextReader,
-        threads: Option<NonZeroUsize>,
+        threads: Option<Threads>,
         progress: Option<Py<PyAny>>,
     ) -> PyResult<Self> {
         let work = |counts: &mut WordCounts, texts: &Texts| counts.add_texts(&splitter.0, texts);
         let tell = |py: Python<'_>, tally: &Tally| {
             progress.as_ref().map_or(Ok(()), |call| call.call1(py, (tally.texts, tally.bytes)).map(drop))
         };
-        let (parts, tally) = reader.each(py, threads, WordCounts::default, work, tell)?;
+        let (parts, tally) = reader.each(py, Threads::of(threads), WordCounts::default, work, tell)?;
         tell(py, &tally)?;
         detached(py, || WordCounts::sum(parts)).map(|counts| Self(Arc::new(counts)))
     }
@@ -94,7 +94,7 @@ impl WordTable {
         splitter: &Splitter,
         reader: &TextReader,
         seconds: f64,
-        threads: Option<NonZeroUsize>,
+        threads: Option<Threads>,
         progress: Option<Py<PyAny>>,
     ) -> PyResult<(Self, bool)> {
         let time = Duration::try_from_secs_f64(seconds).map_err(|error| {
@@ -104,7 +104,8 @@ impl WordTable {
         let tell = |py: Python<'_>, tally: &Tally| {
             progress.as_ref().map_or(Ok(()), |call| call.call1(py, (tally.texts, tally.bytes)).map(drop))
         };
-        let (parts, tally, ended) = reader.each_for(py, threads, time, WordCounts::default, work, tell)?;
+        let (parts, tally, ended) =
+            reader.each_for(py, Threads::of(threads), time, WordCounts::default, work, tell)?;
         tell(py, &tally)?;
         let counts = detached(py, || WordCounts::sum(parts))?;
         Ok((Self(Arc::new(counts)), ended))

@@ -59,7 +59,7 @@ impl TextReader {
     fn files(
         files: Vec<(PathBuf, String)>,
         column: &str,
-        threads: Threads,
+        threads: Option<crate::threads::Threads>,
         prefetch: usize,
         skip: bool,
         keep: Option<String>,
@@ -68,9 +68,11 @@ impl TextReader {
         for (path, split) in files {
             sources.push(Source::file(&path, split_of(&split)?));
         }
+        let threads = crate::threads::Threads::of(threads);
         let mut plan = Plan::new(sources, column, threads);
         plan.keep = keep;
-        plan.ahead = fastpost_core::parallel::available(threads) * prefetch.max(1) * 2 * Plan::BLOCK;
+        let blocks = fastpost_core::parallel::available(threads).saturating_mul(prefetch.max(1));
+        plan.ahead = blocks.saturating_mul(2 * Plan::BLOCK);
         Ok(Self::new(Feed::Planned(Box::new(plan)), skip))
     }
 

@@ -12,6 +12,7 @@ use crate::arrays::{self, Lengths, Ragged};
 use crate::door::{detached, exception};
 use crate::entity_options::EntityOptions;
 use crate::texts;
+use crate::threads::Threads;
 use fastpost_core::entities::{self as core, Options, Strategy};
 use fastpost_core::logits::Values;
 use fastpost_core::offsets::{Inside, OffsetMap, Unit};
@@ -28,7 +29,6 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PySequence, PyString};
 use std::borrow::Cow;
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 /// What a tokenizer is to the decoder: its tokens, and how it prints them.
@@ -209,7 +209,7 @@ impl EntityKernel {
         texts: Option<Bound<'_, PyList>>,
         order: Option<PyReadonlyArray1<'_, i64>>,
         check: bool,
-        threads: Option<NonZeroUsize>,
+        threads: Option<Threads>,
     ) -> PyResult<EntityTable> {
         let given = lengths.as_ref().map(PyReadonlyArray1::as_slice).transpose()?;
         let owners = windows.as_ref().map(PyReadonlyArray1::as_slice).transpose()?;
@@ -249,7 +249,7 @@ impl EntityKernel {
             .collect();
         let tokens = self.tokens.as_ref().map(Py::get);
         let tokens = tokens.map(|table| Tokens { vocabulary: &table.vocabulary, unknown: table.unknown });
-        let options = Options { threads, check_offsets: check };
+        let options = Options { threads: Threads::of(threads), check_offsets: check };
         let texts_read = texts_read.as_deref();
         let found = detached(py, || match &self.decoder {
             Decoder::Transformers(decoder) => {

@@ -16,6 +16,7 @@ mod entity_options;
 mod metrics;
 mod offsets;
 mod texts;
+mod threads;
 
 use pyo3::prelude::*;
 

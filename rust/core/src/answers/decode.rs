@@ -8,9 +8,12 @@ use crate::parallel::{self, Threads};
 use crate::{Error, Result};
 use half::f16;
 use pulp::Arch;
-use std::collections::{HashMap, HashSet, hash_map};
+use std::cell::OnceCell;
+use std::cmp::Ordering;
+use std::collections::{BinaryHeap, HashMap, HashSet, hash_map};
 use std::hash::BuildHasherDefault;
 use std::num::NonZeroUsize;
+use std::rc::Rc;
 
 /// Whether an answer that begins or ends inside a word is widened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +44,54 @@ pub enum Normalize {
     Global,
     /// The start and end tokens of a window, each for itself.
     Window,
+}
+
+impl Widen {
+    /// By its name.
+    ///
+    /// # Errors
+    /// [`Error::BadOption`] if there is no such name.
+    pub fn parse(name: &str) -> Result<Self> {
+        Ok(match name {
+            "no" => Self::No,
+            "word" => Self::Word,
+            "auto" => Self::Auto,
+            _ => return Err(unknown("align", name, "choose \"no\", \"word\" or \"auto\"")),
+        })
+    }
+}
+
+impl Dedupe {
+    /// By its name.
+    ///
+    /// # Errors
+    /// [`Error::BadOption`] if there is no such name.
+    pub fn parse(name: &str) -> Result<Self> {
+        Ok(match name {
+            "span" => Self::Span,
+            "text" => Self::Text,
+            "overlap" => Self::Overlap,
+            _ => return Err(unknown("dedupe", name, "choose \"span\", \"text\" or \"overlap\"")),
+        })
+    }
+}
+
+impl Normalize {
+    /// By its name.
+    ///
+    /// # Errors
+    /// [`Error::BadOption`] if there is no such name.
+    pub fn parse(name: &str) -> Result<Self> {
+        Ok(match name {
+            "global" => Self::Global,
+            "window" => Self::Window,
+            _ => return Err(unknown("normalize", name, "choose \"global\" or \"window\"")),
+        })
+    }
+}
+
+fn unknown(name: &'static str, got: &str, cure: &'static str) -> Error {
+    Error::BadOption { name, got: format!("{got:?}"), cure }
 }
 
 /// Which behaviour.
@@ -185,6 +236,9 @@ fn check(windows: &[Window<'_>], texts: &[Text<'_>], cls: Option<i64>, options: 
                 return Err(Error::TokenCount { name, window: index, got, want });
             }
         }
+        if window.offsets.len() % 2 != 0 {
+            return Err(Error::NotPairs { name: "offsets", got: 1 });
+        }
         if cls.is_some() && window.input_ids.is_none() {
             return Err(Error::Missing { name: "input_ids", why: "to find `cls_token_id` in" });
         }
@@ -207,7 +261,32 @@ struct Question<'a> {
     options: &'a Options,
 }
 
+/// Answers of one question that are looked at, at most: some 150 bytes each.
+const MOST_SPANS: usize = 1 << 24;
+
 impl Question<'_> {
+    /// Refuses to list more spans than memory may hold: `top_k` may be larger than there are, but not everything
+    /// when that is too much.
+    fn check_spans(&self, candidates: usize) -> Result<()> {
+        let spans = |&index: &usize| {
+            let tokens = self.windows[index].start.len();
+            let each = match self.options.mode {
+                Mode::Transformers => tokens,
+                Mode::Right { .. } => self.options.max_answer_len.get().min(tokens),
+            };
+            candidates.min(tokens.saturating_mul(each))
+        };
+        let total = self.order.iter().map(spans).fold(0, usize::saturating_add);
+        if total <= MOST_SPANS {
+            return Ok(());
+        }
+        Err(Error::BadOption {
+            name: "top_k",
+            got: format!("{}, and one question has up to {total} spans", self.options.top_k),
+            cure: "16777216 spans of a question can be ranked; pass a smaller `top_k` or `max_answer_len`",
+        })
+    }
+
     fn answers(&self) -> Result<(Vec<Answer>, f64)> {
         match self.options.mode {
             Mode::Right { normalize, dedupe, null_threshold } => {
@@ -219,15 +298,19 @@ impl Question<'_> {
 
     fn transformers(&self) -> Result<(Vec<Answer>, f64)> {
         let top_k = self.options.top_k.get();
-        let candidates = if self.options.widen == Widen::No { top_k } else { top_k * 2 + 10 };
+        let candidates = if self.options.widen == Widen::No { top_k } else { spare(top_k) };
+        self.check_spans(candidates)?;
         let mut answers: Vec<Answer> = Vec::new();
         let mut places: HashMap<Folded<'_>, usize, BuildHasherDefault<Fnv>> =
             HashMap::with_capacity_and_hasher(candidates.min(64), BuildHasherDefault::default());
         let mut null_score = 1_000_000.0_f64;
         let mut pairs = Vec::new();
+        let mut texts = HashMap::new();
         for &index in self.order {
             let window = &self.windows[index];
-            let chars = Chars::new(self.texts[window.text]);
+            let chars = self.chars(&mut texts, window.text);
+            let words = WordRuns::default();
+            self.check_offsets(index)?;
             let half = matches!(window.start, Floats::F16(_)) && matches!(window.end, Floats::F16(_));
             let desired = desired(window, self.cls, self.options.context_sequence);
             let (mut start, mut end) = (window.start.to_f32(), window.end.to_f32());
@@ -250,7 +333,7 @@ impl Question<'_> {
                 if !desired[first] || !desired[last] {
                     continue;
                 }
-                let (from, to) = v4_place(window, self.options, first, last);
+                let (from, to) = v4_place(window, &words, self.options, first, last);
                 let text = chars.slice(index, first, from, to)?;
                 match places.entry(Folded::new(text)) {
                     hash_map::Entry::Occupied(place) => answers[*place.get()].score += pair.score,
@@ -295,9 +378,19 @@ impl Question<'_> {
         dedupe: Dedupe,
         null_threshold: Option<f64>,
     ) -> Result<(Vec<Answer>, f64)> {
+        self.check_spans(self.options.top_k.get())?;
         let mut ready = Vec::with_capacity(self.order.len());
+        let mut texts = HashMap::new();
         for &index in self.order {
-            ready.push(Ready::new(index, &self.windows[index], self.texts, self.cls, self.options)?);
+            let window = &self.windows[index];
+            self.check_offsets(index)?;
+            ready.push(Ready::new(
+                index,
+                window,
+                self.chars(&mut texts, window.text),
+                self.cls,
+                self.options,
+            )?);
         }
         let max_len = self.options.max_answer_len;
         // Log of what each window's sums of logits are shares of.
@@ -377,6 +470,63 @@ impl Question<'_> {
     }
 }
 
+/// How many spans are looked at for `top_k` answers where some of them may be the same.
+fn spare(top_k: usize) -> usize {
+    top_k.saturating_mul(2).saturating_add(10)
+}
+
+impl<'a> Question<'a> {
+    /// The characters of a text, counted once for all its windows.
+    fn chars(&self, known: &mut HashMap<usize, Rc<Chars<'a>>>, text: usize) -> Rc<Chars<'a>> {
+        Rc::clone(known.entry(text).or_insert_with(|| Rc::new(Chars::new(self.texts[text]))))
+    }
+
+    /// Refuses a token of the context whose offsets are no span of it.
+    fn check_offsets(&self, index: usize) -> Result<()> {
+        let window = &self.windows[index];
+        let chars = self.texts[window.text].chars;
+        let bad = match window.offsets {
+            Ints::I8(offsets) => bad_offset(offsets, window, self.options, chars),
+            Ints::I32(offsets) => bad_offset(offsets, window, self.options, chars),
+            Ints::I64(offsets) => bad_offset(offsets, window, self.options, chars),
+        };
+        match bad {
+            None => Ok(()),
+            Some(token) => Err(Error::BadOffset {
+                window: index,
+                token,
+                start: window.offsets.get(2 * token),
+                end: window.offsets.get(2 * token + 1),
+                limit: Some(chars),
+            }),
+        }
+    }
+}
+
+/// The first token of the context that is neither padding nor covers `0 <= start <= end <= chars`.
+fn bad_offset<T: Copy + Into<i64>>(
+    offsets: &[T],
+    window: &Window<'_>,
+    options: &Options,
+    chars: usize,
+) -> Option<usize> {
+    let limit = i64::try_from(chars).unwrap_or(i64::MAX);
+    let bad = |pair: &[T]| {
+        let (start, end): (i64, i64) = (pair[0].into(), pair[1].into());
+        start < 0 || start > end || end > limit
+    };
+    let counts = |token: usize| {
+        window.sequence_ids.get(token) == options.context_sequence
+            && window.attention_mask.is_none_or(|attention| attention.get(token) != 0)
+    };
+    // The offsets of the question are its own and may be longer; mostly no pair is bad, and none is asked about.
+    offsets
+        .chunks_exact(2)
+        .enumerate()
+        .find(|(token, pair)| bad(pair) && counts(*token))
+        .map(|(token, _)| token)
+}
+
 /// Which tokens transformers wants: those of the context and every CLS; all of them if the context comes first.
 fn desired(window: &Window<'_>, cls: Option<i64>, context_sequence: i64) -> Vec<bool> {
     let mut desired = vec![true; window.start.len()];
@@ -451,7 +601,13 @@ fn bad(logit: f32) -> bool {
 }
 
 /// Where transformers puts an answer: `word_to_chars(token_to_word(token))`, else the tokens' own offsets.
-fn v4_place(window: &Window<'_>, options: &Options, first: usize, last: usize) -> (i64, i64) {
+fn v4_place(
+    window: &Window<'_>,
+    runs: &WordRuns,
+    options: &Options,
+    first: usize,
+    last: usize,
+) -> (i64, i64) {
     let words = if options.widen == Widen::No { None } else { window.word_ids };
     let word = |token: usize| {
         let words = words?;
@@ -460,12 +616,11 @@ fn v4_place(window: &Window<'_>, options: &Options, first: usize, last: usize) -
             return None;
         }
         if window.sequence_ids.get(token) == options.context_sequence {
-            return Some(word_tokens(window, words, token));
+            return Some(runs.of(window, words, token));
         }
         // The word of the question's token, looked up in the context.
-        let context = |token: &usize| window.sequence_ids.get(*token) == options.context_sequence;
-        let from = (0..window.start.len()).filter(context).find(|&token| words.get(token) == word)?;
-        Some(word_tokens(window, words, from))
+        let from = runs.first(window, words, options.context_sequence, word)?;
+        Some(runs.of(window, words, from))
     };
     match (word(first), word(last)) {
         (Some((from, _)), Some((_, to))) => (window.offsets.get(2 * from), window.offsets.get(2 * to + 1)),
@@ -473,13 +628,44 @@ fn v4_place(window: &Window<'_>, options: &Options, first: usize, last: usize) -
     }
 }
 
-/// First and last token of the word of `token`, in its window.
-fn word_tokens(window: &Window<'_>, words: Ints<'_>, token: usize) -> (usize, usize) {
-    let (word, sequence) = (words.get(token), window.sequence_ids.get(token));
-    let same = |&token: &usize| words.get(token) == word && window.sequence_ids.get(token) == sequence;
-    let from = (0..token).rev().take_while(same).last().unwrap_or(token);
-    let to = (token + 1..window.start.len()).take_while(same).last().unwrap_or(token);
-    (from, to)
+/// Where the words of a window begin and end. Made when first asked for, and then all at once: one word may have all
+/// tokens of a window, and be asked for by each of them.
+#[derive(Default)]
+struct WordRuns {
+    runs: OnceCell<Vec<(u32, u32)>>,
+    firsts: OnceCell<HashMap<i64, u32>>,
+}
+
+impl WordRuns {
+    /// First and last token of the word of `token`.
+    fn of(&self, window: &Window<'_>, words: Ints<'_>, token: usize) -> (usize, usize) {
+        let runs = self.runs.get_or_init(|| {
+            let same = |a: usize, b: usize| {
+                words.get(a) == words.get(b) && window.sequence_ids.get(a) == window.sequence_ids.get(b)
+            };
+            let tokens = window.start.len();
+            let mut runs: Vec<(u32, u32)> = Vec::with_capacity(tokens);
+            let mut from = 0;
+            while from < tokens {
+                let to = (from + 1..tokens).find(|&next| !same(from, next)).unwrap_or(tokens);
+                runs.resize(to, (from as u32, to as u32 - 1));
+                from = to;
+            }
+            runs
+        });
+        let (from, to) = runs[token];
+        (from as usize, to as usize)
+    }
+
+    /// The first token of the context whose word has the number `word`.
+    fn first(&self, window: &Window<'_>, words: Ints<'_>, context: i64, word: i64) -> Option<usize> {
+        let firsts = self.firsts.get_or_init(|| {
+            let tokens = (0..window.start.len()).rev();
+            let in_context = tokens.filter(|&token| window.sequence_ids.get(token) == context);
+            in_context.map(|token| (words.get(token), token as u32)).collect()
+        });
+        firsts.get(&word).map(|&token| token as usize)
+    }
 }
 
 /// A window with the scores of all tokens that cannot be in an answer set to `-inf`.
@@ -489,7 +675,8 @@ struct Ready<'a> {
     start: Vec<f32>,
     end: Vec<f32>,
     cls: Option<usize>,
-    chars: Chars<'a>,
+    chars: Rc<Chars<'a>>,
+    runs: WordRuns,
     options: &'a Options,
 }
 
@@ -497,7 +684,7 @@ impl<'a> Ready<'a> {
     fn new(
         index: usize,
         window: &'a Window<'a>,
-        texts: &'a [Text<'a>],
+        chars: Rc<Chars<'a>>,
         cls: Option<i64>,
         options: &'a Options,
     ) -> Result<Self> {
@@ -525,7 +712,7 @@ impl<'a> Ready<'a> {
                 }
             }
         }
-        Ok(Self { index, window, start, end, cls, chars: Chars::new(texts[window.text]), options })
+        Ok(Self { index, window, start, end, cls, chars, runs: WordRuns::default(), options })
     }
 
     /// Log of the product of the two softmax sums of a window; CLS takes part.
@@ -560,7 +747,7 @@ impl<'a> Ready<'a> {
 
     fn word(&self, token: usize) -> Option<(usize, usize)> {
         let words = if self.options.widen == Widen::No { None } else { self.window.word_ids }?;
-        (words.get(token) >= 0).then(|| word_tokens(self.window, words, token))
+        (words.get(token) >= 0).then(|| self.runs.of(self.window, words, token))
     }
 
     fn answer(&self, pair: Pair, shift: f64) -> Answer {
@@ -579,7 +766,7 @@ impl<'a> Ready<'a> {
 
 fn keep_wide<T: PartialOrd>(allowed: &mut [bool], offsets: &[T]) {
     for (allowed, offset) in allowed.iter_mut().zip(offsets.chunks_exact(2)) {
-        *allowed &= offset[0] != offset[1];
+        *allowed &= offset[0] < offset[1];
     }
 }
 
@@ -594,7 +781,7 @@ fn distinct(
     // How many spans are looked at, at most: only a text that repeats itself without end needs more.
     const MOST: usize = 1 << 20;
     let aligned = ready.iter().any(|ready| ready.options.widen != Widen::No);
-    let mut wanted = if aligned || by_text || ready.len() > 1 { 2 * top_k + 10 } else { top_k };
+    let mut wanted = if aligned || by_text || ready.len() > 1 { spare(top_k) } else { top_k };
     loop {
         let mut found: Vec<(f64, Pair, usize)> = Vec::new();
         let mut pairs = Vec::new();
@@ -610,18 +797,16 @@ fn distinct(
         }
         let exhausted = found.len() < wanted;
         found.truncate(wanted);
-        let mut answers: Vec<Answer> = Vec::with_capacity(top_k);
+        let mut answers: Vec<Answer> = Vec::new();
         let mut places = HashSet::new();
         let mut texts: HashSet<Folded<'_>, BuildHasherDefault<Fnv>> = HashSet::default();
         for (_, pair, which) in found {
             let ready = &ready[which];
             let answer = ready.answer(pair, shifts[which]);
             let text = ready.chars.slice(ready.index, pair.first as usize, answer.start, answer.end)?;
-            let new = if by_text {
-                texts.insert(Folded::new(text))
-            } else {
-                places.insert((answer.text, answer.start, answer.end))
-            };
+            // A text of the same place is the same, and may be long.
+            let new = places.insert((answer.text, answer.start, answer.end))
+                && (!by_text || texts.insert(Folded::new(text)));
             if new {
                 answers.push(answer);
                 if answers.len() == top_k {
@@ -632,19 +817,50 @@ fn distinct(
         if exhausted || wanted >= MOST {
             return Ok(answers);
         }
-        wanted *= 8;
+        wanted = wanted.saturating_mul(8);
+    }
+}
+
+/// Tokens `from..to` of a window of which none is covered by one of the first `seen` answers, and their best span.
+struct Free {
+    which: usize,
+    from: usize,
+    to: usize,
+    seen: usize,
+    best: Pair,
+    score: f64,
+}
+
+impl Free {
+    fn place(&self) -> (u32, u32, usize) {
+        (self.best.first, self.best.last, self.which)
+    }
+}
+
+impl PartialEq for Free {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Free {}
+
+impl PartialOrd for Free {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Free {
+    fn cmp(&self, other: &Self) -> Ordering {
+        descending(other.score, self.score).then_with(|| other.place().cmp(&self.place()))
     }
 }
 
 /// The best answer, then the best that shares no character with it, and so on.
+///
+/// An answer cuts the parts of windows that it covers, but only when they come to the top: cut, they can but get worse.
 fn apart(ready: &[Ready<'_>], shifts: &[f64], max_len: NonZeroUsize, top_k: usize) -> Result<Vec<Answer>> {
-    /// Tokens `from..to` of a window that no answer covers yet, and the best span of them.
-    struct Free {
-        which: usize,
-        from: usize,
-        to: usize,
-        best: Pair,
-    }
     let edges: Vec<(Vec<i64>, Vec<i64>)> = ready
         .iter()
         .map(|ready| {
@@ -658,48 +874,45 @@ fn apart(ready: &[Ready<'_>], shifts: &[f64], max_len: NonZeroUsize, top_k: usiz
         })
         .collect();
     let mut pairs = Vec::new();
-    let mut best = |which: usize, from: usize, to: usize| {
+    let mut best = |which: usize, from: usize, to: usize, seen: usize| {
         k_best::<Sum>(&ready[which].start[from..to], &ready[which].end[from..to], max_len, 1, &mut pairs);
         let pair = *pairs.first()?;
         let best = Pair { first: pair.first + from as u32, last: pair.last + from as u32, ..pair };
-        Some(Free { which, from, to, best })
+        Some(Free { which, from, to, seen, best, score: best.score - (shifts[which] - shifts[0]) })
     };
-    let mut free: Vec<Free> =
-        (0..ready.len()).filter_map(|which| best(which, 0, ready[which].start.len())).collect();
-    let mut answers: Vec<Answer> = Vec::with_capacity(top_k);
+    let mut free: BinaryHeap<Free> =
+        (0..ready.len()).filter_map(|which| best(which, 0, ready[which].start.len(), 0)).collect();
+    let mut answers: Vec<Answer> = Vec::new();
+    // The token range that each answer was found in: covered, even where its characters say otherwise.
+    let mut own: Vec<(usize, u32, u32)> = Vec::new();
     while answers.len() < top_k {
-        let score = |free: &Free| free.best.score - (shifts[free.which] - shifts[0]);
-        let better = |a: &&Free, b: &&Free| {
-            let place = |free: &Free| (free.best.first, free.best.last, free.which);
-            descending(score(b), score(a)).then_with(|| place(b).cmp(&place(a)))
+        let Some(mut part) = free.pop() else { break };
+        let (starts, ends) = &edges[part.which];
+        let covers = |answer: usize, token: usize| {
+            let (which, first, last) = own[answer];
+            let Answer { start, end, .. } = answers[answer];
+            (starts[token] >= 0 && starts[token] < end && ends[token] > start)
+                || (which == part.which && (first as usize..=last as usize).contains(&token))
         };
-        let Some(&Free { which, best: pair, .. }) = free.iter().max_by(better) else { break };
+        let text = ready[part.which].window.text;
+        let cut =
+            (part.seen..answers.len()).filter(|&answer| answers[answer].text == text).find_map(|answer| {
+                let first = (part.from..part.to).find(|&token| covers(answer, token))?;
+                let last = (part.from..part.to).rfind(|&token| covers(answer, token))?;
+                Some((answer + 1, first, last))
+            });
+        if let Some((seen, first, last)) = cut {
+            free.extend(best(part.which, part.from, first, seen));
+            free.extend(best(part.which, last + 1, part.to, seen));
+            continue;
+        }
+        part.seen = answers.len();
+        let Free { which, best: pair, .. } = part;
         let answer = ready[which].answer(pair, shifts[which]);
         ready[which].chars.slice(ready[which].index, pair.first as usize, answer.start, answer.end)?;
         answers.push(answer);
-        let mut left = Vec::with_capacity(free.len() + 1);
-        for part in free {
-            let (starts, ends) = &edges[part.which];
-            let range = part.from..part.to;
-            if ready[part.which].window.text != answer.text {
-                left.push(part);
-                continue;
-            }
-            let covered = |&token: &usize| {
-                starts[token] >= 0 && starts[token] < answer.end && ends[token] > answer.start
-            };
-            match (range.clone().find(covered), range.rev().find(covered)) {
-                (Some(first), Some(last)) => {
-                    left.extend(
-                        [(part.from, first), (last + 1, part.to)]
-                            .into_iter()
-                            .filter_map(|(from, to)| best(part.which, from, to)),
-                    );
-                }
-                _ => left.push(part),
-            }
-        }
-        free = left;
+        own.push((which, pair.first, pair.last));
+        free.push(part);
     }
     Ok(answers)
 }

@@ -125,7 +125,7 @@ impl Best {
     fn push(&mut self, entry: Ranked) {
         self.entries.push((self.came, entry));
         self.came += 1;
-        if self.entries.len() >= 2 * self.size {
+        if self.entries.len() >= self.size.saturating_mul(2) {
             self.entries.select_nth_unstable_by(self.size - 1, Self::order);
             self.entries.truncate(self.size);
             self.bar = self.entries[self.size - 1].1.score;

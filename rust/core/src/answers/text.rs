@@ -61,13 +61,15 @@ pub(super) struct Chars<'a> {
     text: Text<'a>,
     /// Characters before each block of bytes; made when first asked for, never for ASCII.
     before: OnceCell<Vec<u32>>,
+    /// The characters of scripts without spaces, in order; made when first asked for.
+    spaceless: OnceCell<Vec<u32>>,
 }
 
 impl<'a> Chars<'a> {
     const BLOCK: usize = 64;
 
     pub(super) fn new(text: Text<'a>) -> Self {
-        Self { text, before: OnceCell::new() }
+        Self { text, before: OnceCell::new(), spaceless: OnceCell::new() }
     }
 
     /// The byte at which a character begins; the end of the text for the character after the last.
@@ -104,29 +106,45 @@ impl<'a> Chars<'a> {
 
     /// From `own` towards `edge`, until a character of a script without spaces.
     pub(super) fn widen_left(&self, own: i64, edge: i64) -> i64 {
-        let (Some(inside), Some(outside)) = (self.part(own, own + 1), self.part(edge, own)) else {
+        let (Some(own_at), Some(edge_at)) = (self.place(own, own.saturating_add(1)), self.place(edge, own))
+        else {
             return own;
         };
-        if inside.chars().any(spaceless) {
+        let spaceless = self.spaceless();
+        let before = spaceless.partition_point(|&at| at < own_at);
+        if spaceless.get(before) == Some(&own_at) {
             return own;
         }
-        own - outside.chars().rev().take_while(|&char| !spaceless(char)).count() as i64
+        spaceless[..before].last().map_or(edge, |&last| i64::from(edge_at.max(last + 1)))
     }
 
     pub(super) fn widen_right(&self, own: i64, edge: i64) -> i64 {
-        let (Some(inside), Some(outside)) = (self.part(own - 1, own), self.part(own, edge)) else {
+        let (Some(last), Some(_)) = (self.place(own.saturating_sub(1), own), self.place(own, edge)) else {
             return own;
         };
-        if inside.chars().any(spaceless) {
-            return own;
+        let spaceless = self.spaceless();
+        let until = spaceless.partition_point(|&at| at < last);
+        match spaceless.get(until) {
+            Some(&at) if at == last => own,
+            Some(&at) => edge.min(at.into()),
+            None => edge,
         }
-        own + outside.chars().take_while(|&char| !spaceless(char)).count() as i64
     }
 
-    /// `text[from..to]`, if there is such a part.
-    fn part(&self, from: i64, to: i64) -> Option<&'a str> {
-        let (from, to) = (usize::try_from(from).ok()?, usize::try_from(to).ok()?);
-        (from <= to && to <= self.text.chars).then(|| &self.text.utf8[self.byte(from)..self.byte(to)])
+    /// The character `from`, if `from..to` is a part of the text.
+    fn place(&self, from: i64, to: i64) -> Option<u32> {
+        let inside = 0 <= from && from <= to && usize::try_from(to).is_ok_and(|to| to <= self.text.chars);
+        inside.then_some(from as u32)
+    }
+
+    fn spaceless(&self) -> &[u32] {
+        self.spaceless.get_or_init(|| {
+            if self.text.utf8.len() == self.text.chars {
+                return Vec::new();
+            }
+            let chars = (0..).zip(self.text.utf8.chars());
+            chars.filter(|&(_, char)| spaceless(char)).map(|(at, _)| at).collect()
+        })
     }
 }
 
@@ -164,6 +182,40 @@ mod tests {
             let starts = text.char_indices().map(|(at, _)| at).chain([text.len()]);
             for (char, want) in starts.enumerate() {
                 assert_eq!(chars.byte(char), want, "{text} {char}");
+            }
+        }
+    }
+
+    #[test]
+    fn widening_stops_at_scripts_without_spaces() {
+        let parts = |text: &'static str| {
+            let chars: Vec<char> = text.chars().collect();
+            let made = Chars::new(Text { utf8: text, chars: chars.len() });
+            (chars, made)
+        };
+        for text in ["", "abc", "ab中c", "中", "é中\u{1F917}x日本y", "ééé"] {
+            let (chars, made) = parts(text);
+            let len = chars.len() as i64;
+            for own in -2..=len + 2 {
+                for edge in -2..=len + 2 {
+                    // The plain twin: character by character.
+                    let valid = |from: i64, to: i64| 0 <= from && from <= to && to <= len;
+                    let at = |place: i64| spaceless(chars[place as usize]);
+                    let mut left = own;
+                    if valid(own, own + 1) && valid(edge, own) && !at(own) {
+                        while left > edge && !at(left - 1) {
+                            left -= 1;
+                        }
+                    }
+                    assert_eq!(made.widen_left(own, edge), left, "{text} {own} {edge}");
+                    let mut right = own;
+                    if valid(own - 1, own) && valid(own, edge) && !at(own - 1) {
+                        while right < edge && !at(right) {
+                            right += 1;
+                        }
+                    }
+                    assert_eq!(made.widen_right(own, edge), right, "{text} {own} {edge}");
+                }
             }
         }
     }

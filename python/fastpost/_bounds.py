@@ -1,0 +1,83 @@
+"""Numbers and names that a caller sets, checked where they come in: each error names the argument, the value and the cure."""
+
+from __future__ import annotations
+
+import operator
+import sys
+from typing import Any
+
+import numpy as np
+
+MOST = sys.maxsize
+"""The largest size or count there can be; larger ones are refused, not cut."""
+
+
+def whole(name: str, value: Any, least: int = 0, *, most: int = MOST, or_else: str = "") -> int:
+    """`value` as an int from `least` to `most`; NumPy's integers count, bools and floats do not.
+
+    Args:
+        or_else: of the message: what could be passed in place of an int, such as ", or None for all cores".
+    """
+    cure = f"pass an int of at least {least}{or_else}"
+    if isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"`{name}` is {value}; {cure}")
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"`{name}` is {shown(value)}, a {type(value).__name__}; {cure}") from None
+    if number < least:
+        raise ValueError(f"`{name}` is {shown(number)}; {cure}")
+    if number > most:
+        raise ValueError(f"`{name}` is {shown(number)}; pass an int from {least} to {most}{or_else}")
+    return number
+
+
+def threads(value: Any, name: str = "threads") -> int | None:
+    """How many threads to use; Rust starts no more than make sense, however many are asked for."""
+    if value is None:
+        return None
+    if not isinstance(value, (bool, np.bool_)) and hasattr(value, "__index__"):
+        value = min(operator.index(value), MOST)
+    return whole(name, value, 1, or_else=", or None for all cores")
+
+
+def share(name: str, value: Any, *, or_else: str = "") -> float:
+    """`value` as a float from 0 to 1."""
+    return number(name, value, 0.0, 1.0, or_else=or_else)
+
+
+def number(name: str, value: Any, least: float = -np.inf, most: float = np.inf, *, or_else: str = "") -> float:
+    """`value` as a float from `least` to `most`, which is not NaN."""
+    cure = "pass a number" if most == np.inf == -least else f"pass a number from {least:g} to {most:g}"
+    if isinstance(value, (bool, np.bool_, str, bytes)):
+        raise TypeError(f"`{name}` is {shown(value)}, a {type(value).__name__}; {cure}{or_else}")
+    try:
+        real = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"`{name}` is {shown(value)}, a {type(value).__name__}; {cure}{or_else}") from None
+    except OverflowError:
+        raise ValueError(f"`{name}` is {shown(value)}; {cure}{or_else}") from None
+    if not least <= real <= most:
+        raise ValueError(f"`{name}` is {shown(value)}; {cure}{or_else}")
+    return real
+
+
+def choice(name: str, value: Any, known: tuple[Any, ...]) -> Any:
+    """The one of `known`, which are names, bools, ints or None, that `value` is; 1 is not True."""
+    for one in known:
+        kind = (bool, np.bool_) if isinstance(one, bool) else type(one)
+        if isinstance(value, kind) and (isinstance(one, bool) or not isinstance(value, bool)) and value == one:
+            return one
+        if isinstance(one, int) and isinstance(value, np.integer) and not isinstance(one, bool) and value == one:
+            return one
+    raise ValueError(f"`{name}` is {shown(value)}; pass one of {', '.join(map(repr, known))}")
+
+
+def shown(value: Any) -> str:
+    """The repr of a value, cut to what a message can hold."""
+    try:
+        text = repr(value)
+    except ValueError:  # an int with more digits than Python prints
+        text = f"an int of {value.bit_length()} bits"
+    text = " ".join(text.split())
+    return text if len(text) <= 80 else f"{text[:77]}..."

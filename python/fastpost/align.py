@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -314,7 +314,7 @@ def _read(
         read = Encodings.expanded(listed) if owners is None else Encodings(listed, owners)
         ids = None
         if by_word:
-            ids = read.word_ids if word_ids is None else np.concatenate(list(_words(word_ids)))
+            ids = read.word_ids if word_ids is None else _end_to_end("word_ids", word_ids, read.lengths, 1)[0]
         special_tokens = read.special_tokens_mask  # first: the lengths then come with it
         if sequence is not None:
             special_tokens |= read.sequence_ids != sequence
@@ -352,7 +352,7 @@ def _read_arrays(
     """Tokens from offsets and word ids: lists with one array a window, or arrays end to end with `lengths`."""
     given = _arrays.vector("lengths", lengths)
     pairs = None if offsets is None else _end_to_end("offsets", offsets, given, 2)
-    words = None if word_ids is None else _end_to_end("word_ids", list(_words(word_ids)), given, 1)
+    words = None if word_ids is None else _end_to_end("word_ids", word_ids, given, 1)
     first = pairs or words
     if first is None:
         raise ValueError("`offsets` and `word_ids` are both None; pass one of them")
@@ -382,60 +382,49 @@ def _read_arrays(
 
 def _end_to_end(name: str, value: Any, lengths: Ints1d | None, rank: int) -> tuple[Any, Ints1d]:
     """Integers of all windows, end to end, and the length of each window."""
-    shape = (0, 2) if rank == 2 else (0,)
-    if isinstance(value, (list, tuple)):
-        parts = [_window(name, number, item, rank) for number, item in enumerate(value)]
-    else:
-        array = _arrays.to_numpy(name, value)
-        if array.ndim == rank and lengths is not None:
-            if int(lengths.sum()) != len(array) or (lengths < 0).any():
+    none = {"word_ids": -1, "offsets": 0}.get(name)
+    read: Any = _arrays.integers(name, value, rank=rank, none=none)
+    if not isinstance(read, list):
+        if read.ndim == rank and lengths is not None:
+            if int(lengths.sum()) != len(read) or (lengths < 0).any():
                 raise ValueError(
-                    f"`lengths` adds up to {int(lengths.sum())} tokens but `{name}` has {len(array)}; lengths must "
+                    f"`lengths` adds up to {int(lengths.sum())} tokens but `{name}` has {len(read)}; lengths must "
                     "cover each token once"
                 )
-            return _window(name, 0, array, rank), lengths
-        if array.ndim != rank + 1:
+            return _window(name, 0, read, rank), lengths
+        if read.ndim == rank and not read.size:
+            read = []  # `[]` is a batch without windows
+        if not isinstance(read, list) and read.ndim != rank + 1:
             raise TypeError(
-                f"`{name}` has {array.ndim} dimensions; pass a list with one array a window, one padded array, or one "
+                f"`{name}` has {read.ndim} dimensions; pass a list with one array a window, one padded array, or one "
                 "array end to end with `lengths`"
             )
-        parts = [_window(name, number, item, rank) for number, item in enumerate(array)]
+    parts = [_window(name, number, item, rank) for number, item in enumerate(read)]
     counts = np.array([len(part) for part in parts], np.int64)
     if lengths is not None:
         if len(lengths) != len(parts) or (lengths > counts).any() or (lengths < 0).any():
             raise ValueError(f"`lengths` does not fit `{name}`; pass one length a window, at most its tokens")
         parts = [part[:length] for part, length in zip(parts, lengths.tolist())]
         counts = lengths
-    return np.concatenate([np.empty(shape, np.int64), *parts]), counts
+    return np.concatenate([np.empty((0, 2) if rank == 2 else (0,), np.int64), *parts]), counts
 
 
-def _window(name: str, number: int, value: Any, rank: int) -> Any:
-    array = _arrays.to_numpy(name, value)
-    if array.size == 0:
-        return np.empty((0, 2) if rank == 2 else (0,), np.int64)
-    if array.ndim != rank or (rank == 2 and array.shape[1] != 2) or array.dtype.kind not in "iub":
+def _window(name: str, number: int, array: Any, rank: int) -> Any:
+    if array.ndim != rank or (rank == 2 and array.shape[1] != 2):
         want = "(tokens, 2) integers" if rank == 2 else "(tokens,) integers"
         raise TypeError(f"`{name}[{number}]` has the shape {array.shape} and type {array.dtype}; pass {want}")
     return np.ascontiguousarray(array, np.int64)
 
 
-def _words(word_ids: Any) -> Iterator[Any]:
-    """Word ids with -1 for None."""
-    for words in word_ids:
-        yield words if hasattr(words, "dtype") else np.array([-1 if word is None else word for word in words], np.int64)
-
-
 def _labels(labels: Any, lengths: Ints1d) -> Ints1d:
     """Label ids of all tokens, end to end."""
-    if not isinstance(labels, (list, tuple)):
-        array = _arrays.to_numpy("labels", labels)
-        if array.ndim == 1 and len(array) == lengths.sum():
-            return np.ascontiguousarray(array, np.int64)
-        labels = array
-    if len(labels) != len(lengths):
-        raise ValueError(f"`labels` has {len(labels)} windows but `encodings` has {len(lengths)}; pass one row each")
+    read: Any = _arrays.integers("labels", labels)
+    if not isinstance(read, list) and read.ndim == 1 and len(read) == lengths.sum():
+        return np.ascontiguousarray(read, np.int64)
+    if len(read) != len(lengths):
+        raise ValueError(f"`labels` has {len(read)} windows but `encodings` has {len(lengths)}; pass one row each")
     rows = []
-    for number, (row, length) in enumerate(zip(labels, lengths.tolist())):
+    for number, (row, length) in enumerate(zip(read, lengths.tolist())):
         ids = _window("labels", number, row, 1)
         if len(ids) < length:
             raise ValueError(f"`labels[{number}]` has {len(ids)} ids for {length} tokens; pass one per token")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 import numpy as np
 
-from fastpost import _arrays, _bounds, _fastpost
+from fastpost import _arrays, _bounds, _fastpost, _masks
 from fastpost._columns import Columns, Nested, printed_table, shown_rows
 from fastpost._encodings import Encodings
+from fastpost._probabilities import warn_of_windows
 from fastpost.types import Answer, ArrayLike, Batch, Doubles1d, Floats1d, Ints1d, RankedAnswer
 
 Normalize = Literal["global", "window"]
@@ -280,8 +281,8 @@ class AnswerDecoder:
     ) -> Answers:
         """Answers of a batch of questions, from `tokenizers.Encoding` objects or from plain arrays.
 
-        Each array argument is padded, laid end to end with `lengths`, or a list with one array a window.
-        Arrays must not be written to during the call.
+        Each array argument is padded, laid end to end with `lengths`, or a list with one array, or one list, a
+        window, of whatever length. Arrays must not be written to during the call.
 
         Args:
             start_logits: (windows, tokens), or (tokens,) end to end; float32, float16, bfloat16 or float64, finite
@@ -290,11 +291,14 @@ class AnswerDecoder:
             encodings: of question and context, padded as the logits are or not at all (then the logits may be
                 padded on the right); each followed by its overflowing ones as further windows.
             contexts: the contexts themselves.
-            offsets: (windows, tokens, 2) integers, the characters of the context each token covers, end excluded.
-            sequence_ids: (windows, tokens), 0 and 1 for tokens of the two texts, -1 for all others.
-            word_ids: (windows, tokens), the word of each token, -1 for none; needed for `align_to_words=True`.
+            offsets: (windows, tokens, 2) integers, the characters of the context each token covers, end excluded;
+                `None` in place of a pair says that the token is not of the context.
+            sequence_ids: (windows, tokens), 0 and 1 for tokens of the two texts, -1 or `None` for all others.
+            word_ids: (windows, tokens), the word of each token, -1 or `None` for none; needed for
+                `align_to_words=True`.
             input_ids: (windows, tokens), token ids; needed with `cls_token_id`.
-            attention_mask: (windows, tokens), 0 for padding; needed only where `sequence_ids` does not tell.
+            attention_mask: (windows, tokens), 0 for padding, at one end; needed only where `sequence_ids` does not
+                tell.
             cls_token_id: the id of CLS; without it, CLS is the special token just before the first text.
             lengths: (windows,), tokens of each window, what follows is padding; default: no padding.
             windows: (windows,), the context that each window was cut from; default: window i is of context i, or
@@ -335,17 +339,31 @@ class AnswerDecoder:
             raise ValueError(f"`{name}` is None; pass it, or `encodings`")
         if cls_token_id is not None:
             cls_token_id = _bounds.whole("cls_token_id", cls_token_id)
-        more: tuple[Any, ...] = (offsets, sequence_ids, word_ids, input_ids, attention_mask)
-        vectors: tuple[Any, ...] = (lengths, windows, questions)
-        decode: Callable[..., _fastpost.AnswerTable | None] = self._kernel.decode
-        # Arrays that Rust can borrow as they are, and they mostly are, need no look from Python.
-        table = decode(start_logits, end_logits, _FLOAT32, contexts, *more, cls_token_id, *vectors)
-        if table is None:
-            starts, start_bits = _arrays.logits("start_logits", start_logits)
-            ends, end_bits = _arrays.logits("end_logits", end_logits)
-            more = tuple(_integers(name, array) for name, array in zip(_INTEGERS, more))
-            vectors = tuple(_arrays.vector(name, array) for name, array in zip(_VECTORS, vectors))
-            table = decode(starts, ends, (start_bits, end_bits), contexts, *more, cls_token_id, *vectors)
+        starts, start_bits = _arrays.logits("start_logits", start_logits, 1)
+        ends, end_bits = _arrays.logits("end_logits", end_logits, 1)
+        tokens = _arrays.vector("lengths", lengths)
+        pairs, outside = _arrays.offsets(offsets, _BORROWED)
+        sequences = _integers("sequence_ids", sequence_ids)
+        if outside is not None:
+            sequences = _masks.not_of_text(sequences, outside, tokens)
+        if attention_mask is not None and encodings is None:
+            _masks.attention(attention_mask, "start_logits", starts, tokens, 1)
+        warn_of_windows(("start_logits", "end_logits"), (starts, ends), (start_bits, end_bits), tokens)
+        table = self._kernel.decode(
+            starts,
+            ends,
+            (start_bits, end_bits),
+            contexts,
+            pairs,
+            sequences,
+            _integers("word_ids", word_ids),
+            _integers("input_ids", input_ids, None),
+            _integers("attention_mask", attention_mask, None),
+            cls_token_id,
+            tokens,
+            _arrays.vector("windows", windows),
+            _arrays.vector("questions", questions),
+        )
         if table is None:
             raise TypeError("the arrays can't be read; pass NumPy arrays, or lists of them, of one type each")
         return Answers(table)
@@ -361,18 +379,9 @@ class AnswerDecoder:
         return f"AnswerDecoder(top_k={self.top_k}, max_answer_len={self.max_answer_len}, compat={self.compat!r})"
 
 
-_FLOAT32 = ("float32", "float32")
-_INTEGERS = ("offsets", "sequence_ids", "word_ids", "input_ids", "attention_mask")
-_VECTORS = ("lengths", "windows", "questions")
-_BORROWED = frozenset({np.dtype(np.int64), np.dtype(np.int32), np.dtype(np.int8)})
+_BORROWED: frozenset[np.dtype[Any]] = frozenset({np.dtype(np.int64), np.dtype(np.int32), np.dtype(np.int8)})
 
 
-def _integers(name: str, value: Any) -> Any:
-    """Integers for Rust: int64, int32 or int8 as they are, all others as int64."""
-    if type(value) is np.ndarray and value.dtype in _BORROWED and value.flags.c_contiguous:
-        return value
-    if isinstance(value, list) and value and all(type(item) is np.ndarray for item in value):
-        kind = value[0].dtype
-        if kind in _BORROWED and all(item.dtype == kind and item.flags.c_contiguous for item in value):
-            return value
-    return _arrays.integers(name, value)
+def _integers(name: str, value: Any, none: int | None = -1) -> Any:
+    """Integers for Rust: int64, int32 or int8 as they are, all others as int64; `None` in lists is -1."""
+    return _arrays.integers(name, value, none=none, kinds=_BORROWED)

@@ -9,9 +9,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from fastpost import _arrays, _bounds, _entity_options, _fastpost
+from fastpost import _arrays, _bounds, _entity_options, _fastpost, _masks
 from fastpost._columns import Columns, Nested, categories, printed_table, shown_rows
 from fastpost._encodings import Encodings, batch_owners
+from fastpost._probabilities import warn_of_rows
 from fastpost._spans import columns
 from fastpost._tokens import Tokens
 from fastpost.types import ArrayLike, Batch, Entity, Floats1d, Floats2d, Ints1d, Ints2d, Token, Units
@@ -427,6 +428,7 @@ class EntityDecoder:
         marks_subwords = tokens is not None and tokens.marks_subwords
         table = None if tokens is None else tokens.table
         names = _label_names(id2label)
+        self._columns = len(names)
         strategy_name = str(getattr(strategy, "value", strategy))
         self.strategy = strategy
         self.compat = compat
@@ -500,11 +502,12 @@ class EntityDecoder:
         input_ids: Batch | None = None,
         word_ids: Batch | None = None,
         windows: ArrayLike | None = None,
+        attention_mask: Batch | None = None,
     ) -> Entities:
         """Entities of a batch of texts, from `tokenizers.Encoding` objects or from plain arrays.
 
-        Each array argument is padded, laid end to end with `lengths`, or a list with one array a window.
-        Arrays must not be written to during the call.
+        Each array argument is padded, laid end to end with `lengths`, or a list with one array, or one list, a
+        window, of whatever length. Arrays must not be written to during the call.
 
         Args:
             logits: (windows, tokens, labels), or (tokens, labels) end to end; float32, float16, bfloat16 or
@@ -512,13 +515,16 @@ class EntityDecoder:
             encodings: of the texts, whose windows are each one and what overflowed from it; or of the windows; or a
                 `BatchEncoding`.
             texts: the texts themselves.
-            offsets: (windows, tokens, 2) integers, the characters of the text each token covers, end excluded.
+            offsets: (windows, tokens, 2) integers, the characters of the text each token covers, end excluded;
+                `None` in place of a pair says that the token is not of the text.
             lengths: (windows,), tokens of each window, what follows is padding; default: no padding.
             special_tokens_mask: (windows, tokens), not 0 for tokens to leave out: `[CLS]`, padding.
             input_ids: (windows, tokens), token ids; needed where the tokenizer is to print `word`.
-            word_ids: (windows, tokens), the word of each token as the tokenizer numbers them over the whole text, -1 for
-                none.
+            word_ids: (windows, tokens), the word of each token as the tokenizer numbers them over the whole text, -1 or
+                `None` for none.
             windows: (windows,), the text that each window belongs to; default: window i is text i.
+            attention_mask: (windows, tokens), 0 for padding, at the end or, for tokenizers that pad on the left,
+                in front; in place of `lengths`.
 
         Returns:
             The entities, ordered by text. The windows of a text are put together as `window_merge` says; for
@@ -529,7 +535,8 @@ class EntityDecoder:
             ValueError: if arrays do not fit each other, an offset lies outside its text, a row has no most
                 probable label, a token id is unknown. The message names the argument, both values and the cure.
         """
-        values, kind = _arrays.logits("logits", logits)
+        values, kind = _arrays.logits("logits", logits, 2, self._columns)
+        warn_of_rows("logits", values, kind)
         listed = None if texts is None else _texts(texts)
         if getattr(encodings, "encodings", None) is not None:
             windows = batch_owners(encodings) if windows is None else windows
@@ -541,6 +548,7 @@ class EntityDecoder:
                 "special_tokens_mask": special_tokens_mask,
                 "input_ids": input_ids,
                 "word_ids": word_ids,
+                "attention_mask": attention_mask,
             }
             doubled = [name for name, value in given.items() if value is not None]
             if doubled:
@@ -556,16 +564,24 @@ class EntityDecoder:
             return self._run(
                 values, kind, listed, read.lengths, read.offsets, read.special_tokens_mask, read.ids, read.texts, words
             )
+        tokens = _arrays.vector("lengths", lengths)
+        pairs, outside = _arrays.offsets(offsets)
+        special = _arrays.integers("special_tokens_mask", special_tokens_mask, np.uint8)
+        if attention_mask is not None:
+            tokens, padding = _masks.attention(attention_mask, "logits", values, tokens, 2)
+            special = special if padding is None else _masks.without(special, padding, tokens)
+        if outside is not None:
+            special = _masks.without(special, outside, tokens)
         return self._run(
             values,
             kind,
             listed,
-            _arrays.vector("lengths", lengths),
-            _arrays.integers("offsets", offsets),
-            _arrays.integers("special_tokens_mask", special_tokens_mask, np.uint8),
+            tokens,
+            pairs,
+            special,
             _arrays.integers("input_ids", input_ids),
             _arrays.vector("windows", windows),
-            _arrays.integers("word_ids", word_ids),
+            _arrays.integers("word_ids", word_ids, none=-1),
         )
 
     def _run(

@@ -174,7 +174,8 @@ def check_offsets(
     tokens of a byte-level tokenizer do that are parts of one character. One fault a token, the first of these.
 
     Args:
-        encoding: a `tokenizers.Encoding`, integers (tokens, 2), or the `BatchEncoding` of one text. For a list of texts,
+        encoding: a `tokenizers.Encoding`, integers (tokens, 2) with `None` for tokens that are not of the text, or the
+            `BatchEncoding` of one text. For a list of texts,
             a `BatchEncoding`, whose rows are looked at one by one (the windows of a text by its
             `overflow_to_sample_mapping`), or a list with one of the others a text.
         text: the text, or a list of texts.
@@ -206,18 +207,22 @@ def check_offsets(
             f"`encoding` is a {type(encoding).__name__} without `encodings`, as slow tokenizers make it; pass what a fast "
             "tokenizer gives, or integers (tokens, 2)"
         )
+    outside: Any = None
     if hasattr(encoding, "special_tokens_mask"):
         from fastpost._encodings import Encodings
 
         read = Encodings.flat([encoding])
         offsets, skip = read.offsets, read.special_tokens_mask
     else:
-        offsets = _pairs("encoding", encoding)
-        if offsets.ndim != 2:
-            raise TypeError(f"`encoding` has {offsets.ndim} dimensions; pass (tokens, 2) integers, one text at a time")
+        pairs, outside = _arrays.offsets(encoding, name="encoding")
+        if isinstance(pairs, list) or pairs.ndim != 2:
+            count = 3 if isinstance(pairs, list) else pairs.ndim
+            raise TypeError(f"`encoding` has {count} dimensions; pass (tokens, 2) integers, one text at a time")
+        offsets = _pairs("encoding", pairs)
         skip = (offsets == 0).all(axis=1).astype(np.uint8)
     if special_tokens_mask is not None:
-        skip = (_integers("special_tokens_mask", special_tokens_mask) != 0).astype(np.uint8)
+        mask: Any = _arrays.integers("special_tokens_mask", special_tokens_mask, np.uint8)
+        skip = mask if outside is None else mask | outside
     if skip.shape != (len(offsets),):
         raise ValueError(
             f"`special_tokens_mask` has the shape {skip.shape} but there are {len(offsets)} tokens; pass one value each"

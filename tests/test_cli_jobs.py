@@ -242,7 +242,7 @@ def test_what_cannot_be_carried_out(lines, rampart_dir, tmp_path):
         (2, [*source, "--aggregation", "some"], "--aggregation"),
         (2, [*source, "--dtype", "bfloat16"], "--dtype is for torch"),
         (2, [*source[:3], tmp_path / "bare", *source[4:]], "holds no tokenizer"),
-        (2, [*source[:3], tmp_path / "none", *source[4:]], "does not exist"),
+        (2, [*source[:3], tmp_path / "none", *source[4:]], "no such folder: "),
         (1, [*source[:4]], "no column `text`; the record has `key`, `body`. Pass --column"),
         (1, ["ner", tmp_path / "none.jsonl", *source[2:]], "none.jsonl: No such file or directory"),
         (1, ["ner", tmp_path / "t.txt", *source[2:], "--id-column", "key"], "is a text file"),

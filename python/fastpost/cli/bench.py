@@ -46,6 +46,7 @@ def ner(
     rounds: Rounds = 3,
 ) -> None:
     """Time the token-classification pipeline; results are compared first, which differ with --compat right."""
+    jobs.check_model(model, None)
     texts = _texts(inputs, column, count)
     shared = {"aggregation_strategy": aggregation, "batch_size": batch_size}
     own = {"compat": None if compat == "right" else compat}
@@ -69,6 +70,7 @@ def qa(
     rounds: Rounds = 3,
 ) -> None:
     """Time the question-answering pipeline; transformers has one up to 5.2."""
+    jobs.check_model(model, None)
     texts = [text for text in _texts(inputs, column, count) if text.strip()]
     ours = jobs.pipeline("question-answering", model, "torch", device, dtype, batch_size=batch_size)
     theirs = None if against == "nothing" else _twin(ours, "QuestionAnsweringPipeline", {"batch_size": batch_size})

@@ -43,6 +43,7 @@ def compare(
 
     The model runs once. Without --stride, transformers reads the first window of a long text only.
     """
+    jobs.check_model(model, backend)
     chosen = options.pipeline_options(
         aggregation=aggregation,
         compat="right",

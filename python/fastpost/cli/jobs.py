@@ -153,13 +153,24 @@ def _json(text: str) -> str:
     return json.dumps(json.loads(text, parse_constant=str)) if "N" in text or "I" in text else text
 
 
+def check_model(model: str, backend: str | None) -> None:
+    """Refuses a model that is not there, before anything else is done.
+
+    Raises:
+        UsageError: if there is no such folder, nor can it be a name on the hub.
+    """
+    from fastpost.pipelines.model_place import missing_model
+
+    missing = missing_model(model, backend, "--model")
+    if missing is not None:
+        raise UsageError(missing)
+
+
 def pipeline(task: str, model: str, backend: str | None, device: str | None, dtype: str | None, **options: Any) -> Any:
     """The pipeline for a job."""
     import fastpost
 
     folder = Path(model)
-    if not folder.exists() and (folder.is_absolute() or model.startswith(".") or model.count("/") > 1):
-        raise UsageError(f"--model is {model}, which does not exist")
     if backend is None:
         from fastpost.pipelines.install import backend_of
 

@@ -58,6 +58,7 @@ def ner(
     The options from --scheme to --on-long-text need --compat right, which is the default: it finds whole words and
     reads long texts to their end, so that --redact leaves no half of a name.
     """
+    jobs.check_model(model, backend)
     chosen = options.pipeline_options(
         aggregation=aggregation,
         compat=compat,

@@ -52,6 +52,7 @@ def qa(
     With --rank a line holds one question and its best answers from all texts, which are held in memory; --resume then
     goes on with the next question.
     """
+    jobs.check_model(model, backend)
     asked = _asked(question or [], questions)
     texts = jobs.Texts.of(inputs, out, column, id_column, split, format_, on_error, threads, chunk_size)
     settings = {

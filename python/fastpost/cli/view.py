@@ -41,6 +41,7 @@ def view(
     overwrite: jobs.Overwrite = False,
 ) -> None:
     """Show the entities of texts in colour, on one HTML page that needs nothing else."""
+    jobs.check_model(model, backend)
     chosen = options.pipeline_options(
         aggregation=aggregation,
         compat=compat,

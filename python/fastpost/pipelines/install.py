@@ -8,6 +8,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from fastpost.pipelines.model_place import missing_model
+
 _TASKS = {
     "token-classification": "token-classification",
     "ner": "token-classification",
@@ -37,11 +39,14 @@ def pipeline(
             `aggregation_strategy`, ...), or, for ONNX Runtime, what the classes of `fastpost.pipelines.onnx` take.
 
     Raises:
+        FileNotFoundError: if `model` is a folder that is not there.
         ImportError: if what runs the model is not installed.
         ValueError: if `task` or `backend` is none of these.
     """
     if task not in _TASKS:
         raise ValueError(f"`task` is {task!r}; pass one of {', '.join(map(repr, sorted(_TASKS)))}")
+    if isinstance(model, (str, os.PathLike)) and (missing := missing_model(model, backend)) is not None:
+        raise FileNotFoundError(missing)
     if backend is None:
         backend = backend_of(model) if isinstance(model, (str, os.PathLike)) else "torch"
     if backend == "onnxruntime":
@@ -56,15 +61,20 @@ def pipeline(
         raise ValueError(f'`backend` is {backend!r}; pass "torch" or "onnxruntime"')
     transformers = _transformers()
     task = _TASKS[task]
-    missing = task not in _registry()
-    if missing:
+    dropped = task not in _registry()
+    if dropped:
         _add(task)
     try:
         return transformers.pipeline(
             task, model=model, config=config, tokenizer=tokenizer, pipeline_class=_class_of(task), **kwargs
         )
+    except OSError as error:
+        if not isinstance(model, str) or os.path.exists(model):
+            raise
+        said = str(error).partition("\n")[0]
+        raise FileNotFoundError(f"no such folder: {model:.200}; as a name on the hub: {said}") from error
     finally:
-        if missing:
+        if dropped:
             _remove(task)
 
 

@@ -77,8 +77,11 @@ class Checkpoint:
 
 
 def remove(path: Path) -> None:
-    """Removes a checkpoint, and what a program that was killed while it wrote has left beside it."""
-    for left in (path, *path.parent.glob(f"{glob.escape(path.name)}.*.part")):
+    """Removes what a program that was killed while it wrote has left beside a checkpoint, and the checkpoint.
+
+    The checkpoint goes last: as long as it is there, a program that is killed here is resumed and comes here again.
+    """
+    for left in (*path.parent.glob(f"{glob.escape(path.name)}.*.part"), path):
         with contextlib.suppress(FileNotFoundError):
             left.unlink()
 

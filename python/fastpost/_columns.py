@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import importlib
+import operator
 import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from fastpost import _fastpost
+from fastpost._frozen import Frozen
+from fastpost.types import Ints1d
 
 if TYPE_CHECKING:
     import pandas
@@ -20,7 +25,7 @@ _WIDEST = 40
 """Characters of a printed text."""
 
 
-class Columns:
+class Columns(Frozen):
     """Results that any library takes which reads Arrow: `polars.DataFrame(found)`, `pyarrow.table(found)`, DuckDB.
 
     The data go through Arrow's PyCapsule interface straight from Rust, without pyarrow.
@@ -75,15 +80,29 @@ class Columns:
         """
         return _library("pandas", "to_pandas").DataFrame(self._frame())
 
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        """Nothing: `pandas.DataFrame(found)` would make of the dicts what lacks columns, or all of them if it is empty.
+
+        Raises:
+            TypeError: always.
+        """
+        kind = type(self).__name__
+        raise TypeError(
+            f"an object of type {kind} is no array; pass one of its columns, or `to_pandas()` for a data frame"
+        )
+
 
 class Nested(Columns):
     """Results with one row a text or question, which holds the list of what was found there."""
 
     __slots__ = ("_columns", "_source")
 
+    _columns: _fastpost.ArrowColumns
+    _source: Any
+
     def __init__(self, columns: _fastpost.ArrowColumns, source: Any) -> None:
-        self._columns = columns
-        self._source = source
+        object.__setattr__(self, "_columns", columns)
+        object.__setattr__(self, "_source", source)
 
     def _arrow(self) -> _fastpost.ArrowColumns:
         return self._columns
@@ -115,9 +134,46 @@ def _library(name: str, method: str) -> Any:
         raise ImportError(f"`{method}()` needs {name}; pip install {extra}", name=name) from error
 
 
+def strings(words: Sequence[str | None]) -> Any:
+    """A column of texts, of the type that pandas gives to texts, if there are none, too."""
+    import pandas as pd
+
+    return pd.Series(words, dtype=pd.Series(["a"]).dtype)
+
+
+def objects(values: Sequence[Any]) -> Any:
+    """A column of lists."""
+    import pandas as pd
+
+    return pd.Series(values, dtype=object)
+
+
+def place(at: Any, count: int, what: str, kind: str) -> int:
+    """The number that `at` stands for, which may count from the end."""
+    try:
+        number = operator.index(at)
+    except TypeError:
+        raise TypeError(
+            f"`{kind}` takes the number of one of its {what} or a slice of them, not {type(at).__name__}; columns are "
+            "attributes"
+        ) from None
+    if not -count <= number < count:
+        raise IndexError(f"there is no number {number}: {kind} has {count} {what}")
+    return number % count
+
+
+def rows_of(at: slice, count: int, owners: Ints1d) -> tuple[Ints1d, Ints1d, Ints1d]:
+    """What a slice of texts chooses: their numbers, the rows that belong to them, and each row's text, counted anew."""
+    chosen = np.arange(*at.indices(count))
+    starts, stops = np.searchsorted(owners, chosen), np.searchsorted(owners, chosen, "right")
+    lengths = stops - starts
+    before = np.cumsum(lengths) - lengths
+    rows = np.arange(int(lengths.sum())) + np.repeat(starts - before, lengths)
+    return chosen, rows, np.repeat(np.arange(len(chosen)), lengths)
+
+
 def categories(ids: Any, names: Sequence[str]) -> Any:
     """A column of names as pandas keeps those that repeat."""
-    import numpy as np
     import pandas as pd
 
     unique = list(dict.fromkeys(names))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 import numpy as np
 
 from fastpost import _arrays, _bounds, _fastpost, _masks
-from fastpost._columns import Columns, Nested, printed_table, shown_rows
+from fastpost._columns import Columns, Nested, objects, place, printed_table, rows_of, shown_rows, strings
 from fastpost._encodings import Encodings
+from fastpost._frozen import Settled
 from fastpost._probabilities import warn_of_windows
 from fastpost.types import Answer, ArrayLike, Batch, Doubles1d, Floats1d, Ints1d, RankedAnswer
 
@@ -27,13 +28,18 @@ class Answers(Columns):
     `text_index`, `window` (null for nothing), `start`, `end`, `score`, `answer`, `start_logit` and `end_logit`.
     `nested()` has one row a question.
 
+    `answers[i]` is what `to_dicts` has for question i, `answers[a:b]` the `Answers` to some questions, numbered from 0
+    again (texts, too, if each has a question of its own); `len` and `for` count answers, not questions.
+
     A result never changes, so copies are itself. Pickle keeps the texts of the answers, not the contexts.
     """
 
     __slots__ = ("_table",)
 
+    _table: _fastpost.AnswerTable
+
     def __init__(self, table: _fastpost.AnswerTable) -> None:
-        self._table = table
+        object.__setattr__(self, "_table", table)
 
     @property
     def question_count(self) -> int:
@@ -122,7 +128,7 @@ class Answers(Columns):
         window[~found] = pd.NA
         frame["window"] = window
         logits = {name: frame.pop(name) for name in ("start_logit", "end_logit")}
-        return {**frame, "answer": self.answers, **logits}
+        return {**frame, "answer": strings(self.answers), **logits}
 
     def _nested_frame(self) -> dict[str, Any]:
         answers: list[list[dict[str, Any]]] = [[] for _ in range(self.question_count)]
@@ -130,7 +136,7 @@ class Answers(Columns):
         columns = (getattr(self, name).tolist() for name in names[:-1])
         for question, *values in zip(self.question_index.tolist(), *columns, self.answers):
             answers[question].append(dict(zip(names, values)))
-        return {"answers": answers, "null_score": self.null_score}
+        return {"answers": objects(answers), "null_score": self.null_score}
 
     def __copy__(self) -> Answers:
         return self
@@ -144,6 +150,29 @@ class Answers(Columns):
 
     def __len__(self) -> int:
         return len(self._table)
+
+    @overload
+    def __getitem__(self, at: int) -> Any: ...
+    @overload
+    def __getitem__(self, at: slice) -> Answers: ...
+    def __getitem__(self, at: int | slice) -> Any:
+        """The dicts of a question, or the answers to some questions.
+
+        Raises:
+            IndexError: if there is no such question.
+        """
+        if not isinstance(at, slice):
+            number = place(at, self.question_count, "questions", "Answers")
+            return self[number : number + 1].to_dicts()[0]
+        chosen, rows, questions = rows_of(at, self.question_count, self.question_index)
+        several, dict_for_one = _fastpost.answer_kind(self._table)
+        columns = {name: getattr(self, name)[rows] for name in _COLUMNS}
+        columns["question_index"] = questions
+        if not several:
+            columns["text_index"] = questions
+        words = _fastpost.answer_words(self._table, 0, len(self)) if len(rows) > 1 else None
+        texts = [words[row] if words else _fastpost.answer_words(self._table, row, row + 1)[0] for row in rows.tolist()]
+        return _restored(several, dict_for_one, *columns.values(), self.null_score[chosen], texts)
 
     def __iter__(self) -> Iterator[Answer | RankedAnswer]:
         """The dicts of all questions, one after the other."""
@@ -169,7 +198,7 @@ def _restored(several: bool, dict_for_one: bool, *columns: Any) -> Answers:
     return Answers(_fastpost.answer_table(several, dict_for_one, *columns))
 
 
-class AnswerDecoder:
+class AnswerDecoder(Settled):
     """Turns the logits of an extractive question-answering model into answers, a batch at a time.
 
     Args:
@@ -261,6 +290,7 @@ class AnswerDecoder:
             null_threshold,
             threads,
         )
+        self._settle()
 
     def decode(
         self,
@@ -318,10 +348,9 @@ class AnswerDecoder:
         """
         if contexts is None:
             raise ValueError("`contexts` is None; pass the list of texts that the answers are cut from")
-        if type(contexts) is not list:
-            if isinstance(contexts, str):
-                raise TypeError("`contexts` is one str; pass a list of texts, [context] for one")
-            contexts = list(contexts)
+        if isinstance(contexts, str):
+            raise TypeError("`contexts` is one str; pass a list of texts, [context] for one")
+        contexts = list(contexts)  # answers are read from it later, whatever becomes of the caller's list
         if encodings is not None:
             given = {"offsets": offsets, "sequence_ids": sequence_ids, "word_ids": word_ids, "input_ids": input_ids,
                      "attention_mask": attention_mask, "lengths": lengths}  # fmt: skip

@@ -5,13 +5,25 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 import numpy as np
+import numpy.typing as npt
 
 from fastpost import _arrays, _bounds, _entity_options, _fastpost, _masks
-from fastpost._columns import Columns, Nested, categories, printed_table, shown_rows
+from fastpost._columns import (
+    Columns,
+    Nested,
+    categories,
+    objects,
+    place,
+    printed_table,
+    rows_of,
+    shown_rows,
+    strings,
+)
 from fastpost._encodings import Encodings, batch_owners
+from fastpost._frozen import Settled
 from fastpost._probabilities import warn_of_rows
 from fastpost._spans import columns
 from fastpost._tokens import Tokens
@@ -24,63 +36,27 @@ class Entities(Columns):
     """Entities of a batch of texts as columns, one row an entity, ordered by text.
 
     The columns are NumPy arrays that share memory with the result and are read-only. Dicts and words are made
-    when they are asked for. The columns from `token_start` on belong to `compat=None`, they are `None` otherwise.
+    when they are asked for. `token_start`, `token_end`, `word_start`, `word_end`, `probs` and `covered` belong to
+    `compat=None`, they are `None` otherwise.
 
     Arrow, and what reads Arrow (`polars.DataFrame(entities)`, DuckDB), gets one row an entity: `text_index`,
     `start`, `end`, `label` (a dictionary), `score`, `word` and, for `strategy="none"`, `index`; `start` and `end` are
     null without `offsets`, `word` where it is `None`. `start_utf8` and so on follow for `units`, and for
     `return_probs=True` `probs`, a list of one value a label. `nested()` has one row a text.
 
-    A result never changes, so copies are itself. Pickle keeps the words, neither tokenizer nor texts.
+    `entities[i]` are the dicts of text i, `entities[a:b]` the `Entities` of some texts, numbered from 0 again; `len` and
+    `for` count entities, not texts.
 
-    Attributes:
-        text_index: int64 (entities,), the text of each entity.
-        start, end: int64 (entities,), its characters in that text, end excluded; -1 without `offsets`.
-        label_id: int64 (entities,), an index into `labels`.
-        score: float32 (entities,), the probability of its label; the mean over its tokens or words.
-        index: int64 (entities,), its token in its window for `strategy="none"`, else -1.
-        labels: names that `label_id` points into.
-        token_start, token_end: int64 (entities,), its tokens, end excluded, as positions in the model's input; where
-            a text has several windows, as if one window held it all.
-        word_start, word_end: int64 (entities,), its words by `word_ids`, end excluded; -1 without them.
-        probs: float32 (entities, labels), the mean distribution over `labels` of its tokens or words; `None` unless
-            `return_probs=True`.
-        covered: int64 (texts, 2), the first character that a token covers and the last one, excluded; (-1, -1) if
-            none does. What lies outside was not seen by the model.
+    A result never changes, so copies are itself. Pickle keeps the words, neither tokenizer nor texts.
     """
 
-    __slots__ = (
-        "_places",
-        "_table",
-        "_units",
-        "covered",
-        "end",
-        "index",
-        "label_id",
-        "labels",
-        "probs",
-        "score",
-        "start",
-        "text_index",
-        "token_end",
-        "token_start",
-        "word_end",
-        "word_start",
-    )
+    __slots__ = ("_labels", "_places", "_return_probs", "_table", "_units")
 
-    text_index: Ints1d
-    start: Ints1d
-    end: Ints1d
-    label_id: Ints1d
-    score: Floats1d
-    index: Ints1d
-    labels: tuple[str, ...]
-    token_start: Ints1d | None
-    token_end: Ints1d | None
-    word_start: Ints1d | None
-    word_end: Ints1d | None
-    probs: Floats2d | None
-    covered: Ints2d | None
+    _table: _fastpost.EntityTable
+    _labels: tuple[str, ...]
+    _units: tuple[Units, ...]
+    _return_probs: bool
+    _places: Mapping[str, tuple[Ints1d, Ints1d]]
 
     def __init__(
         self,
@@ -91,20 +67,91 @@ class Entities(Columns):
         return_probs: bool = False,
         places: Mapping[str, tuple[Ints1d, Ints1d]] | None = None,
     ) -> None:
-        self._table = table
-        self._places = places or {}
-        self._units = tuple(units)
-        self.labels = labels
-        self.text_index, self.start, self.end = table.text_index, table.start, table.end
-        self.label_id, self.score, self.index = table.label_id, table.score, table.index
-        more = table.more
-        self.token_start = self.token_end = self.word_start = self.word_end = None
-        self.probs = self.covered = None
-        if more is not None:
-            self.token_start, self.token_end = more.token_start, more.token_end
-            self.word_start, self.word_end = more.word_start, more.word_end
-            self.covered = more.covered.reshape(-1, 2)
-            self.probs = more.probs.reshape(-1, len(labels)) if return_probs else None
+        keep = object.__setattr__
+        keep(self, "_table", table)
+        keep(self, "_labels", labels)
+        keep(self, "_units", tuple(units))
+        keep(self, "_return_probs", return_probs)
+        keep(self, "_places", places or {})
+
+    @property
+    def text_index(self) -> Ints1d:
+        """int64 (entities,), the text of each entity."""
+        return self._table.text_index
+
+    @property
+    def start(self) -> Ints1d:
+        """int64 (entities,), its first character in that text; -1 without `offsets`."""
+        return self._table.start
+
+    @property
+    def end(self) -> Ints1d:
+        """int64 (entities,), one after its last character; -1 without `offsets`."""
+        return self._table.end
+
+    @property
+    def label(self) -> npt.NDArray[Any]:
+        """The name of its label: str objects (entities,)."""
+        names = np.array(self._labels, object)[self._table.label_id]
+        names.flags.writeable = False
+        return names
+
+    @property
+    def label_id(self) -> Ints1d:
+        """int64 (entities,), an index into `labels`."""
+        return self._table.label_id
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names that `label_id` points into."""
+        return self._labels
+
+    @property
+    def score(self) -> Floats1d:
+        """float32 (entities,), the probability of its label; the mean over its tokens or words."""
+        return self._table.score
+
+    @property
+    def index(self) -> Ints1d:
+        """int64 (entities,), its token in its window for `strategy="none"`, else -1."""
+        return self._table.index
+
+    @property
+    def token_start(self) -> Ints1d | None:
+        """int64 (entities,), its first token, as a position in the model's input; where a text has several windows, as if
+        one window held it all.
+        """  # noqa: D205
+        return None if self._table.more is None else self._table.more.token_start
+
+    @property
+    def token_end(self) -> Ints1d | None:
+        """int64 (entities,), one after its last token."""
+        return None if self._table.more is None else self._table.more.token_end
+
+    @property
+    def word_start(self) -> Ints1d | None:
+        """int64 (entities,), its first word by `word_ids`; -1 without them."""
+        return None if self._table.more is None else self._table.more.word_start
+
+    @property
+    def word_end(self) -> Ints1d | None:
+        """int64 (entities,), one after its last word by `word_ids`; -1 without them."""
+        return None if self._table.more is None else self._table.more.word_end
+
+    @property
+    def probs(self) -> Floats2d | None:
+        """float32 (entities, labels), the mean distribution over `labels` of its tokens or words; `None` unless
+        `return_probs=True`.
+        """  # noqa: D205
+        more = self._table.more
+        return more.probs.reshape(-1, len(self._labels)) if self._return_probs and more is not None else None
+
+    @property
+    def covered(self) -> Ints2d | None:
+        """int64 (texts, 2), the first character that a token covers and the last one, excluded; (-1, -1) if none does.
+        What lies outside was not seen by the model.
+        """  # noqa: D205
+        return None if self._table.more is None else self._table.more.covered.reshape(-1, 2)
 
     @classmethod
     def from_spans(
@@ -201,7 +248,7 @@ class Entities(Columns):
     def _frame(self) -> dict[str, Any]:
         tokens, has_offsets = _fastpost.entity_kind(self._table)
         frame = {"text_index": self.text_index, "start": self.start, "end": self.end,
-                 "label": categories(self.label_id, self.labels), "score": self.score, "word": self.words}  # fmt: skip
+                 "label": categories(self.label_id, self.labels), "score": self.score, "word": strings(self.words)}  # fmt: skip
         if not has_offsets:
             import pandas as pd
 
@@ -210,13 +257,44 @@ class Entities(Columns):
             frame["index"] = self.index
         for unit, start, end in self._unit_places():
             frame[f"start_{unit}"], frame[f"end_{unit}"] = start, end
-        return frame if self.probs is None else {**frame, "probs": list(self.probs)}
+        return frame if self.probs is None else {**frame, "probs": objects(list(self.probs))}
 
     def _nested_frame(self) -> dict[str, Any]:
-        return {"entities": [[_record(entity) for entity in text] for text in self.to_dicts()]}
+        return {"entities": objects([[_record(entity) for entity in text] for text in self.to_dicts()])}
 
     def __len__(self) -> int:
         return len(self._table)
+
+    @overload
+    def __getitem__(self, at: int) -> list[Entity] | list[Token]: ...
+    @overload
+    def __getitem__(self, at: slice) -> Entities: ...
+    def __getitem__(self, at: int | slice) -> list[Entity] | list[Token] | Entities:
+        """The dicts of a text, or the entities of some texts.
+
+        Raises:
+            IndexError: if there is no such text.
+        """
+        if not isinstance(at, slice):
+            number = place(at, self.text_count, "texts", "Entities")
+            return self[number : number + 1].to_dicts()[0]
+        chosen, rows, owners = rows_of(at, self.text_count, self.text_index)
+        table, more = self._table, None
+        tokens, has_offsets = _fastpost.entity_kind(table)
+        if table.more is not None:
+            names = ("token_start", "token_end", "word_start", "word_end")
+            probs, covered = table.more.probs, table.more.covered.reshape(-1, 2)[chosen]
+            of_rows = probs.reshape(len(self), -1)[rows].reshape(-1) if probs.size else probs
+            more = (*(getattr(table.more, name)[rows] for name in names), of_rows, covered.reshape(-1))
+        texts = _fastpost.entity_texts(table, chosen)
+        made = _fastpost.entity_table(
+            len(chosen), tokens, has_offsets, owners, table.start[rows], table.end[rows], table.label_id[rows],
+            table.score[rows], table.index[rows], list(self._labels), _picked(table, rows), texts, more,
+        )  # fmt: skip
+        places = {unit: (starts[rows], ends[rows]) for unit, (starts, ends) in self._places.items()}
+        return Entities(
+            made, self._labels, units=self._units, return_probs=self._return_probs, places=_read_only(places)
+        )
 
     def __iter__(self) -> Iterator[Entity | Token]:
         """The dicts of all texts, one after the other."""
@@ -293,7 +371,20 @@ def _restored(
     table = _fastpost.entity_table(
         text_count, tokens, has_offsets, text_index, start, end, label_id, score, index, labels, words, texts, more
     )
-    return Entities(table, tuple(labels), units=tuple(places or ()), return_probs=with_probs, places=places)
+    return Entities(table, tuple(labels), units=tuple(places or ()), return_probs=with_probs, places=_read_only(places))
+
+
+def _read_only(places: Mapping[Any, tuple[Ints1d, Ints1d]] | None) -> Mapping[Any, tuple[Ints1d, Ints1d]]:
+    for starts, ends in (places or {}).values():
+        starts.flags.writeable = ends.flags.writeable = False
+    return places or {}
+
+
+def _picked(table: _fastpost.EntityTable, rows: Ints1d) -> list[str | None]:
+    """The words of some rows."""
+    if len(rows) and (np.diff(rows) == 1).all():
+        return _fastpost.entity_words(table, int(rows[0]), int(rows[-1]) + 1)
+    return [_fastpost.entity_words(table, row, row + 1)[0] for row in rows.tolist()]
 
 
 class TextEntities(list[Any]):
@@ -313,7 +404,7 @@ class TextEntities(list[Any]):
         self.truncated = truncated
 
 
-class EntityDecoder:
+class EntityDecoder(Settled):
     """Turns the logits of a token-classification model into entities, a batch at a time.
 
     Args:
@@ -473,6 +564,7 @@ class EntityDecoder:
             self._kernel = _fastpost.EntityKernel.right(names, strategy_name, options, marks_subwords, table)
         self.labels = tuple(self._kernel.names)
         self.scheme = self._kernel.scheme
+        self._settle()
 
     def report(self) -> dict[str, Any]:
         """What the decoder has read off its labels, and what told words apart so far.

@@ -17,7 +17,7 @@ use fastpost_core::answers::{
 use fastpost_core::{Error, Result, parallel};
 use half::slice::HalfBitsSliceExt;
 use half::{bf16, f16};
-use numpy::{Element, PyArray1, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
+use numpy::{Element, PyArray1, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -173,8 +173,7 @@ impl AnswerKernel {
             return Ok(None);
         };
         let maybe = |array| optional(array, numbers);
-        let (Ok(lengths), Ok(windows), Ok(questions)) =
-            (maybe(&lengths), maybe(&windows), maybe(&questions))
+        let (Ok(lengths), Ok(windows), Ok(questions)) = (maybe(&lengths), maybe(&windows), maybe(&questions))
         else {
             return Ok(None);
         };
@@ -331,7 +330,12 @@ fn column<T: Element>(
     cell: &PyOnceLock<Py<PyArray1<T>>>,
     values: impl IntoIterator<Item = T>,
 ) -> Py<PyArray1<T>> {
-    cell.get_or_init(py, || PyArray1::from_iter(py, values).unbind()).clone_ref(py)
+    let made = || {
+        let array = PyArray1::from_iter(py, values);
+        array.readwrite().make_nonwriteable();
+        array.unbind()
+    };
+    cell.get_or_init(py, made).clone_ref(py)
 }
 
 #[pymethods]

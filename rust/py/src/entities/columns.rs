@@ -199,10 +199,23 @@ pub(crate) fn entity_words<'py>(
     PyList::new(py, rows.map(|row| table.word(py, row)).collect::<PyResult<Vec<_>>>()?)
 }
 
-/// The texts, where the decoder was given them.
+/// The texts, or those of some numbers, where the decoder was given them.
 #[pyfunction]
-pub(crate) fn entity_texts(py: Python<'_>, table: &EntityTable) -> Option<Vec<Py<PyString>>> {
-    table.texts.as_ref().map(|texts| texts.iter().map(|text| text.clone_ref(py)).collect())
+#[pyo3(signature = (table, numbers = None))]
+pub(crate) fn entity_texts(
+    py: Python<'_>,
+    table: &EntityTable,
+    numbers: Option<PyReadonlyArray1<'_, i64>>,
+) -> PyResult<Option<Vec<Py<PyString>>>> {
+    let Some(texts) = table.texts.as_ref() else { return Ok(None) };
+    let Some(numbers) = numbers else {
+        return Ok(Some(texts.iter().map(|text| text.clone_ref(py)).collect()));
+    };
+    let numbers = numbers.as_slice()?.iter();
+    let text = |&number: &i64| usize::try_from(number).ok().and_then(|number| texts.get(number));
+    let chosen = numbers.map(|number| text(number).map(|text| text.clone_ref(py)));
+    let missing = || PyValueError::new_err("`numbers` holds the number of a text that is not there");
+    chosen.collect::<Option<Vec<_>>>().map(Some).ok_or_else(missing)
 }
 
 /// Whether each entity is a token, and whether it has a place in its text.

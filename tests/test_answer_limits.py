@@ -133,3 +133,29 @@ def test_a_squad_window_without_tokens_is_refused():
     features = [{"example_id": "1", "offset_mapping": []}]
     with pytest.raises(ValueError, match=r"`predictions` has 1 windows of 0 tokens; leave out features without tokens"):
         postprocess_qa_predictions(examples, features, (np.zeros((1, 0), np.float32),) * 2)
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("align", [True, False, "auto"])
+def test_answers_apart_are_the_ranked_ones_that_share_no_character(seed, align):
+    """The plain twin: all answers, best first, each kept if it touches none before it."""
+    rng = np.random.default_rng(seed)
+    tokens, windows = 14, 1 + seed % 3
+    at = np.arange(tokens)
+    lengths = rng.integers(1, 4, 2 * tokens)
+    ends = np.cumsum(lengths + 1)
+    every = np.stack([ends - lengths - 1, ends - 1], 1)
+    offsets = np.stack([every[4 * window : 4 * window + tokens] for window in range(windows)])
+    words = np.stack([(at + 4 * window) // (1 + seed % 4) for window in range(windows)])
+    start, end = rng.normal(size=(2, windows, tokens)).astype(np.float32)
+    text = "".join(rng.choice(list("ab中日"), int(ends[-1])))
+    given = {"start_logits": start, "end_logits": end, "offsets": offsets, "word_ids": words, "contexts": [text],
+             "sequence_ids": np.ones((windows, tokens), np.int64), "windows": [0] * windows}  # fmt: skip
+    options = {"top_k": sys.maxsize, "max_answer_len": 4, "align_to_words": align}
+    ranked = AnswerDecoder(**options).decode(**given).to_dicts()[0]
+    kept: list[dict] = []
+    for answer in ranked:
+        if all(answer["end"] <= other["start"] or answer["start"] >= other["end"] for other in kept):
+            kept.append(answer)
+    found = AnswerDecoder(dedupe="overlap", **options).decode(**given).to_dicts()[0]
+    assert [(one["start"], one["end"]) for one in found] == [(one["start"], one["end"]) for one in kept]

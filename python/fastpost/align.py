@@ -37,7 +37,7 @@ class Misfit(NamedTuple):
     span: int
     """Its number in the text."""
     reason: str
-    """"cuts-token", "no-token", "overlaps", "truncated" or "joins"."""
+    """"cuts-token", "no-token", "overlaps", "truncated", "uncovered" or "joins"."""
     used: tuple[int, int] | None
     """The characters that its labels cover; None if it got none."""
     other: int | None
@@ -150,7 +150,8 @@ def spans_to_labels(
 
     Tokens in no span are "O". Special tokens, padding and tokens that cover nothing are -100, and so are, for
     `subwords="first"`, all tokens of a word but its first. A span that goes on in a text's next window goes on in its
-    labels. Characters at the edge of a span that no token covers, such as spaces, don't matter.
+    labels. White space at the edge of a span doesn't matter, if `texts` are there to tell it. An empty span changes
+    no label.
 
     A span that its labels don't fit exactly is in `misfits`, with the reason:
 
@@ -159,6 +160,8 @@ def spans_to_labels(
     - "no-token": no token covers any of it; for "contract", none lies inside it.
     - "overlaps": it shares tokens with another one, which comes first: by start, then the longer, then by its number.
     - "truncated": it reaches past the first or last token.
+    - "uncovered": characters at its edge have no token, so that its labels stand for less than it: the tokenizer has
+      dropped them, or they are white space and there are no `texts` to tell.
     - "joins": it touches one of its type, and the scheme (IO, plain) can't tell the two apart.
 
     Args:
@@ -171,7 +174,7 @@ def spans_to_labels(
         policy: "strict", "expand" or "contract".
         subwords: "all" labels every token, "first" the first of each word.
         texts: the texts. Needed where offsets count in the space before a word, as those of GPT-2 and Llama do: white
-            space is then taken out of the edges of tokens.
+            space, as `str.isspace` has it, is then taken out of the edges of tokens and spans.
         word_ids: the word of each token, -1 for none; the encodings' own if they are given.
         lengths, special_tokens_mask, windows: of offsets; see `EntityDecoder.decode`. Without a mask, tokens at
             (0, 0) are special.

@@ -6,6 +6,7 @@
 
 use crate::bits::Bits;
 use crate::labels::{Role, Scheme, Tagging};
+use crate::space::is_space;
 use crate::{Error, Result};
 use std::collections::HashMap;
 
@@ -98,6 +99,8 @@ pub enum Reason {
     Overlaps,
     /// It reaches past the tokens, which were truncated.
     Truncated,
+    /// Characters at its edge have no token, so that its labels stand for less than it.
+    Uncovered,
     /// It follows one of its type without a gap, and the scheme can't tell the two apart.
     Joins,
 }
@@ -111,6 +114,7 @@ impl Reason {
             Self::CutsToken => "cuts-token",
             Self::Overlaps => "overlaps",
             Self::Truncated => "truncated",
+            Self::Uncovered => "uncovered",
             Self::Joins => "joins",
         }
     }
@@ -242,15 +246,17 @@ impl<'a> Ids<'a> {
 ///
 /// Windows of one text follow each other in it. A span that goes on in the next window goes on in the labels too:
 /// only its true first token begins it. Tokens that stand for no text, and those after the first of a word for
-/// [`Subwords::First`], are [`IGNORED`], and so are tokens that only spans without labels touch. Characters at the
-/// edge of a span that no token covers, such as spaces, don't matter.
+/// [`Subwords::First`], are [`IGNORED`], and so are tokens that only spans without labels touch. White space at the
+/// edge of a span doesn't matter where `solid` knows it.
 ///
 /// # Errors
 /// [`Error::BadTextSpan`] for a span that is none, [`Error::NoLabel`] for a label that is not in the set.
+#[expect(clippy::too_many_arguments, reason = "what a text is, what is wanted of it, and where it goes")]
 pub fn label_text(
     text: usize,
     windows: &[Window<'_>],
     spans: &[Span],
+    solid: Option<&Solid>,
     tagging: &Tagging,
     policy: Policy,
     subwords: Subwords,
@@ -263,9 +269,10 @@ pub fn label_text(
     }
     let ids = Ids::new(tagging);
     let pieces = all_pieces(windows, subwords);
+    let places = Places::of(&pieces);
     let mut misfits = Vec::new();
-    let kept = choose(&pieces, spans, policy, tagging.scheme, &mut misfits);
-    for (number, (pieces, labels)) in pieces.iter().zip(labels).enumerate() {
+    let kept = choose(&pieces, &places, spans, solid, policy, tagging.scheme, &mut misfits);
+    for (pieces, labels) in pieces.iter().zip(&mut *labels) {
         labels.fill(IGNORED);
         if !pieces.is_empty() {
             let outside = ids.outside()?;
@@ -273,12 +280,16 @@ pub fn label_text(
                 labels[piece.token] = outside;
             }
         }
-        for misfit in misfits.iter().filter(|misfit| misfit.used.is_none()) {
-            let span = &spans[misfit.span];
-            for piece in &pieces[touched(pieces, span.start, span.end)] {
-                labels[piece.token] = IGNORED;
+    }
+    // An empty span says nothing of the token that it lies in.
+    for span in misfits.iter().filter(|misfit| misfit.used.is_none()).map(|misfit| &spans[misfit.span]) {
+        for &window in places.touching(span.start, span.end).iter().filter(|_| span.end > span.start) {
+            for piece in &pieces[window][touched(&pieces[window], span.start, span.end)] {
+                labels[window][piece.token] = IGNORED;
             }
         }
+    }
+    for (number, (pieces, labels)) in pieces.iter().zip(labels).enumerate() {
         let near = Neighbours { first: number == 0, last: number + 1 == windows.len() };
         write(pieces, &kept, &near, spans, &ids, labels)?;
     }
@@ -286,7 +297,46 @@ pub fn label_text(
     Ok(misfits)
 }
 
+/// Where the windows of a text lie in it, so that those at a place are found without looking at all.
+struct Places {
+    /// Windows that have pieces, by their starts.
+    windows: Vec<usize>,
+    starts: Vec<i64>,
+    /// The furthest end of each of them and those before it.
+    reach: Vec<i64>,
+}
+
+impl Places {
+    fn of(pieces: &[Vec<Piece>]) -> Self {
+        let bounds = |(window, pieces): (usize, &Vec<Piece>)| {
+            let start = pieces.iter().map(|piece| piece.start).min()?;
+            let end = pieces.iter().map(|piece| piece.end).max()?;
+            Some((start, end, window))
+        };
+        let mut bounds: Vec<_> = pieces.iter().enumerate().filter_map(bounds).collect();
+        bounds.sort_by_key(|&(start, ..)| start);
+        let mut furthest = i64::MIN;
+        let mut reach = |&(_, end, _): &(i64, i64, usize)| {
+            furthest = furthest.max(end);
+            furthest
+        };
+        Self {
+            reach: bounds.iter().map(&mut reach).collect(),
+            starts: bounds.iter().map(|&(start, ..)| start).collect(),
+            windows: bounds.iter().map(|&(.., window)| window).collect(),
+        }
+    }
+
+    /// Windows of which pieces may share characters with `start..end`.
+    fn touching(&self, start: i64, end: i64) -> &[usize] {
+        let from = self.reach.partition_point(|&reach| reach <= start);
+        let to = self.starts.partition_point(|&first| first < end);
+        self.windows.get(from..to).unwrap_or_default()
+    }
+}
+
 /// A span that gets labels: its number and the characters they cover.
+#[derive(Debug, PartialEq, Eq)]
 struct Kept {
     span: usize,
     start: i64,
@@ -298,7 +348,9 @@ struct Kept {
 /// Which spans get labels, and over which characters, in the order of the text.
 fn choose(
     pieces: &[Vec<Piece>],
+    places: &Places,
     spans: &[Span],
+    solid: Option<&Solid>,
     policy: Policy,
     scheme: Scheme,
     misfits: &mut Vec<Misfit>,
@@ -315,8 +367,8 @@ fn choose(
         let mut refuse = |reason, other| misfits.push(Misfit { span: number, reason, used: None, other });
         // What its tokens cover, in all windows that see some of it.
         let cover = |find: fn(&[Piece], i64, i64) -> std::ops::Range<usize>| {
-            let parts =
-                pieces.iter().filter_map(|pieces| bounds(&pieces[find(pieces, span.start, span.end)]));
+            let seen = places.touching(span.start, span.end).iter().map(|&window| &pieces[window]);
+            let parts = seen.filter_map(|pieces| bounds(&pieces[find(pieces, span.start, span.end)]));
             parts.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
         };
         let Some(all_of_it) = cover(touched).filter(|_| span.end > span.start) else {
@@ -343,14 +395,19 @@ fn choose(
             continue;
         }
         let used = Some((start, end));
+        // What its labels should cover.
+        let wanted = solid.map_or((span.start, span.end), |solid| solid.trim(span.start, span.end));
         if cut {
             misfits.push(Misfit { span: number, reason: Reason::CutsToken, used, other: None });
-        } else if all.is_some_and(|(first, last)| span.start < first || span.end > last) {
+        } else if all.is_some_and(|(first, last)| wanted.0 < first || wanted.1 > last) {
             misfits.push(Misfit { span: number, reason: Reason::Truncated, used, other: None });
+        } else if wanted.0 < start || wanted.1 > end {
+            misfits.push(Misfit { span: number, reason: Reason::Uncovered, used, other: None });
         }
         let behind = kept.last().filter(|last| {
             let between = |pieces: &Vec<Piece>| touched(pieces, last.end, start).len();
-            spans[last.span].kind == span.kind && pieces.iter().all(|pieces| between(pieces) == 0)
+            let mut near = places.touching(last.end, start).iter().map(|&window| &pieces[window]);
+            spans[last.span].kind == span.kind && near.all(|pieces| between(pieces) == 0)
         });
         if let (Some(last), true) = (behind, matches!(scheme, Scheme::Io | Scheme::Plain))
             && misfits.last().is_none_or(|known| known.span != number)
@@ -494,27 +551,46 @@ fn runs(all: &[(Piece, Option<u32>)], tagging: &Tagging, repair: Repair) -> Vec<
     out
 }
 
-/// Takes white space at the edges of tokens out of them, unless a token is nothing else.
-///
-/// Byte-level tokenizers count the space before a word into its first token. Offsets outside the text stay.
-pub fn trim(text: &str, chars: usize, offsets: &mut [i64]) {
-    let mut solid = Bits::new(chars);
-    for (at, c) in text.chars().enumerate() {
-        if !c.is_whitespace() {
-            solid.set(at);
+/// The characters of a text that are not white space, read once for all that is asked of them.
+#[derive(Debug, Clone)]
+pub struct Solid {
+    bits: Bits,
+    chars: i64,
+}
+
+impl Solid {
+    /// Of a text of `chars` characters.
+    #[must_use]
+    pub fn new(text: &str, chars: usize) -> Self {
+        let mut bits = Bits::new(chars);
+        for (at, c) in text.chars().enumerate() {
+            if !is_space(c) {
+                bits.set(at);
+            }
         }
+        bits.set(chars);
+        Self { bits: bits.counted(chars), chars: chars as i64 }
     }
-    solid.set(chars);
-    let solid = solid.counted(chars);
-    for pair in offsets.chunks_exact_mut(2) {
-        let (start, end) = (pair[0], pair[1]);
-        if start < 0 || end <= start || end > chars as i64 {
-            continue;
+
+    /// `start..end` without the white space at its edges; as it is where it holds nothing else, or lies outside the
+    /// text.
+    #[must_use]
+    pub fn trim(&self, start: i64, end: i64) -> (i64, i64) {
+        if start < 0 || end <= start || end > self.chars {
+            return (start, end);
         }
-        let first = solid.at_or_after(start as usize) as i64;
-        if first < end {
-            pair[0] = first;
-            pair[1] = solid.at_or_before(end as usize - 1) as i64 + 1;
+        let first = self.bits.at_or_after(start as usize) as i64;
+        if first >= end {
+            return (start, end);
+        }
+        (first, self.bits.at_or_before(end as usize - 1) as i64 + 1)
+    }
+
+    /// Takes white space at the edges of tokens out of them: byte-level tokenizers count the space before a word into
+    /// its first token.
+    pub fn trim_all(&self, offsets: &mut [i64]) {
+        for pair in offsets.chunks_exact_mut(2) {
+            (pair[0], pair[1]) = self.trim(pair[0], pair[1]);
         }
     }
 }
@@ -636,11 +712,44 @@ mod tests {
                 }).collect();
                 let mut made: Vec<Vec<i64>> = ranges.iter().map(|(from, to)| vec![0; to - from]).collect();
                 let mut rows: Vec<&mut [i64]> = made.iter_mut().map(Vec::as_mut_slice).collect();
-                let misfits = label_text(0, &windows, &spans, &tagging, Policy::Strict, subwords, &mut rows).unwrap();
+                let misfits =
+                    label_text(0, &windows, &spans, None, &tagging, Policy::Strict, subwords, &mut rows).unwrap();
                 prop_assert_eq!(&misfits, &[]);
                 let rows: Vec<&[i64]> = made.iter().map(Vec::as_slice).collect();
                 let back = spans_of_text(0, &windows, &rows, &tagging, Repair::Discard, subwords).unwrap();
                 prop_assert_eq!(&back, &spans, "{:?} {:?}", scheme, made);
+            }
+        }
+    }
+
+    proptest! {
+        /// The plain twin looks at all windows for each span.
+        #[test]
+        fn windows_at_a_place_are_all_that_count(
+            starts in prop::collection::vec((0_i64..60, 1_usize..12, 0_i64..3), 1..8),
+            spans in prop::collection::vec((0_i64..80, 0_i64..12, 0_u32..2), 0..20),
+            policy in prop::sample::select(&[Policy::Strict, Policy::Expand, Policy::Contract]),
+        ) {
+            let piece = |at: usize, start: i64, gap: i64| {
+                let start = start + at as i64 * (2 + gap);
+                Piece { start, end: start + 2, token: at, word: -1 }
+            };
+            let pieces: Vec<Vec<Piece>> = starts
+                .iter()
+                .map(|&(start, tokens, gap)| (0..tokens).map(|at| piece(at, start, gap)).collect())
+                .collect();
+            let spans: Vec<Span> =
+                spans.iter().map(|&(start, length, kind)| Span { start, end: start + length, kind }).collect();
+            let all = Places {
+                windows: (0..pieces.len()).collect(),
+                starts: vec![i64::MIN; pieces.len()],
+                reach: vec![i64::MAX; pieces.len()],
+            };
+            for scheme in [Scheme::Iob2, Scheme::Io] {
+                let (mut found, mut want) = (Vec::new(), Vec::new());
+                let kept = choose(&pieces, &Places::of(&pieces), &spans, None, policy, scheme, &mut found);
+                prop_assert_eq!(kept, choose(&pieces, &all, &spans, None, policy, scheme, &mut want));
+                prop_assert_eq!(found, want);
             }
         }
     }
@@ -654,7 +763,8 @@ mod tests {
         let spans: Vec<Span> = spans.iter().map(|&(start, end)| Span { start, end, kind }).collect();
         let mut labels = [0; 5];
         let misfits =
-            label_text(0, &[window], &spans, &tagging, policy, Subwords::All, &mut [&mut labels]).unwrap();
+            label_text(0, &[window], &spans, None, &tagging, policy, Subwords::All, &mut [&mut labels])
+                .unwrap();
         (labels.to_vec(), misfits)
     }
 
@@ -688,6 +798,14 @@ mod tests {
                 vec![misfit(0, Reason::NoToken, None, None)],
             ),
             (&[(3, 4)], Policy::Expand, [-100, 0, 0, 0, 0], vec![misfit(0, Reason::NoToken, None, None)]),
+            // An empty span has no token of its own, also where it lies inside one.
+            (&[(1, 1)], Policy::Strict, [-100, 0, 0, 0, 0], vec![misfit(0, Reason::NoToken, None, None)]),
+            (
+                &[(3, 8)],
+                Policy::Strict,
+                [-100, 0, 2, 0, 0],
+                vec![misfit(0, Reason::Uncovered, Some((4, 8)), None)],
+            ),
             (
                 &[(4, 8), (0, 8)],
                 Policy::Strict,
@@ -710,7 +828,10 @@ mod tests {
                 &[(0, 4), (4, 9)],
                 Policy::Strict,
                 [-100, 2, -100, -100, 0],
-                vec![misfit(1, Reason::CutsToken, None, None)],
+                vec![
+                    misfit(0, Reason::Uncovered, Some((0, 3)), None),
+                    misfit(1, Reason::CutsToken, None, None),
+                ],
             ),
         ] {
             assert_eq!(labelled(spans, policy), (labels.to_vec(), misfits), "{spans:?} {policy:?}");

@@ -21,6 +21,7 @@ pub mod parallel;
 pub mod plan;
 pub mod right;
 pub mod segment;
+pub mod space;
 pub mod token_text;
 pub mod viterbi;
 pub mod window;

@@ -5,6 +5,7 @@
 //! piece belongs to the whole piece, unless the piece came out unchanged. So a span found on the normal form maps to
 //! whole pieces: what it maps to has that normal form.
 
+use crate::space::is_space;
 use crate::{Error, Result};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::{decompose_canonical, decompose_compatible};
@@ -306,11 +307,6 @@ fn whitespace(text: &str) -> (String, Option<Vec<(u32, u32)>>) {
         out.push(std::iter::once(' '), start, chars);
     }
     (out.text, if out.same { None } else { Some(out.spans) })
-}
-
-/// As Python's `str.isspace`, which counts the four separators of ASCII in.
-fn is_space(c: char) -> bool {
-    c.is_whitespace() || matches!(c, '\x1c'..='\x1f')
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Positions of one text in characters, UTF-8 bytes, UTF-16 units and graphemes.
 
 use crate::bits::Bits;
+use crate::space::is_space;
 use crate::{Error, Result};
 use std::sync::OnceLock;
 use unicode_segmentation::UnicodeSegmentation;
@@ -51,7 +52,7 @@ impl<'a> CharIndex<'a> {
     #[must_use]
     pub fn trim(&self, start: usize, end: usize) -> (usize, usize) {
         let slice = self.slice(start, end);
-        let space = |c: &char| c.is_whitespace() || ('\x1c'..='\x1f').contains(c);
+        let space = |c: &char| is_space(*c);
         let end = end.min(self.len());
         let before = slice.chars().take_while(space).count();
         let behind = slice.chars().rev().take_while(space).count();

@@ -246,11 +246,14 @@ impl Step {
             Self::Fuse => vec![Cow::Owned(tokens.concat())],
             Self::Strip { content, start, stop } => each(tokens, |_, token| {
                 let mut rest = &*token;
+                // The counts come from a file: what ends the loop is the token.
                 for _ in 0..*start {
-                    rest = rest.strip_prefix(*content).unwrap_or(rest);
+                    let Some(shorter) = rest.strip_prefix(*content) else { break };
+                    rest = shorter;
                 }
                 for _ in 0..*stop {
-                    rest = rest.strip_suffix(*content).unwrap_or(rest);
+                    let Some(shorter) = rest.strip_suffix(*content) else { break };
+                    rest = shorter;
                 }
                 Cow::Owned(rest.to_owned())
             }),

@@ -112,7 +112,7 @@ impl Grammar {
                         return Err(weight_fault(name));
                     }
                 }
-                let matrix = Some((steps, start, end));
+                let matrix = Some((barred(&tagging, steps), start, end));
                 return Ok(Self { tagging, kinds, free: false, matrix, lanes: None });
             }
         };
@@ -138,7 +138,10 @@ impl Grammar {
             });
         }
         let lanes = Lanes::new(&tagging, &biases);
-        let matrix = lanes.is_none().then(|| dense(&tagging, &biases));
+        let matrix = lanes.is_none().then(|| {
+            let (steps, start, end) = dense(&tagging, &biases);
+            (barred(&tagging, steps), start, end)
+        });
         Ok(Self { tagging, kinds, free, matrix, lanes })
     }
 
@@ -202,7 +205,7 @@ impl Grammar {
         }
         let found = match &self.lanes {
             Some(lanes) => pulp::Arch::new().dispatch(|| lanes.search(self, rows, items, space, out)),
-            None => self.search(rows, items, out),
+            None => pulp::Arch::new().dispatch(|| self.search(rows, items, out)),
         };
         found.map_err(|at| (items[at] as usize, "no legal label: all are -inf"))
     }
@@ -217,14 +220,15 @@ impl Grammar {
     }
 
     /// The search over all pairs of labels, for weights of the caller.
+    #[inline(always)]
+    #[allow(
+        clippy::inline_always,
+        reason = "must be inlined into the loop that has the processor's features"
+    )]
     fn search(&self, rows: &Rows<'_>, items: &[u32], out: &mut [u32]) -> std::result::Result<(), usize> {
         let labels = self.tagging.tags.len();
         let all = 0..labels as u32;
-        let weights: Vec<f32> = all
-            .clone()
-            .flat_map(|last| all.clone().map(move |next| (last, next)))
-            .map(|(last, next)| self.weight(Some(last), Some(next)))
-            .collect();
+        let weights = self.matrix.as_ref().map_or(&[][..], |(steps, ..)| steps);
         let mut score: Vec<f32> = Vec::new();
         let mut back = vec![0_u32; items.len() * labels];
         for (at, &item) in items.iter().enumerate() {
@@ -239,10 +243,14 @@ impl Grammar {
                 let back = &mut back[at * labels..(at + 1) * labels];
                 for (last, weights) in weights.chunks_exact(labels).enumerate() {
                     let base = score[last] - top;
+                    if base == BARRED {
+                        continue;
+                    }
+                    // Without a branch, so that it runs over several labels at once.
                     for ((next, back), weight) in next.iter_mut().zip(&mut *back).zip(weights) {
-                        if base + weight > *next {
-                            (*next, *back) = (base + weight, last as u32);
-                        }
+                        let better = base + weight > *next;
+                        *next = if better { base + weight } else { *next };
+                        *back = if better { last as u32 } else { *back };
                     }
                 }
             }
@@ -284,6 +292,19 @@ fn first_largest(values: impl Iterator<Item = f32>) -> (usize, f32) {
         }
     }
     best
+}
+
+/// The weights of steps, -inf for those that the scheme does not allow: once a grammar, as a text may have few tokens.
+fn barred(tagging: &Tagging, mut steps: Vec<f32>) -> Vec<f32> {
+    let labels = tagging.tags.len().max(1);
+    for (last, weights) in (0..).zip(steps.chunks_exact_mut(labels)) {
+        for (next, weight) in (0..).zip(weights) {
+            if !tagging.allows(Some(last), Some(next)) {
+                *weight = BARRED;
+            }
+        }
+    }
+    steps
 }
 
 /// The weights of `biases` for each pair of labels.

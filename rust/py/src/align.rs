@@ -3,7 +3,7 @@
 use crate::door::{detached, exception};
 use crate::texts;
 use crate::threads::Threads;
-use fastpost_core::align::{self as core, Policy, Repair, Span, Subwords, Window};
+use fastpost_core::align::{self as core, Policy, Repair, Solid, Span, Subwords, Window};
 use fastpost_core::labels::{Role, Scheme, Tagging};
 use fastpost_core::parallel;
 use fastpost_core::{Error, Result};
@@ -25,6 +25,8 @@ pub(crate) struct TokenSpans {
     windows: Vec<Range<usize>>,
     /// Windows of each text.
     texts: Vec<Range<usize>>,
+    /// The white space of each text, where the texts are there.
+    solid: Option<Vec<Solid>>,
 }
 
 /// Label names read under a scheme.
@@ -88,11 +90,23 @@ impl TokenSpans {
         let word_ids = word_ids.map(|ids| ids.as_slice().map(<[i64]>::to_vec)).transpose()?;
         let (lengths, owners) = (lengths.as_slice()?, owners.as_slice()?);
         py.detach(|| {
-            let mut windows = Vec::with_capacity(lengths.len());
-            let mut at = 0;
-            for &tokens in lengths {
-                windows.push(at..at + tokens as usize);
-                at += tokens as usize;
+            let windows = ranges(lengths, special.len())?;
+            check_count("offsets", offsets.len(), 2 * special.len())?;
+            check_count("word_ids", word_ids.as_ref().map_or(special.len(), Vec::len), special.len())?;
+            if owners.len() != windows.len() {
+                return Err(Error::WindowCount { name: "windows", got: owners.len(), want: windows.len() });
+            }
+            if let Some(texts) = texts.as_ref().filter(|texts| texts.len() != text_count) {
+                return Err(Error::TextCount { texts: texts.len(), windows: text_count });
+            }
+            // Without texts their number is a claim.
+            let texts_most = windows.len().saturating_add(SPARE_TEXTS);
+            if texts.is_none() && text_count > texts_most {
+                return Err(Error::BadOption {
+                    name: "text_count",
+                    got: format!("{text_count} for {} windows", windows.len()),
+                    cure: "pass the texts themselves",
+                });
             }
             let mut of_text = vec![0..0; text_count];
             for (window, &owner) in owners.iter().enumerate() {
@@ -111,14 +125,14 @@ impl TokenSpans {
                     });
                 }
             }
-            if let Some(texts) = texts {
-                for (range, (text, chars)) in of_text.iter().zip(&texts) {
-                    for window in &windows[range.clone()] {
-                        core::trim(text, *chars, &mut offsets[2 * window.start..2 * window.end]);
-                    }
+            let solid = texts
+                .map(|texts| texts.iter().map(|(text, chars)| Solid::new(text, *chars)).collect::<Vec<_>>());
+            for (range, solid) in of_text.iter().zip(solid.iter().flatten()) {
+                for window in &windows[range.clone()] {
+                    solid.trim_all(&mut offsets[2 * window.start..2 * window.end]);
                 }
             }
-            Ok(Self { offsets, special, word_ids, windows, texts: of_text })
+            Ok(Self { offsets, special, word_ids, windows, texts: of_text, solid })
         })
         .map_err(exception)
     }
@@ -139,6 +153,7 @@ impl TokenSpans {
         let kinds = labels.kinds();
         let spans = spans.iter().enumerate().map(|(text, spans)| read_spans(text, &spans, &kinds));
         let spans: Vec<Vec<Span>> = spans.collect::<PyResult<_>>()?;
+        check_count("spans", spans.len(), self.texts.len()).map_err(exception)?;
         let (values, misfits) = detached(py, || {
             let cost = self.special.len() * 3 + spans.iter().map(Vec::len).sum::<usize>() * 50;
             let done = parallel::map(self.texts.len(), Threads::of(threads), cost, |text| {
@@ -152,8 +167,10 @@ impl TokenSpans {
                     rest = after;
                 }
                 let tagging = &labels.tagging;
+                let solid = self.solid.as_ref().and_then(|solid| solid.get(text));
+                let spans = &spans[text];
                 let misfits =
-                    core::label_text(text, &windows, &spans[text], tagging, policy, subwords, &mut rows)?;
+                    core::label_text(text, &windows, spans, solid, tagging, policy, subwords, &mut rows)?;
                 Ok::<_, Error>((values, misfits))
             })?;
             let mut values = vec![core::IGNORED; self.special.len()];
@@ -181,6 +198,7 @@ impl TokenSpans {
         let repair = Repair::parse(repair).map_err(exception)?;
         let subwords = self.subwords(subwords)?;
         let values = values.as_slice()?;
+        check_count("labels", values.len(), self.special.len()).map_err(exception)?;
         let found = detached(py, || {
             let text = |text: usize| {
                 let range = self.texts[text].clone();
@@ -199,6 +217,41 @@ impl TokenSpans {
         }
         Ok(list)
     }
+}
+
+/// How many texts more than windows there may be where only a number tells.
+const SPARE_TEXTS: usize = 1 << 20;
+
+/// The tokens of each window of arrays laid end to end.
+pub(crate) fn ranges(lengths: &[i64], tokens: usize) -> Result<Vec<Range<usize>>> {
+    let mut at = 0_usize;
+    let mut windows = Vec::with_capacity(lengths.len());
+    for &length in lengths {
+        let end = usize::try_from(length).ok().and_then(|length| at.checked_add(length));
+        let Some(end) = end.filter(|&end| end <= tokens) else {
+            return Err(Error::BadOption {
+                name: "lengths",
+                got: format!("{length} after {at} of {tokens} tokens"),
+                cure: "lengths are numbers of tokens, and cover each token once",
+            });
+        };
+        windows.push(at..end);
+        at = end;
+    }
+    check_count("lengths", at, tokens)?;
+    Ok(windows)
+}
+
+/// Refuses an array of another size than the others ask for.
+pub(crate) fn check_count(name: &'static str, got: usize, want: usize) -> Result<()> {
+    if got == want {
+        return Ok(());
+    }
+    Err(Error::BadOption {
+        name,
+        got: format!("{got} values for {want}"),
+        cure: "pass as many as the others have",
+    })
 }
 
 /// Text, span, reason, characters used, other span.

@@ -52,21 +52,19 @@ impl<'py> Logits<'py> {
         }
     }
 
-    fn windows(&self, name: &'static str, bits: &str, lengths: &Lengths) -> Result<Vec<Floats<'_>>> {
-        if bits == "float32" && matches!(self, Self::Half(_)) {
-            return Err(Error::TypeFloats { name });
-        }
-        Ok(match self {
-            Self::Single(array) => array.tokens(name, 1, lengths)?.into_iter().map(Floats::F32).collect(),
-            Self::Half(array) => {
-                let rows = array.tokens(name, 1, lengths)?.into_iter();
-                if bits == "float16" {
-                    rows.map(|row| Floats::F16(row.reinterpret_cast::<f16>())).collect()
-                } else {
-                    rows.map(|row| Floats::Bf16(row.reinterpret_cast::<bf16>())).collect()
-                }
+    fn windows<'a>(&'a self, name: &'static str, bits: &str, lengths: &Lengths) -> Result<Vec<Floats<'a>>> {
+        let half = match self {
+            Self::Single(array) => {
+                return Ok(array.tokens(name, 1, lengths)?.into_iter().map(Floats::F32).collect());
             }
-        })
+            Self::Half(array) => array,
+        };
+        let rows = |half: &'a Ragged<'_, u16>| Ok::<_, Error>(half.tokens(name, 1, lengths)?.into_iter());
+        match bits {
+            "float16" => Ok(rows(half)?.map(|row| Floats::F16(row.reinterpret_cast::<f16>())).collect()),
+            "bfloat16" => Ok(rows(half)?.map(|row| Floats::Bf16(row.reinterpret_cast::<bf16>())).collect()),
+            _ => Err(Error::TypeFloats { name }),
+        }
     }
 }
 

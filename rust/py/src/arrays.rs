@@ -115,14 +115,16 @@ impl Lengths {
             Ragged::One(array) => match (array.shape(), given) {
                 ([tokens, _], None) => widths.push(*tokens),
                 ([tokens, _], Some(lengths)) => widths = adding_up(name, lengths, *tokens)?,
-                ([windows, tokens, _], _) => widths.resize(*windows, *tokens),
+                ([windows, tokens, _], _) => repeat(&mut widths, name, array.len(), *windows, *tokens)?,
                 (shape, _) => return Err(rank(name, shape.len())),
             },
             Ragged::List(arrays) => {
                 for array in arrays {
                     match array.shape() {
                         [tokens, _] => widths.push(*tokens),
-                        [windows, tokens, _] => widths.extend(std::iter::repeat_n(*tokens, *windows)),
+                        [windows, tokens, _] => {
+                            repeat(&mut widths, name, array.array.len(), *windows, *tokens)?;
+                        }
                         shape => return Err(rank(name, shape.len())),
                     }
                 }
@@ -148,7 +150,11 @@ impl Lengths {
             Ragged::One(array) => match (array.shape(), given) {
                 ([tokens], None) => vec![*tokens],
                 ([tokens], Some(lengths)) => adding_up(name, lengths, *tokens)?,
-                ([windows, tokens], _) => vec![*tokens; *windows],
+                ([windows, tokens], _) => {
+                    let mut widths = Vec::new();
+                    repeat(&mut widths, name, array.len(), *windows, *tokens)?;
+                    widths
+                }
                 (shape, _) => return Err(item_rank(name, shape.len(), 1)),
             },
             Ragged::List(arrays) => {
@@ -175,6 +181,28 @@ impl Lengths {
         }
         Ok(Self { tokens: lengths.iter().map(|&length| length as usize).collect(), given: true })
     }
+}
+
+/// How many windows without a value an array may have: more are no data, but a number.
+const EMPTY_WINDOWS: usize = 1 << 20;
+
+/// Appends the widths of the windows of an array that holds `values` values.
+fn repeat(
+    widths: &mut Vec<usize>,
+    name: &'static str,
+    values: usize,
+    windows: usize,
+    tokens: usize,
+) -> Result<()> {
+    if values == 0 && widths.len().saturating_add(windows) > EMPTY_WINDOWS.max(widths.len()) {
+        return Err(Error::BadOption {
+            name,
+            got: format!("an array of {windows} windows that holds no value"),
+            cure: "pass windows that have tokens",
+        });
+    }
+    widths.extend(std::iter::repeat_n(tokens, windows));
+    Ok(())
 }
 
 /// Lengths, which are not negative, of arrays laid end to end with `tokens` tokens in all.

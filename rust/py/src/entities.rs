@@ -51,9 +51,13 @@ impl TokenTable {
         decoder: Option<&str>,
         other: Option<Py<PyAny>>,
     ) -> PyResult<Self> {
-        if let Some((token, id)) = vocabulary.iter().find(|(_, id)| *id > MOST_IDS) {
+        let most = MOST_IDS.min(vocabulary.len().saturating_mul(64).saturating_add(SPARE_IDS));
+        if let Some((token, id)) = vocabulary.iter().find(|(_, id)| *id > most) {
+            let token: String = token.chars().take(80).collect();
             return Err(PyValueError::new_err(format!(
-                "`tokenizer` gives {token:?} the id {id}; ids up to {MOST_IDS} can be looked up, number its tokens anew"
+                "`tokenizer` gives {token:?} the id {id}, of {} tokens; ids up to {most} can be looked up, number its \
+                 tokens anew",
+                vocabulary.len()
             )));
         }
         let vocabulary = Vocabulary::new(vocabulary);
@@ -74,6 +78,9 @@ impl TokenTable {
 
 /// Ids are looked up in a list; no tokenizer comes near this many.
 const MOST_IDS: usize = 1 << 26;
+
+/// Ids without a token that a vocabulary may have, beside 64 for each token: the list has a place for each.
+const SPARE_IDS: usize = 1 << 20;
 
 /// The decoder of one of the two behaviours.
 enum Decoder {
@@ -225,7 +232,8 @@ impl EntityKernel {
             }
             Logits::Half(array) => {
                 let (lengths, rows) = self.rows(array, given, order).map_err(exception)?;
-                (lengths, rows.into_iter().map(|row| half_values(row, bits)).collect())
+                let values = rows.into_iter().map(|row| half_values(row, bits));
+                (lengths, values.collect::<Result<_>>().map_err(exception)?)
             }
         };
         let text_count =
@@ -289,12 +297,12 @@ impl EntityKernel {
     }
 }
 
-/// The values that 16 bits each stand for: "float16", else bfloat16.
-fn half_values<'a>(row: &'a [u16], bits: &str) -> Values<'a> {
-    if bits == "float16" {
-        Values::F16(row.reinterpret_cast::<f16>())
-    } else {
-        Values::Bf16(row.reinterpret_cast::<bf16>())
+/// The values that 16 bits each stand for: "float16" or "bfloat16".
+fn half_values<'a>(row: &'a [u16], bits: &str) -> Result<Values<'a>> {
+    match bits {
+        "float16" => Ok(Values::F16(row.reinterpret_cast::<f16>())),
+        "bfloat16" => Ok(Values::Bf16(row.reinterpret_cast::<bf16>())),
+        _ => Err(Error::TypeFloats { name: "logits" }),
     }
 }
 

@@ -339,7 +339,11 @@ impl<'py> Spans<'py> {
                             format!("`{name}` has the label id {label} but names {} labels", ids.len());
                         return Err(PyValueError::new_err(message));
                     };
-                    spans.push(Span { text: text as u32, start, end, label });
+                    let Some(text) = u32::try_from(text).ok().filter(|&text| (text as usize) < *texts) else {
+                        let message = format!("`{name}` has an entity of text {text} but {texts} texts");
+                        return Err(PyValueError::new_err(message));
+                    };
+                    spans.push(Span { text, start, end, label });
                 }
                 Ok((spans, *texts))
             }

@@ -1,5 +1,6 @@
 //! `OffsetMap`, `check_offsets` and `plan_windows` of the Python package.
 
+use crate::align::{check_count, ranges};
 use crate::door::{detached, exception};
 use crate::texts;
 use fastpost_core::normalized::{Form, Normalized};
@@ -140,6 +141,7 @@ pub(crate) fn offset_faults(
     chars: usize,
 ) -> PyResult<Vec<(usize, &'static str, Option<usize>)>> {
     let (offsets, skip) = (offsets.as_slice()?, skip.as_slice()?);
+    check_count("offsets", offsets.len(), skip.len().saturating_mul(2)).map_err(exception)?;
     let found = py.detach(|| faults(offsets, chars, |token| skip[token] != 0));
     Ok(found.iter().map(|fault| (fault.token, fault.kind.name(), fault.other)).collect())
 }
@@ -166,12 +168,17 @@ pub(crate) fn plan_windows<'py>(
     let texts = strings.as_ref().map(|strings| texts::borrowed("texts", strings)).transpose()?;
     let offsets = offsets.as_ref().map(PyReadonlyArray1::as_slice).transpose()?;
     let word_ids = word_ids.as_ref().map(PyReadonlyArray1::as_slice).transpose()?;
-    let (special, lengths) = (special.as_slice()?, lengths.as_slice()?);
+    let special = special.as_slice()?;
+    let windows = ranges(lengths.as_slice()?, special.len()).map_err(exception)?;
+    let tokens = special.len();
+    check_count("offsets", offsets.map_or(tokens, |all| all.len() / 2), tokens).map_err(exception)?;
+    check_count("word_ids", word_ids.map_or(tokens, <[i64]>::len), tokens).map_err(exception)?;
+    check_count("texts", texts.as_ref().map_or(windows.len(), Vec::len), windows.len()).map_err(exception)?;
     let plan = py.detach(|| {
         let mut plan = Plan::default();
-        let mut at = 0;
-        for (text, &tokens) in lengths.iter().enumerate() {
-            let all = &special[at..at + tokens as usize];
+        for (text, tokens) in windows.into_iter().enumerate() {
+            let at = tokens.start;
+            let all = &special[tokens];
             let first = all.iter().position(|&special| special == 0).unwrap_or(0);
             let end = all.iter().rposition(|&special| special == 0).map_or(first, |last| last + 1);
             let opens = match (&texts, offsets, word_ids) {
@@ -182,7 +189,6 @@ pub(crate) fn plan_windows<'py>(
                 _ => vec![true; end - first],
             };
             plan.push(text, first, &opens, size);
-            at += tokens as usize;
         }
         plan
     });

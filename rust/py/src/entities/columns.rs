@@ -246,6 +246,12 @@ pub(crate) fn entity_table(
     more: Option<More<'_>>,
 ) -> PyResult<EntityTable> {
     let len = text_index.as_slice()?.len();
+    // A pickle's number of texts is a claim, unless it holds something of each.
+    if texts.is_none() && more.is_none() && text_count > len.saturating_add(MOST_EMPTY) {
+        return Err(PyValueError::new_err(format!(
+            "`text_count` is {text_count} but there are {len} entities; up to {MOST_EMPTY} texts may be without one"
+        )));
+    }
     let wrong = |name: &str, got: usize| {
         PyValueError::new_err(format!("`{name}` has {got} rows but `text_index` has {len}; pass one a row"))
     };
@@ -295,7 +301,7 @@ pub(crate) fn entity_table(
             ("token_end", &token_end, len),
             ("word_start", &word_start, len),
             ("word_end", &word_end, len),
-            ("covered", &covered, 2 * text_count),
+            ("covered", &covered, text_count.saturating_mul(2)),
         ] {
             if column.as_slice()?.len() != want {
                 return Err(wrong(name, column.as_slice()?.len()));
@@ -339,6 +345,9 @@ pub(crate) fn entity_table(
         more,
     })
 }
+
+/// Texts without entities that a table may claim to have where nothing else is known of them.
+const MOST_EMPTY: usize = 1 << 24;
 
 /// What the column of places in a unit is called.
 fn unit_name(edge: &str, unit: &str) -> &'static str {

@@ -51,7 +51,7 @@ pub(crate) fn entity_lines<'py>(
         let mut out = Vec::with_capacity(100 * table.len + 40 * table.text_count);
         for (text, bounds) in bounds.windows(2).enumerate() {
             out.extend_from_slice(b"{\"text_index\":");
-            columns::json(&(first + text), &mut out)?;
+            columns::json(&first.saturating_add(text), &mut out)?;
             if let Some(ids) = &ids {
                 out.extend_from_slice(b",\"id\":");
                 out.extend_from_slice(ids[text].as_bytes());

@@ -560,9 +560,9 @@ def test_missing_files_and_globs(tmp_path):
     assert texts_of(skipping) == ["a"]
     assert skipping.stats.skipped == 1
     assert "no.txt" in skipping.stats.reasons[0]
-    (tmp_path / "a.csv").write_text("x")
-    with pytest.raises(ValueError, match="does not say what it holds"):
-        Corpus(tmp_path / "a.csv")
+    (tmp_path / "a.eml").write_text("x")
+    with pytest.raises(ValueError, match=r"does not say what it holds; pass format='text', 'jsonl', 'csv', 'tsv', "):
+        Corpus(tmp_path / "a.eml")
 
 
 def test_globs_equal_the_glob_module(tmp_path):
@@ -720,7 +720,10 @@ def test_faults_of_iterables():
         ({"threads": 0}, "`threads` is 0"),
         ({"on_error": "ignore"}, "`on_error` is 'ignore'; it is one of 'raise', 'skip'"),
         ({"split": "word"}, "`split` is 'word'"),
-        ({"format": "csv"}, "`format` is 'csv'"),
+        ({"format": "xml"}, "`format` is 'xml'"),
+        ({"nulls": "drop"}, "`nulls` is 'drop'; it is one of 'raise', 'keep'"),
+        ({"keep": "id"}, "`keep` is 'id'; pass a list of names"),
+        ({"keep": ["id", "id"]}, "pass names of columns, each once"),
     ],
 )
 def test_options_are_checked(options, message):
@@ -811,32 +814,222 @@ def test_import_stays_light():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
-def test_a_column_that_is_kept_stands_before_each_text(tmp_path):
-    """As the JSON that the file has, whatever its type and wherever it stands; for jobs that keep ids."""
+# places, columns, nulls -----------------------------------------------------------------------------------------
+
+
+def records_of(corpus: Corpus) -> list[tuple]:
+    """Text, kept columns, file name, line and number of each record."""
+    rows = []
+    for batch in corpus.records():
+        kept = [None] * len(batch) if batch.kept is None else [json.loads(row) for row in batch.kept]
+        names = [None if file is None else os.path.basename(file) for file in batch.files]
+        rows += list(zip(batch.texts, kept, names, batch.lines, batch.numbers, strict=True))
+    return rows
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_record_that_is_left_out_does_not_renumber(tmp_path, threads):
+    (tmp_path / "a.jsonl").write_text('{"text":"one"}\nBROKEN\n\n{"text":"three"}\n')
+    (tmp_path / "b.jsonl").write_text('{"text":1}\n{"text":"five"}\n')
+    (tmp_path / "c.txt").write_text("six\n\xff\nseven\n", encoding="latin-1")
+    paths = [tmp_path / "a.jsonl", tmp_path / "b.jsonl", tmp_path / "c.txt"]
+    want = [
+        ("one", None, "a.jsonl", 1, 0),
+        ("three", None, "a.jsonl", 4, 2),
+        ("five", None, "b.jsonl", 2, 4),
+        ("six", None, "c.txt", 1, 5),
+        ("seven", None, "c.txt", 3, 7),
+    ]
+    corpus = Corpus(paths, on_error="skip", threads=threads, batch_size=2)
+    assert records_of(corpus) == want
+    assert [len(batch) for batch in corpus.records()] == [2, 2, 1]
+    for passed in range(6):
+        assert records_of(corpus.skip(passed)) == want[passed:]
+    assert corpus.skip(0).stats.skipped == 3
+    # A file that is not there is no record.
+    missing = Corpus([tmp_path / "no.txt", *paths], on_error="skip", threads=threads)
+    assert records_of(missing) == want
+
+
+def test_columns_come_along(tmp_path):
+    """As the JSON that the file has, whatever its type and wherever it stands."""
     path = tmp_path / "x.jsonl"
     lines = [
         '{"id": "a\\n", "text": "one\\ntwo"}',
         '{"text": "three", "id":  {"k": [1, 2]} , "more": 0}',
         '{"text": "four"}',
         '{"text": 5, "id": 5}',
-        '{"id": 1, "id": 2, "text": "x", "text": "six"}',
+        '{"id": 1, "id": 2, "text": "x", "text": "six", "\\u0069d": 3}',
+        '{"id": "\\ud83d", "text": "seven"}',
     ]
     path.write_text("\n".join(lines), encoding="utf-8")
-    want = ['"a\\n"\none\ntwo', '{"k": [1, 2]}\nthree', "null\nfour", "2\nsix"]
+    want = [
+        ("one\ntwo", {"id": "a\n"}, 1, 0),
+        ("three", {"id": {"k": [1, 2]}}, 2, 1),
+        ("four", {}, 3, 2),
+        ("six", {"id": 3}, 5, 4),
+        ("seven", {"id": "\ud83d"}, 6, 5),
+    ]
     for source in (path, path.open("rb")):
-        corpus = Corpus(source, on_error="skip", format="jsonl", threads=2)
-        assert [text for batch in corpus._keeping("id") for text in batch] == want
-        assert corpus._keeping("id")._options.column == "text"
-    with pytest.raises(CorpusError, match=r"x.jsonl:4: .*a number"):
-        list(Corpus(path)._keeping("id"))
-    same = Corpus(path, on_error="skip", column="id")._keeping("id")
-    assert [text for batch in same for text in batch] == ['"a\\n"\na\n']
+        corpus = Corpus(source, on_error="skip", format="jsonl", threads=2, keep=["id"])
+        assert [(text, kept, line, n) for text, kept, _, line, n in records_of(corpus)] == want
+        assert texts_of(corpus) == [text for text, *_ in want]
+    whole = next(Corpus(path, on_error="skip", keep="all").records())
+    assert whole.kept[1] == '{"id":{"k": [1, 2]},"more":0}'
+    assert whole.columns["more"] == [None, 0, None, None, None]
+    with pytest.raises(CorpusError, match=r'x.jsonl:4: .*a number, not text; on_error="skip" leaves'):
+        list(Corpus(path, keep=["id"]))
+    same = Corpus(path, on_error="skip", column="id", keep=["id"])
+    assert records_of(same)[0][:2] == ("a\n", {"id": "a\n"})
     (tmp_path / "x.txt").write_text("a\n")
-    with pytest.raises(ValueError, match="is a text file, which has no column `id`"):
-        Corpus(tmp_path / "x.txt")._keeping("id")
+    with pytest.raises(ValueError, match=r"x.txt is a text file, which has no column `id`"):
+        Corpus(tmp_path / "x.txt", keep=["id"])
+    with pytest.raises(ValueError, match=r"x.txt is a text file, which has no column `body`"):
+        Corpus(tmp_path / "x.txt", column="body")
+    mixed = Corpus([tmp_path / "x.txt", path], on_error="skip", keep="all")
+    assert [kept for _, kept, *_ in records_of(mixed)][:2] == [{}, {"id": "a\n"}]
+
+
+def test_columns_of_tables_come_along(tmp_path):
     pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
-    pq.write_table(pa.table({"id": [1, None, 3], "text": ["a", "b", None]}), tmp_path / "x.parquet")
-    corpus = Corpus(tmp_path / "x.parquet", on_error="skip")
-    assert [text for batch in corpus._keeping("id") for text in batch] == ["1\na", "null\nb"]
-    with pytest.raises(CorpusError, match="no column `key`"):
-        list(Corpus(tmp_path / "x.parquet")._keeping("key"))
+    table = pa.table({"id": [1, None, 3], "text": ["a", "b", None], "day": pa.array([0, 1, 2], pa.date32())})
+    pq.write_table(table, tmp_path / "x.parquet")
+    want = [("a", {"id": 1}, 1, 0), ("b", {"id": None}, 2, 1), ("d", {"id": 4}, 4, 3)]
+    table = pa.concat_tables([table, pa.table({"id": [4], "text": ["d"], "day": pa.array([3], pa.date32())})])
+    pq.write_table(table, tmp_path / "x.parquet")
+    sources = [table, tmp_path / "x.parquet", table.to_pylist(), lambda: iter(table.to_pylist())]
+    if datasets := sys.modules.get("datasets") or pytest.importorskip("datasets"):
+        sources.append(datasets.Dataset.from_list(table.to_pylist()))
+    for source in sources:
+        rows = records_of(Corpus(source, on_error="skip", keep=["id"]))
+        assert [(text, kept, line, n) for text, kept, _, line, n in rows] == want
+        file = "x.parquet" if source == sources[1] else None
+        assert {name for _, _, name, _, _ in rows} == {file}
+        assert records_of(Corpus(source, on_error="skip", keep="all"))[0][1] in (
+            {"id": 1, "day": "1970-01-01"},
+            {"id": 1, "day": str(table["day"][0].as_py())},
+        )
+        plain = records_of(Corpus(source, on_error="skip"))
+        assert [(text, line, n) for text, _, _, line, n in plain] == [(t, line, n) for t, _, line, n in want]
+    with pytest.raises(CorpusError, match="no column `key`; the data has `id`, `text`, `day`"):
+        list(Corpus(tmp_path / "x.parquet", keep=["key"]))
+
+
+def test_a_null_is_what_the_caller_says(tmp_path):
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    datasets = pytest.importorskip("datasets")
+    rows = [{"text": "a"}, {"text": None}, {"text": "b"}, {"text": None}]
+    table = pa.Table.from_pylist(rows)
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    pq.write_table(table, tmp_path / "a.parquet")
+    for source in (
+        path,
+        tmp_path / "a.parquet",
+        table,
+        table.to_reader,
+        datasets.Dataset.from_list(rows),
+        rows,
+        lambda: ["a", None, "b", None],
+        [["a", None], ["b", None]],
+    ):
+        if source == table.to_reader:
+            source = source()
+        else:
+            with pytest.raises(CorpusError, match=r"null|None") as raised:
+                list(Corpus(source))
+            assert raised.value.line in (1, 2)
+            skipping = Corpus(source, on_error="skip")
+            assert texts_of(skipping) == ["a", "b"]
+            assert skipping.stats.skipped == 2
+            for threads in (1, 2):
+                kept = Corpus(source, nulls="keep", threads=threads, batch_size=3)
+                assert list(kept) == [["a", None, "b"], [None]]
+                assert [batch.numbers for batch in kept.records()] == [[0, 1, 2], [3]]
+                assert texts_of(kept.skip(1)) == [None, "b", None]
+        corpus = Corpus(source, nulls="keep", batch_size=None, batch_bytes=1)
+        assert texts_of(corpus) == ["a", None, "b", None]
+        assert corpus.stats.texts == 4
+        assert corpus.stats.bytes == 2
+
+
+def test_half_of_a_pair_of_surrogates():
+    def read(line, **options):
+        return texts_of(Corpus(io.BytesIO(line), format="jsonl", **options))
+
+    half = rb'{"text":"cut \ud83d","id":1}'
+    with pytest.raises(
+        CorpusError, match=r":1: column `text` holds half a surrogate pair .*on_error=\"replace\""
+    ) as raised:
+        read(half)
+    assert raised.value.line == 1
+    assert read(half, on_error="replace") == ["cut \ufffd"]
+    assert read(half + b"\n" + half.replace(rb"\ud83d", b"x"), on_error="skip") == ["cut x"]
+    for other in (rb'{"a":"\ud83d","text":"fine"}', rb'{"\udc00":[{"b":"\ud83d\u0041"}],"text":"fine"}'):
+        assert read(other) == ["fine"]
+    assert read(rb'{"text":"\\ud83d \ud83d\ude42 \\\\ud83d"}') == [r"\ud83d 🙂 \\ud83d"]
+    assert read(rb'{"a":"\ud83d","text":"\ud83d\ude42"}') == ["🙂"]
+    assert texts_of(Corpus(lambda: ["a\ud83d", "\ud83d\ude42"], on_error="replace")) == ["a\ufffd", "🙂"]
+
+
+@settings(max_examples=EXAMPLES)
+@given(
+    st.lists(
+        st.sampled_from([r"\ud83d", r"\ude42", r"\u0041", r"\\", r"\n", "a", "é", r"\uD83D", r"\udc00"]), max_size=8
+    )
+)
+def test_halves_equal_json(parts):
+    line = '{"x":"' + "".join(parts) + '","text":"' + "".join(parts) + '"}'
+    want = json.loads(line)["text"]
+    got = texts_of(Corpus(io.StringIO(line), format="jsonl", on_error="replace"))
+    assert got == [want.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")]
+    half = any("\ud800" <= letter < "\ue000" for letter in want)
+    assert texts_of(Corpus(io.StringIO(line), format="jsonl", on_error="skip")) == ([] if half else [want])
+    kept = next(
+        Corpus(
+            io.StringIO(line.replace('"text"', '"y"') + "\n"),
+            format="jsonl",
+            column="x",
+            keep=["y"],
+            on_error="replace",
+        ).records()
+    )
+    assert kept.columns == {"y": [want]}
+
+
+@settings(max_examples=EXAMPLES)
+@given(
+    st.lists(st.sampled_from([b"a", b"\xc3", b"\xa9", b"\xff", b"\xf0\x9f", b"\xed\xa0\x80", b" "]), max_size=12).map(
+        b"".join
+    )
+)
+def test_replacing_equals_python(data):
+    want = data.decode("utf-8", "replace")
+    assert texts_of(Corpus(io.BytesIO(b"-" + data), on_error="replace")) == ["-" + want]
+    assert texts_of(Corpus(io.BytesIO(b'{"text":"' + data + b'"}'), format="jsonl", on_error="replace")) == [want]
+    assert texts_of(Corpus(io.BytesIO(b"text\n" + data + b"-"), format="csv", on_error="replace")) == [want + "-"]
+
+
+def test_json_that_is_no_json_lines_is_told_as_what_it_is(tmp_path):
+    for data, line, message in (
+        (
+            '[{"text":"a"},\n {"text":"b"}]\n',
+            1,
+            r"the line ends inside a list, .*`jq -c '\.\[\]' FILE > NEW.jsonl` rewrites it",
+        ),
+        ('[\n{"text":"a"}\n]\n', 1, r"the line ends inside a list"),
+        ('[{"text":"a"}]', 1, r"the line holds a list, not a JSON object; .*`jq -c '\.\[\]' FILE"),
+        ('{\n  "text": "a"\n}\n', 1, r"the line ends inside an object, .*`jq -c \. FILE > NEW.jsonl` rewrites it"),
+        ('{"text": "a"}\n{"text": "b",\n"id": 2}\n', 2, r"the line ends inside an object"),
+        ('"text"\n', 1, r"the line holds a string, not a JSON object"),
+    ):
+        with pytest.raises(CorpusError, match=message) as raised:
+            texts_of(Corpus(io.StringIO(data), format="jsonl"))
+        assert raised.value.line == line
+        assert 'on_error="skip"' in raised.value.reason
+
+
+def test_the_last_lone_return_ends_a_line():
+    for split, want in (("line", ["a\rb"]), ("blank", ["a\rb"]), ("file", ["a\rb\r"])):
+        assert texts_of(Corpus(io.BytesIO(b"a\rb\r"), split=split)) == want
+    assert texts_of(Corpus(io.BytesIO(b"a\n\r"))) == ["a", ""]

@@ -3,41 +3,46 @@
 from __future__ import annotations
 
 import errno
-import fnmatch
 import importlib.util
 import os
-import re
 import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from fastpost._fastpost import TextReader
+from fastpost._folders import Folders
+from fastpost._formats import COLUMNAR, SUFFIXES, choices, suffix_of
 from fastpost.exceptions import CorpusError
 
-# What the end of a name says, without `.gz` or `.zst`.
-FORMATS = {
-    ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl",
-    ".txt": "text", ".text": "text", ".md": "text", ".rst": "text", ".log": "text", ".raw": "text", "": "text",
-    ".parquet": "parquet", ".pq": "parquet",
-    ".arrow": "arrow", ".feather": "arrow", ".ipc": "arrow",
-}  # fmt: skip
+SKIP = '; on_error="skip" leaves such records out and counts them'
+"""What ends the message of a record that can't be read; the core says it of its own, too."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """The arguments of `Corpus` that its readers need."""
+    """The arguments of `Corpus` that its readers need; `TextReader` reads them by name."""
 
     column: str
     threads: int | None
     prefetch: int
     split: str
     skip: bool
+    replace: bool
     format: str | None
-    keep: str | None = None
-    """A second column, put before the text as JSON and a line end: see `Corpus._keeping`."""
+    nulls: bool
+    """Whether a text that is null is None; otherwise it is an error."""
+    keep: tuple[str, ...] = ()
+    keep_all: bool = False
+
+    @property
+    def keeps(self) -> bool:
+        return self.keep_all or bool(self.keep)
+
+
+Records = tuple[list[Any], int, list[str | None], list[int | None], list[int], list[str] | None]
+"""Texts, their size, and of each text: file, line, number, the columns that come along as a JSON object."""
 
 
 class Reader(Protocol):
@@ -45,6 +50,12 @@ class Reader(Protocol):
 
     def next_batch(self, texts: int, most: int | None) -> tuple[list[str], int] | None:
         """Up to `texts` texts of up to `most` bytes in all, and their size; None at the end, [] if none fits."""
+
+    def next_records(self, texts: int, most: int | None) -> Records | None:
+        """`next_batch` with the place of each text, and the columns that come along."""
+
+    def records(self) -> int:
+        """Records that have been passed, those that could not be read included."""
 
     def skip(self, texts: int) -> int:
         """Passes over up to `texts` texts; how many there were."""
@@ -67,7 +78,7 @@ class Source(Protocol):
 
 @dataclass
 class Files:
-    """Text and JSON Lines files, packed or not, read by the core."""
+    """Files of text, JSON Lines, CSV and TSV, packed or not, read by the core: path, and what a text of it is."""
 
     files: list[tuple[str, str]]
 
@@ -76,9 +87,7 @@ class Files:
         return next((f"the pipe {path}" for path, _ in self.files if _is_pipe(path)), None)
 
     def open(self, options: Options) -> Reader:
-        return TextReader.files(
-            self.files, options.column, options.threads, options.prefetch, options.skip, options.keep
-        )
+        return TextReader.files(self.files, options)
 
 
 def _is_pipe(path: str) -> bool:
@@ -99,23 +108,9 @@ class ArrowFile:
     once = None
 
     def open(self, options: Options) -> Reader:
-        if options.keep is not None:
-            return StringReader(self.kept(options.column, options.keep), self.path, options)
-        return TextReader.arrow(self.batches(options.column), self.path, options.column, options.skip)
-
-    def kept(self, column: str, keep: str) -> Iterator[Any]:
-        """Each text after the value of the column `keep`, as JSON; what is no text as it is."""
-        import json
-
-        for batch in self.batches(column, keep):
-            for name in (column, keep):
-                if name not in batch.schema.names:
-                    raise CorpusError(f"no column `{name}`; the file has {', '.join(batch.schema.names)}", self.path)
-            for text, value in zip(batch[column].to_pylist(), batch[keep].to_pylist(), strict=True):
-                if isinstance(text, str):
-                    yield f"{json.dumps(value, default=_plain)}\n{text}"
-                else:
-                    yield _Fault(f"column `{column}` holds {'null' if text is None else f'a {_kind(text)}'}, not text")
+        if options.keeps:
+            return StringReader(_rows(self.batches(*_columns(options)), self.path, options), self.path, options, True)
+        return TextReader.arrow(self.batches(options.column), self.path, options)
 
     def batches(self, *columns: str) -> Iterator[Any]:
         import pyarrow as pa
@@ -136,7 +131,7 @@ class ArrowFile:
         if self.format == "parquet":
             with pq.ParquetFile(self.path) as file:
                 there = set(file.schema_arrow.names)
-                columns = list(wanted) if there.issuperset(wanted) else None
+                columns = list(dict.fromkeys(wanted)) if wanted and there.issuperset(wanted) else None
                 yield from file.iter_batches(batch_size=8192, columns=columns)
             return
         with pa.memory_map(self.path) as mapped:
@@ -159,11 +154,33 @@ def _plain(value: Any) -> str:
         return value.hex()
 
 
-@dataclass(frozen=True)
-class _Fault:
-    """Stands for an item that is no text."""
+class _Row(NamedTuple):
+    """A text, or what stands in its place, and the columns that come along as a JSON object."""
 
-    reason: str
+    text: Any
+    kept: str
+
+
+def _columns(options: Options) -> tuple[str, ...]:
+    """The columns to read; none means all."""
+    return () if options.keep_all else (options.column, *options.keep)
+
+
+def _rows(batches: Iterable[Any], name: str, options: Options) -> Iterator[_Row]:
+    """The rows of Arrow tables or record batches."""
+    import json
+
+    for batch in batches:
+        names = batch.schema.names
+        wanted = [name for name in names if name != options.column] if options.keep_all else list(options.keep)
+        for column in (options.column, *wanted):
+            if names.count(column) != 1:
+                what = "no column" if column not in names else "more than one column"
+                raise CorpusError(f"{what} `{_short(column)}`; the data has {_listed(names)}. Pass `column`", name)
+        columns = {column: batch[column].to_pylist() for column in wanted}
+        for row, text in enumerate(batch[options.column].to_pylist()):
+            kept = {column: values[row] for column, values in columns.items()}
+            yield _Row(text, json.dumps(kept, default=_plain, ensure_ascii=False))
 
 
 @dataclass
@@ -177,7 +194,18 @@ class ArrowObject:
         return "an Arrow record batch reader" if hasattr(self.object, "read_next_batch") else None
 
     def open(self, options: Options) -> Reader:
-        return TextReader.arrow(iter([self.object]), _kind(self.object), options.column, options.skip)
+        name = _kind(self.object)
+        if options.keeps:
+            return StringReader(_rows(self.batches(), name, options), name, options, True)
+        return TextReader.arrow(iter([self.object]), name, options)
+
+    def batches(self) -> Iterator[Any]:
+        import pyarrow as pa
+
+        if hasattr(self.object, "__arrow_c_stream__"):
+            yield from pa.RecordBatchReader.from_stream(self.object)
+        else:
+            yield pa.record_batch(self.object)
 
 
 @dataclass
@@ -188,12 +216,15 @@ class Dataset:
     once = None
 
     def open(self, options: Options) -> Reader:
-        return TextReader.arrow(self.tables(options.column), _kind(self.dataset), options.column, options.skip)
+        name = _kind(self.dataset)
+        if options.keeps:
+            return StringReader(_rows(self.tables(_columns(options)), name, options), name, options, True)
+        return TextReader.arrow(self.tables((options.column,)), name, options)
 
-    def tables(self, column: str) -> Iterator[Any]:
+    def tables(self, columns: tuple[str, ...]) -> Iterator[Any]:
         dataset = self.dataset
-        if column in (dataset.column_names or ()):
-            dataset = dataset.select_columns([column])
+        if columns and set(columns) <= set(dataset.column_names or ()):
+            dataset = dataset.select_columns(list(dict.fromkeys(columns)))
         return iter(dataset.with_format("arrow").iter(batch_size=1000))
 
 
@@ -221,7 +252,7 @@ class FileObject:
     def open(self, options: Options) -> Reader:
         if self.start is not None:
             self.file.seek(self.start)
-        return TextReader.stream(self.file, self.name, self.split, options.column, options.skip, options.keep)
+        return TextReader.stream(self.file, self.name, self.split, options)
 
 
 @dataclass
@@ -244,60 +275,95 @@ class Strings:
 class StringReader:
     """Batches of an iterable of `str`, of lists of `str`, or of records (dicts) that hold one of these."""
 
-    def __init__(self, items: Iterable[Any], name: str, options: Options) -> None:
+    def __init__(self, items: Iterable[Any], name: str, options: Options, in_file: bool = False) -> None:
         self._texts = self._strings(items)
-        self._held: str | None = None
-        self._name, self._column, self._skip = name, options.column, options.skip
-        self._skipped = 0
+        self._held: list[Any] = []
+        self._name, self._options = name, options
+        self._file = name if in_file and os.sep in name else None
+        self._skipped = self._records = 0
         self._reasons: list[str] = []
+        # Of the text that was made last: its item, counted from 1, its number among the records, what is kept.
+        self._place: tuple[int, int, str] = (0, 0, "{}")
 
-    def _strings(self, items: Iterable[Any]) -> Iterator[str]:
-        for number, item in enumerate(items, 1):
-            value = item
-            if isinstance(item, _Fault):
-                self._fault(number, item.reason)
-                continue
-            if isinstance(item, Mapping):
-                if self._column not in item:
-                    keys = ", ".join(f"`{key}`" for key in item) or "none"
-                    reason = f"no column `{self._column}`; the record has {keys}. Pass `column`"
-                    self._fault(number, reason)
+    def _strings(self, items: Iterable[Any]) -> Iterator[str | None]:
+        for item, value in enumerate(items, 1):
+            kept = "{}"
+            if isinstance(value, _Row):
+                value, kept = value
+            elif isinstance(value, Mapping):
+                if self._options.column not in value:
+                    column = _short(self._options.column)
+                    self._fault(item, f"no column `{column}`; the record has {_listed(value)}. Pass `column`")
                     continue
-                value = item[self._column]
-            if isinstance(value, str):
-                yield value
-            elif isinstance(value, list | tuple):
-                for text in value:
-                    if isinstance(text, str):
-                        yield text
-                    else:
-                        self._fault(number, f"the batch holds a {_kind(text)}, not only str")
-            else:
-                self._fault(number, f"the item is a {_kind(value)}, not a str or a list of str")
+                kept = self._kept(value)
+                value = value[self._options.column]
+            many = isinstance(value, list | tuple)
+            for text in value if many else (value,):
+                if isinstance(text, str):
+                    text = _whole(text) if self._options.replace else text
+                elif text is not None or not self._options.nulls:
+                    found = "null" if text is None else f"a {_kind(text)}"
+                    self._fault(item, f"the batch holds {found}, not only str" if many else self._no_text(value, found))
+                    continue
+                self._place = item, self._records, kept
+                self._records += 1
+                yield text
+
+    def _no_text(self, value: object, found: str) -> str:
+        if self._options.keeps and self._file is not None:
+            return f"column `{_short(self._options.column)}` holds {found}, not text"
+        return f"the item is {'None' if value is None else found}, not a str or a list of str"
+
+    def _kept(self, record: Mapping[str, Any]) -> str:
+        if not self._options.keeps:
+            return "{}"
+        import json
+
+        names = list(record) if self._options.keep_all else self._options.keep
+        kept = {name: record[name] for name in names if name in record}
+        if self._options.keep_all:
+            kept.pop(self._options.column, None)
+        return json.dumps(kept, default=_plain, ensure_ascii=False)
 
     def _fault(self, number: int, reason: str) -> None:
-        error = CorpusError(reason, self._name, number)
-        if not self._skip:
-            raise error
+        self._records += 1
+        if not self._options.skip:
+            raise CorpusError(reason + SKIP, self._name, number)
         self._skipped += 1
         if len(self._reasons) < 10:
-            self._reasons.append(str(error))
+            self._reasons.append(str(CorpusError(reason, self._name, number)))
 
-    def next_batch(self, texts: int, most: int | None) -> tuple[list[str], int] | None:
-        batch: list[str] = []
+    def next_batch(self, texts: int, most: int | None) -> tuple[list[Any], int] | None:
+        found = self.next_records(texts, most)
+        return None if found is None else found[:2]
+
+    def next_records(self, texts: int, most: int | None) -> Records | None:
+        batch: list[Any] = []
+        places: list[tuple[int, int, str]] = []
         size = 0
         while len(batch) < texts:
-            text = next(self._texts, None) if self._held is None else self._held
-            if text is None:
-                return (batch, size) if batch else None
-            length = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+            if self._held:
+                text = self._held.pop()
+            else:
+                try:
+                    text = next(self._texts)
+                except StopIteration:
+                    if batch:
+                        break
+                    return None
+            length = 0 if text is None else len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
             if most is not None and size + length > most:
-                self._held = text
+                self._held.append(text)
                 break
-            self._held = None
             batch.append(text)
+            places.append(self._place)
             size += length
-        return batch, size
+        kept = [kept for _, _, kept in places] if self._options.keeps else None
+        lines, numbers = [item for item, _, _ in places], [number for _, number, _ in places]
+        return batch, size, [self._file] * len(batch), lines, numbers, kept  # type: ignore[return-value]
+
+    def records(self) -> int:
+        return self._records - len(self._held)
 
     def skip(self, texts: int) -> int:
         return sum(1 for _ in zip(range(texts), self._texts))
@@ -309,6 +375,32 @@ class StringReader:
         close = getattr(self._texts, "close", None)
         if close is not None:
             close()
+
+
+def _whole(text: str) -> str:
+    """`text` with U+FFFD for each half of a surrogate pair; two halves in a row become their character."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
+
+
+def _short(name: object) -> str:
+    """A name as a message has it: 40 characters at most."""
+    text = name if isinstance(name, str) else repr(name)
+    return text if len(text) <= 40 else f"{text[:40]}..."
+
+
+def _listed(names: Iterable[object]) -> str:
+    """Names as a message has them: 80 characters at most."""
+    listed = [f"`{_short(name)}`" for name in names]
+    shown, length = 0, 0
+    while shown < len(listed) and (not shown or length + len(listed[shown]) <= 80):
+        length += len(listed[shown])
+        shown += 1
+    more = f" and {len(listed) - shown} more" if shown < len(listed) else ""
+    return (", ".join(listed[:shown]) or "none") + more
 
 
 def find(source: Any, options: Options) -> tuple[list[Source], list[OSError]]:
@@ -331,21 +423,28 @@ def _find(source: Any, options: Options, faults: list[OSError]) -> Iterator[Sour
                 raise OSError(errno.EBADF, "it is closed", "standard input")
             yield FileObject(sys.stdin.buffer, _split(None, options))
             return
-        for path in expand(name, faults, options):
+        for path in Folders(options.format, options.skip, faults).files(name):
             kind = _format(path, options)
-            if kind in ("parquet", "arrow"):
+            if kind in COLUMNAR:
                 if importlib.util.find_spec("pyarrow") is None:
                     raise ImportError(f"reading {path} needs pyarrow; pip install 'fastpost[arrow]'")
                 yield ArrowFile(path, kind)
             else:
-                yield Files([(path, _split(kind, options))])
+                yield Files([(path, _split(kind if suffix_of(path) else None, options))])
     elif hasattr(source, "read"):
         called = getattr(source, "name", None)
-        holds = options.format or (FORMATS.get(_suffix(called)) if isinstance(called, str) else None)
-        if holds in ("parquet", "arrow"):
+        ends = suffix_of(called) if isinstance(called, str) else ""
+        holds = options.format or (SUFFIXES.get(ends) if ends else None)
+        if holds in COLUMNAR:
             raise TypeError(f"an open {holds} file can't be read as a stream; pass its path")
         yield FileObject(source, _split(holds, options))
     elif type(source).__module__.split(".")[0] == "datasets" and hasattr(source, "with_format"):
+        if isinstance(source, Mapping):
+            names = list(source)
+            raise TypeError(
+                f"`source` is a {_kind(source)} of the splits {_listed(names)}; choose one, "
+                f"Corpus(dataset[{_short(names[0]) if names else 'train'!r}])"
+            )
         yield Dataset(source)
     elif hasattr(source, "__arrow_c_stream__") or hasattr(source, "__arrow_c_array__"):
         yield ArrowObject(source)
@@ -363,96 +462,19 @@ def _find(source: Any, options: Options, faults: list[OSError]) -> Iterator[Sour
         )
 
 
-def expand(pattern: str, faults: list[OSError], options: Options) -> list[str]:
-    """The files of a path, a folder or a glob, sorted. Unlike `glob.glob` it says which folders it can't list."""
-    if re.match(r"[a-z][a-z0-9+.]+://", pattern):
-        raise ValueError(f"{pattern} is not a local path; open it (fsspec.open) and pass the file object")
-    if not pattern:
-        raise ValueError("`source` is an empty path")
-    if os.path.isdir(pattern):
-        files = [path for path in _walk(pattern, faults, options) if options.format or _suffix(path) in FORMATS]
-    elif os.path.lexists(pattern) or not re.search(r"[*?[]", pattern):
-        return [pattern]  # the reader tells what is wrong with it
-    else:
-        parts = Path(pattern).parts
-        fixed = next(index for index, part in enumerate(parts) if re.search(r"[*?[]", part))
-        root = os.path.join(*parts[:fixed]) if fixed else ""
-        files = [path for path in _match(root, parts[fixed:], faults, options) if os.path.isfile(path)]
-    if not files:
-        raise FileNotFoundError(
-            errno.ENOENT, "no file matches; a list of texts is passed as Corpus.from_texts", pattern
-        )
-    return sorted(set(files))
-
-
-def _list(folder: str, faults: list[OSError], options: Options) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(folder or ".") as entries:
-            return sorted(entries, key=lambda entry: entry.name)
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        if not options.skip:
-            raise
-        if error.filename not in [fault.filename for fault in faults]:
-            faults.append(error)
-        return []
-
-
-def _walk(folder: str, faults: list[OSError], options: Options) -> Iterator[str]:
-    for entry in _list(folder, faults, options):
-        if entry.name.startswith("."):
-            continue
-        path = os.path.join(folder, entry.name)
-        if entry.is_dir(follow_symlinks=False):
-            yield from _walk(path, faults, options)
-        elif not entry.is_dir():
-            yield path
-
-
-def _match(folder: str, parts: tuple[str, ...], faults: list[OSError], options: Options) -> Iterator[str]:
-    head, rest = parts[0], parts[1:]
-    if head == "**":
-        if rest:
-            yield from _match(folder, rest, faults, options)
-        for entry in _list(folder, faults, options):
-            path = os.path.join(folder, entry.name)
-            if entry.name.startswith("."):
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                yield from _match(path, parts, faults, options)
-            elif not rest:
-                yield path
-        return
-    for entry in _list(folder, faults, options):
-        if entry.name.startswith(".") and not head.startswith("."):
-            continue
-        if fnmatch.fnmatchcase(entry.name, head):
-            path = os.path.join(folder, entry.name)
-            if not rest:
-                yield path
-            elif entry.is_dir():
-                yield from _match(path, rest, faults, options)
-
-
-def _suffix(path: str) -> str:
-    stem, suffix = os.path.splitext(os.path.basename(path))
-    if suffix.lower() in (".gz", ".zst"):
-        suffix = os.path.splitext(stem)[1]
-    return suffix.lower()
-
-
 def _format(path: str, options: Options) -> str:
-    kind = options.format or FORMATS.get(_suffix(path))
+    kind = options.format or SUFFIXES.get(suffix_of(path))
     if kind is None:
-        raise ValueError(
-            f"the name of {path} does not say what it holds; pass format='text', 'jsonl', 'parquet' or 'arrow'"
-        )
+        raise ValueError(f"the name of {path} does not say what it holds; pass format={choices()}")
     return kind
 
 
 def _split(kind: str | None, options: Options) -> str:
-    return "json" if (options.format or kind) == "jsonl" else options.split
+    """What one text of a file of this format is; with a question mark, if nobody has said what the file holds."""
+    kind = options.format or kind
+    if kind is None:
+        return f"{options.split}?"
+    return options.split if kind == "text" else kind
 
 
 def _kind(value: object) -> str:

@@ -5,19 +5,22 @@ from __future__ import annotations
 import copy
 import errno
 import io
+import json
 import os
 import stat
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal, TypeVar, cast
 
 from fastpost import _sources
 from fastpost._fastpost import TextReader
+from fastpost._formats import NAMES, Format
 from fastpost._sources import Options, Reader
 from fastpost.exceptions import CorpusError
 
-__all__ = ["Corpus", "CorpusStats"]
+__all__ = ["Corpus", "CorpusStats", "TextRecords"]
 
 T = TypeVar("T")
 
@@ -46,6 +49,37 @@ class CorpusStats:
     empty_files: int = 0
     bytes_read: int = 0
     seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class TextRecords:
+    """A batch of texts with the place of each and the columns that come along: see `Corpus.records`.
+
+    Attributes:
+        texts: None is a text that is null, which only `nulls="keep"` lets through.
+        files: the file of each text; None for what is no file.
+        lines: the line on which each text starts, or its row or item, counted from 1.
+        numbers: the number of each among the records of the corpus, counted from 0. A record that is left out counts,
+            so that those after it keep their numbers.
+        kept: the columns that `keep` names, a JSON object a text, without those that its record has not; None without
+            `keep`.
+    """
+
+    texts: list[str | None]
+    files: list[str | None]
+    lines: list[int | None]
+    numbers: list[int]
+    kept: list[str] | None
+
+    @cached_property
+    def columns(self) -> dict[str, list[Any]]:
+        """The values of `kept`, by column; None where a record has none."""
+        rows = [json.loads(row) for row in self.kept or ()]
+        names = dict.fromkeys(name for row in rows for name in row)
+        return {name: [row.get(name) for row in rows] for name in names}
+
+    def __len__(self) -> int:
+        return len(self.texts)
 
 
 @dataclass
@@ -103,25 +137,33 @@ class Corpus:
         source: what to read, one of
 
             - a path, a folder, a glob (`**` too) or a list of them: `.txt`, `.jsonl`, `.ndjson`, `.json` (one record
-              per line), each also as `.gz` or `.zst`; `.parquet` and `.arrow` through pyarrow. Files of a glob are
-              read in sorted order.
+              per line), `.csv`, `.tsv`, each also as `.gz` or `.zst`; `.parquet` and `.arrow` through pyarrow. Files
+              of a glob are read in sorted order. A folder has texts of one format; README, LICENSE, logs and the
+              like beside records, and files of other names, are left out and named in a warning.
             - `"-"` (standard input) or an open file, text or bytes;
             - Arrow data: anything with `__arrow_c_stream__` or `__arrow_c_array__` (pyarrow, polars, duckdb);
             - a `datasets.Dataset` or `IterableDataset`;
             - an iterable of `str`, of lists of `str` or of records, or a function that returns one. A list of `str`
               is taken as paths; see `from_texts`.
-        column: column of JSON records, Arrow data, datasets and dicts that holds the text.
+        column: column of JSON records, CSV, Arrow data, datasets and dicts that holds the text.
         batch_size: texts per batch; None if only `batch_bytes` decides.
         batch_bytes: most UTF-8 bytes per batch; a longer text makes a batch of its own.
         threads: threads that read files; None is one per core, 1 reads on the calling thread.
-        on_error: `"raise"`, or `"skip"` to leave out what can't be read and name it in `stats`.
+        on_error: `"raise"`; `"skip"` to leave out what can't be read and name it in `stats`; or `"replace"` to put
+            U+FFFD where a text has bytes that are not UTF-8 or half a surrogate pair, and raise all other errors.
         prefetch: MiB of text per thread that may be read ahead.
         split: what a text of a text file is: a `"line"`, a paragraph (`"blank"`: up to a blank line) or the `"file"`.
-        format: `"text"`, `"jsonl"`, `"parquet"` or `"arrow"` for files whose names don't say it.
+        format: `"text"`, `"jsonl"`, `"csv"`, `"tsv"`, `"parquet"` or `"arrow"` for files whose names don't say it, and
+            for which files of a folder are read. Standard input and files without a suffix are JSON Lines if they
+            start as JSON does, else text.
+        nulls: what a text is that is null: an error (`"raise"`, which `on_error="skip"` leaves out), or None in the
+            batches (`"keep"`), for jobs that give each record a result. Empty texts, and empty fields of CSV, are `""`.
+        keep: names of columns that come along with each text, or `"all"` of them but the text: see `records`.
 
-    A line ends at `\n` or `\r\n`; inside paragraphs and files `\r\n` becomes `\n`. A byte-order mark is dropped.
-    Blank lines are texts in text files, nothing in JSON Lines. Files must be UTF-8; a JSON string with half a
-    surrogate pair can't be, and is an error. A record may have 1 GiB.
+    A line ends at `\n` or `\r\n`, the last one of a file also at `\r`; inside paragraphs and files `\r\n` becomes `\n`.
+    A byte-order mark is dropped. Blank lines are texts in text files, nothing in JSON Lines and CSV. CSV has a header,
+    and every record as many fields as that; a field in quotes may hold line ends. Files must be UTF-8; half a
+    surrogate pair in a JSON string can't be, and is an error in the column that is read. A record may have 1 GiB.
 
     Raises:
         CorpusError: a record that can't be read, with `path` and `line`; a corpus without any text; a second pass
@@ -138,10 +180,12 @@ class Corpus:
         batch_size: int | None = 1000,
         batch_bytes: int | None = None,
         threads: int | None = None,
-        on_error: Literal["raise", "skip"] = "raise",
+        on_error: Literal["raise", "skip", "replace"] = "raise",
         prefetch: int = 2,
         split: Literal["line", "blank", "file"] = "line",
-        format: Literal["text", "jsonl", "parquet", "arrow"] | None = None,  # noqa: A002  (what pandas and datasets call it)
+        format: Format | None = None,  # noqa: A002  (what pandas and datasets call it)
+        nulls: Literal["raise", "keep"] = "raise",
+        keep: Literal["all"] | Sequence[str] = (),
     ) -> None:
         for name, number in (
             ("batch_size", batch_size),
@@ -154,29 +198,33 @@ class Corpus:
         if batch_size is None and batch_bytes is None:
             raise ValueError("`batch_size` and `batch_bytes` are both None; pass one of them")
         for name, given, allowed in (
-            ("on_error", on_error, ("raise", "skip")),
+            ("on_error", on_error, ("raise", "skip", "replace")),
             ("split", split, ("line", "blank", "file")),
-            ("format", format, ("text", "jsonl", "parquet", "arrow", None)),
+            ("format", format, (*NAMES, None)),
+            ("nulls", nulls, ("raise", "keep")),
         ):
             if given not in allowed:
                 raise ValueError(f"`{name}` is {given!r}; it is one of {', '.join(map(repr, allowed))}")
         self.batch_size, self.batch_bytes = batch_size, batch_bytes
-        self._options = Options(column, threads, prefetch, split, on_error == "skip", format)
+        self._options = Options(
+            column=column,
+            threads=threads,
+            prefetch=prefetch,
+            split=split,
+            skip=on_error == "skip",
+            replace=on_error == "replace",
+            format=format,
+            nulls=nulls == "keep",
+            keep=_names(keep),
+            keep_all=keep == "all",
+        )
         self._sources, self._unlisted = _sources.find(source, self._options)
         if not self._sources and not self._unlisted:
             raise ValueError("`source` is an empty list; pass at least one path, or texts with Corpus.from_texts")
+        self._require_columns()
         self._start = 0
         self._used: str | None = None
         self._pass = _Pass()
-
-    def _keeping(self, column: str) -> Corpus:
-        """The corpus with a JSON value and a line end before each text: that of `column`, `null` if it has none."""
-        texts = [path for path, split in self._text_files() if split != "json"]
-        if texts:
-            raise ValueError(f"{texts[0]} is a text file, which has no column `{column}`; leave the column out")
-        kept = copy.copy(self)
-        kept._options = replace(self._options, keep=column)
-        return kept
 
     def _without(self, *paths: str) -> Corpus:
         """The corpus without these files, and without those in folders of these names.
@@ -203,12 +251,22 @@ class Corpus:
             raise FileNotFoundError(errno.ENOENT, "no file but the output matches", paths[0])
         return kept
 
-    def _text_files(self) -> Iterator[tuple[str, str]]:
+    def _require_columns(self) -> None:
+        """Refuses a column where there are none."""
+        kept = self._options.keep[0] if self._options.keep else None
+        text = None if self._options.column == "text" else self._options.column
+        plain: list[str] = []
         for source in self._sources:
-            if isinstance(source, _sources.Files):
-                yield from source.files
-            elif isinstance(source, _sources.FileObject):
-                yield source.name, source.split
+            if not isinstance(source, _sources.Files | _sources.FileObject):
+                return
+            files = source.files if isinstance(source, _sources.Files) else [(source.name, source.split)]
+            plain += [path for path, split in files if split in ("line", "blank", "file")]
+            if kept is None and len(plain) < len(files):
+                return
+        if plain and (kept or text) is not None:
+            raise ValueError(
+                f"{plain[0]} is a text file, which has no column `{kept or text}`; leave the column out, or pass `format`"
+            )
 
     @classmethod
     def from_texts(cls, texts: Iterable[Any] | Callable[[], Iterable[Any]], **options: Any) -> Corpus:
@@ -225,6 +283,17 @@ class Corpus:
         """One pass: batches of `batch_size` texts, the last one may be shorter."""
         return self._batches(self._begin())
 
+    def records(self) -> Iterator[TextRecords]:
+        """One pass in the same batches, with the file, line and number of each text and the columns of `keep`.
+
+        >>> mails = [{"text": "a", "id": 7}, {"text": None, "id": 8}]
+        >>> batch = next(Corpus(mails, nulls="keep", keep=["id"]).records())
+        >>> batch.texts, batch.columns, batch.numbers
+        (['a', None], {'id': [7, 8]}, [0, 1])
+        """
+        for texts, *places in self._pieces(self._begin(), places=True):
+            yield TextRecords(texts, *places)
+
     def _begin(self, passed: int = 0) -> _Pass:
         """The state of a new pass, which starts `passed` texts after where `skip` says."""
         if self._used is not None:
@@ -238,30 +307,42 @@ class Corpus:
         return state
 
     def _batches(self, state: _Pass) -> Iterator[list[str]]:
+        for (texts,) in self._pieces(state, places=False):
+            yield texts
+
+    def _pieces(self, state: _Pass, places: bool) -> Iterator[tuple[Any, ...]]:
+        """Batches: the texts and, with `places`, what `TextRecords` says of them."""
         state.began = state.ended = time.perf_counter()
         most = self.batch_size or (1 << 62)
         to_skip = state.start
-        batch: list[str] = []
-        size = 0
+        batch: tuple[Any, ...] = ()
+        size = records = 0
         try:
             for source in self._sources:
                 reader = state.reader = source.open(self._options)
+                take = _places_of(reader, source, records) if places else _texts_of(reader)
                 to_skip -= reader.skip(to_skip) if to_skip else 0
                 while True:
+                    count = len(batch[0]) if batch else 0
                     room = None if self.batch_bytes is None else max(self.batch_bytes - size, 0)
-                    found = reader.next_batch(most - len(batch), room)
+                    found = take(most - count, room)
                     if found is None:
                         break
-                    texts, read = found
-                    if not texts and not batch:
-                        texts, read = reader.next_batch(1, None) or ([], 0)  # longer than a batch may be
-                    batch, size, fits = (batch + texts if batch else texts), size + read, bool(texts)
-                    if len(batch) == most or not fits or (self.batch_bytes is not None and size >= self.batch_bytes):
-                        yield self._hand_out(state, batch, size)
-                        batch, size = [], 0
+                    columns, read = found
+                    if not columns[0] and not batch:
+                        columns, read = take(1, None) or (columns, 0)  # longer than a batch may be
+                    fits = bool(columns[0])
+                    batch, size = _joined(batch, columns), size + read
+                    count = len(batch[0])
+                    if count == most or not fits or (self.batch_bytes is not None and size >= self.batch_bytes):
+                        self._hand_out(state, batch[0], size)
+                        yield batch
+                        batch, size = (), 0
+                records += reader.records()
                 state.close()
             if batch:
-                yield self._hand_out(state, batch, size)
+                self._hand_out(state, batch[0], size)
+                yield batch
             self._require_texts(state)
         finally:
             state.close()
@@ -270,12 +351,11 @@ class Corpus:
         if not state.texts and not state.start and not self._options.skip:
             raise CorpusError(f"the corpus holds no text: {self._what}")
 
-    def _hand_out(self, state: _Pass, batch: list[str], size: int) -> list[str]:
+    def _hand_out(self, state: _Pass, batch: list[str], size: int) -> None:
         state.texts += len(batch)
         state.bytes += size
         state.batches += 1
         state.ended = time.perf_counter()
-        return batch
 
     def skip(self, n_texts: int) -> Corpus:
         """Makes every later pass start after the first `n_texts` texts, and returns the corpus itself.
@@ -394,32 +474,38 @@ class Corpus:
         finally:
             other._pass.close()
 
-    def _check(self, most: int) -> list[str]:
-        """The first text of each of `most` files; the others are opened. Pipes, which have it once, are left alone.
+    def _check(self, most: int) -> list[TextRecords]:
+        """The first record of each of `most` files; the others are opened. Pipes, which have it once, are left alone.
 
         Raises:
             OSError, CorpusError: as a pass would; nothing that `on_error="skip"` leaves out.
         """
-        if self._options.skip:
-            return []
         options = replace(self._options, threads=1)
-        texts: list[str] = []
+        found: list[TextRecords] = []
         all_read = self._once is None
         for number, path in enumerate(self.files):
-            if not stat.S_ISREG(os.stat(path).st_mode):
-                continue
-            if number >= most:
-                all_read = False
-                with open(path, "rb"):
-                    continue
-            reader = next(_sources._find(path, options, [])).open(options)
             try:
-                texts += (reader.next_batch(1, None) or ([], 0))[0]
+                if not stat.S_ISREG(os.stat(path).st_mode):
+                    continue
+                if number >= most:
+                    all_read = False
+                    with open(path, "rb"):
+                        continue
+            except OSError:
+                if options.skip:
+                    continue
+                raise
+            source = next(_sources.find(path, options)[0].__iter__())
+            reader = source.open(options)
+            try:
+                first = _places_of(reader, source, 0)(1, None)
             finally:
                 reader.close()
-        if all_read and self.files and not texts:
+            if first is not None and first[0][0]:
+                found.append(TextRecords(*first[0]))
+        if all_read and self.files and not found and not options.skip:
             self._require_texts(_Pass())
-        return texts
+        return found
 
     def __getstate__(self) -> dict[str, Any]:
         """What pickle and `copy.deepcopy` keep: all but the latest pass.
@@ -453,6 +539,50 @@ class Corpus:
 
     def __repr__(self) -> str:
         return f"Corpus({self._what}, column={self._options.column!r}, batch_size={self.batch_size})"
+
+
+Take = Callable[[int, "int | None"], "tuple[tuple[Any, ...], int] | None"]
+"""Up to so many texts of up to so many bytes: columns of them, of which the first is the texts, and their size."""
+
+
+def _texts_of(reader: Reader) -> Take:
+    def take(texts: int, most: int | None) -> tuple[tuple[Any, ...], int] | None:
+        found = reader.next_batch(texts, most)
+        return None if found is None else ((found[0],), found[1])
+
+    return take
+
+
+def _places_of(reader: Reader, source: object, before: int) -> Take:
+    """As `TextRecords` has them, after `before` records of other sources."""
+    of_files = not isinstance(source, _sources.ArrowObject | _sources.Dataset)
+
+    def take(texts: int, most: int | None) -> tuple[tuple[Any, ...], int] | None:
+        found = reader.next_records(texts, most)
+        if found is None:
+            return None
+        batch, size, files, lines, numbers, kept = found
+        files = files if of_files else [None] * len(batch)
+        return (batch, files, lines, [number + before for number in numbers], kept), size
+
+    return take
+
+
+def _joined(batch: tuple[Any, ...], more: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not batch:
+        return more
+    return tuple(None if new is None else old + new for old, new in zip(batch, more, strict=True))
+
+
+def _names(keep: Any) -> tuple[str, ...]:
+    if isinstance(keep, str):
+        if keep != "all":
+            raise ValueError(f'`keep` is {keep!r}; pass a list of names, or "all"')
+        return ()
+    names = tuple(keep)
+    if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
+        raise ValueError(f"`keep` is {keep!r}; pass names of columns, each once")
+    return names
 
 
 @dataclass

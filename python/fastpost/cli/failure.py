@@ -126,7 +126,9 @@ _LONGEST = 600
 
 _AS_OPTIONS = {
     "Pass `column`": "Pass --column",
-    "pass format='text', 'jsonl', 'parquet' or 'arrow'": "pass --format text, jsonl, parquet or arrow",
+    "pass format='text', 'jsonl', 'csv', 'tsv', 'parquet' or 'arrow'": "pass --format text, jsonl, csv, tsv, parquet or arrow",
+    'on_error="skip"': "--on-error skip",
+    'on_error="replace"': "--on-error replace",
     "; a list of texts is passed as Corpus.from_texts": "",
     'pass on_long_text="window"': "pass --on-long-text window",
     "pass stride=, for example stride=128, or compat=None,": "pass --stride, for example --stride 128, or --compat right,",

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
@@ -23,14 +23,17 @@ Out = Annotated[str, typer.Option(help="File to write, .jsonl or .parquet; - is 
 Column = Annotated[str, typer.Option(help="Column that holds the text.")]
 IdColumn = Annotated[str | None, typer.Option(help="Column that is copied to the output as `id`.")]
 Format = Annotated[
-    Literal["text", "jsonl", "parquet", "arrow"] | None,
+    Literal["text", "jsonl", "csv", "tsv", "parquet", "arrow"] | None,
     typer.Option("--format", help="What the files hold, where their names don't say it."),
 ]
 Split = Annotated[
     Literal["line", "blank", "file"], typer.Option(help="A text of a text file: a line, a paragraph or the file.")
 ]
 OnError = Annotated[
-    Literal["raise", "skip"], typer.Option(help="Stop at a record that can't be read, or leave it out and count it.")
+    Literal["raise", "skip", "replace"],
+    typer.Option(
+        help="Stop at a record that can't be read, leave it out and count it, or put U+FFFD for what is no character."
+    ),
 ]
 BatchSize = Annotated[int, typer.Option(min=1, help="Windows that the model is given at once.")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda:0, mps, ...")]
@@ -88,11 +91,12 @@ class Texts:
             threads=threads,
             batch_size=chunk_size,
             batch_bytes=1 << 20,
+            keep=() if id_column is None else (id_column,),
         )
         if out != "-":
             # In a folder that is read it would be read, too, when the job is resumed.
             corpus = corpus._without(out, f"{out}.unfinished", f"{out}.parts")
-        return cls(corpus if id_column is None else corpus._keeping(id_column), id_column)
+        return cls(corpus, id_column)
 
     def check(self) -> None:
         """Reads the first text of each file, so that what is missing is told before a model is loaded.
@@ -101,7 +105,7 @@ class Texts:
             OSError, CorpusError: what reading them all would come to, unless it is to be left out.
         """
         found = self.corpus._check(_CHECKED)
-        if self.id_column is not None and found and all(text.startswith("null\n") for text in found):
+        if self.id_column is not None and found and not any(record.columns for record in found):
             tell(f"warning: the first record has no `{self.id_column}`, which --id-column names; its id is null")
 
     def guessed(self) -> int | None:
@@ -115,12 +119,12 @@ class Texts:
 
     def raw(self, done: int) -> Iterator[tuple[list[str] | None, list[str]]]:
         """Batches of ids, as JSON, and texts after the first `done`."""
-        for batch in self.corpus.skip(done):
-            if self.id_column is None:
-                yield None, batch
-                continue
-            pairs = [text.partition("\n") for text in batch]
-            yield [_json(value) for value, _, _ in pairs], [text for _, _, text in pairs]
+        for batch in self.corpus.skip(done).records():
+            column = self.id_column
+            yield (
+                None if column is None else [_id(row, column) for row in batch.kept or ()],
+                cast("list[str]", batch.texts),
+            )
 
     def job(self) -> dict[str, Any]:
         """What tells these texts from others: see `Output`."""
@@ -148,9 +152,9 @@ def not_read(option: str, path: Path, inputs: list[str]) -> None:
             raise UsageError(f"{option} is {path}, which is read; pass another name")
 
 
-def _json(text: str) -> str:
+def _id(row: str, column: str) -> str:
     """An id as JSON; NaN and infinity, which JSON has not, as text."""
-    return json.dumps(json.loads(text, parse_constant=str)) if "N" in text or "I" in text else text
+    return json.dumps(json.loads(row, parse_constant=str).get(column), ensure_ascii=False)
 
 
 def check_model(model: str, backend: str | None) -> None:

@@ -26,7 +26,7 @@ Inputs = Annotated[
 ]
 Column = Annotated[str, typer.Option(help="Column of JSON Lines, Parquet and Arrow files that holds the text.")]
 Format = Annotated[
-    Literal["text", "jsonl", "parquet", "arrow"] | None,
+    Literal["text", "jsonl", "csv", "tsv", "parquet", "arrow"] | None,
     typer.Option("--format", help="What the files hold, where their names don't say it."),
 ]
 Split = Annotated[

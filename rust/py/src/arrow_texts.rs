@@ -1,12 +1,15 @@
 //! Arrow data in -> core texts: one column of each batch, copied once into a block, never to Python objects.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, StructArray};
+use arrow_array::types::{Int16Type, Int32Type, Int64Type, RunEndIndexType};
+use arrow_array::{AnyDictionaryArray, Array, ArrayRef, Int64Array, RunArray, StructArray};
+use arrow_buffer::{ArrowNativeType, NullBuffer};
 use arrow_schema::DataType;
-use fastpost_core::corpus::{Fault, Plan, Reason, Texts};
+use fastpost_core::corpus::{Fault, Plan, Reason, Texts, Wanted, clipped, listed};
 use pyo3::exceptions::{PyOSError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -18,7 +21,7 @@ use pyo3_arrow::input::AnyArray;
 pub(crate) struct ArrowFeed {
     objects: Py<PyAny>,
     name: Arc<Path>,
-    column: String,
+    wanted: Wanted,
     stream: Option<Box<dyn ArrayReader + Send>>,
     /// What is left of the current batch.
     batch: Option<Strings>,
@@ -28,13 +31,14 @@ pub(crate) struct ArrowFeed {
 }
 
 impl ArrowFeed {
-    pub(crate) fn new(objects: Py<PyAny>, name: Arc<Path>, column: String) -> Self {
-        Self { objects, name, column, stream: None, batch: None, row: 0, rows: 0 }
+    pub(crate) fn new(objects: Py<PyAny>, name: Arc<Path>, wanted: Wanted) -> Self {
+        Self { objects, name, wanted, stream: None, batch: None, row: 0, rows: 0 }
     }
 
     /// The next texts, in the memory of `old`.
     pub(crate) fn next(&mut self, py: Python<'_>, mut old: Texts, skip: bool) -> PyResult<Option<Texts>> {
         old.clear();
+        old.set_path(&self.name);
         match self.advance(py, skip)? {
             Step::Rows => py.detach(|| self.copy(&mut old)),
             Step::Fault(fault) => old.push_fault(fault),
@@ -56,7 +60,7 @@ impl ArrowFeed {
             py.check_signals()?;
             if let Some(stream) = &mut self.stream {
                 let reason = match py.detach(|| stream.next()) {
-                    Some(Ok(array)) => match Strings::of(&array, &self.column) {
+                    Some(Ok(array)) => match Strings::of(&array, &self.wanted.column) {
                         Ok(strings) => {
                             self.batch = Some(strings);
                             self.row = 0;
@@ -101,7 +105,7 @@ impl ArrowFeed {
         py: Python<'py>,
         texts: usize,
         most: Option<usize>,
-        batch: &mut Vec<Bound<'py, PyString>>,
+        batch: &mut Vec<Option<Bound<'py, PyString>>>,
         size: &mut usize,
     ) -> Taken {
         let Some(rows) = &self.batch else { return Taken::All };
@@ -110,16 +114,21 @@ impl ArrowFeed {
                 return Taken::Enough;
             }
             let made = match rows.get(self.row) {
+                None if self.wanted.nulls => Ok(None),
                 None => Err(self.no_text()),
                 Some(value) if most.is_some_and(|most| *size + value.len() > most) => return Taken::Enough,
                 // Arrow promises UTF-8 but nobody has to check it; Python does.
-                Some(value) => match PyString::from_bytes(py, value) {
-                    Ok(text) => {
-                        *size += value.len();
-                        Ok(text)
+                Some(value) => {
+                    let made = PyString::from_bytes(py, value).ok().or_else(|| {
+                        let replaced = self.wanted.replace.then(|| String::from_utf8_lossy(value));
+                        replaced.map(|text| PyString::new(py, &text))
+                    });
+                    *size += made.as_ref().map_or(0, |_| value.len());
+                    match made {
+                        Some(text) => Ok(Some(text)),
+                        None => Err(utf8(value, false).err().unwrap_or_else(|| self.no_text())),
                     }
-                    Err(_) => Err(utf8(value).err().unwrap_or_else(|| self.no_text())),
-                },
+                }
             };
             self.row += 1;
             match made {
@@ -136,18 +145,22 @@ impl ArrowFeed {
         let mut bytes = 0;
         while self.row < batch.len() && bytes < Plan::BLOCK {
             let value = batch.get(self.row);
-            let text = value.map_or_else(|| Err(self.no_text()), utf8);
+            let text = match value {
+                None if self.wanted.nulls => Ok(None),
+                None => Err(self.no_text()),
+                Some(value) => utf8(value, self.wanted.replace).map(Some),
+            };
             self.row += 1;
             bytes += value.map_or(0, <[u8]>::len) + size_of::<usize>();
             match text {
-                Ok(text) => out.push(text),
+                Ok(text) => out.push_at(text.as_deref(), self.line()),
                 Err(reason) => out.push_fault(self.fault(Some(self.line()), reason)),
             }
         }
     }
 
     fn no_text(&self) -> Reason {
-        Reason::NotText { column: self.column.clone(), found: "null" }
+        Reason::NotText { column: self.wanted.column.clone(), found: "null".to_owned(), cure: "" }
     }
 
     /// The row just taken, counted from 1 over all batches.
@@ -177,11 +190,15 @@ pub(crate) enum Taken {
     Fault(Fault),
 }
 
-fn utf8(value: &[u8]) -> Result<&str, Reason> {
-    simdutf8::compat::from_utf8(value).map_err(|error| {
-        let at = error.valid_up_to();
-        Reason::NotUtf8 { byte: value[at], at, record: "value" }
-    })
+fn utf8(value: &[u8], replace: bool) -> Result<Cow<'_, str>, Reason> {
+    match simdutf8::compat::from_utf8(value) {
+        Ok(text) => Ok(text.into()),
+        Err(_) if replace => Ok(String::from_utf8_lossy(value)),
+        Err(error) => {
+            let at = error.valid_up_to();
+            Err(Reason::NotUtf8 { byte: value[at], at, record: "value" })
+        }
+    }
 }
 
 fn stream_of(object: &Bound<'_, PyAny>) -> PyResult<Box<dyn ArrayReader + Send>> {
@@ -195,66 +212,134 @@ fn stream_of(object: &Bound<'_, PyAny>) -> PyResult<Box<dyn ArrayReader + Send>>
 }
 
 /// A column of strings in any of Arrow's layouts.
-enum Strings {
+struct Strings {
+    values: Values,
+    /// Where each row's value is, if rows share them: a dictionary, runs.
+    places: Option<Int64Array>,
+    /// The rows that are not null because of themselves or of the record they are in.
+    rows: Option<NullBuffer>,
+    len: usize,
+}
+
+enum Values {
     Short(arrow_array::BinaryArray),
     Long(arrow_array::LargeBinaryArray),
     View(arrow_array::BinaryViewArray),
+    /// All of them null.
+    Null,
 }
 
 impl Strings {
     fn of(array: &ArrayRef, column: &str) -> Result<Self, Reason> {
-        let array = match array.as_any().downcast_ref::<StructArray>() {
-            None => array,
-            Some(batch) => batch.column_by_name(column).ok_or_else(|| {
-                let keys: Vec<_> = batch.column_names().iter().map(|name| format!("`{name}`")).collect();
-                let keys = if keys.is_empty() { "none".to_owned() } else { keys.join(", ") };
-                Reason::NoColumn { column: column.to_owned(), keys }
-            })?,
+        let len = array.len();
+        let (array, rows) = match array.as_any().downcast_ref::<StructArray>() {
+            None => (array, None),
+            Some(batch) => {
+                let found = batch.column_by_name(column).ok_or_else(|| Reason::NoColumn {
+                    column: column.to_owned(),
+                    keys: listed(batch.column_names()),
+                })?;
+                (found, batch.nulls().cloned())
+            }
         };
-        Ok(match array.data_type() {
-            DataType::Utf8 => Self::Short(array.as_string::<i32>().clone().into()),
-            DataType::LargeUtf8 => Self::Long(array.as_string::<i64>().clone().into()),
-            DataType::Utf8View => Self::View(array.as_string_view().clone().to_binary_view()),
-            DataType::Dictionary(_, values) if matches!(**values, DataType::Utf8 | DataType::LargeUtf8) => {
-                let plain = arrow_select::take::take(
-                    array.as_any_dictionary().values(),
-                    array.as_any_dictionary().keys(),
-                    None,
-                )
-                .map_err(|error| Reason::Read(error.to_string()))?;
-                return Self::of(&plain, column);
+        let refused = |data_type: &DataType| {
+            let (found, cure) = kind(data_type);
+            Reason::NotText { column: column.to_owned(), found, cure }
+        };
+        let (values, places) = match array.data_type() {
+            DataType::Dictionary(_, of) => {
+                let dictionary = array.as_any_dictionary();
+                (Values::of(dictionary.values()).ok_or_else(|| refused(of))?, Some(keys(dictionary)?))
             }
-            other => {
-                return Err(Reason::NotText { column: column.to_owned(), found: kind(other) });
+            DataType::RunEndEncoded(_, of) => {
+                let (values, places) = runs(array)?;
+                (Values::of(&values).ok_or_else(|| refused(of.data_type()))?, Some(places))
             }
-        })
+            other => (Values::of(array).ok_or_else(|| refused(other))?, None),
+        };
+        Ok(Self { values, places, rows, len })
     }
 
     fn len(&self) -> usize {
-        match self {
-            Self::Short(array) => array.len(),
-            Self::Long(array) => array.len(),
-            Self::View(array) => array.len(),
-        }
+        self.len
     }
 
     fn get(&self, row: usize) -> Option<&[u8]> {
-        match self {
-            Self::Short(array) => array.is_valid(row).then(|| array.value(row)),
-            Self::Long(array) => array.is_valid(row).then(|| array.value(row)),
-            Self::View(array) => array.is_valid(row).then(|| array.value(row)),
+        if self.rows.as_ref().is_some_and(|rows| rows.is_null(row)) {
+            return None;
+        }
+        match &self.places {
+            None => self.values.get(row),
+            Some(places) => places.is_valid(row).then(|| self.values.get(places.value(row) as usize))?,
         }
     }
 }
 
-fn kind(data_type: &DataType) -> &'static str {
-    match data_type {
+impl Values {
+    fn of(array: &ArrayRef) -> Option<Self> {
+        Some(match array.data_type() {
+            DataType::Utf8 => Self::Short(array.as_string::<i32>().clone().into()),
+            DataType::LargeUtf8 => Self::Long(array.as_string::<i64>().clone().into()),
+            DataType::Utf8View => Self::View(array.as_string_view().clone().to_binary_view()),
+            DataType::Null => Self::Null,
+            _ => return None,
+        })
+    }
+
+    /// The value at `row`; nothing if it is null or there is none.
+    fn get(&self, row: usize) -> Option<&[u8]> {
+        match self {
+            Self::Short(array) => (row < array.len() && array.is_valid(row)).then(|| array.value(row)),
+            Self::Long(array) => (row < array.len() && array.is_valid(row)).then(|| array.value(row)),
+            Self::View(array) => (row < array.len() && array.is_valid(row)).then(|| array.value(row)),
+            Self::Null => None,
+        }
+    }
+}
+
+/// The keys of a dictionary in one width, whichever they have.
+fn keys(dictionary: &dyn AnyDictionaryArray) -> Result<Int64Array, Reason> {
+    let nulls = dictionary.keys().nulls().cloned();
+    let count = dictionary.values().len();
+    let places: Vec<i64> = if count == 0 {
+        vec![0; dictionary.len()] // every key is null
+    } else {
+        dictionary.normalized_keys().into_iter().map(|key| key as i64).collect()
+    };
+    Int64Array::try_new(places.into(), nulls).map_err(|error| Reason::Read(error.to_string()))
+}
+
+/// The values of runs, and for each row the place of its value.
+fn runs(array: &ArrayRef) -> Result<(ArrayRef, Int64Array), Reason> {
+    fn of<R: RunEndIndexType>(array: &ArrayRef) -> Option<(ArrayRef, Int64Array)> {
+        let array = array.as_any().downcast_ref::<RunArray<R>>()?;
+        let mut places = Vec::with_capacity(array.len());
+        let (from, to) = (array.offset(), array.offset() + array.len());
+        for (place, end) in array.run_ends().values().iter().enumerate() {
+            let end = end.as_usize().min(to);
+            let start = from + places.len();
+            places.extend(std::iter::repeat_n(place as i64, end.saturating_sub(start)));
+        }
+        Some((Arc::clone(array.values()), Int64Array::from(places)))
+    }
+    of::<Int16Type>(array)
+        .or_else(|| of::<Int32Type>(array))
+        .or_else(|| of::<Int64Type>(array))
+        .ok_or_else(|| Reason::Read(format!("runs of the type {} are not known", array.data_type())))
+}
+
+/// What a column holds that is no text, and how it becomes text.
+fn kind(data_type: &DataType) -> (String, &'static str) {
+    let named = match data_type {
         DataType::Null => "null",
         DataType::Boolean => "true or false",
-        DataType::Binary | DataType::LargeBinary | DataType::BinaryView => "bytes",
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
+            return ("bytes".to_owned(), "; cast it to string");
+        }
         DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..) => "lists",
         DataType::Struct(_) => "records",
         other if other.is_numeric() => "numbers",
-        _ => "another type",
-    }
+        other => return (clipped(&other.to_string()), "; cast it to string"),
+    };
+    (named.to_owned(), "")
 }

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use fastpost_core::corpus::{self, Blocks, Fault, Next, Plan, Reason, Source, Split, Stopped, Tally, Texts};
+use fastpost_core::corpus::{
+    self, Blocks, Fault, Keep, Next, Plan, Reason, Source, Split, Stopped, Tally, Texts, Wanted,
+};
 use fastpost_core::parallel::Threads;
 use pyo3::exceptions::{PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
@@ -18,6 +20,8 @@ use crate::door::exception;
 #[pyclass(frozen, module = "fastpost._fastpost")]
 pub(crate) struct TextReader {
     skip: bool,
+    /// Whether columns come along with the texts.
+    keeps: bool,
     /// Threads do not survive a fork, so a child must not wait for them.
     process: u32,
     state: Mutex<State>,
@@ -28,6 +32,8 @@ struct State {
     block: Texts,
     next_text: usize,
     next_fault: usize,
+    /// Records that have been passed, those that could not be read included.
+    records: u64,
     counts: Counts,
 }
 
@@ -52,51 +58,82 @@ struct Counts {
 /// A batch and its size in UTF-8 bytes.
 type Batch<'py> = (Bound<'py, PyList>, usize);
 
+/// A batch with the place of each text: texts, size, file, line, number among the records, kept columns as JSON.
+type Records<'py> = (
+    Bound<'py, PyList>,
+    usize,
+    Vec<Option<Bound<'py, PyString>>>,
+    Vec<Option<u64>>,
+    Vec<u64>,
+    Option<Vec<Bound<'py, PyString>>>,
+);
+
+/// What of `_sources.Options` this side needs, by attribute.
+#[derive(FromPyObject)]
+struct Options {
+    column: String,
+    threads: Option<crate::threads::Threads>,
+    prefetch: usize,
+    skip: bool,
+    replace: bool,
+    nulls: bool,
+    keep: Vec<String>,
+    keep_all: bool,
+}
+
+impl Options {
+    fn keeps(&self) -> bool {
+        self.keep_all || !self.keep.is_empty()
+    }
+
+    fn wanted(self) -> Wanted {
+        let keep = match (self.keep_all, self.keep) {
+            (true, _) => Keep::All,
+            (false, names) if names.is_empty() => Keep::Nothing,
+            (false, names) => Keep::Columns(names),
+        };
+        Wanted { column: self.column, keep, nulls: self.nulls, replace: self.replace }
+    }
+}
+
 #[pymethods]
 impl TextReader {
     #[staticmethod]
-    #[pyo3(signature = (files, column, threads, prefetch, skip, keep=None))]
-    fn files(
-        files: Vec<(PathBuf, String)>,
-        column: &str,
-        threads: Option<crate::threads::Threads>,
-        prefetch: usize,
-        skip: bool,
-        keep: Option<String>,
-    ) -> PyResult<Self> {
+    fn files(files: Vec<(PathBuf, String)>, mut options: Options) -> PyResult<Self> {
         let mut sources = Vec::with_capacity(files.len());
         for (path, split) in files {
-            sources.push(Source::file(&path, split_of(&split)?));
+            let (split, sniffed) = split_of(&split)?;
+            let mut source = Source::file(&path, split);
+            source.sniffed = sniffed;
+            sources.push(source);
         }
-        let threads = crate::threads::Threads::of(threads);
-        let mut plan = Plan::new(sources, column, threads);
-        plan.keep = keep;
-        let blocks = fastpost_core::parallel::available(threads).saturating_mul(prefetch.max(1));
+        let (skip, keeps, ahead) = (options.skip, options.keeps(), options.prefetch.max(1));
+        let threads = crate::threads::Threads::of(options.threads.take());
+        let mut plan = Plan::new(sources, &options.column, threads);
+        let blocks = fastpost_core::parallel::available(threads).saturating_mul(ahead);
         plan.ahead = blocks.saturating_mul(2 * Plan::BLOCK);
-        Ok(Self::new(Feed::Planned(Box::new(plan)), skip))
+        plan.wanted = options.wanted();
+        Ok(Self::new(Feed::Planned(Box::new(plan)), skip, keeps))
     }
 
     #[staticmethod]
-    #[pyo3(signature = (file, name, split, column, skip, keep=None))]
-    fn stream(
-        file: Py<PyAny>,
-        name: PathBuf,
-        split: &str,
-        column: &str,
-        skip: bool,
-        keep: Option<String>,
-    ) -> PyResult<Self> {
+    fn stream(file: Py<PyAny>, name: PathBuf, split: &str, options: Options) -> PyResult<Self> {
         let raised = Arc::default();
         let reader = Box::new(ObjectRead { object: file, rest: Vec::new(), raised: Arc::clone(&raised) });
-        let source = Source::reader(&name, split_of(split)?, reader);
-        let mut plan = Plan::new(vec![source], column, Threads::Some(std::num::NonZeroUsize::MIN));
-        plan.keep = keep;
-        Ok(Self::new(Feed::Object(Box::new(Blocks::new(plan)), raised), skip))
+        let (split, sniffed) = split_of(split)?;
+        let mut source = Source::reader(&name, split, reader);
+        source.sniffed = sniffed;
+        let mut plan = Plan::new(vec![source], &options.column, Threads::Some(std::num::NonZeroUsize::MIN));
+        let (skip, keeps) = (options.skip, options.keeps());
+        plan.wanted = options.wanted();
+        Ok(Self::new(Feed::Object(Box::new(Blocks::new(plan)), raised), skip, keeps))
     }
 
     #[staticmethod]
-    fn arrow(objects: Py<PyAny>, name: PathBuf, column: String, skip: bool) -> Self {
-        Self::new(Feed::Arrow(Box::new(ArrowFeed::new(objects, Arc::from(name), column))), skip)
+    fn arrow(objects: Py<PyAny>, name: PathBuf, options: Options) -> Self {
+        let (skip, keeps) = (options.skip, options.keeps());
+        let feed = ArrowFeed::new(objects, Arc::from(name), options.wanted());
+        Self::new(Feed::Arrow(Box::new(feed)), skip, keeps)
     }
 
     /// Up to `texts` texts of up to `most` bytes in all: `None` at the end, an empty list if the next one does not fit.
@@ -108,27 +145,73 @@ impl TextReader {
     ) -> PyResult<Option<Batch<'py>>> {
         self.same_process()?;
         let mut state = self.state.lock_py_attached(py).map_err(poisoned)?;
-        let mut batch: Vec<Bound<'py, PyString>> = Vec::with_capacity(texts.min(4096));
+        let mut batch: Vec<Option<Bound<'py, PyString>>> = Vec::with_capacity(texts.min(4096));
         let mut size = 0;
         while batch.len() < texts {
-            if state.arrow(py, self.skip, texts, most, &mut batch, &mut size)? {
+            let before = batch.len();
+            let taken = state.arrow(py, self.skip, texts, most, &mut batch, &mut size);
+            state.records += (batch.len() - before) as u64;
+            if taken? {
                 break;
             }
             if !state.text(py, self.skip)? {
                 break;
             }
-            let text = state.block.get(state.next_text);
-            if most.is_some_and(|most| size + text.len() > most) {
+            let Some((text, length)) = state.string(py, most.map(|most| most.saturating_sub(size))) else {
                 return Ok(Some((PyList::new(py, batch)?, size)));
-            }
-            batch.push(PyString::new(py, text));
-            size += text.len();
-            state.next_text += 1;
+            };
+            batch.push(text);
+            size += length;
         }
         if batch.is_empty() && matches!(state.feed, Feed::End) {
             return Ok(None);
         }
         Ok(Some((PyList::new(py, batch)?, size)))
+    }
+
+    /// `next_batch` with the place of each text and the columns that come along.
+    fn next_records<'py>(
+        &self,
+        py: Python<'py>,
+        texts: usize,
+        most: Option<usize>,
+    ) -> PyResult<Option<Records<'py>>> {
+        self.same_process()?;
+        let mut state = self.state.lock_py_attached(py).map_err(poisoned)?;
+        let (mut batch, mut size) = (Vec::with_capacity(texts.min(4096)), 0);
+        let (mut files, mut lines, mut numbers) = (Vec::new(), Vec::new(), Vec::new());
+        let mut kept = self.keeps.then(Vec::new);
+        let mut file: Option<(Arc<Path>, Bound<'py, PyString>)> = None;
+        while batch.len() < texts && state.text(py, self.skip)? {
+            let (index, number) = (state.next_text, state.records);
+            let Some((text, length)) = state.string(py, most.map(|most| most.saturating_sub(size))) else {
+                break;
+            };
+            batch.push(text);
+            size += length;
+            numbers.push(number);
+            lines.push(state.block.line(index));
+            if let Some(kept) = &mut kept {
+                // A text file has no columns.
+                kept.push(PyString::new(py, state.block.kept(index).unwrap_or("{}")));
+            }
+            if let Some(path) = state.block.path()
+                && file.as_ref().is_none_or(|(known, _)| !Arc::ptr_eq(known, path))
+            {
+                let name = path.as_os_str().into_pyobject(py)?;
+                file = Some((Arc::clone(path), name));
+            }
+            files.push(file.as_ref().map(|(_, name)| name.clone()));
+        }
+        if batch.is_empty() && matches!(state.feed, Feed::End) {
+            return Ok(None);
+        }
+        Ok(Some((PyList::new(py, batch)?, size, files, lines, numbers, kept)))
+    }
+
+    /// Records that have been passed so far, those that could not be read included.
+    fn records(&self, py: Python<'_>) -> PyResult<u64> {
+        Ok(self.state.lock_py_attached(py).map_err(poisoned)?.records)
     }
 
     /// Passes over up to `texts` texts; returns how many there were.
@@ -138,6 +221,7 @@ impl TextReader {
         let mut passed = 0;
         while passed < texts && state.text(py, self.skip)? {
             state.next_text += 1;
+            state.records += 1;
             passed += 1;
         }
         Ok(passed)
@@ -159,10 +243,10 @@ impl TextReader {
 }
 
 impl TextReader {
-    fn new(feed: Feed, skip: bool) -> Self {
-        let state =
-            State { feed, block: Texts::default(), next_text: 0, next_fault: 0, counts: Counts::default() };
-        Self { skip, process: std::process::id(), state: Mutex::new(state) }
+    fn new(feed: Feed, skip: bool, keeps: bool) -> Self {
+        let block = Texts::default();
+        let state = State { feed, block, next_text: 0, next_fault: 0, records: 0, counts: Counts::default() };
+        Self { skip, keeps, process: std::process::id(), state: Mutex::new(state) }
     }
 
     fn same_process(&self) -> PyResult<()> {
@@ -318,6 +402,23 @@ impl State {
         }
     }
 
+    /// Takes the next text as a Python string, `None` if it is null, and its length; nothing if that is over `room`.
+    fn string<'py>(
+        &mut self,
+        py: Python<'py>,
+        room: Option<usize>,
+    ) -> Option<(Option<Bound<'py, PyString>>, usize)> {
+        let text = self.block.get(self.next_text);
+        if room.is_some_and(|room| text.len() > room) {
+            return None;
+        }
+        let made = (!self.block.is_null(self.next_text)).then(|| PyString::new(py, text));
+        let length = text.len();
+        self.next_text += 1;
+        self.records += 1;
+        Some((made, length))
+    }
+
     /// Fills `batch` straight from Arrow data; `false` if there is none, or a block to be taken first.
     fn arrow<'py>(
         &mut self,
@@ -325,7 +426,7 @@ impl State {
         skip: bool,
         texts: usize,
         most: Option<usize>,
-        batch: &mut Vec<Bound<'py, PyString>>,
+        batch: &mut Vec<Option<Bound<'py, PyString>>>,
         size: &mut usize,
     ) -> PyResult<bool> {
         if self.next_text < self.block.len() || self.next_fault < self.block.faults().len() {
@@ -360,6 +461,7 @@ impl State {
             self.end(py);
             return Err(error);
         }
+        self.records += u64::from(fault.is_record());
         self.counts.skipped += 1;
         if self.counts.reasons.len() < 10 {
             self.counts.reasons.push(fault.to_string());
@@ -490,19 +592,29 @@ impl ObjectRead {
     }
 }
 
-fn split_of(name: &str) -> PyResult<Split> {
-    match name {
-        "line" => Ok(Split::Line),
-        "blank" => Ok(Split::Blank),
-        "file" => Ok(Split::File),
-        "json" => Ok(Split::Json),
-        _ => Err(exception(fastpost_core::Error::BadOption {
-            name: "split",
-            got: format!("{name:?}"),
-            cure: "it is \"line\", \"blank\" or \"file\"",
-        })),
-    }
+/// What a text is, and whether nobody has said what the file holds (`"line?"`).
+fn split_of(name: &str) -> PyResult<(Split, bool)> {
+    let sniffed = name.ends_with('?');
+    let split = match name.trim_end_matches('?') {
+        "line" => Split::Line,
+        "blank" => Split::Blank,
+        "file" => Split::File,
+        "jsonl" => Split::Json,
+        "csv" => Split::Csv,
+        "tsv" => Split::Tsv,
+        _ => {
+            return Err(exception(fastpost_core::Error::BadOption {
+                name: "split",
+                got: format!("{name:?}"),
+                cure: "it is \"line\", \"blank\" or \"file\"",
+            }));
+        }
+    };
+    Ok((split, sniffed))
 }
+
+/// What ends the message of a record that can't be read; Python says it of its own, too.
+const SKIP: &str = "; on_error=\"skip\" leaves such records out and counts them";
 
 /// The Python exception of a fault: the `OSError` subclass of an errno, else `CorpusError`.
 fn raise(py: Python<'_>, fault: &Fault) -> PyErr {
@@ -516,9 +628,10 @@ fn raise(py: Python<'_>, fault: &Fault) -> PyErr {
             path.as_os_str().to_owned(),
         ));
     }
-    let made = CORPUS_ERROR
-        .import(py, "fastpost.exceptions", "CorpusError")
-        .and_then(|class| class.call1((fault.reason.to_string(), path.to_string_lossy(), fault.line)));
+    let cure = if fault.is_record() { SKIP } else { "" };
+    let made = CORPUS_ERROR.import(py, "fastpost.exceptions", "CorpusError").and_then(|class| {
+        class.call1((format!("{}{cure}", fault.reason), path.to_string_lossy(), fault.line))
+    });
     made.map_or_else(|error| error, PyErr::from_value)
 }
 

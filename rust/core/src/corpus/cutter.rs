@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::Split;
+use super::csv::{Header, Scan};
 use super::fault::{Fault, Reason};
 use super::open::Opened;
 use super::text;
+use super::{Keep, Source, Split, Wanted};
 
 /// Cuts one file into blocks of whole records, in order.
 ///
@@ -15,6 +16,10 @@ pub(crate) struct Cutter {
     pub(crate) path: Arc<Path>,
     opened: Opened,
     split: Split,
+    sniffed: bool,
+    /// Where records of CSV end, and their columns once the header has been read.
+    scan: Option<Scan>,
+    header: Option<Arc<Header>>,
     /// Start of a record whose end has not been read.
     rest: Vec<u8>,
     /// Lines before the next block.
@@ -36,6 +41,9 @@ enum Progress {
 pub(crate) struct Cut {
     /// Line of its first byte, counted from 1.
     pub(crate) line: u64,
+    pub(crate) split: Split,
+    /// The columns of CSV.
+    pub(crate) header: Option<Arc<Header>>,
     /// What went wrong after its bytes.
     pub(crate) fault: Option<Fault>,
     /// Nothing follows in this file.
@@ -47,20 +55,64 @@ pub(crate) struct Cut {
 impl Cut {
     /// The only cut of a file that can't be opened, or of a reader that has been read.
     pub(crate) fn nothing(fault: Option<Fault>) -> Self {
-        Self { line: 1, fault, last: true, empty: false }
+        Self { line: 1, split: Split::Line, header: None, fault, last: true, empty: false }
     }
 }
 
 impl Cutter {
-    pub(crate) fn new(path: Arc<Path>, opened: Opened, split: Split, longest: usize) -> Self {
-        Self { path, opened, split, rest: Vec::new(), lines: 0, longest, state: Progress::Start }
+    pub(crate) fn new(source: &Source, opened: Opened, longest: usize) -> Self {
+        Self {
+            path: Arc::clone(&source.path),
+            opened,
+            split: source.split,
+            sniffed: source.sniffed,
+            scan: Scan::new(source.split),
+            header: None,
+            rest: Vec::new(),
+            lines: 0,
+            longest,
+            state: Progress::Start,
+        }
     }
 
     /// Fills `block`, which is cleared first, with whole records of about `size` bytes.
-    pub(crate) fn next(&mut self, block: &mut Vec<u8>, size: usize) -> Cut {
+    pub(crate) fn next(&mut self, block: &mut Vec<u8>, size: usize, wanted: &Wanted) -> Cut {
+        let mut cut = self.cut(block, size, wanted);
+        if self.scan.is_some() && self.header.is_none() {
+            self.take_header(block, &mut cut, wanted);
+        }
+        (cut.split, cut.header) = (self.split, self.header.clone());
+        cut
+    }
+
+    /// Reads the header off the first block; without one the file gives no records.
+    fn take_header(&mut self, block: &mut Vec<u8>, cut: &mut Cut, wanted: &Wanted) {
+        let begins = block.iter().position(|&byte| byte != b'\n' && byte != b'\r');
+        let Some(begins) = begins else {
+            block.clear();
+            cut.last = true; // nothing but a fault, or nothing
+            return;
+        };
+        cut.line += lines(&block[..begins]);
+        block.drain(..begins);
+        let before = lines(block);
+        match Header::take(block, self.split, wanted) {
+            Ok(header) => {
+                cut.line += before - lines(block);
+                self.header = Some(Arc::new(header));
+            }
+            Err(reason) => {
+                cut.fault = Some(self.fault(cut.line, reason));
+                cut.last = true;
+                block.clear();
+            }
+        }
+    }
+
+    fn cut(&mut self, block: &mut Vec<u8>, size: usize, wanted: &Wanted) -> Cut {
         block.clear();
         block.append(&mut self.rest);
-        let mut cut = Cut { line: self.lines + 1, fault: None, last: false, empty: false };
+        let mut cut = Cut { line: self.lines + 1, last: false, ..Cut::nothing(None) };
         let mut want = size.saturating_sub(block.len()).max(size / 2);
         loop {
             let mut searched = block.len();
@@ -75,13 +127,17 @@ impl Cutter {
                 }
                 cut.empty = block.is_empty() && reason.is_none();
                 self.state = Progress::Middle;
+                if let Err(reason) = self.sniff(block, wanted) {
+                    block.clear();
+                    return self.end(block, cut, Some(reason));
+                }
             }
             if self.state == Progress::Dropping {
-                let Some(end) = text::first_end(block, self.split) else {
+                let Some(end) = self.first_end(block) else {
                     // A blank line may straddle two reads, so its possible start stays.
                     let gone = if ended { block.len() } else { block.len().saturating_sub(64) };
                     self.lines += lines(&block[..gone]);
-                    block.drain(..gone);
+                    self.drop(block, gone);
                     if ended {
                         return self.end(block, cut, reason);
                     }
@@ -89,20 +145,24 @@ impl Cutter {
                     continue;
                 };
                 self.lines += lines(&block[..end]);
-                block.drain(..end);
+                self.drop(block, end);
                 self.state = Progress::Middle;
                 cut.line = self.lines + 1;
                 searched = 0;
             }
             if reason.is_some() {
                 // Whole records before the fault stand; what was cut off is the fault's own.
-                block.truncate(text::last_end(block, 0, self.split));
+                block.truncate(self.last_end(block, 0));
             }
             if ended {
+                let reason = reason.or_else(|| self.open_quote(block));
                 return self.end(block, cut, reason);
             }
-            let end = text::last_end(block, searched, self.split);
+            let end = self.last_end(block, searched);
             if end > 0 {
+                if let Some(scan) = &mut self.scan {
+                    scan.drop(end);
+                }
                 self.rest.extend_from_slice(&block[end..]);
                 block.truncate(end);
                 self.lines += lines(block);
@@ -116,11 +176,66 @@ impl Cutter {
                 };
                 cut.fault = Some(self.fault(cut.line, reason));
                 self.lines += lines(block);
-                block.clear();
+                self.drop(block, block.len());
                 self.state = Progress::Dropping;
                 return cut;
             }
             want = block.len(); // doubling: a long record is searched and copied a constant number of times
+        }
+    }
+
+    /// What a file holds of which nobody has said it, by how it starts.
+    fn sniff(&mut self, block: &[u8], wanted: &Wanted) -> Result<(), Reason> {
+        if !self.sniffed {
+            return Ok(());
+        }
+        let start = block.trim_ascii_start();
+        let list = start.strip_prefix(b"[").is_some_and(|rest| rest.trim_ascii_start().starts_with(b"{"));
+        if start.starts_with(b"{") || list {
+            self.split = Split::Json;
+        }
+        for (mark, format) in [(b"PAR1".as_slice(), "parquet"), (b"ARROW1".as_slice(), "arrow")] {
+            if block.starts_with(mark) {
+                return Err(Reason::Columnar { format });
+            }
+        }
+        let kept = if let Keep::Columns(names) = &wanted.keep { names.first() } else { None };
+        let column = kept.or_else(|| Some(&wanted.column).filter(|&column| column != "text"));
+        match column {
+            Some(column) if !self.split.has_columns() && !block.is_empty() => {
+                Err(Reason::NoColumns { column: column.clone() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn first_end(&mut self, block: &[u8]) -> Option<usize> {
+        let Some(scan) = &mut self.scan else { return text::first_end(block, self.split) };
+        scan.over(block);
+        Some(scan.first).filter(|&end| end > 0)
+    }
+
+    fn last_end(&mut self, block: &[u8], searched: usize) -> usize {
+        let Some(scan) = &mut self.scan else { return text::last_end(block, searched, self.split) };
+        scan.over(block);
+        scan.last
+    }
+
+    /// At the end of a file: leaves out a record that opens a quote and does not close it.
+    fn open_quote(&mut self, block: &mut Vec<u8>) -> Option<Reason> {
+        let scan = self.scan.as_mut()?;
+        scan.over(block);
+        let open = scan.is_open(block);
+        open.then(|| {
+            block.truncate(scan.last);
+            Reason::OpenQuote
+        })
+    }
+
+    fn drop(&mut self, block: &mut Vec<u8>, count: usize) {
+        block.drain(..count);
+        if let Some(scan) = &mut self.scan {
+            scan.drop(count);
         }
     }
 

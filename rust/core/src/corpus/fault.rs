@@ -58,7 +58,10 @@ pub enum Reason {
         format: &'static str,
     },
     /// Bytes that are not UTF-8.
-    #[error("not UTF-8: byte 0x{byte:02x} at byte {at} of the {record}; convert the file to UTF-8")]
+    #[error(
+        "not UTF-8: byte 0x{byte:02x} at byte {at} of the {record}; convert the file to UTF-8, or pass \
+        on_error=\"replace\" to have U+FFFD there"
+    )]
     NotUtf8 {
         /// First byte that does not fit.
         byte: u8,
@@ -78,11 +81,34 @@ pub enum Reason {
         /// Where in the line, counted from 0.
         at: usize,
     },
-    /// A line that holds another JSON value than an object.
+    /// A line that ends inside a JSON value.
     #[error(
-        "the line holds {0}, not a JSON object; JSON Lines is expected, one record per line. A file that is one JSON array has to be rewritten"
+        "the line ends inside {opened}, as where JSON is printed over several lines; JSON Lines is expected, one \
+        record per line: `jq -c {filter} FILE > NEW.jsonl` rewrites it"
     )]
-    NotObject(&'static str),
+    Pretty {
+        /// An object or an array.
+        opened: &'static str,
+        /// What jq is to print.
+        filter: &'static str,
+    },
+    /// A line that holds another JSON value than an object.
+    #[error("the line holds {found}, not a JSON object; JSON Lines is expected, one record per line{cure}")]
+    NotObject {
+        /// What the line holds.
+        found: &'static str,
+        /// How a file of it is rewritten.
+        cure: &'static str,
+    },
+    /// Half a surrogate pair in a column that is read.
+    #[error(
+        "column `{column}` holds half a surrogate pair (an escape such as \\ud83d without its other half), which is \
+        no character; pass on_error=\"replace\" to have U+FFFD there"
+    )]
+    HalfPair {
+        /// The column.
+        column: String,
+    },
     /// A record without the wanted column.
     #[error("no column `{column}`; the record has {keys}. Pass `column`")]
     NoColumn {
@@ -91,13 +117,61 @@ pub enum Reason {
         /// Columns there are.
         keys: String,
     },
+    /// A header without a wanted column.
+    #[error("no column `{column}`; the header has {keys}{hint}. Pass `column`")]
+    NotInHeader {
+        /// Column wanted.
+        column: String,
+        /// Columns there are.
+        keys: String,
+        /// What the file may be instead.
+        hint: &'static str,
+    },
+    /// A header that has a wanted column twice.
+    #[error("the header has the column `{column}` more than once; rename one of them")]
+    Twice {
+        /// The column.
+        column: String,
+    },
+    /// A record with more or fewer fields than the header has columns.
+    #[error(
+        "the record has {fields} fields but the header has {columns} columns; a field that holds {between}, a quote or \
+        a line end is put in quotes"
+    )]
+    Ragged {
+        /// Fields of the record.
+        fields: usize,
+        /// Columns of the header.
+        columns: usize,
+        /// What stands between fields.
+        between: &'static str,
+    },
+    /// A quote that is never closed.
+    #[error(
+        "the record opens a quote that nothing closes, so that the rest of the file would be one field; close it"
+    )]
+    OpenQuote,
+    /// A file that only its own library reads.
+    #[error("it holds {format}; pass its path, and format=\"{format}\" if its name does not say so")]
+    Columnar {
+        /// parquet or arrow.
+        format: &'static str,
+    },
+    /// A column is asked for where there are none.
+    #[error("it is plain text, which has no column `{column}`; leave the column out, or pass `format`")]
+    NoColumns {
+        /// The column.
+        column: String,
+    },
     /// A column that is not text.
-    #[error("column `{column}` holds {found}, not text")]
+    #[error("column `{column}` holds {found}, not text{cure}")]
     NotText {
         /// Column wanted.
         column: String,
         /// What it holds.
-        found: &'static str,
+        found: String,
+        /// What to do about it.
+        cure: &'static str,
     },
 }
 
@@ -109,6 +183,65 @@ impl Reason {
             (None, Some(packing)) => Self::Damaged { packing, message: error.to_string() },
             (None, None) => Self::Read(error.to_string()),
         }
+    }
+}
+
+impl Fault {
+    /// Whether one record could not be read, and those after it can: what is counted as a record.
+    #[must_use]
+    pub fn is_record(&self) -> bool {
+        self.line.is_some()
+            && match self.reason {
+                Reason::TooLong { .. }
+                | Reason::NotUtf8 { .. }
+                | Reason::Json { .. }
+                | Reason::Pretty { .. }
+                | Reason::NotObject { .. }
+                | Reason::HalfPair { .. }
+                | Reason::NoColumn { .. }
+                | Reason::Ragged { .. }
+                | Reason::OpenQuote
+                | Reason::NotText { .. } => true,
+                Reason::Os { .. }
+                | Reason::Damaged { .. }
+                | Reason::Read(_)
+                | Reason::Shrank { .. }
+                | Reason::OtherEncoding(_)
+                | Reason::NotInHeader { .. }
+                | Reason::Twice { .. }
+                | Reason::Columnar { .. }
+                | Reason::NoColumns { .. } => false,
+            }
+    }
+}
+
+/// A name as a message has it: 40 characters at most.
+#[must_use]
+pub fn clipped(name: &str) -> String {
+    const MOST: usize = 40;
+    let mut letters = name.chars();
+    let head: String = letters.by_ref().take(MOST).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if letters.next().is_some() { format!("{head}...") } else { head }
+}
+
+/// Names of columns as a message has them: 80 characters at most.
+#[must_use]
+pub fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    const MOST: usize = 80;
+    let (mut list, mut length, mut left) = (Vec::new(), 0, 0);
+    for name in names {
+        let name = format!("`{}`", clipped(name));
+        length += name.chars().count();
+        if left > 0 || (length > MOST && !list.is_empty()) {
+            left += 1;
+        } else {
+            list.push(name);
+        }
+    }
+    match (list.len(), left) {
+        (0, _) => "none".to_owned(),
+        (_, 0) => list.join(", "),
+        (_, left) => format!("{} and {left} more", list.join(", ")),
     }
 }
 

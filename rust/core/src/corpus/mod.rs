@@ -10,6 +10,7 @@
 //! thread that parsed it, in no order, which is what counting wants.
 
 mod blocks;
+mod csv;
 mod cutter;
 mod each;
 mod fault;
@@ -27,7 +28,7 @@ use std::sync::{Arc, Mutex};
 
 pub use blocks::{Blocks, Next};
 pub use each::{Stopped, Tally, each};
-pub use fault::{Fault, Reason};
+pub use fault::{Fault, Reason, clipped, listed};
 pub use texts::Texts;
 
 use crate::parallel::Threads;
@@ -43,6 +44,10 @@ pub enum Split {
     File,
     /// The column of a JSON Lines record.
     Json,
+    /// The column of a record of comma-separated values.
+    Csv,
+    /// The column of a record of tab-separated values.
+    Tsv,
 }
 
 impl Split {
@@ -51,11 +56,30 @@ impl Split {
             Self::Line | Self::Json => "line",
             Self::Blank => "paragraph",
             Self::File => "file",
+            Self::Csv | Self::Tsv => "record",
         }
     }
 
     fn format(self) -> &'static str {
-        if self == Self::Json { "JSON Lines" } else { "text" }
+        match self {
+            Self::Json => "JSON Lines",
+            Self::Csv => "CSV, and is a quote left open",
+            Self::Tsv => "TSV, and is a quote left open",
+            Self::Line | Self::Blank | Self::File => "text",
+        }
+    }
+
+    /// The byte between two fields, if records have fields by number.
+    fn delimiter(self) -> Option<u8> {
+        match self {
+            Self::Csv => Some(b','),
+            Self::Tsv => Some(b'\t'),
+            Self::Line | Self::Blank | Self::File | Self::Json => None,
+        }
+    }
+
+    fn has_columns(self) -> bool {
+        matches!(self, Self::Json | Self::Csv | Self::Tsv)
     }
 }
 
@@ -65,6 +89,8 @@ pub struct Source {
     pub path: Arc<Path>,
     /// What one text of it is.
     pub split: Split,
+    /// Nobody has said what it holds: if it starts as JSON does, it is read as JSON Lines.
+    pub sniffed: bool,
     /// Read instead of the file at `path`.
     reader: Option<Mutex<Option<Box<dyn Read + Send>>>>,
 }
@@ -73,13 +99,45 @@ impl Source {
     /// The file at `path`; `.gz` and `.zst` are unpacked.
     #[must_use]
     pub fn file(path: &Path, split: Split) -> Self {
-        Self { path: Arc::from(path), split, reader: None }
+        Self { path: Arc::from(path), split, sniffed: false, reader: None }
     }
 
     /// What `reader` gives, unpacked if it is gzip or zstd; read once. `name` stands for it in messages.
     #[must_use]
     pub fn reader(name: &Path, split: Split, reader: Box<dyn Read + Send>) -> Self {
-        Self { path: Arc::from(name), split, reader: Some(Mutex::new(Some(reader))) }
+        Self { path: Arc::from(name), split, sniffed: false, reader: Some(Mutex::new(Some(reader))) }
+    }
+}
+
+/// What of a record is wanted.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// The column with the text, where there are columns.
+    pub column: String,
+    /// Columns that come along: see [`Texts::kept`].
+    pub keep: Keep,
+    /// Whether a text that is null is a text of its own ([`Texts::is_null`]); otherwise it is a fault.
+    pub nulls: bool,
+    /// Whether U+FFFD stands for what is no character: bytes that are not UTF-8, half a surrogate pair in JSON.
+    /// Otherwise it is a fault.
+    pub replace: bool,
+}
+
+/// Columns of a record that come along with its text.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Keep {
+    /// None.
+    #[default]
+    Nothing,
+    /// These, if the record has them.
+    Columns(Vec<String>),
+    /// All but the text.
+    All,
+}
+
+impl Keep {
+    fn is_nothing(&self) -> bool {
+        *self == Self::Nothing
     }
 }
 
@@ -87,11 +145,8 @@ impl Source {
 pub struct Plan {
     /// Read one after the other.
     pub sources: Vec<Source>,
-    /// Column of JSON Lines records.
-    pub column: String,
-    /// A second column of JSON Lines records, whose value stands before the text: as it is in the file, then a line
-    /// end, which no value has in it. `null` where a record has none.
-    pub keep: Option<String>,
+    /// What of a record is wanted.
+    pub wanted: Wanted,
     /// Threads that read; 1 is the calling thread.
     pub threads: Threads,
     /// Bytes of texts that may wait to be taken, all threads together. One block per thread comes on top.
@@ -112,7 +167,7 @@ impl Plan {
     #[must_use]
     pub fn new(sources: Vec<Source>, column: &str, threads: Threads) -> Self {
         let ahead = crate::parallel::available(threads) * 4 * Self::BLOCK;
-        let column = column.to_owned();
-        Self { sources, column, keep: None, threads, ahead, block: Self::BLOCK, longest: Self::LONGEST }
+        let wanted = Wanted { column: column.to_owned(), ..Wanted::default() };
+        Self { sources, wanted, threads, ahead, block: Self::BLOCK, longest: Self::LONGEST }
     }
 }

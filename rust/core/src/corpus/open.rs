@@ -6,6 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use flate2::bufread::GzDecoder;
+
 use super::fault::Reason;
 
 /// Unpacked bytes of one file.
@@ -58,7 +60,7 @@ impl Opened {
         let skippable = head.len() >= 4 && head[0] & 0xf0 == 0x50 && head[1..4] == [0x2a, 0x4d, 0x18];
         let packing = if head.starts_with(GZIP) {
             Some("gzip")
-        } else if head.starts_with(ZSTD) || (skippable && promised == Some("zstd")) {
+        } else if head.starts_with(ZSTD) || skippable {
             Some("zstd")
         } else {
             None
@@ -69,7 +71,7 @@ impl Opened {
         }
         let bytes: Box<dyn Read + Send> = match packing {
             None => Box::new(source),
-            Some("gzip") => Box::new(flate2::bufread::MultiGzDecoder::new(source)),
+            Some("gzip") => Box::new(Members::Member(GzDecoder::new(source))),
             Some(_) => {
                 let mut frames =
                     zstd::stream::read::Decoder::with_buffer(source).map_err(|e| Reason::of(&e, packing))?;
@@ -103,6 +105,44 @@ impl Opened {
         match self.size {
             Some(was) if ended && self.read < was => Err(Reason::Shrank { was, now: self.read }),
             _ => Ok(at - start),
+        }
+    }
+}
+
+/// The members of a gzip file one after the other, with zeros after each: what tapes and archives are padded with.
+enum Members<R> {
+    Member(GzDecoder<R>),
+    /// Behind a member.
+    Between(R),
+    End,
+}
+
+impl<R: BufRead> Read for Members<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self {
+                Self::Member(member) => {
+                    let count = member.read(buffer)?;
+                    if count > 0 || buffer.is_empty() {
+                        return Ok(count);
+                    }
+                    let Self::Member(member) = std::mem::replace(self, Self::End) else { return Ok(0) };
+                    *self = Self::Between(member.into_inner());
+                }
+                Self::Between(source) => {
+                    let head = source.fill_buf()?;
+                    let (length, zeros) = (head.len(), head.iter().take_while(|&&byte| byte == 0).count());
+                    source.consume(zeros);
+                    if length > 0 && zeros == length {
+                        continue;
+                    }
+                    let Self::Between(source) = std::mem::replace(self, Self::End) else { return Ok(0) };
+                    if length > 0 {
+                        *self = Self::Member(GzDecoder::new(source));
+                    }
+                }
+                Self::End => return Ok(0),
+            }
         }
     }
 }

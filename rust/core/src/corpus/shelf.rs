@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::cutter::{Cut, Cutter};
 use super::fault::Fault;
 use super::open::Opened;
-use super::{Plan, Split, Texts, jsonl, text};
+use super::{Plan, Split, Texts, csv, jsonl, text};
 
 /// Files being read, in order, each with its blocks that wait to be taken.
 ///
@@ -163,7 +163,7 @@ impl Shelf {
         raw.clear();
         let (cutter, cut) = match opened {
             Ok(Some(mut cutter)) => {
-                let cut = cutter.next(raw, self.plan.block);
+                let cut = cutter.next(raw, self.plan.block, &self.plan.wanted);
                 (Some(cutter).filter(|_| !cut.last), cut)
             }
             Ok(None) => (None, Cut::nothing(None)),
@@ -172,12 +172,14 @@ impl Shelf {
         let (number, mut texts) = self.hand_back(job.file, cutter, raw.len());
         texts.empty_files = u64::from(cut.empty);
         let mut block = texts.for_file(&source.path);
-        match source.split {
-            Split::Json => {
-                let columns = (self.plan.column.as_str(), self.plan.keep.as_deref());
-                jsonl::split(raw, cut.line, columns, &mut block);
+        let wanted = &self.plan.wanted;
+        match (cut.split, &cut.header) {
+            (Split::Json, _) => jsonl::split(raw, cut.line, wanted, &mut block),
+            (Split::Csv | Split::Tsv, Some(header)) => {
+                csv::split(raw, cut.line, cut.split, header, wanted, &mut block);
             }
-            split => text::split(raw, cut.line, split, &mut block),
+            (Split::Csv | Split::Tsv, None) => {}
+            (split, _) => text::split(raw, cut.line, split, wanted.replace, &mut block),
         }
         if let Some(fault) = cut.fault {
             texts.push_fault(fault);
@@ -197,10 +199,9 @@ impl Shelf {
                 None => return Ok(None),
             },
         };
-        let path = Arc::clone(&source.path);
         match opened {
-            Ok(opened) => Ok(Some(Cutter::new(path, opened, source.split, self.plan.longest))),
-            Err(reason) => Err(Fault { path, line: None, reason }),
+            Ok(opened) => Ok(Some(Cutter::new(source, opened, self.plan.longest))),
+            Err(reason) => Err(Fault { path: Arc::clone(&source.path), line: None, reason }),
         }
     }
 

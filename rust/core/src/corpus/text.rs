@@ -1,6 +1,7 @@
 //! Plain text: a line, a paragraph or a file per text; and where records end, for all formats.
 //!
-//! A line ends at `\n`; a `\r` before it belongs to the end (CRLF). A `\r` alone is a character of the text.
+//! A line ends at `\n`; a `\r` before it belongs to the end (CRLF), and one at the end of the file ends its last line
+//! or paragraph. Any other `\r` alone is a character of the text.
 //! Inside a paragraph or a whole file CRLF becomes `\n`, as in Python's text mode.
 
 use super::Split;
@@ -10,7 +11,10 @@ use super::texts::Block;
 /// Where the last whole record of `block` ends, 0 if none does; bytes before `from` have been searched.
 pub(crate) fn last_end(block: &[u8], from: usize, split: Split) -> usize {
     match split {
-        Split::Line | Split::Json => memchr::memrchr(b'\n', &block[from..]).map_or(0, |at| from + at + 1),
+        // Records with quoted line ends are cut by `csv`.
+        Split::Line | Split::Json | Split::Csv | Split::Tsv => {
+            memchr::memrchr(b'\n', &block[from..]).map_or(0, |at| from + at + 1)
+        }
         Split::File => 0,
         Split::Blank => {
             // A line that may be blank can start before `from`.
@@ -31,7 +35,7 @@ pub(crate) fn last_end(block: &[u8], from: usize, split: Split) -> usize {
 /// Where the first record of `block` ends.
 pub(crate) fn first_end(block: &[u8], split: Split) -> Option<usize> {
     match split {
-        Split::Line | Split::Json => memchr::memchr(b'\n', block).map(|at| at + 1),
+        Split::Line | Split::Json | Split::Csv | Split::Tsv => memchr::memchr(b'\n', block).map(|at| at + 1),
         Split::File => None,
         Split::Blank => {
             let mut start = None;
@@ -61,9 +65,12 @@ pub(crate) fn trim_return(line: &[u8]) -> &[u8] {
 }
 
 /// Splits a block of whole records into texts; `first_line` is the line of its first byte.
-pub(crate) fn split(bytes: &[u8], first_line: u64, split: Split, out: &mut Block<'_>) {
+pub(crate) fn split(bytes: &[u8], first_line: u64, split: Split, replace: bool, out: &mut Block<'_>) {
     match split {
-        Split::Line | Split::Json => {
+        Split::Blank => paragraphs(bytes, first_line, replace, out),
+        Split::File if bytes.is_empty() => {}
+        Split::File => whole(bytes, first_line, split, replace, out),
+        Split::Line | Split::Json | Split::Csv | Split::Tsv => {
             // The whole block at once is what makes the check free; a block with a bad line is checked by line.
             let sound = simdutf8::basic::from_utf8(bytes).ok();
             let mut start = 0;
@@ -72,20 +79,17 @@ pub(crate) fn split(bytes: &[u8], first_line: u64, split: Split, out: &mut Block
                 let end = memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |at| start + at);
                 let line = trim_return(&bytes[start..end]);
                 match sound.and_then(|text| text.get(start..start + line.len())) {
-                    Some(text) => out.text(text),
-                    None => check(line, number, split, out),
+                    Some(text) => out.text(text, number),
+                    None => check(line, number, split, replace, out),
                 }
                 number += 1;
                 start = end + 1;
             }
         }
-        Split::Blank => paragraphs(bytes, first_line, out),
-        Split::File if bytes.is_empty() => {}
-        Split::File => whole(bytes, first_line, split, out),
     }
 }
 
-fn paragraphs(bytes: &[u8], first_line: u64, out: &mut Block<'_>) {
+fn paragraphs(bytes: &[u8], first_line: u64, replace: bool, out: &mut Block<'_>) {
     let mut number = first_line;
     let mut open: Option<(usize, u64)> = None; // start of the paragraph, its line
     let mut start = 0;
@@ -93,7 +97,7 @@ fn paragraphs(bytes: &[u8], first_line: u64, out: &mut Block<'_>) {
         let end = memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |at| start + at);
         if is_blank(&bytes[start..end]) {
             if let Some((from, line)) = open.take() {
-                whole(trim_return(&bytes[from..start - 1]), line, Split::Blank, out);
+                whole(trim_return(&bytes[from..start - 1]), line, Split::Blank, replace, out);
             }
         } else if open.is_none() {
             open = Some((start, number));
@@ -103,13 +107,13 @@ fn paragraphs(bytes: &[u8], first_line: u64, out: &mut Block<'_>) {
     }
     if let Some((from, line)) = open {
         let rest = &bytes[from..];
-        whole(trim_return(rest.strip_suffix(b"\n").unwrap_or(rest)), line, Split::Blank, out);
+        whole(trim_return(rest.strip_suffix(b"\n").unwrap_or(rest)), line, Split::Blank, replace, out);
     }
 }
 
-fn whole(bytes: &[u8], line: u64, split: Split, out: &mut Block<'_>) {
+fn whole(bytes: &[u8], line: u64, split: Split, replace: bool, out: &mut Block<'_>) {
     if memchr::memmem::find(bytes, b"\r\n").is_none() {
-        return check(bytes, line, split, out);
+        return check(bytes, line, split, replace, out);
     }
     let mut joined = Vec::with_capacity(bytes.len());
     for part in bytes.split_inclusive(|&b| b == b'\n') {
@@ -121,13 +125,14 @@ fn whole(bytes: &[u8], line: u64, split: Split, out: &mut Block<'_>) {
             None => joined.extend_from_slice(part),
         }
     }
-    check(&joined, line, split, out);
+    check(&joined, line, split, replace, out);
 }
 
 /// Adds `bytes` as a text, or the fault that they are not UTF-8.
-fn check(bytes: &[u8], line: u64, split: Split, out: &mut Block<'_>) {
+fn check(bytes: &[u8], line: u64, split: Split, replace: bool, out: &mut Block<'_>) {
     match std::str::from_utf8(bytes) {
-        Ok(text) => out.text(text),
+        Ok(text) => out.text(text, line),
+        Err(_) if replace => out.text(&String::from_utf8_lossy(bytes), line),
         Err(error) => {
             let at = error.valid_up_to();
             // In a paragraph or a file the line of the bad byte helps more than that of the start.

@@ -1,0 +1,60 @@
+"""The formats of files of texts: the one list of them, and what names of files say."""
+
+from __future__ import annotations
+
+import os
+from typing import Literal, TypeAlias, get_args
+
+Format: TypeAlias = Literal["text", "jsonl", "csv", "tsv", "parquet", "arrow"]
+"""What a file holds."""
+
+NAMES: tuple[str, ...] = get_args(Format)
+
+SUFFIXES = {
+    ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl",
+    ".csv": "csv", ".tsv": "tsv", ".tab": "tsv",
+    ".txt": "text", ".text": "text", ".md": "text", ".rst": "text", ".log": "text", ".raw": "text", "": "text",
+    ".parquet": "parquet", ".pq": "parquet",
+    ".arrow": "arrow", ".feather": "arrow", ".ipc": "arrow",
+}  # fmt: skip
+"""What the end of a name says, without `.gz` or `.zst`; no end is what is looked at."""
+
+PACKED = (".gz", ".zst")
+
+COLUMNAR = ("parquet", "arrow")
+"""What pyarrow reads."""
+
+_ABOUT = frozenset(
+    (
+        "readme", "license", "licence", "copying", "notice", "changelog", "changes", "authors",
+        "contributing", "contributors", "citation", "code_of_conduct", "security", "makefile", "dockerfile",
+        "requirements", "dataset_infos", "dataset_info", "dataset_dict", "state", "config",
+        "generation_config", "metadata", "tokenizer", "tokenizer_config", "special_tokens_map",
+        "added_tokens", "vocab", "merges", "package", "preprocessor_config", "sha256sums", "md5sums",
+    )
+)  # fmt: skip
+
+
+def suffix_of(path: str) -> str:
+    """The end of a name that says what the file holds."""
+    stem, suffix = os.path.splitext(os.path.basename(path))
+    if suffix.lower() in PACKED:
+        suffix = os.path.splitext(stem)[1]
+    return suffix.lower()
+
+
+def is_about(path: str) -> bool:
+    """Whether a file tells of those beside it, by its name: README.md, LICENSE, dataset_infos.json, _SUCCESS."""
+    name = os.path.basename(path).lower()
+    stem = name.removesuffix(".gz").removesuffix(".zst")
+    return name.startswith("_") or stem.split(".")[0] in _ABOUT
+
+
+def is_beside_records(path: str) -> bool:
+    """Whether a text file tells of the records beside it: one that is about them, a page, a log, one without an end."""
+    return is_about(path) or suffix_of(path) in (".md", ".rst", ".log", "")
+
+
+def choices() -> str:
+    """The formats, for a message."""
+    return f"{', '.join(map(repr, NAMES[:-1]))} or {NAMES[-1]!r}"

@@ -1,0 +1,238 @@
+//! Comma-separated and tab-separated values: one column of each record.
+//!
+//! The plain way is `for record in csv.reader(file): yield record[column]`. A line end may stand inside quotes, so
+//! where a record ends is known only to who has read all before it: [`Scan`] goes over a file in order, on the one
+//! thread that cuts it, and [`split`] takes whole records apart on all of them. Both are csv-core, so they agree.
+//! As in Python's csv, a quote counts only at the start of a field, `""` inside quotes is one quote, `\n`, `\r\n`
+//! and `\r` end a record, and lines without anything are no records.
+
+use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
+
+use super::fault::{Reason, listed};
+use super::jsonl::quoted;
+use super::texts::Block;
+use super::{Keep, Split, Wanted};
+
+fn reader(delimiter: u8) -> Reader {
+    ReaderBuilder::new().delimiter(delimiter).build()
+}
+
+/// Where records end in the bytes of a file that have been read.
+pub(crate) struct Scan {
+    reader: Reader,
+    /// Bytes of the block that have been gone over.
+    seen: usize,
+    /// Where the first record that ends in the block does, and the last; 0 if none does.
+    pub(crate) first: usize,
+    pub(crate) last: usize,
+}
+
+impl Scan {
+    pub(crate) fn new(split: Split) -> Option<Self> {
+        Some(Self { reader: reader(split.delimiter()?), seen: 0, first: 0, last: 0 })
+    }
+
+    /// Goes over the bytes of `block` that it has not seen.
+    pub(crate) fn over(&mut self, block: &[u8]) {
+        let (mut fields, mut ends) = ([0; 4096], [0; 64]);
+        while self.seen < block.len() {
+            let (result, read, _, _) = self.reader.read_record(&block[self.seen..], &mut fields, &mut ends);
+            self.seen += read;
+            if let ReadRecordResult::Record = result {
+                self.last = self.seen;
+                if self.first == 0 {
+                    self.first = self.seen;
+                }
+            }
+        }
+    }
+
+    /// The first `count` bytes of the block are gone.
+    pub(crate) fn drop(&mut self, count: usize) {
+        self.seen = self.seen.saturating_sub(count);
+        self.last = self.last.saturating_sub(count);
+        self.first = 0;
+    }
+
+    /// Whether a quote is open at the end of `block`.
+    pub(crate) fn is_open(&self, block: &[u8]) -> bool {
+        let (mut fields, mut ends) = ([0; 8], [0; 8]);
+        let begun = block[self.last..].iter().any(|&byte| byte != b'\n' && byte != b'\r');
+        let mut reader = self.reader.clone();
+        loop {
+            // A line end ends a record unless it stands in quotes.
+            match reader.read_record(b"\n", &mut fields, &mut ends).0 {
+                ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull => {}
+                result => return begun && result != ReadRecordResult::Record,
+            }
+        }
+    }
+}
+
+/// What of the records of one file is wanted, by the number of the column.
+pub(crate) struct Header {
+    columns: usize,
+    text: usize,
+    /// Names, as JSON, and numbers of the columns that come along.
+    kept: Vec<(String, usize)>,
+}
+
+impl Header {
+    /// Takes the header off the start of `block`.
+    pub(crate) fn take(block: &mut Vec<u8>, split: Split, wanted: &Wanted) -> Result<Self, Reason> {
+        let mut records = Records::new(block, split);
+        records.next();
+        let read = records.at;
+        let names: Result<Vec<_>, _> = (0..records.count).map(|field| records.utf8(field, true)).collect();
+        let names = names?;
+        let place = |column: &str| {
+            let mut places = names.iter().enumerate().filter(|(_, name)| *name == column);
+            match (places.next(), places.next()) {
+                (Some((place, _)), None) => Ok(place),
+                (Some(_), Some(_)) => Err(Reason::Twice { column: column.to_owned() }),
+                (None, _) => Err(Reason::NotInHeader {
+                    column: column.to_owned(),
+                    keys: listed(names.iter().map(AsRef::as_ref)),
+                    hint: hint(&names, split),
+                }),
+            }
+        };
+        let text = place(&wanted.column)?;
+        let kept: Vec<&str> = match &wanted.keep {
+            Keep::Nothing => Vec::new(),
+            Keep::Columns(names) => names.iter().map(String::as_str).collect(),
+            Keep::All => names.iter().map(AsRef::as_ref).filter(|name| *name != wanted.column).collect(),
+        };
+        let kept = kept.into_iter().map(|name| Ok((quoted(name), place(name)?))).collect::<Result<_, _>>()?;
+        let header = Self { columns: names.len(), text, kept };
+        block.drain(..read);
+        Ok(header)
+    }
+}
+
+/// What a file may be whose header has no such column.
+fn hint(names: &[std::borrow::Cow<'_, str>], split: Split) -> &'static str {
+    match names {
+        [one] if split == Split::Csv && one.contains('\t') => {
+            ", which has tabs in it: is it TSV (format=\"tsv\")?"
+        }
+        [one] if split == Split::Tsv && one.contains(',') => {
+            ", which has commas in it: is it CSV (format=\"csv\")?"
+        }
+        [one] if one.contains(';') => ", which has semicolons in it; rewrite the file with commas",
+        _ => "",
+    }
+}
+
+/// Takes the wanted columns out of each record of a block; `first_line` is the line of its first byte.
+pub(crate) fn split(
+    bytes: &[u8],
+    first_line: u64,
+    split: Split,
+    header: &Header,
+    wanted: &Wanted,
+    out: &mut Block<'_>,
+) {
+    let mut records = Records::new(bytes, split);
+    let (mut counted, mut line) = (0, first_line);
+    while records.next() {
+        line += memchr::memchr_iter(b'\n', &bytes[counted..records.start]).count() as u64;
+        counted = records.start;
+        if let Err(reason) = record(&records, line, split, header, wanted, out) {
+            out.fault(line, reason);
+        }
+    }
+}
+
+fn record(
+    records: &Records<'_>,
+    line: u64,
+    split: Split,
+    header: &Header,
+    wanted: &Wanted,
+    out: &mut Block<'_>,
+) -> Result<(), Reason> {
+    if records.count != header.columns {
+        let between = if split == Split::Tsv { "a tab" } else { "a comma" };
+        return Err(Reason::Ragged { fields: records.count, columns: header.columns, between });
+    }
+    let text = records.utf8(header.text, wanted.replace)?;
+    if wanted.keep.is_nothing() {
+        out.text(&text, line);
+        return Ok(());
+    }
+    let mut object = Vec::with_capacity(header.kept.len());
+    for (name, column) in &header.kept {
+        object.push(format!("{name}:{}", quoted(&records.utf8(*column, wanted.replace)?)));
+    }
+    out.text(&text, line);
+    out.keep(&format!("{{{}}}", object.join(",")));
+    Ok(())
+}
+
+/// The records of a block, one after the other.
+struct Records<'a> {
+    reader: Reader,
+    bytes: &'a [u8],
+    /// Where the record starts.
+    start: usize,
+    /// Where the next one may start.
+    at: usize,
+    /// The fields laid end to end, unquoted, where each ends, and how many there are.
+    fields: Vec<u8>,
+    ends: Vec<usize>,
+    count: usize,
+}
+
+impl<'a> Records<'a> {
+    fn new(bytes: &'a [u8], split: Split) -> Self {
+        let reader = reader(split.delimiter().unwrap_or(b','));
+        Self { reader, bytes, start: 0, at: 0, fields: vec![0; 1024], ends: vec![0; 16], count: 0 }
+    }
+
+    /// Reads the next record; `false` at the end.
+    fn next(&mut self) -> bool {
+        // Lines without anything are none of the record's; csv-core passes over them, too.
+        let rest = &self.bytes[self.at..];
+        self.at += rest.iter().take_while(|&&byte| byte == b'\n' || byte == b'\r').count();
+        self.start = self.at;
+        let (mut length, mut count) = (0, 0);
+        loop {
+            let (result, read, wrote, ended) = self.reader.read_record(
+                &self.bytes[self.at..],
+                &mut self.fields[length..],
+                &mut self.ends[count..],
+            );
+            self.at += read;
+            length += wrote;
+            count += ended;
+            match result {
+                // The end of the block, which ends its last record if nothing else does.
+                ReadRecordResult::InputEmpty => {}
+                ReadRecordResult::OutputFull => self.fields.resize(2 * self.fields.len(), 0),
+                ReadRecordResult::OutputEndsFull => self.ends.resize(2 * self.ends.len(), 0),
+                ReadRecordResult::Record => {
+                    self.count = count;
+                    return true;
+                }
+                ReadRecordResult::End => {
+                    self.count = 0;
+                    return false;
+                }
+            }
+        }
+    }
+
+    fn utf8(&self, field: usize, replace: bool) -> Result<std::borrow::Cow<'_, str>, Reason> {
+        let start = field.checked_sub(1).map_or(0, |before| self.ends[before]);
+        let bytes = &self.fields[start..self.ends[field]];
+        match simdutf8::compat::from_utf8(bytes) {
+            Ok(text) => Ok(text.into()),
+            Err(_) if replace => Ok(String::from_utf8_lossy(bytes)),
+            Err(error) => {
+                let at = error.valid_up_to();
+                Err(Reason::NotUtf8 { byte: bytes[at], at, record: "field" })
+            }
+        }
+    }
+}

@@ -114,7 +114,6 @@ INPUTS = {
     "one empty text": lambda: "",
     "list": lambda: list(TEXTS),
     "list of one": lambda: TEXTS[:1],
-    "tuple": lambda: tuple(TEXTS),
     "generator": lambda: (text for text in TEXTS),
     "generator of one": lambda: (text for text in TEXTS[:1]),
     "empty generator": lambda: (text for text in ()),
@@ -122,7 +121,6 @@ INPUTS = {
     "torch IterableDataset": Stream,
     "KeyDataset of dicts": lambda: KeyDataset([{"text": text} for text in TEXTS], "text"),
     "KeyDataset of datasets": lambda: KeyDataset(table(), "text"),
-    "datasets column": lambda: table()["text"],
     "list of a datasets column": lambda: list(table()["text"]),
     "datasets as a stream": lambda: (row["text"] for row in table().to_iterable_dataset()),
     "equal texts": lambda: [TEXTS[0]] * 5,
@@ -143,9 +141,6 @@ MISTAKES = {
     "list of bytes": lambda: [b"text"],
     "generator of numbers": lambda: (i for i in range(3)),
     "generator with None": lambda: iter_generator(["text", None]),
-    "list iterator": lambda: iter(["text"]),
-    "map": lambda: map(str, range(3)),
-    "NumPy array": lambda: np.array(["text"]),
     "Dataset of numbers": lambda: Texts([1, 2]),
     "chat": lambda: [{"role": "user", "content": "hi"}],
 }
@@ -168,6 +163,23 @@ def test_every_wrong_input(name):
     mine, theirs = pair(aggregation_strategy="simple")
     for kwargs in ({}, {"batch_size": 4}, {"stride": 5}):
         assert_same_outcome(mine, theirs, MISTAKES[name], **kwargs)
+
+
+TAKEN = {
+    "tuple": lambda: tuple(TEXTS),
+    "datasets column": lambda: table()["text"],
+    "list iterator": lambda: iter(TEXTS),
+    "map": lambda: map(str, TEXTS),
+    "NumPy array": lambda: np.array(TEXTS),
+}
+
+
+@pytest.mark.parametrize("name", TAKEN)
+def test_difference_what_transformers_refuses_is_read(name):
+    """Collections and iterators of texts, for which transformers asks for "at least one input"."""
+    mine, theirs = pair(aggregation_strategy="simple")
+    assert isinstance(outcome(theirs, TAKEN[name]), ValueError)
+    assert_same(materialize(mine(TAKEN[name]())), theirs(list(TEXTS)))
 
 
 @pytest.mark.parametrize("name", ["generator", "torch Dataset", "KeyDataset of dicts", "torch IterableDataset"])
@@ -202,7 +214,6 @@ WORDS = [sentence.split() for sentence in SENTENCES]
 SPLIT = {
     "one list of words": lambda: WORDS[0],
     "lists of words": lambda: WORDS,
-    "tuple of lists": lambda: tuple(WORDS),
     "generator of lists": lambda: (words for words in WORDS),
     "Dataset of lists": lambda: Texts(WORDS),
     "one word": lambda: ["Sylvain"],
@@ -224,6 +235,12 @@ def test_pre_split_words(name, options):
     for kind in ("wordpiece-cased", "byte-level-prefix-space", "unigram"):
         mine, theirs = pair(kind, 12 if "stride" in options else 512, aggregation_strategy="simple")
         assert_same_outcome(mine, theirs, SPLIT[name], is_split_into_words=True, **options)
+
+
+def test_difference_a_tuple_of_lists_of_words_is_read():
+    mine, theirs = pair("wordpiece-cased", aggregation_strategy="simple")
+    assert isinstance(outcome(theirs, lambda: tuple(WORDS), is_split_into_words=True), Exception)
+    assert_same(mine(tuple(WORDS), is_split_into_words=True), theirs(WORDS, is_split_into_words=True))
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)

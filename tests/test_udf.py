@@ -11,7 +11,7 @@ from small_tokenizers import SENTENCES, fast
 datasets = pytest.importorskip("datasets")
 pytestmark = pytest.mark.filterwarnings("ignore")
 
-LABELS = ("O", "B-PER", "I-PER", "B-date-time", "I-date-time", "LOC")
+LABELS = ("O", "B-PER", "I-PER", "B-date-time", "I-date-time", "B-LOC")
 TEXTS = [*SENTENCES, "", "x"]
 
 
@@ -27,20 +27,20 @@ def folder(tmp_path_factory):
     return str(folder)
 
 
-def free():
+def free(**options):
     tokenizer = fast("wordpiece-uncased")
     return fastpost.TokenClassificationPipeline(
-        model=lookup_model(LABELS, len(tokenizer)), tokenizer=tokenizer, device=-1
+        model=lookup_model(LABELS, len(tokenizer)), tokenizer=tokenizer, device=-1, **options
     )
 
 
-def wanted(pipe, **options):
+def wanted(pipe, texts=TEXTS, **options):
     return [
         [
             {"start": e["start"], "end": e["end"], "label": e.get("entity_group", e.get("entity")), "score": e["score"]}
             for e in found
         ]
-        for found in pipe(TEXTS, **{"aggregation_strategy": "simple", **options})
+        for found in pipe(texts, **options)
     ]
 
 
@@ -91,7 +91,7 @@ def test_a_folder_in_each_process(folder, processes):
     find = fastpost.ner_udf(folder, batch_size=4, device=-1, call={"ignore_labels": []})
     source = rows()
     mapped = source.map(find, batched=True, num_proc=processes, features=find.features(source.features))
-    want = wanted(fastpost.pipeline("ner", model=folder, device=-1), ignore_labels=[])
+    want = wanted(fastpost.pipeline("ner", model=folder, device=-1, compat=None), ignore_labels=[])
     got = list(mapped["entities"])
     assert [[e["label"] for e in found] for found in got] == [[e["label"] for e in found] for found in want]
     assert [[e["start"] for e in found] for found in got] == [[e["start"] for e in found] for found in want]
@@ -116,6 +116,28 @@ def test_the_same_function_is_not_computed_twice(folder):
     find({"text": TEXTS})
     assert Hasher.hash(find) == before == Hasher.hash(fastpost.ner_udf(folder, device=-1))
     assert Hasher.hash(fastpost.ner_udf(folder, device=-1, aggregation_strategy="max")) != before
+
+
+def test_a_pipeline_is_called_with_its_own_options():
+    for options in ({}, {"aggregation_strategy": "simple"}, {"compat": None}, {"compat": None, "threshold": 0.6}):
+        pipe = free(**options)
+        assert fastpost.ner_udf(pipe)({"text": TEXTS})["entities"] == wanted(pipe)
+
+
+def test_null_texts_pass_through():
+    pipe, texts = free(compat=None), ["Sylvain works", None, "", None]
+    find = fastpost.ner_udf(pipe)
+    found = find({"text": texts})["entities"]
+    assert found[1] is found[3] is None
+    assert found[0] == wanted(pipe, texts=["Sylvain works"])[0]
+    assert found[2] == []
+    source = datasets.Dataset.from_dict({"text": texts})
+    for mapped in (
+        source.map(find, batched=True, batch_size=2, features=find.features(source.features)),
+        source.with_format("arrow").map(find, batched=True, batch_size=2).with_format(None),
+    ):
+        assert [row is None for row in mapped["entities"]] == [False, True, False, True]
+    assert find({"text": [None]}) == {"entities": [None]}
 
 
 def test_bad_input():

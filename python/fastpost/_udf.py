@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from fastpost._defaults import BATCH_SIZE, COMPAT
+
 if TYPE_CHECKING:
     import datasets
 
@@ -16,8 +18,8 @@ def ner_udf(
     *,
     column: str = "text",
     output: str = "entities",
-    aggregation_strategy: str = "simple",
-    batch_size: int = 32,
+    aggregation_strategy: str | None = None,
+    batch_size: int | None = None,
     call: Mapping[str, Any] | None = None,
     **kwargs: Any,
 ) -> EntityFunction:
@@ -27,17 +29,19 @@ def ner_udf(
     find = fastpost.ner_udf("path/or/name")
     dataset = dataset.map(find, batched=True, features=find.features(dataset.features))
     ```
-    A column holds, for each text, a list of records of `start`, `end` (int64), `label` (string) and `score` (float32).
+    A column holds, for each text, a list of records of `start`, `end` (int64), `label` (string) and `score` (float32);
+    for a text that is null, null. Entities are those of `compat=None`, as with every door that is no drop-in.
     A dataset in the Arrow format (`dataset.with_format("arrow").map(find, batched=True)`) needs no `features`.
 
     Args:
         model: the name or folder of a model, loaded once in each process when the first batch comes; or a pipeline.
         column: the column that holds the texts.
         output: the name of the new column.
-        aggregation_strategy: how tokens become entities, as the pipeline takes it.
-        batch_size: texts that the model sees at once.
+        aggregation_strategy: how tokens become entities; default: "average", or what a given pipeline has.
+        batch_size: windows that the model is given at once; default: 32.
         call: what else the pipeline is called with (`stride`, `ignore_labels`).
-        kwargs: what else `fastpost.pipeline` is called with (`device`, `dtype`, `backend`), where `model` is a name.
+        kwargs: what else `fastpost.pipeline` is called with (`device`, `dtype`, `backend`; `compat`, and the options of
+            `fastpost.EntityDecoder`), where `model` is a name.
 
     Raises:
         TypeError: if `kwargs` are given with a pipeline, which is made already.
@@ -46,7 +50,9 @@ def ner_udf(
         raise TypeError(
             f"`{next(iter(kwargs))}` is given, but `model` is a pipeline, which is made already; pass it there"
         )
-    options = {"aggregation_strategy": aggregation_strategy, "batch_size": batch_size, **(call or {})}
+    options = {"batch_size": BATCH_SIZE if batch_size is None else batch_size, **(call or {})}
+    if aggregation_strategy is not None:
+        options.setdefault("aggregation_strategy", aggregation_strategy)
     return EntityFunction(model, column, output, options, kwargs)
 
 
@@ -105,23 +111,14 @@ class EntityFunction:
             raise TypeError("the batch is a single record; call map with batched=True")
         return texts
 
-    def _entities(self, texts: Any) -> list[list[dict[str, Any]]]:
+    def _entities(self, texts: Any) -> list[list[dict[str, Any]] | None]:
         if self._pipe is None:
             from fastpost.pipelines.install import pipeline
 
-            self._pipe = pipeline("ner", model=self.model, **self.arguments)
-        return [
-            [
-                {
-                    "start": entity["start"],
-                    "end": entity["end"],
-                    "label": entity["entity_group"] if "entity_group" in entity else entity["entity"],
-                    "score": entity["score"],
-                }
-                for entity in found
-            ]
-            for found in (self._pipe(list(texts), **self.options) if len(texts) else [])
-        ]
+            self._pipe = pipeline("ner", model=self.model, **{"compat": COMPAT, **self.arguments})
+        there = [text for text in texts if text is not None]
+        found = iter(self._pipe(there, **self.options) if there else ())
+        return [None if text is None else list(map(_record, next(found))) for text in texts]
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_pipe": self.model if callable(self.model) else None}
@@ -129,3 +126,9 @@ class EntityFunction:
     def __repr__(self) -> str:
         model = self.model if isinstance(self.model, str) else type(self.model).__name__
         return f"<ner_udf: {model}, column {self.column!r} -> {self.output!r}>"
+
+
+def _record(entity: Mapping[str, Any]) -> dict[str, Any]:
+    """An entity as the column holds it."""
+    label = entity["entity_group"] if "entity_group" in entity else entity["entity"]
+    return {"start": entity["start"], "end": entity["end"], "label": label, "score": entity["score"]}

@@ -13,6 +13,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.util import filter_spans, minibatch
 
+from fastpost._defaults import BATCH_SIZE, COMPAT, STRATEGY
 from fastpost._warn import warn_caller
 from fastpost.pipelines.reader import EntityReader, Found
 
@@ -20,10 +21,10 @@ _DEFAULTS: dict[str, Any] = {
     "spans_key": None,
     "alignment_mode": "expand",
     "label_mapping": {},
-    "batch_size": 32,
+    "batch_size": BATCH_SIZE,
     "backend": None,
-    "aggregation_strategy": "average",
-    "compat": None,
+    "aggregation_strategy": STRATEGY,
+    "compat": COMPAT,
     "options": {},
 }
 

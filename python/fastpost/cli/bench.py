@@ -52,6 +52,8 @@ def ner(
     own = {"compat": None if compat == "right" else compat}
     ours = jobs.pipeline("ner", model, "torch", device, dtype, **shared, **own)
     theirs = None if against == "nothing" else _twin(ours, "TokenClassificationPipeline", shared)
+    if compat == "transformers":
+        _limit(ours)
     title = f"ner, {len(texts):,} texts, {aggregation}, compat {compat}"
     why = "as those of transformers are not right" if compat == "right" else _OTHER_WORK
     _timed(title, ours, theirs, lambda pipe: pipe(texts), rounds, why)
@@ -112,6 +114,16 @@ def _texts(inputs: list[str], column: str, count: int) -> list[str]:
 
     corpus = Corpus(inputs[0] if len(inputs) == 1 else list(inputs), column=column, batch_size=min(count, 1000))
     return list(itertools.islice((text for batch in corpus for text in batch), count))
+
+
+def _limit(pipe: Any) -> None:
+    """Lets the tokenizer cut texts at what the model reads, where it names no length: both pipelines would fail on them."""
+    from fastpost.pipelines.model_length import as_length, positions
+
+    most = positions(pipe.model.config)
+    if as_length(pipe.tokenizer.model_max_length) is None and most is not None:
+        pipe.tokenizer.model_max_length = most
+        tell(f"the tokenizer names no length; texts are cut at the {most:,} tokens that the model reads")
 
 
 def _twin(ours: Any, name: str, options: dict[str, Any]) -> Any:

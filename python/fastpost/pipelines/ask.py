@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sized
 from typing import Any
 
 from fastpost.pipelines.answer_task import Ask
+from fastpost.pipelines.texts import find_fault, read_list, show_kind
 
 
 def single(item: Any) -> Ask:
@@ -21,7 +22,7 @@ def single(item: Any) -> Ask:
     if hasattr(item, "question_text") and hasattr(item, "context_text"):
         item = {"question": item.question_text, "context": item.context_text}
     if not isinstance(item, dict):
-        raise ValueError(f"{item!r} is of type {type(item).__name__}; pass a dict {{'question': ..., 'context': ...}}")
+        raise ValueError(f"{_show(item)} is no question; pass a dict {{'question': ..., 'context': ...}}")
     for name in ("question", "context"):
         if name not in item:
             raise KeyError(f"`{name}` is missing among {sorted(item)}; pass a dict {{'question': ..., 'context': ...}}")
@@ -69,20 +70,34 @@ def asks(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     elif "question" in kwargs and "context" in kwargs:
         given = _crossed(kwargs["question"], kwargs["context"])
     else:
-        raise ValueError(f"Unknown arguments {sorted(kwargs)}; pass `question` and `context`, or dicts with these keys")
+        missing = next((name for name in ("question", "context") if name not in kwargs), "question")
+        known = ", ".join(sorted(kwargs)) or "nothing"
+        raise ValueError(
+            f"`{missing}` is missing: got {known}; pass `question` and `context`, or dicts with these keys"
+        )
     if isinstance(given, types.GeneratorType) or _is_stream(given):
         return given
     if isinstance(given, dict):
-        lists = isinstance(given.get("question"), list) and "context" in given
-        given = _crossed(given["question"], given["context"]) if lists else [given]
-    if isinstance(given, str) or not isinstance(given, Iterable):
-        raise ValueError(f"Invalid arguments: got {type(given).__name__}; pass `question` and `context`")
-    return [single(item) for item in given]
+        question = _read_many("question", given.get("question"))
+        lists = isinstance(question, list) and "context" in given
+        given = _crossed(question, given["context"]) if lists else [given]
+    if isinstance(given, str):
+        raise ValueError(f"the input is {_show(given)}; pass `question` and `context`")
+    # A table of `datasets` gives a dict a row; a frame gives the names of its columns.
+    if (fault := find_fault(given)) and type(given).__module__.partition(".")[0] != "datasets":
+        raise ValueError(f"the input is {fault}, or `question` and `context`")
+    return [single(item) for item in (read_list(given) if isinstance(given, Sized) else given)]
+
+
+def _show(value: Any) -> str:
+    """A value that is no question, for errors."""
+    return f"the str {value[:40]!r}" if isinstance(value, str) else show_kind(value)
 
 
 def _crossed(question: Any, context: Any) -> list[dict[str, Any]]:
     """Questions and contexts side by side; one of either goes with all of the other."""
-    many_questions, many_contexts = (isinstance(value, (list, tuple)) for value in (question, context))
+    question, context = _read_many("question", question), _read_many("context", context)
+    many_questions, many_contexts = (isinstance(value, list) for value in (question, context))
     if many_questions and many_contexts:
         if len(question) != len(context):
             raise ValueError(
@@ -97,6 +112,15 @@ def _crossed(question: Any, context: Any) -> list[dict[str, Any]]:
     else:
         pairs = [(question, context)]
     return [{"question": one, "context": other} for one, other in pairs]
+
+
+def _read_many(name: str, value: Any) -> Any:
+    """Texts of a collection or an iterator as a list; anything else as it is."""
+    if value is None or isinstance(value, (str, list, int, float)):
+        return value
+    if fault := find_fault(value):
+        raise ValueError(f"`{name}` is {fault}")
+    return read_list(value) if isinstance(value, Sized) else list(value)
 
 
 def _is_stream(value: Any) -> bool:

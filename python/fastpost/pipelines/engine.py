@@ -31,7 +31,7 @@ class Windows(Generic[Info]):
     lengths: Ints1d
     """(windows,), tokens of each window."""
     inputs: dict[str, Ints1d]
-    """(tokens,) each, by the model's argument names; `attention_mask` is made by the engine where it is named."""
+    """(tokens,) each, by the model's argument names; the engine makes `attention_mask` and `position_ids`."""
     info: Info
     """What the task needs to decode the chunk."""
 
@@ -89,6 +89,10 @@ class Batching:
     """Whether padding goes to the left."""
     width: int | None = None
     """Tokens that every batch is padded to; default: its longest window."""
+    first_position: int = 0
+    """What `position_ids` count from; padding has the one before it."""
+    even: bool = False
+    """Whether a batch holds windows of one length only, as the model can't tell padding."""
 
 
 def run(
@@ -208,12 +212,22 @@ def forward(windows: Windows[Any], runner: Runner, batching: Batching) -> Logits
     starts = np.cumsum(lengths) - lengths
     order = np.argsort(-lengths, kind="stable")
     fetches = []
-    for first in range(0, len(order), batching.size):
-        rows = order[first : first + batching.size]
+    for rows in _batches(order, lengths[order], batching):
         batch, shift = _padded(windows.inputs, lengths[rows], starts[rows], batching)
         shape = next(iter(batch.values())).shape
         fetches.append((runner(batch), shift, shape))
     return Logits([_unshifted(_checked(fetch(), shape), shift) for fetch, shift, shape in fetches], order)
+
+
+def _batches(order: Ints1d, lengths: Ints1d, batching: Batching) -> Iterator[Ints1d]:
+    """The windows of each batch, which are sorted by length."""
+    first = 0
+    while first < len(order):
+        last = min(first + batching.size, len(order))
+        if batching.even and batching.width is None:  # lengths fall, so those equal to the first stand together
+            last = first + int((lengths[first:last] == lengths[first]).sum())
+        yield order[first:last]
+        first = last
 
 
 def _checked(logits: Any, shape: tuple[int, ...]) -> Any:
@@ -249,6 +263,10 @@ def _padded(
     for name in batching.names:
         if name == "attention_mask":
             batch[name] = np.ones((len(lengths), width), np.int64) if used is None else used.astype(np.int64)
+        elif name == "position_ids":
+            inside = np.arange(width) - (0 if shift is None else shift[:, None])
+            inside = np.where((inside >= 0) & (inside < lengths[:, None]), inside, -1)
+            batch[name] = np.maximum(inside + batching.first_position, 0)
         elif used is None:
             batch[name] = inputs[name][at]
         else:

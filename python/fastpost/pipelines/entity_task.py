@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -29,6 +29,51 @@ class Chunk:
     offsets: Ints2d
     special: Any
     words: Ints1d | None
+
+
+Decoders: TypeAlias = dict[int, tuple[EntityDecoder, list[int]]]
+"""Decoders of one set of options by the number of labels, each with the labels that have no name."""
+
+
+class DecoderCache:
+    """The decoders of a pipeline, which are made once for each set of options."""
+
+    def __init__(self) -> None:
+        self._known: dict[Any, Decoders] = {}
+
+    def get(self, *options: Any) -> Decoders:
+        """Those of such options; where these can't be told from others, new ones."""
+        try:
+            key = _freeze(options)
+        except TypeError:
+            return {}
+        if key not in self._known:
+            while len(self._known) >= _MOST_KEPT:
+                self._known.pop(next(iter(self._known), None), None)
+            self._known[key] = {}
+        return self._known[key]
+
+
+_MOST_KEPT = 8
+
+
+def _freeze(value: Any) -> Any:
+    """A key that is equal for equal options.
+
+    Raises:
+        TypeError: if there is none, as the value can change.
+    """
+    if value is None or isinstance(value, (str, int, float)):
+        return type(value), value
+    if isinstance(value, Tokens):
+        return Tokens, id(value.table)  # the decoders keep it alive
+    if isinstance(value, np.ndarray) and value.dtype != object:
+        return value.shape, value.dtype.str, value.tobytes()
+    if isinstance(value, Mapping):
+        return tuple((key, _freeze(item)) for key, item in value.items())
+    if isinstance(value, (list, tuple)):
+        return type(value), tuple(map(_freeze, value))
+    raise TypeError(f"{type(value).__name__} is no key")
 
 
 @dataclass(frozen=True)
@@ -56,7 +101,10 @@ class EntityTask:
     """Options of the decoder for `compat=None`; `None` stands for `compat="transformers"`."""
     most_tokens: int | None = None
     """With `options`: refuse texts of which something overflowed, as they have more tokens than so many."""
-    _decoders: dict[int, tuple[EntityDecoder, list[int]]] = field(default_factory=dict)
+    _decoders: Decoders = field(default_factory=dict)
+    """By number of labels; a pipeline has those of the same options made once for all calls."""
+    _words_before: dict[str, int] = field(default_factory=dict)
+    """What the decoder had told words apart by before this task."""
 
     def encode(self, items: list[Any], first: int) -> Windows[Chunk]:
         """Windows of `items`, all encoded at once."""
@@ -96,10 +144,34 @@ class EntityTask:
         entities = self.entities(windows, logits)
         return entities.to_dicts() if self.options is None else self._covering(entities, chunk)
 
+    def check_all(self, items: list[Any]) -> None:
+        """Refuses the first item that is no text, before any is read."""
+        try:
+            self._check(items, 0)
+        except ItemError as bad:
+            raise bad.error from None
+
+    def prepare(self) -> EntityTask:
+        """Makes the decoder, so that a wrong option is refused before the model runs."""
+        self._words_before.update(self.decoder().report().get("words", {}))
+        return self
+
     def decoder(self) -> EntityDecoder:
         """The decoder of the last batch; before the first, that for as many labels as have names."""
         made = list(self._decoders.values())
         return (made[-1] if made else self._decoder(len(self.id2label)))[0]
+
+    def labels(self) -> tuple[str, ...]:
+        """Names that entities can have."""
+        return tuple(name for name in self.decoder().labels if name not in self.ignore_labels)
+
+    def report(self) -> dict[str, Any]:
+        """As `EntityDecoder.report`; words are those of this task's texts."""
+        found = self.decoder().report()
+        if "words" in found:
+            counts = {reason: count - self._words_before.get(reason, 0) for reason, count in found["words"].items()}
+            found["words"] = {reason: count for reason, count in counts.items() if count}
+        return found
 
     def entities(self, windows: Windows[Chunk], logits: Logits) -> Entities:
         """The entities of all texts as columns."""
@@ -303,12 +375,16 @@ def right_options(given: dict[str, Any], split: bool) -> dict[str, Any] | None:
         if split and options.get("words", "auto") == "auto":
             options["words"] = "word_ids"
         return options
-    for name in ("on_long_text", *OPTIONS):
-        if name in given:
+    for name in (*OF_PIPELINES, *OPTIONS):
+        if name in given and (name != "max_length" or given[name] is not None):
             raise ValueError(
                 f'`{name}` is {given[name]!r} and `compat` is "transformers", which has no such option; pass compat=None'
             )
     return None
+
+
+OF_PIPELINES = ("on_long_text", "max_length")
+"""What only `compat=None` takes, beside the options of the decoder."""
 
 
 def long_texts(given: dict[str, Any]) -> str:
@@ -317,6 +393,32 @@ def long_texts(given: dict[str, Any]) -> str:
     if value not in LONG_TEXTS:
         raise ValueError(f"`on_long_text` is {value!r}; choose {', '.join(map(repr, LONG_TEXTS))}")
     return str(value)
+
+
+def window_length(given: dict[str, Any], most: int | None, special: int) -> int | None:
+    """Tokens of a window: `max_length`, else what the model reads; `None` if neither is known.
+
+    Args:
+        given: options of a pipeline.
+        most: tokens that the model reads.
+        special: tokens of a window that are not of its text.
+
+    Raises:
+        TypeError: if `max_length` is no int.
+        ValueError: if it leaves no room, or is more than the model reads.
+    """
+    length = given.get("max_length")
+    if length is None:
+        return most
+    if isinstance(length, bool) or not isinstance(length, int):
+        raise TypeError(f"`max_length` is {length!r}; pass the tokens of a window, an int")
+    if length <= special:
+        raise ValueError(
+            f"`max_length` is {length}, but {special} tokens of a window are special ones; pass an int above that"
+        )
+    if most is not None and length > most:
+        raise ValueError(f"`max_length` is {length}, but the model reads {most} tokens; pass an int of at most {most}")
+    return length
 
 
 def check_stride(stride: object, max_length: int, special: int) -> None:

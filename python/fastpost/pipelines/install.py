@@ -45,6 +45,8 @@ def pipeline(
     """
     if task not in _TASKS:
         raise ValueError(f"`task` is {task!r}; pass one of {', '.join(map(repr, sorted(_TASKS)))}")
+    if backend not in (None, "torch", "onnxruntime"):
+        raise ValueError(f'`backend` is {backend!r}; pass "torch" or "onnxruntime"')
     if isinstance(model, (str, os.PathLike)) and (missing := missing_model(model, backend)) is not None:
         raise FileNotFoundError(missing)
     if backend is None:
@@ -57,8 +59,6 @@ def pipeline(
         if _TASKS[task] == "question-answering":
             return OnnxQuestionAnsweringPipeline(model, tokenizer, **kwargs)
         return OnnxTokenClassificationPipeline(model, tokenizer, **kwargs)
-    if backend != "torch":
-        raise ValueError(f'`backend` is {backend!r}; pass "torch" or "onnxruntime"')
     transformers = _transformers()
     task = _TASKS[task]
     dropped = task not in _registry()
@@ -92,7 +92,8 @@ def accelerate(pipe: Any) -> Any:
     """The fast twin of a token-classification or question-answering pipeline of transformers.
 
     It shares model and tokenizer with `pipe`, takes over its settings and gives the same results; `pipe`
-    itself is not changed. A class of the user's own keeps its methods.
+    itself is not changed. A class of the user's own keeps its methods. A pipeline that has to take transformers' own
+    path all the same (a slow tokenizer, an overridden `postprocess`) is told with a warning.
 
     Raises:
         ImportError: without transformers.
@@ -114,7 +115,12 @@ def accelerate(pipe: Any) -> Any:
         )
     twin = kind.__new__(kind)
     for name, value in vars(pipe).items():
-        setattr(twin, name, copy.copy(value) if isinstance(value, dict) else value)
+        setattr(twin, name, copy.copy(value) if isinstance(value, (dict, set)) else value)
+    reason = twin._original_path()
+    if reason is not None:
+        from fastpost.pipelines.token_classification import warn_original_path
+
+        warn_original_path(twin, reason)
     return twin
 
 

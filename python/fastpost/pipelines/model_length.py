@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 UNLIMITED = 10**20
@@ -10,17 +11,40 @@ UNLIMITED = 10**20
 _COUNT_FROM_PADDING = ("camembert", "data2vec-text", "ibert", "longformer", "luke", "mpnet", "roberta")
 """Models that count positions from the padding id on, so they read that many fewer."""
 
+_NAMES = ("max_position_embeddings", "n_positions")
+"""What configurations call the number of positions; the first one that is there counts."""
 
-def positions(config: dict[str, Any]) -> int | None:
-    """Tokens that the model has positions for; `None` if it names no number."""
-    known = config.get("max_position_embeddings")
-    if not isinstance(known, int) or known <= 0:
+
+def positions(config: Any) -> int | None:
+    """Tokens that the model has positions for; `None` if it names no number.
+
+    Args:
+        config: a configuration of transformers, or what its config.json holds.
+    """
+    known = next((number for name in _NAMES if (number := as_length(_value(config, name))) is not None), None)
+    return None if known is None else max(known - first_position(config), 1)
+
+
+def first_position(config: Any) -> int:
+    """The position of a text's first token: 0, or the one after the padding id where models count on from that."""
+    kind = str(_value(config, "model_type") or "")
+    if not any(name in kind for name in _COUNT_FROM_PADDING):
+        return 0
+    padding = _value(config, "pad_token_id")
+    return (1 if padding is None else int(padding)) + 1
+
+
+def as_length(value: Any) -> int | None:
+    """A number of tokens that means something; JSON of some exporters holds it as text, or as a float."""
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < UNLIMITED:
         return None
-    counts_on = any(name in config.get("model_type", "") for name in _COUNT_FROM_PADDING)
-    padding = config.get("pad_token_id")
-    return known - ((1 if padding is None else int(padding)) + 1 if counts_on else 0)
+    return max(int(value), 1)
 
 
-def given(value: Any) -> int | None:
-    """A `model_max_length` that means something."""
-    return int(value) if value is not None and 0 < value < UNLIMITED else None
+def _value(config: Any, name: str) -> Any:
+    return config.get(name) if isinstance(config, Mapping) else getattr(config, name, None)

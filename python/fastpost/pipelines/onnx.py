@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import types
-from collections.abc import Collection, Iterable, Iterator, Sequence, Sized
+from collections.abc import Collection, Iterable, Sequence, Sized
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from fastpost._defaults import OWN, choose_strategy
 from fastpost._tokens import Tokens
 from fastpost._warn import warn_caller
 from fastpost.answers import AnswerDecoder
-from fastpost.entities import OPTIONS, EntityDecoder
+from fastpost.entities import OPTIONS
 from fastpost.pipelines.answer_task import AnswerTask, ask_size, whole
 from fastpost.pipelines.ask import asks, read
-from fastpost.pipelines.engine import Batching, Results, Told, shown, stream
+from fastpost.pipelines.engine import Results, Told, shown, stream
 from fastpost.pipelines.entity_task import (
+    OF_PIPELINES,
+    DecoderCache,
     EntityTask,
     Job,
     check_stride,
@@ -23,13 +25,53 @@ from fastpost.pipelines.entity_task import (
     long_texts,
     right_options,
     text_size,
+    window_length,
 )
 from fastpost.pipelines.onnx_folder import OnnxFolder
+from fastpost.pipelines.texts import read_inputs
+from fastpost.runners.onnx import Device
 
-_STRATEGIES = ("none", "simple", "first", "average", "max")
+_STRATEGIES = OWN["aggregation_strategy"].choices
+_OF_FOLDER = ("device", "file_name", "num_workers", "providers", "session_options")
+"""What is said once, when a pipeline is made."""
 
 
-class OnnxTokenClassificationPipeline:
+class _OnnxPipeline:
+    """What the pipelines over ONNX Runtime share with those of transformers."""
+
+    task = ""
+    _folder: OnnxFolder
+
+    @property
+    def model(self) -> OnnxFolder:
+        """The model: its `config`, its `session` of ONNX Runtime, its `path`."""
+        return self._folder
+
+    @property
+    def tokenizer(self) -> Any:
+        """The `tokenizers.Tokenizer`."""
+        return self._folder.tokenizer
+
+    @property
+    def device(self) -> Device:
+        """Where the model runs: a `str` such as "cpu" or "cuda:0", with `type` and `index`."""
+        return self._folder.device
+
+    def _show(self, **options: Any) -> str:
+        shown_options = "".join(f", {name}={value!r}" for name, value in options.items())
+        return f"<{type(self).__name__}: {self._folder.path}, {self.device}{shown_options}>"
+
+
+def _refuse_unknown(unknown: set[str], known: set[str]) -> None:
+    """Raises for arguments that nothing here takes."""
+    if not unknown:
+        return
+    name = min(unknown)
+    more = "; an ONNX model has its own types, choose its file with `file_name`" if "dtype" in name else ""
+    raise TypeError(f"unexpected argument `{name}`; choose of {', '.join(sorted(known))}{more}")
+
+
+class OnnxTokenClassificationPipeline(_OnnxPipeline):
     """A token-classification pipeline over an ONNX folder, called like the one of transformers.
 
     Args:
@@ -37,25 +79,29 @@ class OnnxTokenClassificationPipeline:
             optimum writes it; or such a file in it.
         tokenizer: a `tokenizers.Tokenizer`, or a folder or `tokenizer.json` to read; default: the model's own.
         aggregation_strategy, ignore_labels, stride, delimiter, batch_size: as in transformers' pipeline; each
-            can be given again in a call.
+            can be given again in a call. With `compat=None` the strategy is "average" where none is given.
+        num_workers: accepted as in transformers' pipeline, and not needed.
         file_name: the `.onnx` file to take where the folder has several.
         device: "cpu", or "cuda" / "cuda:1" for ONNX Runtime's CUDA provider.
         providers, session_options: handed to ONNX Runtime; `providers` replaces `device`.
         compat: "transformers" for its results; `None` for the right ones, as `fastpost.TokenClassificationPipeline`
             has it: each result is a `TextEntities`, and texts that are too long are read in windows.
-        options: for `compat=None`, `on_long_text` and the options of `fastpost.EntityDecoder` from `scheme` on; each
+        options: for `compat=None`, `on_long_text`, `max_length` (tokens of a window) and the options of `fastpost.EntityDecoder` from `scheme` on; each
             can be given again in a call.
 
     With `compat="transformers"`, texts that are longer than the model (its `model_max_length`, else
-    `max_position_embeddings`) are cut, with a warning; `stride=` reads them whole.
+    `max_position_embeddings`) are cut, with a warning; `stride=` reads them whole. `model`, `tokenizer`, `task`,
+    `device`, `labels` and `report()` say what the pipeline is made of.
     """
+
+    task = "token-classification"
 
     def __init__(
         self,
         model: str | Path,
         tokenizer: Any = None,
         *,
-        aggregation_strategy: str = "none",
+        aggregation_strategy: str | None = None,
         ignore_labels: Collection[str] | None = None,
         stride: int | None = None,
         delimiter: str = " ",
@@ -64,9 +110,12 @@ class OnnxTokenClassificationPipeline:
         device: str | int = "cpu",
         providers: Sequence[Any] | None = None,
         session_options: Any = None,
+        num_workers: int | None = None,
         compat: str | None = "transformers",
         **options: Any,
     ) -> None:
+        del num_workers  # tokenizing has threads of its own
+        self._refuse_unknown(options)
         self._folder = OnnxFolder(model, tokenizer, ("logits",), file_name, device, providers, session_options)
         self._tokens = Tokens.of(self._folder.tokenizer, unknown_token=self._folder.unk_token)
         self._defaults: dict[str, Any] = {
@@ -77,8 +126,14 @@ class OnnxTokenClassificationPipeline:
             "batch_size": batch_size,
             "compat": compat,
         }
+        self._decoders = DecoderCache()
         self._defaults = self._merged(options)
-        self._task: EntityTask | None = None
+        self._task: EntityTask = self._job(self._defaults, False, None).task
+
+    def __repr__(self) -> str:
+        compat = self._defaults["compat"]
+        strategy = _name_strategy(self._defaults["aggregation_strategy"], compat)
+        return self._show(labels=len(self._folder.id2label), aggregation_strategy=strategy, compat=compat)
 
     @property
     def scheme(self) -> str | None:
@@ -86,18 +141,20 @@ class OnnxTokenClassificationPipeline:
 
         That of the last call; before the first, of a call without options.
         """
-        return self._decoder().scheme
+        return self._task.decoder().scheme
 
     def report(self) -> dict[str, Any]:
         """What the decoder of the last call has read off the labels, and what told words apart in that call.
 
-        As `EntityDecoder.report`; before the first call, that of a call without options.
+        As `EntityDecoder.report`, with `path`, which is always "fastpost" here; before the first call, that of a call
+        without options.
         """
-        return self._decoder().report()
+        return {"path": "fastpost", **self._task.report()}
 
-    def _decoder(self) -> EntityDecoder:
-        task = self._task or self._job(self._defaults, False, None).task
-        return task.decoder()
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names that entities of a call without options can have."""
+        return self._job(self._defaults, False, None).task.labels()
 
     def __call__(
         self,
@@ -111,41 +168,37 @@ class OnnxTokenClassificationPipeline:
         """Entities of one text, of a list of texts, or of a generator or dataset of texts.
 
         Args:
-            inputs: a `str` gives a list of dicts, a list a list of such lists, anything else an iterator.
+            inputs: a `str` gives a list of dicts; a list, a tuple, a Series, an array or a column a list of such lists;
+                a generator, an iterator or a dataset of torch an iterator of them.
             is_split_into_words: `inputs` is one text as a list of words, or a list of such; the result is a list
                 of lists of dicts for both.
             offset_mapping: offsets to use in place of the tokenizer's, one (start, end) a token.
             progress: show a bar; a function is called with texts and tokens after each chunk instead.
             kwargs: options of the constructor, for this call.
         """
+        kwargs.pop("num_workers", None)
         options = self._merged(kwargs)
-        if is_split_into_words and isinstance(inputs, (list, tuple)) and not all(isinstance(i, list) for i in inputs):
-            inputs = [list(inputs)]  # the words of one text
+        job = self._job(options, is_split_into_words, offset_mapping)
+        self._task = job.task
+        given, inputs = inputs, read_inputs(inputs, is_split_into_words)
+        if isinstance(inputs, list):
+            if not inputs and not isinstance(given, (list, tuple)):
+                return []
+            if not inputs:
+                raise ValueError("At least one input is required.")
+            if is_split_into_words and not all(isinstance(item, list) for item in inputs):
+                inputs = [inputs]  # the words of one text
+            job.task.check_all(inputs)
         one = isinstance(inputs, str)
-        lazy = isinstance(inputs, types.GeneratorType) or not isinstance(inputs, (str, list, tuple))
-        if not one and not lazy and not inputs:
-            raise ValueError("At least one input is required.")
         items: Iterable[Any] = [inputs] if one else inputs
         length = len(items) if isinstance(items, Sized) else None
+        unit = shown(progress, "texts")
         results: Results[Any] = Results(
-            lambda: self._stream(items, options, is_split_into_words, offset_mapping, progress), length
+            lambda: stream(items, job.task, job.runner, job.batching, text_size, progress=unit), length
         )
-        if lazy:
+        if not isinstance(items, list):
             return results
         return next(results) if one else list(results)
-
-    def _stream(
-        self,
-        items: Iterable[Any],
-        options: dict[str, Any],
-        split: bool,
-        offset_mapping: Any,
-        progress: bool | Told,
-    ) -> Iterator[Any]:
-        job = self._job(options, split, offset_mapping)
-        self._task = job.task
-        unit = shown(progress, "texts")
-        return stream(items, job.task, job.runner, job.batching, text_size, progress=unit)
 
     def _file_job(self, batch_size: int) -> Job | str:
         """What a call without options would run."""
@@ -165,53 +218,59 @@ class OnnxTokenClassificationPipeline:
 
         right = right_options(options, split)
         windowed, on_long_text = stride is not None, "truncate"
+        special = folder.tokenizer.num_special_tokens_to_add(False)
+        length = window_length(options, folder.model_max_length, special)
         if right is not None:
             on_long_text = long_texts(options)
-            windowed = on_long_text == "window" and folder.model_max_length is not None
-            if windowed and stride is None and folder.model_max_length is not None:
-                stride = default_stride(folder.model_max_length, folder.tokenizer.num_special_tokens_to_add(False))
+            windowed = on_long_text == "window" and length is not None
+            if windowed and stride is None and length is not None:
+                stride = default_stride(length, special)
 
         def encode(texts: list[Any]) -> list[Any]:
-            return list(folder.limited(stride or 0).encode_batch(texts, is_pretokenized=split))
+            return list(folder.limited(stride or 0, length).encode_batch(texts, is_pretokenized=split))
 
+        strategy = _name_strategy(options["aggregation_strategy"], options["compat"])
+        ignored = ["O"] if ignored is None else ignored
         task = EntityTask(
             encode_batch=encode,
             input_names=folder.runner.input_names,
             tokens=self._tokens,
             id2label=folder.id2label,
-            strategy=options["aggregation_strategy"],
-            ignore_labels=["O"] if ignored is None else ignored,
+            strategy=strategy,
+            ignore_labels=ignored,
             windowed=windowed,
             delimiter=options["delimiter"] if split else None,
             offset_mapping=offset_mapping,
-            on_truncate=None if windowed else partial(self._warn_truncated, right is not None),
+            on_truncate=None if windowed else partial(self._warn_truncated, length, right is not None),
             options=right,
-            most_tokens=folder.model_max_length if on_long_text == "error" else None,
+            most_tokens=length if on_long_text == "error" else None,
+            _decoders=self._decoders.get(strategy, ignored, right),
         )
-        batching = Batching(size, folder.runner.input_names, folder.pad_token_id, folder.left)
-        return Job(task, folder.runner, batching)
+        return Job(task.prepare(), folder.runner, folder.batching(size))
 
-    def _warn_truncated(self, right: bool, number: int) -> None:
+    def _warn_truncated(self, length: int | None, right: bool, number: int) -> None:
         cure = 'on_long_text="window"' if right else "stride=, for example stride=128, or compat=None,"
         warn_caller(
-            f"text {number} of the input is longer than the model's {self._folder.model_max_length} tokens and was cut; "
+            f"text {number} of the input is longer than the model's {length} tokens and was cut; "
             f"pass {cure} to read it whole"
         )
 
     def _merged(self, given: dict[str, Any]) -> dict[str, Any]:
         """The options of a call: those of the constructor, but for what is given anew."""
-        known = {*self._defaults, "on_long_text", *OPTIONS}
-        unknown = given.keys() - known
-        if unknown:
-            raise TypeError(f"unexpected argument `{min(unknown)}`; choose of {', '.join(sorted(known))}")
+        self._refuse_unknown(given)
         meant = {"compat", *OPTIONS}  # whose `None` means something
         options = {**self._defaults, **{n: value for n, value in given.items() if value is not None or n in meant}}
         return self._checked(options)
 
+    @staticmethod
+    def _refuse_unknown(given: dict[str, Any]) -> None:
+        known = {*_CALL, *OF_PIPELINES, *OPTIONS}
+        _refuse_unknown(given.keys() - known, {*known, *_OF_FOLDER})
+
     def _checked(self, options: dict[str, Any]) -> dict[str, Any]:
         """The options, refused if they make no sense, as transformers refuses them."""
         given, stride, size = (options[name] for name in ("aggregation_strategy", "stride", "batch_size"))
-        strategy = str(getattr(given, "value", given)).lower()
+        strategy = _name_strategy(given, options["compat"])
         most = self._folder.model_max_length
         if strategy not in _STRATEGIES:
             raise ValueError(f"`aggregation_strategy` is {given!r}; pass one of {', '.join(map(repr, _STRATEGIES))}")
@@ -226,11 +285,21 @@ class OnnxTokenClassificationPipeline:
                 raise ValueError(
                     "`stride` needs a window length, but neither tokenizer_config.json nor config.json has one"
                 )
-            check_stride(stride, most, self._folder.tokenizer.num_special_tokens_to_add(False))
-        return {**options, "aggregation_strategy": strategy}
+            special = self._folder.tokenizer.num_special_tokens_to_add(False)
+            check_stride(stride, window_length(options, most, special) or most, special)
+        return options
 
 
-class OnnxQuestionAnsweringPipeline:
+def _name_strategy(given: Any, compat: str | None) -> str:
+    """The name of a strategy, which may come as transformers' enum, or not at all."""
+    given = choose_strategy(given, compat)
+    return str(getattr(given, "value", given)).lower()
+
+
+_CALL = ("aggregation_strategy", "batch_size", "compat", "delimiter", "ignore_labels", "stride")
+
+
+class OnnxQuestionAnsweringPipeline(_OnnxPipeline):
     """A question-answering pipeline over an ONNX folder, called like `fastpost.QuestionAnsweringPipeline`.
 
     Args:
@@ -238,10 +307,13 @@ class OnnxQuestionAnsweringPipeline:
         doc_stride: tokens by which windows overlap; default: a third of a window of 384, at most 128.
         max_seq_len: tokens of a window; default: what the model reads, at most 384.
         batch_size: windows that the model is given at once.
+        num_workers: accepted as in transformers' pipeline, and not needed.
         options: of `fastpost.AnswerDecoder`: `top_k`, `max_answer_len`, `handle_impossible_answer`,
             `align_to_words`, `compat` (default here: "transformers"), `normalize`, `null_threshold`, `dedupe`. Each
             can be given again in a call, as can the three above.
     """
+
+    task = "question-answering"
 
     def __init__(
         self,
@@ -252,12 +324,23 @@ class OnnxQuestionAnsweringPipeline:
         device: str | int = "cpu",
         providers: Sequence[Any] | None = None,
         session_options: Any = None,
+        num_workers: int | None = None,
         **options: Any,
     ) -> None:
+        del num_workers  # tokenizing has threads of its own
+        self._refuse_unknown(options)
         outputs = ("start_logits", "end_logits")
         self._folder = OnnxFolder(model, tokenizer, outputs, file_name, device, providers, session_options)
         self._defaults = {"batch_size": 1, "doc_stride": None, "max_seq_len": None, **options}
         self._task(self._defaults, ranked=False)
+
+    def __repr__(self) -> str:
+        return self._show(compat=self._defaults.get("compat", "transformers"))
+
+    @staticmethod
+    def _refuse_unknown(given: dict[str, Any]) -> None:
+        known = {"batch_size", "doc_stride", "max_seq_len", *_ANSWERS}
+        _refuse_unknown(given.keys() - known, {*known, *_OF_FOLDER})
 
     def __call__(self, *args: Any, rank: bool = False, progress: bool | Told = False, **kwargs: Any) -> Any:
         """Answer one or several questions.
@@ -274,12 +357,14 @@ class OnnxQuestionAnsweringPipeline:
             ("compat", "null_threshold"),
         )  # whose `None` means something
         given = {n: value for n, value in kwargs.items() if n not in texts and (value is not None or n in meant)}
+        given.pop("num_workers", None)
+        self._refuse_unknown(given)
         options = {**self._defaults, **given}
         task = self._task(options, rank)
         if isinstance(inputs, list) and not inputs:
             return []
         folder = self._folder
-        batching = Batching(options["batch_size"], folder.runner.input_names, folder.pad_token_id, folder.left)
+        batching = folder.batching(options["batch_size"])
         unit = shown(progress, "questions")
         length = len(inputs) if isinstance(inputs, Sized) else None
         results: Results[Any] = Results(
@@ -296,6 +381,11 @@ class OnnxQuestionAnsweringPipeline:
         if not isinstance(size, int) or size < 1:
             raise ValueError(f"`batch_size` is {size!r}; pass an int of at least 1")
         stride, max_length = settings.pop("doc_stride"), settings.pop("max_seq_len")
+        fixed = folder.runner.fixed_length
+        if fixed is not None and max_length is not None and max_length > fixed:
+            raise ValueError(
+                f"`max_seq_len` is {max_length}, but the model was exported for {fixed} tokens; leave it out"
+            )
         max_length = max_length or min(folder.model_max_length or 384, 384)
         stride = min(max_length // 2, 128) if stride is None else stride
         if stride > max_length:
@@ -315,3 +405,17 @@ class OnnxQuestionAnsweringPipeline:
             input_names=folder.runner.input_names,
             ranked=ranked,
         )
+
+
+_ANSWERS = (
+    "align_to_words",
+    "compat",
+    "dedupe",
+    "handle_impossible_answer",
+    "max_answer_len",
+    "normalize",
+    "null_threshold",
+    "threads",
+    "top_k",
+)
+"""Options of `AnswerDecoder`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 from collections.abc import Iterable, Iterator, Sized
 from contextlib import contextmanager
@@ -12,16 +13,21 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_QUESTION_ANSWERING_
 from transformers.pipelines.base import ChunkPipeline
 from transformers.utils import PaddingStrategy
 
+from fastpost._warn import warn_caller
 from fastpost.answers import AnswerDecoder
 from fastpost.pipelines.answer_task import AnswerTask, ask_size, whole
 from fastpost.pipelines.ask import asks, read, single
 from fastpost.pipelines.engine import Batching, Results, Told, shown, stream
-from fastpost.pipelines.token_classification import original_path_reason
+from fastpost.pipelines.token_classification import original_path_reason, warn_original_path
 from fastpost.runners.torch import TorchRunner
 
 _STEPS = ("preprocess", "forward", "_forward", "postprocess", "run_single", "get_indices", "get_answer")
 _DECODER_ARGUMENTS = ("top_k", "max_answer_len", "handle_impossible_answer", "align_to_words", "compat", "normalize",
                       "null_threshold", "dedupe")  # fmt: skip
+_OWN = ("compat", "normalize", "null_threshold", "dedupe")
+"""Arguments that transformers does not have."""
+_KNOWN = (*_DECODER_ARGUMENTS, "batch_size", "doc_stride", "max_question_len", "max_seq_len", "num_workers", "padding",
+          "progress", "rank")  # fmt: skip
 _Original: Any = getattr(transformers, "QuestionAnsweringPipeline", ChunkPipeline)
 """The class of transformers 4, which transformers 5 has no more."""
 
@@ -29,14 +35,17 @@ _Original: Any = getattr(transformers, "QuestionAnsweringPipeline", ChunkPipelin
 class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
     """Extractive question answering: the pipeline of transformers 4, on transformers 4.57 and 5.
 
-    Takes what that pipeline took: `question` and `context`, each a `str` or a list; dicts with these two keys, a
-    list of them, a generator or a dataset of them; `top_k`, `doc_stride`, `max_answer_len`, `max_seq_len`,
+    Takes what that pipeline took: `question` and `context`, each a `str` or a list (or a tuple, a Series, an array, a
+    column); dicts with these two keys, a list of them, a generator or a dataset of them; `top_k`, `doc_stride`, `max_answer_len`, `max_seq_len`,
     `max_question_len`, `handle_impossible_answer`, `align_to_words`, `padding`, `batch_size`. Gives the answers
-    it gave: a dict for one answer, a list for several.
+    it gave: a dict for one answer, a list for several. `max_question_len` is read by nobody, as in transformers 4.57
+    with a fast tokenizer: a question that leaves no room for the context is refused. An argument that is unknown is
+    ignored with a warning, as transformers ignores it in silence; with `compat=None` it is refused.
 
     New here: one question about a list of contexts, and with `rank=True` all of them ranked together;
     `compat=None` for answers whose scores can be compared between windows and documents, with `normalize`,
-    `null_threshold` and `dedupe` (see `fastpost.AnswerDecoder`); `progress=True` for a bar.
+    `null_threshold` and `dedupe` (see `fastpost.AnswerDecoder`); `progress=True` for a bar. `report()` says which path is
+    taken: a slow tokenizer, or a subclass that overrides a step, takes the original one, with a warning.
     """
 
     default_input_names = "question,context"
@@ -49,6 +58,19 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         if _Original is ChunkPipeline:
             self.check_model_type(MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES)
+        if self._postprocess_params.keys() & _OWN and self._original_path() is None:
+            self._task(self._preprocess_params, self._postprocess_params)
+
+    def report(self) -> dict[str, Any]:
+        """Which path calls take: `path` is "fastpost", or "transformers" with the `reason`."""
+        reason = self._original_path()
+        return {"path": "fastpost"} if reason is None else {"path": "transformers", "reason": reason}
+
+    def _original_path(self) -> str | None:
+        """Why calls take the original path; `None` if they do not."""
+        return original_path_reason(
+            self, QuestionAnsweringPipeline if _Original is ChunkPipeline else _Original, _STEPS
+        )
 
     def _sanitize_parameters(
         self,
@@ -74,14 +96,32 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
         forward = {"progress": progress, "rank": rank}
         postprocess = {"top_k": top_k, "max_answer_len": max_answer_len, "align_to_words": align_to_words,
                        "handle_impossible_answer": handle_impossible_answer}  # fmt: skip
-        for name in ("compat", "normalize", "null_threshold", "dedupe"):
+        for name in _OWN:
             if name in kwargs:
-                postprocess[name] = kwargs[name]
+                postprocess[name] = kwargs.pop(name)
+        if kwargs:
+            self._tell_unknown(set(kwargs), postprocess, rank)
         keep = {"compat", "null_threshold"}  # whose `None` means something
         return tuple(
             {name: value for name, value in group.items() if value is not None or name in keep}
             for group in (preprocess, forward, postprocess)
         )
+
+    def _tell_unknown(self, names: set[str], postprocess: dict[str, Any], rank: bool | None) -> None:
+        """Refuses arguments that nobody reads; in transformers' mode, which ignores them, warns once of each."""
+        before = {**vars(self).get("_postprocess_params", {}), **postprocess}
+        ranked = rank or vars(self).get("_forward_params", {}).get("rank")
+        if before.get("compat", None if ranked else "transformers") is None:
+            choices = ", ".join(_KNOWN)
+            raise TypeError(f"unexpected argument `{min(names)}`{_guess(min(names))}; choose of {choices}")
+        if "_fastpost_warned" not in vars(self):
+            self._fastpost_warned: set[str] = set()
+        told = self._fastpost_warned
+        for name in sorted(names - told):
+            told.add(name)
+            warn_caller(
+                f"`{name}` is no argument of question answering and is ignored{_guess(name)}", through="transformers"
+            )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Answer one or several questions; see the class."""
@@ -111,13 +151,13 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
         forward_params = dict(forward_params)
         progress, rank = forward_params.pop("progress", False), forward_params.pop("rank", False)
         length = len(inputs) if isinstance(inputs, Sized) else None
-        base = QuestionAnsweringPipeline if _Original is ChunkPipeline else _Original
-        reason = original_path_reason(self, base, _STEPS)
+        reason = self._original_path()
         if reason:
             if rank:
                 raise ValueError(
                     f"`rank` is True but {reason}, so each context is answered by itself; leave `rank` out"
                 )
+            warn_original_path(self, reason)
             if isinstance(inputs, list) and _Original is not ChunkPipeline:
                 inputs = [self.create_sample(ask.question, ask.context) for ask in map(single, inputs)]
             return super().get_iterator(
@@ -125,20 +165,6 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
             )
         if not isinstance(batch_size, int) or batch_size < 1:
             raise ValueError(f"batch_size should be a positive integer value, but got batch_size={batch_size!r}")
-        return Results(
-            lambda: self._stream(inputs, batch_size, preprocess_params, postprocess_params, progress, rank),
-            length,
-        )
-
-    def _stream(
-        self,
-        inputs: Iterable[Any],
-        batch_size: int,
-        preprocess_params: dict[str, Any],
-        postprocess_params: dict[str, Any],
-        progress: bool | Told,
-        rank: bool,
-    ) -> Iterator[Any]:
         task = self._task(preprocess_params, postprocess_params, rank)
         padding = preprocess_params.get("padding", False)
         fixed = not isinstance(padding, bool) and PaddingStrategy(padding) == PaddingStrategy.MAX_LENGTH
@@ -150,7 +176,10 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
             width=task.max_length if fixed else None,
         )
         unit = shown(progress, "questions")
-        return stream(read(inputs), task, self._runner(), batching, ask_size, together=rank, progress=unit)
+        runner = self._runner()
+        return Results(
+            lambda: stream(read(inputs), task, runner, batching, ask_size, together=rank, progress=unit), length
+        )
 
     def _runner(self) -> TorchRunner:
         more = {"use_cache": False} if "use_cache" in inspect.signature(self.model.forward).parameters else {}
@@ -239,3 +268,9 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
 
 
 _MODEL_INPUTS = ("input_ids", "token_type_ids", "attention_mask")
+
+
+def _guess(name: str) -> str:
+    """What a misspelt argument may stand for."""
+    close = difflib.get_close_matches(name, _KNOWN, 1)
+    return f"; did you mean `{close[0]}`?" if close else ""

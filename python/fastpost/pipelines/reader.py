@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from fastpost.entities import OPTIONS, EntityDecoder
+from fastpost._defaults import BATCH_SIZE, COMPAT, STRATEGY
 from fastpost.pipelines.install import pipeline
 
 
@@ -44,9 +44,9 @@ class EntityReader:
         model: Any,
         *,
         backend: str | None = None,
-        aggregation_strategy: str = "average",
-        compat: str | None = None,
-        batch_size: int = 32,
+        aggregation_strategy: str = STRATEGY,
+        compat: str | None = COMPAT,
+        batch_size: int = BATCH_SIZE,
         gpu: int | None = None,
         **options: Any,
     ) -> None:
@@ -84,19 +84,11 @@ class EntityReader:
     @property
     def labels(self) -> tuple[str, ...]:
         """Names that its entities can have."""
-        folder = getattr(self._pipe, "_folder", None)
-        id2label = self._pipe.model.config.id2label if folder is None else folder.id2label
-        known: dict[str, Any] = getattr(self._pipe, "_postprocess_params", None) or getattr(self._pipe, "_defaults", {})
-        strategy, ignored = known.get("aggregation_strategy", "none"), known.get("ignore_labels")
-        ignored = ["O"] if ignored is None else ignored
-        decoder = EntityDecoder(
-            id2label,
-            strategy=getattr(strategy, "value", strategy),
-            compat=known.get("compat", "transformers"),
-            ignore_labels=ignored,
-            **{name: known[name] for name in OPTIONS if name in known},
-        )
-        return tuple(name for name in decoder.labels if name not in ignored)
+        if not hasattr(self._pipe, "labels"):
+            from fastpost.pipelines.install import accelerate
+
+            return tuple(accelerate(self._pipe).labels)
+        return tuple(self._pipe.labels)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _again, (self._arguments,)

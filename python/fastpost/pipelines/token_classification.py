@@ -10,13 +10,17 @@ from typing import Any
 import numpy as np
 import transformers
 from transformers import PreTrainedTokenizerFast
+from transformers.pipelines.token_classification import AggregationStrategy
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
+from fastpost._defaults import choose_strategy
 from fastpost._tokens import Tokens, decoder_json
 from fastpost._warn import warn_caller
 from fastpost.entities import OPTIONS, EntityDecoder
 from fastpost.pipelines.engine import Batching, Results, Told, shown, stream
 from fastpost.pipelines.entity_task import (
+    OF_PIPELINES,
+    DecoderCache,
     EntityTask,
     Job,
     check_stride,
@@ -24,8 +28,10 @@ from fastpost.pipelines.entity_task import (
     long_texts,
     right_options,
     text_size,
+    window_length,
 )
-from fastpost.pipelines.model_length import given, positions
+from fastpost.pipelines.model_length import as_length, positions
+from fastpost.pipelines.texts import read_inputs
 
 _STEPS = (
     "preprocess",
@@ -48,10 +54,30 @@ _STEPS = (
 class FastTokenClassification:
     """The part that replaces transformers' loop; stands before a token-classification pipeline class."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        pipe: Any = self
+        right = right_options(pipe._postprocess_params, False)
+        if right is not None and self._original_path() is None:
+            self._job(pipe._batch_size or 1, pipe._preprocess_params, pipe._postprocess_params)
+
     def __getstate__(self) -> dict[str, Any]:
         """The pipeline as pickle and copy see it: without what is read off the tokenizer again."""
-        own = ("_fastpost_tokens", "_fastpost_task")
+        own = ("_fastpost_tokens", "_fastpost_task", "_fastpost_decoders", "_fastpost_warned")
         return {name: value for name, value in vars(self).items() if name not in own}
+
+    def __call__(self, inputs: Any, **kwargs: Any) -> Any:
+        """Entities of one text, or of many.
+
+        Args:
+            inputs: a `str` gives a list of dicts; a list, a tuple, a Series, an array or a column a list of such lists;
+                a generator, an iterator or a dataset of torch an iterator of them.
+            kwargs: options of the constructor, for this call.
+        """
+        read = read_inputs(inputs, bool(kwargs.get("is_split_into_words")))
+        if isinstance(read, list) and not read and not isinstance(inputs, (list, tuple)):
+            return []  # transformers refuses lists of nothing
+        return super().__call__(read, **kwargs)  # type: ignore[misc]
 
     @property
     def scheme(self) -> str | None:
@@ -59,26 +85,61 @@ class FastTokenClassification:
 
         That of the last call; before the first, of a call without options.
         """
-        return self._decoder().scheme
+        task = self._last_task()
+        return None if isinstance(task, str) else task.decoder().scheme
 
     def report(self) -> dict[str, Any]:
         """What the decoder of the last call has read off the labels, and what told words apart in that call.
 
-        As `EntityDecoder.report`; before the first call, that of a call without options.
+        As `EntityDecoder.report`, and more: `path` is "fastpost", or "transformers" where the original path is taken,
+        whose `reason` follows. Before the first call, that of a call without options.
         """
-        return self._decoder().report()
+        task = self._last_task()
+        if isinstance(task, str):
+            return {"path": "transformers", "reason": task}
+        return {"path": "fastpost", **task.report()}
 
-    def _decoder(self) -> EntityDecoder:
-        task: EntityTask | None = vars(self).get("_fastpost_task")
-        if task is None:
-            pipe: Any = self
-            if original_path_reason(self, transformers.TokenClassificationPipeline, _STEPS) is not None:
-                return EntityDecoder([str(name) for name in pipe.model.config.id2label.values()], compat="transformers")
-            task = _task(pipe, pipe._preprocess_params, pipe._postprocess_params)
-        return task.decoder()
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names that entities of a call without options can have."""
+        pipe: Any = self
+        given = pipe._postprocess_params
+        if self._original_path() is None:
+            return self._own_task(pipe._preprocess_params, given).labels()
+        ignored = given.get("ignore_labels", ["O"])
+        strategy = choose_strategy(given.get("aggregation_strategy"), "transformers")
+        decoder = EntityDecoder(pipe.model.config.id2label, strategy=strategy, compat="transformers")
+        return tuple(name for name in decoder.labels if name not in ignored)
+
+    def _last_task(self) -> EntityTask | str:
+        """What the last call ran, or why it took the original path; before the first, a call without options."""
+        known: EntityTask | str | None = vars(self).get("_fastpost_task")
+        if known is not None:
+            return known
+        pipe: Any = self
+        return self._original_path() or self._own_task(pipe._preprocess_params, pipe._postprocess_params)
+
+    def _own_task(self, preprocess_params: dict[str, Any], postprocess_params: dict[str, Any]) -> EntityTask:
+        decoders = vars(self).setdefault("_fastpost_decoders", DecoderCache())
+        return _task(self, preprocess_params, postprocess_params, decoders)
+
+    def _original_path(self, params: tuple[dict[str, Any], ...] | None = None, split: bool = False) -> str | None:
+        """Why a call has to take the original path; `None` if it has not."""
+        pipe: Any = self
+        params = params or (pipe._preprocess_params, pipe._forward_params, pipe._postprocess_params)
+        reason = original_path_reason(self, transformers.TokenClassificationPipeline, _STEPS, split)
+        if reason is None and _unknown_parameters(*params):
+            reason = "a subclass has parameters of its own"
+        return reason
 
     def _sanitize_parameters(self, progress: bool | Told | None = None, **kwargs: Any) -> Any:
         own = {name: kwargs.pop(name) for name in _OWN if name in kwargs}
+        strategy = kwargs.get("aggregation_strategy")
+        if isinstance(strategy, str) and strategy.upper() not in AggregationStrategy.__members__:
+            compat = own.get("compat", vars(self).get("_postprocess_params", {}).get("compat", "transformers"))
+            names = ", ".join(repr(one.value) for one in AggregationStrategy)
+            # transformers raises a KeyError.
+            raise (KeyError if compat else ValueError)(f"`aggregation_strategy` is {strategy!r}; pass one of {names}")
         preprocess, forward, postprocess = super()._sanitize_parameters(**kwargs)  # type: ignore[misc]
         if progress is not None:
             forward["progress"] = progress
@@ -99,12 +160,12 @@ class FastTokenClassification:
         progress = forward_params.pop("progress", False)
         length = len(inputs) if isinstance(inputs, Sized) else None
         split = bool(preprocess_params.get("is_split_into_words"))
-        reason = original_path_reason(self, transformers.TokenClassificationPipeline, _STEPS, split)
-        if reason is None and _unknown_parameters(preprocess_params, forward_params, postprocess_params):
-            reason = "a subclass has parameters of its own"
+        reason = self._original_path((preprocess_params, forward_params, postprocess_params), split)
         if right_options(postprocess_params, split) is not None and reason is not None:
             raise ValueError(f'`compat` is None, but {reason}; pass compat="transformers" to take the original path')
         if reason is not None:
+            warn_original_path(self, reason)
+            self._fastpost_task: EntityTask | str = reason
             postprocess_params = {name: value for name, value in postprocess_params.items() if name != "compat"}
             original = super().get_iterator(  # type: ignore[misc]
                 inputs, num_workers, batch_size, preprocess_params, forward_params, postprocess_params
@@ -112,22 +173,12 @@ class FastTokenClassification:
             return Results(lambda: map(_plain_scores, original), length)
         if not isinstance(batch_size, int) or batch_size < 1:
             raise ValueError(f"batch_size should be a positive integer value, but got batch_size={batch_size!r}")
-        return Results(
-            lambda: self._stream(inputs, batch_size, preprocess_params, postprocess_params, progress), length
-        )
-
-    def _stream(
-        self,
-        inputs: Iterable[Any],
-        batch_size: int,
-        preprocess_params: dict[str, Any],
-        postprocess_params: dict[str, Any],
-        progress: bool | Told,
-    ) -> Iterator[Any]:
         job = self._job(batch_size, preprocess_params, postprocess_params)
+        if isinstance(inputs, list):
+            job.task.check_all(inputs)
         self._fastpost_task = job.task
         unit = shown(progress, "texts")
-        return stream(inputs, job.task, job.runner, job.batching, text_size, progress=unit)
+        return Results(lambda: stream(inputs, job.task, job.runner, job.batching, text_size, progress=unit), length)
 
     def _job(self, batch_size: int, preprocess_params: dict[str, Any], postprocess_params: dict[str, Any]) -> Job:
         """What these parameters ask for."""
@@ -139,19 +190,16 @@ class FastTokenClassification:
             )
         from fastpost.runners.torch import TorchRunner
 
-        task = _task(pipe, preprocess_params, postprocess_params)
+        task = self._own_task(preprocess_params, postprocess_params).prepare()
         names = tuple(name for name in pipe.tokenizer.model_input_names if name in _MODEL_INPUTS)
         batching = Batching(batch_size, names, pipe.tokenizer.pad_token_id, pipe.tokenizer.padding_side == "left")
-        return Job(task, TorchRunner(pipe.model, pipe.device, lambda: _inference(pipe)), batching)
+        most = positions(pipe.model.config) if task.options is None else None
+        return Job(task, TorchRunner(pipe.model, pipe.device, lambda: _inference(pipe), most=most), batching)
 
     def _file_job(self, batch_size: int) -> Job | str:
         """What a call without options would run, or why that has to take the original path."""
         pipe: Any = self
-        params = pipe._preprocess_params, pipe._forward_params, pipe._postprocess_params
-        reason = original_path_reason(self, transformers.TokenClassificationPipeline, _STEPS)
-        if reason is None and _unknown_parameters(*params):
-            reason = "a subclass has parameters of its own"
-        return reason or self._job(batch_size, params[0], params[2])
+        return self._original_path() or self._job(batch_size, pipe._preprocess_params, pipe._postprocess_params)
 
     def _comparison_job(self, options: dict[str, Any]) -> tuple[Job, bool]:
         """What a call with `compat=None` would run, and whether transformers would read long texts in windows, too."""
@@ -193,7 +241,7 @@ def _inference(pipe: Any) -> Iterator[None]:
         yield
 
 
-_OWN = ("compat", "on_long_text", *OPTIONS)
+_OWN = ("compat", *OF_PIPELINES, *OPTIONS)
 """Arguments that transformers does not have."""
 
 _MODEL_INPUTS = ("input_ids", "token_type_ids", "attention_mask")
@@ -208,14 +256,28 @@ class TokenClassificationPipeline(FastTokenClassification, transformers.TokenCla
     needed. `progress=True` shows a bar, a function is told texts and tokens. Scores are Python floats and offsets
     Python ints.
 
+    Beside what the original takes: tuples, Series of pandas and polars, arrays, columns and iterators of texts.
+
     `compat=None`, here or in a call, gives the right answer where transformers is wrong, and takes the options of
-    `fastpost.EntityDecoder` from `scheme` on. Each result is then a `TextEntities`, a list that says what it covers,
+    `fastpost.EntityDecoder` from `scheme` on; where no `aggregation_strategy` is given it is "average". Each result is then a `TextEntities`, a list that says what it covers,
     and `on_long_text` says what becomes of texts longer than the model: "window" (default) reads them in windows that
     overlap by `stride` tokens, a quarter of a window if not given; "truncate" cuts them, with a warning; "error"
-    refuses them. `pipe.scheme` and `pipe.report()` are those of the decoder.
+    refuses them. `max_length` is the tokens of a window, for models that were trained on shorter ones than they read.
+    `pipe.scheme` and `pipe.report()` are those of the decoder.
 
-    A slow tokenizer, or a subclass that overrides a step such as `postprocess`, takes the original path.
+    A slow tokenizer, or a subclass that overrides a step such as `postprocess`, takes the original path, with a warning;
+    `report()["path"]` says which one was taken.
     """
+
+
+def warn_original_path(pipe: Any, reason: str) -> None:
+    """Warns, once for each reason, that a pipeline takes transformers' own path."""
+    told: set[str] = vars(pipe).setdefault("_fastpost_warned", set())
+    if reason not in told:
+        told.add(reason)
+        warn_caller(
+            f"{type(pipe).__name__} takes transformers' own path, which is slower, as {reason}", through="transformers"
+        )
 
 
 def original_path_reason(pipe: Any, base: Any, steps: tuple[str, ...], split_into_words: bool = False) -> str | None:
@@ -263,8 +325,11 @@ _CHECK_WORDS_ONLY = frozenset(
 """Models whose tokenizer (in transformers 4) overrides encoding only to check `add_prefix_space` for words."""
 
 
-def _task(pipe: Any, preprocess_params: dict[str, Any], postprocess_params: dict[str, Any]) -> EntityTask:
-    strategy = postprocess_params.get("aggregation_strategy", "none")
+def _task(
+    pipe: Any, preprocess_params: dict[str, Any], postprocess_params: dict[str, Any], decoders: DecoderCache
+) -> EntityTask:
+    compat = postprocess_params.get("compat", "transformers")
+    strategy = choose_strategy(postprocess_params.get("aggregation_strategy"), compat)
     strategy = getattr(strategy, "value", strategy)
     ignored = postprocess_params.get("ignore_labels")
     split = bool(preprocess_params.get("is_split_into_words"))
@@ -277,10 +342,10 @@ def _task(pipe: Any, preprocess_params: dict[str, Any], postprocess_params: dict
     stride, windowed = tokenizer_params.get("stride"), bool(tokenizer_params.get("return_overflowing_tokens"))
     max_length = on_truncate = most_tokens = None
     if options is not None:
-        max_length = _max_length(pipe)
+        special = pipe.tokenizer.num_special_tokens_to_add(pair=False)
+        max_length = window_length(postprocess_params, _max_length(pipe), special)
         windowed = long_texts(postprocess_params) == "window" and max_length is not None
         if windowed and max_length is not None:
-            special = pipe.tokenizer.num_special_tokens_to_add(pair=False)
             if stride is None:
                 stride = default_stride(max_length, special)
             check_stride(stride, max_length, special)
@@ -290,25 +355,28 @@ def _task(pipe: Any, preprocess_params: dict[str, Any], postprocess_params: dict
                 most_tokens = max_length
             else:
                 on_truncate = partial(_warn_truncated, max_length)
+    ignored = ["O"] if ignored is None else ignored
+    id2label = {int(label): str(name) for label, name in pipe.model.config.id2label.items()}
     return EntityTask(
         encode_batch=_encoder(pipe.tokenizer, stride, split, max_length),
         input_names=tuple(pipe.tokenizer.model_input_names),
         tokens=tokens,
-        id2label={int(label): str(name) for label, name in pipe.model.config.id2label.items()},
+        id2label=id2label,
         strategy=strategy,
-        ignore_labels=["O"] if ignored is None else ignored,
+        ignore_labels=ignored,
         windowed=windowed,
         delimiter=preprocess_params.get("delimiter", " ") if split else None,
         offset_mapping=None if mapping is None else mapping[0],
         on_truncate=on_truncate,
         options=options,
         most_tokens=most_tokens,
+        _decoders=decoders.get(strategy, ignored, options, tokens, id2label),
     )
 
 
 def _max_length(pipe: Any) -> int | None:
     """Tokens that the model reads: what the tokenizer says, but no more than the model has positions for."""
-    known = [given(pipe.tokenizer.model_max_length), positions(pipe.model.config.to_dict())]
+    known = [as_length(pipe.tokenizer.model_max_length), positions(pipe.model.config)]
     return min((length for length in known if length is not None), default=None)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +18,19 @@ class OnnxRunner:
 
     Args:
         path: the `.onnx` file.
-        outputs: names of the outputs to fetch; where the model lacks them, its first ones are taken.
+        outputs: names of the outputs to fetch; where the model calls them otherwise, those of that shape are taken.
         device: "cpu", or "cuda" / "cuda:1" for the CUDA provider, which then must be there.
         providers: of ONNX Runtime, such as `["CUDAExecutionProvider"]`, in place of `device`. ONNX Runtime takes the
             first ones that it has, or the CPU, with a warning.
         session_options: an `onnxruntime.SessionOptions`.
 
+    Masks and ids are cast to the types that the model declares, and logits of bfloat16 come back as float32. A graph
+    that was exported for one number of windows is given batches filled up to that number.
+
     Raises:
         ImportError: without ONNX Runtime.
-        ValueError: if `device` is none of these or is not there, or the model lacks `outputs`.
+        ValueError: if `device` is none of these or is not there, or the model can't be loaded, lacks `outputs`, or wants
+            an input that no tokenizer gives.
     """
 
     def __init__(
@@ -39,31 +45,238 @@ class OnnxRunner:
             import onnxruntime
         except ImportError as error:
             raise ImportError("backend=\"onnxruntime\" needs ONNX Runtime; pip install 'fastpost[onnx]'") from error
-        chosen = list(providers or _providers(device))
-        if not providers:
-            _check_there(device, chosen, onnxruntime.get_available_providers(), onnxruntime.__version__)
-        self.session = onnxruntime.InferenceSession(str(path), session_options, providers=chosen)
-        if not providers:  # a provider whose libraries are missing is left out
-            _check_there(device, chosen, self.session.get_providers(), onnxruntime.__version__)
-        types = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
-        self._types = {node.name: types.get(node.type, np.int64) for node in self.session.get_inputs()}
-        known = [node.name for node in self.session.get_outputs()]
-        if len(known) < len(outputs):
-            raise ValueError(
-                f"{path} gives {', '.join(known)}, not {', '.join(outputs)}; pass a model that was exported for this task"
-            )
-        self.outputs = list(outputs) if set(outputs) <= set(known) else known[: len(outputs)]
+        self.path = str(path)
+        self.session, self.device = _open(self.path, device, providers, session_options, onnxruntime)
+        self._inputs = [_Input.read(node, self.path) for node in self.session.get_inputs()]
+        if "input_ids" not in self.input_names:
+            raise ValueError(f"{path} takes no `input_ids`, so it reads no text; {_EXPORT}")
+        self.fixed_batch = _agree("windows", [one.batch for one in self._inputs], self.path)
+        self.fixed_length = _agree("tokens", [one.length for one in self._inputs], self.path)
+        self.outputs, self._split = _choose_outputs(self.session.get_outputs(), outputs, self.path)
+        self._bfloat16 = any("bfloat16" in node.type for node in (*self.session.get_inputs(), *self._chosen()))
 
     @property
     def input_names(self) -> tuple[str, ...]:
-        """Names of the model's inputs."""
-        return tuple(self._types)
+        """What the model is given, by the names that transformers has for it."""
+        return tuple(one.meaning for one in self._inputs)
+
+    def _chosen(self) -> list[Any]:
+        return [node for node in self.session.get_outputs() if node.name in self.outputs]
 
     def __call__(self, batch: dict[str, Ints2d]) -> Callable[[], Any]:
         """Runs one batch."""
-        feed = {name: np.asarray(batch[name], kind) for name, kind in self._types.items()}
-        found = self.session.run(self.outputs, feed)
+        rows = len(batch["input_ids"])
+        size = self.fixed_batch or rows
+        parts = [self._run(batch, first, size) for first in range(0, rows, size)]
+        found = [np.concatenate(some)[:rows] if len(some) > 1 else some[0][:rows] for some in zip(*parts)]
+        if self._split:
+            found = [found[0][..., column] for column in range(2)]
         return lambda: found[0] if len(found) == 1 else tuple(found)
+
+    def _run(self, batch: dict[str, Ints2d], first: int, size: int) -> list[Any]:
+        """Outputs of `size` windows from `first` on; where there are fewer, the last one stands for those missing."""
+        rows = np.minimum(np.arange(first, first + size), len(batch["input_ids"]) - 1)
+        whole = first == 0 and size == len(batch["input_ids"])
+        feed = {one.name: one.cast(batch[one.meaning] if whole else batch[one.meaning][rows]) for one in self._inputs}
+        try:
+            return self._bound(feed) if self._bfloat16 else self.session.run(self.outputs, feed)
+        except Exception as error:  # ONNX Runtime has a class of its own for each kind of trouble
+            tokens = batch["input_ids"].shape[1]
+            raise RuntimeError(
+                f"{self.path} fails on {size} windows of {tokens} tokens: {_first_line(error)}; if it reads fewer tokens "
+                "at once, write their number as `model_max_length` into tokenizer_config.json; if it knows fewer tokens, "
+                "pass its own tokenizer"
+            ) from error
+
+    def _bound(self, feed: dict[str, Any]) -> list[Any]:
+        """As `session.run`, for bfloat16, which NumPy has no type for."""
+        from onnxruntime import OrtValue
+
+        binding = self.session.io_binding()
+        for one in self._inputs:
+            value = feed[one.name]
+            if one.kind == "bfloat16":
+                value = OrtValue.ortvalue_from_numpy_with_onnx_type(_to_bfloat16(value), _BFLOAT16)
+            else:
+                value = OrtValue.ortvalue_from_numpy(np.ascontiguousarray(value))
+            binding.bind_ortvalue_input(one.name, value)
+        for name in self.outputs:
+            binding.bind_output(name, "cpu")
+        self.session.run_with_iobinding(binding)
+        return [_from_bfloat16(value) if "bfloat16" in value.data_type() else value.numpy()
+                for value in binding.get_outputs()]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Input:
+    """An input of the model."""
+
+    name: str
+    meaning: str
+    """The name that transformers has for it."""
+    kind: str
+    batch: int | None
+    """The number of windows that it was exported for; `None` for any."""
+    length: int | None
+    """The number of tokens that it was exported for; `None` for any."""
+
+    @classmethod
+    def read(cls, node: Any, path: str) -> _Input:
+        """What the model says of an input, if a text can give it."""
+        name, kind = node.name.partition(":")[0], node.type.removeprefix("tensor(").removesuffix(")")
+        meaning = _MEANINGS.get(name, name)
+        if meaning not in _MEANINGS.values():
+            raise ValueError(f"{path} wants the input `{node.name}`, which {_why_not(name)}; {_EXPORT}")
+        if kind not in _KINDS:
+            raise ValueError(f"{path} wants `{node.name}` as {node.type}; pass a model that takes numbers")
+        if len(node.shape) != 2:
+            shape = ", ".join(map(str, node.shape))
+            raise ValueError(f"{path} wants `{node.name}` of the shape ({shape}), not (windows, tokens); {_EXPORT}")
+        batch, length = (size if isinstance(size, int) and size > 0 else None for size in node.shape)
+        return cls(node.name, meaning, kind, batch, length)
+
+    def cast(self, values: Ints2d) -> Any:
+        """`values` in the type that the model wants."""
+        return np.ascontiguousarray(values, _KINDS[self.kind])
+
+
+_MEANINGS = {
+    **{name: name for name in ("input_ids", "attention_mask", "token_type_ids", "position_ids")},
+    "input_mask": "attention_mask",
+    "segment_ids": "token_type_ids",
+    "input_type_ids": "token_type_ids",
+    "input_word_ids": "input_ids",
+}
+"""Inputs that a text gives, by the names that exporters have for them."""
+
+_KINDS = {
+    **{f"{sign}int{bits}": f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)},
+    "float": "float32",
+    "double": "float64",
+    "float16": "float16",
+    "bfloat16": "float32",
+    "bool": "bool",
+}
+"""ONNX's names of types, and NumPy's of those that values are handed over in."""
+
+_BFLOAT16 = 16
+"""ONNX's number for the type."""
+
+_EXPORT = "export the model for its task, without past key values (optimum-cli export onnx --task token-classification)"
+
+
+def _why_not(name: str) -> str:
+    """Why a text can't give the input."""
+    if name.startswith("decoder_"):
+        return "is for the decoder of a model that writes text"
+    if name.startswith(("past", "use_cache", "cache")):
+        return "is for writing text token by token"
+    if name.startswith(("pixel", "bbox", "image")):
+        return "comes from images of pages"
+    return "the tokenizer does not give"
+
+
+def _agree(unit: str, sizes: list[int | None], path: str) -> int | None:
+    """The number of windows or tokens that all inputs were exported for."""
+    fixed = {size for size in sizes if size is not None}
+    if len(fixed) > 1:
+        raise ValueError(f"{path} wants inputs of {' and '.join(map(str, sorted(fixed)))} {unit}; {_EXPORT}")
+    return fixed.pop() if fixed else None
+
+
+def _choose_outputs(nodes: Sequence[Any], wanted: tuple[str, ...], path: str) -> tuple[list[str], bool]:
+    """Names of the outputs to fetch, and whether the one fetched holds both start and end logits."""
+    names = [node.name for node in nodes]
+    plain = {name.partition(":")[0]: name for name in names}
+    if set(wanted) <= plain.keys():
+        return [plain[name] for name in wanted], False
+    rank = 3 if len(wanted) == 1 else 2
+    shaped = [node.name for node in nodes if len(node.shape) == rank]
+    if len(wanted) == 1:
+        if len(shaped) == 1 or (shaped and len(names) == len(shaped)):
+            return shaped[:1], False
+    else:
+        named = [next((name for name in names if part in name.lower()), "") for part in ("start", "end")]
+        if all(named):
+            return named, False
+        both = [node.name for node in nodes if len(node.shape) == 3 and node.shape[2] == 2]
+        if both:
+            return both[:1], True
+        if len(shaped) >= 2:
+            return shaped[:2], False
+    shown = ", ".join(f"{node.name} ({', '.join(map(str, node.shape))})" for node in nodes)
+    raise ValueError(f"{path} gives {shown}, not {', '.join(wanted)}; pass a model that was exported for this task")
+
+
+def _open(
+    path: str, device: Any, providers: Sequence[Any] | None, session_options: Any, onnxruntime: Any
+) -> tuple[Any, Device]:
+    """A session, and where it runs."""
+    chosen = list(providers or _providers(device))
+    if not providers:
+        _check_there(device, chosen, onnxruntime.get_available_providers(), onnxruntime.__version__)
+    try:
+        session = onnxruntime.InferenceSession(path, session_options, providers=chosen)
+    except Exception as error:  # ONNX Runtime has a class of its own for each kind of trouble
+        with open(path, "rb") as file:
+            pointer = file.read(24) == b"version https://git-lfs."
+        cure = (
+            "it is a pointer of Git LFS (git lfs pull)" if pointer else "copy or export it again, with its data files"
+        )
+        raise ValueError(f"{path} can't be loaded by ONNX Runtime: {_first_line(error)}; {cure}") from error
+    if not providers:  # a provider whose libraries are missing is left out
+        _check_there(device, chosen, session.get_providers(), onnxruntime.__version__)
+    return session, _place(session)
+
+
+class Device:
+    """Where a model runs, as torch has it: `type`, `index`, and `str` such as "cpu" or "cuda:0", which it equals."""
+
+    __slots__ = ("index", "type")
+
+    def __init__(self, kind: str, index: int | None = None) -> None:
+        self.type = kind
+        self.index = index
+
+    def __str__(self) -> str:
+        return self.type if self.index is None else f"{self.type}:{self.index}"
+
+    def __repr__(self) -> str:
+        return f"device(type={self.type!r}" + (")" if self.index is None else f", index={self.index})")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, (Device, str)) and str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+
+def _place(session: Any) -> Device:
+    """The device of the first provider."""
+    first = session.get_providers()[0]
+    kind = first.removesuffix("ExecutionProvider").lower()
+    number = session.get_provider_options().get(first, {}).get("device_id")
+    return Device(kind, int(number) if str(number).isdecimal() else None)
+
+
+def _to_bfloat16(values: Any) -> Any:
+    """The upper half of the bits of float32; masks and positions up to 256 keep their value."""
+    return (np.ascontiguousarray(values, np.float32).view(np.uint32) >> 16).astype(np.uint16)
+
+
+def _from_bfloat16(value: Any) -> Any:
+    """A bfloat16 value of ONNX Runtime on the CPU as float32."""
+    shape = value.shape()
+    count = int(np.prod(shape))
+    bits = np.zeros(count, np.uint16)
+    if count:
+        ctypes.memmove(bits.ctypes.data, value.data_ptr(), bits.nbytes)
+    return (bits.astype(np.uint32) << 16).view(np.float32).reshape(shape)
+
+
+def _first_line(error: Exception, most: int = 160) -> str:
+    """What ONNX Runtime says, cut short."""
+    return " ".join(str(error).split())[:most]
 
 
 def _providers(device: Any) -> list[Any]:

@@ -20,6 +20,7 @@ class TorchRunner:
         context: what a forward pass runs in, such as `torch.no_grad`.
         outputs: names of the outputs to fetch; one name gives one tensor, several give a tuple.
         more: further arguments of the model.
+        most: tokens that the model has positions for; a longer batch on which it fails is told as too long.
     """
 
     def __init__(
@@ -29,18 +30,20 @@ class TorchRunner:
         context: Callable[[], AbstractContextManager[Any]] = torch.no_grad,
         outputs: tuple[str, ...] = ("logits",),
         more: dict[str, Any] | None = None,
+        most: int | None = None,
     ) -> None:
         self.model = model
         self.device = device
         self.context = context
         self.outputs = outputs
         self.more = more or {}
+        self.most = most
 
     def __call__(self, batch: dict[str, Ints2d]) -> Callable[[], Any]:
         """Starts one batch; the result waits for it."""
         inputs = {name: self._sent(array) for name, array in batch.items()}
         with self.context():
-            output = self.model(**inputs, **self.more)
+            output = self._call(inputs)
             if isinstance(output, dict):
                 parts = [output[name] for name in self.outputs]
             else:
@@ -49,6 +52,20 @@ class TorchRunner:
         if len(fetches) == 1:
             return fetches[0]
         return lambda: tuple(fetch() for fetch in fetches)
+
+    def _call(self, inputs: dict[str, torch.Tensor]) -> Any:
+        try:
+            return self.model(**inputs, **self.more)
+        except (RuntimeError, IndexError) as error:
+            tokens = next(iter(inputs.values())).shape[1]
+            if self.most is None or tokens <= self.most or isinstance(error, torch.OutOfMemoryError):
+                raise
+            # transformers raises the same, without a word on the length.
+            raise type(error)(
+                f"a text has {tokens} tokens, but the model reads {self.most}, and the tokenizer names no length to cut it "
+                f"at: {str(error)[:80]}; set tokenizer.model_max_length = {self.most} (with stride= to read the text whole), "
+                "or pass compat=None"
+            ) from error
 
     def _sent(self, array: Ints2d) -> torch.Tensor:
         """An array on the device; for CUDA from pinned memory, so that sending it waits for nothing."""

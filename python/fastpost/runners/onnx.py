@@ -93,13 +93,13 @@ class OnnxRunner:
         from onnxruntime import OrtValue
 
         binding = self.session.io_binding()
-        for one in self._inputs:
-            value = feed[one.name]
-            if one.kind == "bfloat16":
-                value = OrtValue.ortvalue_from_numpy_with_onnx_type(_to_bfloat16(value), _BFLOAT16)
+        bits = {one.name: _to_bfloat16(feed[one.name]) for one in self._inputs if one.kind == "bfloat16"}
+        for name, value in feed.items():
+            if name in bits:  # borrowed, not copied: `bits` lives until the model has run
+                made = OrtValue.ortvalue_from_numpy_with_onnx_type(bits[name], _BFLOAT16)
             else:
-                value = OrtValue.ortvalue_from_numpy(np.ascontiguousarray(value))
-            binding.bind_ortvalue_input(one.name, value)
+                made = OrtValue.ortvalue_from_numpy(value)
+            binding.bind_ortvalue_input(name, made)
         for name in self.outputs:
             binding.bind_output(name, "cpu")
         self.session.run_with_iobinding(binding)

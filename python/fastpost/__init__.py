@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from fastpost.align import align_labels, align_tokens, labels_to_spans, plan_windows, spans_to_labels
     from fastpost.answers import AnswerDecoder, Answers
     from fastpost.corpus import Corpus, CorpusStats
+    from fastpost.encoding import Encoder, EncoderReport, Encodings
     from fastpost.entities import Entities, EntityDecoder, TextEntities
     from fastpost.exceptions import CorpusError
     from fastpost.offsets import OffsetMap, check_offsets
@@ -38,6 +39,9 @@ _HOMES = {
     "Corpus": "fastpost.corpus",
     "CorpusError": "fastpost.exceptions",
     "CorpusStats": "fastpost.corpus",
+    "Encoder": "fastpost.encoding",
+    "EncoderReport": "fastpost.encoding",
+    "Encodings": "fastpost.encoding",
     "Entities": "fastpost.entities",
     "EntityDecoder": "fastpost.entities",
     "OffsetMap": "fastpost.offsets",
@@ -75,6 +79,9 @@ __all__ = [
     "Corpus",
     "CorpusError",
     "CorpusStats",
+    "Encoder",
+    "EncoderReport",
+    "Encodings",
     "Entities",
     "EntityDecoder",
     "OffsetMap",

@@ -1,7 +1,7 @@
 from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Any, final
 
-from fastpost.types import Doubles1d, Entity, Floats1d, Floats2d, Ints1d, Ints2d, Token
+from fastpost.types import Bytes1d, Doubles1d, Entity, Floats1d, Floats2d, Ints1d, Ints2d, Shorts1d, Shorts2d, Token
 
 __all__ = [
     "VERSION",
@@ -18,8 +18,10 @@ __all__ = [
     "Splitter",
     "TagPairs",
     "TextReader",
+    "TokenEncoder",
     "TokenSpans",
     "TokenTable",
+    "WindowShapes",
     "WordTable",
     "align_labels",
     "align_tokens",
@@ -50,6 +52,34 @@ __all__ = [
 VERSION: str
 
 def simd() -> str: ...
+
+# encode
+@final
+class TokenEncoder:
+    def __new__(cls, json: bytes) -> TokenEncoder: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def remembered(self) -> int: ...
+    def forget(self) -> None: ...
+    def encode(
+        self,
+        texts: list[Any],
+        pairs: list[Any] | None,
+        words: bool,
+        special: bool,
+        max_length: int | None,
+        stride: int,
+        truncation: str | None,
+        side: str,
+        threads: int | None,
+    ) -> tuple[Shorts1d, Shorts2d, Shorts1d, Ints1d, Ints1d, WindowShapes, list[tuple[int, str]]]: ...
+
+@final
+class WindowShapes:
+    def types(self) -> Shorts1d: ...
+    def special(self) -> Bytes1d: ...
+    def sequences(self) -> Shorts1d: ...
 
 # encodings
 def expand(objects: list[Any], attribute: str) -> tuple[list[Any], Ints1d]: ...

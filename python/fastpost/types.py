@@ -13,6 +13,9 @@ Floats2d: TypeAlias = npt.NDArray[np.float32]
 Doubles1d: TypeAlias = npt.NDArray[np.float64]
 Ints1d: TypeAlias = npt.NDArray[np.int64]
 Ints2d: TypeAlias = npt.NDArray[np.int64]
+Shorts1d: TypeAlias = npt.NDArray[np.int32]
+Shorts2d: TypeAlias = npt.NDArray[np.int32]
+Bytes1d: TypeAlias = npt.NDArray[np.uint8]
 
 Units: TypeAlias = Literal["utf8", "utf16", "graphemes"]
 """What positions count where it is not characters."""

@@ -7,6 +7,7 @@ pub mod bits;
 pub mod bpe;
 pub mod chunks;
 pub mod corpus;
+pub mod encode;
 pub mod entities;
 mod error;
 pub mod labels;

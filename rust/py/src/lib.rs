@@ -10,6 +10,7 @@ mod bpe;
 mod columns;
 mod corpus;
 mod door;
+mod encode;
 mod encodings;
 mod entities;
 mod entity_options;
@@ -47,6 +48,8 @@ mod _fastpost {
     use super::columns::ArrowColumns;
     #[pymodule_export]
     use super::corpus::TextReader;
+    #[pymodule_export]
+    use super::encode::{TokenEncoder, WindowShapes};
     #[pymodule_export]
     use super::encodings::{expand, flatten, flatten_pairs};
     #[pymodule_export]

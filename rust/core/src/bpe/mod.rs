@@ -7,7 +7,7 @@ mod ascii;
 mod classes;
 pub mod counts;
 pub mod merges;
-mod normalize;
+pub(crate) mod normalize;
 pub mod pattern;
 mod short;
 

@@ -11,7 +11,7 @@ use unicode_normalization_alignments::char::is_combining_mark;
 
 /// One normaliser, as `tokenizer.json` names it.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Normalize {
+pub(crate) enum Normalize {
     /// Canonical composition.
     Nfc,
     /// Canonical decomposition.
@@ -46,7 +46,7 @@ impl Normalize {
     ///
     /// # Errors
     /// Why not, if one of them is none of ours.
-    pub(super) fn from_json(value: &Value) -> Result<Vec<Self>, String> {
+    pub(crate) fn from_json(value: &Value) -> Result<Vec<Self>, String> {
         if value.is_null() {
             return Ok(Vec::new());
         }
@@ -87,7 +87,7 @@ impl Normalize {
     }
 
     /// `text` after this normaliser; borrowed where nothing changes.
-    pub(super) fn apply<'a>(&self, text: Cow<'a, str>) -> Cow<'a, str> {
+    pub(crate) fn apply<'a>(&self, text: Cow<'a, str>) -> Cow<'a, str> {
         let ascii = text.is_ascii();
         match self {
             // ASCII is its own normal form in all four.
@@ -130,7 +130,7 @@ fn lowercase(text: &str, ascii: bool) -> String {
 }
 
 /// BERT's cleaning drops these: NUL, the replacement character, and all of Cc, Cf, Cn and Co but tab and line ends.
-fn is_dropped(c: char) -> bool {
+pub(crate) fn is_dropped(c: char) -> bool {
     match c {
         '\t' | '\n' | '\r' | ' '..='~' => false,
         '\0' | '\u{FFFD}' => true,
@@ -155,7 +155,7 @@ fn spaced(text: &str) -> String {
 }
 
 /// The blocks of Chinese characters as BERT knows them. U+2B820..U+2B91F are not among them, in tokenizers either.
-fn is_chinese(c: char) -> bool {
+pub(crate) fn is_chinese(c: char) -> bool {
     matches!(u32::from(c),
         0x3400..=0x4DBF | 0x4E00..=0x9FFF | 0xF900..=0xFAFF | 0x2_0000..=0x2_A6DF | 0x2_A700..=0x2_B73F
         | 0x2_B740..=0x2_B81F | 0x2_B920..=0x2_CEAF | 0x2_F800..=0x2_FA1F)

@@ -176,7 +176,7 @@ impl Splitter {
     }
 
     /// As [`split`](Self::split), each word as a part of the text it lies in, normalised as it may be.
-    pub(super) fn split_within(&self, text: &str, emit: &mut impl FnMut(&[u8], Range<usize>)) {
+    pub(crate) fn split_within(&self, text: &str, emit: &mut impl FnMut(&[u8], Range<usize>)) {
         if self.normalize.is_empty() {
             return run(&self.steps, text.as_bytes(), emit);
         }

@@ -1,0 +1,6 @@
+"""Texts -> columns of tokens, equal to those of the tokenizers library."""
+
+from fastpost.encoding.batch import Encodings, Window
+from fastpost.encoding.encoder import Encoder, EncoderReport
+
+__all__ = ["Encoder", "EncoderReport", "Encodings", "Window"]

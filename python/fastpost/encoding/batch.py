@@ -1,0 +1,300 @@
+"""What `Encoder.encode` returns: the tokens of all windows, as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from fastpost import _fastpost
+from fastpost._encodings import Encodings as Flattened
+from fastpost.types import Bytes1d, Ints1d, Ints2d, Shorts1d, Shorts2d
+
+INPUT_NAMES = ("input_ids", "token_type_ids", "attention_mask")
+# Of a padded array, so that a slip in `to` is an error and not the end of the machine's memory.
+MOST_CELLS = 2**31
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns of some windows; the last three are made when asked for."""
+
+    ids: Shorts1d
+    offsets: Shorts2d
+    word_ids: Shorts1d
+    lengths: Ints1d
+    text_index: Ints1d
+    types: Callable[[], Shorts1d]
+    special: Callable[[], Bytes1d]
+    sequences: Callable[[], Shorts1d]
+
+    @classmethod
+    def of_encodings(cls, encodings: Sequence[Any], texts: Ints1d) -> Columns:
+        """Of `tokenizers.Encoding` objects, each with what overflowed from it; `texts` is the text of each."""
+        flat = Flattened.expanded(encodings)
+        return cls(
+            ids=flat.ids.astype(np.int32),
+            offsets=flat.offsets.astype(np.int32),
+            word_ids=flat.word_ids.astype(np.int32),
+            lengths=flat.lengths,
+            text_index=texts[flat.texts],
+            types=lambda: flat.type_ids.astype(np.int32),
+            special=lambda: np.asarray(flat.special_tokens_mask),
+            sequences=lambda: flat.sequence_ids.astype(np.int32),
+        )
+
+    def merged(self, other: Columns) -> Columns:
+        """The windows of both, text by text."""
+        texts = np.concatenate([self.text_index, other.text_index])
+        lengths = np.concatenate([self.lengths, other.lengths])
+        order = np.argsort(texts, kind="stable")
+        starts = np.cumsum(lengths) - lengths
+        sizes = lengths[order]
+        # Places of the tokens of each window in the two columns end to end.
+        places = np.arange(sizes.sum()) + np.repeat(starts[order] - (np.cumsum(sizes) - sizes), sizes)
+
+        def both(mine: Any, others: Any) -> Any:
+            return np.concatenate([mine, others])[places]
+
+        return Columns(
+            ids=both(self.ids, other.ids),
+            offsets=both(self.offsets, other.offsets),
+            word_ids=both(self.word_ids, other.word_ids),
+            lengths=sizes,
+            text_index=texts[order],
+            types=lambda: both(self.types(), other.types()),
+            special=lambda: both(self.special(), other.special()),
+            sequences=lambda: both(self.sequences(), other.sequences()),
+        )
+
+
+@dataclass(frozen=True)
+class Padding:
+    """How a tokenizer pads."""
+
+    pad_id: int | None = None
+    type_id: int = 0
+    names: tuple[str, ...] = INPUT_NAMES
+
+
+@dataclass(frozen=True)
+class Window:
+    """One window of a batch. Arrays are views of the batch's."""
+
+    ids: Shorts1d
+    offsets: Shorts2d
+    word_ids: Shorts1d
+    type_ids: Shorts1d
+    special_tokens_mask: Bytes1d
+    sequence_ids: Shorts1d
+    text_index: int
+    """The text that it is of."""
+    names: Callable[[Shorts1d], list[str]] = field(repr=False)
+
+    @property
+    def tokens(self) -> list[str]:
+        """The tokens, as the vocabulary spells them."""
+        return self.names(self.ids)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+class Encodings(Sequence[Window]):
+    """The windows of a batch of texts, end to end: `lengths` says where each ends.
+
+    A text that fits has one window, and a text that was cut has several in a row. Of a pair whose texts are both cut,
+    they come in tokenizers' order: the first windows of both, each later one of the first text with each of the second,
+    then the first one of the first text with each later one of the second.
+
+    Attributes:
+        ids: int32 (tokens,).
+        offsets: int32 (tokens, 2), start and end in characters of the text, or of the word with
+            `is_split_into_words`, end excluded; (0, 0) for special tokens.
+        word_ids: int32 (tokens,), -1 for special tokens.
+        lengths: int64 (windows,), tokens of each window.
+        text_index: int64 (windows,), the text that each window is of.
+    """
+
+    def __init__(self, columns: Columns, names: Callable[[Shorts1d], list[str]], padding: Padding):
+        self._columns, self._names, self._padding = columns, names, padding
+        self.ids, self.offsets, self.word_ids = columns.ids, columns.offsets, columns.word_ids
+        self.lengths, self.text_index = columns.lengths, columns.text_index
+
+    @cached_property
+    def type_ids(self) -> Shorts1d:
+        """Int32 (tokens,), the segment of each token."""
+        return self._columns.types()
+
+    @cached_property
+    def special_tokens_mask(self) -> Bytes1d:
+        """Uint8 (tokens,), 1 for tokens that the tokenizer put around the text."""
+        return self._columns.special()
+
+    @cached_property
+    def sequence_ids(self) -> Shorts1d:
+        """Int32 (tokens,), 0 for tokens of the text, 1 for those of its pair, -1 for special ones."""
+        return self._columns.sequences()
+
+    @cached_property
+    def _starts(self) -> Ints1d:
+        """(windows + 1,), the first token of each window, and the number of tokens."""
+        return np.concatenate([[0], np.cumsum(self.lengths)])
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __getitem__(self, window: Any) -> Any:
+        """The window of a number, or a list of the windows of a slice."""
+        if isinstance(window, slice):
+            return [self[number] for number in range(*window.indices(len(self)))]
+        number = range(len(self))[window]
+        part = slice(*self._starts[number : number + 2])
+        return Window(
+            self.ids[part],
+            self.offsets[part],
+            self.word_ids[part],
+            self.type_ids[part],
+            self.special_tokens_mask[part],
+            self.sequence_ids[part],
+            int(self.text_index[number]),
+            self._names,
+        )
+
+    def __iter__(self) -> Iterator[Window]:
+        return (self[number] for number in range(len(self)))
+
+    def __repr__(self) -> str:
+        return f"Encodings(windows={len(self)}, tokens={len(self.ids)})"
+
+    def padded(
+        self,
+        side: str = "right",
+        to: int | None = None,
+        *,
+        pad_id: int | None = None,
+        names: Sequence[str] | None = None,
+    ) -> dict[str, Ints2d]:
+        """The windows as rows of one length: what a model is called with.
+
+        `torch.from_dlpack` takes each array over without a copy.
+
+        Args:
+            side: where the padding goes, "right" or "left".
+            to: the length of a row; None is that of the longest window.
+            pad_id: id of the padding; None takes the tokenizer's.
+            names: some of "input_ids", "token_type_ids", "attention_mask"; None is what the tokenizer's model takes,
+                if its configuration says so, else all three.
+
+        Returns:
+            int64 (windows, to) arrays by name.
+
+        Raises:
+            ValueError: if `to` is below the longest window, or no padding is known and some is needed.
+        """
+        if side not in ("right", "left"):
+            raise ValueError(f'`side` is {side!r}; pass "right" or "left"')
+        longest = int(self.lengths.max(initial=0))
+        width = longest if to is None else to
+        if width < longest:
+            raise ValueError(f"`to` is {width} but the longest window has {longest} tokens; pass at least that")
+        if width * len(self) > MOST_CELLS:
+            raise ValueError(
+                f"`to` is {width}, which makes {width * len(self)} tokens of {len(self)} windows; pass at most "
+                f"{MOST_CELLS} tokens in all"
+            )
+        unknown = [name for name in names or () if name not in INPUT_NAMES]
+        if unknown:
+            raise ValueError(f"`names` holds {unknown[0]!r}; pass some of {', '.join(INPUT_NAMES)}")
+        pad = self._padding.pad_id if pad_id is None else pad_id
+        real = np.arange(width) < self.lengths[:, None]
+        if side == "left":
+            real = real[:, ::-1]
+        if pad is None and not real.all():
+            raise ValueError("`pad_id` is None and the tokenizer names no padding token; pass the id to pad with")
+
+        def rows(values: Callable[[], Any], filler: int) -> Ints2d:
+            out = np.full(real.shape, filler, np.int64)
+            out[real] = values()
+            return out
+
+        made: dict[str, Callable[[], Ints2d]] = {
+            "input_ids": lambda: rows(lambda: self.ids, pad or 0),
+            "token_type_ids": lambda: rows(lambda: self.type_ids, self._padding.type_id),
+            "attention_mask": lambda: real.astype(np.int64),
+        }
+        return {name: made[name]() for name in names or self._padding.names}
+
+    # As BatchEncoding has them one by one, for whole arrays. -1 where it has None.
+
+    def char_to_token(self, window: int, chars: Any, *, sequence: int = 0) -> Ints1d:
+        """The token of `window` that covers each of `chars`, -1 for none; the first one where several do.
+
+        Args:
+            window: number of a window. Without truncation this is the text's number.
+            chars: integers (any shape), positions in the text.
+            sequence: 0 for the text, 1 for its pair.
+        """
+        tokens, first = self._of_sequence(window, sequence)
+        offsets = self.offsets[tokens]
+        covered = offsets[:, 1] - offsets[:, 0]
+        places = np.arange(covered.sum()) + np.repeat(offsets[:, 0] - (np.cumsum(covered) - covered), covered)
+        table = np.full(int(offsets.max(initial=0)), -1, np.int64)
+        table[places[::-1]] = np.repeat(tokens - first, covered)[::-1]  # the first of several is written last
+        return _looked_up(table, chars)
+
+    def char_to_word(self, window: int, chars: Any, *, sequence: int = 0) -> Ints1d:
+        """The word of `window` that each of `chars` is in, -1 for none."""
+        tokens = self.char_to_token(window, chars, sequence=sequence)
+        return _looked_up(self[window].word_ids.astype(np.int64), tokens)
+
+    def token_to_chars(self, window: int, tokens: Any) -> Ints1d:
+        """(..., 2), the characters that each of `tokens` covers, end excluded; -1 for special tokens."""
+        part = self[window]
+        ends = np.where((part.sequence_ids >= 0)[:, None], part.offsets, -1).astype(np.int64)
+        return np.stack([_looked_up(ends[:, 0], tokens), _looked_up(ends[:, 1], tokens)], axis=-1)
+
+    def word_to_tokens(self, window: int, words: Any, *, sequence: int = 0) -> Ints1d:
+        """(..., 2), first and last token of each of `words`, end excluded; -1 where there is none."""
+        tokens, first = self._of_sequence(window, sequence)
+        own = self.word_ids[tokens]
+        table = np.full((int(own.max(initial=-1)) + 1, 2), -1, np.int64)
+        table[own[::-1], 0] = (tokens - first)[::-1]
+        table[own, 1] = tokens - first + 1
+        return np.stack([_looked_up(table[:, 0], words), _looked_up(table[:, 1], words)], axis=-1)
+
+    def word_to_chars(self, window: int, words: Any, *, sequence: int = 0) -> Ints1d:
+        """(..., 2), the characters of each of `words`, end excluded; -1 where there is none."""
+        tokens = self.word_to_tokens(window, words, sequence=sequence)
+        offsets = self[window].offsets.astype(np.int64)
+        first, last = tokens[..., 0], np.where(tokens[..., 1] < 0, -1, tokens[..., 1] - 1)
+        return np.stack([_looked_up(offsets[:, 0], first), _looked_up(offsets[:, 1], last)], axis=-1)
+
+    def _of_sequence(self, window: int, sequence: int) -> tuple[Ints1d, int]:
+        """The places of the tokens of one text of a window in the batch, and the window's first."""
+        number = range(len(self))[window]
+        start, end = self._starts[number : number + 2]
+        return start + np.flatnonzero(self.sequence_ids[start:end] == sequence), int(start)
+
+
+def _looked_up(table: Ints1d, places: Any) -> Ints1d:
+    """`table[places]`, -1 for places outside of it."""
+    places = np.asarray(places)
+    if places.size == 0:
+        return np.full(places.shape, -1, np.int64)
+    if places.dtype.kind not in "iu":
+        raise TypeError(f"positions are of type {places.dtype}; pass integers")
+    inside = (places >= 0) & (places < len(table))
+    out = np.full(places.shape, -1, np.int64)
+    out[inside] = table[places[inside]]
+    return out
+
+
+def native_columns(made: tuple[Any, ...]) -> Columns:
+    """The columns of what the core returned."""
+    ids, offsets, words, lengths, texts, shapes = made
+    assert isinstance(shapes, _fastpost.WindowShapes)
+    return Columns(ids, offsets, words, lengths, texts, shapes.types, shapes.special, shapes.sequences)

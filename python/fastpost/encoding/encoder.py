@@ -1,0 +1,312 @@
+"""`Encoder`: texts to token ids, offsets, words and windows."""
+
+from __future__ import annotations
+
+import operator
+import threading
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+
+from fastpost import _fastpost
+from fastpost.encoding.batch import Columns, Encodings, Padding, native_columns
+from fastpost.encoding.source import Options, Reference, Source, vocabulary_of
+from fastpost.encoding.verify import difference, samples
+from fastpost.types import Shorts1d
+
+STRATEGIES = ("longest_first", "only_first", "only_second", None)
+
+
+@dataclass(frozen=True)
+class EncoderReport:
+    """What an encoder does itself, and what it leaves to tokenizers."""
+
+    native: bool
+    """Whether it encodes texts itself."""
+    kind: str | None
+    """The kind of model that it encodes for, if it does."""
+    reason: str | None
+    """Why tokenizers has to encode every text, if it does."""
+    verified: int | None
+    """Texts on which it was compared with tokenizers when it was made; None if it was not."""
+    texts: int
+    """Texts encoded so far."""
+    sent_back: dict[str, int]
+    """Texts that tokenizers encoded though the encoder is native, by the reason."""
+
+    def __str__(self) -> str:
+        if not self.native:
+            return f"all of {self.texts} texts encoded by tokenizers: {self.reason}"
+        back = sum(self.sent_back.values())
+        reasons = "".join(f"; {count}: {reason}" for reason, count in self.sent_back.items())
+        return f"native ({self.kind}), {self.texts} texts, {back} of them sent back to tokenizers{reasons}"
+
+
+class Encoder:
+    """Encodes texts as a tokenizer of Hugging Face's does, into arrays.
+
+    Ids, offsets in characters, words, segments, masks and windows are those of tokenizers 0.23 in each case. What this
+    class does not know, a kind of tokenizer or a rare character of a text, it has tokenizers encode; `report` says which.
+    Of a tokenizer object that is changed later, the changes are followed; the object itself is never changed.
+
+    Several threads may use one encoder.
+
+    Args:
+        tokenizer: path of a tokenizer.json or of a folder with one, a `tokenizers.Tokenizer`, or a fast tokenizer of
+            transformers. Its own settings for truncation and padding have no effect.
+        verify: whether to compare with tokenizers on some hundred texts first, and to leave all to it on any
+            difference. Takes some ten milliseconds; left out where tokenizers is not installed.
+
+    Raises:
+        TypeError: if `tokenizer` is none of these.
+        OSError: if the file can't be read.
+        ValueError: if it holds no tokenizer.
+        ImportError: if tokenizers is needed and not installed.
+    """
+
+    def __init__(self, tokenizer: Any, *, verify: bool = True):
+        self._source = Source(tokenizer)
+        self._verify = verify
+        self._lock = threading.Lock()
+        self._texts = 0
+        self._sent_back: Counter[str] = Counter()
+        self._loaded = _Loaded(self._source, verify)
+
+    def encode(
+        self,
+        texts: Iterable[Any],
+        pairs: Iterable[Any] | None = None,
+        *,
+        max_length: int | None = None,
+        stride: int = 0,
+        truncation: Literal["longest_first", "only_first", "only_second"] | None = "longest_first",
+        truncation_side: Literal["right", "left"] = "right",
+        add_special_tokens: bool = True,
+        is_split_into_words: bool = False,
+        threads: int | None = None,
+    ) -> Encodings:
+        """The tokens of texts, or of pairs of texts.
+
+        Args:
+            texts: strings, or lists of words with `is_split_into_words`.
+            pairs: the second text of each.
+            max_length: tokens of a window, special ones included; None cuts nothing. A text that is longer gets several
+                windows.
+            stride: tokens that neighbouring windows of a text share.
+            truncation: which text of a pair is cut; None cuts nothing.
+            truncation_side: "left" lays the first window at the end of the text.
+            add_special_tokens: whether to put the model's special tokens around texts.
+            is_split_into_words: whether each text is a list of words; words and offsets are then those of the list.
+            threads: cores to use; None is all of them. The result is the same.
+
+        Raises:
+            TypeError: if a text is no string, or no list of strings.
+            ValueError: for a lone surrogate, with its text's number; for a `max_length` that leaves no room beside the
+                special tokens, a `stride` that leaves none to go on, a strategy that can't make a text fit.
+        """
+        if isinstance(texts, str) or isinstance(pairs, str):
+            name = "texts" if isinstance(texts, str) else "pairs"
+            raise TypeError(f"`{name}` is a str; pass a list of them")
+        listed = texts if type(texts) is list else list(texts)
+        others = pairs if pairs is None or type(pairs) is list else list(pairs)
+        if others is not None and len(others) != len(listed):
+            raise ValueError(f"`pairs` has {len(others)} texts but `texts` has {len(listed)}; pass one for each")
+        if is_split_into_words:
+            listed, others = _word_lists("texts", listed), others and _word_lists("pairs", others)
+        options = Options(
+            _count("max_length", max_length, 1),
+            _count("stride", stride, 0) or 0,
+            truncation,
+            truncation_side,
+            bool(add_special_tokens),
+            bool(is_split_into_words),
+        )
+        if truncation not in STRATEGIES:
+            raise ValueError(
+                f'`truncation` is {truncation!r}; pass "longest_first", "only_first", "only_second", or None'
+            )
+        if truncation_side not in ("right", "left"):
+            raise ValueError(f'`truncation_side` is {truncation_side!r}; pass "right" or "left"')
+        loaded = self._current()
+        columns, reasons = loaded.encode(listed, others, options, _count("threads", threads, 1))
+        with self._lock:
+            self._texts += len(listed)
+            if reasons:
+                self._sent_back.update(reasons)
+        return Encodings(columns, loaded.names, loaded.padding)
+
+    def report(self) -> EncoderReport:
+        """Whether it is native, what falls back and why, and how many texts it sent back so far."""
+        loaded = self._current()
+        native = loaded.core is not None
+        with self._lock:
+            return EncoderReport(
+                native,
+                loaded.core.kind if loaded.core is not None else None,
+                loaded.reason,
+                loaded.verified,
+                self._texts,
+                dict(self._sent_back),
+            )
+
+    def _current(self) -> _Loaded:
+        """The tokenizer as it is now."""
+        loaded = self._loaded
+        if self._source.live is not None and loaded.state != self._source.state():
+            loaded = self._loaded = _Loaded(self._source, self._verify)
+        return loaded
+
+    def __repr__(self) -> str:
+        loaded = self._loaded
+        return f"Encoder({loaded.core.kind if loaded.core is not None else 'by tokenizers: ' + str(loaded.reason)})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _made, (self._source.given, self._verify)
+
+
+class _Loaded:
+    """A tokenizer as it was read once: the core's encoder of it, and tokenizers' own for the rest."""
+
+    def __init__(self, source: Source, verify: bool):
+        self._source = source
+        self.state = source.state()
+        self._json = source.json()
+        self._reference = Reference(source, self._json)
+        self.core: _fastpost.TokenEncoder | None = None
+        self.reason: str | None = None
+        self.verified: int | None = None
+        if self._json is None:
+            self.reason = "a part of it is written in Python"
+        elif source.live is not None and source.live.encode_special_tokens:
+            self.reason = "it splits special tokens"
+        else:
+            try:
+                self.core = _fastpost.TokenEncoder(self._json)
+            except ValueError as error:
+                self.reason = str(error)
+        if self.core is None:
+            self._reference.load()
+        elif verify:
+            self._compare()
+
+    def _compare(self) -> None:
+        texts = samples(self._json)
+
+        def encode(texts: list[Any], pairs: list[Any] | None, options: Options) -> tuple[Columns, Sequence[int]]:
+            columns, back = self._native(texts, pairs, options, 1)
+            return columns, [number for number, _ in back]
+
+        try:
+            self.reason = difference(encode, self._reference, texts)
+        except ImportError:
+            return
+        self.verified = len(texts)
+        if self.reason is not None:
+            self.core = None
+
+    def encode(
+        self, texts: list[Any], pairs: list[Any] | None, options: Options, threads: int | None
+    ) -> tuple[Columns, list[str]]:
+        """The columns of texts, and why each of those was sent back that was."""
+        if self.core is None:
+            return self._by_tokenizers(texts, pairs, options, np.arange(len(texts))), []
+        columns, back = self._native(texts, pairs, options, threads)
+        if not back:
+            return columns, []
+        numbers = [number for number, _ in back]
+        some = [texts[number] for number in numbers]
+        others = None if pairs is None else [pairs[number] for number in numbers]
+        rest = self._by_tokenizers(some, others, options, np.array(numbers, np.int64))
+        return columns.merged(rest), [reason for _, reason in back]
+
+    def _native(
+        self, texts: list[Any], pairs: list[Any] | None, options: Options, threads: int | None
+    ) -> tuple[Columns, list[tuple[int, str]]]:
+        assert self.core is not None
+        *made, back = self.core.encode(
+            texts,
+            pairs,
+            options.is_split_into_words,
+            options.add_special_tokens,
+            options.max_length,
+            options.stride,
+            options.truncation,
+            options.truncation_side,
+            threads,
+        )
+        return native_columns(tuple(made)), back
+
+    def _by_tokenizers(self, texts: list[Any], pairs: list[Any] | None, options: Options, numbers: Any) -> Columns:
+        _check("texts", texts, numbers, options)
+        if pairs is not None:
+            _check("pairs", pairs, numbers, options)
+        if options.max_length is not None and options.truncation is not None:
+            marks = self._reference.marks(pairs is not None) if options.add_special_tokens else 0
+            if options.max_length <= marks:
+                raise ValueError(
+                    f"`max_length` is {options.max_length} with {marks} special tokens; a window must hold at least one "
+                    "token of the text"
+                )
+        encodings = self._reference.encode(texts, pairs, options)
+        return Columns.of_encodings(encodings, numbers)
+
+    @cached_property
+    def _vocabulary(self) -> dict[int, str]:
+        return {} if self._json is None else vocabulary_of(self._json)
+
+    def names(self, ids: Shorts1d) -> list[str]:
+        """How the vocabulary spells tokens."""
+        if self._json is None:
+            return [self._reference.name(number) for number in ids.tolist()]
+        return [self._vocabulary[number] for number in ids.tolist()]
+
+    @cached_property
+    def padding(self) -> Padding:
+        """How the tokenizer pads."""
+        return self._source.padding(self._vocabulary)
+
+
+def _word_lists(name: str, texts: list[Any]) -> list[list[Any]]:
+    for number, words in enumerate(texts):
+        if isinstance(words, str) or not isinstance(words, Iterable):
+            raise TypeError(
+                f"`{name}[{number}]` is of type {type(words).__name__}; with is_split_into_words=True every text is a "
+                "list of its words"
+            )
+    return [words if type(words) is list else list(words) for words in texts]
+
+
+def _check(name: str, texts: list[Any], numbers: Any, options: Options) -> None:
+    """Refuses what is no text, and names it, before tokenizers does."""
+    for number, text in zip(numbers, texts):
+        for word in text if options.is_split_into_words else [text]:
+            if not isinstance(word, str):
+                raise TypeError(f"`{name}[{number}]` is of type {type(word).__name__}; every text must be a str")
+            try:
+                word.encode()
+            except UnicodeEncodeError as error:
+                raise ValueError(
+                    f"`{name}[{number}]` is not valid Unicode ({error.reason}); replace its lone surrogates, for example "
+                    'with text.encode("utf-8", "replace").decode()'
+                ) from error
+
+
+def _count(name: str, value: Any, least: int) -> int | None:
+    """An argument that counts something."""
+    if value is None:
+        return None
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"`{name}` is of type {type(value).__name__}; pass an integer") from None
+    if not least <= number < 2**31:
+        raise ValueError(f"`{name}` is {number}; pass at least {least} and less than 2**31")
+    return number
+
+
+def _made(tokenizer: Any, verify: bool) -> Encoder:
+    return Encoder(tokenizer, verify=verify)

@@ -1,0 +1,242 @@
+"""A tokenizer of any kind -> its `tokenizer.json`, and tokenizers' own encoding of what is not native."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from fastpost.encoding.batch import INPUT_NAMES, Padding
+
+PAD_TOKENS = ("[PAD]", "<pad>", "<|pad|>", "<|padding|>")
+
+
+@dataclass(frozen=True)
+class Options:
+    """The arguments of `encode` but the texts."""
+
+    max_length: int | None = None
+    stride: int = 0
+    truncation: str | None = "longest_first"
+    truncation_side: str = "right"
+    add_special_tokens: bool = True
+    is_split_into_words: bool = False
+
+
+class Source:
+    """Where a tokenizer comes from.
+
+    `live` is the user's own `tokenizers.Tokenizer`, which may be changed after it was read; None for a file.
+    """
+
+    def __init__(self, tokenizer: Any):
+        self.live: Any = None
+        self.given = tokenizer
+        self._configuration: dict[str, Any] = {}
+        self._model_type: Any = None
+        self._model_options: list[str] = []
+        if isinstance(tokenizer, (str, os.PathLike)):
+            path = Path(tokenizer)
+            folder = path if path.is_dir() else path.parent
+            self._path = path / "tokenizer.json" if path.is_dir() else path
+            self._bytes = self._path.read_bytes()
+            beside = folder / "tokenizer_config.json"
+            if beside.is_file():
+                self._configuration = _object(beside)
+            return
+        backend = getattr(tokenizer, "_tokenizer", None) or getattr(tokenizer, "backend_tokenizer", None) or tokenizer
+        if not hasattr(backend, "encode_batch") or not hasattr(backend, "to_str"):
+            raise TypeError(
+                f"`tokenizer` is of type {type(tokenizer).__name__}; pass the path of a tokenizer.json, a folder with "
+                "one, a tokenizers.Tokenizer or a fast tokenizer of transformers"
+            )
+        self.live = backend
+
+    def json(self) -> bytes | None:
+        """Its tokenizer.json; None for one with parts written in Python, which can't be written down."""
+        if self.live is None:
+            return self._bytes
+        try:
+            return str(self.live.to_str()).encode()
+        except Exception:  # custom parts refuse in whatever way their class does
+            return None
+
+    def state(self) -> Any:
+        """What can change in a live tokenizer, to be compared; None for a file."""
+        live = self.live
+        if live is None:
+            return None
+        model = live.model
+        if type(model) is not self._model_type:
+            self._model_type = type(model)
+            self._model_options = [name for name in MODEL_OPTIONS if hasattr(model, name)]
+        parts = (live.normalizer, live.pre_tokenizer, live.post_processor)
+        return (
+            live.get_vocab_size(False),
+            live.get_vocab_size(True),
+            live.encode_special_tokens,
+            live.get_added_tokens_decoder(),
+            [None if part is None else _state(part) for part in parts],
+            self._model_type,
+            [getattr(model, name) for name in self._model_options],
+        )
+
+    def padding(self, vocabulary: dict[int, str]) -> Padding:
+        """How it pads: as it says itself, else with a token of a usual name."""
+        ids = {token: number for number, token in vocabulary.items()}
+        own = self.given
+        configuration = self._configuration
+        token = getattr(own, "pad_token", None) or configuration.get("pad_token")
+        names = tuple(getattr(own, "model_input_names", None) or configuration.get("model_input_names") or INPUT_NAMES)
+        if not configuration.get("model_input_names") and "DistilBert" in str(configuration.get("tokenizer_class")):
+            names = ("input_ids", "attention_mask")
+        names = tuple(name for name in names if name in INPUT_NAMES)
+        if isinstance(token, dict):
+            token = token.get("content")
+        wanted = [str(token)] if token is not None else list(PAD_TOKENS)
+        number = next((ids[name] for name in wanted if name in ids), None)
+        if number is None and self.live is not None and self.live.padding:
+            number = self.live.padding["pad_id"]
+        return Padding(number, getattr(own, "pad_token_type_id", None) or 0, names)
+
+
+MODEL_OPTIONS = (
+    "dropout",
+    "unk_token",
+    "unk_id",
+    "continuing_subword_prefix",
+    "end_of_word_suffix",
+    "fuse_unk",
+    "byte_fallback",
+    "ignore_merges",
+    "max_input_chars_per_word",
+)
+
+
+class Reference:
+    """tokenizers itself, for what is not native: a copy of its own, so that the user's tokenizer stays as it is."""
+
+    def __init__(self, source: Source, json_bytes: bytes | None):
+        self._source, self._json = source, json_bytes
+        self._lock = threading.Lock()
+
+    @cached_property
+    def _backend(self) -> Any:
+        if self._json is None:
+            return self._source.live
+        try:
+            from tokenizers import Tokenizer
+        except ModuleNotFoundError as error:
+            raise ImportError(
+                "a text, or this tokenizer, has to be encoded by tokenizers, which is not installed; pip install tokenizers"
+            ) from error
+        backend = Tokenizer.from_str(self._json.decode())
+        if self._source.live is not None:
+            backend.encode_special_tokens = self._source.live.encode_special_tokens
+        return backend
+
+    def encode(self, texts: Sequence[Any], pairs: Sequence[Any] | None, options: Options) -> list[Any]:
+        """The `tokenizers.Encoding` of each text."""
+        inputs = list(texts) if pairs is None else list(zip(texts, pairs))
+        backend = self._backend
+        with self._lock:
+            before = (backend.truncation, backend.padding) if backend is self._source.live else None
+            try:
+                backend.no_padding()
+                self._truncate(options)
+                encoded: list[Any] = backend.encode_batch(
+                    inputs,
+                    is_pretokenized=options.is_split_into_words,
+                    add_special_tokens=options.add_special_tokens,
+                )
+                return encoded
+            except BaseException as error:  # a truncation that can't be made is an Exception, or a panic that is none
+                if type(error).__name__ != "PanicException" and not str(error).startswith("Truncation error"):
+                    raise
+                raise _refused(options, error) from error
+            finally:
+                if before is not None:
+                    _restore(backend, *before)
+
+    def _truncate(self, options: Options) -> None:
+        if options.max_length is None or options.truncation is None:
+            self._backend.no_truncation()
+            return
+        try:
+            self._backend.enable_truncation(
+                options.max_length,
+                stride=options.stride,
+                strategy=options.truncation,
+                direction=options.truncation_side,
+            )
+        except ValueError as error:
+            raise _refused(options, error) from error
+
+    def load(self) -> None:
+        """Reads it now.
+
+        Raises:
+            ValueError: if it is no tokenizer.
+        """
+        try:
+            self._backend  # noqa: B018 what is made here is kept
+        except ImportError:
+            raise
+        except Exception as error:  # what tokenizers raises for JSON that it can't read
+            raise ValueError(f"the tokenizer.json that was given holds no tokenizer: {str(error)[:80]}") from error
+
+    def marks(self, pair: bool) -> int:
+        """Special tokens that it puts around a text, or two."""
+        return int(self._backend.num_special_tokens_to_add(pair))
+
+    def name(self, token: int) -> str:
+        """How it spells a token."""
+        return str(self._backend.id_to_token(token))
+
+
+def vocabulary_of(json_bytes: bytes) -> dict[int, str]:
+    """The tokens of a tokenizer.json by their ids, added ones included."""
+    read = json.loads(json_bytes)
+    listed = read["model"].get("vocab", {})
+    pairs = (
+        enumerate(row[0] for row in listed) if isinstance(listed, list) else ((i, token) for token, i in listed.items())
+    )
+    vocabulary = dict(pairs)
+    vocabulary.update((token["id"], token["content"]) for token in read.get("added_tokens") or ())
+    return vocabulary
+
+
+def _refused(options: Options, error: BaseException) -> ValueError:
+    return ValueError(
+        f"tokenizers refuses `max_length` {options.max_length} with `stride` {options.stride} and `truncation` "
+        f"{options.truncation!r}: {str(error)[:80]}; pass a larger `max_length` or a smaller `stride`"
+    )
+
+
+def _restore(backend: Any, truncation: dict[str, Any] | None, padding: dict[str, Any] | None) -> None:
+    if truncation is None:
+        backend.no_truncation()
+    else:
+        backend.enable_truncation(**truncation)
+    if padding is not None:
+        backend.enable_padding(**padding)
+
+
+def _state(part: Any) -> Any:
+    """What a part of a tokenizer consists of; one written in Python is told by itself alone."""
+    try:
+        return part.__getstate__()
+    except Exception:  # custom parts refuse in whatever way their class does
+        return part
+
+
+def _object(path: Path) -> dict[str, Any]:
+    read = json.loads(path.read_bytes())
+    if not isinstance(read, dict):
+        raise ValueError(f"{path} holds no JSON object; a tokenizer_config.json does")
+    return read

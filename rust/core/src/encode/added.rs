@@ -1,0 +1,229 @@
+//! Added tokens: found in a text before anything else looks at it, each a word of its own.
+
+use memchr::{memchr, memchr2, memchr3};
+use serde_json::Value;
+use unicode_categories::UnicodeCategories;
+
+use super::Unlike;
+use super::trie::Trie;
+
+/// An added token of `tokenizer.json`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Added {
+    id: u32,
+    single_word: bool,
+    lstrip: bool,
+    rstrip: bool,
+}
+
+/// A stretch of a text: an added token, or text for the model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stretch {
+    /// Id of the added token that it is.
+    pub(super) token: Option<u32>,
+    /// First byte.
+    pub(super) from: usize,
+    /// Last byte, excluded.
+    pub(super) to: usize,
+}
+
+/// Added tokens that are looked for in the same way: in the text as it is, or in the normalised one.
+#[derive(Debug, Clone)]
+pub(super) struct Finder {
+    tokens: Vec<Added>,
+    /// What they are spelled like -> their place in `tokens`.
+    trie: Trie,
+    /// Bytes that one of them starts with; up to three are searched for many bytes at a time.
+    heads: Vec<u8>,
+    is_head: [bool; 256],
+}
+
+/// The finders of text as it is and of normalised text.
+///
+/// `normalize` is what becomes of a token that is looked for in normalised text.
+///
+/// # Errors
+/// Why the tokens can't be looked for here.
+pub(super) fn finders(added: &Value, normalize: impl Fn(&str) -> String) -> Result<(Finder, Finder), String> {
+    let (mut raw, mut normal) = (Vec::new(), Vec::new());
+    for token in added.as_array().map(Vec::as_slice).unwrap_or_default() {
+        let flag = |name: &str| token[name].as_bool().unwrap_or(false);
+        let content = token["content"].as_str().ok_or("it has an added token without content")?;
+        let id = token["id"].as_u64().and_then(|id| u32::try_from(id).ok());
+        let one = Added {
+            id: id.ok_or("it has an added token without an id")?,
+            single_word: flag("single_word"),
+            lstrip: flag("lstrip"),
+            rstrip: flag("rstrip"),
+        };
+        if content.is_empty() {
+            continue;
+        }
+        if flag("normalized") {
+            normal.push((normalize(content), one));
+        } else {
+            raw.push((content.to_owned(), one));
+        }
+    }
+    if normal.iter().any(|(content, _): &(String, Added)| content.is_empty()) {
+        return Err("normalising leaves nothing of one of its added tokens".to_owned());
+    }
+    Ok((Finder::new(raw)?, Finder::new(normal)?))
+}
+
+impl Finder {
+    fn new(mut all: Vec<(String, Added)>) -> Result<Self, String> {
+        // Of tokens that are spelled alike the first one counts: it is put into the tree last.
+        all.reverse();
+        let spelled = all.iter().zip(0..).map(|((content, _), place)| (content.as_bytes(), place));
+        let trie = Trie::new(spelled).ok_or("its added tokens are too long")?;
+        let mut is_head = [false; 256];
+        for (content, _) in &all {
+            is_head[usize::from(content.as_bytes()[0])] = true;
+        }
+        let heads = (0..=255).filter(|&byte| is_head[usize::from(byte)]).collect();
+        Ok(Self { tokens: all.into_iter().map(|(_, token)| token).collect(), trie, heads, is_head })
+    }
+
+    /// Whether there is nothing to look for.
+    pub(super) fn is_empty(&self) -> bool {
+        self.tokens.is_empty()
+    }
+
+    /// First place from `at` on where a token may start.
+    #[inline]
+    fn head(&self, text: &[u8], at: usize) -> Option<usize> {
+        let rest = &text[at..];
+        let found = match self.heads[..] {
+            [] => None,
+            [a] => memchr(a, rest),
+            [a, b] => memchr2(a, b, rest),
+            [a, b, c] => memchr3(a, b, c, rest),
+            _ => rest.iter().position(|&byte| self.is_head[usize::from(byte)]),
+        };
+        found.map(|offset| at + offset)
+    }
+
+    /// First match from `at` on, the longest one there: token, first byte, last byte excluded.
+    fn next(&self, text: &[u8], mut at: usize) -> Option<(usize, usize, usize)> {
+        while let Some(place) = self.head(text, at) {
+            if let Some((token, length)) = self.trie.longest(&text[place..]) {
+                return Some((token as usize, place, place + length));
+            }
+            at = place + 1;
+        }
+        None
+    }
+
+    /// Whether one of them stands anywhere in `text`.
+    pub(super) fn is_in(&self, text: &str) -> bool {
+        self.next(text.as_bytes(), 0).is_some()
+    }
+
+    /// Adds the stretches of `text[from..to]` to `out`; none is empty.
+    ///
+    /// # Errors
+    /// If tokenizers' rules for what it does there are not worth having.
+    pub(super) fn split(
+        &self,
+        text: &str,
+        from: usize,
+        to: usize,
+        out: &mut Vec<Stretch>,
+    ) -> Result<(), Unlike> {
+        let piece = &text[from..to];
+        let mut done = 0;
+        let mut at = 0;
+        while let Some((token, mut start, mut end)) = self.next(piece.as_bytes(), at) {
+            at = end;
+            let token = &self.tokens[token];
+            if token.single_word {
+                let before = piece[..start].chars().next_back();
+                let after = piece[end..].chars().next();
+                if is_in_word(before)? || is_in_word(after)? {
+                    continue;
+                }
+            }
+            if token.lstrip {
+                start = piece[..start].trim_end().len().max(done);
+            }
+            if token.rstrip {
+                end = piece.len() - piece[end..].trim_start().len();
+            }
+            if start < done {
+                return Err(Unlike("an added token within the blanks that belong to the one before it"));
+            }
+            if done < start {
+                out.push(Stretch { token: None, from: from + done, to: from + start });
+            }
+            out.push(Stretch { token: Some(token.id), from: from + start, to: from + end });
+            done = end;
+        }
+        if done < piece.len() {
+            out.push(Stretch { token: None, from: from + done, to });
+        }
+        Ok(())
+    }
+}
+
+/// Whether `c` is a character of words as regular expressions have it, `\w`.
+fn is_in_word(c: Option<char>) -> Result<bool, Unlike> {
+    match c {
+        None => Ok(false),
+        Some(c) if c.is_ascii() => Ok(c.is_ascii_alphanumeric() || c == '_'),
+        Some(c) if c.is_whitespace() => Ok(false),
+        Some(c) if c.is_letter() => Ok(true),
+        Some(_) => Err(Unlike("an added token that is a word, beside a character that may be part of one")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn token(id: u32, content: &str, flags: &[&str]) -> Value {
+        let has = |name: &str| flags.contains(&name);
+        json!({"id": id, "content": content, "single_word": has("single_word"), "lstrip": has("lstrip"),
+            "rstrip": has("rstrip"), "normalized": has("normalized"), "special": true})
+    }
+
+    fn stretches(tokens: &[Value], text: &str) -> Result<Vec<(Option<u32>, String)>, Unlike> {
+        let (raw, _) = finders(&json!(tokens), str::to_owned).unwrap();
+        let mut out = Vec::new();
+        raw.split(text, 0, text.len(), &mut out)?;
+        Ok(out.into_iter().map(|one| (one.token, text[one.from..one.to].to_owned())).collect())
+    }
+
+    #[test]
+    fn the_longest_token_from_the_left_on() {
+        let tokens = [token(1, "<s>", &[]), token(2, "<s>x", &[]), token(3, "  ", &[]), token(4, "x<", &[])];
+        let got = stretches(&tokens, "ax<s>x   <s><").unwrap();
+        let want = [
+            (None, "a"),
+            (Some(4), "x<"),
+            (None, "s>x"),
+            (Some(3), "  "),
+            (None, " "),
+            (Some(1), "<s>"),
+            (None, "<"),
+        ];
+        assert_eq!(got, want.map(|(id, text)| (id, text.to_owned())));
+        assert_eq!(stretches(&tokens, "").unwrap(), []);
+    }
+
+    #[test]
+    fn flags_take_blanks_and_ask_for_words() {
+        let tokens = [token(1, "<m>", &["lstrip", "rstrip"]), token(2, "dog", &["single_word"])];
+        let got = stretches(&tokens, "a \u{a0}<m>\n <m> dog dogs_dog").unwrap();
+        let want = [
+            (None, "a"),
+            (Some(1), " \u{a0}<m>\n "),
+            (Some(1), "<m> "),
+            (Some(2), "dog"),
+            (None, " dogs_dog"),
+        ];
+        assert_eq!(got, want.map(|(id, text)| (id, text.to_owned())));
+        assert!(stretches(&tokens, "dog\u{301}").is_err());
+    }
+}

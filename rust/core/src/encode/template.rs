@@ -1,0 +1,193 @@
+//! What a post-processor puts around texts: special tokens, segments, trimmed offsets.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+/// One part of a template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Part {
+    /// Special tokens, and their segment.
+    Marks {
+        /// Their ids.
+        ids: Vec<i32>,
+        /// Segment.
+        kind: i32,
+    },
+    /// The tokens of a text.
+    Text {
+        /// 0 for the first text, 1 for the second.
+        which: usize,
+        /// Segment in the first window.
+        kind: i32,
+        /// Segment in later windows, for which tokenizers does not look at the template.
+        later: i32,
+    },
+}
+
+/// How a window is put together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Template {
+    pub(super) parts: Vec<Part>,
+}
+
+impl Template {
+    /// The texts one after the other.
+    fn bare(texts: usize) -> Self {
+        Self {
+            parts: (0..texts as i32).map(|i| Part::Text { which: i as usize, kind: i, later: i }).collect(),
+        }
+    }
+
+    /// Special tokens of a window.
+    pub(super) fn marks(&self) -> usize {
+        let count = |part: &Part| if let Part::Marks { ids, .. } = part { ids.len() } else { 0 };
+        self.parts.iter().map(count).sum()
+    }
+
+    /// The same without special tokens.
+    fn without_marks(&self) -> Self {
+        let texts = self.parts.iter().filter(|part| matches!(part, Part::Text { .. }));
+        Self { parts: texts.cloned().collect() }
+    }
+
+    /// Whether it holds each of `texts` texts once, in order.
+    fn is_plain(&self, texts: usize) -> bool {
+        let places = self.parts.iter().filter_map(|part| match part {
+            Part::Text { which, .. } => Some(*which),
+            Part::Marks { .. } => None,
+        });
+        places.eq(0..texts)
+    }
+}
+
+/// A post-processor: the templates of one text and of two, each without special tokens and with them.
+#[derive(Debug, Clone)]
+pub(super) struct Processor {
+    templates: [[Option<Arc<Template>>; 2]; 2],
+    pub(super) trim: Option<Trim>,
+    /// Whether there is none: tokenizers then mixes up which text tokens of a pair's later windows are of.
+    pub(super) absent: bool,
+}
+
+/// Takes the blanks of byte-level tokens out of their offsets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Trim {
+    /// Leaves the one before a first token, which the pre-tokenizer may have put there.
+    pub(super) keeps_first: bool,
+}
+
+impl Processor {
+    /// The `post_processor` of a `tokenizer.json`.
+    ///
+    /// # Errors
+    /// Why it is none of ours.
+    pub(super) fn from_json(value: &Value) -> Result<Self, String> {
+        let parts = match value["type"].as_str() {
+            None => &[],
+            Some("Sequence") => value["processors"].as_array().map(Vec::as_slice).unwrap_or_default(),
+            Some(_) => std::slice::from_ref(value),
+        };
+        let bare = [Template::bare(1), Template::bare(2)].map(|one| Some(Arc::new(one)));
+        let mut out =
+            Self { templates: bare.map(|one| [one.clone(), one]), trim: None, absent: value.is_null() };
+        let mut placed = false;
+        for part in parts {
+            let kind = part["type"].as_str().unwrap_or_default();
+            let trims = matches!(kind, "ByteLevel" | "RobertaProcessing")
+                && part["trim_offsets"].as_bool().unwrap_or(true);
+            if trims && (placed || out.trim.is_some()) {
+                return Err(format!("its post-processor {kind} trims after another"));
+            }
+            if trims {
+                let keeps_first = part["add_prefix_space"].as_bool().unwrap_or(true);
+                out.trim = Some(Trim { keeps_first });
+            }
+            if kind == "ByteLevel" {
+                continue;
+            }
+            if placed {
+                return Err(format!("its post-processor has {kind} after another template"));
+            }
+            placed = true;
+            out.templates = match kind {
+                "TemplateProcessing" => by_template(part)?,
+                "BertProcessing" | "RobertaProcessing" => by_marks(part, kind == "RobertaProcessing")?,
+                _ => return Err(format!("its post-processor {kind} is not one of ours")),
+            };
+        }
+        Ok(out)
+    }
+
+    /// The template of one text or of two; `None` if it is not one of ours.
+    pub(super) fn template(&self, pair: bool, special: bool) -> Option<&Arc<Template>> {
+        self.templates[usize::from(pair)][usize::from(special)].as_ref()
+    }
+}
+
+fn number(value: &Value) -> Option<i32> {
+    value.as_i64().and_then(|id| i32::try_from(id).ok())
+}
+
+/// BERT's `[CLS] A [SEP] B [SEP]`, and RoBERTa's, which has another separator between and one segment.
+fn by_marks(value: &Value, roberta: bool) -> Result<[[Option<Arc<Template>>; 2]; 2], String> {
+    let mark = |name: &str, kind: i32| {
+        let id = number(&value[name][1]).ok_or("its post-processor has a special token without an id")?;
+        Ok::<Part, String>(Part::Marks { ids: vec![id], kind })
+    };
+    let text = |which: i32| Part::Text {
+        which: which as usize,
+        kind: if roberta { 0 } else { which },
+        later: if roberta { 0 } else { which },
+    };
+    let single = vec![mark("cls", 0)?, text(0), mark("sep", 0)?];
+    let mut pair = single.clone();
+    if roberta {
+        pair.push(mark("sep", 0)?);
+    }
+    pair.extend([text(1), mark("sep", i32::from(!roberta))?]);
+    Ok([single, pair].map(|parts| {
+        let full = Template { parts };
+        let mut bare = full.without_marks();
+        for part in &mut bare.parts {
+            // Without special tokens RoBERTa's sets the segment of first windows only.
+            if let Part::Text { which, later, .. } = part {
+                *later = *which as i32;
+            }
+        }
+        [Some(Arc::new(bare)), Some(Arc::new(full))]
+    }))
+}
+
+fn by_template(value: &Value) -> Result<[[Option<Arc<Template>>; 2]; 2], String> {
+    let read = |name: &str, texts: usize| -> Result<[Option<Arc<Template>>; 2], String> {
+        let pieces = value[name].as_array().ok_or("its template is not a list")?;
+        let parts: Option<Vec<Part>> =
+            pieces.iter().map(|piece| part_of(piece, &value["special_tokens"])).collect();
+        let full = Template { parts: parts.ok_or("its template has a part that is not one of ours")? };
+        if !full.is_plain(texts) {
+            return Ok([None, None]);
+        }
+        Ok([Some(Arc::new(full.without_marks())), Some(Arc::new(full))])
+    };
+    let [single, pair] = [read("single", 1)?, read("pair", 2)?];
+    if single[0].is_none() {
+        return Err("its template does not hold the text once".to_owned());
+    }
+    Ok([single, pair])
+}
+
+fn part_of(piece: &Value, special: &Value) -> Option<Part> {
+    if let Some(text) = piece.get("Sequence") {
+        let which = match text["id"].as_str()? {
+            "A" => 0,
+            "B" => 1,
+            _ => return None,
+        };
+        return Some(Part::Text { which, kind: number(&text["type_id"])?, later: which as i32 });
+    }
+    let mark = piece.get("SpecialToken")?;
+    let ids = special[mark["id"].as_str()?]["ids"].as_array()?;
+    let ids: Option<Vec<i32>> = ids.iter().map(number).collect();
+    Some(Part::Marks { ids: ids?, kind: number(&mark["type_id"])? })
+}

@@ -1,0 +1,169 @@
+//! Texts -> columns of tokens, for `fastpost.encoding`.
+
+use std::num::NonZeroUsize;
+
+use fastpost_core::encode::{Columns, Encoder, Side, Strategy, Texts, Truncation};
+use numpy::{PyArray1, PyArray2, PyArrayMethods};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PyString};
+
+use crate::door::detached;
+use crate::texts::{borrowed, strings};
+
+/// See `fastpost_core::encode::Encoder`.
+#[pyclass(frozen, module = "fastpost._fastpost")]
+pub(crate) struct TokenEncoder(Encoder);
+
+/// Columns that the shapes of windows tell, made when they are asked for.
+#[pyclass(frozen, module = "fastpost._fastpost")]
+pub(crate) struct WindowShapes(Columns);
+
+type Ints<'py> = Bound<'py, PyArray1<i32>>;
+type Longs<'py> = Bound<'py, PyArray1<i64>>;
+type Made<'py> = (
+    Ints<'py>,
+    Bound<'py, PyArray2<i32>>,
+    Ints<'py>,
+    Longs<'py>,
+    Longs<'py>,
+    WindowShapes,
+    Vec<(usize, &'static str)>,
+);
+
+/// The texts of one argument, or the words of each.
+struct Listed<'py> {
+    strings: Vec<Bound<'py, PyString>>,
+    ends: Option<Vec<usize>>,
+}
+
+impl<'py> Listed<'py> {
+    fn new(name: &str, texts: &Bound<'py, PyList>, words: bool) -> PyResult<Self> {
+        if !words {
+            return Ok(Self { strings: strings(name, texts)?, ends: None });
+        }
+        let (mut all, mut ends) = (Vec::new(), Vec::with_capacity(texts.len()));
+        for (number, text) in texts.iter().enumerate() {
+            let text = text.cast_into::<PyList>().map_err(|error| {
+                let got = error.into_inner().get_type();
+                PyTypeError::new_err(format!(
+                    "`{name}[{number}]` is of type {got}; with is_split_into_words=True every text is a list of its words"
+                ))
+            })?;
+            all.extend(strings(&format!("{name}[{number}]"), &text)?);
+            ends.push(all.len());
+        }
+        Ok(Self { strings: all, ends: Some(ends) })
+    }
+
+    fn texts(&self, name: &str) -> PyResult<Texts<'_>> {
+        let borrow = |first: usize, last: usize, name: &str| borrowed(name, &self.strings[first..last]);
+        let mut out = Vec::with_capacity(self.strings.len());
+        match &self.ends {
+            None => out.extend(borrow(0, self.strings.len(), name)?.into_iter().map(|(text, _)| text)),
+            Some(ends) => {
+                let mut first = 0;
+                for (number, &last) in ends.iter().enumerate() {
+                    out.extend(
+                        borrow(first, last, &format!("{name}[{number}]"))?.into_iter().map(|(text, _)| text),
+                    );
+                    first = last;
+                }
+            }
+        }
+        if let Some(long) = out.iter().position(|text| text.len() > i32::MAX as usize) {
+            return Err(PyValueError::new_err(format!(
+                "`{name}[{long}]` has {} bytes; a text holds less than 2 GB: cut it into several",
+                out[long].len()
+            )));
+        }
+        Ok(Texts { strings: out, ends: self.ends.clone() })
+    }
+}
+
+#[pymethods]
+impl TokenEncoder {
+    #[new]
+    fn new(py: Python<'_>, json: &[u8]) -> PyResult<Self> {
+        py.detach(|| Encoder::from_json(json)).map(Self).map_err(PyValueError::new_err)
+    }
+
+    #[getter]
+    fn kind(&self) -> &'static str {
+        self.0.kind()
+    }
+
+    #[getter]
+    fn remembered(&self) -> usize {
+        self.0.remembered()
+    }
+
+    fn forget(&self) {
+        self.0.forget();
+    }
+
+    /// ids, offsets, words, lengths, texts, shapes; then the texts that are sent back, each with the reason.
+    #[expect(clippy::too_many_arguments, reason = "the arguments of Encoder.encode")]
+    fn encode<'py>(
+        &self,
+        py: Python<'py>,
+        texts: &Bound<'py, PyList>,
+        pairs: Option<&Bound<'py, PyList>>,
+        words: bool,
+        special: bool,
+        max_length: Option<usize>,
+        stride: usize,
+        truncation: Option<&str>,
+        side: &str,
+        threads: Option<NonZeroUsize>,
+    ) -> PyResult<Made<'py>> {
+        let listed = Listed::new("texts", texts, words)?;
+        let other = pairs.map(|pairs| Listed::new("pairs", pairs, words)).transpose()?;
+        let (texts, pairs) =
+            (listed.texts("texts")?, other.as_ref().map(|other| other.texts("pairs")).transpose()?);
+        let strategy = match truncation {
+            None => None,
+            Some("longest_first") => Some(Strategy::LongestFirst),
+            Some("only_first") => Some(Strategy::OnlyFirst),
+            Some("only_second") => Some(Strategy::OnlySecond),
+            Some(other) => return Err(PyValueError::new_err(format!("`truncation` is {other:?}"))),
+        };
+        let side = if side == "left" { Side::Left } else { Side::Right };
+        let truncation = max_length.zip(strategy).map(|(max_length, strategy)| Truncation {
+            max_length,
+            stride,
+            strategy,
+            side,
+        });
+        let made = detached(py, || self.0.encode(&texts, pairs.as_ref(), special, truncation, threads))?;
+        let mut columns = made.columns;
+        let offsets = std::mem::take(&mut columns.offsets);
+        let tokens = offsets.len();
+        let sent_back = made.sent_back.into_iter().map(|(text, why)| (text, why.0)).collect();
+        let texts = PyArray1::from_vec(py, std::mem::take(&mut columns.texts));
+        Ok((
+            PyArray1::from_vec(py, std::mem::take(&mut columns.ids)),
+            PyArray1::from_vec(py, offsets.into_flattened()).reshape([tokens, 2])?,
+            PyArray1::from_vec(py, std::mem::take(&mut columns.words)),
+            PyArray1::from_slice(py, &columns.lengths),
+            texts,
+            WindowShapes(columns),
+            sent_back,
+        ))
+    }
+}
+
+#[pymethods]
+impl WindowShapes {
+    fn types<'py>(&self, py: Python<'py>) -> Ints<'py> {
+        PyArray1::from_vec(py, py.detach(|| self.0.types()))
+    }
+
+    fn special<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<u8>> {
+        PyArray1::from_vec(py, py.detach(|| self.0.special()))
+    }
+
+    fn sequences<'py>(&self, py: Python<'py>) -> Ints<'py> {
+        PyArray1::from_vec(py, py.detach(|| self.0.sequences()))
+    }
+}

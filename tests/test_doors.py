@@ -46,7 +46,7 @@ def pipe(request, onnx_folder):
 
 def of_module(name, make):
     """What `make` makes of a module, where that is installed."""
-    return lambda: make(pytest.importorskip(name))
+    return lambda: make(pytest.importorskip(name, exc_type=ImportError))
 
 
 class OldSequence:
@@ -230,7 +230,7 @@ PAIRS_OF = {
     "Series": lambda texts: pytest.importorskip("pandas").Series(texts),
     "polars": lambda texts: pytest.importorskip("polars").Series(texts),
     "Arrow": lambda texts: pytest.importorskip("pyarrow").array(texts),
-    "column": lambda texts: pytest.importorskip("datasets").Dataset.from_dict({"t": texts})["t"],
+    "column": lambda texts: pytest.importorskip("datasets", exc_type=ImportError).Dataset.from_dict({"t": texts})["t"],
     "iterators": iter,
     "generators": lambda texts: (text for text in texts),
 }
@@ -720,3 +720,14 @@ def test_max_length_of_a_torch_pipeline():
         torch_pipe(compat=None, max_length=513)
     with pytest.raises(ValueError, match='`max_length` is 32 and `compat` is "transformers"'):
         torch_pipe(max_length=32)
+
+
+@pytest.mark.parametrize("compat", [None, "transformers"])
+def test_a_model_that_gives_probabilities_is_told(compat):
+    pipe = torch_pipe(compat=compat, aggregation_strategy="simple")
+    pipe.model.table = torch.softmax(pipe.model.table, 1)
+    with pytest.warns(UserWarning, match="`the model's output` has rows between 0 and 1 that add up to 1"):
+        pipe(TEXT)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        torch_pipe(compat=compat, aggregation_strategy="simple")(TEXT)

@@ -12,6 +12,7 @@ import numpy as np
 
 from fastpost import _arrays
 from fastpost._encodings import Encodings
+from fastpost._probabilities import warn_of_rows
 from fastpost._tokens import Tokens
 from fastpost.entities import OPTIONS, Entities, EntityDecoder, TextEntities
 from fastpost.pipelines.engine import Batching, ItemError, Logits, Runner, Windows
@@ -179,6 +180,7 @@ class EntityTask:
         if not logits.batches:
             return Entities.from_spans([[] for _ in chunk.texts], chunk.texts)
         values, kind = _arrays.logits("logits", logits.batches)
+        warn_of_rows("the model's output", values, kind)
         decoder, unnamed = self._decoder(values[0].shape[-1])
         try:
             entities = decoder._run(

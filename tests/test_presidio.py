@@ -17,7 +17,7 @@ from presidio_analyzer.predefined_recognizers import CreditCardRecognizer  # noq
 from presidio_analyzer.recognizer_registry import RecognizerRegistryProvider  # noqa: E402
 from presidio_anonymizer import AnonymizerEngine  # noqa: E402
 
-from fastpost.presidio import FastpostBatchAnalyzerEngine, FastpostRecognizer  # noqa: E402
+from fastpost.presidio import LABEL_MAPPING, FastpostBatchAnalyzerEngine, FastpostRecognizer  # noqa: E402
 
 TEXTS = [
     "My name is Anna Schmidt and I live in London; my card is 4111 1111 1111 1111.",
@@ -198,3 +198,51 @@ def test_from_a_configuration_file(rampart_dir):
 def test_the_page(rampart_dir):
     pytest.importorskip("spacy")
     assert pages.check("neighbours.md", MODEL=str(rampart_dir)) == 5
+
+
+def test_presidios_own_tables_are_in_ours():
+    from pathlib import Path
+
+    import yaml
+    from presidio_analyzer.nlp_engine.ner_model_configuration import MODEL_TO_PRESIDIO_ENTITY_MAPPING
+
+    tables = [MODEL_TO_PRESIDIO_ENTITY_MAPPING]
+    for path in Path(presidio_analyzer.__file__).parent.glob("conf/*.yaml"):
+        tables += list(_tables(yaml.safe_load(path.read_text(encoding="utf-8"))))
+    for name in ("HuggingFaceNerRecognizer", "MedicalNERRecognizer"):
+        kind = getattr(presidio_analyzer.predefined_recognizers, name, None)
+        tables += [getattr(kind, "DEFAULT_LABEL_MAPPING", {})]
+    chosen = {"EMAIL": "EMAIL_ADDRESS", "HOSPITAL": "ORGANIZATION"}
+    assert len(tables) > 3
+    for table in tables:
+        assert {label: LABEL_MAPPING.get(label) for label in table} == {
+            **table,
+            **{k: chosen[k] for k in chosen if k in table},
+        }
+
+
+def _tables(value):
+    """The label tables in a configuration."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if key == "model_to_presidio_entity_mapping":
+                yield item
+            else:
+                yield from _tables(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _tables(item)
+
+
+def test_tokens_are_reported_by_their_type(rampart_dir):
+    tokens = FastpostRecognizer(rampart_dir, aggregation_strategy="none")
+    found = tokens.analyze(TEXTS[0])
+    assert {"PERSON", "LOCATION"} <= {one.entity_type for one in found}
+    assert not any(entity.startswith(("B-", "I-")) for entity in tokens.supported_entities)
+    assert {one.entity_type for one in tokens.analyze(TEXTS[0], ["PERSON"])} == {"PERSON"}
+    renamed = FastpostRecognizer(
+        rampart_dir, aggregation_strategy="none", label_mapping={"CITY": "TOWN", "B-SURNAME": "FAMILY"}
+    )
+    assert {"TOWN", "FAMILY", "PERSON"} <= {one.entity_type for one in renamed.analyze(TEXTS[0])}
+    with pytest.raises(ValueError, match="`label_mapping` names 'TOWN', but the model's labels are"):
+        FastpostRecognizer(rampart_dir, aggregation_strategy="none", label_mapping={"TOWN": "CITY"})

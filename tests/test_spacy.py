@@ -187,3 +187,14 @@ def test_options_reach_the_pipeline(rampart_torch_dir, nlp):
 def test_wrong_arguments(rampart_dir, config, message):
     with pytest.raises((ValueError, TypeError), match=message):
         build(rampart_dir, **config)
+
+
+def test_tokens_have_the_label_of_their_type(rampart_dir):
+    tokens = build(rampart_dir, aggregation_strategy="none", label_mapping={"CITY": "TOWN"})
+    assert {label for _, label in entities(tokens(TEXTS[0]))} == {"GIVEN_NAME", "SURNAME", "TOWN"}
+    assert not any(label.startswith(("B-", "I-")) for label in tokens.get_pipe("fastpost_ner").labels)
+
+
+def test_a_mapping_of_a_label_that_is_not_there(rampart_dir):
+    with pytest.raises(ValueError, match="`label_mapping` names 'TOWN', but the model's labels are"):
+        build(rampart_dir, label_mapping={"TOWN": "CITY"})

@@ -12,25 +12,10 @@ from typing import Any
 
 from presidio_analyzer import AnalysisExplanation, BatchAnalyzerEngine, LocalRecognizer, RecognizerResult
 
+from fastpost._presidio_labels import LABEL_MAPPING, entity_of
 from fastpost.pipelines.reader import EntityReader, Found
 
-LABEL_MAPPING: dict[str, str] = {
-    **dict.fromkeys(("PER", "PERSON", "NAME", "FULL_NAME"), "PERSON"),
-    **dict.fromkeys(("GIVEN_NAME", "FIRST_NAME", "MIDDLE_NAME", "SURNAME", "LAST_NAME"), "PERSON"),
-    **dict.fromkeys(("LOC", "LOCATION", "GPE", "ADDRESS", "STREET", "STREET_NAME", "STREET_ADDRESS"), "LOCATION"),
-    **dict.fromkeys(("BUILDING_NUMBER", "SECONDARY_ADDRESS", "CITY", "COUNTY", "STATE", "COUNTRY"), "LOCATION"),
-    **dict.fromkeys(("ZIP_CODE", "ZIPCODE", "POSTCODE"), "LOCATION"),
-    **dict.fromkeys(("ORG", "ORGANIZATION"), "ORGANIZATION"),
-    **dict.fromkeys(("DATE", "TIME", "DATE_TIME"), "DATE_TIME"),
-    **dict.fromkeys(("PHONE", "TELEPHONE", "PHONE_NUMBER"), "PHONE_NUMBER"),
-    **dict.fromkeys(("EMAIL", "EMAIL_ADDRESS"), "EMAIL_ADDRESS"),
-    **dict.fromkeys(("CREDIT_CARD", "CREDIT_CARD_NUMBER"), "CREDIT_CARD"),
-    **dict.fromkeys(("IP", "IP_ADDRESS"), "IP_ADDRESS"),
-    "IBAN": "IBAN_CODE",
-    "NORP": "NRP",
-    "SSN": "US_SSN",
-}
-"""Presidio's name for what a model calls otherwise. A label that is not here keeps its own name."""
+__all__ = ["LABEL_MAPPING", "FastpostBatchAnalyzerEngine", "FastpostRecognizer"]
 
 _AHEAD: ContextVar[dict[tuple[int, str], list[Found]] | None] = ContextVar("fastpost_presidio_ahead", default=None)
 """What `FastpostBatchAnalyzerEngine` has read already, by recogniser and text."""
@@ -43,7 +28,8 @@ class FastpostRecognizer(LocalRecognizer):  # type: ignore[misc]
         model: a folder, an `.onnx` file, a name, or a pipeline such as `fastpost.pipeline("ner", ...)` gives.
         supported_language: the language that the model reads.
         label_mapping: the model's label -> Presidio's entity, or `None` for one that is not to be reported; labels
-            that it lacks are looked up in `LABEL_MAPPING`, and keep their name where that lacks them, too.
+            that it lacks are looked up in `LABEL_MAPPING`, and keep their name where that lacks them, too. With
+            `aggregation_strategy="none"` types stand for the labels that begin and continue them ("PER", "B-PER").
         supported_entities: entities to report; default: all that the model's labels map to.
         threshold: entities with a lower score are not reported.
         name, version, context: as in Presidio.
@@ -73,14 +59,13 @@ class FastpostRecognizer(LocalRecognizer):  # type: ignore[misc]
         self._reader = EntityReader(model, **options)
         self.threshold = threshold
         own = label_mapping or {}
+        types = self._reader.types
         self.label_mapping: dict[str, str | None] = {
-            label: own[label] if label in own else LABEL_MAPPING.get(label.upper(), label)
-            for label in self._reader.labels
+            label: own[label] if label in own else own[kind] if kind in own else entity_of(kind)
+            for label, kind in types.items()
         }
-        if unknown := own.keys() - self.label_mapping.keys():
-            raise ValueError(
-                f"`label_mapping` names {min(unknown)!r}, but the model's labels are {', '.join(self.label_mapping)}"
-            )
+        if unknown := own.keys() - types.keys() - set(types.values()):
+            raise ValueError(f"`label_mapping` names {min(unknown)!r}, but the model's labels are {', '.join(types)}")
         known = list(dict.fromkeys(entity for entity in self.label_mapping.values() if entity is not None))
         entities = known if supported_entities is None else list(supported_entities)
         if missing := set(entities) - set(known):

@@ -45,7 +45,8 @@ class FastpostNer:
         alignment_mode: what becomes of an entity that begins or ends inside one of spaCy's tokens: "expand" takes
             the whole token, "contract" leaves it out, "strict" leaves the entity out. A warning tells of entities
             that are lost.
-        label_mapping: the model's label -> the label in spaCy; others keep theirs.
+        label_mapping: the model's label -> the label in spaCy; others keep theirs, without prefix for
+            `aggregation_strategy="none"`.
         batch_size: windows that the model is given at once; `nlp.pipe` has its own, of texts.
         backend: "torch" or "onnxruntime"; default: the one that the folder is for.
         aggregation_strategy: as in transformers; default: "average", which gives whole words.
@@ -55,7 +56,7 @@ class FastpostNer:
     In `doc.ents` what is there already stays, and of two entities that overlap the longer one does.
 
     Raises:
-        ValueError: if `alignment_mode` is none of these.
+        ValueError: if `alignment_mode` is none of these, or `label_mapping` names a label that the model has not.
     """
 
     def __init__(
@@ -86,11 +87,15 @@ class FastpostNer:
             batch_size=batch_size,
             **options,
         )
+        types = self._reader.types
+        if unknown := label_mapping.keys() - types.keys() - set(types.values()):
+            raise ValueError(f"`label_mapping` names {min(unknown)!r}, but the model's labels are {', '.join(types)}")
+        self._names = {label: label_mapping.get(label, label_mapping.get(kind, kind)) for label, kind in types.items()}
 
     @property
     def labels(self) -> tuple[str, ...]:
         """Labels that this component can give."""
-        return tuple(dict.fromkeys(self.label_mapping.get(label, label) for label in self._reader.labels))
+        return tuple(dict.fromkeys(self._names.values()))
 
     def __call__(self, doc: Doc) -> Doc:
         """Sets the entities of one doc."""
@@ -105,7 +110,7 @@ class FastpostNer:
     def _set(self, doc: Doc, found: list[Found]) -> Doc:
         spans, scores, lost = [], [], 0
         for one in found:
-            label = self.label_mapping.get(one.label, one.label)
+            label = self._names.get(one.label, one.label)
             span = doc.char_span(one.start, one.end, label=label, alignment_mode=self.alignment_mode)
             if span is None:
                 lost += 1

@@ -90,8 +90,35 @@ class EntityReader:
             return tuple(accelerate(self._pipe).labels)
         return tuple(self._pipe.labels)
 
+    @property
+    def types(self) -> dict[str, str]:
+        """The type of each of `labels`: itself, or for `aggregation_strategy="none"` the label without its prefix."""
+        labels = self.labels
+        known: dict[str, Any] = getattr(self._pipe, "_postprocess_params", None) or getattr(self._pipe, "_defaults", {})
+        strategy = known.get("aggregation_strategy", "none")
+        if str(getattr(strategy, "value", strategy)).lower() != "none" or not labels:
+            return {label: label for label in labels}
+        return types_of(labels, known.get("scheme", "auto"))
+
     def __reduce__(self) -> tuple[Any, ...]:
         return _again, (self._arguments,)
+
+
+def types_of(labels: Sequence[str], scheme: str = "auto") -> dict[str, str]:
+    """The type that each full label name is of."""
+    try:
+        layout = EntityDecoder(labels, scheme=scheme)._kernel.layout
+    except ValueError:  # they fit no scheme
+        return {label: label for label in labels}
+    if layout is None:
+        return {label: label for label in labels}
+    between, is_last = layout
+    # One letter and what is between it and the type: "B-PER", "PER-B".
+    width = 1 + len(between)
+    return {
+        label: (label[:-width] if is_last else label[width:]) if between in label and len(label) > width else label
+        for label in labels
+    }
 
 
 def _found(row: dict[str, Any]) -> Found:

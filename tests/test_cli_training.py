@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -210,3 +211,79 @@ print(fastpost.cli.main(["doctor"]))
 def test_import_brings_no_typer(python):
     loaded = python("import fastpost.training, fastpost.corpus, sys; print(*sys.modules)").split()
     assert not {"typer", "rich", "fastpost.cli"} & set(loaded)
+
+
+@pytest.fixture(scope="module")
+def complete(tmp_path_factory) -> Path:
+    """The same tokenizer with the files that transformers reads beside it."""
+    folder = tmp_path_factory.mktemp("complete")
+    fast("gpt2").save_pretrained(folder)
+    return folder
+
+
+def without_transformers(tmp_path: Path) -> dict[str, str]:
+    """An environment in which transformers is not there."""
+    hook = tmp_path / "hook"
+    hook.mkdir()
+    (hook / "sitecustomize.py").write_text("""import sys
+class Hidden:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "transformers":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Hidden())
+""")
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(hook), os.environ.get("PYTHONPATH", "")])}
+
+
+@pytest.mark.parametrize("source", ["folder", "file"])
+def test_a_folder_of_transformers_needs_no_transformers(complete, corpus, tmp_path, source):
+    path = complete if source == "folder" else complete / "tokenizer.json"
+    run(
+        "train-tokenizer", "--from", path, "--corpus", corpus, "--column", "body", "--vocab-size", 400, "--out", tmp_path / "new",
+        "--new-special-token", "<x>", env=without_transformers(tmp_path),
+    )  # fmt: skip
+    made, old = AutoTokenizer.from_pretrained(tmp_path / "new"), AutoTokenizer.from_pretrained(complete)
+    assert len(made) == 400
+    assert (made.eos_token, made.bos_token, made.model_max_length) == (
+        old.eos_token,
+        old.bos_token,
+        old.model_max_length,
+    )
+    assert made.eos_token is not None
+    assert made.convert_ids_to_tokens(made.eos_token_id) == made.eos_token
+    assert "<x>" in made.all_special_tokens
+    assert made.decode(made("a text").input_ids) == "a text"
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", "hello", '{"version": "1.0"}'])
+@pytest.mark.parametrize("command", ["train-tokenizer", "count-words"])
+def test_a_tokenizer_that_is_no_json(corpus, tmp_path, text, command):
+    (tmp_path / "tokenizer.json").write_text(text)
+    more = ["--vocab-size", 300] if command == "train-tokenizer" else []
+    for source in (tmp_path, tmp_path / "tokenizer.json"):
+        done = run(command, "--from", source, "--corpus", corpus, "--out", tmp_path / "out", *more, check=2)
+        assert f"{tmp_path / 'tokenizer.json'} is no tokenizer.json" in done.stderr
+
+
+def test_an_output_that_is_named_like_a_file(base, corpus, tmp_path):
+    arguments = ["train-tokenizer", "--from", base, "--corpus", corpus, "--vocab-size", 300]
+    done = run(*arguments, "--out", tmp_path / "x.json", check=2)
+    assert "x.json, the name of a file; pass a folder" in done.stderr
+    assert not (tmp_path / "x.json").exists()
+
+
+def test_a_vocabulary_that_is_too_small_is_told(base, corpus, tmp_path):
+    done = run(
+        "train-tokenizer",
+        "--from",
+        base,
+        "--corpus",
+        corpus,
+        "--vocab-size",
+        100,
+        "--column",
+        "body",
+        "--out",
+        tmp_path / "new",
+    )
+    assert re.search(r"warning: .* is 100 but the tokenizer has 256 tokens", done.stderr)

@@ -146,11 +146,15 @@ def _checked(corpus: Texts, check: Check) -> Texts:
     """`corpus`, after a look at its first texts."""
     texts = iter(corpus)
     head, sample, size = [], [], 0
-    for item in texts:
+    for number, item in enumerate(texts):
         if not isinstance(item, str):
+            if not isinstance(item, Iterable):
+                raise _no_text(item, f"as item {number}")
             item = item if isinstance(item, (list, tuple)) else list(item)
         head.append(item)
         for text in (item,) if isinstance(item, str) else item:
+            if not isinstance(text, str):
+                raise _no_text(text, f"in item {number}")
             sample.append(text)
             size += len(text)
             if size >= _SAMPLE:
@@ -159,6 +163,14 @@ def _checked(corpus: Texts, check: Check) -> Texts:
             break
     check(sample)
     return chain(head, texts)
+
+
+def _no_text(item: object, place: str) -> TypeError:
+    kind = "None" if item is None else f"a {type(item).__name__}"
+    return TypeError(
+        f"`corpus` holds {kind} {place}, counted from 0; pass an iterable of str or of lists of str, and leave out what is "
+        "no text"
+    )
 
 
 def _check(splitter: Splitter, sample: list[str], length: int | None) -> None:

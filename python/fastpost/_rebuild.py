@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import tempfile
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -88,8 +89,12 @@ def backend_with(
     vocab: list[str],
     merges: list[tuple[str, str]],
     special_tokens_map: dict[str, str] | None,
+    ordinary: Collection[str] = (),
 ) -> Tokenizer:
-    """The new `tokenizers.Tokenizer`: the old one with another vocabulary, special tokens and their ids."""
+    """The new `tokenizers.Tokenizer`: the old one with another vocabulary, special tokens and their ids.
+
+    `ordinary` are tokens of the post-processor that only the corpus can put into the vocabulary.
+    """
     from tokenizers import Tokenizer, models
 
     # The vocabulary does not go through JSON: that is twice as slow.
@@ -103,9 +108,8 @@ def backend_with(
     else:
         prefix = trainer.continuing_subword_prefix
         model["continuing_subword_prefix"] = "##" if prefix is None else prefix
-    # Every token that can be named is in the vocabulary by now: special tokens come first in it.
     processor = document["post_processor"]
-    processor = processor and _renumbered(processor, ids, special_tokens_map or {})
+    processor = processor and _renumbered(processor, ids, special_tokens_map or {}, ordinary)
     empty = {"type": "BPE", "vocab": {}, "merges": []}
     document = {**document, "model": empty, "post_processor": processor, "added_tokens": []}
     backend = Tokenizer.from_str(json.dumps(document))
@@ -115,7 +119,33 @@ def backend_with(
     return backend
 
 
-def _renumbered(processor: Json, vocab: dict[str, int], names: dict[str, str]) -> Json:
+def ordinary_tokens(document: Json, tokenizer: Any, special_tokens_map: dict[str, str] | None) -> list[str]:
+    """Tokens that the post-processor adds and that are not special, such as the "." of "[QUESTION] . [SEP]"."""
+    names, backend = special_tokens_map or {}, backend_of(tokenizer)
+    added = {token["content"] for token in document["added_tokens"]}
+    tokens = dict.fromkeys(token for token, _ in processor_ids(document["post_processor"]))
+    return [
+        token
+        for token in tokens
+        if token not in names and token not in added and backend.token_to_id(token) is not None
+    ]
+
+
+def processor_ids(processor: Json | None) -> Iterator[tuple[str, int]]:
+    """Each token that a post-processor knows, with the id it has there."""
+    if processor is None:
+        return
+    for part in processor.get("processors", ()):
+        yield from processor_ids(part)
+    for name in ("cls", "sep"):
+        if name in processor:
+            token, token_id = processor[name]
+            yield token, token_id
+    for entry in (processor.get("special_tokens") or {}).values():
+        yield from zip(entry["tokens"], entry["ids"], strict=True)
+
+
+def _renumbered(processor: Json, vocab: dict[str, int], names: dict[str, str], ordinary: Collection[str]) -> Json:
     """A post-processor with the new names and ids of its tokens.
 
     transformers leaves those inside a `Sequence` as they were: they point at whatever has the old id now.
@@ -123,6 +153,12 @@ def _renumbered(processor: Json, vocab: dict[str, int], names: dict[str, str]) -
 
     def number(token: str) -> int:
         found = vocab.get(token)
+        if found is None and token in ordinary:
+            raise ValueError(
+                f"the post-processor puts the token {token!r} beside texts, which is not special and which the new "
+                f"vocabulary of {len(vocab)} tokens does not have: the corpus holds it too seldom, or not at all; add texts "
+                "that hold it, raise `vocab_size`, or set another `post_processor`"
+            )
         if found is None:
             raise ValueError(
                 f"the post-processor needs the token {token!r}, which the new tokenizer does not have; "
@@ -132,7 +168,7 @@ def _renumbered(processor: Json, vocab: dict[str, int], names: dict[str, str]) -
 
     processor = copy.deepcopy(processor)
     if "processors" in processor:
-        processor["processors"] = [_renumbered(part, vocab, names) for part in processor["processors"]]
+        processor["processors"] = [_renumbered(part, vocab, names, ordinary) for part in processor["processors"]]
     for entry in (processor.get("special_tokens") or {}).values():
         entry["tokens"] = [names.get(token, token) for token in entry["tokens"]]
         entry["ids"] = [number(token) for token in entry["tokens"]]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from fastpost._rebuild import Json, backend_of, pre_tokenizer_parts, special_names
+from fastpost._rebuild import Json, backend_of, pre_tokenizer_parts, processor_ids, special_names
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -42,7 +42,7 @@ def verify_tokenizer(tokenizer: Any, texts: Iterable[str] | None = None) -> None
     faults += [
         f"id {i} of {token!r} is not below the vocabulary's size, {size}" for token, i in vocab.items() if i >= size
     ]
-    for token, token_id in _processor_ids(processor):
+    for token, token_id in processor_ids(processor):
         if vocab.get(token) != token_id:
             faults.append(f"the post-processor has id {token_id} for {token!r}, the vocabulary {vocab.get(token)}")
     for name in special_names(tokenizer):
@@ -78,17 +78,3 @@ def _part(part: Any) -> Json | None:
 def _normalized(backend: Tokenizer, text: str) -> str:
     """`text` as the tokenizer's normalizer leaves it."""
     return text if backend.normalizer is None else str(backend.normalizer.normalize_str(text))
-
-
-def _processor_ids(processor: Json | None) -> Iterator[tuple[str, int]]:
-    """Each token that a post-processor knows, with the id it has there."""
-    if processor is None:
-        return
-    for part in processor.get("processors", ()):
-        yield from _processor_ids(part)
-    for name in ("cls", "sep"):
-        if name in processor:
-            token, token_id = processor[name]
-            yield token, token_id
-    for entry in (processor.get("special_tokens") or {}).values():
-        yield from zip(entry["tokens"], entry["ids"], strict=True)

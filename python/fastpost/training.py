@@ -25,12 +25,14 @@ from fastpost._rebuild import (
     document_of,
     from_files,
     like,
+    ordinary_tokens,
     split_rules,
     splitter_of,
     to_files,
     trainer_for,
 )
 from fastpost._verify import ROUND_TRIPS, verify_tokenizer
+from fastpost._warn import warn_caller
 from fastpost.corpus import Corpus
 
 if TYPE_CHECKING:
@@ -65,7 +67,8 @@ def train_new_from_iterator(
         tokenizer: a fast tokenizer of transformers, or a `tokenizers.Tokenizer`.
         corpus: a `Corpus`, or an iterable of `str` or of lists of `str`. Files, Arrow data and datasets of a
             `Corpus` are counted on the threads that read them; no Python string is made of them.
-        vocab_size: tokens to end with, special tokens included.
+        vocab_size: tokens to end with, special tokens included; a warning tells if special tokens and letters alone are
+            more.
         length: number of texts, if known, for the memory estimate; guessed from the sizes of files.
         new_special_tokens: special tokens to add to those of `tokenizer`.
         special_tokens_map: old name -> new name of special tokens.
@@ -77,7 +80,8 @@ def train_new_from_iterator(
 
     Raises:
         ValueError: if a check fails: a tokenizer without a pre-tokenizer, a corpus that is mostly one word,
-            too little memory, or a result that `verify_tokenizer` refuses. CorpusError is one, too.
+            too little memory, or a result that `verify_tokenizer` refuses; or the post-processor adds a token that
+            is not special and that the corpus did not bring into the vocabulary. CorpusError is one, too.
         TypeError: if `corpus` holds anything but texts, or an option does not fit its trainer.
     """
     refuse_str(corpus)
@@ -279,6 +283,7 @@ class WordCounts:
         progress: bool | Progress,
         force: bool,
         options: Json,
+        rehearses: bool = False,
     ) -> Any:
         trainer, document = trainer_for(self._document, vocab_size, new_special_tokens, special_tokens_map, options)
         tell = teller(progress)
@@ -296,7 +301,15 @@ class WordCounts:
         )
         if tell:
             tell("merge", len(vocab), len(vocab))
-        backend = backend_with(document, trainer, vocab, merges, special_tokens_map)
+        ordinary = ordinary_tokens(document, self.tokenizer, special_tokens_map)
+        if rehearses:  # of these the corpus decides
+            vocab = [*vocab, *(token for token in ordinary if token not in vocab)]
+        elif len(vocab) > vocab_size:
+            warn_caller(
+                f"`vocab_size` is {vocab_size} but the tokenizer has {len(vocab)} tokens: its special tokens and the letters "
+                "that it has to know are that many"
+            )
+        backend = backend_with(document, trainer, vocab, merges, special_tokens_map, ordinary)
         trained = like(self.tokenizer, backend, new_special_tokens, special_tokens_map)
         if not force:
             # Without a decoder nothing comes back as it was, and nobody asked for it; `_rehearse` has said so.
@@ -321,7 +334,7 @@ class WordCounts:
         empty._table = WordTable.from_items(())
         _, document = trainer_for(self._document, 0, new_special_tokens, special_tokens_map, options)
         size = len(document["added_tokens"]) + len(new_special_tokens or ()) + 256
-        empty._train(size, new_special_tokens, special_tokens_map, False, False, options)
+        empty._train(size, new_special_tokens, special_tokens_map, False, False, options, rehearses=True)
 
     def __len__(self) -> int:
         return len(self._table)

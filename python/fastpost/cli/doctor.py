@@ -17,7 +17,7 @@ from fastpost.cli.failure import guarded
 
 _LIBRARIES = {
     "numpy": ("arrays in and columns out", ""),
-    "tokenizers": ("ONNX pipelines, training", "onnx"),
+    "tokenizers": ("ONNX pipelines, training", "tokenizers"),
     "transformers": ("pipelines on torch models", "transformers"),
     "torch": ("pipelines on torch models", "transformers"),
     "onnxruntime": ('backend="onnxruntime"', "onnx"),

@@ -108,7 +108,7 @@ def explained(error: BaseException, resumable: bool = False) -> tuple[int, str]:
     if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("fastpost"):
         name = error.name.partition(".")[0]
         extra = {"pyarrow": "arrow", "torch": "transformers", "transformers": "transformers"}
-        extra |= {"onnxruntime": "onnx", "tokenizers": "onnx"}
+        extra |= {"onnxruntime": "onnx", "tokenizers": "tokenizers"}
         cure = f"pip install 'fastpost[{extra[name]}]'" if name in extra else f"pip install {name}"
         return FAILED, f"this needs {name}; {cure}"
     if isinstance(error, MemoryError):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -76,6 +77,8 @@ def train_tokenizer(
     sizes = list(dict.fromkeys(vocab_size))
     folders = {size: out if len(sizes) == 1 else out / str(size) for size in sizes}
     unfinished = _unfinished(out)
+    if out.suffix == ".json":
+        raise UsageError(f"--out is {out}, the name of a file; pass a folder, in which tokenizer.json is written")
     for folder in folders.values():
         if folder.exists() and not folder.is_dir():
             raise UsageError(f"{folder} is a file; --out is a folder")
@@ -104,7 +107,7 @@ def train_tokenizer(
         for size, folder in folders.items():
             told.stage = "merge" if len(sizes) == 1 else f"merge {size}"
             made = words.train(size, list(new_special_token or ()) or None, progress=told, force=force, **options)
-            _save(made, folder)
+            _save(made, folder, _settings(source, made, new_special_token or ()))
     remove(unfinished)
     tell(f"{', '.join(map(str, folders.values()))}: from {words.total:,} words, {len(words):,} of them distinct")
 
@@ -225,23 +228,64 @@ def _counted(
 
 
 def load_tokenizer(source: str) -> Any:
-    """The tokenizer at `source`: that of transformers if the folder is one of its own, else the bare one."""
+    """The tokenizer at `source`: that of transformers if the folder is one of its own and it is installed, else the bare one."""
     path = Path(source)
     file = path / "tokenizer.json" if path.is_dir() else path
     if path.exists() and not file.exists():
         raise UsageError(f"{path} holds no tokenizer.json; pass the folder of a fast tokenizer")
-    if file.exists() and (path.is_file() or not (path / "tokenizer_config.json").exists()):
-        from tokenizers import Tokenizer
-
-        return Tokenizer.from_file(str(file))
     if not path.exists() and (path.is_absolute() or source.startswith(".") or source.count("/") > 1):
         raise UsageError(f"{source} does not exist; pass the folder of a tokenizer")
+    if file.exists():
+        bare = path.is_file() or not (path / "tokenizer_config.json").exists() or not _has_transformers()
+        from tokenizers import Tokenizer
+
+        text = file.read_text(encoding="utf-8", errors="replace")
+        try:
+            json.loads(text)
+            if bare:
+                return Tokenizer.from_str(text)
+        except Exception as error:  # what tokenizers raises has no type of its own
+            told = " ".join(str(error).split())[:200]
+            raise UsageError(f"{file} is no tokenizer.json ({told}); pass that of a fast tokenizer") from error
     from transformers import AutoTokenizer
 
     return AutoTokenizer.from_pretrained(source)
 
 
-def _save(tokenizer: Any, folder: Path) -> None:
+def _has_transformers() -> bool:
+    try:
+        from transformers import AutoTokenizer  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def _settings(source: str | None, made: Any, added: Sequence[str]) -> dict[str, str]:
+    """The further files of a bare tokenizer, by their names: those beside the tokenizer.json that it was made from."""
+    if source is None or hasattr(made, "save_pretrained"):
+        return {}
+    folder = Path(source) if Path(source).is_dir() else Path(source).parent
+    config = folder / "tokenizer_config.json"
+    if not config.is_file():
+        return {}
+    try:
+        settings = json.loads(config.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UsageError(f"{config} is no JSON ({error}); mend it, or remove it") from error
+    for name in ("name_or_path", "tokenizer_file", "vocab_file"):
+        settings.pop(name, None)
+    # Special tokens come first in the new vocabulary, whatever their ids were.
+    flags = ("content", "lstrip", "normalized", "rstrip", "single_word", "special")
+    settings["added_tokens_decoder"] = {
+        str(number): {flag: getattr(token, flag) for flag in flags}
+        for number, token in made.get_added_tokens_decoder().items()
+    }
+    if added:
+        settings["additional_special_tokens"] = [*settings.get("additional_special_tokens", ()), *added]
+    return {"tokenizer_config.json": json.dumps(settings, ensure_ascii=False, indent=2) + "\n"}
+
+
+def _save(tokenizer: Any, folder: Path, files: Mapping[str, str]) -> None:
     """Writes the tokenizer beside `folder` first, so that each file in it is always whole."""
     folder.mkdir(parents=True, exist_ok=True)
     made = folder.parent / f".{folder.name}.part"
@@ -252,6 +296,8 @@ def _save(tokenizer: Any, folder: Path) -> None:
             tokenizer.save_pretrained(made)
         else:
             tokenizer.save(str(made / "tokenizer.json"))
+        for name, text in files.items():
+            (made / name).write_text(text, encoding="utf-8")
         for path in sorted(made.iterdir()):
             os.replace(path, folder / path.name)
     finally:

@@ -61,7 +61,7 @@ impl WordTable {
         threads: Option<Threads>,
         progress: Option<Py<PyAny>>,
     ) -> PyResult<Self> {
-        let mut feed = Feed { outer: corpus.try_iter()?.unbind(), inner: None, progress, texts: 0, bytes: 0 };
+        let mut feed = Feed { outer: corpus.try_iter()?.unbind(), inner: None, progress, items: 0, texts: 0, bytes: 0 };
         let next = || Python::attach(|py| feed.next(py)).map_err(Failure::Python);
         let counts = py.detach(|| WordCounts::count(&splitter.0, Threads::of(threads), next));
         counts.map(|counts| Self(Arc::new(counts))).map_err(PyErr::from)
@@ -234,6 +234,8 @@ struct Feed {
     outer: Py<PyIterator>,
     inner: Option<Py<PyIterator>>,
     progress: Option<Py<PyAny>>,
+    /// Items of `outer` so far: a text each, or a list of texts.
+    items: usize,
     texts: usize,
     bytes: usize,
 }
@@ -246,7 +248,9 @@ impl Feed {
         while texts.bytes().len() < BATCH {
             if let Some(inner) = &self.inner {
                 match inner.bind(py).clone().next() {
-                    Some(item) => push(&mut texts, &item?)?,
+                    Some(item) => {
+                        push(&mut texts, &item?, || format!("in item {}", self.items - 1))?;
+                    }
                     None => self.inner = None,
                 }
                 continue;
@@ -254,11 +258,13 @@ impl Feed {
             let Some(item) = self.outer.bind(py).clone().next() else {
                 break;
             };
-            let item = item?;
+            let (item, number) = (item?, self.items);
+            self.items += 1;
             if item.is_instance_of::<PyString>() {
-                push(&mut texts, &item)?;
+                push(&mut texts, &item, String::new)?;
             } else {
-                self.inner = Some(item.try_iter().map_err(|_| wrong_item(&item))?.unbind());
+                let inner = item.try_iter().map_err(|_| wrong_item(&item, &format!("as item {number}")))?;
+                self.inner = Some(inner.unbind());
             }
         }
         self.texts += texts.len();
@@ -271,8 +277,8 @@ impl Feed {
 }
 
 /// Adds one `str`. Only ASCII is read in place: of other strings Python would keep the UTF-8 as long as they live.
-fn push(texts: &mut Texts, item: &Bound<'_, PyAny>) -> PyResult<()> {
-    let text = item.cast::<PyString>().map_err(|_| wrong_item(item))?;
+fn push(texts: &mut Texts, item: &Bound<'_, PyAny>, place: impl FnOnce() -> String) -> PyResult<()> {
+    let text = item.cast::<PyString>().map_err(|_| wrong_item(item, &place()))?;
     if text.call_method0(pyo3::intern!(item.py(), "isascii"))?.is_truthy()? {
         texts.push(text.to_str()?);
     } else {
@@ -283,7 +289,11 @@ fn push(texts: &mut Texts, item: &Bound<'_, PyAny>) -> PyResult<()> {
     Ok(())
 }
 
-fn wrong_item(item: &Bound<'_, PyAny>) -> PyErr {
+fn wrong_item(item: &Bound<'_, PyAny>, place: &str) -> PyErr {
     let kind = item.get_type().name().map_or_else(|_| "?".to_owned(), |name| name.to_string());
-    PyTypeError::new_err(format!("`corpus` holds a {kind}; pass an iterable of str or of lists of str"))
+    let kind = if item.is_none() { "None".to_owned() } else { format!("a {kind}") };
+    PyTypeError::new_err(format!(
+        "`corpus` holds {kind} {place}, counted from 0; pass an iterable of str or of lists of str, and leave out what is \
+         no text"
+    ))
 }

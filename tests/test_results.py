@@ -277,3 +277,30 @@ def test_text_index_is_in_every_frame():
     for names in (found.to_pandas().columns, found.to_polars().columns, found.to_arrow().column_names):
         assert list(names)[:6] == ["text_index", "start", "end", "label", "score", "word"]
     assert found.to_pandas()["text_index"].tolist() == [0, 0, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("decoder", "shown"),
+    [
+        (
+            fastpost.EntityDecoder(["O", "B-PER", "I-PER"], strategy="simple"),
+            "EntityDecoder(3 labels, strategy='simple', compat=None)",
+        ),
+        (
+            fastpost.EntityDecoder(LABELS, strategy="max", threshold=0.5, ignore_labels=["O", "LOC"], threads=1),
+            "EntityDecoder(5 labels, strategy='max', compat=None, ignore_labels=['O', 'LOC'], threads=1, threshold=0.5)",
+        ),
+        (
+            fastpost.EntityDecoder(LABELS, strategy="first", threshold={"PER": 0.5}, decode="viterbi", score="path", transitions=np.zeros((5, 5))),
+            "transitions=..., score='path', threshold={'PER': 0.5})",
+        ),
+        (fastpost.AnswerDecoder(), "AnswerDecoder(top_k=1, max_answer_len=15, compat=None)"),
+        (
+            fastpost.AnswerDecoder(top_k=3, null_threshold=0.25, dedupe="text"),
+            "AnswerDecoder(top_k=3, max_answer_len=15, compat=None, null_threshold=0.25, dedupe='text')",
+        ),
+    ],
+)  # fmt: skip
+def test_a_decoder_shows_its_labels_and_options(decoder, shown):
+    assert repr(decoder).endswith(shown)
+    assert len(repr(decoder)) < 250

@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 
+import fastpost
 from fastpost import postprocess_qa_predictions
 from fastpost.metrics import squad, squad_v2
 from qa_twin import QA
@@ -201,3 +202,18 @@ def test_the_metrics_need_no_transformers(python):
         "import fastpost.metrics, sys; print('transformers' in sys.modules, 'torch' in sys.modules)"
     ).split() == ["False", "False"]
     assert "fastpost" in sys.modules
+
+
+@pytest.mark.parametrize(
+    ("predictions", "error", "message"),
+    [
+        ([{"id": "a", "prediction_text": "x"}], ValueError, "no `no_answer_probability` for id 'a'.*or take `squad`"),
+        ({"a": "x"}, TypeError, "dict of text by id, which holds no `no_answer_probability`"),
+        ([{"id": "a", "no_answer_probability": 0.0}], ValueError, r"`predictions\[0\]` has no `prediction_text`"),
+        ([{"prediction_text": "x", "no_answer_probability": 0.0}], ValueError, r"`predictions\[0\]` has no `id`"),
+        (["x"], ValueError, r"`predictions\[0\]` has no `id`"),
+    ],
+)
+def test_predictions_that_lack_something(predictions, error, message):
+    with pytest.raises(error, match=message):
+        fastpost.metrics.squad_v2(predictions, [{"id": "a", "answers": {"text": ["x"]}}])

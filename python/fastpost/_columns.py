@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import operator
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -194,6 +194,31 @@ def printed_table(head: str, names: Sequence[str], rows: Sequence[Sequence[Any]]
     if count > len(rows):
         lines.append(f"  ... and {count - len(rows)} more")
     return "\n".join(lines)
+
+
+def printed_options(
+    kind: str, head: str, options: Mapping[str, Any], defaults: Mapping[str, Any], always: Sequence[str]
+) -> str:
+    """A decoder as it is called: `head`, the options `always`, and those that are not as they are by default."""
+    shown = [head] if head else []
+    for name, value in options.items():
+        if name == "id2label" or (name not in always and _is_same(value, defaults.get(name))):
+            continue
+        text = (
+            repr(getattr(value, "value", value))
+            if isinstance(value, (str, bool, int, float, tuple, list)) or value is None
+            else "..."
+        )
+        if isinstance(value, Mapping) and len(value) <= _SHOWN:
+            text = repr(dict(value))
+        shown.append(f"{name}={text if len(text) <= 2 * _WIDEST else '...'}")
+    return f"{kind}({', '.join(shown)})"
+
+
+def _is_same(value: Any, default: Any) -> bool:
+    if isinstance(value, (list, tuple)) and isinstance(default, (list, tuple)):
+        return list(value) == list(default)
+    return value is default or (isinstance(value, (str, bool, int, float)) and bool(value == default))
 
 
 def shown_rows(count: int) -> int:

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, overload
 
 import numpy as np
 
 from fastpost import _arrays, _bounds, _fastpost, _masks
-from fastpost._columns import Columns, Nested, objects, place, printed_table, rows_of, shown_rows, strings
+from fastpost._columns import (
+    Columns,
+    Nested,
+    objects,
+    place,
+    printed_options,
+    printed_table,
+    rows_of,
+    shown_rows,
+    strings,
+)
 from fastpost._encodings import Encodings
 from fastpost._frozen import Settled
 from fastpost._probabilities import warn_of_windows
@@ -405,9 +416,11 @@ class AnswerDecoder(Settled):
         self.__init__(**arguments)  # type: ignore[misc]
 
     def __repr__(self) -> str:
-        return f"AnswerDecoder(top_k={self.top_k}, max_answer_len={self.max_answer_len}, compat={self.compat!r})"
+        always = ("top_k", "max_answer_len", "compat")
+        return printed_options("AnswerDecoder", "", self._arguments, _DEFAULTS, always)
 
 
+_DEFAULTS = {name: value.default for name, value in inspect.signature(AnswerDecoder).parameters.items()}
 _BORROWED: frozenset[np.dtype[Any]] = frozenset({np.dtype(np.int64), np.dtype(np.int32), np.dtype(np.int8)})
 
 

@@ -17,6 +17,7 @@ from fastpost._columns import (
     categories,
     objects,
     place,
+    printed_options,
     printed_table,
     rows_of,
     shown_rows,
@@ -704,7 +705,9 @@ class EntityDecoder(Settled):
         self.__init__(**arguments)  # type: ignore[misc]
 
     def __repr__(self) -> str:
-        return f"EntityDecoder({len(self.labels)} labels, strategy={self.strategy!r}, compat={self.compat!r})"
+        return printed_options(
+            "EntityDecoder", f"{self._columns} labels", self._arguments, _DEFAULTS, ("strategy", "compat")
+        )
 
 
 _DEFAULTS = {name: value.default for name, value in inspect.signature(EntityDecoder).parameters.items()}

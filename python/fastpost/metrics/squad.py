@@ -77,10 +77,23 @@ def squad_v2(
         (`best_exact_thresh`, `best_f1_thresh`).
 
     Raises:
-        ValueError: if there is no reference, or no prediction for one of them.
+        ValueError: if there is no reference, no prediction for one of them, or a prediction without
+            `no_answer_probability`.
+        TypeError: if `predictions` is a dict of text by id, which has none.
     """
+    if isinstance(predictions, Mapping):
+        raise TypeError(
+            "`predictions` is a dict of text by id, which holds no `no_answer_probability`; pass a list of dicts with `id`, "
+            "`prediction_text` and `no_answer_probability`"
+        )
     predictions = list(predictions)
     texts = _texts(predictions)
+    for prediction in predictions:
+        if "no_answer_probability" not in prediction:
+            raise ValueError(
+                f"`predictions` has no `no_answer_probability` for id {prediction['id']!r}; pass the probability that the "
+                "question has no answer, 0.0 if the model always answers, or take `squad`"
+            )
     none = {p["id"]: float(np.float32(p["no_answer_probability"])) for p in predictions}
     exact: dict[str, float] = {}
     f1: dict[str, float] = {}
@@ -141,7 +154,13 @@ def _best_threshold(
 def _texts(predictions: Mapping[str, str] | Iterable[Mapping[str, Any]]) -> Mapping[str, str]:
     if isinstance(predictions, Mapping):
         return predictions
-    return {prediction["id"]: prediction["prediction_text"] for prediction in predictions}
+    texts = {}
+    for number, prediction in enumerate(predictions):
+        for name in ("id", "prediction_text"):
+            if not isinstance(prediction, Mapping) or name not in prediction:
+                raise ValueError(f"`predictions[{number}]` has no `{name}`; pass dicts with `id` and `prediction_text`")
+        texts[prediction["id"]] = prediction["prediction_text"]
+    return texts
 
 
 def _answers(reference: Mapping[str, Any]) -> Sequence[str]:

@@ -6,7 +6,8 @@ import os
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from fastpost._defaults import BATCH_SIZE, COMPAT, STRATEGY
+from fastpost._defaults import BATCH_SIZE, COMPAT, STRATEGY, choose_strategy
+from fastpost.entities import EntityDecoder
 from fastpost.pipelines.install import pipeline
 
 
@@ -95,7 +96,7 @@ class EntityReader:
         """The type of each of `labels`: itself, or for `aggregation_strategy="none"` the label without its prefix."""
         labels = self.labels
         known: dict[str, Any] = getattr(self._pipe, "_postprocess_params", None) or getattr(self._pipe, "_defaults", {})
-        strategy = known.get("aggregation_strategy", "none")
+        strategy = choose_strategy(known.get("aggregation_strategy"), known.get("compat", "transformers"))
         if str(getattr(strategy, "value", strategy)).lower() != "none" or not labels:
             return {label: label for label in labels}
         return types_of(labels, known.get("scheme", "auto"))

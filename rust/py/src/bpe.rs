@@ -61,7 +61,8 @@ impl WordTable {
         threads: Option<Threads>,
         progress: Option<Py<PyAny>>,
     ) -> PyResult<Self> {
-        let mut feed = Feed { outer: corpus.try_iter()?.unbind(), inner: None, progress, items: 0, texts: 0, bytes: 0 };
+        let mut feed =
+            Feed { outer: corpus.try_iter()?.unbind(), inner: None, progress, items: 0, texts: 0, bytes: 0 };
         let next = || Python::attach(|py| feed.next(py)).map_err(Failure::Python);
         let counts = py.detach(|| WordCounts::count(&splitter.0, Threads::of(threads), next));
         counts.map(|counts| Self(Arc::new(counts))).map_err(PyErr::from)

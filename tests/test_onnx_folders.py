@@ -86,6 +86,12 @@ FOLDERS = {
     "in onnx/": {"file": "onnx/model.onnx"},
     "quantised in onnx/": {"file": "onnx/model_quantized.onnx"},
     "pad_token as an object": {"settings": {"pad_token": {"content": "[PAD]", "lstrip": False}}},
+    "RoBERTa with a pad_token_id of text": {"config": {"model_type": "roberta", "pad_token_id": "x"}},
+    "a side that is none": {"settings": {"truncation_side": "up", "padding_side": "middle"}},
+    "lengths that are none": {
+        "config": {"max_position_embeddings": {"a": 1}},
+        "settings": {"model_max_length": float("nan")},
+    },
     "padding on the left": {"settings": {"padding_side": "left"}},
     "cut from the left": {"settings": {"truncation_side": "left", "model_max_length": 24}},
 }
@@ -164,7 +170,16 @@ REFUSED = {
     "past key values": ({"inputs": (*INPUTS, "past_key_values.0.key")}, "`past_key_values.0.key`.*token by token"),
     "an unknown input": ({"inputs": (*INPUTS, "visual_embeds")}, "`visual_embeds`.*tokenizer does not give"),
     "a mask of text": ({"inputs": ("input_ids", "attention_mask"), "rank": 4}, r"`attention_mask` of the shape"),
-    "more labels than names": ({"columns": 7}, "7 labels, but config.json names 5.*id2label"),
+    "more labels than names": ({"columns": 7}, "7 labels, but config.json names 5, and none for 5; .*id2label"),
+    "a label without name": (
+        {"config": {"id2label": {"0": "O", "1": "B-PER", "2": "I-PER", "3": "B-LOC", "5": "I-LOC"}}},
+        "5 labels, but config.json names 5, and none for 4",
+    ),
+    "a name of null": ({"config": {"id2label": {**dict(enumerate(LABELS)), 1: None}}}, "id2label.*write an object"),
+    "an id below 0": ({"config": {"id2label": {"-1": "O"}}}, "id2label.*write an object"),
+    "logits of int": ({"output_type": "INT32"}, "logits of int32; export it"),
+    "a length without room": ({"settings": {"model_max_length": 2}}, "read 2 tokens, of which 2 are special"),
+    "a fixed length without room": ({"shape": ("batch", 2)}, "read 2 tokens, of which 2 are special"),
     "names of numbers": ({"config": {"id2label": 5}}, "id2label. 5"),
     "names with wrong ids": ({"config": {"id2label": {"x": "O"}}}, "id2label.*write an object"),
     "lengths that differ": ({"inputs": ("input_ids",), "shape": ("batch", 16), "lengths": 24}, "16 and 24 tokens"),
@@ -216,7 +231,7 @@ def test_a_model_of_another_task_is_refused_when_it_is_loaded(tmp_path):
     with pytest.raises(ValueError, match=r"sequence.*logits of shape \(1, 5\).*export it for this task"):
         load(folder)
     folder = write_folder(tmp_path / "hidden", output="last_hidden_state", columns=9)
-    with pytest.raises(ValueError, match=r"hidden.*9 labels, but config.json names 5"):
+    with pytest.raises(ValueError, match=r"hidden.*9 labels, but config.json names 5, and none for 5"):
         load(folder)
     with pytest.raises(ValueError, match=r"gives logits .*not start_logits, end_logits"):
         fastpost.pipeline("question-answering", model=write_folder(tmp_path / "ner"), backend="onnxruntime")

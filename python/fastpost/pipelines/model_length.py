@@ -31,7 +31,7 @@ def first_position(config: Any) -> int:
     if not any(name in kind for name in _COUNT_FROM_PADDING):
         return 0
     padding = _value(config, "pad_token_id")
-    return (1 if padding is None else int(padding)) + 1
+    return (padding if isinstance(padding, int) else 1) + 1
 
 
 def as_length(value: Any) -> int | None:

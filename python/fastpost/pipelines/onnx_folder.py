@@ -101,6 +101,12 @@ class OnnxFolder:
 
     def _try(self, outputs: tuple[str, ...]) -> None:
         """Gives the model one short window, and looks at the logits."""
+        special = self.tokenizer.num_special_tokens_to_add(False)
+        if self.model_max_length is not None and self.model_max_length <= special:
+            raise ValueError(
+                f"{self.path} is said to read {self.model_max_length} tokens, of which {special} are special ones; write what "
+                "it reads as `model_max_length` into tokenizer_config.json, or export it for a longer text"
+            )
         whole = self.limited(0).encode("a")
         ids = np.array(whole.ids or [0], np.int64)
         inputs = {"input_ids": ids, "token_type_ids": np.zeros_like(ids)}
@@ -117,10 +123,13 @@ class OnnxFolder:
                     f"{self.path} gives {', '.join(outputs)} of the shape {part.shape}, not {shape}; pass a model that was "
                     "exported for this task"
                 )
-            if known is not None and part.shape[2] > known:
+            if part.dtype.kind != "f":
+                raise ValueError(f"{self.path} gives logits of {part.dtype}; export it with logits of a float type")
+            unnamed = [] if known is None else [one for one in range(part.shape[2]) if one not in self.id2label]
+            if known is not None and unnamed:
                 raise ValueError(
-                    f"{self.path} gives logits for {part.shape[2]} labels, but config.json names {known}; "
-                    "write all names into its `id2label`, or pass a model that was exported for this task"
+                    f"{self.path} gives logits for {part.shape[2]} labels, but config.json names {known}, and none for "
+                    f"{unnamed[0]}; write all names into its `id2label`, or pass a model that was exported for this task"
                 )
 
     def limited(self, stride: int, length: int | None = None) -> Any:
@@ -249,7 +258,10 @@ def _label_names(config: dict[str, Any], folder: Path) -> dict[int, str]:
         names = [f"LABEL_{label}" for label in range(count if isinstance(count, int) and count <= _MOST_LABELS else 2)]
     try:
         pairs: Any = names.items() if isinstance(names, Mapping) else enumerate(names)
-        return {int(label): str(name) for label, name in pairs}
+        named = {int(label): name for label, name in pairs}
+        if not all(isinstance(name, str) and label >= 0 for label, name in named.items()):
+            raise ValueError("a name is no str, or an id is below 0")
+        return named
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"{folder / 'config.json'} has the `id2label` {str(names)[:60]}; write an object of id and name, or a list"

@@ -80,6 +80,29 @@ def test_empty_lists_come_first():
     assert list(mapped["entities"])[5:] == wanted(free())
 
 
+def test_map_without_features():
+    """As the README has it: the first thousand texts have no entity, and the last batch has null texts only."""
+    source = datasets.Dataset.from_dict({"text": [""] * 1001 + TEXTS + [None] * 3})
+    find = fastpost.ner_udf(free())
+    for options in ({"batch_size": 1000}, {"writer_batch_size": 5}, {"remove_columns": ["text"]}):
+        mapped = source.map(find, batched=True, load_from_cache_file=False, **options)
+        assert mapped.features["entities"] == find.features()["entities"]
+        assert list(mapped["entities"])[1001:] == [*wanted(free()), None, None, None]
+    nothing = datasets.Dataset.from_dict({"text": ["", None]}).map(find, batched=True)
+    assert nothing.features["entities"] == find.features()["entities"]
+
+
+@pytest.mark.parametrize("form", ["pandas", "polars", "numpy", "arrow", "torch"])
+def test_each_format(form):
+    if form == "polars":
+        pytest.importorskip("polars")
+    source = datasets.Dataset.from_dict({"text": [*TEXTS, None]})
+    mapped = source.with_format(form).map(fastpost.ner_udf(free()), batched=True).with_format(None)
+    assert mapped.features["entities"] == fastpost.ner_udf(free()).features()["entities"]
+    assert list(mapped["entities"]) == [*wanted(free()), None]
+    assert list(mapped["text"]) == [*TEXTS, None]
+
+
 def test_a_stream():
     find = fastpost.ner_udf(free())
     mapped = rows().to_iterable_dataset().map(find, batched=True, batch_size=4)

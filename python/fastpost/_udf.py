@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -27,11 +28,11 @@ def ner_udf(
 
     ```python
     find = fastpost.ner_udf("path/or/name")
-    dataset = dataset.map(find, batched=True, features=find.features(dataset.features))
+    dataset = dataset.map(find, batched=True)
     ```
     A column holds, for each text, a list of records of `start`, `end` (int64), `label` (string) and `score` (float32);
-    for a text that is null, null. Entities are those of `compat=None`, as with every door that is no drop-in.
-    A dataset in the Arrow format (`dataset.with_format("arrow").map(find, batched=True)`) needs no `features`.
+    for a text that is null, null. Entities are those of `compat=None`, as with every door that is no drop-in. The
+    dataset may be in any format: "arrow", "pandas", "polars", "numpy", "torch".
 
     Args:
         model: the name or folder of a model, loaded once in each process when the first batch comes; or a pipeline.
@@ -67,10 +68,10 @@ class EntityFunction:
         self._pipe: Any = model if callable(model) else None
 
     def __call__(self, batch: Any) -> Any:
-        """Records of lists in, a record of one list out; an Arrow table in, the table with one more column out."""
-        if not isinstance(batch, Mapping):
-            return self._table(batch)
-        return {self.output: self._entities(self._column(batch, list(batch)))}
+        """Records of lists in, a record of one list out; a table or data frame in, an Arrow table with the column out."""
+        if isinstance(batch, Mapping):
+            return {self.output: _Entities(self._entities(self._column(batch, list(batch))))}
+        return self._table(batch)
 
     def features(self, features: Mapping[str, Any] | None = None) -> datasets.Features:
         """`features` and the new column, as `map` takes them: an empty list says nothing of its type."""
@@ -89,16 +90,17 @@ class EntityFunction:
     def _table(self, table: Any) -> Any:
         import pyarrow as pa
 
-        if not hasattr(table, "append_column"):
-            kind = type(table).__name__
+        if hasattr(table, "to_arrow"):  # polars
+            table = table.to_arrow()
+        elif hasattr(table, "iloc"):  # pandas
+            table = pa.Table.from_pandas(table, preserve_index=False)
+        elif not hasattr(table, "append_column"):
             raise TypeError(
-                f"the batch is a {kind}, not records of lists or an Arrow table; call map with batched=True"
+                f"the batch is a {type(table).__name__}, not records of lists, a data frame or an Arrow table; call map "
+                "with batched=True"
             )
         texts = self._column(table, table.column_names).to_pylist()
-        record = pa.struct(
-            [("start", pa.int64()), ("end", pa.int64()), ("label", pa.string()), ("score", pa.float32())]
-        )
-        column = pa.array(self._entities(texts), pa.list_(record))
+        column = pa.array(_Entities(self._entities(texts)))
         if self.output in table.column_names:
             return table.set_column(table.column_names.index(self.output), self.output, column)
         return table.append_column(self.output, column)
@@ -107,7 +109,7 @@ class EntityFunction:
         if self.column not in names:
             raise ValueError(f"the batch has no column `{self.column}`; it has {', '.join(names)}. Pass `column`")
         texts = batch[self.column]
-        if isinstance(texts, str):
+        if texts is None or isinstance(texts, str):
             raise TypeError("the batch is a single record; call map with batched=True")
         return texts
 
@@ -116,6 +118,7 @@ class EntityFunction:
             from fastpost.pipelines.install import pipeline
 
             self._pipe = pipeline("ner", model=self.model, **{"compat": COMPAT, **self.arguments})
+        texts = [None if _is_null(text) else text for text in texts]
         there = [text for text in texts if text is not None]
         found = iter(self._pipe(there, **self.options) if there else ())
         return [None if text is None else list(map(_record, next(found))) for text in texts]
@@ -128,7 +131,24 @@ class EntityFunction:
         return f"<ner_udf: {model}, column {self.column!r} -> {self.output!r}>"
 
 
+class _Entities(list[Any]):
+    """The entities of texts. It tells Arrow their type, which empty lists and nulls do not show."""
+
+    def __arrow_array__(self, type: Any = None) -> Any:  # noqa: A002  (pyarrow's name)
+        import pyarrow as pa
+
+        record = pa.struct(
+            [("start", pa.int64()), ("end", pa.int64()), ("label", pa.string()), ("score", pa.float32())]
+        )
+        return pa.array(list(self), type or pa.list_(record))
+
+
+def _is_null(text: Any) -> bool:
+    """Whether a text is null as Python, NumPy or pandas has it."""
+    return text is None or (isinstance(text, float) and math.isnan(text)) or type(text).__name__ == "NAType"
+
+
 def _record(entity: Mapping[str, Any]) -> dict[str, Any]:
     """An entity as the column holds it."""
     label = entity["entity_group"] if "entity_group" in entity else entity["entity"]
-    return {"start": entity["start"], "end": entity["end"], "label": label, "score": entity["score"]}
+    return {"start": entity["start"], "end": entity["end"], "label": label, "score": float(entity["score"])}

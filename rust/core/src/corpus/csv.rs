@@ -14,7 +14,10 @@ use super::texts::Block;
 use super::{Keep, Split, Wanted};
 
 fn reader(delimiter: u8) -> Reader {
-    ReaderBuilder::new().delimiter(delimiter).build()
+    let mut reader = ReaderBuilder::new().delimiter(delimiter).build();
+    // It takes a byte-order mark off what it reads first, which may be the middle of a file; a line end is nothing.
+    reader.read_record(b"\n", &mut [0; 8], &mut [0; 8]);
+    reader
 }
 
 /// Where records end in the bytes of a file that have been read.
@@ -54,14 +57,13 @@ impl Scan {
         self.first = 0;
     }
 
-    /// Whether a quote is open at the end of `block`.
-    pub(crate) fn is_open(&self, block: &[u8]) -> bool {
+    /// Whether a quote is open at the end of `block`, which is that of the file.
+    pub(crate) fn is_open(&mut self, block: &[u8]) -> bool {
         let (mut fields, mut ends) = ([0; 8], [0; 8]);
         let begun = block[self.last..].iter().any(|&byte| byte != b'\n' && byte != b'\r');
-        let mut reader = self.reader.clone();
         loop {
             // A line end ends a record unless it stands in quotes.
-            match reader.read_record(b"\n", &mut fields, &mut ends).0 {
+            match self.reader.read_record(b"\n", &mut fields, &mut ends).0 {
                 ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull => {}
                 result => return begun && result != ReadRecordResult::Record,
             }

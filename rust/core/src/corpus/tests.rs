@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::{Blocks, Next, Plan, Reason, Source, Split, Stopped, Texts, each};
+use super::{Blocks, Keep, Next, Plan, Reason, Source, Split, Stopped, Texts, each};
 
 fn plan(files: &[Vec<u8>], split: Split, threads: usize, block: usize) -> Plan {
     let sources = files.iter().enumerate().map(|(n, bytes)| {
@@ -118,6 +118,51 @@ proptest! {
             }
             (_, first) => return Err(TestCaseError::fail(format!("wanted {first:?}"))),
         }
+    }
+}
+
+/// All texts, kept columns, lines and faults (as `file:line`) in order.
+fn read_all(mut plan: Plan) -> Vec<String> {
+    plan.wanted.keep = Keep::All;
+    plan.wanted.column = "t".to_owned();
+    let mut blocks = Blocks::new(plan);
+    let mut seen = Vec::new();
+    loop {
+        match blocks.next(Duration::from_millis(20)) {
+            Next::Texts(found) => {
+                for index in 0..found.len() {
+                    seen.push(format!(
+                        "{:?} {:?} {:?}",
+                        found.get(index),
+                        found.kept(index),
+                        found.line(index)
+                    ));
+                }
+                seen.extend(found.faults().iter().map(|(_, fault)| fault.to_string()));
+            }
+            Next::Wait => {}
+            Next::End => {
+                seen.sort(); // faults stand behind the texts of their block
+                return seen;
+            }
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn csv_does_not_depend_on_threads_and_blocks(
+        parts in prop::collection::vec(
+            prop::sample::select(vec!["a", ",", "\"", "\"\"", "\n", "\r\n", "\r", "\u{feff}", "x,y\n", "é"]), 0..60
+        ),
+        threads in 1_usize..4,
+        block in 1_usize..40,
+    ) {
+        let file = format!("id,t\n{}", parts.concat()).into_bytes();
+        prop_assert_eq!(
+            read_all(plan(&[file.clone()], Split::Csv, threads, block)),
+            read_all(plan(&[file], Split::Csv, 1, 1 << 20))
+        );
     }
 }
 

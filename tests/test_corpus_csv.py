@@ -1,0 +1,143 @@
+"""CSV and TSV: as Python's csv module reads them, for any threads, sizes of blocks and packing."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import os
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fastpost import Corpus, CorpusError
+
+EXAMPLES = int(os.environ.get("FASTPOST_PARITY_EXAMPLES", 200))
+PIECES = ["a", "é", ",", "\t", '"', '""', "\n", "\r\n", "\r", " ", "🙂", ";", ""]
+FIELDS = st.lists(st.sampled_from(PIECES), max_size=4).map("".join)
+
+
+def texts_of(corpus: Corpus) -> list[str]:
+    return [text for batch in corpus for text in batch]
+
+
+def written(rows, **options) -> bytes:
+    out = io.StringIO(newline="")
+    csv.writer(out, **options).writerows(rows)
+    return out.getvalue().encode()
+
+
+@settings(max_examples=EXAMPLES)
+@given(
+    st.lists(st.tuples(FIELDS, FIELDS), max_size=12),
+    st.sampled_from(["csv", "tsv"]),
+    st.sampled_from(["\n", "\r\n", "\r"]),
+    st.booleans(),
+)
+def test_what_csv_writes_is_read(rows, form, end, all_quoted):
+    data = written(
+        [("id", "text"), *rows],
+        delimiter="," if form == "csv" else "\t",
+        lineterminator=end,
+        # Python quotes a line feed only where lines end so.
+        quoting=csv.QUOTE_ALL if all_quoted or end != "\r\n" else csv.QUOTE_MINIMAL,
+    )
+    # A file that nothing follows after a lone quoted field is the same with and without its last line end.
+    for bytes_ in (data, b"\xef\xbb\xbf" + data, gzip.compress(data), data.removesuffix(end.encode())):
+        corpus = Corpus(io.BytesIO(bytes_), format=form, keep=["id"], on_error="skip", nulls="keep")
+        batches = list(corpus.records())
+        assert [text for batch in batches for text in batch.texts] == [text for _, text in rows]
+        assert [n for batch in batches for n in batch.columns["id"]] == [name for name, _ in rows]
+        assert corpus.stats.skipped == 0
+
+
+@settings(max_examples=EXAMPLES)
+@given(st.lists(st.sampled_from([*PIECES, "\n", "\n", ",", "x,y\n"]), max_size=40).map("".join))
+def test_anything_is_read_as_csv_reads_it(tail):
+    text = "id,text\n" + tail
+    rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row][1:]
+    try:
+        list(csv.reader(io.StringIO(text + "\n", newline=""), strict=False))
+        closed = next(csv.reader(io.StringIO(text, newline="")), None) is not None
+    except csv.Error:
+        closed = False
+    corpus = Corpus(io.StringIO(text, newline=""), format="csv", on_error="skip")
+    got = texts_of(corpus)
+    want = [row[1] for row in rows if len(row) == 2]
+    if any("nothing closes" in reason for reason in corpus.stats.reasons):
+        # Python ends an open quote with the file; here it is an error.
+        assert text.count('"') > 0
+        assert got == want[: len(got)]
+        assert len(rows) - 1 == len(got) + corpus.stats.skipped - 1
+    else:
+        assert closed
+        assert got == want
+        assert corpus.stats.skipped == len(rows) - len(want)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_quoted_line_ends_over_blocks(tmp_path, threads):
+    """Megabytes of records whose quotes hold what elsewhere ends a record."""
+    rows = [(n, f'{n}\n"{"x" * (n % 700)}",\r\n' * (n % 5)) for n in range(20_000)]
+    data = written([("id", "text"), *rows])
+    assert len(data) > 10_000_000
+    path = tmp_path / "a.csv"
+    path.write_bytes(data)
+    packed = tmp_path / "b.csv.gz"
+    packed.write_bytes(gzip.compress(data, 1))
+    for source in (path, packed):
+        corpus = Corpus(source, threads=threads, keep=["id"])
+        assert texts_of(corpus) == [text for _, text in rows]
+    lines = [line for batch in Corpus(path, threads=threads).records() for line in batch.lines]
+    ends, line = [], 2
+    for _, text in rows:
+        ends.append(line)
+        line += 1 + text.count("\n")
+    assert lines == ends
+    assert list(range(20_000)) == [n for batch in Corpus(path, threads=threads).records() for n in batch.numbers]
+
+
+@pytest.mark.parametrize(
+    ("data", "line", "message"),
+    [
+        (
+            "id,text\n1,a\n2,b,c\n3,d\n",
+            3,
+            "the record has 3 fields but the header has 2 columns; a field that holds a c",
+        ),
+        ("id,text\n1\n3,d\n", 2, "the record has 1 fields but the header has 2 columns"),
+        ("id,body\n1,a\n", 1, "no column `text`; the header has `id`, `body`. Pass `column`"),
+        ("id;text\n1;a\n", 1, "has semicolons in it; rewrite the file with commas"),
+        ("id\ttext\n1\ta\n", 1, 'has tabs in it: is it TSV (format="tsv")?'),
+        ("text,text\na,b\n", 1, "the header has the column `text` more than once; rename one of them"),
+        ('id,text\n1,a\n2,"b\n3,c\n', 3, "the record opens a quote that nothing closes"),
+        ("id,text\n1,a\n2,\xff\n", 3, "not UTF-8: byte 0xff at byte 0 of the field"),
+        ("\n\nid,text\n\n1,a\n2\n", 6, "the record has 1 fields"),
+    ],
+)
+@pytest.mark.parametrize("threads", [1, 2])
+def test_faults(tmp_path, data, line, message, threads):
+    path = tmp_path / "a.csv"
+    path.write_bytes(data.encode("latin-1"))
+    with pytest.raises(CorpusError) as raised:
+        texts_of(Corpus(path, threads=threads))
+    assert message in str(raised.value)
+    assert (raised.value.path, raised.value.line) == (str(path), line)
+    skipping = Corpus(path, threads=threads, on_error="skip")
+    assert texts_of(skipping) in ([], ["a"], ["a", "d"], ["d"])
+    assert skipping.stats.skipped == 1
+
+
+def test_fields_without_text_are_empty(tmp_path):
+    path = tmp_path / "a.tsv"
+    path.write_text('id\ttext\n1\t\n2\t""\n3\tNA\n4\tnull\n')
+    assert texts_of(Corpus(path)) == ["", "", "NA", "null"]
+    (tmp_path / "b.csv").write_text("text\n")
+    with pytest.raises(CorpusError, match="holds no text"):
+        texts_of(Corpus(tmp_path / "b.csv"))
+    (tmp_path / "c.csv").write_text("")
+    corpus = Corpus([tmp_path / "c.csv", path])
+    assert len(texts_of(corpus)) == 4
+    assert corpus.stats.empty_files == 1
+    assert next(Corpus(path, keep="all").records()).kept == ['{"id":"1"}', '{"id":"2"}', '{"id":"3"}', '{"id":"4"}']

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fastpost._verify import verify_tokenizer
     from fastpost.align import align_labels, align_tokens, labels_to_spans, plan_windows, spans_to_labels
     from fastpost.answers import AnswerDecoder, Answers
-    from fastpost.corpus import Corpus, CorpusStats
+    from fastpost.corpus import Corpus, CorpusStats, TextRecords
     from fastpost.encoding import Encoder, EncoderReport, Encodings
     from fastpost.entities import Entities, EntityDecoder, TextEntities
     from fastpost.exceptions import CorpusError
@@ -39,6 +39,7 @@ _HOMES = {
     "Corpus": "fastpost.corpus",
     "CorpusError": "fastpost.exceptions",
     "CorpusStats": "fastpost.corpus",
+    "TextRecords": "fastpost.corpus",
     "Encoder": "fastpost.encoding",
     "EncoderReport": "fastpost.encoding",
     "Encodings": "fastpost.encoding",
@@ -88,6 +89,7 @@ __all__ = [
     "QuestionAnsweringPipeline",
     "Redaction",
     "TextEntities",
+    "TextRecords",
     "TokenClassificationPipeline",
     "WordCounts",
     "__version__",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import sys
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -71,6 +72,20 @@ def choice(name: str, value: Any, known: tuple[Any, ...]) -> Any:
         if isinstance(one, int) and isinstance(value, np.integer) and not isinstance(one, bool) and value == one:
             return one
     raise ValueError(f"`{name}` is {shown(value)}; pass one of {', '.join(map(repr, known))}")
+
+
+def records(name: str, rows: Iterable[Any], *keys: str) -> list[Mapping[str, Any]]:
+    """`rows` as a list of dicts, each with all of `keys`."""
+    listed = list(rows)
+    for at, row in enumerate(listed):
+        if not isinstance(row, Mapping):
+            raise TypeError(
+                f"`{name}[{at}]` is {shown(row)}, a {type(row).__name__}; pass a dict with {', '.join(keys)}"
+            )
+        missing = next((key for key in keys if key not in row), None)
+        if missing is not None:
+            raise ValueError(f"`{name}[{at}]` has no {missing!r}; pass a dict with {', '.join(keys)}")
+    return listed
 
 
 def shown(value: Any) -> str:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+from fastpost import _bounds
+
 __all__ = ["render"]
 
 # Tint behind text and colour of bars and tags, on light and on dark. Text on them has a contrast of 4.5 or more (WCAG AA).
@@ -125,6 +127,10 @@ def render(
     texts = [text] if isinstance(text, str) else list(text)
     if captions is not None and len(captions) != len(texts):
         raise ValueError(f"`captions` has {len(captions)} items for {len(texts)} texts; pass one a text")
+    for name, given in (("title", () if title is None else (title,)), ("captions", captions or ())):
+        for one in given:
+            if not isinstance(one, str):
+                raise TypeError(f"`{name}` holds {_bounds.shown(one)}, a {type(one).__name__}; pass str")
     first = _spans("entities", entities, texts, isinstance(text, str))
     if other is None:
         return _page(texts, first, title, None, captions)

@@ -421,6 +421,8 @@ def _window(name: str, number: int, array: Any, rank: int) -> Any:
 
 def _labels(labels: Any, lengths: Ints1d) -> Ints1d:
     """Label ids of all tokens, end to end."""
+    if labels is None:
+        raise TypeError("`labels` is None; pass one label id a token")
     read: Any = _arrays.integers("labels", labels)
     if not isinstance(read, list) and read.ndim == 1 and len(read) == lengths.sum():
         return np.ascontiguousarray(read, np.int64)

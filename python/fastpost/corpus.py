@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, TypeVar, cast
 
-from fastpost import _sources
+from fastpost import _bounds, _sources
 from fastpost._fastpost import TextReader
 from fastpost._formats import NAMES, Format
 from fastpost._sources import Options, Reader
@@ -193,8 +193,8 @@ class Corpus:
             ("threads", threads),
             ("prefetch", prefetch),
         ):
-            if number is not None and number < 1:
-                raise ValueError(f"`{name}` is {number}; it is at least 1")
+            if number is not None:
+                _bounds.whole(name, number, 1, most=2**64 if name == "threads" else _bounds.MOST)
         if batch_size is None and batch_bytes is None:
             raise ValueError("`batch_size` and `batch_bytes` are both None; pass one of them")
         for name, given, allowed in (

@@ -214,6 +214,8 @@ def check_offsets(
         read = Encodings.flat([encoding])
         offsets, skip = read.offsets, read.special_tokens_mask
     else:
+        if encoding is None:
+            raise TypeError("`encoding` is None; pass a tokenizers.Encoding, or integers (tokens, 2)")
         pairs, outside = _arrays.offsets(encoding, name="encoding")
         if isinstance(pairs, list) or pairs.ndim != 2:
             count = 3 if isinstance(pairs, list) else pairs.ndim
@@ -222,6 +224,8 @@ def check_offsets(
         skip = (offsets == 0).all(axis=1).astype(np.uint8)
     if special_tokens_mask is not None:
         mask: Any = _arrays.integers("special_tokens_mask", special_tokens_mask, np.uint8)
+        if isinstance(mask, list):
+            raise TypeError(f"`special_tokens_mask` is {len(mask)} lists; pass (tokens,), one value a token")
         skip = mask if outside is None else mask | outside
     if skip.shape != (len(offsets),):
         raise ValueError(
@@ -260,7 +264,9 @@ def _message(token: int, kind: str, start: int, end: int, other: int | None, off
 
 
 def _integers(name: str, value: ArrayLike) -> Ints:
-    array = _arrays.to_numpy(name, value)
+    if value is None:
+        raise TypeError(f"`{name}` is None; pass integers")
+    array = np.asarray(_arrays.to_numpy(name, value))
     if array.size and array.dtype.kind not in "iu":
         raise TypeError(f"`{name}` is of type {array.dtype}; pass integers")
     return np.asarray(array, dtype=np.int64)

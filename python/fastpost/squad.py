@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from fastpost import _arrays, _fastpost
+from fastpost import _arrays, _bounds, _fastpost
 
 logger = logging.getLogger(__name__)
 
@@ -61,9 +61,8 @@ def postprocess_qa_predictions(
         logger.setLevel(log_level)
     if len(predictions) != 2:
         raise ValueError(f"`predictions` has {len(predictions)} entries; pass (start_logits, end_logits)")
-    for name, size in (("n_best_size", n_best_size), ("max_answer_length", max_answer_length)):
-        if size < 1:
-            raise ValueError(f"`{name}` is {size}; pass at least 1")
+    n_best_size = _bounds.whole("n_best_size", n_best_size, 1)
+    max_answer_length = _bounds.whole("max_answer_length", max_answer_length, 1)
     if output_dir is not None and not os.path.isdir(output_dir):
         raise NotADirectoryError(f"`output_dir` is {os.fspath(output_dir)!r}, which is not a folder; make it first")
     start, end = (
@@ -78,20 +77,27 @@ def postprocess_qa_predictions(
             f"`predictions` has {len(start)} windows but `features` has {len(features)}; pass one row per feature"
         )
 
-    ids, contexts = _columns(examples, "id", "context")
+    ids, contexts = _columns("examples", examples, "id", "context")
     number = {example: index for index, example in enumerate(ids)}
-    examples_of, mappings = _columns(features, "example_id", "offset_mapping")
+    examples_of, mappings = _columns("features", features, "example_id", "offset_mapping")
     unknown = next((example for example in examples_of if example not in number), None)
     if unknown is not None:
         raise ValueError(
             f"`features` holds the example_id {unknown!r}, which `examples` has not; pass the examples of the features"
         )
     logger.info("Post-processing %d examples split into %d features.", len(ids), len(examples_of))
+    max_contexts = _optional(features, "token_is_max_context")
+    for row, known in enumerate(max_contexts):
+        if known is not None and not isinstance(known, Mapping):
+            raise TypeError(
+                f"`features[{row}]` has the token_is_max_context {_bounds.shown(known)}, a {type(known).__name__}; it is a "
+                "dict of token numbers as text to bool, or None"
+            )
     texts, lists, odds = _fastpost.nbest(
         start,
         end,
         mappings,
-        _optional(features, "token_is_max_context"),
+        max_contexts,
         [number[example] for example in examples_of],
         contexts,
         version_2_with_negative,
@@ -128,11 +134,15 @@ def _logits(name: str, values: Any) -> Any:
     return np.ascontiguousarray(array, dtype=np.float32)
 
 
-def _columns(table: Any, *names: str) -> list[list[Any]]:
+def _columns(argument: str, table: Any, *names: str) -> list[list[Any]]:
     """Columns of a `datasets.Dataset`, a dict of columns or a list of dicts."""
     if hasattr(table, "column_names") or isinstance(table, Mapping):
+        known = getattr(table, "column_names", table)
+        missing = next((name for name in names if name not in known), None)
+        if missing is not None:
+            raise ValueError(f"`{argument}` has no column {missing!r}; pass {', '.join(names)}")
         return [list(table[name]) for name in names]
-    rows: Iterable[Mapping[str, Any]] = table
+    rows = _bounds.records(argument, table, *names)
     return [[row[name] for row in rows] for name in names]
 
 

@@ -193,6 +193,8 @@ class WordCounts:
         Raises:
             ValueError: if the two were split differently.
         """
+        if not isinstance(other, WordCounts):
+            raise TypeError(f"`other` is of type {type(other).__name__}; pass the WordCounts of another part")
         if split_rules(self._document) != split_rules(other._document):
             raise ValueError("`other` was counted with another normalizer or pre-tokenizer; use one tokenizer for both")
         self._table = self._table.merge(other._table)

@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias, overload
 
 import numpy as np
 
-from fastpost import _fastpost
+from fastpost import _bounds, _fastpost
 from fastpost._fastpost import SpanPairs, TagPairs
 from fastpost._warn import warn_caller
 from fastpost.metrics import _inputs
@@ -18,6 +18,8 @@ Labelled: TypeAlias = Any
 Mode = Literal["default", "strict"] | None
 Scheme: TypeAlias = str | type | None
 Id2Label: TypeAlias = Mapping[int, str] | Mapping[str, str] | Sequence[str] | None
+
+_MOST_DIGITS = 1000  # a float64 has no more decimals that are not 0
 
 _SCHEMES = {"BIO": "IOB2", "BIOES": "IOBES", "BILUO": "BILOU", "AUTO": "auto"} | {
     name: name for name in ("IOB1", "IOB2", "IOE1", "IOE2", "IOBES", "BILOU")
@@ -76,8 +78,10 @@ def classification_report(
 
     `mode`, `scheme` and `suffix` mean nothing to spans, which are equal where text, start, end and label are.
     """
-    if not isinstance(digits, int) or digits < 0:
-        raise ValueError(f"`digits` is {digits!r}; pass how many decimals to show, an int of at least 0")
+    if not isinstance(digits, int) or not 0 <= digits <= _MOST_DIGITS:
+        raise ValueError(
+            f"`digits` is {_bounds.shown(digits)}; pass how many decimals to show, an int from 0 to {_MOST_DIGITS}"
+        )
     _check(None, zero_division, sample_weight)
     chosen = _scheme(mode, scheme)
     if mode == "strict" and chosen is None:

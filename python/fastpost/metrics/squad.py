@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from fastpost import _bounds
+
 logger = logging.getLogger(__name__)
 
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -38,7 +40,7 @@ def squad(
     """
     texts = _texts(predictions)
     total, exact, f1 = 0, 0, 0.0
-    for reference in references:
+    for reference in _bounds.records("references", references, "id", "answers"):
         total += 1
         answers = _answers(reference)
         if not answers:
@@ -98,7 +100,7 @@ def squad_v2(
     exact: dict[str, float] = {}
     f1: dict[str, float] = {}
     answered: dict[str, bool] = {}
-    for reference in references:
+    for reference in _bounds.records("references", references, "id", "answers"):
         question, answers = reference["id"], _answers(reference)
         if question not in texts:
             raise ValueError(

@@ -18,7 +18,7 @@ use fastpost_core::{Error, Result, parallel};
 use half::slice::HalfBitsSliceExt;
 use half::{bf16, f16};
 use numpy::{Element, PyArray1, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -616,6 +616,11 @@ impl<'py> Offsets<'py> {
 
     /// First (`side` 0) character of a token, or the end (1).
     fn char(&self, token: u32, side: usize) -> PyResult<i64> {
-        self.pair(token)?.map_or(Ok(0), |pair| pair.get_item(side)?.extract())
+        let Some(pair) = self.pair(token)? else { return Ok(0) };
+        pair.get_item(side).and_then(|place| place.extract()).map_err(|_| {
+            PyTypeError::new_err(format!(
+                "`offset_mapping` holds something else than (start, end) or None at token {token}; pass a pair of ints a token"
+            ))
+        })
     }
 }

@@ -13,7 +13,7 @@ ODD = (
     "İstanbul", "ß", "ǅ", "ﬁ", "½", "ߘ", "𝔘𝔫𝔦", "\x00", "\x7f", "▁", "Ġ", "##a", "</w>", "|", "<0x41>",
     "[UNK]", "[SEP]", "don't", "n't", "'s", "...", "718-555-0199", "a.b@c.de",
 )  # fmt: skip
-GAPS = (" ", " ", " ", "", "  ", "\n", "\t", "\r\n", "-", ", ", ".", "!", " ?", "'", "\u00a0")
+GAPS = (" ", " ", " ", "", "  ", "\n", "\t", "\r\n", "-", ", ", ".", "!", " ?", "'", "\u00a0", "\u2019", ":", "@")
 
 pieces = st.one_of(st.sampled_from(WORDS), st.sampled_from(ODD), st.text("abAZ1é", min_size=1, max_size=6))
 texts = st.lists(st.tuples(pieces, st.sampled_from(GAPS)), max_size=9).map(

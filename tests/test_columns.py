@@ -271,7 +271,7 @@ def right(strategy="simple", **options):
     """The same entities, and what only `compat=None` tells of them; the first text has a character of four bytes."""
     arrays = seed_arrays()
     emoji = "🤗" + TEXT[1:]
-    decoder = EntityDecoder(LABELS, strategy=strategy, **options)
+    decoder = EntityDecoder(LABELS, strategy=strategy, decode="argmax", snap=None, join=None, **options)
     return decoder.decode(
         np.stack([seed_logits()] * 2),
         offsets=np.stack([arrays["offsets"]] * 2),

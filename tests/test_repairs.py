@@ -38,7 +38,8 @@ def rows_of(window, text, labels, spelled):
 
 
 def both(kind, text, labels, spelled, strategy="simple", *, rows=None, stride=None, max_length=512, **options):
-    """What transformers and what `compat=None` find, as (name, word) pairs."""
+    """What transformers and what `compat=None` find, as (name, word) pairs; each token by itself where not said."""
+    options.setdefault("decode", "argmax")
     transformers = oracle(kind, max_length)
     case = transformers.case(text, stride=stride)
     if rows is None:

@@ -9,11 +9,12 @@ import functools
 import itertools
 import math
 import re
-import unicodedata
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import regex
+
+from twin_units import LETTER, UNSPACED, one_run, pieces_of_one_thing, tidied, unit_edges, word_edges
 
 CLOSE = 1e-5  # values this close have no order that a test may rest on, unless they are equal by construction
 
@@ -258,65 +259,6 @@ def _shared(text, part):
     return None
 
 
-# --- words ----------------------------------------------------------------------------------------
-
-UNSPACED = regex.compile(
-    r"[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}ー]"
-    r"(?<=[\p{Alphabetic}])"
-)
-
-
-@functools.lru_cache(maxsize=4096)
-def word_edges(text):
-    """The characters before which a unit of the text starts, and its end."""
-    edges, at = {0, len(text)}, 0
-    # `regex` cuts "l'eau" behind the apostrophe, as French wants it; a full stop joins letters by the same rules.
-    # Nor does it see that a mark, a joiner or a soft hyphen between a letter and a full stop changes nothing: it is given
-    # as one more letter.
-    plain = ""
-    dotted = text.replace("'", ".")
-    for c, following in zip(dotted, dotted[1:] + " "):
-        last = plain[-1:]
-        unseen = c in "\u200d\u00ad\ufeff" and following == "."
-        mark = (unseen or unicodedata.category(c) in ("Mn", "Me")) and last.isalnum() and not UNSPACED.fullmatch(last)
-        plain += ("0" if last.isdecimal() else "a") if mark else c
-    for piece in regex.split(r"(?wV1)\b", plain):
-        segment = text[at : at + len(piece)]
-        edges.add(at)
-        if segment and not any(c.isalnum() for c in segment):
-            edges.update(at + found.end() for found in regex.finditer(r"\X", segment))
-        else:
-            for found in regex.finditer(r"\X", segment):
-                if UNSPACED.match(found[0]):
-                    edges.update((at + found.start(), at + found.end()))
-        at += len(segment)
-    clusters = {found.start() for found in regex.finditer(r"\X", text)} | {len(text)}
-    return sorted(edges & clusters)
-
-
-def _unit(text, at):
-    return sum(edge <= at for edge in word_edges(text))
-
-
-def tidied(text, start, end):
-    """Without white space at the ends, but for a space that a mark sits on."""
-    first, last = trimmed(text, start, end)
-    clusters = {found.start() for found in regex.finditer(r"\X", text)} | {len(text)}
-    if first < last and first not in clusters:
-        first = max(start, first - 1)
-    if first < last and last not in clusters:
-        last = min(end, last + 1)
-    return first, last
-
-
-def trimmed(text, start, end):
-    while start < end and text[start].isspace():
-        start += 1
-    while end > start and text[end - 1].isspace():
-        end -= 1
-    return start, end
-
-
 # --- decoding -------------------------------------------------------------------------------------
 
 
@@ -330,7 +272,7 @@ class Twin:
     strategy: str = "simple"
     ignore_labels: tuple = ("O",)
     scheme: str = "auto"
-    decode: str = "argmax"
+    decode: str = "viterbi"
     repair: str = "conlleval"
     transitions: np.ndarray | None = None
     start_transitions: np.ndarray | None = None
@@ -341,8 +283,10 @@ class Twin:
     threshold: object = 0.0
     words: str = "auto"
     snap: str | None = "auto"
+    join: str | None = "pieces"
     trim: str | None = "whitespace"
     window_merge: str = "context"
+    outside_bias: float = 0.0
     exact: bool = False
     """Whether the logits add up without rounding, so that ties are ties."""
     tags: list = field(init=False)
@@ -496,49 +440,66 @@ class Twin:
     # --- words
 
     def words_of(self, tokens, text, has_ids):
-        """What is used, and the number of the word of each token."""
+        """What is used, the number of the word of each token, and the edges of the text's words if they count."""
         used = self.words
         if used == "auto":
-            used = "unicode" if text is not None else "word_ids" if has_ids else None
-            if text is not None and has_ids and self._ids_are_words(tokens, text):
-                used = "word_ids"
+            used = "units" if text is not None else "word_ids" if has_ids else None
+        edges = None
+        if used in ("units", "unicode"):
+            edges = set(unit_edges(text) if used == "units" else word_edges(text))
+            seats = [self._seat(token, text, edges) for token in tokens]
+            for last, token in itertools.pairwise(tokens):
+                if self._dropped_between(last, token, text, edges):
+                    edges -= set(range(last.end, token.start + 1))
         numbers = []
         for at, token in enumerate(tokens):
             last = tokens[at - 1] if at else None
             if last is None or used is None:
                 same = False
-            elif used == "unicode":
-                cuts = 0 <= token.start < len(text) and token.start not in word_edges(text)
-                same = token.start >= 0 and (token.start < last.end or cuts)
+            elif used in ("units", "unicode"):
+                a, b = seats[at - 1], seats[at]
+                same = a is not None and b is not None and not any(min(a, b) < edge <= max(a, b) for edge in edges)
             elif used == "word_ids":
                 same = token.word >= 0 and token.word == last.word
             numbers.append(numbers[-1] if same else len(set(numbers)))
-        return used, numbers
+        return used, numbers, edges
 
-    def _ids_are_words(self, tokens, text):
-        for word, run in itertools.groupby(tokens, key=lambda token: token.word):
-            run = list(run)
-            start, end = min(t.start for t in run), max(t.end for t in run)
-            start, end = trimmed(text, start, end)
-            if word >= 0 and start < end and _unit(text, start) != _unit(text, end - 1):
+    @staticmethod
+    def _seat(token, text, edges):
+        """The character that says which word a token belongs to."""
+        if token.start == token.end:
+            return token.start if 0 <= token.start < len(text) and token.start not in edges else None
+        return next((at for at in range(token.start, token.end) if not text[at].isspace()), token.start)
+
+    @staticmethod
+    def _dropped_between(last, token, text, edges):
+        """Whether two tokens of one word id have characters of no token between them, in the middle of a word."""
+        if last.word < 0 or last.word != token.word or last.start >= last.end or token.start >= token.end:
+            return False
+        if last.end >= token.start or any(c.isspace() or LETTER.match(c) for c in text[last.end : token.start]):
+            return False
+        ends = (last.end - 1, token.start)
+        for at in ends:
+            start, end = max(e for e in edges if e <= at), min(e for e in edges if e > at)
+            if UNSPACED.match(text[at]) or not any(c.isalnum() for c in text[start:end]):
                 return False
         return True
 
-    def widen(self, used, numbers, tokens, span, text):
+    @staticmethod
+    def widen(edges, numbers, tokens, span):
         start, end, first, last = span
-        if used == "unicode" or (self.words == "auto" and text is not None):
-            edges = word_edges(text)
+        if edges is not None:
             return max(e for e in edges if e <= start), min(e for e in edges if e >= end)
         for token, number in zip(tokens, numbers):
             if number in (numbers[first], numbers[last - 1]) and token.start < token.end:
                 start, end = min(start, token.start), max(end, token.end)
         return start, end
 
-    def snapped(self, spans, tokens, used, numbers, text):
-        """Entities as dicts with start, end, first, last, kind, outside; widened, joined, none over another."""
+    def snapped(self, spans, tokens, numbers, edges, text):
+        """Entities as dicts with start, end, first, last, kind, outside; widened, none over another."""
         out = []
         clusters = {found.start() for found in regex.finditer(r"\X", text or "")} | {len(text or "")}
-        by_text = used == "unicode" or (self.words == "auto" and text is not None)
+        by_text = edges is not None
 
         def tidy(start, end):
             if self.trim is None or text is None:
@@ -549,7 +510,7 @@ class Twin:
             new["had"] = (new["start"], new["end"])
             if not new["outside"]:
                 span = new["start"], new["end"], new["first"], new["last"]
-                start, end = self.widen(used, numbers, tokens, span, text)
+                start, end = self.widen(edges, numbers, tokens, span)
                 if text is not None and not by_text:  # marks that the tokenizer has dropped
                     before, behind = numbers.index(numbers[new["first"]]) - 1, numbers.index(numbers[new["last"] - 1])
                     while behind < len(numbers) and numbers[behind] == numbers[new["last"] - 1]:
@@ -561,16 +522,12 @@ class Twin:
                 new["start"], new["end"] = tidy(start, end)
             while out and new is not None:
                 last = out[-1]
-                grew = last["end"] > last["had"][1] or new["start"] < new["had"][0]
-                if new["start"] > last["end"] or (new["start"] == last["end"] and not grew):
+                if new["start"] >= last["end"]:
                     break
                 if (new["kind"], new["outside"]) == (last["kind"], last["outside"]):
-                    last["start"], last["end"] = min(last["start"], new["start"]), max(last["end"], new["end"])
-                    last["last"] = max(last["last"], new["last"])
                     last["had"] = (last["had"][0], max(last["had"][1], new["had"][1]))
+                    self._absorb(last, new)
                     new = None
-                elif new["start"] == last["end"]:
-                    break
                 else:
                     shared = (new["start"], last["end"])
                     count = lambda had: min(had[1], shared[1]) - max(had[0], shared[0])  # noqa: E731, B023
@@ -585,9 +542,70 @@ class Twin:
                             out.pop()
             if new is not None:
                 out.append(new)
-        for entity in out:
-            self._reach(entity, tokens, grow=True)
         return out
+
+    def _absorb(self, last, new):
+        last["start"], last["end"] = min(last["start"], new["start"]), max(last["end"], new["end"])
+        last["first"], last["last"] = min(last["first"], new["first"]), max(last["last"], new["last"])
+        last["pieces"] = last["pieces"] | new["pieces"]
+        if self.return_probs and abs(new["score"] - last["score"]) < CLOSE and new["probs"] != last["probs"]:
+            raise Undefined
+        if new["score"] > last["score"]:
+            last["score"], last["probs"] = new["score"], new["probs"]
+
+    def joined(self, spans, text):
+        """Pieces of one thing become one; what is outside gives up what others are joined over."""
+        if self.join is None or text is None:
+            return spans
+        inner = [span for span in spans if not span["outside"]]
+        outer = [span for span in spans if span["outside"]]
+        out, gaps = [], []
+        for new in inner:
+            last = out[-1] if out else None
+            run = self.join == "run" and last and one_run(text, last["end"] - 1, new["start"])
+            if (
+                last is not None
+                and last["kind"] == new["kind"]
+                and new["start"] >= last["end"]
+                and (run or pieces_of_one_thing(text, (last["start"], last["end"]), (new["start"], new["end"])))
+            ):
+                gaps.append((last["end"], new["start"]))
+                self._absorb(last, new)
+            else:
+                out.append(new)
+        if self.join == "run":
+            ends = [span["end"] for span in out]
+            for a, b in itertools.combinations(range(len(out)), 2):
+                if out[a]["kind"] == out[b]["kind"] and one_run(text, ends[a] - 1, out[b]["start"]):
+                    for at in range(a, b):
+                        gaps.append((ends[at], out[at + 1]["start"]))
+                        out[at]["end"] = max(ends[at], out[at + 1]["start"])
+        free = [o for o in outer if not any(a <= o["start"] and o["end"] <= b for a, b in gaps)]
+        return sorted(out + free, key=lambda span: span["start"]) if outer else out
+
+    def whole(self, spans, tokens, used, numbers, edges, text):
+        """Widened and joined; without the pieces of those below their threshold, which are never there for others."""
+        while True:
+            found = [dict(span) for span in spans]
+            if self.snap is not None and used is not None:
+                found = self.snapped(found, tokens, numbers, edges, text)
+            found = self.joined(found, text)
+            if (self.snap is not None and used is not None) or self.join is not None:
+                for entity in found:
+                    self._reach(entity, tokens, grow=True)
+            low = [entity for entity in found if not self.passes(entity["score"], entity["kind"])]
+            if not low:
+                return found
+            spans = [
+                span
+                for span in spans
+                if self.passes(span["score"], span["kind"])
+                or not any(
+                    span["kind"] == entity["kind"]
+                    and min(entity["pieces"]) <= min(span["pieces"]) <= max(entity["pieces"])
+                    for entity in low
+                )
+            ]
 
     @staticmethod
     def _reach(entity, tokens, grow):
@@ -633,14 +651,15 @@ class Twin:
             score = new
         return np.logaddexp.reduce(score + end)
 
-    def entity_score(self, rows, labels, first, last, kind, outside):
+    def entity_score(self, rows, labels, items, first, last, kind, outside):
         if self.score == "path" and not outside:
             return self.path_probability(rows, first, last, kind)
         values = []
         for at in range(first, last):
             probs = np.exp(log_softmax(rows[at]))
             role, own = self.tags[labels[at]]
-            if own == kind and (role == "O") == outside:
+            mixed = self.strategy == "average" and len(items[at]) > 1 and not outside
+            if own == kind and (role == "O") == outside and not mixed:
                 values.append(probs[labels[at]])
             else:
                 mine = [p for p, (r, k) in zip(probs, self.tags) if k == kind and r != "O" and not outside]
@@ -664,11 +683,15 @@ class Twin:
         parts = [tokens_of(window) for window in windows]
         has_offsets = bool(windows) and windows[0].offsets is not None
         has_ids = bool(windows) and windows[0].words is not None
-        if self.window_merge != "transformers" or len(parts) < 2:
+        if self.window_merge not in ("transformers", "union") or len(parts) < 2:
             found = self._row(stitch(parts, self.window_merge), text, has_offsets, has_ids)
         else:
-            found = [e for part in parts for e in self._row(stitch([part], None), text, has_offsets, has_ids)]
-            found = _keep_longest(found)
+            alone = [[replace(token, rows=list(token.rows)) for token in part] for part in parts]
+            found = [e for part in alone for e in self._row(stitch([part], None), text, has_offsets, has_ids)]
+            if self.window_merge == "union":
+                found = self._union(found, stitch(parts, "context"), text)
+            else:
+                found = _keep_longest(found)
         if self.close:
             raise Undefined
         covering = [t for part in parts for t in part if t.start < t.end]
@@ -676,17 +699,19 @@ class Twin:
         return found, covered
 
     def _row(self, tokens, text, has_offsets, has_ids):
+        if has_offsets and self.strategy != "none":
+            tokens = [token for token in tokens if token.start < token.end]
         if not tokens:
             return []
         text = text if has_offsets else None
         joins = self.strategy in ("first", "average", "max")
-        used, numbers = None, list(range(len(tokens)))
+        used, numbers, edges = None, list(range(len(tokens))), None
         if joins or (self.snap is not None and self.strategy != "none"):
-            used, numbers = self.words_of(tokens, text, has_ids)
+            used, numbers, edges = self.words_of(tokens, text, has_ids)
         items = [[at] for at in range(len(tokens))]
         if joins:
             items = [[at for at, _ in run] for _, run in itertools.groupby(enumerate(numbers), key=lambda x: x[1])]
-        rows = [self._item_row([tokens[at].rows for at in item]) for item in items]
+        rows = [self._biased(self._item_row([tokens[at].rows for at in item])) for item in items]
         labels = self.argmax(rows) if self.decode == "argmax" else self.viterbi(rows)
         if self.strategy == "none":
             return self._each(tokens, rows, labels)
@@ -706,21 +731,72 @@ class Twin:
                     continue
                 self._reach(span, tokens, grow=False)
             spans.append(span)
-        if self.snap is not None and has_offsets and used is not None:
-            spans = self.snapped(spans, tokens, used, numbers, text)
         item_of = {at: number for number, item in enumerate(items) for at in item}
-        out = []
-        for span in spans:
+        for number, span in enumerate(spans):
             first, last = item_of[span["first"]], item_of[span["last"] - 1] + 1
-            score = self.entity_score(rows, labels, first, last, span["kind"], span["outside"])
-            if self.passes(score, span["kind"]):
-                out.append(self._entity(span, tokens, score, self._distribution(rows[first:last])))
-        return out
+            span["score"] = self.entity_score(rows, labels, items, first, last, span["kind"], span["outside"])
+            span["probs"] = self._distribution(rows[first:last])
+            span["pieces"] = {number}
+        if has_offsets:
+            spans = self.whole(spans, tokens, used, numbers, edges, text)
+        else:
+            spans = [span for span in spans if self.passes(span["score"], span["kind"])]
+        return [self._entity(span, tokens, span["score"], span["probs"]) for span in spans]
+
+    def _biased(self, row):
+        lowered = np.array([self.outside_bias if role == "O" else 0.0 for role, _ in self.tags])
+        return np.asarray(row, np.float64) - lowered
+
+    def _union(self, found, tokens, text):
+        """Each character goes to the longest of the entities that have it, one of each type."""
+        outer = self.tags if self.strategy == "none" else self.kinds
+        outside = {
+            name: (tag[0] == "O" if self.strategy == "none" else tag[1])
+            for name, tag in zip(self.labels if self.strategy == "none" else [kind for kind, _ in self.kinds], outer)
+        }
+        order = self.labels if self.strategy == "none" else [kind for kind, _ in self.kinds]
+        spans = []
+        for new in sorted(found, key=lambda e: (order.index(e["name"]), e["start"])):
+            if new["start"] == new["end"]:
+                continue
+            new = {**new, "kind": new["name"], "outside": outside[new["name"]], "pieces": set(), "first": 0, "last": 1}
+            if spans and spans[-1]["kind"] == new["kind"] and new["start"] < spans[-1]["end"]:
+                self._absorb(spans[-1], new)
+            else:
+                spans.append(new)
+        spans.sort(key=lambda e: (e["outside"], e["start"] - e["end"], -e["score"], e["start"]))
+        for a, b in itertools.combinations(spans, 2):
+            same = a["end"] - a["start"] == b["end"] - b["start"] and a["outside"] == b["outside"]
+            if same and a["start"] < b["end"] and b["start"] < a["end"] and abs(a["score"] - b["score"]) < CLOSE:
+                raise Undefined
+        taken, out = set(), []
+        for span in spans:
+            free = [at for at in range(span["start"], span["end"]) if at not in taken]
+            taken |= set(free)
+            for _, run in itertools.groupby(enumerate(free), key=lambda pair: pair[1] - pair[0]):
+                chars = [at for _, at in run]
+                out.append({**span, "start": chars[0], "end": chars[-1] + 1})
+        out.sort(key=lambda e: e["start"])
+        if self.strategy != "none" and text is not None:
+            if self.trim is not None:
+                for span in out:
+                    span["start"], span["end"] = tidied(text, span["start"], span["end"])
+                out = [span for span in out if span["start"] < span["end"]]
+            out = self.joined(out, text)
+        tokens = [token for token in tokens if token.start < token.end]
+        for span in out:
+            covering = sorted((t.end, at) for at, t in enumerate(tokens))
+            span["first"] = next((at for end, at in covering if end > span["start"]), covering[-1][1])
+            span["last"] = span["first"] + 1
+            self._reach(span, tokens, grow=True)
+        return [self._entity(span, tokens, span["score"], span["probs"]) for span in out]
 
     def _item_row(self, rows):
         if len(rows) == 1 or self.strategy == "first":
             return rows[0]
         probs = np.exp([log_softmax(row) for row in rows])
+        if self.strategy == "max" and self.decode == "viterbi":
+            return self._word_row(probs)
         if self.strategy == "max":
             top = probs.max(axis=1)
             at = int(np.argmax(top))
@@ -734,6 +810,36 @@ class Twin:
             raise Undefined
         with np.errstate(divide="ignore"):
             return np.log(mean)
+
+    def _word_row(self, probs):
+        """The type as the most certain token has it; where an entity begins and ends as the first and last token say."""
+        kinds = [(role == "O", kind) for role, kind in self.tags]
+        of = lambda row, kind: sum(p for p, own in zip(row, kinds) if own == kind)  # noqa: E731
+        tops = [max(of(row, kind) for kind in set(kinds)) for row in probs]
+        at = int(np.argmax(tops))
+        if any(
+            i != at and tops[i] >= tops[at] - CLOSE and not np.array_equal(probs[i], probs[at])
+            for i in range(len(tops))
+        ):
+            raise Undefined
+        fits = []
+        for (role, _), kind in zip(self.tags, kinds):
+            fit = 1.0
+            for row, letters in ((probs[0], "BS"), (probs[-1], "ES")):
+                whole = of(row, kind)
+                part = sum(p for p, own, (r, _) in zip(row, kinds, self.tags) if own == kind and r in letters)
+                share = min(part / whole, 1.0) if whole > 0 else 0.5
+                fit *= 1.0 if role == "O" else share if role in letters else 1 - share
+            fits.append(fit)
+        out = []
+        for fit, kind in zip(fits, kinds):
+            whole = sum(other for other, own in zip(fits, kinds) if own == kind)
+            out.append(of(probs[at], kind) * (fit / whole if whole > 0 else 1.0))
+        with np.errstate(divide="ignore"):
+            row = np.log(out)
+        if np.sum(row >= row.max() - CLOSE) > 1:
+            raise Undefined
+        return row
 
     def _distribution(self, rows):
         mean = np.exp([log_softmax(row) for row in rows]).mean(axis=0)

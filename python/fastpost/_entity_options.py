@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -24,7 +25,7 @@ UNITS = ("utf8", "utf16", "graphemes")
 
 
 _NAMES = ("scheme", "decode", "repair", "score", "words", "window_merge")
-_NAMES_OR_NONE = ("snap", "trim")
+_NAMES_OR_NONE = ("snap", "join", "trim")
 
 
 def names(options: Mapping[str, Any]) -> None:
@@ -128,6 +129,17 @@ def thresholds(value: float | Mapping[str, float]) -> tuple[float, dict[str, flo
             where = "" if name is None else f"[{name!r}]"
             raise ValueError(f"`threshold{where}` is {number!r}; pass a number between 0 and 1, or a dict by label")
     return float(default), {str(name): float(number) for name, number in named.items()}
+
+
+_MOST_BIAS = 10_000.0
+"""What is taken from a logit beyond this makes no difference, and sums of it would drown the other logits."""
+
+
+def outside_bias(value: float) -> float:
+    """What is taken from the logits of labels outside."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not math.isfinite(value):
+        raise ValueError(f"`outside_bias` is {value!r}; pass a finite number, above 0 to find more")
+    return max(-_MOST_BIAS, min(_MOST_BIAS, float(value)))
 
 
 def units(value: Sequence[Units]) -> tuple[Units, ...]:

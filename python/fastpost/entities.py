@@ -28,6 +28,7 @@ from fastpost._frozen import Settled
 from fastpost._probabilities import warn_of_rows
 from fastpost._spans import columns
 from fastpost._tokens import Tokens
+from fastpost._warn import warn_caller
 from fastpost.types import ArrayLike, Batch, Entity, Floats1d, Floats2d, Ints1d, Ints2d, Token, Units
 
 Strategy = Literal["none", "simple", "first", "average", "max"]
@@ -412,19 +413,23 @@ class EntityDecoder(Settled):
         id2label: the model's label names, `model.config.id2label` or a list; as many as the logits have columns.
         strategy: how tokens become entities, transformers' `aggregation_strategy`. "none": each token is one.
             "simple": neighbouring tokens of one type are one. "first", "average", "max": the same over words,
-            which get the label of their first token, of their mean probabilities, of their most certain token.
+            which get the label of their first token, of their mean probabilities, of their most certain token; with
+            `decode="viterbi"`, "max" takes the type of the most certain token, and whether an entity begins or ends
+            there from the word's first and last token. `None`: "average", over tokens where nothing tells words
+            apart; for `compat="transformers"` "simple".
         compat: `None` gives the right answer where transformers is wrong. "transformers" gives what transformers'
             pipeline gives, entity by entity; the options from `scheme` on can't be set then.
         ignore_labels: entities not to report: full label names for "none", names without prefix for the others.
-            "O" stands for all names that mean so: `OUTSIDE`, `NONE`, `_` and the like.
+            "O" stands for all names that mean so: `OUTSIDE`, `NONE`, `_` and the like. Other names must be of labels
+            that come out, unless `compat` is "transformers".
         tokenizer: the model's tokenizer, a `tokenizers.Tokenizer` or a fast tokenizer of transformers. It tells
             how transformers splits words and prints them; for `compat=None` only `words="transformers"` needs it.
         threads: threads of a call; `None` is all cores, 1 is the calling thread. Results do not depend on it.
         scheme: how labels spell entities: "IO", "IOB1", "IOB2" ("BIO"), "IOE1", "IOE2", "BIOES" ("IOBES"), "BILOU"
             ("BILUO"), "BMES", "plain"; "auto" reads it off `id2label`. What was read is `decoder.scheme`. Entities of
             labels that are letters alone ("B", "I", "O") have the type "_", as in seqeval.
-        decode: "argmax", the most probable label of each token; or "viterbi", the most probable sequence of labels
-            that the scheme allows.
+        decode: "viterbi", the most probable sequence of labels that the scheme allows; or "argmax", the most
+            probable label of each token.
         repair: what "argmax" labels become that the scheme does not allow. "conlleval": a token that can't go on
             with the one before it begins an entity, and one that is cut short ends there. "discard": entities that
             do not begin and end as the scheme wants are left out. "keep": a token that may not follow the one before
@@ -432,23 +437,35 @@ class EntityDecoder(Settled):
         transitions: (labels, labels) weights of the step from a label (row) to the next (column), a CRF's; added
             to the logits, on top of what the scheme allows. `start_transitions`, `end_transitions`: (labels,).
         biases: the six weights of openai/privacy-filter: a dict, or the path of `viterbi_calibration.json`.
-        score: of an entity, over its tokens, or its words where the strategy joins them. "mean", "min", "first",
-            "max" of the probabilities of their labels; "path": the probability, among all sequences the scheme
-            allows, that exactly these tokens are an entity of this type; for `strategy="none"`, that the token has
-            its label. Stretches outside, where they are reported, have the mean.
-        return_probs: whether to give the distribution over labels of each entity.
-        threshold: entities with a lower score are left out; a number, or a dict by label.
-        words: what tells words apart. "word_ids": the tokenizer's. "unicode": the word boundaries of UAX #29 in the
-            text, each letter of Chinese, Japanese, Thai and their like alone. "transformers": its rules. "auto":
-            word ids where none covers more than one Unicode word, else Unicode; decided text by text. Entities are
-            widened to Unicode words in both cases, of which a word id may be a part only (`10` of `10th`).
-        snap: "word" widens entities to whole words; two of one type that then overlap or touch become one, a word
-            that two types share goes to the one with more of its characters. "auto" does so where something tells
-            words apart, `None` never does.
+        score: of an entity, over the tokens, or words where the strategy joins them, that the model labelled so; what
+            `snap` and `join` add does not count. "mean", "min", "first", "max" of the probabilities of their labels;
+            "path": the probability, among all sequences the scheme allows, that exactly these tokens are an entity of
+            this type; for `strategy="none"`, that the token has its label. An entity that was joined of several has
+            the score of the surest. Stretches outside, where they are reported, have the mean.
+        return_probs: whether to give the distribution over labels of each entity, over the tokens of its score.
+        threshold: entities with a lower score are left out, and give back what they took from others; a number, or a
+            dict by label.
+        words: what tells words apart. "auto": the units of the text, for every tokenizer, without a text the
+            tokenizer's `word_ids`. Units are the words of UAX #29, each letter of Chinese, Japanese, Thai and their
+            like alone, cut at apostrophes, colons and full stops where names end: `Anna|'|s`, `Anna|.|Berlin`, but
+            `O'Brien`, `U.S`, `example.com`. What a tokenizer drops inside a word id, such as U+200B, parts no unit.
+            "unicode": the same words uncut. "word_ids": the tokenizer's. "transformers": its rules. A token belongs
+            to the word of its first character.
+        snap: "word" widens entities to whole words; two of one type that then overlap become one, a word that two
+            types share goes to the one with more of its characters. "auto" does so where something tells words
+            apart, `None` never does.
+        join: "pieces" makes one of two neighbours of one type with one of `. @ _ - + ' &` and letters or digits on
+            both sides of it between them, or with nothing between them where one touches with a letter or digit and
+            the other does not. "run", for redaction, of all in a stretch without white space (nor letters of scripts
+            that put none between words), and what lies there between two of one type is covered whatever it is
+            called. `None` joins nothing.
         trim: "whitespace" leaves it out at both ends of an entity; `None` keeps it.
         window_merge: "context": each token is decided by the window in which it is farthest from a cut edge, ties to
-            the earlier one. "average": by the mean of its windows' log-probabilities. "transformers": windows are
-            decoded apart, and of entities that overlap the longer is kept.
+            the earlier one. "average": by the mean of its windows' log-probabilities. "union": windows are decoded
+            apart, and each character that is in an entity of some window is in one, the longest. "transformers":
+            windows are decoded apart, and of entities that overlap the longer is kept.
+        outside_bias: what is taken from the logits of labels outside before anything is decided: above 0 more is
+            found. Scores are those of the logits so changed.
         units: units to give positions in beside characters: "utf8", "utf16", "graphemes".
 
     Raises:
@@ -464,13 +481,13 @@ class EntityDecoder(Settled):
         self,
         id2label: Mapping[int, str] | Mapping[str, str] | Sequence[str],
         *,
-        strategy: Strategy = "simple",
+        strategy: Strategy | None = None,
         compat: Literal["transformers"] | None = None,
         ignore_labels: Collection[str] = ("O",),
         tokenizer: Any = None,
         threads: int | None = None,
         scheme: str = "auto",
-        decode: Literal["argmax", "viterbi"] = "argmax",
+        decode: Literal["viterbi", "argmax"] = "viterbi",
         repair: Literal["conlleval", "discard", "keep"] = "conlleval",
         transitions: ArrayLike | None = None,
         start_transitions: ArrayLike | None = None,
@@ -481,9 +498,11 @@ class EntityDecoder(Settled):
         threshold: float | Mapping[str, float] = 0.0,
         words: Literal["auto", "word_ids", "unicode", "transformers"] = "auto",
         snap: Literal["auto", "word"] | None = "auto",
+        join: Literal["pieces", "run"] | None = "pieces",
         trim: Literal["whitespace"] | None = "whitespace",
-        window_merge: Literal["context", "average", "transformers"] = "context",
+        window_merge: Literal["context", "average", "union", "transformers"] = "context",
         units: Sequence[Units] = (),
+        outside_bias: float = 0.0,
     ) -> None:
         if compat not in ("transformers", None):
             raise ValueError(f'`compat` is {compat!r}; choose "transformers" or None')
@@ -504,9 +523,11 @@ class EntityDecoder(Settled):
             "threshold": threshold,
             "words": words,
             "snap": snap,
+            "join": join,
             "trim": trim,
             "window_merge": window_merge,
             "units": units,
+            "outside_bias": outside_bias,
         }
         self._arguments = {
             "id2label": id2label,
@@ -521,6 +542,9 @@ class EntityDecoder(Settled):
         table = None if tokens is None else tokens.table
         names = _label_names(id2label)
         self._columns = len(names)
+        lenient = strategy is None
+        if strategy is None:
+            strategy = "simple" if compat == "transformers" else "average"
         strategy_name = str(getattr(strategy, "value", strategy))
         self.strategy = strategy
         self.compat = compat
@@ -553,6 +577,9 @@ class EntityDecoder(Settled):
                 "score": score,
                 "words": words,
                 "snap": snap,
+                "join": join,
+                "outside_bias": _entity_options.outside_bias(outside_bias),
+                "lenient": lenient,
                 "trim": trim,
                 "window_merge": window_merge,
                 "return_probs": self._return_probs,
@@ -695,6 +722,8 @@ class EntityDecoder(Settled):
         table = self._kernel.decode(
             values, kind, lengths, offsets, special, ids, words, windows, texts, order, check, self.threads
         )
+        if table.more is not None and table.more.lost is not None:
+            _warn_lost(*table.more.lost)
         return Entities(table, self.labels, units=self._units, return_probs=self._return_probs)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -710,6 +739,16 @@ class EntityDecoder(Settled):
         )
 
 
+def _warn_lost(count: int, text: int, window: int, token: int) -> None:
+    """Says which tokens of entities have no place in their text."""
+    warn_caller(
+        f"token {token} of window {window} (text {text}) is labelled as an entity's but its offsets cover no character"
+        + (f", and so are {count - 1} more tokens" if count > 1 else "")
+        + "; their entities are shorter than they should be, or missing. Pass the tokenizer's own offsets, and "
+        "`special_tokens_mask` if these are special tokens; `check_offsets` finds them"
+    )
+
+
 _DEFAULTS = {name: value.default for name, value in inspect.signature(EntityDecoder).parameters.items()}
 
 OPTIONS = tuple(name for name in _DEFAULTS if list(_DEFAULTS).index(name) >= list(_DEFAULTS).index("scheme"))
@@ -717,11 +756,10 @@ OPTIONS = tuple(name for name in _DEFAULTS if list(_DEFAULTS).index(name) >= lis
 
 _WORDS_USED = (
     "word_ids, as asked for",
-    "word_ids: none covers more than one word of the text",
-    "word_ids: there is no text to hold them against",
+    "word_ids: there is no text",
+    "units of the text",
+    "units of the text, some joined: the tokenizer drops characters inside a word",
     "unicode, as asked for",
-    "unicode: there are no word_ids",
-    "unicode: some of word_ids cover more than one word",
     "transformers, as asked for",
     "none: there are neither texts with offsets nor word_ids",
 )

@@ -19,11 +19,12 @@ from fastpost.pipelines.entity_task import Chunk, EntityTask, text_size
 RULES = {
     "long text": "transformers does not read what is longer than the model",
     "scheme": "labels are read under their scheme",
-    "words": "words come from the tokenizer or from Unicode, not from spaces or the length of a token",
+    "words": "words are units of the text, not told apart by spaces or the length of a token",
     "windows": "each token is decided by the window in which it has most context",
     "trim": "white space at the ends is left out",
     "snap": "entities are widened to whole words",
-    "decode": "the best legal path, repair, transition weights",
+    "join": "pieces of one thing are one entity",
+    "decode": "the best legal path, repair, weights of steps, a bias of what is outside",
     "score": "another score, and the threshold on it",
     "word": "the word is the text itself, not put together from tokens",
 }
@@ -32,6 +33,7 @@ RULES = {
 _PLAIN = {
     "words": "transformers",
     "snap": None,
+    "join": None,
     "trim": None,
     "window_merge": "transformers",
     "decode": "argmax",
@@ -40,6 +42,7 @@ _PLAIN = {
     "start_transitions": None,
     "end_transitions": None,
     "biases": None,
+    "outside_bias": 0.0,
     "score": "mean",
     "threshold": 0.0,
 }
@@ -50,7 +53,8 @@ _OPTIONS_OF = {
     "windows": ("window_merge",),
     "trim": ("trim",),
     "snap": ("snap",),
-    "decode": ("decode", "repair", "transitions", "start_transitions", "end_transitions", "biases"),
+    "join": ("join",),
+    "decode": ("decode", "repair", "transitions", "start_transitions", "end_transitions", "biases", "outside_bias"),
     "score": ("score", "threshold"),
 }
 

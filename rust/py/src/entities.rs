@@ -386,6 +386,8 @@ pub(crate) struct RightColumns {
     probs: Py<PyArray1<f32>>,
     /// First and last covered character of each text, end to end.
     covered: Py<PyArray1<i64>>,
+    /// How many tokens of entities cover nothing, and text, window and token of the first one; `None` if none does.
+    lost: Option<(usize, usize, usize, usize)>,
 }
 
 /// What a table has whatever the behaviour.
@@ -523,6 +525,10 @@ impl EntityTable {
             word_end: arrays::column(py, found.word_end),
             probs: arrays::column(py, found.probs),
             covered: arrays::column(py, found.covered),
+            lost: (found.lost.count > 0).then(|| {
+                let (text, window, token) = found.lost.first;
+                (found.lost.count, text, window, token)
+            }),
         };
         Ok(Self {
             len: found.start.len(),

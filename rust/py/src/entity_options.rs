@@ -3,6 +3,7 @@
 use fastpost_core::chunks::Repair;
 use fastpost_core::entities::Strategy;
 use fastpost_core::labels::{Scheme, Tagging};
+use fastpost_core::right::join::Join;
 use fastpost_core::right::stitch::Merge;
 use fastpost_core::right::words::Source;
 use fastpost_core::right::{self, Score, Settings, Snap};
@@ -22,6 +23,9 @@ pub(crate) struct EntityOptions {
     score: String,
     words: String,
     snap: Option<String>,
+    join: Option<String>,
+    outside_bias: f32,
+    lenient: bool,
     trim: Option<String>,
     window_merge: String,
     return_probs: bool,
@@ -61,9 +65,18 @@ impl EntityOptions {
             Some(other) => return bad("trim", other, "choose \"whitespace\" or None"),
         };
         let shown = right::names(names, &grammar, strategy);
-        if let Some(unknown) = self.thresholds.keys().find(|name| !shown.contains(name)) {
+        if let Some(unknown) = self.thresholds.keys().filter(|name| !shown.contains(name)).min() {
             return Err(Error::BadOption {
                 name: "threshold",
+                got: format!("given for {unknown:?}, which is none of {}", shown.join(", ")),
+                cure: "name labels as they come out",
+            });
+        }
+        if let Some(unknown) =
+            self.ignore_labels.iter().filter(|name| *name != "O" && !shown.contains(name)).min()
+        {
+            return Err(Error::BadOption {
+                name: "ignore_labels",
                 got: format!("given for {unknown:?}, which is none of {}", shown.join(", ")),
                 cure: "name labels as they come out",
             });
@@ -79,8 +92,11 @@ impl EntityOptions {
             repair: Repair::parse(&self.repair)?,
             score: Score::parse(&self.score)?,
             words: Source::parse(&self.words)?,
+            lenient: self.lenient,
             snap,
+            join: Join::parse(self.join.as_deref())?,
             trim,
+            outside_bias: self.outside_bias,
             merge: Merge::parse(&self.window_merge)?,
             probs: self.return_probs,
             boundary,

@@ -1,19 +1,22 @@
 //! Logits of the windows of a text -> entities, right where transformers is not.
 //!
-//! A text goes through five steps: its windows become one (`stitch`), tokens become words where the strategy asks
-//! for it (`words`), the labels are decided (arg-max, or the best legal path), labels become chunks (`chunks`), and
-//! chunks become spans of the text: trimmed, widened to whole words, scored. Texts are independent of each other, so
-//! a batch is decoded by as many threads as there are.
+//! A text goes through six steps: its windows become one (`stitch`), tokens become words where the strategy asks
+//! for it (`words`, `items`), the labels are decided (arg-max, or the best legal path), labels become chunks (`chunks`),
+//! which are scored (`scores`), and chunks become spans of the text: trimmed, widened to whole words (`spans`), pieces
+//! joined (`join`). Texts are independent of each other, so a batch is decoded by as many threads as there are.
 
+mod items;
+pub mod join;
+mod scores;
 pub mod spans;
 pub mod stitch;
+mod union;
 pub mod words;
 
 use crate::chunks::{self, Repair};
 use crate::entities::{self, Strategy};
 use crate::labels::Role;
-use crate::lattice::Lattice;
-use crate::logits::{self, MeanSpace, Rows};
+use crate::logits::Rows;
 use crate::offsets::CharIndex;
 use crate::parallel;
 use crate::segment::WordEdges;
@@ -21,8 +24,12 @@ use crate::viterbi::{Grammar, Space};
 use crate::window::{Entity, Text, Tokens, Window};
 use crate::words::Boundary;
 use crate::{Error, Result, overlaps};
+use items::position;
+use join::Join;
+use scores::Scores;
 use spans::Draft;
 use std::cell::OnceCell;
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use stitch::{Merge, Part, Stitched};
 use words::{Source, Words};
@@ -79,6 +86,7 @@ pub enum Snap {
 
 /// How tokens become entities.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct Settings {
     /// Tokens alone, in runs, or by words.
     pub strategy: Strategy,
@@ -90,10 +98,16 @@ pub struct Settings {
     pub score: Score,
     /// Where words come from.
     pub words: Source,
+    /// Whether each token is a word where nothing tells words apart; else that is an error for strategies over words.
+    pub lenient: bool,
     /// Whether entities grow to whole words.
     pub snap: Snap,
+    /// Which pieces become one entity.
+    pub join: Join,
     /// Whether white space at the ends of an entity is left out of it.
     pub trim: bool,
+    /// Taken from the logits of labels that are outside, before anything is decided.
+    pub outside_bias: f32,
     /// How windows become one.
     pub merge: Merge,
     /// Whether to give the distribution over names for each entity.
@@ -114,7 +128,7 @@ pub struct Decoder {
     label_names: Vec<String>,
     settings: Settings,
     /// How many texts had their words told apart in each of the ways of [`words::USED`].
-    used: [AtomicUsize; 8],
+    used: [AtomicUsize; words::USED.len()],
 }
 
 /// Entities of a batch as columns, ordered by text and by place in it.
@@ -142,6 +156,27 @@ pub struct Entities {
     pub probs: Vec<f32>,
     /// For each text the first character that some token covers, and the last, excluded; -1 for none.
     pub covered: Vec<i64>,
+    /// Tokens that were labelled as an entity's and cover no character near it, so that it is shorter than it should be or
+    /// missing.
+    pub lost: Lost,
+}
+
+/// Tokens whose label is an entity's and whose offsets hold nothing.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Lost {
+    /// How many.
+    pub count: usize,
+    /// Text, window of the batch, and token in it, of the first one.
+    pub first: (usize, usize, usize),
+}
+
+impl Lost {
+    fn add(&mut self, count: usize, first: (usize, usize, usize)) {
+        if self.count == 0 {
+            self.first = first;
+        }
+        self.count += count;
+    }
 }
 
 /// Entities of one text.
@@ -150,6 +185,7 @@ struct Found {
     drafts: Vec<Draft>,
     probs: Vec<f32>,
     covered: (i64, i64),
+    lost: Lost,
 }
 
 impl Decoder {
@@ -179,7 +215,7 @@ impl Decoder {
 
     /// How many texts so far had their words told apart in each of the ways of [`words::USED`].
     #[must_use]
-    pub fn used(&self) -> [usize; 8] {
+    pub fn used(&self) -> [usize; words::USED.len()] {
         std::array::from_fn(|way| self.used[way].load(Ordering::Relaxed))
     }
 
@@ -207,6 +243,7 @@ impl Decoder {
             let index = texts.map(|texts| CharIndex::new(texts[text].text));
             TextDecoder {
                 decoder: self,
+                number: text,
                 windows: numbers.iter().map(|&number| &windows[number]).collect(),
                 numbers,
                 tokens,
@@ -231,6 +268,7 @@ impl Decoder {
             }
             out.probs.extend(found.probs);
             out.covered.extend([found.covered.0, found.covered.1]);
+            out.lost.add(found.lost.count, found.lost.first);
         }
         Ok(out)
     }
@@ -244,11 +282,13 @@ pub fn names<'a>(labels: &'a [String], grammar: &'a Grammar, strategy: Strategy)
 
 struct TextDecoder<'a> {
     decoder: &'a Decoder,
+    /// Number of the text in the batch.
+    number: usize,
     windows: Vec<&'a Window<'a>>,
     numbers: &'a [usize],
     tokens: Option<Tokens<'a>>,
     text: Option<&'a CharIndex<'a>>,
-    /// The Unicode words of the text.
+    /// The units of the text.
     edges: OnceCell<WordEdges>,
     check: bool,
 }
@@ -269,10 +309,16 @@ impl TextDecoder<'_> {
         if parts.len() > 1 && !self.has_offsets() {
             return Err(Error::Missing { name: "offsets", why: "to put the windows of a text together" });
         }
-        let mut found = if parts.len() == 1 || settings.merge != Merge::Transformers {
+        let mut found = if parts.len() == 1 {
             self.stitched(&stitch::stitch(parts, columns, settings.merge))?
         } else {
-            self.each_window(parts)?
+            match settings.merge {
+                Merge::Context | Merge::Average => {
+                    self.stitched(&stitch::stitch(parts, columns, settings.merge))?
+                }
+                Merge::Transformers => self.longest(parts)?,
+                Merge::Union => self.union(parts)?,
+            }
         };
         if found.covered.0 == i64::MAX {
             found.covered = (-1, -1);
@@ -297,7 +343,7 @@ impl TextDecoder<'_> {
         opens.split_off(opens.len().min(1))
     }
 
-    /// Decodes each window by itself and keeps the longer one of entities that overlap.
+    /// Decodes each window by itself: the entities of one after those of the other.
     fn each_window(&self, parts: Vec<Part<'_>>) -> Result<Found> {
         let mut all = Found { covered: (i64::MAX, -1), ..Found::default() };
         for part in parts {
@@ -305,7 +351,14 @@ impl TextDecoder<'_> {
             all.covered = (all.covered.0.min(found.covered.0), all.covered.1.max(found.covered.1));
             all.drafts.extend(found.drafts);
             all.probs.extend(found.probs);
+            all.lost.add(found.lost.count, found.lost.first);
         }
+        Ok(all)
+    }
+
+    /// Decodes each window by itself and keeps the longer one of entities that overlap.
+    fn longest(&self, parts: Vec<Part<'_>>) -> Result<Found> {
+        let all = self.each_window(parts)?;
         let spans = all.drafts.iter().enumerate().map(|(number, draft)| {
             let (label, score, start, end) = (draft.name, draft.score, draft.start, draft.end);
             (number, Entity { label, score, index: -1, start, end, pieces: (0, 0) })
@@ -313,15 +366,18 @@ impl TextDecoder<'_> {
         let mut kept: Vec<_> = spans.collect();
         overlaps::keep_longest(&mut kept);
         kept.dedup_by_key(|(number, _)| *number); // an empty one in first place comes out twice
-        let names = self.decoder.names().len();
-        let mut out = Found { covered: all.covered, ..Found::default() };
+        let mut out = Found { covered: all.covered, lost: all.lost, ..Found::default() };
         for (number, _) in kept {
             out.drafts.push(all.drafts[number].clone());
-            if self.decoder.settings.probs {
-                out.probs.extend_from_slice(&all.probs[number * names..][..names]);
-            }
+            out.probs.extend_from_slice(self.probs_of(&all, number));
         }
         Ok(out)
+    }
+
+    /// The distribution of entity `number`; nothing if none is asked for.
+    fn probs_of<'f>(&self, found: &'f Found, number: usize) -> &'f [f32] {
+        let names = if self.decoder.settings.probs { self.decoder.names().len() } else { 0 };
+        &found.probs[number * names..][..names]
     }
 
     /// Decodes tokens that stand in one row.
@@ -329,6 +385,10 @@ impl TextDecoder<'_> {
         let settings = &self.decoder.settings;
         let columns = self.decoder.label_names.len();
         let tagging = self.decoder.grammar.tagging();
+        let read = text;
+        let covering =
+            (settings.strategy != Strategy::None && self.has_offsets()).then(|| text.covering()).flatten();
+        let text = covering.as_ref().unwrap_or(text);
         let tokens = &text.tokens;
         let mut found = Found { covered: (i64::MAX, -1), ..Found::default() };
         for token in tokens.iter().filter(|token| token.start < token.end) {
@@ -340,8 +400,13 @@ impl TextDecoder<'_> {
             Some(words) if settings.strategy.joins_words() => words.runs.clone(),
             _ => (0..tokens.len() as u32).map(|token| (token, token + 1)).collect(),
         };
-        let (space, item_rows) = self.item_rows(&rows, text, &items)?;
-        let rows = if space.is_empty() { rows } else { Rows::new(&space, columns) };
+        let (space, mut item_rows) = self.item_rows(&rows, text, &items)?;
+        let mut rows = if space.is_empty() { rows } else { Rows::new(&space, columns) };
+        let biased = if settings.outside_bias == 0.0 { Vec::new() } else { self.biased(&rows, &item_rows) };
+        if !biased.is_empty() {
+            rows = Rows::new(&biased, columns);
+            item_rows = (0..items.len() as u32).collect();
+        }
         let mut labels = Vec::new();
         let decided = if settings.viterbi {
             self.decoder.grammar.best_path(&rows, &item_rows, &mut Space::default(), &mut labels)
@@ -350,11 +415,16 @@ impl TextDecoder<'_> {
         };
         decided
             .map_err(|(row, fault)| self.fault(text, items[position(&item_rows, row)].0 as usize, fault))?;
-        let scores = Scores { decoder: self.decoder, rows, item_rows: &item_rows, labels: &labels };
+        let scores = Scores::new(self.decoder, rows, &item_rows, &labels, &items);
         if settings.strategy == Strategy::None {
-            self.each_token(text, &scores, &mut found);
+            self.each_token(text, &scores, &labels, &mut found);
             return Ok(found);
         }
+        let mut item_of = vec![0; tokens.len()];
+        for (item, &(from, to)) in items.iter().enumerate() {
+            item_of[from as usize..to as usize].fill(item);
+        }
+        let items_of = |range: &Range<usize>| item_of[range.start]..item_of[range.end - 1] + 1;
         let mut drafts = Vec::new();
         for chunk in chunks::chunks(tagging, &labels, settings.repair) {
             if settings.ignored[chunk.kind as usize] {
@@ -363,50 +433,131 @@ impl TextDecoder<'_> {
             let range = items[chunk.from].0 as usize..items[chunk.to - 1].1 as usize;
             drafts.extend(Draft::new(tokens, range, chunk.kind, self.has_offsets()));
         }
-        if settings.trim
-            && self.has_offsets()
-            && let Some(text) = self.text
-        {
-            for draft in &mut drafts {
-                draft.trim(text);
-            }
-            drafts.retain(|draft| draft.start < draft.end);
-            for draft in &mut drafts {
-                draft.shrink(tokens);
-            }
+        if covering.is_some() {
+            found.lost = self.count_lost(read, &drafts)?;
         }
-        if settings.snap != Snap::Never
-            && self.has_offsets()
-            && let Some(words) = words.as_ref().filter(|words| words.used != words::Used::Nothing)
-        {
-            let outside = |kind: u32| tagging.is_outside(kind);
-            drafts = spans::snap(drafts, tokens, words, self.text, settings.trim, outside);
+        self.trim(&mut drafts, tokens);
+        for (number, draft) in drafts.iter_mut().enumerate() {
+            draft.score = scores.of_entity(items_of(&draft.range), draft.name);
+            draft.labelled = draft.range.clone();
+            draft.pieces = (number, number);
         }
-        let mut item_of = vec![0; tokens.len()];
-        for (item, &(from, to)) in items.iter().enumerate() {
-            item_of[from as usize..to as usize].fill(item);
-        }
-        let mut lattice = None;
-        for mut draft in drafts {
-            let covered = item_of[draft.range.start]..item_of[draft.range.end - 1] + 1;
-            draft.score = match settings.score {
-                Score::Path if !tagging.is_outside(draft.name) => {
-                    let lattice = lattice
-                        .get_or_insert_with(|| Lattice::new(&self.decoder.grammar, &scores.rows, &item_rows));
-                    lattice.probability(covered.start, covered.end, draft.name) as f32
-                }
-                score => scores.of_entity(score, covered.clone(), draft.name),
-            };
-            if f64::from(draft.score) < settings.thresholds[draft.name as usize] {
-                continue;
-            }
+        for mut draft in self.whole(drafts, tokens, words.as_ref()) {
             if settings.probs {
-                scores.distribution(covered, &mut found.probs);
+                scores.distribution(items_of(&draft.labelled), &mut found.probs);
             }
             draft.number(tokens);
             found.drafts.push(draft);
         }
         Ok(found)
+    }
+
+    /// Counts the tokens that cover nothing and whose label is an entity's: those that lie neither in nor at an entity of
+    /// `drafts` and do not stand where the next token begins, as a space does that a tokenizer has made a token of.
+    fn count_lost(&self, text: &Stitched<'_>, drafts: &[Draft]) -> Result<Lost> {
+        let tagging = self.decoder.grammar.tagging();
+        let rows = Rows::new(&text.values, self.decoder.label_names.len());
+        let mut lost = Lost::default();
+        let mut next = i64::MAX;
+        let mut label = Vec::new();
+        for (at, token) in text.tokens.iter().enumerate().rev() {
+            if token.start < token.end {
+                next = token.start;
+                continue;
+            }
+            rows.argmaxes(&text.rows[at..=at], &mut label)
+                .map_err(|(_, fault)| self.fault(text, at, fault))?;
+            let kind = tagging.tags[label[0] as usize].kind;
+            if token.start == next || tagging.is_outside(kind) || self.decoder.settings.ignored[kind as usize]
+            {
+                continue;
+            }
+            let before = drafts.partition_point(|draft| draft.start <= token.start);
+            if before == 0 || drafts[before - 1].end < token.start {
+                let (window, token) = token.origin;
+                lost.first = (self.number, self.numbers[window as usize], token as usize);
+                lost.count += 1;
+            }
+        }
+        Ok(lost)
+    }
+
+    /// Leaves out white space at the ends of entities, where that is asked for.
+    fn trim(&self, drafts: &mut Vec<Draft>, tokens: &[stitch::Token]) {
+        let Some(text) = self.text.filter(|_| self.decoder.settings.trim && self.has_offsets()) else {
+            return;
+        };
+        for draft in &mut *drafts {
+            draft.trim(text);
+        }
+        drafts.retain(|draft| draft.start < draft.end);
+        for draft in drafts {
+            draft.shrink(tokens);
+        }
+    }
+
+    /// Entities from pieces: widened, joined, those below their threshold left out.
+    ///
+    /// An entity that is left out gives back what it has taken from others: it all is done again without its pieces.
+    fn whole(
+        &self,
+        mut drafts: Vec<Draft>,
+        tokens: &[stitch::Token],
+        words: Option<&Words<'_>>,
+    ) -> Vec<Draft> {
+        let settings = &self.decoder.settings;
+        let below = |draft: &Draft| f64::from(draft.score) < settings.thresholds[draft.name as usize];
+        loop {
+            if !drafts.iter().any(below) {
+                return self.widened(drafts, tokens, words);
+            }
+            let found = self.widened(drafts.clone(), tokens, words);
+            let out: Vec<_> = found.iter().filter(|draft| below(draft)).collect();
+            if out.is_empty() {
+                return found;
+            }
+            // By number of the piece, the types of the entities that begin and end there.
+            let mut left = vec![false; drafts.len()];
+            for entity in out {
+                let (first, last) = entity.pieces;
+                for number in drafts.partition_point(|draft| draft.pieces.0 < first)..drafts.len() {
+                    let draft = &drafts[number];
+                    if draft.pieces.0 > last {
+                        break;
+                    }
+                    left[number] |= draft.name == entity.name && below(draft);
+                }
+            }
+            let mut left = left.into_iter();
+            drafts.retain(|_| !left.next().unwrap_or(false));
+        }
+    }
+
+    /// Entities widened to whole words, and pieces of one thing joined.
+    fn widened(
+        &self,
+        mut drafts: Vec<Draft>,
+        tokens: &[stitch::Token],
+        words: Option<&Words<'_>>,
+    ) -> Vec<Draft> {
+        let settings = &self.decoder.settings;
+        let outside = |kind: u32| self.decoder.grammar.tagging().is_outside(kind);
+        if !self.has_offsets() {
+            return drafts;
+        }
+        let words = words.filter(|words| settings.snap != Snap::Never && words.used != words::Used::Nothing);
+        if let Some(words) = words {
+            drafts = spans::snap(drafts, tokens, words, self.text, settings.trim, outside);
+        }
+        if let Some(text) = self.text {
+            drafts = join::join(drafts, text, settings.join, outside);
+        }
+        if words.is_some() || settings.join != Join::Never {
+            for draft in &mut drafts {
+                draft.reach(tokens);
+            }
+        }
+        drafts
     }
 
     /// The words, where the settings need them.
@@ -419,7 +570,7 @@ impl TextDecoder<'_> {
         let has_ids = self.windows.first().is_some_and(|window| window.words.is_some());
         let text = self.text.filter(|_| self.has_offsets());
         let words = Words::new(settings.words, tokens, has_ids, text.map(|text| (text, &self.edges)))?;
-        let needed = settings.snap == Snap::Word || settings.strategy.joins_words();
+        let needed = settings.snap == Snap::Word || (settings.strategy.joins_words() && !settings.lenient);
         if needed && words.used == words::Used::Nothing && !tokens.is_empty() {
             return Err(Error::Missing {
                 name: "texts",
@@ -430,135 +581,24 @@ impl TextDecoder<'_> {
         Ok(Some(words))
     }
 
-    fn fault(&self, text: &Stitched<'_>, token: usize, found: &'static str) -> Error {
-        let (window, token) = text.tokens[token].origin;
-        Error::BadLogits { found, window: self.numbers[window as usize], token: token as usize }
-    }
-
-    /// The row that decides each item: its only token's, its first one's, its most certain one's, or their mean.
-    ///
-    /// Rows that are made anew come back with their numbers; none are if each item has one token.
-    fn item_rows(
-        &self,
-        rows: &Rows<'_>,
-        text: &Stitched<'_>,
-        items: &[(u32, u32)],
-    ) -> Result<(Vec<f32>, Vec<u32>)> {
-        let strategy = self.decoder.settings.strategy;
-        let first_decides = !matches!(strategy, Strategy::Average | Strategy::Max);
-        if first_decides || items.iter().all(|item| item.1 - item.0 == 1) {
-            return Ok((Vec::new(), items.iter().map(|item| text.rows[item.0 as usize]).collect()));
-        }
-        // Rows without a most probable label are refused before they go into a choice or a mean.
-        let mut best = Vec::new();
-        rows.argmaxes(&text.rows, &mut best)
-            .map_err(|(row, fault)| self.fault(text, position(&text.rows, row), fault))?;
-        if strategy == Strategy::Max {
-            let certain = |&(from, to): &(u32, u32)| {
-                let mut top = (f32::NEG_INFINITY, from);
-                for token in from..to {
-                    let row = text.rows[token as usize];
-                    let probability = rows.probability(row as usize, best[token as usize] as usize);
-                    if probability > top.0 {
-                        top = (probability, token);
-                    }
-                }
-                text.rows[top.1 as usize]
-            };
-            return Ok((Vec::new(), items.iter().map(certain).collect()));
-        }
-        let mut space = MeanSpace::default();
-        let mut values = Vec::with_capacity(items.len() * self.decoder.label_names.len());
-        for &(from, to) in items {
-            let members = &text.rows[from as usize..to as usize];
-            if let [row] = members {
-                values.extend_from_slice(rows.row(*row as usize));
-            } else {
-                rows.mean_logs(members, &mut space, &mut values);
-            }
-        }
-        Ok((values, (0..items.len() as u32).collect()))
-    }
-
-    fn each_token(&self, text: &Stitched<'_>, scores: &Scores<'_>, found: &mut Found) {
+    fn each_token(&self, text: &Stitched<'_>, scores: &Scores<'_>, labels: &[u32], found: &mut Found) {
         let settings = &self.decoder.settings;
-        let lattice = (settings.score == Score::Path)
-            .then(|| Lattice::new(&self.decoder.grammar, &scores.rows, scores.item_rows));
-        for (item, (token, &label)) in text.tokens.iter().zip(scores.labels).enumerate() {
+        for (item, (token, &label)) in text.tokens.iter().zip(labels).enumerate() {
             if settings.ignored[label as usize] {
                 continue;
             }
-            let score = match &lattice {
-                Some(lattice) => lattice.marginal(item, label) as f32,
-                None => scores.rows.probability(scores.item_rows[item] as usize, label as usize),
-            };
+            let score = scores.of_item(item);
             if f64::from(score) < settings.thresholds[label as usize] {
                 continue;
             }
             if settings.probs {
-                logits::softmax_onto(scores.rows.row(scores.item_rows[item] as usize), &mut found.probs);
+                scores.item_distribution(item, &mut found.probs);
             }
-            let range = item..item + 1;
+            let (start, end) = (token.start, token.end);
             let mut draft =
-                Draft { range, name: label, score, start: token.start, end: token.end, ..Draft::default() };
+                Draft { range: item..item + 1, name: label, score, start, end, ..Draft::default() };
             draft.number(&text.tokens);
             found.drafts.push(draft);
-        }
-    }
-}
-
-fn position(rows: &[u32], row: usize) -> usize {
-    rows.iter().position(|&other| other as usize == row).unwrap_or(0)
-}
-
-/// Labels of the items of a text, and the rows they were decided by.
-struct Scores<'a> {
-    decoder: &'a Decoder,
-    rows: Rows<'a>,
-    item_rows: &'a [u32],
-    labels: &'a [u32],
-}
-
-impl Scores<'_> {
-    /// The score of an entity of type `kind` that covers `items`.
-    ///
-    /// An item counts with the probability of its label; one that the entity was widened by, with that of all labels
-    /// of the entity's type.
-    fn of_entity(&self, score: Score, items: std::ops::Range<usize>, kind: u32) -> f32 {
-        let tags = &self.decoder.grammar.tagging().tags;
-        let probability = |item: usize| {
-            let (row, label) = (self.item_rows[item] as usize, self.labels[item] as usize);
-            if tags[label].kind == kind {
-                return self.rows.probability(row, label);
-            }
-            let labels = self.decoder.grammar.of_kind(kind);
-            labels.map(|(label, _)| self.rows.probability(row, label as usize)).sum::<f32>().min(1.0)
-        };
-        let mut all = items.clone().map(probability);
-        match score {
-            Score::First => all.next().unwrap_or(f32::NAN),
-            Score::Min => all.fold(f32::INFINITY, f32::min),
-            Score::Max => all.fold(f32::NEG_INFINITY, f32::max),
-            Score::Mean | Score::Path => {
-                let all: Vec<f32> = all.collect();
-                logits::pairwise_sum(&all) / all.len() as f32
-            }
-        }
-    }
-
-    /// The mean distribution over types of `items`.
-    fn distribution(&self, items: std::ops::Range<usize>, out: &mut Vec<f32>) {
-        let tagging = self.decoder.grammar.tagging();
-        let from = out.len();
-        out.resize(from + tagging.kinds.len(), 0.0);
-        let count = items.len() as f32;
-        let mut row = Vec::new();
-        for item in items {
-            row.clear();
-            logits::softmax_onto(self.rows.row(self.item_rows[item] as usize), &mut row);
-            for (tag, probability) in tagging.tags.iter().zip(&row) {
-                out[from + tag.kind as usize] += probability / count;
-            }
         }
     }
 }

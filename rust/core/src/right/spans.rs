@@ -1,4 +1,4 @@
-//! Chunks of tokens -> spans of the text: trimmed, widened to whole words, none over another.
+//! Chunks of tokens -> spans of the text: trimmed, widened to whole words, none over another, none lost.
 
 use super::stitch::Token;
 use super::words::Words;
@@ -17,8 +17,12 @@ pub struct Draft {
     pub start: i64,
     /// Last character, excluded.
     pub end: i64,
-    /// Its score.
+    /// Its score: that of its surest piece, if several became one.
     pub score: f32,
+    /// The tokens that the model labelled so and the score speaks of: of its surest piece.
+    pub labelled: Range<usize>,
+    /// The first and the last of the chunks that it is made of, as the caller numbers them.
+    pub pieces: (usize, usize),
     /// Its tokens as the text's input numbers them, the last one excluded.
     pub tokens: (i64, i64),
     /// Its words as the tokenizer numbers them, the last one excluded; -1 for none.
@@ -37,6 +41,18 @@ impl Draft {
         let start = covering().map(|token| token.start).min()?;
         let end = covering().map(|token| token.end).max()?;
         Some(Self { start, end, ..draft })
+    }
+
+    /// Takes in another entity of its type. What widening or joining adds never lowers a score.
+    pub fn absorb(&mut self, other: Self) {
+        self.start = self.start.min(other.start);
+        self.end = self.end.max(other.end);
+        self.range.start = self.range.start.min(other.range.start);
+        self.range.end = self.range.end.max(other.range.end);
+        self.pieces = (self.pieces.0.min(other.pieces.0), self.pieces.1.max(other.pieces.1));
+        if other.score > self.score {
+            (self.score, self.labelled) = (other.score, other.labelled);
+        }
     }
 
     /// Leaves out white space at both ends. A space that a mark sits on stays: readers see the two as one.
@@ -78,7 +94,7 @@ impl Draft {
     }
 
     /// Takes the tokens that lie in its characters, where those have changed.
-    fn reach(&mut self, tokens: &[Token]) {
+    pub fn reach(&mut self, tokens: &[Token]) {
         let inside = |token: &Token| token.start < self.end && token.end > self.start;
         while self.range.start > 0 && inside(&tokens[self.range.start - 1]) {
             self.range.start -= 1;
@@ -130,7 +146,7 @@ struct Grown {
 
 /// Widens entities to whole words.
 ///
-/// Two of one type that overlap then, or touch because one has grown up to the other, become one. A word that two of
+/// Two of one type that overlap then become one, with the score of the surer one. A word that two of
 /// different types share goes to the one that had more of its characters, ties to the earlier one; the other gives up
 /// the whole word and is left out if it had nothing else. Entities of types that are `outside` do not grow, and give
 /// up what others grow over.
@@ -160,19 +176,14 @@ pub fn snap(
         }
         let mut next = Some(Grown { draft, had });
         while let (Some(last), Some(new)) = (out.last_mut(), &mut next) {
-            let grown = last.draft.end > last.had.1 || new.draft.start < new.had.0;
-            let apart = new.draft.start > last.draft.end || (new.draft.start == last.draft.end && !grown);
-            if apart {
+            if new.draft.start >= last.draft.end {
                 break;
             }
             if new.draft.name == last.draft.name {
-                last.draft.end = last.draft.end.max(new.draft.end);
-                last.draft.start = last.draft.start.min(new.draft.start);
-                last.draft.range.end = last.draft.range.end.max(new.draft.range.end);
                 last.had.1 = last.had.1.max(new.had.1);
-                next = None;
-            } else if new.draft.start >= last.draft.end {
-                break;
+                if let Some(Grown { draft, .. }) = next.take() {
+                    last.draft.absorb(draft);
+                }
             } else {
                 let shared = (new.draft.start, last.draft.end);
                 let of_last = last.had.1.min(shared.1) - last.had.0.max(shared.0);
@@ -194,9 +205,5 @@ pub fn snap(
         }
         out.extend(next);
     }
-    let reached = out.into_iter().map(|Grown { mut draft, .. }| {
-        draft.reach(tokens);
-        draft
-    });
-    reached.collect()
+    out.into_iter().map(|grown| grown.draft).collect()
 }

@@ -17,6 +17,8 @@ pub enum Merge {
     Average,
     /// Windows are decoded apart; of entities that overlap the longer one is kept.
     Transformers,
+    /// Windows are decoded apart; each character that one of them has in an entity is in one.
+    Union,
 }
 
 impl Merge {
@@ -29,10 +31,11 @@ impl Merge {
             "context" => Ok(Self::Context),
             "average" => Ok(Self::Average),
             "transformers" => Ok(Self::Transformers),
+            "union" => Ok(Self::Union),
             _ => Err(Error::BadOption {
                 name: "window_merge",
                 got: format!("{name:?}"),
-                cure: "choose \"context\", \"average\" or \"transformers\"",
+                cure: "choose \"context\", \"average\", \"union\" or \"transformers\"",
             }),
         }
     }
@@ -64,6 +67,20 @@ pub struct Stitched<'a> {
     pub values: Cow<'a, [f32]>,
     /// The row of each token.
     pub rows: Vec<u32>,
+}
+
+impl Stitched<'_> {
+    /// The same without the tokens that cover nothing, which can't be in an entity and of which two windows may each have
+    /// their own; `None` if each covers something.
+    #[must_use]
+    pub fn covering(&self) -> Option<Stitched<'_>> {
+        if self.tokens.iter().all(|token| token.start < token.end) {
+            return None;
+        }
+        let kept = self.tokens.iter().zip(&self.rows).filter(|(token, _)| token.start < token.end);
+        let (tokens, rows) = kept.unzip();
+        Some(Stitched { tokens, values: Cow::Borrowed(&self.values), rows })
+    }
 }
 
 /// One window of a text with its tokens, special ones left out.
@@ -102,6 +119,12 @@ impl<'a> Part<'a> {
         });
         let tokens = tokens.collect();
         Self { window, values: borrowed.map_or(Cow::Owned(space), Cow::Borrowed), tokens }
+    }
+
+    /// Its tokens alone.
+    #[must_use]
+    pub fn without_values(&self) -> Self {
+        Self { window: self.window, values: Cow::Borrowed(&[]), tokens: self.tokens.clone() }
     }
 
     /// The first character that its tokens cover, and the last one, excluded.

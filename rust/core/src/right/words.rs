@@ -2,19 +2,21 @@
 
 use super::stitch::Token;
 use crate::offsets::CharIndex;
-use crate::segment::WordEdges;
+use crate::segment::{WordEdges, is_unspaced};
+use crate::space::is_space;
 use crate::{Error, Result};
 use std::cell::OnceCell;
 use std::ops::Range;
+use unicode_categories::UnicodeCategories;
 
 /// Where the words of a text come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
-    /// The tokenizer's word ids where they mean words, else Unicode's word boundaries.
+    /// The units of the text (see [`WordEdges::cut`]); without a text, the tokenizer's word ids.
     Auto,
     /// The tokenizer's word ids.
     WordIds,
-    /// Unicode's word boundaries.
+    /// The words of UAX #29, uncut.
     Unicode,
     /// The rules of transformers.
     Transformers,
@@ -45,16 +47,14 @@ impl Source {
 pub enum Used {
     /// Word ids, as asked for.
     WordIds,
-    /// Word ids: each of them is one word of the text, or a part of one.
-    WordIdsFit,
-    /// Word ids: there is no text to hold them against.
+    /// Word ids: there is no text.
     WordIdsOnly,
+    /// The units of the text.
+    Units,
+    /// The units of the text, some of them joined where the tokenizer has dropped characters inside a word id.
+    UnitsJoined,
     /// Unicode, as asked for.
     Unicode,
-    /// Unicode: there are no word ids.
-    UnicodeOnly,
-    /// Unicode: some word id covers more than a word.
-    UnicodeFits,
     /// transformers' rules, as asked for.
     Transformers,
     /// Nothing tells words apart: neither texts nor word ids.
@@ -62,13 +62,12 @@ pub enum Used {
 }
 
 /// All of [`Used`], in the order of their numbers.
-pub const USED: [Used; 8] = [
+pub const USED: [Used; 7] = [
     Used::WordIds,
-    Used::WordIdsFit,
     Used::WordIdsOnly,
+    Used::Units,
+    Used::UnitsJoined,
     Used::Unicode,
-    Used::UnicodeOnly,
-    Used::UnicodeFits,
     Used::Transformers,
     Used::Nothing,
 ];
@@ -82,15 +81,76 @@ pub struct Words<'a> {
     pub runs: Vec<(u32, u32)>,
     /// The run of each token.
     run_of: Vec<u32>,
-    /// The characters of each run, where Unicode's words are not used; an end before its start if it covers none.
+    /// The characters of each run, where the text does not say what words are; an end before its start if it covers none.
     spans: Vec<(i64, i64)>,
-    /// Unicode's words, where the text is there and `word_ids` were not asked for by name. Entities grow by these
-    /// even where runs come from word ids, each of which may be a part of a word only: `3`, `AW` of `3AW`.
-    edges: Option<&'a WordEdges>,
+    /// What the text says, where it is there and neither `word_ids` nor transformers' rules were asked for.
+    units: Option<Units<'a>>,
+}
+
+/// The units of a text as its tokenizer sees them.
+#[derive(Debug)]
+struct Units<'a> {
+    text: &'a CharIndex<'a>,
+    edges: &'a WordEdges,
+    /// Characters `start..end` that are one unit because the tokenizer has dropped what parts them: U+200B or a control
+    /// character in the middle of a word. In order, none over another.
+    joined: Vec<(usize, usize)>,
+}
+
+impl Units<'_> {
+    /// A character of the unit that `token` belongs to: its first one that is no white space. A token that covers
+    /// nothing belongs to a unit that it lies inside of, and to none at an edge.
+    fn seat(&self, token: &Token) -> Option<usize> {
+        let start = usize::try_from(token.start).ok()?;
+        if token.start >= token.end {
+            return self.edges.inside(start).then_some(start);
+        }
+        let covered = self.text.slice(start, token.end as usize);
+        let before = covered.chars().take_while(|&c| is_space(c)).count();
+        Some(if before as i64 == token.end - token.start { start } else { start + before })
+    }
+
+    /// Whether `token` goes on with the word of `last`; `seats` are theirs.
+    fn goes_on(&mut self, last: &Token, token: &Token, seats: (Option<usize>, Option<usize>)) -> bool {
+        let (Some(before), Some(seat)) = seats else { return false };
+        self.edges.unit(before) == self.edges.unit(seat) || self.joins(last, token)
+    }
+
+    /// Whether the tokenizer, which gives both tokens one word id, has dropped what parts their units.
+    fn joins(&mut self, last: &Token, token: &Token) -> bool {
+        if token.word < 0 || token.word != last.word || last.start >= last.end || last.end >= token.start {
+            return false;
+        }
+        let (from, to) = (last.end as usize - 1, token.start as usize);
+        let dropped = |c: char| !is_space(c) && (!c.is_alphanumeric() || c.is_mark());
+        let spaced = |at: usize| !self.text.slice(at, at + 1).starts_with(is_unspaced);
+        if token.start >= token.end
+            || !(self.edges.is_word(from) && self.edges.is_word(to) && spaced(from) && spaced(to))
+            || !self.text.slice(from + 1, to).chars().all(dropped)
+        {
+            return false;
+        }
+        let (start, end) = self.edges.widen(from, to + 1);
+        match self.joined.last_mut() {
+            Some(joined) if start < joined.0 => return false, // tokens out of order
+            Some(joined) if start < joined.1 => joined.1 = joined.1.max(end),
+            _ => self.joined.push((start, end)),
+        }
+        true
+    }
+
+    fn widen(&self, start: usize, end: usize) -> (usize, usize) {
+        let (start, end) = self.edges.widen(start, end);
+        let around = |at: usize| {
+            let next = self.joined.partition_point(|&(start, _)| start < at);
+            next.checked_sub(1).map(|last| self.joined[last]).filter(|joined| at < joined.1)
+        };
+        (around(start).map_or(start, |joined| joined.0), around(end).map_or(end, |joined| joined.1))
+    }
 }
 
 impl<'a> Words<'a> {
-    /// The words of `tokens` of `text`, whose Unicode words are read once, where they are first needed.
+    /// The words of `tokens` of `text`, whose units are read once, where they are first needed.
     ///
     /// # Errors
     /// [`Error::Missing`] if `source` asks for word ids or a text that is not there.
@@ -98,50 +158,51 @@ impl<'a> Words<'a> {
         source: Source,
         tokens: &[Token],
         has_ids: bool,
-        text: Option<(&CharIndex<'_>, &'a OnceCell<WordEdges>)>,
+        text: Option<(&'a CharIndex<'a>, &'a OnceCell<WordEdges>)>,
     ) -> Result<Self> {
         let missing = |name, why| Err(Error::Missing { name, why });
-        let read = |(text, edges): (&CharIndex<'_>, &'a OnceCell<WordEdges>)| {
-            edges.get_or_init(|| WordEdges::new(text.slice(0, text.len())))
+        let read = |(text, edges): (&'a CharIndex<'a>, &'a OnceCell<WordEdges>), cut: bool| {
+            let whole = text.slice(0, text.len());
+            let new = || if cut { WordEdges::cut(whole) } else { WordEdges::new(whole) };
+            Some(Units { text, edges: edges.get_or_init(new), joined: Vec::new() })
         };
-        let (used, edges) = match (source, has_ids, text) {
+        let (mut used, mut units) = match (source, has_ids, text) {
             (Source::Transformers, ..) => (Used::Transformers, None),
             (Source::WordIds, true, _) => (Used::WordIds, None),
             (Source::WordIds, false, _) => return missing("word_ids", "to tell words apart by them"),
-            (Source::Unicode, _, Some(text)) => (Used::Unicode, Some(read(text))),
+            (Source::Unicode, _, Some(text)) => (Used::Unicode, read(text, false)),
             (Source::Unicode, _, None) => return missing("texts", "to find their Unicode words"),
-            (Source::Auto, false, None) => (Used::Nothing, None),
+            (Source::Auto, _, Some(text)) => (Used::Units, read(text, true)),
             (Source::Auto, true, None) => (Used::WordIdsOnly, None),
-            (Source::Auto, false, Some(text)) => (Used::UnicodeOnly, Some(read(text))),
-            (Source::Auto, true, Some(text)) => {
-                let edges = read(text);
-                let fit = ids_are_words(tokens, text.0, edges);
-                (if fit { Used::WordIdsFit } else { Used::UnicodeFits }, Some(edges))
-            }
-        };
-        let continues = |last: &Token, token: &Token| match (used, &edges) {
-            (Used::Transformers, _) => !token.opens,
-            (Used::Nothing, _) => false,
-            (Used::Unicode | Used::UnicodeOnly | Used::UnicodeFits, Some(edges)) => {
-                token.start >= 0 && (token.start < last.end || edges.inside(token.start as usize))
-            }
-            _ => token.word >= 0 && token.word == last.word,
+            (Source::Auto, false, None) => (Used::Nothing, None),
         };
         let mut runs: Vec<(u32, u32)> = Vec::with_capacity(tokens.len());
         let mut run_of = Vec::with_capacity(tokens.len());
+        let mut before = None;
         for (at, token) in (0..).zip(tokens) {
+            let seat = units.as_ref().and_then(|units| units.seat(token));
+            let mut continues = |last: &Token| match (used, &mut units) {
+                (_, Some(units)) => units.goes_on(last, token, (before, seat)),
+                (Used::Transformers, _) => !token.opens,
+                (Used::Nothing, _) => false,
+                _ => token.word >= 0 && token.word == last.word,
+            };
             match runs.last_mut() {
-                Some(run) if at > 0 && continues(&tokens[at as usize - 1], token) => run.1 = at + 1,
+                Some(run) if continues(&tokens[at as usize - 1]) => run.1 = at + 1,
                 _ => runs.push((at, at + 1)),
             }
+            before = seat;
             run_of.push(runs.len() as u32 - 1);
+        }
+        if used == Used::Units && units.as_ref().is_some_and(|units| !units.joined.is_empty()) {
+            used = Used::UnitsJoined;
         }
         let span = |&(from, to): &(u32, u32)| {
             let covering = tokens[from as usize..to as usize].iter().filter(|token| token.start < token.end);
             covering.fold((i64::MAX, i64::MIN), |(start, end), t| (start.min(t.start), end.max(t.end)))
         };
-        let spans = if edges.is_none() { runs.iter().map(span).collect() } else { Vec::new() };
-        Ok(Self { used, runs, run_of, spans, edges })
+        let spans = if units.is_none() { runs.iter().map(span).collect() } else { Vec::new() };
+        Ok(Self { used, runs, run_of, spans, units })
     }
 
     /// The tokens of the words that the tokens of `range` are in.
@@ -151,34 +212,21 @@ impl<'a> Words<'a> {
         run(range.start).0 as usize..run(range.end - 1).1 as usize
     }
 
-    /// Whether entities grow by the words of the text, whose edges are edges of grapheme clusters.
+    /// Whether entities grow by the units of the text, whose edges are edges of grapheme clusters.
     #[must_use]
     pub fn by_text(&self) -> bool {
-        self.edges.is_some()
+        self.units.is_some()
     }
 
     /// The characters of the smallest whole words that cover `start..end`, which the tokens of `range` make up.
     #[must_use]
     pub fn widen(&self, range: Range<usize>, start: i64, end: i64) -> (i64, i64) {
-        if let Some(edges) = &self.edges {
-            let (start, end) = edges.widen(start.max(0) as usize, end.max(0) as usize);
+        if let Some(units) = &self.units {
+            let (start, end) = units.widen(start.max(0) as usize, end.max(0) as usize);
             return (start as i64, end as i64);
         }
         let first = self.spans[self.run_of[range.start] as usize];
         let last = self.spans[self.run_of[range.end - 1] as usize];
         (start.min(first.0).min(last.0), end.max(first.1).max(last.1))
     }
-}
-
-/// Whether no word id covers more than one word of the text, white space at its ends aside.
-///
-/// They do where the tokenizer splits at spaces and punctuation. They do not where it takes a sentence for one word
-/// (no pre-tokenizer), leaves punctuation on a word (Metaspace), or takes a run of Chinese for one.
-fn ids_are_words(tokens: &[Token], text: &CharIndex<'_>, edges: &WordEdges) -> bool {
-    tokens.chunk_by(|a, b| a.word >= 0 && a.word == b.word).filter(|run| run[0].word >= 0).all(|run| {
-        let start = run.iter().map(|token| token.start).min().unwrap_or(0).max(0) as usize;
-        let end = run.iter().map(|token| token.end).max().unwrap_or(0).max(0) as usize;
-        let (start, end) = text.trim(start, end);
-        start >= end || edges.unit(start) == edges.unit(end - 1)
-    })
 }

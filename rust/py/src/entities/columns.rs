@@ -320,6 +320,7 @@ pub(crate) fn entity_table(
                 word_end: column(&word_end)?,
                 probs: arrays::column(py, probs.as_slice()?.to_vec()),
                 covered: column(&covered)?,
+                lost: None,
             },
         )
     });

@@ -1,0 +1,94 @@
+//! The entities of all windows of a text: none of their characters is left out.
+//!
+//! `stitch` decides each token once, by the window that sees most around it, and what only another window took for an
+//! entity is lost. Where a character too many costs less than one too few, in redaction, all windows count.
+
+use super::stitch::{self, Merge, Part};
+use super::{Found, TextDecoder, join, means_outside, spans::Draft};
+use crate::Result;
+use crate::entities::Strategy;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+impl TextDecoder<'_> {
+    /// Decodes each window by itself and puts their entities together.
+    ///
+    /// Of one type, those that overlap become one, with the score of the surest. Of two types, a character goes to the
+    /// longer entity, ties to the surer and then to the earlier one; the other keeps what sticks out, as one entity or
+    /// two. What is outside gives way to any entity.
+    pub(super) fn union(&self, parts: Vec<Part<'_>>) -> Result<Found> {
+        let bare = parts.iter().map(Part::without_values).collect();
+        let all = self.each_window(parts)?;
+        let mut tokens = stitch::stitch(bare, 0, Merge::Context).tokens;
+        tokens.retain(|token| token.start < token.end);
+        let merged = merge(&all.drafts);
+        let settings = &self.decoder.settings;
+        let outside = |name: u32| means_outside(&self.decoder.grammar, settings.strategy, name as usize);
+        let mut drafts = share(merged, outside);
+        if let Some(text) = self.text.filter(|_| settings.trim && settings.strategy != Strategy::None) {
+            for draft in &mut drafts {
+                draft.trim(text);
+            }
+            drafts.retain(|draft| draft.start < draft.end);
+        }
+        if let Some(text) = self.text.filter(|_| settings.strategy != Strategy::None) {
+            drafts = join::join(drafts, text, settings.join, outside);
+        }
+        let mut by_end: Vec<usize> = (0..tokens.len()).collect();
+        by_end.sort_by_key(|&at| tokens[at].end);
+        let mut out = Found { covered: all.covered, lost: all.lost, ..Found::default() };
+        for mut draft in drafts {
+            let next = by_end.partition_point(|&at| tokens[at].end <= draft.start);
+            let Some(&first) = by_end.get(next).or(by_end.last()) else { continue };
+            draft.range = first..first + 1;
+            draft.reach(&tokens);
+            draft.number(&tokens);
+            out.probs.extend_from_slice(self.probs_of(&all, draft.labelled.start));
+            out.drafts.push(draft);
+        }
+        Ok(out)
+    }
+}
+
+/// One entity for those of one type that overlap. `labelled` becomes the number of the surest one.
+fn merge(drafts: &[Draft]) -> Vec<Draft> {
+    let mut order: Vec<usize> = (0..drafts.len()).filter(|&at| drafts[at].start < drafts[at].end).collect();
+    order.sort_by_key(|&at| (drafts[at].name, drafts[at].start));
+    let mut out: Vec<Draft> = Vec::with_capacity(order.len());
+    for at in order {
+        let new = Draft { labelled: at..at + 1, ..drafts[at].clone() };
+        match out.last_mut() {
+            Some(last) if last.name == new.name && new.start < last.end => last.absorb(new),
+            _ => out.push(new),
+        }
+    }
+    out
+}
+
+/// Gives each character to one entity.
+fn share(mut drafts: Vec<Draft>, outside: impl Fn(u32) -> bool) -> Vec<Draft> {
+    drafts.sort_by(|a, b| {
+        let key = |draft: &Draft| (outside(draft.name), Reverse(draft.end - draft.start));
+        key(a).cmp(&key(b)).then(b.score.total_cmp(&a.score)).then(a.start.cmp(&b.start))
+    });
+    // Characters that have been given away: first and last, excluded.
+    let mut taken: BTreeMap<i64, i64> = BTreeMap::new();
+    let mut out = Vec::with_capacity(drafts.len());
+    for draft in drafts {
+        let mut start = draft.start;
+        let before = taken.range(..=start).next_back().map(|(_, &end)| end);
+        start = start.max(before.unwrap_or(start));
+        let mut free = Vec::new();
+        for (&from, &to) in taken.range(start..draft.end.max(start)) {
+            free.push((start, from));
+            start = to;
+        }
+        free.push((start, draft.end));
+        for (start, end) in free.into_iter().filter(|(start, end)| start < end) {
+            taken.insert(start, end);
+            out.push(Draft { start, end, ..draft.clone() });
+        }
+    }
+    out.sort_by_key(|draft| draft.start);
+    out
+}

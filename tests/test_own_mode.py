@@ -1,0 +1,328 @@
+"""What `compat=None` promises on names, one line of the promise a test: units, scores, pieces, runs, windows."""
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import strategies as draws
+from fastpost import EntityDecoder
+
+LABELS = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
+SCORES = ("mean", "min", "first", "max", "path")
+
+
+def tokens_of(text):
+    return [found.span() for found in re.finditer(r"\w+|[^\w\s]", text)]
+
+
+def logits_of(text, tokens, spelled):
+    """Rows that give the tokens of each piece of `spelled` its label, in order of place."""
+    rows = np.zeros((len(tokens), len(LABELS)), np.float32)
+    rows[:, 0] = 8
+    at = 0
+    for piece, kind in spelled:
+        at = text.index(piece, at)
+        inside = [i for i, (start, _) in enumerate(tokens) if at <= start < at + len(piece)]
+        for number, token in enumerate(inside):
+            rows[token] = 0
+            rows[token, LABELS.index(("I-" if number else "B-") + kind)] = 8
+        at += len(piece)
+    return rows
+
+
+def find(text, spelled, tokens=None, **options):
+    tokens = tokens or tokens_of(text)
+    decoder = EntityDecoder(LABELS, **options)
+    found = decoder.decode([logits_of(text, tokens, spelled)], offsets=[tokens], texts=[text])
+    return [(e["entity_group"], e["word"]) for e in found.to_dicts()[0]]
+
+
+# --- units ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("strategy", ["simple", "first", "average", "max"])
+@pytest.mark.parametrize("decode", ["viterbi", "argmax"])
+@pytest.mark.parametrize(
+    ("text", "spelled", "want"),
+    [
+        ("Anna's car", [("Anna", "PER")], [("PER", "Anna")]),
+        ("Zoë’s car", [("Zoë", "PER")], [("PER", "Zoë")]),
+        ("Zoe\u0308's car", [("Zoe\u0308", "PER")], [("PER", "Zoe\u0308")]),
+        ("Ring Anna.Berlin is far", [("Anna", "PER"), ("Berlin", "LOC")], [("PER", "Anna"), ("LOC", "Berlin")]),
+        (
+            "Name:Anna.Surname:Schmidt.City:Berlin",
+            [("Anna", "PER"), ("Schmidt", "PER"), ("Berlin", "LOC")],
+            [("PER", "Anna"), ("PER", "Schmidt"), ("LOC", "Berlin")],
+        ),
+        ("L'Unione e dell'Europa", [("Unione", "LOC"), ("Europa", "LOC")], [("LOC", "Unione"), ("LOC", "Europa")]),
+        ("Лук'яненко пише", [("Лук'яненко", "PER")], [("PER", "Лук'яненко")]),
+        ("O'Brien and D’Angelo", [("O'Brien", "PER"), ("D’Angelo", "PER")], [("PER", "O'Brien"), ("PER", "D’Angelo")]),
+        (
+            "the U.S and J.R.R.Tolkien",
+            [("U.S", "LOC"), ("J.R.R.Tolkien", "PER")],
+            [("LOC", "U.S"), ("PER", "J.R.R.Tolkien")],
+        ),
+        ("at example.com now", [("example.com", "LOC")], [("LOC", "example.com")]),
+        ("in 北京上海", [], []),
+    ],
+)
+def test_units(text, spelled, want, strategy, decode):
+    assert find(text, spelled, strategy=strategy, decode=decode) == want
+
+
+@pytest.mark.parametrize(
+    ("text", "part", "want"),
+    [
+        ("Лук'яненко пише", "Лук", "Лук'яненко"),
+        ("O'Brien came", "Brien", "O'Brien"),
+        ("the U.S is", "U", "U.S"),
+        ("J.R.R.Tolkien wrote", "Tolkien", "J.R.R.Tolkien"),
+        ("at example.com now", "example", "example.com"),
+        ("he is 5'11 tall", "11", "5'11"),
+        ("aujourd'hui", "hui", "hui"),
+    ],
+)
+@pytest.mark.parametrize("decode", ["viterbi", "argmax"])
+def test_a_part_of_a_unit_grows_to_all_of_it(text, part, want, decode):
+    assert [word for _, word in find(text, [(part, "PER")], strategy="simple", decode=decode)] == [want]
+
+
+@pytest.mark.parametrize("dropped", ["\u200b", "\x01", "\u200b\x7f"])
+def test_what_the_tokenizer_drops_parts_no_unit(dropped):
+    """A tokenizer that sees one word where the text has a character that is not seen."""
+    text = f"An{dropped}na's here"
+    end = 4 + len(dropped)
+    tokens = [(0, 2), (end - 2, end), (end, end + 1), (end + 1, end + 2), (end + 3, end + 7)]
+    rows = logits_of(text, tokens, [("An", "PER")])
+    decoder = EntityDecoder(LABELS, strategy="simple")
+    found = decoder.decode([rows], offsets=[tokens], texts=[text], word_ids=[[0, 0, 1, 2, 3]]).to_dicts()[0]
+    assert [e["word"] for e in found] == [f"An{dropped}na"]
+    assert "joined" in next(iter(decoder.report()["words"]))
+
+
+# --- scores ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("score", SCORES)
+@pytest.mark.parametrize("strategy", ["simple", "first", "average", "max"])
+@pytest.mark.parametrize("text", ["Ann-a's car", "See Schmidtx.Call me", "Annabella"])
+def test_widening_does_not_lower_a_score(text, score, strategy):
+    """The token of the name is sure; those that the word has beside it are not of the name at all."""
+    start = re.search("Ann|Schmidt", text).span()
+    tokens = [start, *((a, b) for a, b in [(start[1], start[1] + 1)]), (start[1] + 1, len(text))]
+    rows = np.zeros((3, 5), np.float32)
+    rows[:, 0], rows[0] = 8, (0, 8, 0, 0, 0)
+    options = {"strategy": "simple" if strategy == "simple" else strategy, "score": score}
+    given = {"offsets": [tokens], "texts": [text]}
+    alone = EntityDecoder(LABELS, snap=None, join=None, **options).decode([rows], **given)
+    widened = EntityDecoder(LABELS, **options).decode([rows], **given)
+    assert widened.score.tolist() == alone.score.tolist()
+    kept = EntityDecoder(LABELS, threshold=alone.score.min(initial=1.0), **options).decode([rows], **given)
+    assert kept.to_dicts() == widened.to_dicts()
+
+
+def test_average_over_a_word_is_sure_of_its_type():
+    """The first token is `B-`, the others `I-`: the mean of neither is near 1, and the name is."""
+    tokens = [(0, 2), (2, 4), (4, 6)]
+    rows = np.zeros((3, 5), np.float32)
+    rows[0, 1] = rows[1, 2] = rows[2, 2] = 9
+    for score in SCORES:
+        decoder = EntityDecoder(LABELS, score=score, threshold=0.9)
+        assert len(decoder.decode([rows], offsets=[tokens], texts=["Sylvai"])) == 1, score
+
+
+@settings(max_examples=120)
+@given(draws.long_texts, st.integers(0, 2**32 - 1))
+def test_no_name_above_the_threshold_is_lost(text, seed):
+    """Each character of an entity that passes by itself is in one that passes widened and joined."""
+    rng = np.random.default_rng(seed)
+    tokens = [span for start, end in tokens_of(text) for span in pieces(rng, start, end)]
+    if not tokens:
+        return
+    rows = (rng.normal(0, 2, (len(tokens), 5))).astype(np.float32)
+    options = {
+        "strategy": ("simple", "first", "average", "max")[seed % 4],
+        "decode": ("viterbi", "argmax")[seed // 4 % 2],
+        "score": SCORES[seed // 8 % 5],
+        "words": ("auto", "unicode")[seed // 40 % 2],
+    }
+    threshold = float(rng.random())
+    given = {"offsets": [tokens], "texts": [text]}
+    alone = EntityDecoder(LABELS, snap=None, join=None, threshold=threshold, **options).decode([rows], **given)
+    for join in ("pieces", "run", None):
+        whole = EntityDecoder(LABELS, join=join, threshold=threshold, **options).decode([rows], **given)
+        covered = {at for start, end in zip(whole.start, whole.end) for at in range(start, end)}
+        lost = {at for start, end in zip(alone.start, alone.end) for at in range(start, end)} - covered
+        assert not {at for at in lost if not text[at].isspace()}, f"{options} {join} {threshold} {text!r} {seed}"
+        assert len(alone) == 0 or whole.score.min() >= threshold - 1e-6
+        assert all(a <= b for a, b in zip(whole.end, whole.start[1:]))
+
+
+def pieces(rng, start, end):
+    while start < end:
+        cut = min(end, start + int(rng.integers(1, 5)))
+        yield start, cut
+        start = cut
+
+
+def test_what_falls_below_its_threshold_gives_back_what_it_took():
+    """ "Kristjan": five letters unsure of a place, three sure of a person. Without the place the word is the person's."""
+    tokens = [(0, 5), (5, 8)]
+    rows = np.array([[0, 0, 0, 0.6, 0], [0, 9, 0, 0, 0]], np.float32)
+    given = {"offsets": [tokens], "texts": ["Kristjan"]}
+    options = {"strategy": "simple", "decode": "argmax"}
+    shared = EntityDecoder(LABELS, **options).decode([rows], **given).to_dicts()[0]
+    assert [(e["entity_group"], e["word"]) for e in shared] == [("LOC", "Kristjan")]
+    found = EntityDecoder(LABELS, threshold=0.5, **options).decode([rows], **given).to_dicts()[0]
+    assert [(e["entity_group"], e["word"]) for e in found] == [("PER", "Kristjan")]
+
+
+# --- pieces and runs ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "spelled", "pieces", "run"),
+    [
+        (
+            "mail jose.alvarez@example.org now",
+            [("jose.alvarez@example", "PER"), ("org", "PER")],
+            ["jose.alvarez@example.org"],
+            ["jose.alvarez@example.org"],
+        ),
+        ("call 718-555-0199", [("718", "PER"), ("0199", "PER")], ["718", "0199"], ["718-555-0199"]),
+        ("call 718-555-0199", [("718", "PER"), ("-", "PER"), ("0199", "PER")], ["718-", "0199"], ["718-555-0199"]),
+        ("AT&T or R&D", [("AT", "LOC"), ("T", "LOC")], ["AT&T"], ["AT&T"]),
+        ("Oslo/Bergen, Rome", [("Oslo", "LOC"), ("Bergen", "LOC")], ["Oslo", "Bergen"], ["Oslo/Bergen"]),
+        ("Oslo Bergen", [("Oslo", "LOC"), ("Bergen", "LOC")], ["Oslo", "Bergen"], ["Oslo", "Bergen"]),
+        ("@Paul", [("@", "PER"), ("Paul", "PER")], ["@", "Paul"], ["@Paul"]),
+    ],
+)
+def test_pieces_of_one_thing_are_joined(text, spelled, pieces, run):
+    for join, want in (("pieces", pieces), ("run", run)):
+        found = find(text, spelled, strategy="simple", join=join)
+        assert [word for _, word in found] == want, join
+    apart = [word for _, word in find(text, spelled, strategy="simple", join=None, snap=None)]
+    assert len(apart) == len(spelled)
+
+
+@pytest.mark.parametrize("join", ["pieces", "run"])
+def test_scripts_without_spaces_are_no_run(join):
+    tokens = [(0, 2), (2, 4), (4, 5), (5, 7)]
+    rows = np.zeros((4, 5), np.float32)
+    rows[[0, 1, 3], 3], rows[2, 0] = 9, 9
+    found = EntityDecoder(LABELS, strategy="simple", join=join).decode(
+        [rows], offsets=[tokens], texts=["北京上海和东京"]
+    )
+    assert [(int(a), int(b)) for a, b in zip(found.start, found.end)] == [(0, 2), (2, 4), (5, 7)]
+
+
+def test_what_a_run_has_between_two_of_one_type_is_covered_whatever_it_is_called():
+    text = "id 718-Anna-x-0199 end"
+    spelled = [("718", "LOC"), ("Anna", "PER"), ("0199", "LOC")]
+    found = find(text, spelled, strategy="simple", join="run")
+    assert found == [("LOC", "718-"), ("PER", "Anna-x-"), ("LOC", "0199")]
+    labels_apart = find("Name:Anna.City:Berlin", [("Anna", "PER"), ("Berlin", "LOC")], strategy="simple", join="run")
+    assert labels_apart == [("PER", "Anna"), ("LOC", "Berlin")]
+
+
+def test_the_score_of_a_joined_entity_is_that_of_its_surest_piece():
+    text, tokens = "a-b", [(0, 1), (1, 2), (2, 3)]
+    rows = np.array([[0, 3, 0, 0, 0], [9, 0, 0, 0, 0], [0, 9, 0, 0, 0]], np.float32)
+    for score in SCORES:
+        options = {"strategy": "simple", "score": score, "return_probs": True}
+        given = {"offsets": [tokens], "texts": [text]}
+        apart = EntityDecoder(LABELS, join=None, **options).decode([rows], **given)
+        (joined,) = EntityDecoder(LABELS, **options).decode([rows], **given).to_dicts()[0]
+        assert joined["score"] == apart.score.max()
+        assert joined["probs"]["PER"] == pytest.approx(apart.probs[1, 1])
+        assert joined["index"] == (0, 3)
+
+
+# --- decoding -------------------------------------------------------------------------------------
+
+
+def test_max_with_viterbi_decides_the_type_over_the_word():
+    """The most certain token is an `I-`, which may not begin: the word is the person's, and begins it."""
+    tokens = [(0, 3), (3, 6), (7, 9)]
+    rows = np.array([[3, 2.5, 0, 0, 0], [0, 0, 9, 0, 0], [9, 0, 0, 0, 0]], np.float32)
+    decoder = EntityDecoder(LABELS, strategy="max", return_probs=True)
+    (found,) = decoder.decode([rows], offsets=[tokens], texts=["Schmid ok"]).to_dicts()[0]
+    assert (found["entity_group"], found["word"], found["index"]) == ("PER", "Schmid", (0, 2))
+    assert found["probs"]["PER"] > 0.99
+
+
+@pytest.mark.parametrize("labels", [LABELS, ["O", "PER", "LOC"], ["O", "B-PER", "I-PER", "E-PER", "S-PER"]])
+@pytest.mark.parametrize("strategy", ["none", "simple", "first", "average", "max"])
+@pytest.mark.parametrize("decode", ["viterbi", "argmax"])
+def test_outside_bias_finds_more(labels, strategy, decode):
+    rng = np.random.default_rng(3)
+    text = "Anna Lena-Maria went to Berlin"
+    tokens = [(0, 4), (5, 9), (9, 10), (10, 13), (13, 15), (16, 20), (21, 23), (24, 30)]
+    rows = rng.normal(0, 1, (8, len(labels))).astype(np.float32)
+    covered = []
+    for bias in (-20, 0, 20, 1e300):
+        for ignored in (("O",), ()):
+            decoder = EntityDecoder(
+                labels, strategy=strategy, decode=decode, outside_bias=bias, ignore_labels=ignored, snap=None, join=None
+            )
+            found = decoder.decode([rows], offsets=[tokens], texts=[text])
+            named = [found.labels[label] != "O" for label in found.label_id]
+            spans = [span for span, name in zip(zip(found.start, found.end), named) if name]
+        covered.append(sum(end - start for start, end in spans))
+    assert covered[0] == 0
+    assert covered[2] == covered[3] >= sum(end - start for start, end in tokens)
+    assert covered[1] <= covered[2]
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), "1", True, None])
+def test_outside_bias_is_a_number(bad):
+    with pytest.raises(ValueError, match=r"`outside_bias` is .*; pass a finite number"):
+        EntityDecoder(LABELS, outside_bias=bad)
+
+
+@settings(max_examples=60)
+@given(draws.long_texts, st.integers(0, 2**32 - 1))
+def test_the_union_of_windows_has_each_character_of_each_window(text, seed):
+    rng = np.random.default_rng(seed)
+    tokens = tokens_of(text)
+    if len(tokens) < 3:
+        return
+    size = int(rng.integers(2, len(tokens)))
+    starts = sorted({*range(0, len(tokens) - size, max(1, size - 1)), len(tokens) - size})
+    windows = [tokens[start : start + size] for start in starts]
+    rows = [rng.normal(0, 3, (size, 5)).astype(np.float32) for _ in starts]
+    options = {"strategy": ("simple", "average")[seed % 2], "join": ("pieces", "run", None)[seed % 3]}
+    given = {"offsets": windows, "windows": [0] * len(starts), "texts": [text]}
+    union = EntityDecoder(LABELS, window_merge="union", **options).decode(rows, **given)
+    covered = {at for start, end in zip(union.start, union.end) for at in range(start, end)}
+    for row, window in zip(rows, windows):
+        alone = EntityDecoder(LABELS, **options).decode([row], offsets=[window], texts=[text])
+        wanted = {at for start, end in zip(alone.start, alone.end) for at in range(start, end)}
+        assert not {at for at in wanted - covered if not text[at].isspace()}, f"{options} {text!r} {seed}"
+    assert all(a <= b for a, b in zip(union.end, union.start[1:]))
+
+
+# --- what is told ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("strategy", ["simple", "first", "average", "max"])
+@pytest.mark.parametrize("offsets", [[(0, 4), (5, 5)], [(0, 0), (5, 5)], [(0, 0), (0, 0)]])
+def test_entities_without_a_place_are_told(offsets, strategy):
+    rows = np.array([[0, 8, 0, 0, 0], [0, 0, 8, 0, 0]], np.float32)
+    lost = 1 if offsets[0] == (0, 4) else 0
+    with pytest.warns(UserWarning, match=rf"token {lost} of window 1 \(text 1\) is labelled as an entity's but its"):
+        EntityDecoder(LABELS, strategy=strategy).decode(
+            [rows, rows], offsets=[[(0, 4), (5, 12)], offsets], texts=["Anna Schmidt"] * 2
+        )
+
+
+@pytest.mark.parametrize(("strategy", "name"), [("simple", "B-PER"), ("none", "PER"), ("average", "nothing")])
+def test_names_to_ignore_that_never_come_out_are_refused(strategy, name):
+    with pytest.raises(
+        ValueError, match=rf'`ignore_labels` is given for "{name}", which is none of .*; name labels as they'
+    ):
+        EntityDecoder(LABELS, strategy=strategy, ignore_labels=["O", name])
+    EntityDecoder(["PER", "LOC"], ignore_labels=["O"])

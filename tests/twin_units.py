@@ -1,0 +1,107 @@
+"""The plain twin of words, units and joins: what in a text is one word, and which pieces are one thing."""
+
+import functools
+import unicodedata
+
+import regex
+
+UNSPACED = regex.compile(
+    r"[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}ー]"
+    r"(?<=[\p{Alphabetic}])"
+)
+
+
+@functools.lru_cache(maxsize=4096)
+def word_edges(text):
+    """The characters before which a unit of the text starts, and its end."""
+    edges, at = {0, len(text)}, 0
+    # `regex` cuts "l'eau" behind the apostrophe, as French wants it; a full stop joins letters by the same rules.
+    # Nor does it see that a mark, a joiner or a soft hyphen between a letter and a full stop changes nothing: it is given
+    # as one more letter.
+    plain = ""
+    dotted = text.replace("'", ".").replace("\u2019", ".")
+    for c, following in zip(dotted, dotted[1:] + " "):
+        last = plain[-1:]
+        unseen = c in "\u200d\u00ad\ufeff" and following == "."
+        mark = (unseen or unicodedata.category(c) in ("Mn", "Me")) and last.isalnum() and not UNSPACED.fullmatch(last)
+        plain += ("0" if last.isdecimal() else "a") if mark else c
+    for piece in regex.split(r"(?wV1)\b", plain):
+        segment = text[at : at + len(piece)]
+        edges.add(at)
+        if segment and not any(c.isalnum() for c in segment):
+            edges.update(at + found.end() for found in regex.finditer(r"\X", segment))
+        else:
+            for found in regex.finditer(r"\X", segment):
+                if UNSPACED.match(found[0]):
+                    edges.update((at + found.start(), at + found.end()))
+        at += len(segment)
+    clusters = {found.start() for found in regex.finditer(r"\X", text)} | {len(text)}
+    return sorted(edges & clusters)
+
+
+APOSTROPHES, COLONS, STOPS = "'\u2018\u2019\uff07", ":\ufe13\ufe55\uff1a", ".\u2024\ufe52\uff0e"
+LETTER = regex.compile(r"[[\p{Alphabetic}\p{N}]--\p{M}]", regex.V1)
+IN_A_RUN = r"[\p{Alphabetic}\p{N}\p{Pc}\u202f]"
+
+
+@functools.lru_cache(maxsize=4096)
+def unit_edges(text):
+    """`word_edges`, and those at the joints at which words are cut."""
+    edges = set(word_edges(text))
+    for start, end in zip(sorted(edges), sorted(edges)[1:]):
+        clusters = [(start + found.start(), found[0]) for found in regex.finditer(r"\X", text[start:end])]
+        seen = [(at, cluster) for at, cluster in clusters if not regex.match(r"[\p{M}\p{Cf}]", cluster)]
+        base = "".join(cluster[0] for _, cluster in seen)
+        for place, (at, cluster) in enumerate(seen):
+            left = regex.search(IN_A_RUN + "+$", base[:place])
+            right = regex.match(IN_A_RUN + "+", base[place + 1 :])
+            if left and right and _cut(base[place], left[0], seen[place - 1][1], right[0]):
+                edges |= {at, at + len(cluster)}
+    return sorted(edges)
+
+
+def _cut(joint, left, cluster, right):
+    close = lambda c: bool(regex.match(r"[\p{Script=Latin}\p{Script=Greek}&&\p{Alphabetic}]", c, regex.V1))  # noqa: E731
+    digit = lambda c: bool(regex.match(r"[\p{N}--\p{Alphabetic}]", c, regex.V1))  # noqa: E731
+    if joint in APOSTROPHES:
+        if digit(left[-1]) and digit(right[0]):
+            return False
+        if len(left) == 1 and cluster in ("O", "D") and regex.match(r"[\p{Uppercase}\p{Lt}]\p{Lowercase}", right):
+            return False
+        return any(close(c) or digit(c) for c in (left[-1], right[0]))
+    return joint in COLONS or (joint in STOPS and len(left) > 1 and bool(regex.match(r"[\p{Uppercase}\p{Lt}]", right)))
+
+
+def pieces_of_one_thing(text, last, new):
+    """Whether two spans are joined by `join="pieces"`."""
+    (start, end), (then, close) = last, new
+    letter = lambda c: bool(LETTER.match(c))  # noqa: E731
+    before = regex.sub(r"\p{M}+$", "", text[start:end])
+    left, right = before != "" and letter(before[-1]), then < close and letter(text[then])
+    if end == then:
+        return left != right and any(map(letter, before))
+    return left and right and then == end + 1 and text[end] in ".@_-+'&\u2019\u2018\uff07\u2010\u2011"
+
+
+def one_run(text, first, last):
+    """Whether nothing parts the characters from `first` to `last`, that one included."""
+    return not any(c.isspace() or UNSPACED.match(c) for c in text[first : last + 1])
+
+
+def tidied(text, start, end):
+    """Without white space at the ends, but for a space that a mark sits on."""
+    first, last = trimmed(text, start, end)
+    clusters = {found.start() for found in regex.finditer(r"\X", text)} | {len(text)}
+    if first < last and first not in clusters:
+        first = max(start, first - 1)
+    if first < last and last not in clusters:
+        last = min(end, last + 1)
+    return first, last
+
+
+def trimmed(text, start, end):
+    while start < end and text[start].isspace():
+        start += 1
+    while end > start and text[end - 1].isspace():
+        end -= 1
+    return start, end

@@ -12,7 +12,7 @@ import tokenizers
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 import fastpost
-from harness import Row, duration, machine, pair, print_table, seconds
+from harness import Row, duration, machine, pair, print_growth, print_table, seconds
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = f"Python {sys.version_info.major}.{sys.version_info.minor}"
@@ -191,11 +191,28 @@ def labels() -> list[Row]:
     return rows
 
 
+def growth() -> None:
+    """One text in windows of 100 tokens with 5 spans each; twice the windows should take twice the time."""
+    label2id = {"O": 0, "B-L": 1, "I-L": 2}
+
+    def labelled(windows: int):
+        starts = np.arange(windows * 100).reshape(windows, 100) * 5
+        offsets = list(np.stack([starts, starts + 4], axis=2))
+        spans = [(at, at + 4, "L") for at in range(0, windows * 500, 100)]
+        found = fastpost.spans_to_labels(offsets, [spans], label2id=label2id, windows=[0] * windows)
+        check(sum(int((row == 1).sum()) for row in found.labels) == 5 * windows, "spans_to_labels")
+        return lambda: fastpost.spans_to_labels(offsets, [spans], label2id=label2id, windows=[0] * windows)
+
+    works = {windows: labelled(windows) for windows in (250, 500, 1000, 2000, 4000)}
+    print_growth("spans_to_labels of one long text", "windows", works)
+
+
 def main() -> None:
     """Prints all tables."""
     print(machine())
     rates()
     print_table("Labels for training", labels())
+    growth()
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ import torch
 import transformers
 
 import fastpost
-from harness import Row, duration, machine, options, pair, print_table, seconds, write_json
+from harness import Row, duration, machine, options, pair, print_growth, print_table, seconds, write_json
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
@@ -228,6 +228,22 @@ def long_context() -> None:
         print(f"100,000 tokens, compat={compat!r}: {duration(median)}")
 
 
+def growth() -> None:
+    """All tokens in one word, as a run of Chinese can be; twice the tokens should take twice the time."""
+    rng = np.random.default_rng(0)
+    decoder = fastpost.AnswerDecoder(top_k=5, dedupe="overlap", align_to_words=True, threads=1)
+
+    def decoded(tokens: int):
+        start, end = rng.normal(size=(2, 1, tokens)).astype(np.float32)
+        at = np.arange(tokens)
+        arrays = {"offsets": np.stack([at, at + 1], 1)[None], "sequence_ids": np.ones((1, tokens), np.int8)}
+        words = np.zeros((1, tokens), np.int64)
+        return partial(decoder.decode, start, end, **arrays, word_ids=words, contexts=["x" * tokens])
+
+    works = {tokens: decoded(tokens) for tokens in (1024, 2048, 4096, 8192, 16384)}
+    print_growth('dedupe="overlap" of one word', "tokens", works)
+
+
 def main() -> None:
     """Prints all tables."""
     asked = options(__doc__)
@@ -241,6 +257,7 @@ def main() -> None:
         return
     print_table("Answers", [*search(), *after_the_model()])
     long_context()
+    growth()
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 import fastpost
-from harness import Row, machine, pair, print_table
+from harness import Row, machine, pair, print_growth, print_table
 
 KINDS = ("PER", "ORG", "LOC", "DATE", "TIME", "MONEY", "EMAIL", "PHONE")
 LABELS = ["O", *(f"{letter}-{kind}" for kind in KINDS for letter in "BIES")]
@@ -110,10 +110,31 @@ def rows(count: int, rounds: int) -> list[Row]:
     ]
 
 
+def growth() -> None:
+    """Short texts with weights for each pair of labels, which are looked at once for all of them.
+
+    A step between tokens looks at each pair, so the time grows with the square of the types and with the texts.
+    """
+    types = 100
+    labels = ["O", *(f"{letter}-T{number}" for number in range(types) for letter in "BI")]
+    weights = np.zeros((len(labels), len(labels)), np.float32)
+    decoder = fastpost.EntityDecoder(labels, decode="viterbi", transitions=weights, threads=1)
+    rng = np.random.default_rng(0)
+
+    def decoded(texts: int):
+        logits = rng.normal(size=(texts, 4, len(labels))).astype(np.float32)
+        offsets = np.tile([(0, 1), (2, 3), (4, 5), (6, 7)], (texts, 1, 1))
+        return lambda: decoder.decode(logits, offsets=offsets, texts=["a b c d"] * texts)
+
+    works = {texts: decoded(texts) for texts in (64, 128, 256, 512)}
+    print_growth("transitions= with 100 types, texts of 4 tokens", "texts", works)
+
+
 def main() -> None:
     """Prints the table."""
     print(f"fastpost {fastpost.__version__}, {machine()}, one thread")
     print_table("The best legal path", [*rows(1, 9), *rows(WINDOWS, 3)])
+    growth()
 
 
 if __name__ == "__main__":

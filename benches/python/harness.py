@@ -83,3 +83,16 @@ def write_json(path: Path | None, **measured: Any) -> None:
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({"machine": machine(), **measured}, indent=1) + "\n", encoding="utf-8")
+
+
+def print_growth(title: str, size: str, works: dict[int, Callable[[], Any]], rounds: int = 3) -> None:
+    """The fastest time of each size, and how it compares with that of the size before."""
+    print(f"\n### {title}\n")
+    print(f"| {size} | time | grows by |")
+    print("|---:|---:|---:|")
+    before: tuple[int, float] | None = None
+    for count, work in works.items():
+        best = min(seconds(work) for _ in range(rounds))
+        grown = "" if before is None else f"{best / before[1]:.1f}x for {count / before[0]:.1f}x"
+        print(f"| {count:,} | {duration(best)} | {grown} |")
+        before = (count, best)

@@ -82,7 +82,7 @@ test-neighbours: $(VENV)/.neighbours-installed $(VENV)/.built $(OLD)/.installed 
 
 parity: $(VENV)/.test-installed $(VENV)/.built ## long comparisons with the peers (EXAMPLES=100000)
 	FASTPOST_PARITY_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/test_entities_parity.py tests/test_answers_parity.py \
-		tests/test_metrics_sequence.py
+		tests/test_metrics_sequence.py tests/test_encoder_parity.py
 	$(BIN)/python -m pytest -m parity
 
 lint: lint-source lint-stubs ## rustfmt, clippy, ruff, mypy, stubtest, the workflows

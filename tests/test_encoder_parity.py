@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import fastpost
 from encoder_cases import NATIVE, assert_same, read, texts, tokenizer
 
-EXAMPLES = int(os.environ.get("FASTPOST_PARITY_EXAMPLES", 0)) // 100 or 60
+EXAMPLES = int(os.environ.get("FASTPOST_PARITY_EXAMPLES", 0)) // 10 or 140
 
 
 @pytest.fixture(scope="module")

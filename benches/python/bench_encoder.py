@@ -16,7 +16,7 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 import numpy as np
 import tokenizers
-from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
 import fastpost
 from fastpost._encodings import Encodings as Flattened
@@ -62,6 +62,22 @@ def byte_level(texts: list[str]) -> tuple[str, Tokenizer]:
     tokenizer.train_from_iterator(texts, trainer)
     tokenizer.post_processor = processors.RobertaProcessing(("</s>", 1), ("<s>", 0))
     return "byte-level BPE, RoBERTa-like, 20,000 tokens", tokenizer
+
+
+def unigram(texts: list[str]) -> tuple[str, Tokenizer]:
+    """An XLM-R-like tokenizer, trained on `texts`, with the charsmap of the tests."""
+    from encoder_cases import charsmap
+
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.normalizer = normalizers.Precompiled(charsmap())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()])
+    special = ["<s>", "<pad>", "</s>", "<unk>"]
+    trainer = trainers.UnigramTrainer(vocab_size=8000, special_tokens=special, unk_token="<unk>", show_progress=False)
+    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        "<s> $A </s>", "<s> $A </s> </s> $B </s>", [("<s>", 0), ("</s>", 2)]
+    )
+    return "Unigram, XLM-R-like, 8,000 tokens", tokenizer
 
 
 def read(tokenizer: Tokenizer, texts: list[str]) -> tuple[np.ndarray, ...]:
@@ -151,6 +167,8 @@ def main() -> None:
     table = rows(name, tokenizer, {"wikigold": (english, "20x, 80x"), "Chinese": (chinese, "20x, 60x")})
     name, bpe = byte_level(english + paragraphs("en") + chinese)
     table += rows(name, bpe, {"wikigold": (english, "12x, 40x"), "Chinese": (chinese, "5x, 25x")})
+    name, xlmr = unigram(english + chinese)
+    table += rows(name, xlmr, {"wikigold": (english, "12x, 50x"), "Chinese": (chinese, "12x, 15x")})
     print_table(f"Encoder, one thread, on {machine()}", table)
     threads(tokenizer, english)
     write_json(arguments.json, rows=[vars(row) for row in table])

@@ -9,8 +9,10 @@ use serde_json::{Value, json};
 use super::Unlike;
 use super::cache::Cache;
 use super::columns::{Blanks, Piece, Tokens};
+use super::nfc;
 use super::template::Trim;
 use crate::bpe::Splitter;
+use crate::bpe::normalize::Normalize;
 use crate::bpe::pattern::Alphabet;
 
 /// No merge.
@@ -22,6 +24,8 @@ const FEW: usize = 40;
 #[derive(Debug)]
 pub(super) struct Bpe {
     splitter: Splitter,
+    /// Whether texts are composed first.
+    composes: bool,
     /// Whether a piece that starts with no blank gets one.
     prefix: bool,
     /// Pair -> rank and what it becomes.
@@ -87,9 +91,11 @@ impl Bpe {
                 return Err(format!("its BPE has a {name}"));
             }
         }
-        if !json["normalizer"].is_null() {
-            return Err("byte-level BPE is native without a normalizer".to_owned());
-        }
+        let composes = match Normalize::from_json(&json["normalizer"])?[..] {
+            [] => false,
+            [Normalize::Nfc] => true,
+            _ => return Err("byte-level BPE is native without a normalizer, or with NFC".to_owned()),
+        };
         let (pre_tokenizer, prefix) = without_prefix(&json["pre_tokenizer"]);
         let splitter = Splitter::from_json(&Value::Null, &pre_tokenizer)?;
         if splitter.alphabet() != Alphabet::Bytes {
@@ -117,6 +123,7 @@ impl Bpe {
         let whole = model["ignore_merges"].as_bool().unwrap_or(false).then(|| known.collect());
         Ok(Self {
             splitter,
+            composes,
             prefix,
             merges: merges(model, id)?,
             bytes,
@@ -127,8 +134,20 @@ impl Bpe {
         })
     }
 
+    /// Whether its normaliser may change `text`.
+    pub(super) fn changes(&self, text: &str) -> bool {
+        self.composes && !nfc::is_composed(text)
+    }
+
+    /// `text` as its normaliser leaves it.
+    pub(super) fn normalize(&self, text: &str) -> String {
+        if self.composes { nfc::compose(text).0 } else { text.to_owned() }
+    }
+
     /// Adds the tokens of `text` to `out`.
-    #[expect(clippy::unnecessary_wraps, reason = "as the other models")]
+    ///
+    /// # Errors
+    /// If the text has to be composed and offsets to be trimmed.
     pub(super) fn encode(
         &self,
         text: &str,
@@ -136,9 +155,28 @@ impl Bpe {
         scratch: &mut Scratch,
         out: &mut Tokens,
     ) -> Result<(), Unlike> {
-        if !self.prefix || text.starts_with(' ') || text.is_empty() {
-            self.words(text, false, cache, scratch, out);
+        if !self.changes(text) {
+            self.prefixed(text, cache, scratch, out);
             return Ok(());
+        }
+        if self.blanks.is_some() {
+            return Err(Unlike("a character to be composed, in a byte-level tokenizer that trims"));
+        }
+        let (composed, places) = nfc::compose(text);
+        let (from, base) = (out.len(), out.chars);
+        self.prefixed(&composed, cache, scratch, out);
+        for offsets in &mut out.offsets[from..] {
+            let [start, end] = offsets.map(|place| (place as u32 - base) as usize);
+            *offsets = [(base + places[start][0]) as i32, (base + places[end - 1][1]) as i32];
+        }
+        out.chars = base + text.chars().count() as u32;
+        Ok(())
+    }
+
+    /// Adds the tokens of normalised text, with a blank before it if it is to have one.
+    fn prefixed(&self, text: &str, cache: &mut Cache, scratch: &mut Scratch, out: &mut Tokens) {
+        if !self.prefix || text.starts_with(' ') || text.is_empty() {
+            return self.words(text, false, cache, scratch, out);
         }
         let mut prefixed = std::mem::take(&mut scratch.prefixed);
         prefixed.clear();
@@ -146,7 +184,6 @@ impl Bpe {
         prefixed.push_str(text);
         self.words(&prefixed, true, cache, scratch, out);
         scratch.prefixed = prefixed;
-        Ok(())
     }
 
     /// The words of `text`, whose first character was put there if `prefixed`.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::template::{Part, Template};
+use crate::parallel::{self, Threads};
 
 /// The tokens of a text, and how far in it they reach.
 #[derive(Debug, Default)]
@@ -108,6 +109,21 @@ pub(super) struct Shape {
     pub(super) later: [bool; 2],
 }
 
+/// A column of all parts.
+enum Joined {
+    Ids(Vec<i32>),
+    Offsets(Vec<[i32; 2]>),
+    Words(Vec<i32>),
+}
+
+fn concat<T: Copy>(parts: &[Columns], column: impl Fn(&Columns) -> &Vec<T>) -> Vec<T> {
+    let mut out = Vec::with_capacity(parts.iter().map(|part| column(part).len()).sum());
+    for part in parts {
+        out.extend_from_slice(column(part));
+    }
+    out
+}
+
 /// The windows of a batch, end to end. Columns that the template and the shapes tell are made when asked for.
 #[derive(Debug, Clone)]
 pub struct Columns {
@@ -167,14 +183,30 @@ impl Columns {
         self.texts.push(text as i64);
     }
 
-    /// Adds the windows of `other`, which has the same template.
-    pub(super) fn append(&mut self, other: &Self) {
-        self.ids.extend_from_slice(&other.ids);
-        self.offsets.extend_from_slice(&other.offsets);
-        self.words.extend_from_slice(&other.words);
-        self.lengths.extend_from_slice(&other.lengths);
-        self.texts.extend_from_slice(&other.texts);
-        self.shapes.extend_from_slice(&other.shapes);
+    /// All windows of `parts`, which have one template, in order. The columns of tokens are laid out side by side, on up to
+    /// `threads` threads.
+    pub(super) fn joined(parts: &[Self], threads: Threads) -> Option<Self> {
+        let first = parts.first()?;
+        let tokens: usize = parts.iter().map(|part| part.ids.len()).sum();
+        let columns = parallel::map(3, threads, tokens, |column| {
+            Ok::<_, ()>(match column {
+                0 => Joined::Offsets(concat(parts, |part| &part.offsets)),
+                1 => Joined::Ids(concat(parts, |part| &part.ids)),
+                _ => Joined::Words(concat(parts, |part| &part.words)),
+            })
+        });
+        let mut out = Self::new(Arc::clone(&first.template));
+        for column in columns.into_iter().flatten() {
+            match column {
+                Joined::Ids(ids) => out.ids = ids,
+                Joined::Offsets(offsets) => out.offsets = offsets,
+                Joined::Words(words) => out.words = words,
+            }
+        }
+        out.lengths = concat(parts, |part| &part.lengths);
+        out.texts = concat(parts, |part| &part.texts);
+        out.shapes = concat(parts, |part| &part.shapes);
+        Some(out)
     }
 
     /// A column that is the same over each part of a window.

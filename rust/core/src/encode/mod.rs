@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! tokenizer.json -> [`Encoder`]
-//! text -> [`added`] (added tokens) -> [`wordpiece`] | [`bpe`], over a [`cache`] of chunks -> tokens of a text
+//! text -> [`added`] (added tokens) -> [`wordpiece`] | [`bpe`] | [`unigram`], over a [`cache`] of chunks -> tokens of a text
 //!      -> [`windows`] (truncation) -> [`template`] (special tokens, segments) -> [`Columns`]
 //! ```
 //! A tokenizer with a part that is not known here is refused when it is read. A text with a character whose rules are not
@@ -11,9 +11,13 @@
 mod added;
 mod bpe;
 mod cache;
+mod charsmap;
 mod columns;
+mod nfc;
+mod pages;
 mod template;
 mod trie;
+mod unigram;
 mod windows;
 mod wordpiece;
 
@@ -50,6 +54,7 @@ pub struct Encoder {
 enum Model {
     WordPiece(Box<wordpiece::WordPiece>),
     Bpe(Box<bpe::Bpe>),
+    Unigram(Box<unigram::Unigram>),
 }
 
 /// What one thread works with.
@@ -60,6 +65,7 @@ struct State {
     stretches: [Vec<Stretch>; 2],
     wordpiece: wordpiece::Scratch,
     bpe: bpe::Scratch,
+    unigram: unigram::Scratch,
 }
 
 /// One side of a batch: a text each, or, with `ends`, the words of each.
@@ -113,6 +119,7 @@ impl Encoder {
             Some("WordPiece") => Model::WordPiece(Box::new(wordpiece::WordPiece::from_json(&json)?)),
             // Files of old have no type: those with merges are BPE.
             Some("BPE") => Model::Bpe(Box::new(bpe::Bpe::from_json(&json, processor.trim)?)),
+            Some("Unigram") => Model::Unigram(Box::new(unigram::Unigram::from_json(&json)?)),
             kind => return Err(format!("its model {} is not one of ours", kind.unwrap_or("without a type"))),
         };
         if processor.trim.is_some() && !matches!(model, Model::Bpe(_)) {
@@ -120,7 +127,8 @@ impl Encoder {
         }
         let (raw, normal) = added::finders(&json["added_tokens"], |text| match &model {
             Model::WordPiece(model) => model.normalize(text),
-            Model::Bpe(_) => text.to_owned(),
+            Model::Bpe(model) => model.normalize(text),
+            Model::Unigram(model) => model.normalize(text),
         })?;
         Ok(Self { model, raw, normal, processor, states: Mutex::default() })
     }
@@ -131,6 +139,7 @@ impl Encoder {
         match self.model {
             Model::WordPiece(_) => "WordPiece",
             Model::Bpe(_) => "byte-level BPE",
+            Model::Unigram(_) => "Unigram",
         }
     }
 
@@ -177,15 +186,11 @@ impl Encoder {
         let cuts = job.cuts(parts, bytes);
         let parts =
             parallel::map(cuts.len() - 1, threads, bytes * 4, |part| job.run(cuts[part], cuts[part + 1]))?;
-        let mut parts = parts.into_iter();
-        let mut all = parts
-            .next()
-            .unwrap_or_else(|| Encoded { columns: Columns::new(Arc::clone(template)), sent_back: vec![] });
-        for part in parts {
-            all.columns.append(&part.columns);
-            all.sent_back.extend(part.sent_back);
-        }
-        Ok(all)
+        let (columns, sent_back): (Vec<Columns>, Vec<_>) =
+            parts.into_iter().map(|part| (part.columns, part.sent_back)).unzip();
+        let columns =
+            Columns::joined(&columns, threads).unwrap_or_else(|| Columns::new(Arc::clone(template)));
+        Ok(Encoded { columns, sent_back: sent_back.concat() })
     }
 
     fn state(&self) -> State {
@@ -196,6 +201,7 @@ impl Encoder {
             stretches: Default::default(),
             wordpiece: wordpiece::Scratch::default(),
             bpe: bpe::Scratch::default(),
+            unigram: unigram::Scratch::default(),
         })
     }
 
@@ -261,8 +267,13 @@ impl Encoder {
         if self.normal.is_empty() {
             return self.model(piece, state, out);
         }
-        if let Model::WordPiece(model) = &self.model {
-            if self.normal.is_in(&model.normalize(piece)) {
+        let normalized = match &self.model {
+            Model::WordPiece(model) => Some(model.normalize(piece)),
+            Model::Bpe(model) => model.changes(piece).then(|| model.normalize(piece)),
+            Model::Unigram(model) => (!model.is_plain()).then(|| model.normalize(piece)),
+        };
+        if let Some(normalized) = normalized {
+            if self.normal.is_in(&normalized) {
                 return Err(Unlike("an added token that is looked for in normalised text"));
             }
             return self.model(piece, state, out);
@@ -283,6 +294,7 @@ impl Encoder {
         match &self.model {
             Model::WordPiece(model) => model.encode(text, &mut state.cache, &mut state.wordpiece, out),
             Model::Bpe(model) => model.encode(text, &mut state.cache, &mut state.bpe, out),
+            Model::Unigram(model) => model.encode(text, &mut state.cache, &mut state.unigram, out),
         }
     }
 
@@ -316,7 +328,7 @@ impl Encoder {
         }
         match &self.model {
             Model::Bpe(model) => model.blanks_of(tokens.ids[at]),
-            Model::WordPiece(_) => Blanks::default(),
+            Model::WordPiece(_) | Model::Unigram(_) => Blanks::default(),
         }
     }
 }

@@ -3,14 +3,13 @@
 //! What the three do to a character does not depend on its neighbours, with one exception that is sent back. So each
 //! character is looked up in a table of what becomes of it, made page by page when first needed.
 
-use std::sync::OnceLock;
-
 use serde_json::Value;
 use unicode_categories::UnicodeCategories;
 use unicode_normalization_alignments::char::{canonical_combining_class, decompose_canonical};
 
 use super::cache::Cache;
 use super::columns::{Piece, Tokens};
+use super::pages::Pages;
 use super::trie::Trie;
 use super::{Unlike, is_blank, next_blank};
 use crate::bpe::normalize::{Normalize, is_chinese, is_dropped};
@@ -30,28 +29,6 @@ enum Fold {
     Many(Box<[Fold]>),
     /// A mark that normalising moves past others and leaves there, so that it would matter what stands around.
     Moves,
-}
-
-/// A value for each character, in pages of 256.
-#[derive(Debug)]
-struct Pages<T>(Vec<OnceLock<Box<[T; 256]>>>);
-
-impl<T> Pages<T> {
-    fn new() -> Self {
-        Self((0..0x1100).map(|_| OnceLock::new()).collect())
-    }
-
-    /// The value of `c`, which `make` makes.
-    #[inline(always)]
-    fn get(&self, c: char, make: impl Fn(char) -> T) -> &T {
-        let page = self.0[c as usize >> 8].get_or_init(|| {
-            let first = c as u32 & !255;
-            // Surrogates are no characters; what stands for them is never asked for.
-            let make = |low: usize| make(char::from_u32(first + low as u32).unwrap_or('\0'));
-            Box::new(std::array::from_fn(make))
-        });
-        &page[c as usize & 255]
-    }
 }
 
 /// See the head of this file.

@@ -70,6 +70,7 @@ type Records<'py> = (
 
 /// What of `_sources.Options` this side needs, by attribute.
 #[derive(FromPyObject)]
+#[allow(clippy::struct_excessive_bools, reason = "they are the fields of the Python class")]
 struct Options {
     column: String,
     threads: Option<crate::threads::Threads>,

@@ -13,8 +13,8 @@ use super::jsonl::quoted;
 use super::texts::Block;
 use super::{Keep, Split, Wanted};
 
-fn reader(delimiter: u8) -> Reader {
-    let mut reader = ReaderBuilder::new().delimiter(delimiter).build();
+fn reader(delimiter: u8) -> Box<Reader> {
+    let mut reader = Box::new(ReaderBuilder::new().delimiter(delimiter).build());
     // It takes a byte-order mark off what it reads first, which may be the middle of a file; a line end is nothing.
     reader.read_record(b"\n", &mut [0; 8], &mut [0; 8]);
     reader
@@ -22,7 +22,7 @@ fn reader(delimiter: u8) -> Reader {
 
 /// Where records end in the bytes of a file that have been read.
 pub(crate) struct Scan {
-    reader: Reader,
+    reader: Box<Reader>,
     /// Bytes of the block that have been gone over.
     seen: usize,
     /// Where the first record that ends in the block does, and the last; 0 if none does.
@@ -174,7 +174,7 @@ fn record(
 
 /// The records of a block, one after the other.
 struct Records<'a> {
-    reader: Reader,
+    reader: Box<Reader>,
     bytes: &'a [u8],
     /// Where the record starts.
     start: usize,

@@ -71,7 +71,7 @@ impl Opened {
         }
         let bytes: Box<dyn Read + Send> = match packing {
             None => Box::new(source),
-            Some("gzip") => Box::new(Members::Member(GzDecoder::new(source))),
+            Some("gzip") => Box::new(Members::Member(Box::new(GzDecoder::new(source)))),
             Some(_) => {
                 let mut frames =
                     zstd::stream::read::Decoder::with_buffer(source).map_err(|e| Reason::of(&e, packing))?;
@@ -111,7 +111,7 @@ impl Opened {
 
 /// The members of a gzip file one after the other, with zeros after each: what tapes and archives are padded with.
 enum Members<R> {
-    Member(GzDecoder<R>),
+    Member(Box<GzDecoder<R>>),
     /// Behind a member.
     Between(R),
     End,
@@ -127,7 +127,7 @@ impl<R: BufRead> Read for Members<R> {
                         return Ok(count);
                     }
                     let Self::Member(member) = std::mem::replace(self, Self::End) else { return Ok(0) };
-                    *self = Self::Between(member.into_inner());
+                    *self = Self::Between((*member).into_inner());
                 }
                 Self::Between(source) => {
                     let head = source.fill_buf()?;
@@ -138,7 +138,7 @@ impl<R: BufRead> Read for Members<R> {
                     }
                     let Self::Between(source) = std::mem::replace(self, Self::End) else { return Ok(0) };
                     if length > 0 {
-                        *self = Self::Member(GzDecoder::new(source));
+                        *self = Self::Member(Box::new(GzDecoder::new(source)));
                     }
                 }
                 Self::End => return Ok(0),

@@ -160,7 +160,7 @@ proptest! {
     ) {
         let file = format!("id,t\n{}", parts.concat()).into_bytes();
         prop_assert_eq!(
-            read_all(plan(&[file.clone()], Split::Csv, threads, block)),
+            read_all(plan(std::slice::from_ref(&file), Split::Csv, threads, block)),
             read_all(plan(&[file], Split::Csv, 1, 1 << 20))
         );
     }

@@ -231,6 +231,21 @@ def test_a_tokenizer_that_is_changed_is_followed(change):
     assert same == (change is set_truncation)
 
 
+def test_a_charsmap_is_not_written_down_at_each_call():
+    theirs = tokenizer("xlmr")
+    encoder = fastpost.Encoder(theirs)
+    assert not any(isinstance(part, bytes) and len(part) > 8000 for part in encoder._source.state()[4])
+    want = read(theirs, TEXTS)
+    assert_same(encoder.encode(TEXTS), want)
+    charsmap, theirs.normalizer = theirs.normalizer, normalizers.NFKC()
+    try:
+        assert_same(encoder.encode(TEXTS), read(theirs, TEXTS))
+        assert "not NFKC" in encoder.report().reason
+    finally:
+        theirs.normalizer = charsmap
+    assert encoder.report().native
+
+
 def test_tokens_added_by_transformers_are_followed():
     theirs = fast("byte-level")
     encoder = fastpost.Encoder(theirs)

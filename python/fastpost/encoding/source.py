@@ -13,6 +13,8 @@ from typing import Any
 
 from fastpost.encoding.batch import INPUT_NAMES, Padding
 
+# Bytes of a part that are written down and compared at each call, in a microsecond or two.
+MOST_COMPARED = 8000
 PAD_TOKENS = ("[PAD]", "<pad>", "<|pad|>", "<|padding|>")
 
 
@@ -39,6 +41,7 @@ class Source:
         self.given = tokenizer
         self._configuration: dict[str, Any] = {}
         self._model_type: Any = None
+        self._heavy: set[type] = set()
         self._model_options: list[str] = []
         if isinstance(tokenizer, (str, os.PathLike)):
             path = Path(tokenizer)
@@ -81,10 +84,23 @@ class Source:
             live.get_vocab_size(True),
             live.encode_special_tokens,
             live.get_added_tokens_decoder(),
-            [None if part is None else _state(part) for part in parts],
+            [None if part is None else self._state_of(part) for part in parts],
             self._model_type,
             [getattr(model, name) for name in self._model_options],
         )
+
+    def _state_of(self, part: Any) -> Any:
+        """What a part consists of; its type alone where that is long, as a charsmap is, or it is written in Python."""
+        if type(part) in self._heavy:
+            return type(part)
+        try:
+            written = part.__getstate__()
+        except Exception:  # custom parts refuse in whatever way their class does
+            return type(part)
+        if len(written) <= MOST_COMPARED:
+            return written
+        self._heavy.add(type(part))
+        return type(part)
 
     def padding(self, vocabulary: dict[int, str]) -> Padding:
         """How it pads: as it says itself, else with a token of a usual name."""
@@ -225,14 +241,6 @@ def _restore(backend: Any, truncation: dict[str, Any] | None, padding: dict[str,
         backend.enable_truncation(**truncation)
     if padding is not None:
         backend.enable_padding(**padding)
-
-
-def _state(part: Any) -> Any:
-    """What a part of a tokenizer consists of; one written in Python is told by itself alone."""
-    try:
-        return part.__getstate__()
-    except Exception:  # custom parts refuse in whatever way their class does
-        return part
 
 
 def _object(path: Path) -> dict[str, Any]:

@@ -194,7 +194,7 @@ def charsmap() -> bytes:
             place(prefix + bytes([byte]), base ^ byte)
 
     place(b"", 0)
-    array = b"".join(struct.pack("<I", units.get(at, 0)) for at in range(max(units) + 1))
+    array = b"".join(struct.pack("<I", units.get(at, 0)) for at in range((max(units) | 255) + 257))
     return struct.pack("<I", len(array)) + array + new
 
 

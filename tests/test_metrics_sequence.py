@@ -484,7 +484,7 @@ def test_bad_input(error, match, arguments):
         (TypeError, "`y_true` holds tags; with `id2label` pass label ids", [["O"]], [["O"]]),
         (TypeError, "`y_true` is of type float64", np.zeros((1, 2)), [[0, 0]]),
         (TypeError, "`y_true` is of type float64", [[0.5, 1.0]], [[0, 0]]),
-        (TypeError, "`y_true` holds NoneType objects", [[None]], [[0]]),
+        (TypeError, "`y_true` holds None; pass an array of numbers", [[None]], [[0]]),
         (TypeError, "`y_pred` is of type float32", [[0, 0]], np.zeros((1, 2, 5), np.float32)),
         (TypeError, "`y_true` has 3 dimensions", np.zeros((1, 2, 5), int), [[0, 0]]),
         (TypeError, "`y_true` is of type NoneType", None, [[0]]),

@@ -103,8 +103,9 @@ def _ids(name: str, value: Any) -> Any:
     if isinstance(value, Entities):
         raise TypeError(f"`{name}` is of type Entities; with `id2label` pass label ids")
     if hasattr(value, "__array__") or hasattr(value, "__dlpack__"):
-        array = _arrays.to_numpy(name, value)
-        if array.dtype != object:  # as that of a column of lists
+        is_column = isinstance(value, np.ndarray) and value.dtype == object  # of lists, which may be of uneven lengths
+        array = value if is_column else _arrays.to_numpy(name, value)
+        if array.dtype != object:
             return _arrays.integers(name, array)
     rows = _rows(name, value)
     kind = _kind(name, rows)

@@ -180,6 +180,40 @@ def test_categories_of_frames():
     assert texts_of(Corpus(pd.DataFrame({"text": pd.Categorical(texts)}), nulls="keep")) == texts
 
 
+def test_frames_of_polars_with_nulls_only():
+    """A column without a value is of a type of its own, and polars has others that a Rust reader does not know."""
+    pl = pytest.importorskip("polars")
+    frame = pl.DataFrame({"text": ["a", "b"], "note": [None, None], "tags": [[None], []]})
+    wide = frame.with_columns(big=pl.Series([1, 2], dtype=pl.Int128))
+    assert texts_of(Corpus(frame)) == texts_of(Corpus(wide)) == ["a", "b"]
+    assert [row for batch in Corpus(frame, keep=["note"]).records() for row in batch.columns["note"]] == [None, None]
+    nothing = [None, None]
+    for source in (pl.DataFrame({"text": nothing}), pl.Series(nothing)):
+        assert texts_of(Corpus(source, nulls="keep")) == nothing
+        with pytest.raises(CorpusError, match=":1: column `text` holds null, not text"):
+            texts_of(Corpus(source))
+    with pytest.raises(CorpusError, match="no column `texts`; the record has `text`, `note`"):
+        texts_of(Corpus(frame, column="texts"))
+
+
+def test_columns_of_arrays_come_along():
+    """Records that are null as such, and texts that have no other columns."""
+    pa, pl = pytest.importorskip("pyarrow"), pytest.importorskip("polars")
+    fields = [pa.array(["a", "b", "c"]), pa.array([1, 2, 3])]
+    records = pa.StructArray.from_arrays(fields, names=["text", "id"], mask=pa.array([False, True, False]))
+    for source in (records, pa.chunked_array([records[:2], records[2:]])):
+        for keep in ("all", ["id"]):
+            batches = list(Corpus(source, nulls="keep", keep=keep).records())
+            assert [text for batch in batches for text in batch.texts] == ["a", None, "c"]
+            assert [row for batch in batches for row in batch.columns["id"]] == [1, None, 3]
+    texts = ["a", None]
+    for source in (pa.array(texts), pa.chunked_array([texts]), pl.Series(texts)):
+        batch = next(Corpus(source, nulls="keep", keep="all").records())
+        assert (batch.texts, batch.columns) == (texts, {})
+        with pytest.raises(CorpusError, match="no column `id`; the data has `text`"):
+            list(Corpus(source, nulls="keep", keep=["id"]).records())
+
+
 def test_other_columns_are_named_with_the_cure():
     pa = pytest.importorskip("pyarrow")
     for column, message in (

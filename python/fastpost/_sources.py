@@ -196,16 +196,45 @@ class ArrowObject:
     def open(self, options: Options) -> Reader:
         name = _kind(self.object)
         if options.keeps:
-            return StringReader(_rows(self.batches(), name, options), name, options, True)
-        return TextReader.arrow(iter([self.object]), name, options)
+            return StringReader(_rows(self.batches(options.column), name, options), name, options, True)
+        return TextReader.arrow(iter([_only(self.object, options.column)]), name, options)
 
-    def batches(self) -> Iterator[Any]:
+    def batches(self, column: str) -> Iterator[Any]:
         import pyarrow as pa
 
-        if hasattr(self.object, "__arrow_c_stream__"):
+        polars = sys.modules.get("polars")
+        if isinstance(self.object, pa.ChunkedArray) or (polars and isinstance(self.object, polars.Series)):
+            yield from (_batch(chunk, column) for chunk in pa.chunked_array(self.object).chunks)
+        elif hasattr(self.object, "__arrow_c_stream__"):
             yield from pa.RecordBatchReader.from_stream(self.object)
         else:
-            yield pa.record_batch(self.object)
+            yield _batch(pa.array(self.object), column)
+
+
+def _batch(array: Any, column: str) -> Any:
+    """The rows of an Arrow array: records, whose own nulls are nulls of their columns, or texts without other columns."""
+    import pyarrow as pa
+
+    if pa.types.is_struct(array.type):
+        return pa.record_batch(array.flatten(), [field.name for field in array.type])
+    return pa.record_batch([array], [column])
+
+
+def _only(source: Any, column: str) -> Any:
+    """A frame of polars with the column that is read, whose nulls are texts that are null; anything else as it is.
+
+    A stream has all columns, and one of a type that Rust's Arrow refuses, such as polars' Null, would end the reading.
+    """
+    polars = sys.modules.get("polars")
+    if polars is None:
+        return source
+    if isinstance(source, polars.DataFrame):
+        if column not in source.columns:  # whose names the error lists
+            return polars.DataFrame(schema=dict.fromkeys(source.columns, polars.String)).clear(len(source))
+        return source.select(column).cast({polars.Null: polars.String})
+    if isinstance(source, polars.Series) and source.dtype == polars.Null:
+        return source.cast(polars.String)
+    return source
 
 
 @dataclass

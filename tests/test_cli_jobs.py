@@ -220,7 +220,7 @@ def test_a_closed_pipe_ctrl_c_and_sigterm(lines, rampart_dir, tmp_path):
         process.send_signal(number)
         _, said = process.communicate(timeout=60)
         assert process.returncode == code
-        assert said.decode().splitlines()[-1] == f"fastpost: stopped by {words}"
+        assert said.decode().splitlines()[-1] == f"fastpost: stopped by {words}; the same command with --resume goes on"
         assert b"Traceback" not in said
         written = rows_of(out.read_text(encoding="utf-8"))
         assert [row["text_index"] for row in written] == list(range(len(written)))

@@ -1,5 +1,6 @@
 """`fastpost view` and `compare`, and how `ner` is told to find entities, as a shell calls them."""
 
+import inspect
 import json
 import os
 import re
@@ -13,9 +14,10 @@ import fastpost
 from browser import HOSTILE, in_browser, opened
 from fastpost.cli import page
 from fastpost.cli.entity_lines import entity_lines
-from fastpost.cli.entity_options import pipeline_options
+from fastpost.cli.entity_options import entity_options, with_defaults
 from fastpost.cli.failure import UsageError
 from fastpost.cli.jobs import Texts
+from fastpost.entities import OPTIONS
 from fastpost.redaction import redact
 from pages import DOCS
 from test_cli_jobs import rows_of, run
@@ -28,7 +30,6 @@ TEXTS = [
     "",
     "משה כהן, moshe@example.com",
 ]
-NO_OPTIONS = {"scheme": None, "decode": None, "threshold": None, "snap": None, "on_long_text": None, "stride": None}
 
 
 @pytest.fixture(scope="module")
@@ -163,12 +164,12 @@ def test_what_names_a_file(tmp_path):
 
 def test_options_of_the_pipeline():
     def options(**given):
-        return pipeline_options(**{"aggregation": "simple", "compat": "right", **NO_OPTIONS, **given})
+        return entity_options(**given)
 
-    assert options() == {"aggregation_strategy": "simple", "compat": None}
+    assert options() == {"compat": None}
+    assert with_defaults(options()) == {"aggregation_strategy": "simple", "compat": None}
     given = options(stride=3, scheme="IOB2", decode="viterbi", snap=False, on_long_text="error", threshold=["0.5"])
     assert given == {
-        "aggregation_strategy": "simple",
         "compat": None,
         "stride": 3,
         "scheme": "IOB2",
@@ -179,7 +180,7 @@ def test_options_of_the_pipeline():
     }
     assert options(snap=True)["snap"] == "word"
     assert options(threshold=["A=0.25", "B=C=1"])["threshold"] == {"A": 0.25, "B=C": 1.0}
-    old = {"aggregation_strategy": "simple", "compat": "transformers", "stride": 64}
+    old = {"compat": "transformers", "stride": 64}
     assert options(compat="transformers") == old
     assert options(compat="transformers", aggregation="none")["stride"] is None
     for bad, words in [
@@ -193,7 +194,33 @@ def test_options_of_the_pipeline():
             options(**bad)
 
 
-def test_each_option_reaches_the_pipeline(lines, rampart_dir, pipe):
+def test_every_option_of_the_decoder_has_one_here(tmp_path):
+    """But those that change what a line holds."""
+    here = set(inspect.signature(entity_options).parameters) | {"start_transitions", "end_transitions"}
+    assert set(OPTIONS) - {"return_probs", "units"} <= here
+    whole = tmp_path / "whole.json"
+    whole.write_text('{"start_transitions": [1], "end_transitions": [2]}')
+    assert entity_options(transitions=whole) == {"compat": None, "start_transitions": [1], "end_transitions": [2]}
+    assert entity_options(join="none", outside_bias=0.0, max_length=9, window_merge="union") == {
+        "compat": None, "join": None, "outside_bias": 0.0, "max_length": 9, "window_merge": "union"
+    }  # fmt: skip
+    for text, says in (
+        ("[", "no JSON"),
+        ("{}", "it holds a matrix"),
+        ('{"steps": []}', "it holds a matrix"),
+        ("5", "it holds"),
+    ):
+        whole.write_text(text)
+        with pytest.raises(UsageError, match=f"--transitions is .*{says}"):
+            entity_options(transitions=whole)
+    whole.write_text('{"start_transitions": [1]}')
+    with pytest.raises(UsageError, match="--transitions needs --compat right"):
+        entity_options(transitions=whole, compat="transformers")
+
+
+def test_each_option_reaches_the_pipeline(lines, rampart_dir, pipe, tmp_path):
+    steps = tmp_path / "t.json"
+    steps.write_text(json.dumps([[4.0] + [0.0] * 34] * 35))
     cases = [
         ([], {}),
         (["--compat", "transformers"], {"compat": "transformers", "stride": 64}),
@@ -203,6 +230,14 @@ def test_each_option_reaches_the_pipeline(lines, rampart_dir, pipe):
         (["--threshold", "0.9"], {"threshold": 0.9}),
         (["--on-long-text", "error"], {"on_long_text": "error"}),
         (["--aggregation", "none"], {"aggregation_strategy": "none"}),
+        (["--ignore-label", "SURNAME", "--ignore-label", "O"], {"ignore_labels": ["SURNAME", "O"]}),
+        (["--score", "min", "--repair", "discard"], {"score": "min", "repair": "discard"}),
+        (["--words", "transformers", "--no-trim"], {"words": "transformers", "trim": None}),
+        (["--window-merge", "average", "--stride", "0"], {"window_merge": "average", "stride": 0}),
+        (
+            ["--decode", "viterbi", "--transitions", steps],
+            {"decode": "viterbi", "transitions": [[4.0] + [0.0] * 34] * 35},
+        ),
     ]
     outcomes = []
     for arguments, options in cases:
@@ -215,6 +250,8 @@ def test_each_option_reaches_the_pipeline(lines, rampart_dir, pipe):
         assert [[tuple(entity.values()) for entity in row["entities"]] for row in rows] == want
         outcomes.append(json.dumps(want))
     assert len(set(outcomes)) >= 5  # the options do something to these texts
+    refused = run("ner", lines, "--model", rampart_dir, "--decode", "viterbi", "--biases", steps, check=1)
+    assert "`biases` is [[4.0, 0.0" in refused.stderr
 
 
 def test_redacting_leaves_no_half_of_a_name(lines, rampart_dir, pipe):

@@ -37,7 +37,7 @@ def ner(
     model: jobs.Model,
     against: Against = "transformers",
     column: jobs.Column = "text",
-    aggregation: options.Aggregation = "simple",
+    aggregation: options.Aggregation = None,
     compat: options.Compat = "transformers",
     batch_size: jobs.BatchSize = 32,
     device: jobs.Device = None,
@@ -48,6 +48,7 @@ def ner(
     """Time the token-classification pipeline; results are compared first, which differ with --compat right."""
     jobs.check_model(model, None)
     texts = _texts(inputs, column, count)
+    aggregation = aggregation or "simple"
     shared = {"aggregation_strategy": aggregation, "batch_size": batch_size}
     own = {"compat": None if compat == "right" else compat}
     ours = jobs.pipeline("ner", model, "torch", device, dtype, **shared, **own)

@@ -6,10 +6,11 @@ import contextlib
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from fastpost.cli.failure import UsageError
+from fastpost.cli.failure import Finished, UsageError
 
 Json = dict[str, Any]
 
@@ -28,16 +29,18 @@ class Claim:
         job: what must be the same for the output to be gone on with.
         resume: whether to go on with what is there.
         overwrite: whether to replace what is there.
+        is_ours: whether a whole output may be of such a job.
 
     Attributes:
         resumed: whether the output is gone on with.
 
     Raises:
+        Finished: if the output is whole and is to be gone on with.
         UsageError: if something is there that is neither to be gone on with nor to be replaced, or another job
             writes it.
     """
 
-    def __init__(self, out: Path, job: Json, *, resume: bool, overwrite: bool) -> None:
+    def __init__(self, out: Path, job: Json, *, resume: bool, overwrite: bool, is_ours: Callable[[], bool]) -> None:
         self.path = out.with_name(f"{out.name}.unfinished")
         self._out = out
         self._job = json.loads(json.dumps(job))
@@ -50,6 +53,8 @@ class Claim:
                 self._compare(before)
             elif before is not None and not overwrite:
                 raise UsageError(f"{out} is unfinished; pass --resume to go on, or --overwrite to start again")
+            elif out.exists() and resume and not overwrite and is_ours():
+                raise Finished(f"{out} is whole, there is nothing to go on with; --overwrite writes it again")
             elif out.exists() and not overwrite:
                 raise UsageError(f"{out} exists; pass --overwrite to replace it, or another --out")
         except BaseException:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,23 +13,18 @@ from fastpost.cli.failure import guarded, tell
 
 def add_to(app: typer.Typer) -> None:
     """Makes the command known."""
-    app.command("compare")(guarded(compare))
+    app.command("compare")(guarded(options.takes_entity_options(("compat",))(compare)))
 
 
 def compare(
+    *,
     inputs: page.Input,
     model: jobs.Model,
     out: Annotated[str | None, typer.Option(help="Page to write, too: the texts that differ, in colour.")] = None,
     title: page.Title = None,
     column: jobs.Column = "text",
     most: Annotated[int, typer.Option("--texts", min=1, help="Texts to compare at most.")] = 1000,
-    aggregation: options.Aggregation = "simple",
-    stride: options.Stride = None,
-    scheme: options.Scheme = None,
-    decode: options.Decode = None,
-    threshold: options.Threshold = None,
-    snap: options.Snap = None,
-    on_long_text: options.OnLongText = None,
+    chosen: dict[str, Any],
     batch_size: jobs.BatchSize = 32,
     device: jobs.Device = None,
     dtype: jobs.Dtype = None,
@@ -44,16 +39,7 @@ def compare(
     The model runs once. Without --stride, transformers reads the first window of a long text only.
     """
     jobs.check_model(model, backend)
-    chosen = options.pipeline_options(
-        aggregation=aggregation,
-        compat="right",
-        stride=stride,
-        scheme=scheme,
-        decode=decode,
-        threshold=threshold,
-        snap=snap,
-        on_long_text=on_long_text,
-    )
+    chosen = options.with_defaults(chosen)
     target = None if out is None else page.PageFile(out, overwrite)
     texts, name = page.texts_of(inputs, most, "--texts", column=column, split=split, format=format_, on_error=on_error)
     import fastpost

@@ -26,6 +26,10 @@ class UsageError(Exception):
     """The command line can't be carried out as it is."""
 
 
+class Finished(Exception):  # noqa: N818  (no error)
+    """There is nothing left to do, which is success."""
+
+
 class Terminated(KeyboardInterrupt):
     """The system asks the program to end: SIGTERM."""
 
@@ -92,12 +96,14 @@ def write_output(data: bytes) -> None:
 
 def explained(error: BaseException, resumable: bool = False) -> tuple[int, str]:
     """The exit code for `error`, and the line that says what it is; `resumable` if the command has --resume."""
-    if isinstance(error, Terminated):
-        return TERMINATED, "stopped by SIGTERM"
     if isinstance(error, KeyboardInterrupt):
-        return INTERRUPTED, "stopped by Ctrl-C"
+        code, line = (TERMINATED, "SIGTERM") if isinstance(error, Terminated) else (INTERRUPTED, "Ctrl-C")
+        cure = "; the same command with --resume goes on" if getattr(error, _RESUMED, False) else ""
+        return code, f"stopped by {line}{cure}"
     if isinstance(error, BrokenPipeError):
         return PIPE_CLOSED, "stopped: standard output was closed"
+    if isinstance(error, Finished):
+        return 0, str(error)
     if isinstance(error, UsageError):
         return USAGE, str(error)
     if isinstance(error, OSError) and error.strerror and error.errno is not None:
@@ -120,6 +126,13 @@ def explained(error: BaseException, resumable: bool = False) -> tuple[int, str]:
         return FAILED, text
     return FAILED, f"{type(error).__name__}: {text} (--debug shows where)"
 
+
+def can_be_resumed(error: KeyboardInterrupt) -> None:
+    """Notes that --resume goes on with what was stopped."""
+    setattr(error, _RESUMED, True)
+
+
+_RESUMED = "fastpost_resumed"
 
 _LONGEST = 600
 """Characters of a library's message that are shown."""

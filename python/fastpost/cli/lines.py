@@ -2,26 +2,52 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, NamedTuple
+
+from fastpost.cli.failure import UsageError
 
 
-def whole_lines(path: Path) -> tuple[IO[bytes], int]:
-    """The file, open behind its last whole line, and how many there are. A line that was cut is dropped."""
+class Done(NamedTuple):
+    """What an output has already: lines, and the entities or answers in them."""
+
+    lines: int = 0
+    found: int = 0
+
+    def __add__(self, other: object) -> Done:
+        if not isinstance(other, Done):
+            return NotImplemented
+        return Done(self.lines + other.lines, self.found + other.found)
+
+
+def whole_lines(path: Path, found: Callable[[dict[str, Any]], int]) -> tuple[IO[bytes], Done]:
+    """The file, open behind its last whole line, and what is in it. A line that was cut is dropped.
+
+    Args:
+        path: the file.
+        found: how many entities or answers a line has.
+
+    Raises:
+        UsageError: if a whole line is none that a job writes.
+    """
+    done, end = Done(), 0
+    with open(path, "r+b") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.endswith(b"\n"):
+                break
+            try:
+                done += Done(1, found(json.loads(line)))
+            except (ValueError, KeyError, TypeError) as error:
+                raise UsageError(
+                    f"line {number} of {path} is damaged; pass --overwrite without --resume to start again"
+                ) from error
+            end += len(line)
+        lines.truncate(end)
     file = open(path, "r+b", buffering=0)  # noqa: SIM115  (the caller's)
-    try:
-        count = end = position = 0
-        while block := file.read(1 << 20):
-            count += block.count(b"\n")
-            at = block.rfind(b"\n")
-            end = position + at + 1 if at >= 0 else end
-            position += len(block)
-        file.truncate(end)
-        file.seek(end)
-    except BaseException:
-        file.close()
-        raise
-    return file, count
+    file.seek(end)
+    return file, done
 
 
 def append(file: IO[bytes], data: bytes) -> None:

@@ -16,23 +16,17 @@ from fastpost.cli.progress import Progress
 
 def add_to(app: typer.Typer) -> None:
     """Makes the command known."""
-    app.command("ner")(guarded(ner))
+    app.command("ner")(guarded(options.takes_entity_options()(ner)))
 
 
 def ner(
+    *,
     inputs: jobs.Inputs,
     model: jobs.Model,
     out: jobs.Out = "-",
     column: jobs.Column = "text",
     id_column: jobs.IdColumn = None,
-    aggregation: options.Aggregation = "simple",
-    compat: options.Compat = "right",
-    stride: options.Stride = None,
-    scheme: options.Scheme = None,
-    decode: options.Decode = None,
-    threshold: options.Threshold = None,
-    snap: options.Snap = None,
-    on_long_text: options.OnLongText = None,
+    chosen: dict[str, Any],
     redact: Annotated[
         str | None,
         typer.Option(help="Write the texts, too, with each span replaced by this: '[{label}]' or '[{label}_{n}]'."),
@@ -59,21 +53,12 @@ def ner(
     reads long texts to their end, so that --redact leaves no half of a name.
     """
     jobs.check_model(model, backend)
-    chosen = options.pipeline_options(
-        aggregation=aggregation,
-        compat=compat,
-        stride=stride,
-        scheme=scheme,
-        decode=decode,
-        threshold=threshold,
-        snap=snap,
-        on_long_text=on_long_text,
-    )
-    if redact is not None and on_long_text == "truncate":
+    chosen = options.with_defaults(chosen)
+    if redact is not None and chosen.get("on_long_text") == "truncate":
         raise UsageError(
             "--redact would write the end of long texts as it is with --on-long-text truncate; pass window or error"
         )
-    if redact is not None and compat == "transformers" and aggregation == "none":
+    if redact is not None and chosen["compat"] == "transformers" and chosen["aggregation_strategy"] == "none":
         raise UsageError(
             "--redact would write the end of long texts as it is: transformers reads no windows with --aggregation none; "
             "pass another, or --compat right"
@@ -91,7 +76,7 @@ def ner(
         from fastpost.cli.entity_lines import entity_lines
 
         pipe = jobs.pipeline("ner", model, backend, device, dtype, batch_size=batch_size, **chosen)
-        told = _Told(progress, output.done, texts.guessed())
+        told = _Told(progress, output.done, output.found, texts.guessed())
         told.batch(0, 0)
         for lines in entity_lines(pipe, texts, output.done, batch_size, redact, told.chunk):
             output.write_lines(lines.data)
@@ -99,7 +84,7 @@ def ner(
         told.end()
         output.finish()
     jobs.tell_left_out(texts.corpus)
-    found, read = counted(told.entities, "entity", "entities"), counted(told.texts - output.done, "text")
+    found, read = counted(told.entities, "entity", "entities"), counted(told.texts, "text")
     tell(f"{found} in {read}" + (f" -> {out}" if out != "-" else ""))
 
 
@@ -121,9 +106,9 @@ def _flags(chosen: dict[str, Any]) -> dict[str, Any]:
 class _Told:
     """The progress of the job, in words."""
 
-    def __init__(self, progress: Progress, done: int, total: int | None) -> None:
-        self.texts, self.entities, self.tokens = done, 0, 0
-        self._progress, self._total, self._before = progress, total, done
+    def __init__(self, progress: Progress, done: int, found: int, total: int | None) -> None:
+        self.texts, self.entities, self.tokens = done, found, 0
+        self._progress, self._total = progress, total
 
     def chunk(self, items: int, tokens: int) -> None:
         del items
@@ -158,7 +143,7 @@ def _table(with_id: bool, by_text: bool) -> Table:
     def rows(line: Json) -> list[Json]:
         if by_text:
             return [line]
-        head = {"text_index": line["text_index"], "id": line.get("id")}
-        return [{**head, **entity} for entity in line["entities"]]
+        head = {name: value for name, value in line.items() if name != "entities"}
+        return [{**head, **entity} for entity in line["entities"] or ()]
 
-    return Table(fields, rows, with_id)
+    return Table(fields, rows, lambda line: len(line["entities"] or ()), ("id",) if with_id else ())

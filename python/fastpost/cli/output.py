@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from fastpost.cli.claim import Claim
-from fastpost.cli.failure import UsageError, write_output
-from fastpost.cli.lines import append, whole_lines
+from fastpost.cli.failure import UsageError, can_be_resumed, write_output
+from fastpost.cli.lines import Done, append, whole_lines
 from fastpost.cli.parts import Parts, Table
 
 Json = dict[str, Any]
@@ -22,8 +22,11 @@ class Store(Protocol):
     def in_the_way(self) -> Path | None:
         """What a new job would replace and is none of the output itself."""
 
-    def resume(self) -> int:
-        """Goes on with what is there; how many whole lines that is."""
+    def resume(self) -> Done:
+        """Goes on with what is there; what whole lines that is."""
+
+    def is_ours(self) -> bool:
+        """Whether the whole output is one that this job may have written."""
 
     def start(self) -> None:
         """Makes room for a new job: removes what is there."""
@@ -52,10 +55,15 @@ class Output:
 
     Attributes:
         done: lines that are there already.
+        found: entities or answers in them.
+
+    Raises:
+        Finished: if the output is whole and the job is to be resumed.
+        UsageError: if something is there that is neither to be gone on with nor to be replaced.
     """
 
     def __init__(self, out: str, job: Json, *, resume: bool, overwrite: bool, table: Table) -> None:
-        self.done = 0
+        self.done, self.found = Done()
         self._claim: Claim | None = None
         self._store: Store = _StandardOutput()
         if out == "-":
@@ -68,11 +76,11 @@ class Output:
 
             self._store = Parts(path, table)
         else:
-            self._store = _LinesFile(path)
-        self._claim = Claim(path, job, resume=resume, overwrite=overwrite)
+            self._store = _LinesFile(path, table)
+        self._claim = Claim(path, job, resume=resume, overwrite=overwrite, is_ours=self._store.is_ours)
         try:
             if self._claim.resumed:
-                self.done = self._store.resume()
+                self.done, self.found = self._store.resume()
             elif not overwrite and (other := self._store.in_the_way()) is not None:
                 raise UsageError(f"{other} exists; pass --overwrite to replace what is in it, or another --out")
         except BaseException:
@@ -105,8 +113,10 @@ class Output:
     def __enter__(self) -> Output:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self._store.close()
+        if isinstance(error, KeyboardInterrupt) and self._claim is not None and self._claim.begun:
+            can_be_resumed(error)
         if self._claim is not None:
             self._claim.release()
 
@@ -133,8 +143,11 @@ class _StandardOutput:
     def in_the_way(self) -> None:
         pass
 
-    def resume(self) -> int:
-        return 0
+    def resume(self) -> Done:
+        return Done()
+
+    def is_ours(self) -> bool:
+        return False
 
     def start(self) -> None:
         pass
@@ -152,18 +165,26 @@ class _StandardOutput:
 class _LinesFile:
     """A file of lines; what is in it is what is done."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, table: Table) -> None:
+        self._path, self._table = path, table
         self._file: IO[bytes] | None = None
 
     def in_the_way(self) -> None:
         pass
 
-    def resume(self) -> int:
+    def resume(self) -> Done:
         if not self._path.exists():
-            return 0
-        self._file, count = whole_lines(self._path)
-        return count
+            return Done()
+        self._file, done = whole_lines(self._path, self._table.found)
+        return done
+
+    def is_ours(self) -> bool:
+        try:
+            with open(self._path, "rb") as file:
+                line = file.readline()
+            return not line or self._table.found(json.loads(line)) >= 0
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
 
     def start(self) -> None:
         self._path.unlink(missing_ok=True)

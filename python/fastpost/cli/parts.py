@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from fastpost.cli.lines import append, whole_lines
+from fastpost.cli.lines import Done, append, whole_lines
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,18 +35,20 @@ class Table:
     """How a line becomes rows."""
 
     fields: Callable[[], list[tuple[str, Any]]]
-    """The columns' names and Arrow types, without `id`; pyarrow is imported when they are asked for."""
+    """The names and Arrow types of the command's own columns; pyarrow is imported when they are asked for."""
     rows: Callable[[Json], list[Json]]
     """The rows of a line."""
-    with_id: bool
-    """Whether rows have an `id`, which then is the second column."""
+    found: Callable[[Json], int]
+    """How many entities or answers a line has."""
+    copied: tuple[str, ...] = ()
+    """Columns that come from the input, behind the first one; what else a row has follows them."""
 
 
 class Parts:
     """The rows of a job, in parts.
 
-    Part n is `n.parquet`, and `n.jsonl` the lines that will be. It says in its metadata how many lines it was made of
-    and what kinds of ids there were, for the type of the ids is known only at the end.
+    Part n is `n.parquet`, and `n.jsonl` the lines that will be. It says in its metadata how many lines it was made of,
+    how much was found, and what kinds of values the columns of the input had, for their types are known only at the end.
     """
 
     def __init__(self, out: Path, table: Table) -> None:
@@ -55,7 +57,7 @@ class Parts:
         self._file: IO[bytes] | None = None
         self._count = 0
         self._size = 0
-        self._kinds: set[str] = set()
+        self._kinds: dict[str, set[str]] = {name: set() for name in table.copied}
 
     def in_the_way(self) -> Path | None:
         """What a new job would replace and is none of the output itself."""
@@ -67,22 +69,34 @@ class Parts:
         self._remove()
         self._out.unlink(missing_ok=True)
 
-    def resume(self) -> int:
-        """Goes on with what is there; of how many lines that is."""
-        count = 0
+    def resume(self) -> Done:
+        """Goes on with what is there; what that is."""
+        done = Done()
         while self._part(self._count).exists():
             about = self._about(self._part(self._count))
-            count += about["lines"]
-            self._kinds |= set(about["ids"])
+            done += Done(about["lines"], about["found"])
+            self._learn({name: set(kinds) for name, kinds in about["columns"].items()})
             self._count += 1
         if self._count:
             # The program may have ended between making a part and removing its lines.
             self._lines(self._count - 1).unlink(missing_ok=True)
         if self._lines(self._count).exists():
-            self._file, lines = whole_lines(self._lines(self._count))
+            self._file, lines = whole_lines(self._lines(self._count), self._table.found)
             self._size = self._file.tell()
-            count += lines
-        return count
+            done += lines
+        return done
+
+    def is_ours(self) -> bool:
+        """Whether the whole output is one that this job may have written."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            with pq.ParquetFile(self._out) as file:
+                names = set(file.schema_arrow.names)
+        except (pa.ArrowException, OSError):
+            return False
+        return names.issuperset(name for name, _ in self._table.fields())
 
     def write(self, data: bytes) -> None:
         """Keeps whole lines, and makes a part of them when there are many."""
@@ -114,53 +128,69 @@ class Parts:
         """Makes a part of the lines, in place at once, and begins the next."""
         self.close()
         lines = self._lines(self._count)
-        table, kinds, count = self._of_lines(lines)
-        about = json.dumps({"lines": count, "ids": sorted(kinds)})
+        table, kinds, done = self._of_lines(lines)
+        columns = {name: sorted(found) for name, found in kinds.items()}
+        about = json.dumps({"lines": done.lines, "found": done.found, "columns": columns})
         made = self._folder / "made"
         self._write(made, table.schema.with_metadata({_ABOUT: about}), iter([table]))
         os.replace(made, self._part(self._count))
         self._count, self._size = self._count + 1, 0
-        self._kinds |= kinds
+        self._learn(kinds)
         lines.unlink(missing_ok=True)
 
-    def _of_lines(self, path: Path) -> tuple[pa.Table, set[str], int]:
-        """The rows of lines as a table, the kinds of their ids, and how many lines there were."""
+    def _learn(self, kinds: dict[str, set[str]]) -> None:
+        for name, found in kinds.items():
+            self._kinds[name] = self._kinds.get(name, set()) | found
+
+    def _of_lines(self, path: Path) -> tuple[pa.Table, dict[str, set[str]], Done]:
+        """The rows of lines as a table, the kinds of values of the input's columns, and what lines there were."""
         import pyarrow as pa
 
-        fields = self._table.fields()
-        schema = pa.schema(fields)
-        tables, ids, count = [schema.empty_table()], [], 0
+        schema = pa.schema(self._table.fields())
+        tables, done, height = [schema.empty_table()], Done(), 0
+        copied: dict[str, list[Any]] = {name: [] for name in self._table.copied}
         for lines in _batches(path):
-            rows = [row for line in lines for row in self._table.rows(json.loads(line))]
+            read = [json.loads(line) for line in lines]
+            done += Done(len(read), sum(map(self._table.found, read)))
+            rows = [row for line in read for row in self._table.rows(line)]
             tables.append(pa.Table.from_pylist(rows, schema))
-            if self._table.with_id:
-                ids += [row["id"] for row in rows]
-            count += len(lines)
+            for row in rows:
+                for name in row.keys() - copied.keys() - set(schema.names):
+                    copied[name] = [None] * height
+                for name, values in copied.items():
+                    values.append(row.get(name))
+                height += 1
         table = pa.concat_tables(tables).unify_dictionaries()
-        if not self._table.with_id:
-            return table, set(), count
-        kinds = {_kind(value) for value in ids} - {""}
-        of = _column_type(kinds or self._kinds, exact=True)
-        column = pa.array([_text(value) for value in ids] if of == pa.string() else ids, of)
-        return table.add_column(1, "id", column), kinds, count
+        kinds = {}
+        for at, (name, values) in enumerate(copied.items(), 1):
+            kinds[name] = {_kind(value) for value in values} - {""}
+            of = _column_type(kinds[name] or self._kinds.get(name, set()), exact=True)
+            column = pa.array([_text(value) for value in values] if of == pa.string() else values, of)
+            table = table.add_column(at, name, column)
+        return table, kinds, done
 
     def _whole_schema(self) -> pa.Schema:
         import pyarrow as pa
 
         schema = pa.schema(self._table.fields())
-        return schema.insert(1, pa.field("id", _column_type(self._kinds))) if self._table.with_id else schema
+        for at, (name, kinds) in enumerate(self._kinds.items(), 1):
+            schema = schema.insert(at, pa.field(name, _column_type(kinds)))
+        return schema
 
     def _parts(self) -> Iterator[pa.Table]:
-        """The parts, with ids of the type that all of them have."""
+        """The parts, with the columns that any of them has, of the types that these have in all of them."""
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
-        of = _column_type(self._kinds)
+        schema = self._whole_schema()
         for number in range(self._count):
             with pq.ParquetFile(self._part(number)) as file:
                 table = file.read().replace_schema_metadata()
-            if self._table.with_id:
-                table = table.set_column(1, "id", _cast(table["id"], of))
-            yield table
+            columns = {name: table[name] for name in table.column_names}
+            for name in self._kinds:
+                of = schema.field(name).type
+                columns[name] = _cast(columns[name], of) if name in columns else pa.nulls(len(table), of)
+            yield pa.table([columns[name] for name in schema.names], schema=schema)
 
     def _write(self, path: Path, schema: pa.Schema, tables: Iterator[pa.Table]) -> None:
         """A Parquet file of the tables, each a row group."""
@@ -222,28 +252,32 @@ def _batches(path: Path) -> Iterator[list[bytes]]:
 
 
 def _kind(value: Any) -> str:
-    """What an id is: what decides the type of their column. Empty for null, which goes with all."""
+    """What a value is: what decides the type of its column. Empty for null, which goes with all."""
     if value is None:
         return ""
+    if isinstance(value, bool):
+        return "bool"
     if type(value) is int:
         return "int" if abs(value) <= 1 << 53 else "long" if -1 << 63 <= value < 1 << 63 else "json"
     return {float: "float", str: "str"}.get(type(value), "json")
 
 
 def _column_type(kinds: set[str], exact: bool = False) -> pa.DataType:
-    """The type of a column of ids of these kinds: integers or numbers, else strings or JSON.
+    """The type of a column of values of these kinds: truth values, integers or numbers, else strings or JSON.
 
-    `exact`: so that each id can still be told as it was.
+    `exact`: so that each value can still be told as it was.
     """
     import pyarrow as pa
 
+    if kinds == {"bool"}:
+        return pa.bool_()
     if kinds and kinds <= {"int", "long"}:
         return pa.int64()
     return pa.float64() if kinds and kinds <= ({"float"} if exact else {"int", "float"}) else pa.string()
 
 
 def _text(value: Any) -> str | None:
-    """An id as text: a string as it is, others as JSON. Half a surrogate pair, which Arrow has not, is written out."""
+    """A value as text: a string as it is, others as JSON. Half a surrogate pair, which Arrow has not, is written out."""
     if value is None:
         return None
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
@@ -251,7 +285,7 @@ def _text(value: Any) -> str | None:
 
 
 def _cast(column: pa.ChunkedArray, of: pa.DataType) -> pa.ChunkedArray:
-    """A part's ids as the type that those of all parts have."""
+    """A part's values as the type that those of all parts have."""
     import pyarrow as pa
 
     if column.type == of:

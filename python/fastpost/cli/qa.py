@@ -106,7 +106,7 @@ def _asked(given: list[str], file: Path | None) -> list[str]:
 
 def _each(pipe: Any, texts: jobs.Texts, asked: list[str], options: Json, output: Output, progress: Progress) -> int:
     """Writes a line a text; how many answers there are."""
-    number, count, guessed = output.done, 0, texts.guessed()
+    number, count, guessed = output.done, output.found, texts.guessed()
 
     def show(total: int | None) -> None:
         rate = progress.rate(number - output.done, "qa")
@@ -154,7 +154,7 @@ def _ranked(pipe: Any, texts: jobs.Texts, asked: list[str], options: Json, outpu
         ids += some
         contexts += batch
     at = [n for n, text in enumerate(contexts) if text.strip()]
-    count = 0
+    count = output.found
     for q in asked[output.done :]:
         found = pipe(question=[q] * len(at), context=[contexts[n] for n in at], rank=True, **options)
         answers = []
@@ -177,6 +177,7 @@ def _table(with_id: bool) -> Table:
         return [("text_index", pa.int64()), ("question", pa.string()), *spot]
 
     def rows(line: Json) -> list[Json]:
-        return [{**line, **answer} for answer in line["answers"]]
+        head = {name: value for name, value in line.items() if name != "answers"}
+        return [{**head, **answer} for answer in line["answers"] or ()]
 
-    return Table(fields, rows, with_id)
+    return Table(fields, rows, lambda line: len(line["answers"] or ()), ("id",) if with_id else ())

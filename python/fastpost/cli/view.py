@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,24 +13,18 @@ from fastpost.cli.failure import guarded, tell
 
 def add_to(app: typer.Typer) -> None:
     """Makes the command known."""
-    app.command("view")(guarded(view))
+    app.command("view")(guarded(options.takes_entity_options()(view)))
 
 
 def view(
+    *,
     inputs: page.Input,
     model: jobs.Model,
     out: page.Page = "-",
     title: page.Title = None,
     column: jobs.Column = "text",
     most: Annotated[int, typer.Option("--texts", min=1, help="Texts to show at most.")] = 100,
-    aggregation: options.Aggregation = "simple",
-    compat: options.Compat = "right",
-    stride: options.Stride = None,
-    scheme: options.Scheme = None,
-    decode: options.Decode = None,
-    threshold: options.Threshold = None,
-    snap: options.Snap = None,
-    on_long_text: options.OnLongText = None,
+    chosen: dict[str, Any],
     batch_size: jobs.BatchSize = 32,
     device: jobs.Device = None,
     dtype: jobs.Dtype = None,
@@ -42,16 +36,7 @@ def view(
 ) -> None:
     """Show the entities of texts in colour, on one HTML page that needs nothing else."""
     jobs.check_model(model, backend)
-    chosen = options.pipeline_options(
-        aggregation=aggregation,
-        compat=compat,
-        stride=stride,
-        scheme=scheme,
-        decode=decode,
-        threshold=threshold,
-        snap=snap,
-        on_long_text=on_long_text,
-    )
+    chosen = options.with_defaults(chosen)
     target = page.PageFile(out, overwrite)
     texts, name = page.texts_of(inputs, most, "--texts", column=column, split=split, format=format_, on_error=on_error)
     from fastpost import render

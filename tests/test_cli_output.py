@@ -16,7 +16,7 @@ from fastpost.cli import ner, output, parts, qa
 from fastpost.cli.failure import UsageError, explained
 from fastpost.cli.output import Output
 
-TABLE = ner._table(with_id=True, by_text=False)
+TABLE = ner._table(("id",), by_text=False)
 
 
 def opened(out, job=None, *, resume=False, overwrite=False, table=TABLE) -> Output:
@@ -81,7 +81,7 @@ def test_parts_make_what_one_part_makes(by_text, tmp_path, monkeypatch):
     pytest.importorskip("pyarrow")
     import pyarrow.parquet as pq
 
-    table = ner._table(with_id=True, by_text=by_text)
+    table = ner._table(("id",), by_text=by_text)
     rows = rows_of(90, [None, 1, 2])
     for row in rows:
         row["text"] = "é🎉" * (row["text_index"] % 5)
@@ -248,11 +248,11 @@ def test_what_a_job_is_told_apart_by(tmp_path):
 
     def begin(job, **options) -> None:
         with opened(out, job, **options) as output:
-            output.write([{"a": output.done}])
+            output.write([{"a": output.done, "entities": []}])
 
     begin(job)
     begin(json.loads(json.dumps(job)), resume=True)
-    assert out.read_text() == '{"a": 0}\n{"a": 1}\n'
+    assert out.read_text() == '{"a": 0, "entities": []}\n{"a": 1, "entities": []}\n'
     for change, words in (
         ({"model": "n"}, "another `model` ('m', now 'n')"),
         (
@@ -269,7 +269,7 @@ def test_what_a_job_is_told_apart_by(tmp_path):
     with pytest.raises(UsageError, match="is damaged; pass --overwrite without --resume"):
         begin(job, resume=True)
     begin(job, overwrite=True)
-    assert out.read_text() == '{"a": 0}\n'
+    assert out.read_text() == '{"a": 0, "entities": []}\n'
 
 
 def test_a_folder_that_stands_where_parts_would(tmp_path):
@@ -289,13 +289,13 @@ def test_a_folder_that_stands_where_parts_would(tmp_path):
 def test_answers_as_rows(tmp_path):
     pq = pytest.importorskip("pyarrow.parquet")
     answer = {"question": "Q", "answer": "a", "start": 0, "end": 1, "score": 0.5}
-    with opened(tmp_path / "x.parquet", table=qa._table(with_id=True)) as output:
+    with opened(tmp_path / "x.parquet", table=qa._table(("id",))) as output:
         output.write(
             [{"text_index": 0, "id": 5, "answers": [answer, answer]}, {"text_index": 1, "id": 6, "answers": []}]
         )
         output.finish()
     ranked = {"question": "Q", "answers": [{"text_index": 4, "id": 7, **answer}]}
-    with opened(tmp_path / "r.parquet", table=qa._table(with_id=True)) as output:
+    with opened(tmp_path / "r.parquet", table=qa._table(("id",))) as output:
         output.write([ranked])
         output.finish()
     assert pq.ParquetFile(tmp_path / "x.parquet").read()["id"].to_pylist() == [5, 5]

@@ -167,7 +167,8 @@ def test_options_of_the_pipeline():
         return entity_options(**given)
 
     assert options() == {"compat": None}
-    assert with_defaults(options()) == {"aggregation_strategy": "simple", "compat": None}
+    assert with_defaults(options(), True)["aggregation_strategy"] == "simple"
+    assert with_defaults(options()) == {"aggregation_strategy": "average", "compat": None}
     given = options(stride=3, scheme="IOB2", decode="viterbi", snap=False, on_long_text="error", threshold=["0.5"])
     assert given == {
         "compat": None,
@@ -223,7 +224,7 @@ def test_each_option_reaches_the_pipeline(lines, rampart_dir, pipe, tmp_path):
     steps.write_text(json.dumps([[4.0] + [0.0] * 34] * 35))
     cases = [
         ([], {}),
-        (["--compat", "transformers"], {"compat": "transformers", "stride": 64}),
+        (["--compat", "transformers"], {"compat": "transformers", "aggregation_strategy": "simple", "stride": 64}),
         (["--no-snap"], {"snap": None}),
         (["--decode", "viterbi", "--scheme", "IOB2"], {"decode": "viterbi", "scheme": "IOB2"}),
         (["--threshold", "SURNAME=1", "--threshold", "PHONE=0.2"], {"threshold": {"SURNAME": 1.0, "PHONE": 0.2}}),
@@ -242,7 +243,7 @@ def test_each_option_reaches_the_pipeline(lines, rampart_dir, pipe, tmp_path):
     outcomes = []
     for arguments, options in cases:
         rows = rows_of(run("ner", lines, "--model", rampart_dir, *arguments).stdout)
-        found = pipe(TEXTS, **{"compat": None, **options})
+        found = pipe(TEXTS, **{"compat": None, "aggregation_strategy": "average", **options})
         want = [
             [(e["start"], e["end"], e.get("entity_group", e.get("entity")), e["score"], e["word"]) for e in text]
             for text in found
@@ -257,7 +258,7 @@ def test_each_option_reaches_the_pipeline(lines, rampart_dir, pipe, tmp_path):
 def test_redacting_leaves_no_half_of_a_name(lines, rampart_dir, pipe):
     rows = rows_of(run("ner", lines, "--model", rampart_dir, "--redact", "[{label}]").stdout)
     assert rows[0]["text"] == "My name is [GIVEN_NAME] [SURNAME], call me at [PHONE]."
-    assert [redact(text, found, "").text for text, found in zip(TEXTS, pipe(TEXTS, compat=None))] == [
+    assert [redact(text, found, "").text for text, found in zip(TEXTS, pipe(TEXTS, compat=None, decode="viterbi"))] == [
         row["text"] for row in rows_of(run("ner", lines, "--model", rampart_dir, "--redact", "").stdout)
     ]
     refused = run("ner", lines, "--model", rampart_dir, "--redact", "", "--on-long-text", "truncate", check=2)
@@ -281,7 +282,7 @@ def test_a_text_that_is_too_long_is_refused_by_its_number(rampart_dir, tmp_path)
 @pytest.mark.parametrize("redact", [None, "[{label}]"])
 def test_lines_are_the_same_from_columns_and_from_dicts(lines, pipe, redact, monkeypatch):
     def made():
-        texts = Texts.of([str(lines)], "-", "text", "id", "line", None, "raise", 1, 2)
+        texts = Texts.of([str(lines)], id_column="id", threads=1, chunk_size=2)
         told = []
         chunks = list(entity_lines(pipe, texts, 1, 4, redact, lambda items, _tokens: told.append(items)))
         assert [chunk.texts for chunk in chunks] == told == [2, 2]
@@ -301,7 +302,7 @@ def test_lines_of_a_torch_pipeline(lines, rampart_torch_dir):
     pipe = fastpost.pipeline("ner", rampart_torch_dir, aggregation_strategy="first", compat=None)
 
     def rows():
-        texts = Texts.of([str(lines)], "-", "text", None, "line", None, "raise", 1, 2)
+        texts = Texts.of([str(lines)], threads=1, chunk_size=2)
         made = entity_lines(pipe, texts, 0, 4, None, lambda *_: None)
         return rows_of(b"".join(chunk.data for chunk in made).decode())
 
@@ -317,24 +318,25 @@ def test_lines_of_a_torch_pipeline(lines, rampart_torch_dir):
         rows()
 
 
-def test_lines_of_a_table_need_one_id_and_one_text_each():
+def test_lines_of_a_table_need_one_head_and_one_text_each():
     from fastpost._fastpost import entity_lines as lines_of
 
     found = fastpost.Entities.from_spans([[(0, 4, 'a"b', 0.5)], []], ["John", "x"], labels=['a"b'])
     entity = '{"start":0,"end":4,"label":"a\\"b","score":0.5'
-    assert lines_of(found._table, 7, None, None).decode() == (
-        f'{{"text_index":7,"entities":[{entity},"word":"John"}}]}}\n{{"text_index":8,"entities":[]}}\n'
+    heads = [b'{"text_index":7', b'null line\n{"text_index":9,"id":null']
+    assert lines_of(found._table, heads, None, "text").decode() == (
+        f'{{"text_index":7,"entities":[{entity},"word":"John"}}]}}\nnull line\n{{"text_index":9,"id":null,"entities":[]}}\n'
     )
-    assert lines_of(found._table, 0, ["1", "null"], ["\ud800", "é\n"]).decode() == (
-        f'{{"text_index":0,"id":1,"text":"\\ud800","entities":[{entity}}}]}}\n'
-        '{"text_index":1,"id":null,"text":"é\\n","entities":[]}\n'
+    assert lines_of(found._table, heads, ["\ud800", "é\n"], 'a"').decode() == (
+        f'{{"text_index":7,"a\\"":"\\ud800","entities":[{entity}}}]}}\n'
+        'null line\n{"text_index":9,"id":null,"a\\"":"é\\n","entities":[]}\n'
     )
-    with pytest.raises(ValueError, match="`ids` has 1 items but there are 2 texts; pass one a text"):
-        lines_of(found._table, 0, ["1"], None)
+    with pytest.raises(ValueError, match="`heads` has 1 items but there are 2 texts; pass one a text"):
+        lines_of(found._table, heads[:1], None, "text")
     with pytest.raises(ValueError, match="`texts` has 3 items but there are 2 texts; pass one a text"):
-        lines_of(found._table, 0, None, ["a", "b", "c"])
+        lines_of(found._table, heads, ["a", "b", "c"], "text")
     with pytest.raises(TypeError):
-        lines_of(found._table, 0, None, ["a", 5])
+        lines_of(found._table, heads, ["a", 5], "text")
 
 
 MAILS = [

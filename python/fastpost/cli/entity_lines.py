@@ -35,7 +35,7 @@ def entity_lines(
 
     Args:
         pipe: a token-classification pipeline.
-        texts: the texts, with their ids.
+        texts: the texts, with what comes along.
         done: texts that are left out, as they are done.
         batch_size: windows that the model is given at once.
         template: what spans are replaced by in the texts that are then written, too.
@@ -45,36 +45,86 @@ def entity_lines(
     if isinstance(job, str):
         yield from _of_dicts(pipe, texts, done, template, progress)
         return
-    task = _LinesTask(job.task, done, template)
-    yield from run(task.chunks(texts), task, job.runner, job.batching, progress=progress)
+    task = _LinesTask(job.task, texts, template)
+    yield from run(task.chunks(done), task, job.runner, job.batching, progress=progress)
+    if task.rest.nulls:
+        yield Lines(task.rest.end, task.rest.nulls, 0)
 
 
 class _LinesTask:
-    """Token classification of a chunk of texts whose one result is its lines."""
+    """Token classification of a chunk of texts whose one result is its lines.
 
-    def __init__(self, task: EntityTask, done: int, template: str | None) -> None:
-        self._task, self._done, self._template = task, done, template
-        self._ids: dict[int, list[str] | None] = {}
+    Texts that are null are not for the model: their lines are made with the head of the text behind them.
+    """
 
-    def chunks(self, texts: Texts) -> Iterator[list[str]]:
-        """The chunks of texts; their ids are kept until their entities come."""
-        number = self._done
-        for ids, chunk in texts.raw(self._done):
-            self._ids[number] = ids
-            number += len(chunk)
+    def __init__(self, task: EntityTask, texts: Texts, template: str | None) -> None:
+        self._task, self._texts, self._template = task, texts, template
+        self._heads: dict[int, _Heads] = {}
+        self._numbers: dict[int, int] = {}
+        self.rest = _Heads()
+
+    def chunks(self, done: int) -> Iterator[list[str]]:
+        """The chunks of texts that are not null; their heads are kept until their entities come."""
+        position = 0
+        for batch in self._texts.batches(done):
+            heads, self.rest = self.rest, _Heads()
+            chunk: list[str] = []
+            first = 0
+            for head, text in zip(batch.heads, batch.texts, strict=True):
+                if text is None:
+                    heads.add_null({**head, **_null(self._texts, self._template)})
+                    continue
+                first = first if chunk else head["text_index"]
+                heads.add(head)
+                chunk.append(text)
+            if not chunk:
+                self.rest = heads
+                continue
+            self._heads[first], self._numbers[position] = heads, first
+            position += len(chunk)
             yield chunk
 
     def encode(self, items: list[str], first: int) -> Windows[Chunk]:
-        return self._task.encode(items, self._done + first)
+        return self._task.encode(items, self._numbers.pop(first))
 
     def decode(self, windows: Windows[Chunk], logits: Logits) -> list[Lines]:
         chunk, entities = windows.info, self._task.entities(windows, logits)
         count = len(chunk.texts)
-        ids = self._ids.pop(chunk.first)
-        # A text that can't be encoded ends a chunk before its end.
-        ids = None if ids is None else ids[:count]
+        heads = self._heads.pop(chunk.first)
         texts = None if self._template is None else _redacted(chunk.texts, entities, self._template)
-        return [Lines(_fastpost.entity_lines(entities._table, chunk.first, ids, texts), count, len(entities))]
+        # A text that can't be encoded ends a chunk before its end.
+        whole = count == len(heads.data)
+        data = _fastpost.entity_lines(entities._table, heads.data[:count], texts, self._texts.text_name)
+        lines = sum(heads.lines[:count]) + (heads.nulls if whole else 0)
+        return [Lines(data + (heads.end if whole else b""), lines, len(entities))]
+
+
+class _Heads:
+    """What the lines of a chunk begin with, each behind the whole lines of null texts before it."""
+
+    def __init__(self) -> None:
+        self.data: list[bytes] = []
+        self.lines: list[int] = []
+        self.end = b""
+        self.nulls = 0
+
+    def add(self, head: Json) -> None:
+        self.data.append(self.end + _dumped(head)[:-1])
+        self.lines.append(self.nulls + 1)
+        self.end, self.nulls = b"", 0
+
+    def add_null(self, line: Json) -> None:
+        self.end += _dumped(line) + b"\n"
+        self.nulls += 1
+
+
+def _dumped(value: Json) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
+
+
+def _null(texts: Texts, template: str | None) -> Json:
+    """What the line of a null text says of it."""
+    return {"entities": None} if template is None else {texts.text_name: None, "entities": None}
 
 
 def _redacted(texts: list[str], entities: Entities, template: str) -> list[str]:
@@ -89,20 +139,20 @@ def _of_dicts(
     pipe: Any, texts: Texts, done: int, template: str | None, progress: Callable[[int, int], None]
 ) -> Iterator[Lines]:
     """The lines of a pipeline that gives dicts only."""
-    number = done
-    for ids, chunk in texts.batches(done):
+    for batch in texts.batches(done):
+        given = [text for text in batch.texts if text is not None]
+        found = iter(pipe(given) if given else ())
         rows = []
-        for identity, text, found in zip(ids, chunk, pipe(chunk), strict=True):
-            head = {"text_index": number} if texts.id_column is None else {"text_index": number, "id": identity}
-            rows.append({**head, **_row(text, found, template)})
-            number += 1
+        for head, text in zip(batch.heads, batch.texts, strict=True):
+            last = _null(texts, template) if text is None else _row(text, next(found), template, texts.text_name)
+            rows.append({**head, **last})
         data = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         progress(len(rows), 0)
-        count = sum(len(row["entities"]) for row in rows)
+        count = sum(len(row["entities"] or ()) for row in rows)
         yield Lines(data.encode("utf-8", "backslashreplace"), len(rows), count)
 
 
-def _row(text: str, found: list[Json], template: str | None) -> Json:
+def _row(text: str, found: list[Json], template: str | None, name: str) -> Json:
     """What the line of a text says of it."""
     entities = [
         {
@@ -120,4 +170,4 @@ def _row(text: str, found: list[Json], template: str | None) -> Json:
         if entity["start"] is None:
             raise UsageError("--redact needs to know where entities lie, and the model's tokenizer does not tell")
         del entity["word"]
-    return {"text": redact(text, entities, template).text, "entities": entities}
+    return {name: redact(text, entities, template).text, "entities": entities}

@@ -15,7 +15,7 @@ from fastpost.cli.failure import UsageError
 
 Aggregation = Annotated[
     Literal["none", "simple", "first", "average", "max"] | None,
-    typer.Option(help="How tokens become entities; default: simple."),
+    typer.Option(help="How tokens become entities; default: average, simple with --redact."),
 ]
 Compat = Annotated[
     Literal["right", "transformers"],
@@ -159,9 +159,13 @@ def takes_entity_options(without: tuple[str, ...] = ()) -> Callable[[Callable[..
     return spread
 
 
-def with_defaults(chosen: dict[str, Any]) -> dict[str, Any]:
-    """The options with what a command takes where nothing was said."""
-    return {"aggregation_strategy": "simple", **chosen}
+def with_defaults(chosen: dict[str, Any], redacts: bool = False) -> dict[str, Any]:
+    """The options with what a command takes where nothing was said; a job that redacts would rather hide too much."""
+    from fastpost import _defaults
+
+    defaults = _defaults.REDACTION if redacts and chosen["compat"] is None else {}
+    strategy = _defaults.STRATEGY if chosen["compat"] is None else "simple"
+    return {"aggregation_strategy": strategy, **defaults, **chosen}
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:

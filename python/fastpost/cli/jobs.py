@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -16,6 +16,8 @@ from fastpost.cli.failure import UsageError, tell
 
 if TYPE_CHECKING:
     from fastpost import Corpus
+
+Json = dict[str, Any]
 
 Inputs = Annotated[list[str], typer.Argument(help="Files, folders or quoted globs of texts; - is standard input.")]
 Model = Annotated[str, typer.Option(help="Folder or name of the model.")]
@@ -28,6 +30,12 @@ Format = Annotated[
 ]
 Split = Annotated[
     Literal["line", "blank", "file"], typer.Option(help="A text of a text file: a line, a paragraph or the file.")
+]
+KeepColumns = Annotated[
+    str | None, typer.Option(metavar="A,B|all", help="Columns that are copied to the output under their own names.")
+]
+WithSource = Annotated[
+    bool, typer.Option("--with-source", help="Add `file` and `line` of each text; --split file adds `file` anyway.")
 ]
 OnError = Annotated[
     Literal["raise", "skip", "replace"],
@@ -56,47 +64,105 @@ _CHECKED = 100
 """Files whose first text is read before a job begins; the others are opened."""
 
 
+@dataclass(frozen=True)
+class Batch:
+    """Texts, of which some may be null, and what the line of each begins with: where it comes from, what is copied."""
+
+    heads: list[Json]
+    texts: list[str | None]
+
+
 @dataclass
 class Texts:
-    """The texts of a job, with their ids if there is a column of them."""
+    """The texts of a job, and what comes along with them.
+
+    Attributes:
+        corpus: reads the texts, those that are null, too.
+        id_column: the column that is copied as `id`.
+        source: whether lines say `file` and `line`.
+        named: whether they say `file` only.
+        keep: columns that are copied, or "all".
+        text_name: what a redacted text is called.
+        own: names of the command's own columns.
+    """
 
     corpus: Corpus
-    id_column: str | None
+    id_column: str | None = None
+    source: bool = False
+    named: bool = False
+    keep: tuple[str, ...] | Literal["all"] = ()
+    text_name: str = "text"
+    own: frozenset[str] = frozenset()
+    _seen: set[str] = field(default_factory=set)
 
     @classmethod
     def of(
         cls,
         inputs: list[str],
-        out: str,
-        column: str,
-        id_column: str | None,
-        split: Any,
-        format_: Any,
-        on_error: Any,
-        threads: int | None,
-        chunk_size: int,
+        out: str = "-",
+        *,
+        column: str = "text",
+        id_column: str | None = None,
+        keep_columns: str | None = None,
+        with_source: bool = False,
+        split: Any = "line",
+        format: Any = None,  # noqa: A002  (as Corpus has it)
+        on_error: Any = "raise",
+        threads: int | None = None,
+        chunk_size: int = CHUNK,
+        own: Iterable[str] = (),
+        redacted: bool = False,
     ) -> Texts:
-        """The texts of the files; `out` is none of them."""
+        """The texts of the files; `out` is none of them.
+
+        Args:
+            inputs, out, column, id_column, keep_columns, with_source, split, format, on_error, threads, chunk_size: the
+                options.
+            own: names of columns that the command writes.
+            redacted: whether a redacted text takes the place of the text.
+        """
         from fastpost import Corpus
 
         if out != "-":
             not_read("--out", output.place(out), inputs)
-
+        named = split == "file"
+        if named and id_column == "file":
+            id_column = None
+        keep = _names(keep_columns)
+        text_name = column if redacted and keep else "text"
+        if redacted and keep != "all":
+            keep = tuple(name for name in keep if name != column)
+        ids = () if id_column is None else (id_column,)
         corpus = Corpus(
             inputs[0] if len(inputs) == 1 else list(inputs),
             column=column,
             split=split,
-            format=format_,
+            format=format,
             on_error=on_error,
             threads=threads,
             batch_size=chunk_size,
             batch_bytes=1 << 20,
-            keep=() if id_column is None else (id_column,),
+            nulls="keep",
+            keep="all" if keep == "all" else tuple(dict.fromkeys((*ids, *keep))),
         )
         if out != "-":
             # In a folder that is read it would be read, too, when the job is resumed.
             corpus = corpus._without(out, f"{out}.unfinished", f"{out}.parts")
-        return cls(corpus, id_column)
+        mine = {"text_index", *own}
+        mine |= {"id"} if id_column is not None and id_column != "id" else set()
+        mine |= {"file", "line"} if with_source else {"file"} if named else set()
+        mine |= {text_name} if redacted else set()
+        texts = cls(corpus, id_column, with_source, named, keep, text_name, frozenset(mine))
+        if keep != "all":
+            texts._refuse(keep)
+        return texts
+
+    @property
+    def copied(self) -> tuple[str, ...]:
+        """Names of what a line begins with behind `text_index`, as far as they are known."""
+        ids = () if self.id_column is None else ("id",)
+        source = ("file", "line") if self.source else ("file",) if self.named else ()
+        return tuple(dict.fromkeys((*ids, *source, *(() if self.keep == "all" else self.keep))))
 
     def check(self) -> None:
         """Reads the first text of each file, so that what is missing is told before a model is loaded.
@@ -105,32 +171,80 @@ class Texts:
             OSError, CorpusError: what reading them all would come to, unless it is to be left out.
         """
         found = self.corpus._check(_CHECKED)
-        if self.id_column is not None and found and not any(record.columns for record in found):
-            tell(f"warning: the first record has no `{self.id_column}`, which --id-column names; its id is null")
+        for record in found:
+            self._seen |= record.columns.keys()
+            if self.keep == "all":
+                self._refuse(record.columns)
+        if found:
+            self._tell_missing("the first record has")
+
+    def tell_missing(self) -> None:
+        """Says which columns no record had, where the first ones could not be looked at before."""
+        if not self.corpus.files:
+            self._tell_missing("no record has")
+
+    def _tell_missing(self, who: str) -> None:
+        if self.id_column is not None and self.id_column not in self._seen:
+            tell(f"warning: {who} {_no(who)}`{self.id_column}`, which --id-column names; its id is null")
+        for name in () if self.keep == "all" else self.keep:
+            if name not in self._seen:
+                tell(f"warning: {who} {_no(who)}`{name}`, which --keep-columns names; it is null there")
+
+    def _refuse(self, names: Iterable[str]) -> None:
+        """Refuses columns that would be taken for the command's own."""
+        for name in names:
+            if name in self.own:
+                cure = "name the columns to keep, without it" if self.keep == "all" else "leave it out, or rename it"
+                raise UsageError(f"--keep-columns has `{name}`, which the output has of its own; {cure}")
 
     def guessed(self) -> int | None:
         """About how many there are, if they are in files."""
         return None if self.corpus._once else self.corpus._sample(1 << 16)[1]
 
-    def batches(self, done: int) -> Iterator[tuple[list[Any], list[str]]]:
-        """Batches of ids and texts after the first `done`; the ids are None without a column of them."""
-        for ids, texts in self.raw(done):
-            yield [None] * len(texts) if ids is None else [json.loads(value) for value in ids], texts
-
-    def raw(self, done: int) -> Iterator[tuple[list[str] | None, list[str]]]:
-        """Batches of ids, as JSON, and texts after the first `done`."""
-        for batch in self.corpus.skip(done).records():
-            column = self.id_column
-            yield (
-                None if column is None else [_id(row, column) for row in batch.kept or ()],
-                cast("list[str]", batch.texts),
-            )
+    def batches(self, done: int) -> Iterator[Batch]:
+        """Batches after the first `done` texts."""
+        for records in self.corpus.skip(done).records():
+            heads: list[Json] = [{"text_index": number} for number in records.numbers]
+            rows = [json.loads(row, parse_constant=str) for row in records.kept or ()]
+            if self.id_column is not None:
+                for head, row in zip(heads, rows, strict=True):
+                    head["id"] = row.get(self.id_column)
+            if self.source or self.named:
+                for head, file, line in zip(heads, records.files, records.lines, strict=True):
+                    head["file"] = file
+                    if self.source:
+                        head["line"] = line
+            for head, row in zip(heads, rows, strict=True) if self.keep else ():
+                if self.keep == "all":
+                    self._refuse(row)
+                    head.update(row)
+                else:
+                    head.update((name, row.get(name)) for name in self.keep)
+            for row in rows:
+                self._seen |= row.keys()
+            yield Batch(heads, records.texts)
 
     def job(self) -> dict[str, Any]:
         """What tells these texts from others: see `Output`."""
         from fastpost._checkpoint import fingerprint
 
-        return {"corpus": fingerprint(self.corpus), "id column": self.id_column}
+        keep = self.keep if self.keep == "all" else list(self.keep)
+        told = {"id column": self.id_column, "keep-columns": keep, "with-source": self.source}
+        return {"corpus": fingerprint(self.corpus), **told}
+
+
+def _names(keep_columns: str | None) -> tuple[str, ...] | Literal["all"]:
+    """The columns that --keep-columns names."""
+    if keep_columns is None or keep_columns == "all":
+        return "all" if keep_columns else ()
+    names = tuple(dict.fromkeys(name.strip() for name in keep_columns.split(",")))
+    if not all(names):
+        raise UsageError(f"--keep-columns is {keep_columns!r:.80}; pass names with commas between them, or all")
+    return names
+
+
+def _no(who: str) -> str:
+    return "" if who.startswith("no ") else "no "
 
 
 def tell_left_out(corpus: Corpus) -> None:
@@ -150,11 +264,6 @@ def not_read(option: str, path: Path, inputs: list[str]) -> None:
     for one in inputs if path.exists() else ():
         if os.path.isfile(one) and os.path.samefile(one, path):
             raise UsageError(f"{option} is {path}, which is read; pass another name")
-
-
-def _id(row: str, column: str) -> str:
-    """An id as JSON; NaN and infinity, which JSON has not, as text."""
-    return json.dumps(json.loads(row, parse_constant=str).get(column), ensure_ascii=False)
 
 
 def check_model(model: str, backend: str | None) -> None:

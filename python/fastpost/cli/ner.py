@@ -26,6 +26,8 @@ def ner(
     out: jobs.Out = "-",
     column: jobs.Column = "text",
     id_column: jobs.IdColumn = None,
+    keep_columns: jobs.KeepColumns = None,
+    with_source: jobs.WithSource = False,
     chosen: dict[str, Any],
     redact: Annotated[
         str | None,
@@ -53,7 +55,7 @@ def ner(
     reads long texts to their end, so that --redact leaves no half of a name.
     """
     jobs.check_model(model, backend)
-    chosen = options.with_defaults(chosen)
+    chosen = options.with_defaults(chosen, redact is not None)
     if redact is not None and chosen.get("on_long_text") == "truncate":
         raise UsageError(
             "--redact would write the end of long texts as it is with --on-long-text truncate; pass window or error"
@@ -65,9 +67,23 @@ def ner(
         )
     if redact is not None:
         _check_template(redact)
-    texts = jobs.Texts.of(inputs, out, column, id_column, split, format_, on_error, threads, chunk_size)
+    texts = jobs.Texts.of(
+        inputs,
+        out,
+        column=column,
+        id_column=id_column,
+        keep_columns=keep_columns,
+        with_source=with_source,
+        split=split,
+        format=format_,
+        on_error=on_error,
+        threads=threads,
+        chunk_size=chunk_size,
+        own=_OWN if redact is None else ("entities",),
+        redacted=redact is not None,
+    )
     settings = {"command": "ner", **jobs.model_job(model, backend, dtype), "redact": redact, **_flags(chosen)}
-    table = _table(id_column is not None, by_text=redact is not None)
+    table = _table(texts.copied, redact is not None, texts.text_name)
     with (
         Output(out, {**settings, **texts.job()}, resume=resume, overwrite=overwrite, table=table) as output,
         Progress(quiet, first=1000) as progress,
@@ -83,6 +99,7 @@ def ner(
             told.batch(lines.texts, lines.entities)
         told.end()
         output.finish()
+    texts.tell_missing()
     jobs.tell_left_out(texts.corpus)
     found, read = counted(told.entities, "entity", "entities"), counted(told.texts, "text")
     tell(f"{found} in {read}" + (f" -> {out}" if out != "-" else ""))
@@ -128,7 +145,11 @@ class _Told:
         self._progress("ner", self.texts, total, text)
 
 
-def _table(with_id: bool, by_text: bool) -> Table:
+_OWN = ("entities", "start", "end", "label", "score", "word")
+"""Names of what says an entity, in a line or a row."""
+
+
+def _table(copied: tuple[str, ...], by_text: bool, text_name: str = "text") -> Table:
     """A row an entity; a row a text if texts are redacted."""
 
     def fields() -> list[tuple[str, Any]]:
@@ -137,7 +158,7 @@ def _table(with_id: bool, by_text: bool) -> Table:
         label = pa.string() if by_text else pa.dictionary(pa.int32(), pa.string())
         span = [("start", pa.int64()), ("end", pa.int64()), ("label", label), ("score", pa.float32())]
         if by_text:
-            return [("text_index", pa.int64()), ("text", pa.string()), ("entities", pa.list_(pa.struct(span)))]
+            return [("text_index", pa.int64()), (text_name, pa.string()), ("entities", pa.list_(pa.struct(span)))]
         return [("text_index", pa.int64()), *span, ("word", pa.string())]
 
     def rows(line: Json) -> list[Json]:
@@ -146,4 +167,4 @@ def _table(with_id: bool, by_text: bool) -> Table:
         head = {name: value for name, value in line.items() if name != "entities"}
         return [{**head, **entity} for entity in line["entities"] or ()]
 
-    return Table(fields, rows, lambda line: len(line["entities"] or ()), ("id",) if with_id else ())
+    return Table(fields, rows, lambda line: len(line["entities"] or ()), copied)

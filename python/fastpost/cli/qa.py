@@ -28,6 +28,8 @@ def qa(
     out: jobs.Out = "-",
     column: jobs.Column = "text",
     id_column: jobs.IdColumn = None,
+    keep_columns: jobs.KeepColumns = None,
+    with_source: jobs.WithSource = False,
     top_k: Annotated[int, typer.Option(min=1, help="Most answers to a question.")] = 1,
     rank: Annotated[bool, typer.Option("--rank", help="Rank the answers of all texts together.")] = False,
     max_answer_len: Annotated[int, typer.Option(min=1, help="Tokens of the longest answer.")] = 15,
@@ -54,7 +56,22 @@ def qa(
     """
     jobs.check_model(model, backend)
     asked = _asked(question or [], questions)
-    texts = jobs.Texts.of(inputs, out, column, id_column, split, format_, on_error, threads, chunk_size)
+    if rank and keep_columns is not None:
+        raise UsageError("--keep-columns needs a line a text, but with --rank a line is a question")
+    texts = jobs.Texts.of(
+        inputs,
+        out,
+        column=column,
+        id_column=id_column,
+        keep_columns=keep_columns,
+        with_source=with_source,
+        split=split,
+        format=format_,
+        on_error=on_error,
+        threads=threads,
+        chunk_size=chunk_size,
+        own=("answers", "question", "answer", "start", "end", "score"),
+    )
     settings = {
         "command": "qa",
         **jobs.model_job(model, backend, dtype),
@@ -69,7 +86,7 @@ def qa(
             {**settings, **texts.job()},
             resume=resume,
             overwrite=overwrite,
-            table=_table(id_column is not None),
+            table=_table(texts.copied),
         ) as output,
         Progress(quiet, first=1000) as progress,
     ):
@@ -84,6 +101,7 @@ def qa(
             else _each(pipe, texts, asked, options, output, progress)
         )
         output.finish()
+    texts.tell_missing()
     jobs.tell_left_out(texts.corpus)
     tell(counted(answers, "answer") + (f" -> {out}" if out != "-" else ""))
 
@@ -113,15 +131,18 @@ def _each(pipe: Any, texts: jobs.Texts, asked: list[str], options: Json, output:
         progress("qa", number, total, f"{number:,} texts, {rate:,.1f} texts/s, {count:,} answers")
 
     show(guessed)
-    for ids, batch in texts.batches(output.done):
-        answered = iter(_answers(pipe, [(q, text) for text in batch for q in asked], options))
-        rows = []
-        for identity in ids:
+    for batch in texts.batches(output.done):
+        given = [text for text in batch.texts if text is not None]
+        answered = iter(_answers(pipe, [(q, text) for text in given for q in asked], options))
+        rows: list[Json] = []
+        for head, text in zip(batch.heads, batch.texts, strict=True):
+            number += 1
+            if text is None:
+                rows.append({**head, "answers": None})
+                continue
             one = list(itertools.islice(answered, len(asked)))
             answers = [{"question": q, **answer} for q, found in zip(asked, one, strict=True) for answer in found]
-            row = {"text_index": number, "answers": answers}
-            rows.append(row if texts.id_column is None else {"text_index": number, "id": identity, "answers": answers})
-            number += 1
+            rows.append({**head, "answers": answers})
             count += len(answers)
         output.write(rows)
         show(None if guessed is None else max(guessed, number + 1))
@@ -148,11 +169,13 @@ def _plain(answer: Json) -> Json:
 
 def _ranked(pipe: Any, texts: jobs.Texts, asked: list[str], options: Json, output: Output) -> int:
     """Writes a line a question; how many answers there are."""
-    ids: list[Any] = []
+    heads: list[Json] = []
     contexts: list[str] = []
-    for some, batch in texts.batches(0):
-        ids += some
-        contexts += batch
+    for batch in texts.batches(0):
+        for head, text in zip(batch.heads, batch.texts, strict=True):
+            if text is not None:
+                heads.append(head)
+                contexts.append(text)
     at = [n for n, text in enumerate(contexts) if text.strip()]
     count = output.found
     for q in asked[output.done :]:
@@ -160,14 +183,13 @@ def _ranked(pipe: Any, texts: jobs.Texts, asked: list[str], options: Json, outpu
         answers = []
         for answer in found:
             number = at[answer["text_index"]]
-            where = {"text_index": number} if texts.id_column is None else {"text_index": number, "id": ids[number]}
-            answers.append({**where, **_plain(answer)})
+            answers.append({**heads[number], **_plain(answer)})
         output.write([{"question": q, "answers": answers}])
         count += len(answers)
     return count
 
 
-def _table(with_id: bool) -> Table:
+def _table(copied: tuple[str, ...]) -> Table:
     """A row an answer."""
 
     def fields() -> list[tuple[str, Any]]:
@@ -180,4 +202,4 @@ def _table(with_id: bool) -> Table:
         head = {name: value for name, value in line.items() if name != "answers"}
         return [{**head, **answer} for answer in line["answers"] or ()]
 
-    return Table(fields, rows, lambda line: len(line["answers"] or ()), ("id",) if with_id else ())
+    return Table(fields, rows, lambda line: len(line["answers"] or ()), copied)

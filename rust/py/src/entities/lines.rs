@@ -5,21 +5,21 @@ use crate::columns::{self, Words};
 use numpy::PyArrayMethods;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 
-/// A line of JSON a text: `text_index` from `first` on, `id`, `text`, `entities`.
+/// A line of JSON a text: what `heads` has of it, which is an object without its end, the text, `entities`.
 ///
-/// `ids` are JSON already, one a text. With `texts`, the redacted ones, no word of an entity is written. It
-/// replaces a dict an entity, a dict a text and `json.dumps` of each.
+/// With `texts`, the redacted ones, the text is called `name` and no word of an entity is written. It replaces a dict an entity, a dict a text and `json.dumps` of each.
 #[pyfunction]
 pub(crate) fn entity_lines<'py>(
     py: Python<'py>,
     table: &EntityTable,
-    first: usize,
-    ids: Option<Vec<String>>,
+    heads: Vec<PyBackedBytes>,
     texts: Option<Vec<Bound<'py, PyAny>>>,
+    name: &str,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    for (name, given) in [("ids", ids.as_ref().map(Vec::len)), ("texts", texts.as_ref().map(Vec::len))] {
+    for (name, given) in [("heads", Some(heads.len())), ("texts", texts.as_ref().map(Vec::len))] {
         if let Some(given) = given.filter(|&given| given != table.text_count) {
             let count = table.text_count;
             let message = format!("`{name}` has {given} items but there are {count} texts; pass one a text");
@@ -47,17 +47,15 @@ pub(crate) fn entity_lines<'py>(
         label.extend_from_slice(b",\"score\":");
         labels.push(label);
     }
+    let mut quoted = b",".to_vec();
+    columns::json(name, &mut quoted)?;
+    quoted.push(b':');
     let out = py.detach(|| {
         let mut out = Vec::with_capacity(100 * table.len + 40 * table.text_count);
         for (text, bounds) in bounds.windows(2).enumerate() {
-            out.extend_from_slice(b"{\"text_index\":");
-            columns::json(&first.saturating_add(text), &mut out)?;
-            if let Some(ids) = &ids {
-                out.extend_from_slice(b",\"id\":");
-                out.extend_from_slice(ids[text].as_bytes());
-            }
+            out.extend_from_slice(&heads[text]);
             if let Some(texts) = &texts {
-                out.extend_from_slice(b",\"text\":");
+                out.extend_from_slice(&quoted);
                 texts.write_json(text, &mut out)?;
             }
             out.extend_from_slice(b",\"entities\":[");

@@ -12,6 +12,7 @@ import pytest
 
 import fastpost
 from browser import HOSTILE, in_browser, opened
+from fastpost._defaults import REDACTION
 from fastpost.cli import page
 from fastpost.cli.entity_lines import entity_lines
 from fastpost.cli.entity_options import entity_options, with_defaults
@@ -41,7 +42,7 @@ def lines(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def pipe(rampart_dir):
-    return fastpost.pipeline("ner", rampart_dir, backend="onnxruntime", aggregation_strategy="simple", batch_size=32)
+    return fastpost.pipeline("ner", rampart_dir, backend="onnxruntime", aggregation_strategy="average", batch_size=32)
 
 
 def test_a_page_holds_what_render_gives(lines, rampart_dir, pipe, tmp_path):
@@ -64,9 +65,9 @@ def test_a_page_holds_what_render_gives(lines, rampart_dir, pipe, tmp_path):
 
 
 def test_a_text_itself_is_shown(rampart_dir, pipe):
-    for compat, mode in (("right", None), ("transformers", "transformers")):
+    for compat, mode, strategy in (("right", None, "average"), ("transformers", "transformers", "simple")):
         said = run("view", TEXTS[0], "--model", rampart_dir, "--compat", compat)
-        found = pipe([TEXTS[0]], compat=mode)
+        found = pipe([TEXTS[0]], compat=mode, aggregation_strategy=strategy)
         assert fastpost.render([TEXTS[0]], found, title="1 text") in said.stdout
 
 
@@ -110,7 +111,7 @@ def test_a_browser_shows_the_page_and_runs_nothing(hostile, command, dark, tmp_p
     model, path, texts = hostile
     out = tmp_path / "page.html"
     run(command, path, "--model", model, "--out", out, "--title", HOSTILE)
-    pipe = fastpost.pipeline("ner", model, backend="onnxruntime", aggregation_strategy="simple")
+    pipe = fastpost.pipeline("ner", model, backend="onnxruntime", aggregation_strategy="average")
     right = pipe(texts, compat=None)
     shown = [(text, found) for text, found in zip(texts, right, strict=True)]
     if command == "compare":
@@ -258,7 +259,7 @@ def test_each_option_reaches_the_pipeline(lines, rampart_dir, pipe, tmp_path):
 def test_redacting_leaves_no_half_of_a_name(lines, rampart_dir, pipe):
     rows = rows_of(run("ner", lines, "--model", rampart_dir, "--redact", "[{label}]").stdout)
     assert rows[0]["text"] == "My name is [GIVEN_NAME] [SURNAME], call me at [PHONE]."
-    assert [redact(text, found, "").text for text, found in zip(TEXTS, pipe(TEXTS, compat=None, decode="viterbi"))] == [
+    assert [redact(text, found, "").text for text, found in zip(TEXTS, pipe(TEXTS, compat=None, **REDACTION))] == [
         row["text"] for row in rows_of(run("ner", lines, "--model", rampart_dir, "--redact", "").stdout)
     ]
     refused = run("ner", lines, "--model", rampart_dir, "--redact", "", "--on-long-text", "truncate", check=2)

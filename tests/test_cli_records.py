@@ -131,3 +131,12 @@ def test_totals_after_resuming_are_of_the_whole_file(suffix, tmp_path, monkeypat
     with opened(True) as output:
         assert (output.done, output.found) == (3, 3)
     assert explained(KeyboardInterrupt()) == (130, "stopped by Ctrl-C")
+
+
+def test_a_text_that_is_refused_is_named_by_the_number_of_its_record(rampart_dir, tmp_path):
+    path = tmp_path / "x.jsonl"
+    path.write_text('{"text": null}\n{"text": "a"}\nBROKEN\n{"text": "' + "John Smith " * 1000 + '"}\n')
+    source = ["ner", path, "--model", rampart_dir, "--on-error", "skip", "--on-long-text", "error", "--quiet"]
+    done = run(*source, check=1)
+    assert [row["text_index"] for row in rows_of(done.stdout)] == [0, 1]
+    assert "text 3 of the input has more than" in done.stderr

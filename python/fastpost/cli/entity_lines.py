@@ -10,7 +10,7 @@ from fastpost import _fastpost
 from fastpost.cli.failure import UsageError
 from fastpost.cli.jobs import Texts
 from fastpost.entities import Entities
-from fastpost.pipelines.engine import Logits, Windows, run
+from fastpost.pipelines.engine import ItemError, Logits, Windows, run
 from fastpost.pipelines.entity_task import Chunk, EntityTask
 from fastpost.redaction import redact
 
@@ -60,7 +60,7 @@ class _LinesTask:
     def __init__(self, task: EntityTask, texts: Texts, template: str | None) -> None:
         self._task, self._texts, self._template = task, texts, template
         self._heads: dict[int, _Heads] = {}
-        self._numbers: dict[int, int] = {}
+        self._numbers: dict[int, list[int]] = {}
         self.rest = _Heads()
 
     def chunks(self, done: int) -> Iterator[list[str]]:
@@ -69,23 +69,33 @@ class _LinesTask:
         for batch in self._texts.batches(done):
             heads, self.rest = self.rest, _Heads()
             chunk: list[str] = []
-            first = 0
+            numbers: list[int] = []
             for head, text in zip(batch.heads, batch.texts, strict=True):
                 if text is None:
                     heads.add_null({**head, **_null(self._texts, self._template)})
                     continue
-                first = first if chunk else head["text_index"]
+                numbers.append(head["text_index"])
                 heads.add(head)
                 chunk.append(text)
             if not chunk:
                 self.rest = heads
                 continue
-            self._heads[first], self._numbers[position] = heads, first
+            self._heads[numbers[0]], self._numbers[position] = heads, numbers
             position += len(chunk)
             yield chunk
 
     def encode(self, items: list[str], first: int) -> Windows[Chunk]:
-        return self._task.encode(items, self._numbers.pop(first))
+        numbers = self._numbers[first]
+        for known in list(self._numbers):
+            if known < first:
+                del self._numbers[known]
+        try:
+            return self._task.encode(items, numbers[0])
+        except ItemError as error:
+            before = numbers[error.number] - error.number
+            if before == numbers[0]:
+                raise
+        return self._task.encode(items, before)  # it fails again, under the number of its record
 
     def decode(self, windows: Windows[Chunk], logits: Logits) -> list[Lines]:
         chunk, entities = windows.info, self._task.entities(windows, logits)

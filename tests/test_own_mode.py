@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import strategies as draws
 from fastpost import EntityDecoder
+from small_tokenizers import fast
 
 LABELS = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
 SCORES = ("mean", "min", "first", "max", "path")
@@ -326,3 +327,25 @@ def test_names_to_ignore_that_never_come_out_are_refused(strategy, name):
     ):
         EntityDecoder(LABELS, strategy=strategy, ignore_labels=["O", name])
     EntityDecoder(["PER", "LOC"], ignore_labels=["O"])
+
+
+@pytest.mark.parametrize("strategy", ["simple", "average"])
+@pytest.mark.parametrize("text", ["Angela[UNK]東京タワー", "met[CLS]der 北京", "_.<s>[CLS]👍🏽 e\u0301ヿ①"])
+def test_windows_do_not_show_behind_special_tokens_that_are_written_out(text, strategy):
+    """A tokenizer with `add_prefix_space` trims a space off the offsets there that it has put in itself."""
+    tokenizer = fast("roberta").backend_tokenizer
+    rows = np.random.default_rng(3).normal(0, 4, (tokenizer.get_vocab_size() + 50, 5)).astype(np.float32)
+    decoder = EntityDecoder(LABELS, strategy=strategy, decode="argmax")
+
+    def places(cut):
+        windows = [cut, *cut.overflowing]
+        found = decoder.decode([rows[window.ids] for window in windows], [cut], [text])
+        return list(zip(found.start.tolist(), found.end.tolist(), found.label_id.tolist()))
+
+    tokenizer.no_truncation()
+    whole = places(tokenizer.encode(text))
+    assert whole
+    for length, stride in ((6, 1), (9, 1), (9, 3), (10, 5)):
+        tokenizer.enable_truncation(length, stride=stride)
+        assert places(tokenizer.encode(text)) == whole, (length, stride)
+    tokenizer.no_truncation()

@@ -191,10 +191,14 @@ def log_softmax(row):
     return row - top - np.log(np.exp(row - top).sum())
 
 
-def tokens_of(window):
+def tokens_of(window, text=None):
     out = []
     for place in np.flatnonzero(np.asarray(window.special) == 0).tolist():
         start, end = (-1, -1) if window.offsets is None else (int(x) for x in window.offsets[place])
+        # A token behind a special one that is written out, trimmed of a space that is not there.
+        before = int(window.offsets[place - 1][1]) if window.offsets is not None and place else None
+        if text is not None and start == end > 0 and before == start - 1 and not text[start - 1].isspace():
+            start -= 1
         word = -1 if window.words is None else int(window.words[place])
         token_id = -1 if window.ids is None else int(window.ids[place])
         out.append(Token(start, end, word, token_id, place, [np.asarray(window.logits[place], np.float64)]))
@@ -680,7 +684,7 @@ class Twin:
     def text(self, windows, text=None):
         """Entities as dicts, and the covered characters."""
         self.close = False
-        parts = [tokens_of(window) for window in windows]
+        parts = [tokens_of(window, text) for window in windows]
         has_offsets = bool(windows) and windows[0].offsets is not None
         has_ids = bool(windows) and windows[0].words is not None
         if self.window_merge not in ("transformers", "union") or len(parts) < 2:

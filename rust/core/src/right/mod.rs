@@ -304,7 +304,7 @@ impl TextDecoder<'_> {
                 window.check_offsets(self.numbers[place], &kept, self.text.map(CharIndex::len))?;
             }
             let opens = (settings.words == Source::Transformers).then(|| self.opens(window, &kept));
-            parts.push(Part::new(window, place, &kept, opens.as_deref()));
+            parts.push(Part::new(window, place, &kept, opens.as_deref(), self.text));
         }
         if parts.len() > 1 && !self.has_offsets() {
             return Err(Error::Missing { name: "offsets", why: "to put the windows of a text together" });

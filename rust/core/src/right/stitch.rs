@@ -4,6 +4,8 @@
 //! decided by the window in which it has most context, or by the mean of all its windows, before anything is decoded.
 //! An entity across a border is then one entity, and no rule about entities that overlap is needed.
 
+use crate::offsets::CharIndex;
+use crate::space::is_space;
 use crate::window::Window;
 use crate::{Error, Result};
 use std::borrow::Cow;
@@ -96,8 +98,18 @@ pub struct Part<'a> {
 
 impl<'a> Part<'a> {
     /// Reads window number `number` of a text. `opens` says of each kept token whether a word starts there.
+    ///
+    /// Behind a special token that is written out in a text, a byte-level tokenizer puts a space that is not there, and
+    /// trims it off the offsets as if it were: the first token behind starts one character too late, and one of one
+    /// character covers nothing, though in a window that begins there it has its place. It is given it back.
     #[must_use]
-    pub fn new(window: &'a Window<'a>, number: usize, kept: &[u32], opens: Option<&[bool]>) -> Self {
+    pub fn new(
+        window: &'a Window<'a>,
+        number: usize,
+        kept: &[u32],
+        opens: Option<&[bool]>,
+        text: Option<&CharIndex<'_>>,
+    ) -> Self {
         let mut space = Vec::new();
         let borrowed = match window.logits {
             crate::logits::Values::F32(values) => Some(values),
@@ -107,7 +119,16 @@ impl<'a> Part<'a> {
             }
         };
         let tokens = kept.iter().enumerate().map(|(place, &token)| {
-            let (start, end) = window.span(token as usize);
+            let (mut start, end) = window.span(token as usize);
+            if start == end
+                && start > 0
+                && token > 0
+                && window.span(token as usize - 1).1 == start - 1
+                && text
+                    .is_some_and(|text| !text.slice(start as usize - 1, start as usize).starts_with(is_space))
+            {
+                start -= 1;
+            }
             Token {
                 start,
                 end,

@@ -64,6 +64,7 @@ def test_a_text_by_its_number(name, kind):
         with pytest.raises(TypeError, match="takes the number of one of its texts or a slice of them"):
             found[at]
     assert list(found) == [entity for text in listed for entity in text]
+    assert list(reversed(found)) == list(found)[::-1]
     assert len(found) == sum(map(len, listed))
 
 
@@ -125,6 +126,7 @@ def test_questions_by_their_number(several, options):
     assert len(listed) == (2 if several else 3)
     for at in range(-len(listed), len(listed)):
         assert found[at] == listed[at]
+    assert list(reversed(found)) == list(found)[::-1]
     with pytest.raises(IndexError, match=f"there is no number {len(listed)}: Answers has {len(listed)} questions"):
         found[len(listed)]
     with pytest.raises(TypeError, match="one of its questions"):

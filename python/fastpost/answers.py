@@ -149,6 +149,10 @@ class Answers(Columns):
             answers[question].append(dict(zip(names, values)))
         return {"answers": objects(answers), "null_score": self.null_score}
 
+    def __reversed__(self) -> Iterator[Answer | RankedAnswer]:
+        """The same dicts from the last one to the first; without this, `reversed` would take questions by their number."""
+        return reversed(list(self))
+
     def __copy__(self) -> Answers:
         return self
 

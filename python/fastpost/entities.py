@@ -303,6 +303,10 @@ class Entities(Columns):
         for text in self.to_dicts():
             yield from text
 
+    def __reversed__(self) -> Iterator[Entity | Token]:
+        """The same dicts from the last one to the first; without this, `reversed` would take texts by their number."""
+        return reversed(list(self))
+
     def __copy__(self) -> Entities:
         return self
 

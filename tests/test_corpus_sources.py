@@ -226,6 +226,14 @@ def test_other_columns_are_named_with_the_cure():
             texts_of(Corpus(pa.table({"text": column})))
 
 
+def test_a_column_that_is_there_twice_is_refused():
+    pa = pytest.importorskip("pyarrow")
+    table = pa.table([pa.array(["a"]), pa.array(["b"]), pa.array(["c"])], names=["text", "text", "title"])
+    with pytest.raises(CorpusError, match="the column `text` is there more than once; rename one of them"):
+        texts_of(Corpus(table))
+    assert texts_of(Corpus(table, column="title")) == ["c"]
+
+
 def test_a_dataset_of_splits_says_to_choose_one():
     datasets = pytest.importorskip("datasets")
     rows = datasets.Dataset.from_dict({"text": ["a"]})

@@ -239,6 +239,9 @@ impl Strings {
                     column: column.to_owned(),
                     keys: listed(batch.column_names()),
                 })?;
+                if batch.column_names().iter().filter(|name| **name == column).count() > 1 {
+                    return Err(Reason::Twice { column: column.to_owned() });
+                }
                 (found, batch.nulls().cloned())
             }
         };

@@ -127,8 +127,8 @@ pub enum Reason {
         /// What the file may be instead.
         hint: &'static str,
     },
-    /// A header that has a wanted column twice.
-    #[error("the header has the column `{column}` more than once; rename one of them")]
+    /// A header or a schema that has a wanted column twice.
+    #[error("the column `{column}` is there more than once; rename one of them")]
     Twice {
         /// The column.
         column: String,

@@ -349,3 +349,9 @@ def test_windows_do_not_show_behind_special_tokens_that_are_written_out(text, st
         tokenizer.enable_truncation(length, stride=stride)
         assert places(tokenizer.encode(text)) == whole, (length, stride)
     tokenizer.no_truncation()
+
+
+@pytest.mark.parametrize("name", [None, 5, b"x", True])
+def test_names_to_ignore_are_str(name):
+    with pytest.raises(TypeError, match=f"`ignore_labels` holds a name of type {type(name).__name__}; pass a list of"):
+        EntityDecoder(["O", "B-x"], strategy="simple", ignore_labels=["O", name])

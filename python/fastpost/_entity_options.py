@@ -135,6 +135,15 @@ _MOST_BIAS = 10_000.0
 """What is taken from a logit beyond this makes no difference, and sums of it would drown the other logits."""
 
 
+def ignored(names: Collection[Any]) -> set[str]:
+    """The names of labels that are not reported; the decoder knows which there are."""
+    for name in names:
+        if not isinstance(name, str):
+            kind = type(name).__name__
+            raise TypeError(f'`ignore_labels` holds a name of type {kind}; pass a list of label names, such as ["O"]')
+    return set(names)
+
+
 def outside_bias(value: float) -> float:
     """What is taken from the logits of labels outside."""
     if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not math.isfinite(value):

@@ -591,7 +591,7 @@ class EntityDecoder(Settled):
                 "transitions": weights,
                 "threshold": default,
                 "thresholds": by_label,
-                "ignore_labels": {name for name in ignore_labels if isinstance(name, str)},
+                "ignore_labels": _entity_options.ignored(ignore_labels),
             }
             self._kernel = _fastpost.EntityKernel.right(names, strategy_name, options, marks_subwords, table)
         self.labels = tuple(self._kernel.names)

@@ -193,7 +193,8 @@ impl WordEdges {
                     let left = Left { letter, alone: run == 1, initial: matches!(cluster, "O" | "D") };
                     if following.is_some_and(|following| cuts(joint, left, following, then)) {
                         self.push(chars, true);
-                        self.push(clusters[at].chars().count(), false);
+                        let word = clusters[at].chars().any(char::is_alphanumeric); // a vowel sign may sit on a joint
+                        self.push(clusters[at].chars().count(), word);
                         (chars, run, last) = (0, 0, None);
                         continue;
                     }
@@ -506,7 +507,9 @@ mod tests {
         let mut out = Vec::new();
         for (number, unit) in units.iter().enumerate() {
             out.extend(
-                unit.chars().map(|_| (number, unit.chars().any(|c| c.is_alphanumeric() || is_unspaced(c)))),
+                unit.chars().map(|_| {
+                    (number, unit.chars().any(char::is_alphanumeric) || unit.starts_with(is_unspaced))
+                }),
             );
         }
         out
@@ -608,6 +611,7 @@ mod tests {
             ("Müller.\u{301}Anna", vec!["Müller", ".\u{301}", "Anna"]),
             ("Anna\u{ad}.Berlin", vec!["Anna\u{ad}", ".", "Berlin"]),
             ("Anna.ǅamonja", vec!["Anna", ".", "ǅamonja"]),
+            ("ж'\u{103c}O", vec!["ж", "'\u{103c}", "O"]),
             ("東京.Anna'sか", vec!["東", "京", ".", "Anna", "'", "s", "か"]),
         ] {
             assert_eq!(units(text, true), want, "{text:?}");

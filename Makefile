@@ -19,9 +19,13 @@ APART := not parity and not wheel and not engines and not neighbours
 FUZZ_SECONDS ?= 60
 # A small question-answering model for the demo. Where it is absent, recorded logits take its place.
 QA_MODEL ?= $(wildcard ../shared/models/minilm-xquad)
+# Gold texts and the models that `make eval` runs; it says what it does not find.
+EVAL_DATA ?= ../shared/data/gold
+EVAL_MODELS ?= ../shared/models
+EVAL_OPTIONS ?= --write
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-rust test-python test-old test-wheel test-engines test-neighbours parity wheel lint lint-source lint-stubs fuzz fmt bench \
+.PHONY: help build demo test test-rust test-python test-old test-wheel test-engines test-neighbours parity wheel lint lint-source lint-stubs fuzz fmt eval bench \
 	bench-entities bench-answers bench-corpus bench-train bench-metrics bench-align bench-columns bench-cli bench-viterbi bench-encoder plots docs clean
 
 help: ## what the targets do
@@ -107,6 +111,9 @@ fmt: $(VENV)/.lint-installed ## format everything
 	cargo fmt --all
 	$(BIN)/ruff check --fix --quiet
 	$(BIN)/ruff format
+
+eval: $(VENV)/.test-installed $(VENV)/.built ## how right entities are, on gold, by option: the tables of docs/right.md
+	$(BIN)/python -m eval --data $(EVAL_DATA) --models $(EVAL_MODELS) $(EVAL_OPTIONS)
 
 bench: bench-entities bench-answers bench-corpus bench-train bench-metrics bench-align bench-columns bench-cli bench-viterbi bench-encoder ## times beside the peers, results checked first
 

@@ -108,7 +108,7 @@ def test_parquet_has_a_row_an_entity_and_the_type_of_the_ids(lines, records, fou
 
 def test_no_character_of_a_detected_span_survives(lines, records, found, rampart_dir):
     source = [lines, "--model", rampart_dir, "--column", "body", "--aggregation", "average"]
-    source += ["--join", "pieces", "--window-merge", "context"]
+    source += ["--join", "pieces", "--window-merge", "context", "--outside-bias", "0"]
     source += ["--redact", "\0"]
     rows = rows_of(run("ner", *source[:-1], "[{label}]", "--quiet").stdout)
     checked = 0

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import regex
 
-from twin_units import LETTER, UNSPACED, one_run, pieces_of_one_thing, tidied, unit_edges, word_edges
+from twin_units import LETTER, UNSPACED, addresses, one_run, pieces_of_one_thing, tidied, unit_edges, word_edges
 
 CLOSE = 1e-5  # values this close have no order that a test may rest on, unless they are equal by construction
 
@@ -466,6 +466,9 @@ class Twin:
             elif used == "word_ids":
                 same = token.word >= 0 and token.word == last.word
             numbers.append(numbers[-1] if same else len(set(numbers)))
+        if used == "units":
+            for start, end in addresses(text, edges):
+                edges -= set(range(start + 1, end))
         return used, numbers, edges
 
     @staticmethod

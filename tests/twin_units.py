@@ -105,3 +105,27 @@ def trimmed(text, start, end):
     while end > start and text[end - 1].isspace():
         end -= 1
     return start, end
+
+
+NO_SPACES = r"[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}ー]"
+SPACED = rf"(?:[[\p{{Alphabetic}}\p{{N}}]--{NO_SPACES}]|\p{{M}})"
+BEGIN = rf"(?!\p{{M}}){SPACED}"
+STOP = r"[.\uff0e]"
+ADDRESS = regex.compile(
+    rf"(?V1)(?:{BEGIN}|_)(?:(?:{SPACED}|[_+-]|{STOP})*(?:{SPACED}|_))?[@\uff20]"
+    rf"(?:{BEGIN}(?:(?:{SPACED}|-)*{SPACED})?(?:(?<!\p{{Lowercase}}){STOP}|{STOP}(?!\p{{Uppercase}})))+"
+    rf"(?=\p{{Alphabetic}}){BEGIN}(?:{SPACED}|-)*{SPACED}"
+)
+"""An e-mail address: a name, `@`, labels with full stops between; see `fastpost_core::addresses`."""
+
+
+def addresses(text, edges):
+    """The characters of the e-mail addresses, with the rest of the units that they begin and end in."""
+    out = []
+    for found in ADDRESS.finditer(text, overlapped=True):
+        start, end = max(e for e in edges if e <= found.start()), min(e for e in edges if e >= found.end())
+        if out and start < out[-1][1]:
+            first, last = out.pop()
+            start, end = min(first, start), max(last, end)
+        out.append((start, end))
+    return out

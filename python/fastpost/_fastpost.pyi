@@ -47,6 +47,7 @@ __all__ = [
     "plan_windows",
     "simd",
     "tag_entities",
+    "unit_starts",
 ]
 
 VERSION: str
@@ -193,6 +194,7 @@ class NormalTable:
     def to_original(self, spans: Ints1d) -> Ints1d: ...
     def to_normalized(self, spans: Ints1d) -> Ints1d: ...
 
+def unit_starts(text: str, cut: bool) -> Ints1d: ...
 def offset_faults(offsets: Ints1d, skip: Any, chars: int) -> list[tuple[int, str, int | None]]: ...
 def plan_windows(
     offsets: Ints1d | None,

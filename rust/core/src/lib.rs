@@ -1,5 +1,6 @@
 //! The algorithms of fastpost. This crate knows neither Python nor NumPy.
 
+pub mod addresses;
 pub mod align;
 pub mod align_tokens;
 pub mod answers;

@@ -3,6 +3,7 @@
 //! The plain line is `text.split_word_bounds()`. It gives byte positions one after the other, and a decoder asks for
 //! character positions in any order, several for each entity; here the edges are a set of bits, read once a text.
 
+use crate::addresses::addresses;
 use crate::bits::Bits;
 use unicode_categories::UnicodeCategories;
 use unicode_segmentation::UnicodeSegmentation;
@@ -36,6 +37,8 @@ pub struct WordEdges {
     words: Bits,
     /// Whether words are cut at soft joints.
     cut: bool,
+    /// The e-mail addresses, where words are cut: whole units, in order.
+    addresses: Vec<(usize, usize)>,
 }
 
 /// Reads `text` once.
@@ -58,14 +61,25 @@ impl WordEdges {
     }
 
     fn read(text: &str, cut: bool) -> Self {
-        let mut new = Self { len: 0, edges: Bits::new(text.len()), words: Bits::new(text.len()), cut };
+        let (edges, words) = (Bits::new(text.len()), Bits::new(text.len()));
+        let mut new = Self { len: 0, edges, words, cut, addresses: Vec::new() };
         if text.is_ascii() {
             new.read_ascii(text.as_bytes());
         } else {
             new.push_segments(text);
         }
         new.edges.set(new.len);
-        Self { len: new.len, edges: new.edges.counted(new.len), words: new.words.counted(new.len), cut }
+        new = Self { edges: new.edges.counted(new.len), words: new.words.counted(new.len), ..new };
+        if cut {
+            for (start, end) in addresses(text) {
+                let (start, end) = (new.edges.at_or_before(start), new.edges.at_or_after(end));
+                match new.addresses.last_mut() {
+                    Some(last) if start < last.1 => last.1 = end,
+                    _ => new.addresses.push((start, end)),
+                }
+            }
+        }
+        new
     }
 
     /// Number of characters.
@@ -112,12 +126,20 @@ impl WordEdges {
     ///
     /// `start` goes back to the edge at or before it, `end` on to the edge at or after it; so an empty span stays empty
     /// at an edge and takes the whole word inside of one. Positions past the end of the text count as its end, and an
-    /// `end` before `start` as `start`.
+    /// `end` before `start` as `start`. With [`Self::cut`], an e-mail address of which it has a part is in it whole.
     #[must_use]
     pub fn widen(&self, start: usize, end: usize) -> (usize, usize) {
         let start = start.min(self.len);
         let end = end.clamp(start, self.len);
-        (self.edges.at_or_before(start), self.edges.at_or_after(end))
+        let (start, end) = (self.edges.at_or_before(start), self.edges.at_or_after(end));
+        let first = self.addresses.partition_point(|address| address.1 <= start);
+        let behind = self.addresses.partition_point(|address| address.0 < end);
+        match self.addresses.get(first..behind) {
+            _ if start == end => (start, end),
+            Some([first, .., last]) => (start.min(first.0), end.max(last.1)),
+            Some([one]) => (start.min(one.0), end.max(one.1)),
+            _ => (start, end),
+        }
     }
 
     /// Appends a unit of `chars` characters.
@@ -542,16 +564,21 @@ mod tests {
             assert_eq!(edges.unit(at), twin.get(at).map_or(edges.units(), |unit| unit.0), "{text:?} {at}");
             assert_eq!(edges.is_word(at), twin.get(at).is_some_and(|unit| unit.1), "{text:?} {at}");
         }
+        let back = |to: usize| starts.iter().copied().filter(|&at| at <= to).max().unwrap();
+        let on = |to: usize| starts.iter().copied().find(|&at| at >= to).unwrap();
+        let mut whole: Vec<(usize, usize)> = Vec::new();
+        for (start, end) in if cut { addresses(text) } else { vec![] } {
+            let touched: Vec<_> = whole.extract_if(.., |other| other.1 > back(start)).collect();
+            whole.push((touched.first().map_or(back(start), |other| other.0), on(end)));
+        }
         let step = len / 40 + 1;
         for start in (0..len + 3).step_by(step) {
             for end in (0..len + 3).step_by(step) {
                 let (from, to) = (start.min(len), end.clamp(start.min(len), len));
-                let left = starts.iter().copied().filter(|&at| at <= from).max();
-                let right = starts.iter().copied().find(|&at| at >= to);
-                assert_eq!((left, right), {
-                    let (left, right) = edges.widen(start, end);
-                    (Some(left), Some(right))
-                });
+                let (left, right) = (back(from), on(to));
+                let touched = whole.iter().filter(|one| left < right && one.0 < right && one.1 > left);
+                let want = touched.fold((left, right), |to, one| (to.0.min(one.0), to.1.max(one.1)));
+                assert_eq!(edges.widen(start, end), want, "{text:?} {start} {end}");
             }
         }
     }
@@ -581,6 +608,26 @@ mod tests {
             assert_eq!(units(text, false), want, "{text:?}");
             check(text);
         }
+    }
+
+    #[test]
+    fn addresses_are_widened_to() {
+        let text = "Mail:o.a_b@c.example.org.Then a,b@c.de";
+        let edges = WordEdges::cut(text);
+        for (span, want) in [
+            ((0, 4), (0, 4)),
+            ((5, 6), (5, 24)),
+            ((20, 27), (5, 29)),
+            ((11, 12), (5, 24)),
+            ((10, 10), (10, 10)),
+            ((30, 31), (30, 31)),
+            ((32, 34), (32, 38)),
+            ((22, 33), (5, 38)),
+        ] {
+            assert_eq!(edges.widen(span.0, span.1), want, "{span:?}");
+        }
+        assert_eq!(WordEdges::new(text).widen(20, 24), (11, 29));
+        assert_ne!(edges.unit(9), edges.unit(10), "an address is several units");
     }
 
     #[test]

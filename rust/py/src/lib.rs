@@ -60,5 +60,5 @@ mod _fastpost {
     #[pymodule_export]
     use super::metrics::{SpanPairs, TagPairs, tag_entities};
     #[pymodule_export]
-    use super::offsets::{NormalTable, OffsetTable, offset_faults, plan_windows};
+    use super::offsets::{NormalTable, OffsetTable, offset_faults, plan_windows, unit_starts};
 }

@@ -132,6 +132,21 @@ impl NormalTable {
     }
 }
 
+/// The characters at which the words of `text` start, or with `cut` its units: see `fastpost_core::segment::WordEdges`.
+#[pyfunction]
+pub(crate) fn unit_starts<'py>(
+    py: Python<'py>,
+    text: &Bound<'py, PyString>,
+    cut: bool,
+) -> PyResult<Ints<'py>> {
+    let read = utf8(text)?;
+    let starts = detached(py, || {
+        let edges = if cut { WordEdges::cut(read) } else { WordEdges::new(read) };
+        Ok((0..edges.len()).filter(|&at| !edges.inside(at)).map(|at| at as i64).collect::<Vec<_>>())
+    })?;
+    Ok(PyArray1::from_vec(py, starts))
+}
+
 /// Faults of the offsets of one text's tokens, of which those marked in `skip` are left out.
 #[pyfunction]
 pub(crate) fn offset_faults(

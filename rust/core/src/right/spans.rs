@@ -175,11 +175,15 @@ pub fn snap(
             trim(&mut draft);
         }
         let mut next = Some(Grown { draft, had });
-        while let (Some(last), Some(new)) = (out.last_mut(), &mut next) {
+        loop {
+            // What the one before has been given stays its own, whatever comes out of order.
+            let floor = out.len().checked_sub(2).map_or(i64::MIN, |before| out[before].draft.end);
+            let (Some(last), Some(new)) = (out.last_mut(), &mut next) else { break };
             if new.draft.start >= last.draft.end {
                 break;
             }
             if new.draft.name == last.draft.name {
+                new.draft.start = new.draft.start.max(floor.min(last.draft.start));
                 last.had.1 = last.had.1.max(new.had.1);
                 if let Some(Grown { draft, .. }) = next.take() {
                     last.draft.absorb(draft);

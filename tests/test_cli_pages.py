@@ -64,6 +64,16 @@ def test_a_page_holds_what_render_gives(lines, rampart_dir, pipe, tmp_path):
     assert fastpost.render(TEXTS[:1], found[:1], title="<a>") in out.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("command", ["view", "compare"])
+def test_a_null_has_nothing_to_show(command, rampart_dir, tmp_path):
+    path, plain = tmp_path / "x.jsonl", tmp_path / "y.jsonl"
+    path.write_text("".join(json.dumps({"text": text}) + "\n" for text in (TEXTS[0], None, TEXTS[1])))
+    plain.write_text("".join(json.dumps({"text": text}) + "\n" for text in TEXTS[:2]))
+    pages = [run(command, file, "--model", rampart_dir, "--title", "t").stdout for file in (path, plain)]
+    assert pages[0] == pages[1]
+    assert "555-0199" in pages[0]
+
+
 def test_a_text_itself_is_shown(rampart_dir, pipe):
     for compat, mode, strategy in (("right", None, "average"), ("transformers", "transformers", "simple")):
         said = run("view", TEXTS[0], "--model", rampart_dir, "--compat", compat)

@@ -150,6 +150,22 @@ def test_ctrl_c(base, tmp_path):
     assert "Traceback" not in said
 
 
+def test_ctrl_c_names_resume_where_a_count_is_there_to_go_on_with(base, tmp_path):
+    lines, unfinished = tmp_path / "pipe", tmp_path / "x.words.unfinished"
+    os.mkfifo(lines)
+    source = ["--from", base, "--corpus", lines, "--format", "text", "--force", "--save-every", 0]
+    command = [*COMMAND, "count-words", *source, "--out", tmp_path / "x.words"]
+    process = subprocess.Popen([*map(str, command)], stderr=subprocess.PIPE, text=True)
+    with lines.open("w") as out:
+        while not unfinished.exists() and process.poll() is None:
+            out.write("a text\n" * 10_000)
+            out.flush()
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert said.splitlines()[-1] == "fastpost: stopped by Ctrl-C; the same command with --resume goes on"
+
+
 def test_what_cannot_be_carried_out(base, corpus, tmp_path):
     source = ["--from", base, "--corpus", corpus, "--column", "body"]
     (tmp_path / "full").mkdir()

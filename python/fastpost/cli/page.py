@@ -61,7 +61,7 @@ def texts_of(inputs: list[str], most: int, name: str, **options: Any) -> tuple[l
 
     Args:
         inputs: what the command was given.
-        most: texts to read at most; what is left out is told.
+        most: texts to read at most; what is left out is told. Null texts are not among them.
         name: the option that says so.
         options: of `Corpus`.
     """
@@ -72,15 +72,17 @@ def texts_of(inputs: list[str], most: int, name: str, **options: Any) -> tuple[l
         return inputs, "1 text" if len(inputs) == 1 else f"{len(inputs)} texts"
     if not all(files):
         raise UsageError(f"{inputs[files.index(False)][:60]!r} is no file but others are; pass files or texts")
-    corpus = Corpus(inputs[0] if len(inputs) == 1 else inputs, batch_size=min(most + 1, 1000), **options)
-    texts = list(islice((text for batch in corpus for text in batch), most + 1))
+    source = inputs[0] if len(inputs) == 1 else inputs
+    corpus = Corpus(source, batch_size=min(most + 1, 1000), nulls="keep", **options)
+    # A null has nothing to show.
+    texts = list(islice((text for batch in corpus for text in batch if text is not None), most + 1))
     if len(texts) > most:
         tell(f"the first {most:,} texts are read; {name} takes more")
     title = ", ".join("standard input" if one == "-" else os.path.basename(one) or one for one in inputs)
     return texts[:most], title
 
 
-_SUFFIXES = (".txt", ".jsonl", ".ndjson", ".json", ".parquet", ".arrow", ".gz", ".zst")
+_SUFFIXES = (".txt", ".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".tab", ".parquet", ".arrow", ".gz", ".zst")
 
 
 def _is_file(argument: str) -> bool:

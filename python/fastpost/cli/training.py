@@ -13,7 +13,7 @@ import typer
 
 from fastpost._checkpoint import remove
 from fastpost.cli import jobs
-from fastpost.cli.failure import UsageError, guarded, tell
+from fastpost.cli.failure import UsageError, can_be_resumed, guarded, tell
 from fastpost.cli.progress import Progress
 
 if TYPE_CHECKING:
@@ -222,9 +222,14 @@ def _counted(
         remove(unfinished)
     unfinished.parent.mkdir(parents=True, exist_ok=True)
     tokenizer = load_tokenizer(source)
-    return WordCounts.from_corpus(
-        tokenizer, corpus, progress=told, force=force, checkpoint=unfinished, every=save_every
-    )
+    try:
+        return WordCounts.from_corpus(
+            tokenizer, corpus, progress=told, force=force, checkpoint=unfinished, every=save_every
+        )
+    except KeyboardInterrupt as error:
+        if unfinished.exists():
+            can_be_resumed(error)
+        raise
 
 
 def load_tokenizer(source: str) -> Any:

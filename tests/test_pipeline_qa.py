@@ -227,6 +227,15 @@ def test_every_input(name, batch_size):
         assert_all_same(got, alone)
 
 
+@pytest.mark.parametrize("stride", [0, 16])
+def test_no_message_has_all_of_a_long_question(stride):
+    question = "Who was it? " * 40
+    error = outcome(lambda p: p(question=question, context=LONG, max_seq_len=64, doc_stride=stride), mine_alone())
+    assert isinstance(error, ValueError)
+    assert "Who was it? Who" in str(error)
+    assert question[:80] not in str(error)
+
+
 @on_4
 @pytest.mark.parametrize("name", MISTAKES)
 def test_every_mistake_is_of_the_type_that_transformers_raises(name):

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from fastpost._bounds import shown
 from fastpost._rebuild import Json, backend_of, pre_tokenizer_parts, processor_ids, special_names
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def verify_tokenizer(tokenizer: Any, texts: Iterable[str] | None = None) -> None
         want = _normalized(backend, text)
         got = backend.decode(backend.encode(text, add_special_tokens=False).ids, skip_special_tokens=False)
         if got != want and not (blank and got.replace(blank, "") == want.replace(blank, "")):
-            faults.append(f"{text!r} comes back as {got!r}")
+            faults.append(f"{shown(text)} comes back as {shown(got)}")
             if levels and backend.decoder is None:
                 faults.append(
                     "it splits by bytes and has no decoder; set its `decoder` to tokenizers.decoders.ByteLevel()"

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from fastpost import _arrays
+from fastpost._bounds import shown
 from fastpost._encodings import Encodings
 from fastpost.answers import AnswerDecoder
 from fastpost.pipelines.engine import ItemError, Logits, Windows
@@ -155,11 +156,11 @@ class AnswerTask:
             left = int(room[number])
             if left <= 0:
                 raise ValueError(
-                    f"`question` {items[number].question!r} has {int(questions[number])} tokens, which leaves no room in "
+                    f"`question` {shown(items[number].question)} has {int(questions[number])} tokens, which leaves no room in "
                     f"`max_seq_len` {self.max_length}; ask a shorter question or pass a larger `max_seq_len`"
                 )
             raise ValueError(
-                f"`doc_stride` is {self.stride} but question {items[number].question!r} leaves {left} of {self.max_length} "
+                f"`doc_stride` is {self.stride} but question {shown(items[number].question)} leaves {left} of {self.max_length} "
                 "tokens for the context; `doc_stride` must be smaller than that"
             )
         step = np.maximum(room - self.stride, 1)

@@ -684,7 +684,7 @@ def test_parts_that_do_not_fit_stop_before_the_run():
         fastpost.train_new_from_iterator(wrong, corpus(), 400)
     assert read == []
     secret = "a secret of mine " * 20
-    with pytest.raises(ValueError, match="'a secret of mine .* comes back as") as told:
+    with pytest.raises(ValueError, match=r"'a secret of mine .* comes back as") as told:
         fastpost.verify_tokenizer(wrong, [secret])
     assert secret[:80] not in str(told.value)
     assert fastpost.train_new_from_iterator(wrong, corpus(), 400, force=True).vocab_size == 400

@@ -516,7 +516,7 @@ impl TextDecoder<'_> {
             if out.is_empty() {
                 return found;
             }
-            // By number of the piece, the types of the entities that begin and end there.
+            // Of each piece, whether it is left out: it is below its threshold, and so is the entity that it is a part of.
             let mut left = vec![false; drafts.len()];
             for entity in out {
                 let (first, last) = entity.pieces;

@@ -1,4 +1,4 @@
-r"""Writes `rust/core/src/bpe/classes.rs`: the character classes of the installed tokenizers library.
+r"""Writes `rust/core/src/tokenizer/classes.rs`: the character classes of the installed tokenizers library.
 
 Its regular expressions run on oniguruma, which carries a Unicode table of its own. Asking the library itself
 which code points `\p{L}` and the others match gives exactly that table, whatever its version. Run it when
@@ -15,7 +15,7 @@ import tokenizers
 from tokenizers import Regex
 from tokenizers.pre_tokenizers import Split
 
-OUT = Path(__file__).resolve().parents[1] / "rust/core/src/bpe/classes.rs"
+OUT = Path(__file__).resolve().parents[1] / "rust/core/src/tokenizer/classes.rs"
 CODE_POINTS = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000]
 # Letter of the table -> the regular expression that it stands for; no code point is in two of them.
 CLASSES = {

@@ -203,7 +203,7 @@ class WordCounts:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the counts and the tokenizer to one file: versioned, checksummed, equal for equal counts.
 
-        The format is in `rust/core/src/bpe/counts.rs`; its header is the tokenizer's own files as JSON.
+        The format is in `rust/core/src/train/counts.rs`; its header is the tokenizer's own files as JSON.
         """
         parts = self._parts or to_files(self.tokenizer)
         self._table.save(os.fspath(path), json.dumps(parts, ensure_ascii=False, sort_keys=True))

@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use fastpost_core::bpe::Splitter;
+use fastpost_core::tokenizer::split::Splitter;
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
 

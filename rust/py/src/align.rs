@@ -1,9 +1,10 @@
 //! Labels of spans, of words and of tokens; two tokenizations side by side: one call a batch.
 
+use crate::batch::texts;
 use crate::door::{detached, exception};
-use crate::texts;
 use crate::threads::Threads;
-use fastpost_core::align::{self as core, Policy, Repair, Solid, Span, Subwords, Window};
+use fastpost_core::align as core;
+use fastpost_core::align::{Policy, Repair, Solid, Span, Subwords, Window};
 use fastpost_core::labels::{Role, Scheme, Tagging};
 use fastpost_core::parallel;
 use fastpost_core::{Error, Result};
@@ -408,5 +409,5 @@ pub(crate) fn align_tokens(
     let (a, b) = (texts::borrowed("a", &a)?, texts::borrowed("b", &b)?);
     let tokens = |list: Vec<(&str, usize)>| list.into_iter().map(|(token, _)| token.to_owned()).collect();
     let (a, b): (Vec<String>, Vec<String>) = (tokens(a), tokens(b));
-    Ok(py.detach(|| fastpost_core::align_tokens::align_tokens(&a, &b)))
+    Ok(py.detach(|| fastpost_core::align::tokens::align_tokens(&a, &b)))
 }

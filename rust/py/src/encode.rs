@@ -8,8 +8,8 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString};
 
+use crate::batch::texts::{borrowed, strings};
 use crate::door::detached;
-use crate::texts::{borrowed, strings};
 
 /// See `fastpost_core::encode::Encoder`.
 #[pyclass(frozen, module = "fastpost._fastpost")]

@@ -4,20 +4,16 @@
 
 mod align;
 mod answers;
-mod arrays;
-mod arrow_texts;
-mod bpe;
+mod batch;
 mod columns;
 mod corpus;
 mod door;
 mod encode;
-mod encodings;
 mod entities;
-mod entity_options;
 mod metrics;
-mod offsets;
-mod texts;
+mod text;
 mod threads;
+mod train;
 
 use pyo3::prelude::*;
 
@@ -29,10 +25,10 @@ mod _fastpost {
     #[pymodule_export]
     const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-    /// What the vector code runs on: see `fastpost_core::logits::simd`.
+    /// What the vector code runs on: see `fastpost_core::math::logits::simd`.
     #[pyfunction]
     fn simd() -> String {
-        fastpost_core::logits::simd()
+        fastpost_core::math::logits::simd()
     }
 
     #[pymodule_export]
@@ -43,15 +39,13 @@ mod _fastpost {
         answer_words, nbest,
     };
     #[pymodule_export]
-    use super::bpe::{Splitter, WordTable};
+    use super::batch::encodings::{expand, flatten, flatten_pairs};
     #[pymodule_export]
     use super::columns::ArrowColumns;
     #[pymodule_export]
     use super::corpus::TextReader;
     #[pymodule_export]
     use super::encode::{TokenEncoder, WindowShapes};
-    #[pymodule_export]
-    use super::encodings::{expand, flatten, flatten_pairs};
     #[pymodule_export]
     use super::entities::{
         EntityKernel, EntityTable, RightColumns, TokenTable, entity_columns, entity_json, entity_kind,
@@ -60,5 +54,7 @@ mod _fastpost {
     #[pymodule_export]
     use super::metrics::{SpanPairs, TagPairs, tag_entities};
     #[pymodule_export]
-    use super::offsets::{NormalTable, OffsetTable, offset_faults, plan_windows, unit_starts};
+    use super::text::{NormalTable, OffsetTable, offset_faults, plan_windows, unit_starts};
+    #[pymodule_export]
+    use super::train::{Splitter, WordTable};
 }

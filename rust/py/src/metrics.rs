@@ -1,9 +1,10 @@
 //! `fastpost.metrics` for tags, label ids and spans: lists read once, everything after that without the interpreter.
 
-use crate::arrays::{self, Lengths, Ragged};
+use crate::batch::arrays::{self, Lengths, Ragged};
 use crate::door::{detached, exception};
 use fastpost_core::Error;
-use fastpost_core::metrics::{self as core, Kind, Reading, Scheme, Span};
+use fastpost_core::metrics as core;
+use fastpost_core::metrics::{Kind, Reading, Scheme, Span};
 use numpy::{PyArray1, PyReadonlyArray1};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;

@@ -1,9 +1,9 @@
 //! Logits of windows -> answers of questions, as transformers 4.57 gives them or as they should be.
 
-use super::input::{Floats, Ints, Text, Window};
-use super::softmax::{exp64, largest, softmax, softmax_half, vectorized};
-use super::text::{Chars, Fnv, Folded};
-use super::{HalfProduct, Pair, Product, Sum, descending, k_best, window_fold};
+use crate::answers::fold::{Chars, Fnv, Folded};
+use crate::answers::input::{Floats, Ints, Text, Window};
+use crate::answers::search::{HalfProduct, Pair, Product, Sum, descending, k_best, window_fold};
+use crate::answers::softmax::{exp64, largest, softmax, softmax_half, vectorized};
 use crate::parallel::{self, Threads};
 use crate::{Error, Result};
 use half::f16;

@@ -8,8 +8,8 @@
 //! is the loop this replaces. It is not a search for the best spans: the `n` best start tokens meet the `n` best
 //! end tokens, of all tokens of a window, and what is then no span of the context is dropped.
 
-use super::descending;
-use super::softmax::softmax;
+use crate::answers::search::descending;
+use crate::answers::softmax::softmax;
 use crate::{Error, Result};
 
 /// The tokens with the `n` highest logits, best first; ties go to the first token.

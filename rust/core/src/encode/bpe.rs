@@ -11,9 +11,9 @@ use super::cache::Cache;
 use super::columns::{Blanks, Piece, Tokens};
 use super::nfc;
 use super::template::Trim;
-use crate::bpe::Splitter;
-use crate::bpe::normalize::Normalize;
-use crate::bpe::pattern::Alphabet;
+use crate::tokenizer::normalize::Normalize;
+use crate::tokenizer::split::Alphabet;
+use crate::tokenizer::split::Splitter;
 
 /// No merge.
 const NEVER: u32 = u32::MAX;

@@ -12,7 +12,7 @@ use super::columns::{Piece, Tokens};
 use super::pages::Pages;
 use super::trie::Trie;
 use super::{Unlike, is_blank, next_blank};
-use crate::bpe::normalize::{Normalize, is_chinese, is_dropped};
+use crate::tokenizer::normalize::{Normalize, is_chinese, is_dropped};
 
 /// What becomes of a character.
 #[derive(Debug, Clone, PartialEq)]

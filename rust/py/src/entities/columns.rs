@@ -1,14 +1,14 @@
 //! Entities out, as a whole: Arrow columns, JSON, and what pickle keeps of them.
 
 use super::{CHARACTERS, EntityTable, RightColumns};
+use crate::batch::{arrays, texts};
 use crate::columns::{self, ArrowColumns, Words, dictionary, integers, lists, refused, structure};
 use crate::door::exception;
-use crate::{arrays, texts};
 use arrow_array::{ArrayRef, FixedSizeListArray, Float32Array};
 use arrow_schema::{DataType, Field};
 use fastpost_core::Error;
-use fastpost_core::offsets::byte_after;
-use fastpost_core::token_text::{TokenText, Vocabulary};
+use fastpost_core::text::units::byte_after;
+use fastpost_core::tokenizer::decoder::{TokenText, Vocabulary};
 use numpy::{PyArray1, PyArrayMethods, PyReadonlyArray1};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;

@@ -1,0 +1,112 @@
+//! One window of a text as the model saw it, and an entity found in it.
+
+pub mod faults;
+pub mod plan;
+
+use crate::math::logits::Values;
+use crate::tokenizer::decoder::Vocabulary;
+use crate::{Error, Result};
+
+/// One window of a text as the model saw it. All slices have one entry a token, `offsets` two.
+#[derive(Debug, Clone, Copy)]
+pub struct Window<'a> {
+    /// The text it belongs to.
+    pub text: usize,
+    /// Number of tokens, padding not counted.
+    pub tokens: usize,
+    /// `tokens` rows of one value a label.
+    pub logits: Values<'a>,
+    /// Start and end of each token in characters of the text.
+    pub offsets: Option<&'a [i64]>,
+    /// Not 0 for tokens to leave out: `[CLS]`, padding.
+    pub special: Option<&'a [u8]>,
+    /// Token ids.
+    pub ids: Option<&'a [i64]>,
+    /// The word of each token as the tokenizer numbers them, -1 for none.
+    pub words: Option<&'a [i64]>,
+}
+
+impl Window<'_> {
+    /// Start and end of `token`, `(-1, -1)` without offsets.
+    #[must_use]
+    pub fn span(&self, token: usize) -> (i64, i64) {
+        self.offsets.map_or((-1, -1), |offsets| (offsets[2 * token], offsets[2 * token + 1]))
+    }
+
+    /// The tokens that are not special.
+    #[must_use]
+    pub fn unmasked(&self) -> Vec<u32> {
+        let kept = |&token: &u32| self.special.is_none_or(|special| special[token as usize] == 0);
+        (0..self.tokens as u32).filter(kept).collect()
+    }
+
+    /// Whether the offsets of `tokens` are spans of a text of `chars` characters. `number` is the window's own.
+    ///
+    /// # Errors
+    /// [`Error::BadOffset`] for the first one that is none.
+    pub fn check_offsets(&self, number: usize, tokens: &[u32], chars: Option<usize>) -> Result<()> {
+        if self.offsets.is_none() {
+            return Ok(());
+        }
+        let limit = chars.map_or(i64::MAX, |chars| chars as i64);
+        for &token in tokens {
+            let (start, end) = self.span(token as usize);
+            if start < 0 || end < start || end > limit {
+                let (window, token) = (number, token as usize);
+                return Err(Error::BadOffset { window, token, start, end, limit: chars });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A text that windows belong to: its length, and its characters where they are needed.
+#[derive(Debug, Clone, Copy)]
+pub struct Text<'a> {
+    /// Number of characters.
+    pub chars: usize,
+    /// The text itself.
+    pub text: &'a str,
+}
+
+/// The tokenizer's part of a call.
+#[derive(Debug, Clone, Copy)]
+pub struct Tokens<'a> {
+    /// Its tokens.
+    pub vocabulary: &'a Vocabulary,
+    /// Id of the unknown token, -1 for none.
+    pub unknown: i64,
+}
+
+/// One token of an entity, kept so that its text can be made when it is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Piece {
+    /// Token id; -1 for "the characters themselves".
+    pub id: i64,
+    /// First character.
+    pub start: i64,
+    /// Last character, excluded.
+    pub end: i64,
+    /// Whether a word starts here; only the strategies over words say so.
+    pub opens_word: bool,
+}
+
+/// The id of a piece that is shown as the characters of the text.
+pub const CHARACTERS: i64 = -1;
+
+/// Entities of one window, or merged ones of one text.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Entity {
+    /// Index into the names of the decoder's labels.
+    pub label: u32,
+    /// Probability, or mean probability.
+    pub score: f32,
+    /// Token in its window for `Strategy::None`, else -1.
+    pub index: i64,
+    /// First character, -1 without offsets.
+    pub start: i64,
+    /// Last character, excluded, -1 without offsets.
+    pub end: i64,
+    /// Its tokens: a range of the pieces of its window.
+    pub pieces: (u32, u32),
+}

@@ -1,0 +1,9 @@
+//! Logits -> entities: [`transformers`] equals transformers' pipeline, [`own`] is right where that is wrong.
+
+pub mod chunks;
+pub mod lattice;
+pub mod own;
+pub mod transformers;
+pub mod viterbi;
+
+pub use transformers::decode::*;

@@ -1,0 +1,624 @@
+//! Logits of the windows of a text -> entities, right where transformers is not.
+//!
+//! A text goes through six steps: its windows become one (`stitch`), tokens become words where the strategy asks
+//! for it (`words`, `items`), the labels are decided (arg-max, or the best legal path), labels become chunks (`chunks`),
+//! which are scored (`scores`), and chunks become spans of the text: trimmed, widened to whole words (`spans`), pieces
+//! joined (`join`). Texts are independent of each other, so a batch is decoded by as many threads as there are.
+
+mod items;
+pub mod join;
+mod scores;
+pub mod spans;
+pub mod stitch;
+mod union;
+pub mod words;
+
+use crate::batch::{Entity, Text, Tokens, Window};
+use crate::entities::Strategy;
+use crate::entities::chunks::{self, Repair};
+use crate::entities::transformers::decode as entities;
+use crate::entities::transformers::overlaps;
+use crate::entities::transformers::words::Boundary;
+use crate::entities::viterbi::{Grammar, Space};
+use crate::labels::Role;
+use crate::math::logits::Rows;
+use crate::parallel;
+use crate::text::units::CharIndex;
+use crate::text::words::WordEdges;
+use crate::{Error, Result};
+use items::position;
+use join::Join;
+use scores::Scores;
+use spans::Draft;
+use std::cell::OnceCell;
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use stitch::{Merge, Part, Stitched};
+use words::{Source, Words};
+
+/// What the score of an entity is. Tokens are words where the strategy joins them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Score {
+    /// Mean of its tokens' probabilities.
+    Mean,
+    /// Smallest of its tokens' probabilities.
+    Min,
+    /// Probability of its first token.
+    First,
+    /// Largest of its tokens' probabilities.
+    Max,
+    /// Probability, among all legal sequences, that exactly its tokens are an entity of its type; of a token by itself,
+    /// that it has its label.
+    Path,
+}
+
+impl Score {
+    /// Reads its name.
+    ///
+    /// # Errors
+    /// [`Error::BadOption`] for any other name.
+    pub fn parse(name: &str) -> Result<Self> {
+        Ok(match name {
+            "mean" => Self::Mean,
+            "min" => Self::Min,
+            "first" => Self::First,
+            "max" => Self::Max,
+            "path" => Self::Path,
+            _ => {
+                return Err(Error::BadOption {
+                    name: "score",
+                    got: format!("{name:?}"),
+                    cure: "choose \"mean\", \"min\", \"first\", \"max\" or \"path\"",
+                });
+            }
+        })
+    }
+}
+
+/// Whether entities are widened to whole words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Snap {
+    /// Where something tells words apart.
+    Auto,
+    /// Always; it is an error where nothing tells words apart.
+    Word,
+    /// Never.
+    Never,
+}
+
+/// How tokens become entities.
+#[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
+pub struct Settings {
+    /// Tokens alone, in runs, or by words.
+    pub strategy: Strategy,
+    /// Whether the best legal sequence is taken, rather than the best label of each token.
+    pub viterbi: bool,
+    /// What becomes of illegal labels.
+    pub repair: Repair,
+    /// What the score is.
+    pub score: Score,
+    /// Where words come from.
+    pub words: Source,
+    /// Whether each token is a word where nothing tells words apart; else that is an error for strategies over words.
+    pub lenient: bool,
+    /// Whether entities grow to whole words.
+    pub snap: Snap,
+    /// Which pieces become one entity.
+    pub join: Join,
+    /// Whether white space at the ends of an entity is left out of it.
+    pub trim: bool,
+    /// Taken from the logits of labels that are outside, before anything is decided.
+    pub outside_bias: f32,
+    /// How windows become one.
+    pub merge: Merge,
+    /// Whether to give the distribution over names for each entity.
+    pub probs: bool,
+    /// How transformers tells words apart for this tokenizer.
+    pub boundary: Boundary,
+    /// By name (see [`Decoder::names`]): whether entities of that name are left out.
+    pub ignored: Vec<bool>,
+    /// By name: entities with a lower score are left out. As wide as scores are when they are handed out, so that a
+    /// caller who compares them comes to the same.
+    pub thresholds: Vec<f64>,
+}
+
+/// Labels, their grammar and settings: what is fixed over many batches.
+#[derive(Debug)]
+pub struct Decoder {
+    grammar: Grammar,
+    label_names: Vec<String>,
+    settings: Settings,
+    /// How many texts had their words told apart in each of the ways of [`words::USED`].
+    used: [AtomicUsize; words::USED.len()],
+}
+
+/// Entities of a batch as columns, ordered by text and by place in it.
+#[derive(Debug, Default, PartialEq)]
+pub struct Entities {
+    /// Text of each entity.
+    pub text_index: Vec<i64>,
+    /// First character; -1 without offsets.
+    pub start: Vec<i64>,
+    /// Last character, excluded; -1 without offsets.
+    pub end: Vec<i64>,
+    /// Index into [`Decoder::names`].
+    pub label_id: Vec<i64>,
+    /// What [`Score`] says.
+    pub score: Vec<f32>,
+    /// First token, as numbered by [`stitch::Token::index`].
+    pub token_start: Vec<i64>,
+    /// Last token, excluded.
+    pub token_end: Vec<i64>,
+    /// First word as the tokenizer numbers them, -1 for none.
+    pub word_start: Vec<i64>,
+    /// Last word, excluded, -1 for none.
+    pub word_end: Vec<i64>,
+    /// One value a name for each entity, if asked for.
+    pub probs: Vec<f32>,
+    /// For each text the first character that some token covers, and the last, excluded; -1 for none.
+    pub covered: Vec<i64>,
+    /// Tokens that were labelled as an entity's and cover no character near it, so that it is shorter than it should be or
+    /// missing.
+    pub lost: Lost,
+}
+
+/// Tokens whose label is an entity's and whose offsets hold nothing.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Lost {
+    /// How many.
+    pub count: usize,
+    /// Text, window of the batch, and token in it, of the first one.
+    pub first: (usize, usize, usize),
+}
+
+impl Lost {
+    fn add(&mut self, count: usize, first: (usize, usize, usize)) {
+        if self.count == 0 {
+            self.first = first;
+        }
+        self.count += count;
+    }
+}
+
+/// Entities of one text.
+#[derive(Debug, Default)]
+struct Found {
+    drafts: Vec<Draft>,
+    probs: Vec<f32>,
+    covered: (i64, i64),
+    lost: Lost,
+}
+
+impl Decoder {
+    /// A decoder for a model whose label ids are named `names`, in order.
+    #[must_use]
+    pub fn new(names: &[String], grammar: Grammar, settings: Settings) -> Self {
+        Self { grammar, label_names: names.to_vec(), settings, used: Default::default() }
+    }
+
+    /// Names that [`Entities::label_id`] points into.
+    #[must_use]
+    pub fn names(&self) -> &[String] {
+        names(&self.label_names, &self.grammar, self.settings.strategy)
+    }
+
+    /// The labels under their scheme.
+    #[must_use]
+    pub fn grammar(&self) -> &Grammar {
+        &self.grammar
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// How many texts so far had their words told apart in each of the ways of [`words::USED`].
+    #[must_use]
+    pub fn used(&self) -> [usize; words::USED.len()] {
+        std::array::from_fn(|way| self.used[way].load(Ordering::Relaxed))
+    }
+
+    /// Decodes all windows of a batch. `texts` has one entry a text; windows of a text keep their order.
+    ///
+    /// # Errors
+    /// [`Error::BadLogits`] for a row that has no most probable label, or at which no legal sequence is left,
+    /// [`Error::BadOffset`] for offsets that are no spans of their text, [`Error::Missing`] for what the settings ask
+    /// for and is not there.
+    pub fn decode(
+        &self,
+        windows: &[Window<'_>],
+        texts: Option<&[Text<'_>]>,
+        text_count: usize,
+        tokens: Option<Tokens<'_>>,
+        options: entities::Options,
+    ) -> Result<Entities> {
+        let mut of_text = vec![Vec::new(); text_count];
+        for (number, window) in windows.iter().enumerate() {
+            of_text[window.text].push(number);
+        }
+        let values: usize = windows.iter().map(|window| window.logits.len()).sum();
+        let found = parallel::map(text_count, options.threads, values, |text| {
+            let numbers = &of_text[text];
+            let index = texts.map(|texts| CharIndex::new(texts[text].text));
+            TextDecoder {
+                decoder: self,
+                number: text,
+                windows: numbers.iter().map(|&number| &windows[number]).collect(),
+                numbers,
+                tokens,
+                text: index.as_ref(),
+                edges: OnceCell::new(),
+                check: options.check_offsets,
+            }
+            .run()
+        })?;
+        let mut out = Entities::default();
+        for (text, found) in found.into_iter().enumerate() {
+            for draft in found.drafts {
+                out.text_index.push(text as i64);
+                out.start.push(draft.start);
+                out.end.push(draft.end);
+                out.label_id.push(i64::from(draft.name));
+                out.score.push(draft.score);
+                out.token_start.push(draft.tokens.0);
+                out.token_end.push(draft.tokens.1);
+                out.word_start.push(draft.words.0);
+                out.word_end.push(draft.words.1);
+            }
+            out.probs.extend(found.probs);
+            out.covered.extend([found.covered.0, found.covered.1]);
+            out.lost.add(found.lost.count, found.lost.first);
+        }
+        Ok(out)
+    }
+}
+
+/// Names that entities get under `strategy`.
+#[must_use]
+pub fn names<'a>(labels: &'a [String], grammar: &'a Grammar, strategy: Strategy) -> &'a [String] {
+    if strategy == Strategy::None { labels } else { &grammar.tagging().kinds }
+}
+
+struct TextDecoder<'a> {
+    decoder: &'a Decoder,
+    /// Number of the text in the batch.
+    number: usize,
+    windows: Vec<&'a Window<'a>>,
+    numbers: &'a [usize],
+    tokens: Option<Tokens<'a>>,
+    text: Option<&'a CharIndex<'a>>,
+    /// The units of the text.
+    edges: OnceCell<WordEdges>,
+    check: bool,
+}
+
+impl TextDecoder<'_> {
+    fn run(&self) -> Result<Found> {
+        let settings = &self.decoder.settings;
+        let columns = self.decoder.label_names.len();
+        let mut parts = Vec::with_capacity(self.windows.len());
+        for (place, &window) in self.windows.iter().enumerate() {
+            let kept = window.unmasked();
+            if self.check {
+                window.check_offsets(self.numbers[place], &kept, self.text.map(CharIndex::len))?;
+            }
+            let opens = (settings.words == Source::Transformers).then(|| self.opens(window, &kept));
+            parts.push(Part::new(window, place, &kept, opens.as_deref(), self.text));
+        }
+        if parts.len() > 1 && !self.has_offsets() {
+            return Err(Error::Missing { name: "offsets", why: "to put the windows of a text together" });
+        }
+        let mut found = if parts.len() == 1 {
+            self.stitched(&stitch::stitch(parts, columns, settings.merge))?
+        } else {
+            match settings.merge {
+                Merge::Context | Merge::Average => {
+                    self.stitched(&stitch::stitch(parts, columns, settings.merge))?
+                }
+                Merge::Transformers => self.longest(parts)?,
+                Merge::Union => self.union(parts)?,
+            }
+        };
+        if found.covered.0 == i64::MAX {
+            found.covered = (-1, -1);
+        }
+        Ok(found)
+    }
+
+    fn has_offsets(&self) -> bool {
+        self.windows.first().is_some_and(|window| window.offsets.is_some())
+    }
+
+    /// Which of the `kept` tokens of a window start a word, by the rules of transformers.
+    fn opens(&self, window: &Window<'_>, kept: &[u32]) -> Vec<bool> {
+        let boundary = self.decoder.settings.boundary;
+        let chars = self.text.map(CharIndex::len);
+        // The first token always starts a word there, and another window may hold the one before it: it goes in twice.
+        let doubled: Vec<u32> = kept.first().into_iter().chain(kept).copied().collect();
+        let mut opens = vec![false; doubled.len()];
+        for (from, _) in crate::entities::transformers::words::split(
+            boundary,
+            window,
+            &doubled,
+            self.tokens,
+            chars,
+            self.text,
+        ) {
+            opens[from as usize] = true;
+        }
+        opens.split_off(opens.len().min(1))
+    }
+
+    /// Decodes each window by itself: the entities of one after those of the other.
+    fn each_window(&self, parts: Vec<Part<'_>>) -> Result<Found> {
+        let mut all = Found { covered: (i64::MAX, -1), ..Found::default() };
+        for part in parts {
+            let found = self.stitched(&stitch::single(part))?;
+            all.covered = (all.covered.0.min(found.covered.0), all.covered.1.max(found.covered.1));
+            all.drafts.extend(found.drafts);
+            all.probs.extend(found.probs);
+            all.lost.add(found.lost.count, found.lost.first);
+        }
+        Ok(all)
+    }
+
+    /// Decodes each window by itself and keeps the longer one of entities that overlap.
+    fn longest(&self, parts: Vec<Part<'_>>) -> Result<Found> {
+        let all = self.each_window(parts)?;
+        let spans = all.drafts.iter().enumerate().map(|(number, draft)| {
+            let (label, score, start, end) = (draft.name, draft.score, draft.start, draft.end);
+            (number, Entity { label, score, index: -1, start, end, pieces: (0, 0) })
+        });
+        let mut kept: Vec<_> = spans.collect();
+        overlaps::keep_longest(&mut kept);
+        kept.dedup_by_key(|(number, _)| *number); // an empty one in first place comes out twice
+        let mut out = Found { covered: all.covered, lost: all.lost, ..Found::default() };
+        for (number, _) in kept {
+            out.drafts.push(all.drafts[number].clone());
+            out.probs.extend_from_slice(self.probs_of(&all, number));
+        }
+        Ok(out)
+    }
+
+    /// The distribution of entity `number`; nothing if none is asked for.
+    fn probs_of<'f>(&self, found: &'f Found, number: usize) -> &'f [f32] {
+        let names = if self.decoder.settings.probs { self.decoder.names().len() } else { 0 };
+        &found.probs[number * names..][..names]
+    }
+
+    /// Decodes tokens that stand in one row.
+    fn stitched(&self, text: &Stitched<'_>) -> Result<Found> {
+        let settings = &self.decoder.settings;
+        let columns = self.decoder.label_names.len();
+        let tagging = self.decoder.grammar.tagging();
+        let read = text;
+        let covering =
+            (settings.strategy != Strategy::None && self.has_offsets()).then(|| text.covering()).flatten();
+        let text = covering.as_ref().unwrap_or(text);
+        let tokens = &text.tokens;
+        let mut found = Found { covered: (i64::MAX, -1), ..Found::default() };
+        for token in tokens.iter().filter(|token| token.start < token.end) {
+            found.covered = (found.covered.0.min(token.start), found.covered.1.max(token.end));
+        }
+        let words = self.words(tokens)?;
+        let rows = Rows::new(&text.values, columns);
+        let items: Vec<(u32, u32)> = match &words {
+            Some(words) if settings.strategy.joins_words() => words.runs.clone(),
+            _ => (0..tokens.len() as u32).map(|token| (token, token + 1)).collect(),
+        };
+        let (space, mut item_rows) = self.item_rows(&rows, text, &items)?;
+        let mut rows = if space.is_empty() { rows } else { Rows::new(&space, columns) };
+        let biased = if settings.outside_bias == 0.0 { Vec::new() } else { self.biased(&rows, &item_rows) };
+        if !biased.is_empty() {
+            rows = Rows::new(&biased, columns);
+            item_rows = (0..items.len() as u32).collect();
+        }
+        let mut labels = Vec::new();
+        let decided = if settings.viterbi {
+            self.decoder.grammar.best_path(&rows, &item_rows, &mut Space::default(), &mut labels)
+        } else {
+            rows.argmaxes(&item_rows, &mut labels)
+        };
+        decided
+            .map_err(|(row, fault)| self.fault(text, items[position(&item_rows, row)].0 as usize, fault))?;
+        let scores = Scores::new(self.decoder, rows, &item_rows, &labels, &items);
+        if settings.strategy == Strategy::None {
+            self.each_token(text, &scores, &labels, &mut found);
+            return Ok(found);
+        }
+        let mut item_of = vec![0; tokens.len()];
+        for (item, &(from, to)) in items.iter().enumerate() {
+            item_of[from as usize..to as usize].fill(item);
+        }
+        let items_of = |range: &Range<usize>| item_of[range.start]..item_of[range.end - 1] + 1;
+        let mut drafts = Vec::new();
+        for chunk in chunks::chunks(tagging, &labels, settings.repair) {
+            if settings.ignored[chunk.kind as usize] {
+                continue;
+            }
+            let range = items[chunk.from].0 as usize..items[chunk.to - 1].1 as usize;
+            drafts.extend(Draft::new(tokens, range, chunk.kind, self.has_offsets()));
+        }
+        if covering.is_some() {
+            found.lost = self.count_lost(read, &drafts)?;
+        }
+        self.trim(&mut drafts, tokens);
+        for (number, draft) in drafts.iter_mut().enumerate() {
+            draft.score = scores.of_entity(items_of(&draft.range), draft.name);
+            draft.labelled = draft.range.clone();
+            draft.pieces = (number, number);
+        }
+        for mut draft in self.whole(drafts, tokens, words.as_ref()) {
+            if settings.probs {
+                scores.distribution(items_of(&draft.labelled), &mut found.probs);
+            }
+            draft.number(tokens);
+            found.drafts.push(draft);
+        }
+        Ok(found)
+    }
+
+    /// Counts the tokens that cover nothing and whose label is an entity's: those that lie neither in nor at an entity of
+    /// `drafts` and do not stand where the next token begins, as a space does that a tokenizer has made a token of.
+    fn count_lost(&self, text: &Stitched<'_>, drafts: &[Draft]) -> Result<Lost> {
+        let tagging = self.decoder.grammar.tagging();
+        let rows = Rows::new(&text.values, self.decoder.label_names.len());
+        let mut lost = Lost::default();
+        let mut next = i64::MAX;
+        let mut label = Vec::new();
+        for (at, token) in text.tokens.iter().enumerate().rev() {
+            if token.start < token.end {
+                next = token.start;
+                continue;
+            }
+            rows.argmaxes(&text.rows[at..=at], &mut label)
+                .map_err(|(_, fault)| self.fault(text, at, fault))?;
+            let kind = tagging.tags[label[0] as usize].kind;
+            if token.start == next || tagging.is_outside(kind) || self.decoder.settings.ignored[kind as usize]
+            {
+                continue;
+            }
+            let before = drafts.partition_point(|draft| draft.start <= token.start);
+            if before == 0 || drafts[before - 1].end < token.start {
+                let (window, token) = token.origin;
+                lost.first = (self.number, self.numbers[window as usize], token as usize);
+                lost.count += 1;
+            }
+        }
+        Ok(lost)
+    }
+
+    /// Leaves out white space at the ends of entities, where that is asked for.
+    fn trim(&self, drafts: &mut Vec<Draft>, tokens: &[stitch::Token]) {
+        let Some(text) = self.text.filter(|_| self.decoder.settings.trim && self.has_offsets()) else {
+            return;
+        };
+        for draft in &mut *drafts {
+            draft.trim(text);
+        }
+        drafts.retain(|draft| draft.start < draft.end);
+        for draft in drafts {
+            draft.shrink(tokens);
+        }
+    }
+
+    /// Entities from pieces: widened, joined, those below their threshold left out.
+    ///
+    /// An entity that is left out gives back what it has taken from others: it all is done again without its pieces.
+    fn whole(
+        &self,
+        mut drafts: Vec<Draft>,
+        tokens: &[stitch::Token],
+        words: Option<&Words<'_>>,
+    ) -> Vec<Draft> {
+        let settings = &self.decoder.settings;
+        let below = |draft: &Draft| f64::from(draft.score) < settings.thresholds[draft.name as usize];
+        loop {
+            if !drafts.iter().any(below) {
+                return self.widened(drafts, tokens, words);
+            }
+            let found = self.widened(drafts.clone(), tokens, words);
+            let out: Vec<_> = found.iter().filter(|draft| below(draft)).collect();
+            if out.is_empty() {
+                return found;
+            }
+            // Of each piece, whether it is left out: it is below its threshold, and so is the entity that it is a part of.
+            let mut left = vec![false; drafts.len()];
+            for entity in out {
+                let (first, last) = entity.pieces;
+                for number in drafts.partition_point(|draft| draft.pieces.0 < first)..drafts.len() {
+                    let draft = &drafts[number];
+                    if draft.pieces.0 > last {
+                        break;
+                    }
+                    left[number] |= draft.name == entity.name && below(draft);
+                }
+            }
+            let mut left = left.into_iter();
+            drafts.retain(|_| !left.next().unwrap_or(false));
+        }
+    }
+
+    /// Entities widened to whole words, and pieces of one thing joined.
+    fn widened(
+        &self,
+        mut drafts: Vec<Draft>,
+        tokens: &[stitch::Token],
+        words: Option<&Words<'_>>,
+    ) -> Vec<Draft> {
+        let settings = &self.decoder.settings;
+        let outside = |kind: u32| self.decoder.grammar.tagging().is_outside(kind);
+        if !self.has_offsets() {
+            return drafts;
+        }
+        let words = words.filter(|words| settings.snap != Snap::Never && words.used != words::Used::Nothing);
+        if let Some(words) = words {
+            drafts = spans::snap(drafts, tokens, words, self.text, settings.trim, outside);
+        }
+        if let Some(text) = self.text {
+            drafts = join::join(drafts, text, settings.join, outside);
+        }
+        if words.is_some() || settings.join != Join::Never {
+            for draft in &mut drafts {
+                draft.reach(tokens);
+            }
+        }
+        drafts
+    }
+
+    /// The words, where the settings need them.
+    fn words(&self, tokens: &[stitch::Token]) -> Result<Option<Words<'_>>> {
+        let settings = &self.decoder.settings;
+        let snaps = settings.strategy != Strategy::None && settings.snap != Snap::Never;
+        if !snaps && !settings.strategy.joins_words() {
+            return Ok(None);
+        }
+        let has_ids = self.windows.first().is_some_and(|window| window.words.is_some());
+        let text = self.text.filter(|_| self.has_offsets());
+        let words = Words::new(settings.words, tokens, has_ids, text.map(|text| (text, &self.edges)))?;
+        let needed = settings.snap == Snap::Word || (settings.strategy.joins_words() && !settings.lenient);
+        if needed && words.used == words::Used::Nothing && !tokens.is_empty() {
+            return Err(Error::Missing {
+                name: "texts",
+                why: "and `offsets`, or `word_ids`, to tell words apart",
+            });
+        }
+        self.decoder.used[words.used as usize].fetch_add(1, Ordering::Relaxed);
+        Ok(Some(words))
+    }
+
+    fn each_token(&self, text: &Stitched<'_>, scores: &Scores<'_>, labels: &[u32], found: &mut Found) {
+        let settings = &self.decoder.settings;
+        for (item, (token, &label)) in text.tokens.iter().zip(labels).enumerate() {
+            if settings.ignored[label as usize] {
+                continue;
+            }
+            let score = scores.of_item(item);
+            if f64::from(score) < settings.thresholds[label as usize] {
+                continue;
+            }
+            if settings.probs {
+                scores.item_distribution(item, &mut found.probs);
+            }
+            let (start, end) = (token.start, token.end);
+            let mut draft =
+                Draft { range: item..item + 1, name: label, score, start, end, ..Draft::default() };
+            draft.number(&text.tokens);
+            found.drafts.push(draft);
+        }
+    }
+}
+
+/// Whether name number `name` (see [`names`]) stands for "in no entity".
+#[must_use]
+pub fn means_outside(grammar: &Grammar, strategy: Strategy, name: usize) -> bool {
+    let tagging = grammar.tagging();
+    if strategy == Strategy::None {
+        tagging.tags[name].role == Role::Outside
+    } else {
+        tagging.is_outside(name as u32)
+    }
+}

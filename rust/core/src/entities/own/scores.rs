@@ -1,0 +1,99 @@
+//! What an entity scores: over the items, tokens or words, that the model labelled so.
+
+use super::{Decoder, Score};
+use crate::entities::Strategy;
+use crate::entities::lattice::Lattice;
+use crate::labels::Role;
+use crate::math::logits::{self, Rows};
+use std::cell::OnceCell;
+use std::ops::Range;
+
+/// Labels of the items of a text, and the rows they were decided by.
+pub(super) struct Scores<'a> {
+    decoder: &'a Decoder,
+    rows: Rows<'a>,
+    item_rows: &'a [u32],
+    labels: &'a [u32],
+    /// The tokens of each item.
+    items: &'a [(u32, u32)],
+    /// Made where a score first asks for it.
+    lattice: OnceCell<Lattice<'a>>,
+}
+
+impl<'a> Scores<'a> {
+    pub(super) fn new(
+        decoder: &'a Decoder,
+        rows: Rows<'a>,
+        item_rows: &'a [u32],
+        labels: &'a [u32],
+        items: &'a [(u32, u32)],
+    ) -> Self {
+        Self { decoder, rows, item_rows, labels, items, lattice: OnceCell::new() }
+    }
+
+    fn lattice(&self) -> &Lattice<'a> {
+        self.lattice.get_or_init(|| Lattice::new(&self.decoder.grammar, &self.rows, self.item_rows))
+    }
+
+    /// The score of an entity of type `kind` that covers `items`.
+    pub(super) fn of_entity(&self, items: Range<usize>, kind: u32) -> f32 {
+        let score = self.decoder.settings.score;
+        if score == Score::Path && !self.decoder.grammar.tagging().is_outside(kind) {
+            return self.lattice().probability(items.start, items.end, kind) as f32;
+        }
+        let mut all = items.map(|item| self.of_type(item, kind));
+        match score {
+            Score::First => all.next().unwrap_or(f32::NAN),
+            Score::Min => all.fold(f32::INFINITY, f32::min),
+            Score::Max => all.fold(f32::NEG_INFINITY, f32::max),
+            Score::Mean | Score::Path => {
+                let all: Vec<f32> = all.collect();
+                logits::pairwise_sum(&all) / all.len() as f32
+            }
+        }
+    }
+
+    /// The probability of the label of `item`; of all labels of the entity's type, where tokens share one row, as the
+    /// first one's `B-` and the others' `I-` do in a mean, and where `repair="keep"` leaves another type in an entity.
+    fn of_type(&self, item: usize, kind: u32) -> f32 {
+        let (row, label) = (self.item_rows[item] as usize, self.labels[item] as usize);
+        let (from, to) = self.items[item];
+        let pooled = self.decoder.settings.strategy == Strategy::Average && to - from > 1;
+        let tag = self.decoder.grammar.tagging().tags[label];
+        if tag.kind == kind && (!pooled || tag.role == Role::Outside) {
+            return self.rows.probability(row, label);
+        }
+        let labels = self.decoder.grammar.of_kind(kind);
+        labels.map(|(label, _)| self.rows.probability(row, label as usize)).sum::<f32>().min(1.0)
+    }
+
+    /// The score of an item by itself.
+    pub(super) fn of_item(&self, item: usize) -> f32 {
+        let label = self.labels[item];
+        match self.decoder.settings.score {
+            Score::Path => self.lattice().marginal(item, label) as f32,
+            _ => self.rows.probability(self.item_rows[item] as usize, label as usize),
+        }
+    }
+
+    /// Appends the distribution of `item` over labels.
+    pub(super) fn item_distribution(&self, item: usize, out: &mut Vec<f32>) {
+        logits::softmax_onto(self.rows.row(self.item_rows[item] as usize), out);
+    }
+
+    /// Appends the mean distribution over types of `items`.
+    pub(super) fn distribution(&self, items: Range<usize>, out: &mut Vec<f32>) {
+        let tagging = self.decoder.grammar.tagging();
+        let from = out.len();
+        out.resize(from + tagging.kinds.len(), 0.0);
+        let count = items.len() as f32;
+        let mut row = Vec::new();
+        for item in items {
+            row.clear();
+            self.item_distribution(item, &mut row);
+            for (tag, probability) in tagging.tags.iter().zip(&row) {
+                out[from + tag.kind as usize] += probability / count;
+            }
+        }
+    }
+}

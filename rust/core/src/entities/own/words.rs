@@ -1,0 +1,232 @@
+//! Which tokens are one word, and how an entity grows to whole words.
+
+use super::stitch::Token;
+use crate::text::script::is_space;
+use crate::text::units::CharIndex;
+use crate::text::words::{WordEdges, is_unspaced};
+use crate::{Error, Result};
+use std::cell::OnceCell;
+use std::ops::Range;
+use unicode_categories::UnicodeCategories;
+
+/// Where the words of a text come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// The units of the text (see [`WordEdges::cut`]); without a text, the tokenizer's word ids.
+    Auto,
+    /// The tokenizer's word ids.
+    WordIds,
+    /// The words of UAX #29, uncut.
+    Unicode,
+    /// The rules of transformers.
+    Transformers,
+}
+
+impl Source {
+    /// Reads its name.
+    ///
+    /// # Errors
+    /// [`Error::BadOption`] for any other name.
+    pub fn parse(name: &str) -> Result<Self> {
+        match name {
+            "auto" => Ok(Self::Auto),
+            "word_ids" => Ok(Self::WordIds),
+            "unicode" => Ok(Self::Unicode),
+            "transformers" => Ok(Self::Transformers),
+            _ => Err(Error::BadOption {
+                name: "words",
+                got: format!("{name:?}"),
+                cure: "choose \"auto\", \"word_ids\", \"unicode\" or \"transformers\"",
+            }),
+        }
+    }
+}
+
+/// What was used for one text, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Used {
+    /// Word ids, as asked for.
+    WordIds,
+    /// Word ids: there is no text.
+    WordIdsOnly,
+    /// The units of the text.
+    Units,
+    /// The units of the text, some of them joined where the tokenizer has dropped characters inside a word id.
+    UnitsJoined,
+    /// Unicode, as asked for.
+    Unicode,
+    /// transformers' rules, as asked for.
+    Transformers,
+    /// Nothing tells words apart: neither texts nor word ids.
+    Nothing,
+}
+
+/// All of [`Used`], in the order of their numbers.
+pub const USED: [Used; 7] = [
+    Used::WordIds,
+    Used::WordIdsOnly,
+    Used::Units,
+    Used::UnitsJoined,
+    Used::Unicode,
+    Used::Transformers,
+    Used::Nothing,
+];
+
+/// The words of one text.
+#[derive(Debug)]
+pub struct Words<'a> {
+    /// What they come from.
+    pub used: Used,
+    /// Runs of tokens that are one word each.
+    pub runs: Vec<(u32, u32)>,
+    /// The run of each token.
+    run_of: Vec<u32>,
+    /// The characters of each run, where the text does not say what words are; an end before its start if it covers none.
+    spans: Vec<(i64, i64)>,
+    /// What the text says, where it is there and neither `word_ids` nor transformers' rules were asked for.
+    units: Option<Units<'a>>,
+}
+
+/// The units of a text as its tokenizer sees them.
+#[derive(Debug)]
+struct Units<'a> {
+    text: &'a CharIndex<'a>,
+    edges: &'a WordEdges,
+    /// Characters `start..end` that are one unit because the tokenizer has dropped what parts them: U+200B or a control
+    /// character in the middle of a word. In order, none over another.
+    joined: Vec<(usize, usize)>,
+}
+
+impl Units<'_> {
+    /// A character of the unit that `token` belongs to: its first one that is no white space. A token that covers
+    /// nothing belongs to a unit that it lies inside of, and to none at an edge.
+    fn seat(&self, token: &Token) -> Option<usize> {
+        let start = usize::try_from(token.start).ok()?;
+        if token.start >= token.end {
+            return self.edges.inside(start).then_some(start);
+        }
+        let covered = self.text.slice(start, token.end as usize);
+        let before = covered.chars().take_while(|&c| is_space(c)).count();
+        Some(if before as i64 == token.end - token.start { start } else { start + before })
+    }
+
+    /// Whether `token` goes on with the word of `last`; `seats` are theirs.
+    fn goes_on(&mut self, last: &Token, token: &Token, seats: (Option<usize>, Option<usize>)) -> bool {
+        let (Some(before), Some(seat)) = seats else { return false };
+        self.edges.unit(before) == self.edges.unit(seat) || self.joins(last, token)
+    }
+
+    /// Whether the tokenizer, which gives both tokens one word id, has dropped what parts their units.
+    fn joins(&mut self, last: &Token, token: &Token) -> bool {
+        if token.word < 0 || token.word != last.word || last.start >= last.end || last.end >= token.start {
+            return false;
+        }
+        let (from, to) = (last.end as usize - 1, token.start as usize);
+        let dropped = |c: char| !is_space(c) && (!c.is_alphanumeric() || c.is_mark());
+        let spaced = |at: usize| !self.text.slice(at, at + 1).starts_with(is_unspaced);
+        if token.start >= token.end
+            || !(self.edges.is_word(from) && self.edges.is_word(to) && spaced(from) && spaced(to))
+            || !self.text.slice(from + 1, to).chars().all(dropped)
+        {
+            return false;
+        }
+        let (start, end) = self.edges.widen(from, to + 1);
+        match self.joined.last_mut() {
+            Some(joined) if start < joined.0 => return false, // tokens out of order
+            Some(joined) if start < joined.1 => joined.1 = joined.1.max(end),
+            _ => self.joined.push((start, end)),
+        }
+        true
+    }
+
+    fn widen(&self, start: usize, end: usize) -> (usize, usize) {
+        let (start, end) = self.edges.widen(start, end);
+        let around = |at: usize| {
+            let next = self.joined.partition_point(|&(start, _)| start < at);
+            next.checked_sub(1).map(|last| self.joined[last]).filter(|joined| at < joined.1)
+        };
+        (around(start).map_or(start, |joined| joined.0), around(end).map_or(end, |joined| joined.1))
+    }
+}
+
+impl<'a> Words<'a> {
+    /// The words of `tokens` of `text`, whose units are read once, where they are first needed.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] if `source` asks for word ids or a text that is not there.
+    pub fn new(
+        source: Source,
+        tokens: &[Token],
+        has_ids: bool,
+        text: Option<(&'a CharIndex<'a>, &'a OnceCell<WordEdges>)>,
+    ) -> Result<Self> {
+        let missing = |name, why| Err(Error::Missing { name, why });
+        let read = |(text, edges): (&'a CharIndex<'a>, &'a OnceCell<WordEdges>), cut: bool| {
+            let whole = text.slice(0, text.len());
+            let new = || if cut { WordEdges::cut(whole) } else { WordEdges::new(whole) };
+            Some(Units { text, edges: edges.get_or_init(new), joined: Vec::new() })
+        };
+        let (mut used, mut units) = match (source, has_ids, text) {
+            (Source::Transformers, ..) => (Used::Transformers, None),
+            (Source::WordIds, true, _) => (Used::WordIds, None),
+            (Source::WordIds, false, _) => return missing("word_ids", "to tell words apart by them"),
+            (Source::Unicode, _, Some(text)) => (Used::Unicode, read(text, false)),
+            (Source::Unicode, _, None) => return missing("texts", "to find their Unicode words"),
+            (Source::Auto, _, Some(text)) => (Used::Units, read(text, true)),
+            (Source::Auto, true, None) => (Used::WordIdsOnly, None),
+            (Source::Auto, false, None) => (Used::Nothing, None),
+        };
+        let mut runs: Vec<(u32, u32)> = Vec::with_capacity(tokens.len());
+        let mut run_of = Vec::with_capacity(tokens.len());
+        let mut before = None;
+        for (at, token) in (0..).zip(tokens) {
+            let seat = units.as_ref().and_then(|units| units.seat(token));
+            let mut continues = |last: &Token| match (used, &mut units) {
+                (_, Some(units)) => units.goes_on(last, token, (before, seat)),
+                (Used::Transformers, _) => !token.opens,
+                (Used::Nothing, _) => false,
+                _ => token.word >= 0 && token.word == last.word,
+            };
+            match runs.last_mut() {
+                Some(run) if continues(&tokens[at as usize - 1]) => run.1 = at + 1,
+                _ => runs.push((at, at + 1)),
+            }
+            before = seat;
+            run_of.push(runs.len() as u32 - 1);
+        }
+        if used == Used::Units && units.as_ref().is_some_and(|units| !units.joined.is_empty()) {
+            used = Used::UnitsJoined;
+        }
+        let span = |&(from, to): &(u32, u32)| {
+            let covering = tokens[from as usize..to as usize].iter().filter(|token| token.start < token.end);
+            covering.fold((i64::MAX, i64::MIN), |(start, end), t| (start.min(t.start), end.max(t.end)))
+        };
+        let spans = if units.is_none() { runs.iter().map(span).collect() } else { Vec::new() };
+        Ok(Self { used, runs, run_of, spans, units })
+    }
+
+    /// The tokens of the words that the tokens of `range` are in.
+    #[must_use]
+    pub fn tokens(&self, range: Range<usize>) -> Range<usize> {
+        let run = |token: usize| self.runs[self.run_of[token] as usize];
+        run(range.start).0 as usize..run(range.end - 1).1 as usize
+    }
+
+    /// Whether entities grow by the units of the text, whose edges are edges of grapheme clusters.
+    #[must_use]
+    pub fn by_text(&self) -> bool {
+        self.units.is_some()
+    }
+
+    /// The characters of the smallest whole words that cover `start..end`, which the tokens of `range` make up.
+    #[must_use]
+    pub fn widen(&self, range: Range<usize>, start: i64, end: i64) -> (i64, i64) {
+        if let Some(units) = &self.units {
+            let (start, end) = units.widen(start.max(0) as usize, end.max(0) as usize);
+            return (start as i64, end as i64);
+        }
+        let first = self.spans[self.run_of[range.start] as usize];
+        let last = self.spans[self.run_of[range.end - 1] as usize];
+        (start.min(first.0).min(last.0), end.max(first.1).max(last.1))
+    }
+}

@@ -1,0 +1,397 @@
+//! Logits of token-classification windows -> entities, as transformers groups them.
+//!
+//! One window goes through three steps: the most probable label of each token (`logits`), tokens joined into
+//! words where the strategy asks for it (`words`), neighbours of one type joined into entities (here).
+//! Windows are independent of each other, so a batch is decoded by as many threads as there are; the windows
+//! of one text are then merged (`overlaps`).
+
+use crate::batch::{CHARACTERS, Entity, Piece, Text, Tokens, Window};
+use crate::entities::transformers::overlaps;
+use crate::entities::transformers::words::{self, Boundary};
+use crate::labels::Labels;
+use crate::math::logits::{MeanSpace, Rows};
+use crate::parallel::{self, Threads};
+use crate::text::units::CharIndex;
+use crate::{Error, Result};
+
+/// How tokens become entities.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strategy {
+    /// Each token is an entity of its own.
+    None,
+    /// Neighbouring tokens of one type are an entity.
+    Simple,
+    /// As `Simple`, over words; a word has the label of its first token.
+    First,
+    /// As `Simple`, over words; a word has the best label of its tokens' mean probabilities.
+    Average,
+    /// As `Simple`, over words; a word has the label of its most certain token.
+    Max,
+}
+
+impl Strategy {
+    /// Reads the name that transformers gives it.
+    ///
+    /// # Errors
+    /// [`Error::BadOption`] for any other name.
+    pub fn parse(name: &str) -> Result<Self> {
+        Ok(match name {
+            "none" => Self::None,
+            "simple" => Self::Simple,
+            "first" => Self::First,
+            "average" => Self::Average,
+            "max" => Self::Max,
+            _ => {
+                return Err(Error::BadOption {
+                    name: "strategy",
+                    got: format!("{name:?}"),
+                    cure: "choose \"none\", \"simple\", \"first\", \"average\" or \"max\"",
+                });
+            }
+        })
+    }
+
+    /// Whether tokens are joined into words first.
+    #[must_use]
+    pub fn joins_words(self) -> bool {
+        matches!(self, Self::First | Self::Average | Self::Max)
+    }
+}
+
+/// Entities of a batch as columns, ordered by text and, within a text, as transformers orders them.
+#[derive(Debug, Default, PartialEq)]
+pub struct Entities {
+    /// Text of each entity.
+    pub text_index: Vec<i64>,
+    /// First character; -1 without offsets.
+    pub start: Vec<i64>,
+    /// Last character, excluded; -1 without offsets.
+    pub end: Vec<i64>,
+    /// Index into [`Decoder::names`].
+    pub label_id: Vec<i64>,
+    /// Probability, or mean probability.
+    pub score: Vec<f32>,
+    /// Token in its window for `Strategy::None`, else -1.
+    pub index: Vec<i64>,
+    /// Where the pieces of each entity start; one more for the end.
+    pub piece_starts: Vec<u32>,
+    /// Tokens of all entities, in order; empty without token ids.
+    pub pieces: Vec<Piece>,
+}
+
+/// What is fixed over many batches: labels, strategy and how words are told apart.
+#[derive(Debug)]
+pub struct Decoder {
+    labels: Labels,
+    label_names: Vec<String>,
+    ignored: Vec<bool>,
+    strategy: Strategy,
+    boundary: Boundary,
+}
+
+/// How one call is run.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// Threads to use.
+    pub threads: Threads,
+    /// Refuse offsets that are no spans of their text, rather than cut them.
+    pub check_offsets: bool,
+}
+
+impl Decoder {
+    /// A decoder for a model whose label ids are named `names`, in order.
+    ///
+    /// `is_ignored` tells by name which entities to leave out: label names for `Strategy::None`, entity names
+    /// (see [`Labels::groups`]) for the others.
+    #[must_use]
+    pub fn new(
+        names: &[String],
+        strategy: Strategy,
+        boundary: Boundary,
+        mut is_ignored: impl FnMut(&str) -> bool,
+    ) -> Self {
+        let labels = Labels::transformers(names);
+        let shown = if strategy == Strategy::None { names } else { &labels.groups };
+        let ignored = shown.iter().map(|name| is_ignored(name)).collect();
+        Self { label_names: names.to_vec(), ignored, strategy, boundary, labels }
+    }
+
+    /// Names that [`Entities::label_id`] points into.
+    #[must_use]
+    pub fn names(&self) -> &[String] {
+        if self.strategy == Strategy::None { &self.label_names } else { &self.labels.groups }
+    }
+
+    /// Number of labels of the model.
+    #[must_use]
+    pub fn columns(&self) -> usize {
+        self.labels.labels.len()
+    }
+
+    /// The strategy.
+    #[must_use]
+    pub fn strategy(&self) -> Strategy {
+        self.strategy
+    }
+
+    /// Decodes all windows of a batch. `texts` has one entry a text; windows of a text keep their order.
+    ///
+    /// # Errors
+    /// [`Error::BadLogits`] for a row that has no most probable label, [`Error::UnknownToken`] for an id that is
+    /// not in the vocabulary, [`Error::Missing`] where words are told apart by characters that are not there.
+    pub fn decode(
+        &self,
+        windows: &[Window<'_>],
+        texts: Option<&[Text<'_>]>,
+        text_count: usize,
+        tokens: Option<Tokens<'_>>,
+        options: Options,
+    ) -> Result<Entities> {
+        let threads = options.threads;
+        let by_characters = self.strategy.joins_words() && self.boundary == Boundary::Space;
+        let indexes = match texts {
+            Some(texts) if by_characters => {
+                let bytes: usize = texts.iter().map(|text| text.text.len()).sum();
+                parallel::map(texts.len(), threads, bytes, |text| {
+                    Ok::<_, Error>(CharIndex::new(texts[text].text))
+                })?
+            }
+            None if by_characters && windows.iter().any(|window| window.offsets.is_some()) => {
+                return Err(Error::Missing { name: "texts", why: "to tell words apart by their spaces" });
+            }
+            _ => Vec::new(),
+        };
+        let values: usize = windows.iter().map(|window| window.logits.len()).sum();
+        let found = parallel::map(windows.len(), threads, values / 2, |number| {
+            let window = &windows[number];
+            let chars = texts.map(|texts| texts[window.text].chars);
+            let index = indexes.get(window.text);
+            WindowDecoder { decoder: self, window, number, tokens, chars, index, options }.run()
+        })?;
+        Ok(gather(windows, &found, text_count))
+    }
+}
+
+/// Entities of one window and the tokens in them.
+#[derive(Debug, Default)]
+struct Found {
+    entities: Vec<Entity>,
+    pieces: Vec<Piece>,
+}
+
+/// One token, or one word, on its way into an entity.
+#[derive(Debug, Clone, Copy)]
+struct Item {
+    label: u32,
+    /// Its rows: a range of the window's unmasked rows.
+    rows: (u32, u32),
+    /// NaN if it follows from `label` and is worked out when it is needed.
+    score: f32,
+}
+
+struct WindowDecoder<'a> {
+    decoder: &'a Decoder,
+    window: &'a Window<'a>,
+    number: usize,
+    tokens: Option<Tokens<'a>>,
+    chars: Option<usize>,
+    index: Option<&'a CharIndex<'a>>,
+    options: Options,
+}
+
+impl WindowDecoder<'_> {
+    fn run(&self) -> Result<Found> {
+        let mut space = Vec::new();
+        let rows = Rows::new(self.window.logits.widen(&mut space), self.decoder.columns());
+        let unmasked = self.window.unmasked();
+        // Offsets of a caller must be spans of the text; those of a tokenizer are cut like Python's slices.
+        if self.options.check_offsets {
+            self.window.check_offsets(self.number, &unmasked, self.chars)?;
+        }
+        self.check_ids(&unmasked)?;
+        let mut best = Vec::with_capacity(unmasked.len());
+        rows.argmaxes(&unmasked, &mut best).map_err(|(token, found)| Error::BadLogits {
+            found,
+            window: self.number,
+            token,
+        })?;
+        let mut out = Found::default();
+        match self.decoder.strategy {
+            Strategy::None => self.each_token(&rows, &unmasked, &best, &mut out)?,
+            Strategy::Simple => {
+                let items = best.iter().zip(0..).map(|(&label, row)| Item {
+                    label,
+                    rows: (row, row + 1),
+                    score: f32::NAN,
+                });
+                self.group(&rows, &unmasked, &items.collect::<Vec<_>>(), &mut out)?;
+            }
+            Strategy::First | Strategy::Average | Strategy::Max => {
+                let words = words::split(
+                    self.decoder.boundary,
+                    self.window,
+                    &unmasked,
+                    self.tokens,
+                    self.chars,
+                    self.index,
+                );
+                let items = self.words(&rows, &unmasked, &best, &words);
+                self.group(&rows, &unmasked, &items, &mut out)?;
+            }
+        }
+        Ok(out)
+    }
+
+    /// Ids must be those of the vocabulary; whether one in its middle is unused shows when its text is kept.
+    fn check_ids(&self, unmasked: &[u32]) -> Result<()> {
+        let (Some(ids), Some(tokens)) = (self.window.ids, self.tokens) else { return Ok(()) };
+        let known = tokens.vocabulary.len() as u64;
+        match unmasked.iter().find(|&&token| ids[token as usize] as u64 >= known) {
+            Some(&token) => Err(self.unknown_token(ids[token as usize], token as usize)),
+            None => Ok(()),
+        }
+    }
+
+    fn unknown_token(&self, id: i64, token: usize) -> Error {
+        let known = self.tokens.map_or(0, |tokens| tokens.vocabulary.len());
+        Error::UnknownToken { id, window: self.number, token, known }
+    }
+
+    fn each_token(&self, rows: &Rows<'_>, unmasked: &[u32], best: &[u32], out: &mut Found) -> Result<()> {
+        for (&token, &label) in unmasked.iter().zip(best) {
+            if self.decoder.ignored[label as usize] {
+                continue;
+            }
+            let score = rows.probability(token as usize, label as usize);
+            let (start, end) = self.window.span(token as usize);
+            let first = out.pieces.len() as u32;
+            self.push_piece(token, false, &mut out.pieces)?;
+            let pieces = (first, out.pieces.len() as u32);
+            out.entities.push(Entity { label, score, index: i64::from(token), start, end, pieces });
+        }
+        Ok(())
+    }
+
+    /// Words as items, by the strategy.
+    ///
+    /// Where all tokens of a word agree, its label is theirs and its score can wait until somebody asks.
+    fn words(&self, rows: &Rows<'_>, unmasked: &[u32], best: &[u32], words: &[(u32, u32)]) -> Vec<Item> {
+        let mut space = MeanSpace::default();
+        let item = |&(from, to): &(u32, u32)| {
+            let range = from as usize..to as usize;
+            let word = Item { label: best[from as usize], rows: (from, to), score: f32::NAN };
+            let tokens = &unmasked[range.clone()];
+            let one_label = best[range.clone()].iter().all(|&label| label == word.label);
+            match self.decoder.strategy {
+                Strategy::Average
+                    if tokens.len() > 1 && !(one_label && rows.agree_on(tokens, word.label as usize)) =>
+                {
+                    let (label, score) = rows.mean_argmax(tokens, &mut space);
+                    Item { label, score, ..word }
+                }
+                Strategy::Max if !one_label => {
+                    let (mut label, mut score) = (0, f32::NEG_INFINITY);
+                    for (&token, &candidate) in tokens.iter().zip(&best[range]) {
+                        let probability = rows.probability(token as usize, candidate as usize);
+                        if probability > score {
+                            (label, score) = (candidate, probability);
+                        }
+                    }
+                    Item { label, score, ..word }
+                }
+                _ => word,
+            }
+        };
+        words.iter().map(item).collect()
+    }
+
+    /// The score of an item whose tokens agree on its label.
+    fn score(&self, rows: &Rows<'_>, unmasked: &[u32], item: &Item) -> f32 {
+        if !item.score.is_nan() {
+            return item.score;
+        }
+        let tokens = &unmasked[item.rows.0 as usize..item.rows.1 as usize];
+        let mut scores = tokens.iter().map(|&token| rows.probability(token as usize, item.label as usize));
+        match self.decoder.strategy {
+            Strategy::Average => scores.sum::<f32>() / tokens.len() as f32,
+            Strategy::Max => scores.fold(f32::NEG_INFINITY, f32::max),
+            Strategy::None | Strategy::Simple | Strategy::First => scores.next().unwrap_or(f32::NAN),
+        }
+    }
+
+    /// Joins neighbouring items of one type; `B-` always starts anew.
+    fn group(&self, rows: &Rows<'_>, unmasked: &[u32], items: &[Item], out: &mut Found) -> Result<()> {
+        let labels = &self.decoder.labels.labels;
+        let mut scores = Vec::new();
+        for run in items.chunk_by(|last, next| {
+            let (last, next) = (labels[last.label as usize], labels[next.label as usize]);
+            last.tag == next.tag && !next.begins
+        }) {
+            let label = labels[run[0].label as usize].group;
+            if self.decoder.ignored[label as usize] {
+                continue;
+            }
+            scores.clear();
+            scores.extend(run.iter().map(|item| self.score(rows, unmasked, item)));
+            let score = crate::math::logits::pairwise_sum(&scores) / scores.len() as f32;
+            let (from, to) = (run[0].rows.0, run[run.len() - 1].rows.1);
+            let (start, _) = self.window.span(unmasked[from as usize] as usize);
+            let (_, end) = self.window.span(unmasked[to as usize - 1] as usize);
+            let first = out.pieces.len() as u32;
+            for item in run {
+                for row in item.rows.0..item.rows.1 {
+                    self.push_piece(unmasked[row as usize], row == item.rows.0, &mut out.pieces)?;
+                }
+            }
+            let pieces = (first, out.pieces.len() as u32);
+            out.entities.push(Entity { label, score, index: -1, start, end, pieces });
+        }
+        Ok(())
+    }
+
+    /// Keeps what the text of `token` is made from, where a tokenizer will make it.
+    fn push_piece(&self, token: u32, opens_word: bool, pieces: &mut Vec<Piece>) -> Result<()> {
+        let (Some(ids), Some(tokens)) = (self.window.ids, self.tokens) else { return Ok(()) };
+        let (start, end) = self.window.span(token as usize);
+        let id = ids[token as usize];
+        let shown_as_text = id == tokens.unknown && self.window.offsets.is_some();
+        if !shown_as_text && tokens.vocabulary.chars(id as usize).is_none() {
+            return Err(self.unknown_token(id, token as usize));
+        }
+        pieces.push(Piece { id: if shown_as_text { CHARACTERS } else { id }, start, end, opens_word });
+        Ok(())
+    }
+}
+
+/// Puts the windows of each text together, in the order of the texts.
+fn gather(windows: &[Window<'_>], found: &[Found], text_count: usize) -> Entities {
+    let mut of_text = vec![Vec::new(); text_count];
+    for (number, window) in windows.iter().enumerate() {
+        of_text[window.text].push(number);
+    }
+    let mut out = Entities { piece_starts: vec![0], ..Entities::default() };
+    let mut merged = Vec::new();
+    for (text, numbers) in of_text.iter().enumerate() {
+        merged.clear();
+        merged.extend(
+            numbers
+                .iter()
+                .flat_map(|&number| found[number].entities.iter().map(move |&entity| (number, entity))),
+        );
+        if numbers.len() > 1 {
+            overlaps::keep_longest(&mut merged);
+        }
+        for (number, entity) in &merged {
+            out.text_index.push(text as i64);
+            out.start.push(entity.start);
+            out.end.push(entity.end);
+            out.label_id.push(i64::from(entity.label));
+            out.score.push(entity.score);
+            out.index.push(entity.index);
+            let (from, to) = entity.pieces;
+            out.pieces.extend_from_slice(&found[*number].pieces[from as usize..to as usize]);
+            out.piece_starts.push(out.pieces.len() as u32);
+        }
+    }
+    out
+}

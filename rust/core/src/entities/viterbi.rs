@@ -1,0 +1,726 @@
+//! The best sequence of labels that a scheme allows.
+//!
+//! The plain line this replaces is `score[next] = emission[next] + max(score[last] + weight[last][next] for last in
+//! labels)`: labels squared for each token, 560,000 steps for 512 tokens of 33 labels. Under a scheme a step
+//! depends on the two roles and on whether the types agree, so the best predecessor is the best label of some role,
+//! whatever its type, or one of the few labels of the same type: labels, not labels squared, and the loop over types
+//! is vector code. Which predecessor it was is found on the way back, for the labels of the path alone. Where the best labels of all tokens make a legal sequence there is nothing to search.
+
+use crate::labels::{ROLES, Role, Scheme, Tagging};
+use crate::math::logits::{RowFault, Rows};
+use crate::{Error, Result};
+
+/// Transition weights that openai/privacy-filter publishes in `viterbi_calibration.json`, for schemes in which each
+/// entity has its end marked.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Biases {
+    /// From outside to outside.
+    pub background_stay: f32,
+    /// From outside to the first token of an entity.
+    pub background_to_start: f32,
+    /// From a token of an entity to one that is not its last.
+    pub inside_to_continue: f32,
+    /// From a token of an entity to its last one.
+    pub inside_to_end: f32,
+    /// From an entity's last token to outside.
+    pub end_to_background: f32,
+    /// From an entity's last token to the first one of the next.
+    pub end_to_start: f32,
+}
+
+/// What is added to the logits on the way from one token to the next.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Weights {
+    /// One weight for each kind of step.
+    Biases(Biases),
+    /// One weight for each pair of labels, by rows of the earlier one, and for the first and the last label.
+    Matrix {
+        /// Labels x labels.
+        steps: Vec<f32>,
+        /// Labels.
+        start: Vec<f32>,
+        /// Labels.
+        end: Vec<f32>,
+    },
+}
+
+impl Default for Weights {
+    fn default() -> Self {
+        Self::Biases(Biases::default())
+    }
+}
+
+/// Which sequences of labels are legal, and what each step weighs. -inf bars a step.
+#[derive(Debug, Clone)]
+pub struct Grammar {
+    tagging: Tagging,
+    /// Labels of each type, those outside left out.
+    kinds: Vec<Vec<u32>>,
+    free: bool,
+    matrix: Option<(Vec<f32>, Vec<f32>, Vec<f32>)>,
+    lanes: Option<Lanes>,
+}
+
+/// Labels sorted by role: the label of a role and a type stands in that role's block, in that type's lane.
+#[derive(Debug, Clone)]
+struct Lanes {
+    /// Lanes of a block: the number of types, up to a multiple of eight.
+    width: usize,
+    /// Roles that the scheme knows.
+    roles: Vec<Role>,
+    /// Label of each place, 0 for those without.
+    label: Vec<[u32; 8]>,
+    /// What is added to the logit of each place: 0, -inf for those without a label.
+    mask: Vec<[f32; 8]>,
+    /// Weight of a step between roles, whatever the types.
+    any: RoleWeights,
+    /// Weight of a step between roles that is legal within one type only.
+    own: RoleWeights,
+}
+
+/// A weight for each role and the role behind it.
+pub(crate) type RoleWeights = [[f32; 5]; 5];
+
+const NONE: u32 = u32::MAX;
+const BARRED: f32 = f32::NEG_INFINITY;
+
+impl Grammar {
+    /// The sequences that the scheme of `tagging` allows.
+    ///
+    /// # Errors
+    /// [`Error::BadOption`] for biases other than 0 under a scheme that marks no ends, and for weights that are NaN or
+    /// +inf; [`Error::WeightCount`] for a matrix of another size.
+    pub fn new(tagging: Tagging, weights: Weights) -> Result<Self> {
+        let labels = tagging.tags.len();
+        let mut kinds = vec![Vec::new(); tagging.kinds.len()];
+        for (label, tag) in tagging.tags.iter().enumerate().filter(|(_, tag)| tag.role != Role::Outside) {
+            kinds[tag.kind as usize].push(label as u32);
+        }
+        let biases = match weights {
+            Weights::Biases(biases) => biases,
+            Weights::Matrix { steps, start, end } => {
+                let bad = |weight: &f32| weight.is_nan() || *weight == f32::INFINITY;
+                for (name, values, want) in [
+                    ("transitions", &steps, labels * labels),
+                    ("start_transitions", &start, labels),
+                    ("end_transitions", &end, labels),
+                ] {
+                    if values.len() != want {
+                        return Err(Error::WeightCount { name, got: values.len(), labels });
+                    }
+                    if values.iter().any(bad) {
+                        return Err(weight_fault(name));
+                    }
+                }
+                let matrix = Some((barred(&tagging, steps), start, end));
+                return Ok(Self { tagging, kinds, free: false, matrix, lanes: None });
+            }
+        };
+        let Biases { background_stay, background_to_start, inside_to_continue, inside_to_end, .. } = biases;
+        let all = [
+            background_stay,
+            background_to_start,
+            inside_to_continue,
+            inside_to_end,
+            biases.end_to_background,
+            biases.end_to_start,
+        ];
+        if !all.iter().all(|weight| weight.is_finite()) {
+            return Err(weight_fault("biases"));
+        }
+        let free = all.iter().all(|&weight| weight == 0.0);
+        let scheme = tagging.scheme;
+        if !free && !matches!(scheme, Scheme::Bioes | Scheme::Bilou | Scheme::Bmes) {
+            return Err(Error::BadOption {
+                name: "biases",
+                got: format!("given, and the scheme is {:?}", scheme.name()),
+                cure: "they weigh the steps of BIOES, BILOU and BMES; pass `transitions` for other schemes",
+            });
+        }
+        let lanes = Lanes::new(&tagging, &biases);
+        let matrix = lanes.is_none().then(|| {
+            let (steps, start, end) = dense(&tagging, &biases);
+            (barred(&tagging, steps), start, end)
+        });
+        Ok(Self { tagging, kinds, free, matrix, lanes })
+    }
+
+    /// The labels.
+    #[must_use]
+    pub fn tagging(&self) -> &Tagging {
+        &self.tagging
+    }
+
+    /// Weight of the step from one label to the next, -inf if it is barred; `None` is the edge of the text.
+    #[must_use]
+    pub fn weight(&self, last: Option<u32>, next: Option<u32>) -> f32 {
+        if !self.tagging.allows(last, next) {
+            return BARRED;
+        }
+        let labels = self.tagging.tags.len();
+        let at = |label: u32| label as usize;
+        match (&self.matrix, last, next) {
+            (Some((steps, ..)), Some(last), Some(next)) => steps[at(last) * labels + at(next)],
+            (Some((_, start, _)), None, Some(next)) => start[at(next)],
+            (Some((.., end)), Some(last), None) => end[at(last)],
+            (None, Some(last), Some(next)) => {
+                self.lanes.as_ref().map_or(0.0, |lanes| lanes.step(&self.tagging, last, next))
+            }
+            _ => 0.0,
+        }
+    }
+
+    /// Weights of steps by the roles at both ends: whatever the types, and within one type only. `None` where each pair
+    /// of labels has its own.
+    pub(crate) fn by_role(&self) -> Option<(&RoleWeights, &RoleWeights)> {
+        self.lanes.as_ref().map(|lanes| (&lanes.any, &lanes.own))
+    }
+
+    /// The labels of entities of type `kind`, and their roles.
+    pub(crate) fn of_kind(&self, kind: u32) -> impl Iterator<Item = (u32, Role)> {
+        let tags = self.kinds.get(kind as usize).into_iter().flatten();
+        tags.map(|&label| (label, self.tagging.tags[label as usize].role))
+    }
+
+    /// Writes the labels of the best legal sequence over `items` (row numbers) into `out`.
+    ///
+    /// The best one has the largest sum of logits and weights. Ties: where the most probable label of each token (of
+    /// equal ones, the smallest id) makes a legal sequence and no weight is set, it is that one. Else, from the last
+    /// token back: going on with an entity before all else, then a label that is outside, then by role in the order
+    /// begin, inside, end, single, then by the type that the labels name first. With weights for each pair of labels:
+    /// from the last token back, the smallest id.
+    ///
+    /// # Errors
+    /// The row at which no legal sequence is left, or that has no most probable label, and what is wrong there.
+    pub fn best_path(
+        &self,
+        rows: &Rows<'_>,
+        items: &[u32],
+        space: &mut Space,
+        out: &mut Vec<u32>,
+    ) -> std::result::Result<(), (usize, RowFault)> {
+        rows.argmaxes(items, out)?;
+        if self.free && self.is_legal(out) {
+            return Ok(());
+        }
+        let found = match &self.lanes {
+            Some(lanes) => pulp::Arch::new().dispatch(|| lanes.search(self, rows, items, space, out)),
+            None => pulp::Arch::new().dispatch(|| self.search(rows, items, out)),
+        };
+        found.map_err(|at| (items[at] as usize, "no legal label: all are -inf"))
+    }
+
+    /// Whether each step of `labels` is one that the scheme allows.
+    #[must_use]
+    pub fn is_legal(&self, labels: &[u32]) -> bool {
+        let (Some(&first), Some(&last)) = (labels.first(), labels.last()) else { return true };
+        self.tagging.allows(None, Some(first))
+            && self.tagging.allows(Some(last), None)
+            && labels.windows(2).all(|pair| self.tagging.allows(Some(pair[0]), Some(pair[1])))
+    }
+
+    /// The search over all pairs of labels, for weights of the caller.
+    #[inline(always)]
+    #[allow(
+        clippy::inline_always,
+        reason = "must be inlined into the loop that has the processor's features"
+    )]
+    fn search(&self, rows: &Rows<'_>, items: &[u32], out: &mut [u32]) -> std::result::Result<(), usize> {
+        let labels = self.tagging.tags.len();
+        let all = 0..labels as u32;
+        let weights = self.matrix.as_ref().map_or(&[][..], |(steps, ..)| steps);
+        let mut score: Vec<f32> = Vec::new();
+        let mut back = vec![0_u32; items.len() * labels];
+        for (at, &item) in items.iter().enumerate() {
+            let emission = rows.row(item as usize);
+            let mut next = vec![BARRED; labels];
+            if at == 0 {
+                next.iter_mut()
+                    .zip(all.clone())
+                    .for_each(|(next, label)| *next = self.weight(None, Some(label)));
+            } else {
+                let top = score.iter().copied().fold(BARRED, f32::max);
+                let back = &mut back[at * labels..(at + 1) * labels];
+                for (last, weights) in weights.chunks_exact(labels).enumerate() {
+                    let base = score[last] - top;
+                    if base == BARRED {
+                        continue;
+                    }
+                    // Without a branch, so that it runs over several labels at once.
+                    for ((next, back), weight) in next.iter_mut().zip(&mut *back).zip(weights) {
+                        let better = base + weight > *next;
+                        *next = if better { base + weight } else { *next };
+                        *back = if better { last as u32 } else { *back };
+                    }
+                }
+            }
+            next.iter_mut().zip(emission).for_each(|(next, emission)| *next += emission);
+            if next.iter().all(|&score| score == BARRED) {
+                return Err(at);
+            }
+            score = next;
+        }
+        let Some(last) = items.len().checked_sub(1) else { return Ok(()) };
+        let ends = score.iter().zip(all).map(|(score, label)| score + self.weight(Some(label), None));
+        let (mut label, best) = first_largest(ends);
+        if best == BARRED {
+            return Err(last);
+        }
+        for at in (0..=last).rev() {
+            out[at] = label as u32;
+            label = back[at * labels + label] as usize;
+        }
+        Ok(())
+    }
+}
+
+fn weight_fault(name: &'static str) -> Error {
+    Error::BadOption {
+        name,
+        got: "NaN or +inf".to_owned(),
+        cure: "weights are finite, or -inf to bar a step",
+    }
+}
+
+/// Index and value of the first of the largest.
+#[inline(always)]
+fn first_largest(values: impl Iterator<Item = f32>) -> (usize, f32) {
+    let mut best = (0, BARRED);
+    for (at, value) in values.enumerate() {
+        if value > best.1 {
+            best = (at, value);
+        }
+    }
+    best
+}
+
+/// The weights of steps, -inf for those that the scheme does not allow: once a grammar, as a text may have few tokens.
+fn barred(tagging: &Tagging, mut steps: Vec<f32>) -> Vec<f32> {
+    let labels = tagging.tags.len().max(1);
+    for (last, weights) in (0..).zip(steps.chunks_exact_mut(labels)) {
+        for (next, weight) in (0..).zip(weights) {
+            if !tagging.allows(Some(last), Some(next)) {
+                *weight = BARRED;
+            }
+        }
+    }
+    steps
+}
+
+/// The weights of `biases` for each pair of labels.
+fn dense(tagging: &Tagging, biases: &Biases) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
+    let tags = &tagging.tags;
+    let steps = tags.iter().flat_map(|last| tags.iter().map(|next| bias(biases, last.role, next.role)));
+    (steps.collect(), vec![0.0; tags.len()], vec![0.0; tags.len()])
+}
+
+/// What a step between two roles weighs.
+fn bias(biases: &Biases, last: Role, next: Role) -> f32 {
+    match (last, next) {
+        (Role::Outside, Role::Outside) => biases.background_stay,
+        (Role::Outside, _) => biases.background_to_start,
+        (Role::Begin | Role::Inside, Role::Inside) => biases.inside_to_continue,
+        (Role::Begin | Role::Inside, Role::End) => biases.inside_to_end,
+        (Role::End | Role::Single, Role::Outside) => biases.end_to_background,
+        (Role::End | Role::Single, _) => biases.end_to_start,
+        (Role::Begin | Role::Inside, _) => 0.0,
+    }
+}
+
+/// Scratch of [`Grammar::best_path`], kept between calls.
+#[derive(Debug, Default)]
+pub struct Space {
+    /// Score of each place at each token.
+    scores: Vec<[f32; 8]>,
+    /// At each token, the best score of each role at the token before.
+    tops: Vec<[f32; 5]>,
+}
+
+impl Lanes {
+    /// `None` if two labels have the same role and type: they would share a place.
+    fn new(tagging: &Tagging, biases: &Biases) -> Option<Self> {
+        let scheme = tagging.scheme;
+        let mut lane_of = vec![NONE; tagging.kinds.len()];
+        let (mut kinds, mut outside) = (0, 0);
+        let mut lanes = Vec::with_capacity(tagging.tags.len());
+        for tag in &tagging.tags {
+            let lane = if tag.role == Role::Outside {
+                outside += 1;
+                outside - 1
+            } else {
+                if lane_of[tag.kind as usize] == NONE {
+                    lane_of[tag.kind as usize] = kinds;
+                    kinds += 1;
+                }
+                lane_of[tag.kind as usize]
+            };
+            lanes.push(lane);
+        }
+        let width = (kinds.max(outside) as usize).next_multiple_of(8);
+        let mut label = vec![[0; 8]; 5 * width / 8];
+        let mut mask = vec![[BARRED; 8]; 5 * width / 8];
+        for (number, (tag, lane)) in tagging.tags.iter().zip(lanes).enumerate() {
+            let place = tag.role as usize * width + lane as usize;
+            if mask[place / 8][place % 8] != BARRED {
+                return None;
+            }
+            mask[place / 8][place % 8] = 0.0;
+            label[place / 8][place % 8] = number as u32;
+        }
+        let roles =
+            ROLES.into_iter().filter(|&role| tagging.tags.iter().any(|tag| tag.role == role)).collect();
+        let (mut any, mut own) = ([[BARRED; 5]; 5], [[BARRED; 5]; 5]);
+        for (last, next) in ROLES.iter().flat_map(|&last| ROLES.map(|next| (last, next))) {
+            let table = if scheme.allows(last, next, false) { &mut any } else { &mut own };
+            if scheme.allows(last, next, true) {
+                table[last as usize][next as usize] = bias(biases, last, next);
+            }
+        }
+        Some(Self { width, roles, label, mask, any, own })
+    }
+
+    fn step(&self, tagging: &Tagging, last: u32, next: u32) -> f32 {
+        let role = |label: u32| tagging.tags[label as usize].role as usize;
+        let (any, own) = (self.any[role(last)][role(next)], self.own[role(last)][role(next)]);
+        if any == BARRED { own } else { any }
+    }
+
+    /// Scores are kept relative to the best of the token before, so they never grow.
+    #[inline(always)]
+    fn search(
+        &self,
+        grammar: &Grammar,
+        rows: &Rows<'_>,
+        items: &[u32],
+        space: &mut Space,
+        out: &mut [u32],
+    ) -> std::result::Result<(), usize> {
+        let Some(last) = items.len().checked_sub(1) else { return Ok(()) };
+        let scheme = grammar.tagging.scheme;
+        let size = self.label.len();
+        let Space { scores, tops } = space;
+        scores.clear();
+        scores.resize(items.len() * size, [BARRED; 8]);
+        tops.clear();
+        tops.resize(items.len(), [BARRED; 5]);
+        for (at, &item) in items.iter().enumerate() {
+            let (before, next) = scores.split_at_mut(at * size);
+            let row = rows.row(item as usize);
+            if at == 0 {
+                for &role in &self.roles {
+                    if role == Role::Outside || scheme.opens(role, false) {
+                        self.arrive(role, row, next, |_| [0.0; 8]);
+                    }
+                }
+            } else if !self.advance(&before[(at - 1) * size..], row, &mut next[..size], &mut tops[at]) {
+                return Err(at - 1);
+            }
+        }
+        let ends = scores[last * size..].as_flattened().iter().enumerate().map(|(slot, &score)| {
+            let role = ROLES[slot / self.width];
+            if role == Role::Outside || scheme.closes(role, false) { score } else { BARRED }
+        });
+        let (mut slot, best) = first_largest(ends);
+        if best == BARRED {
+            return Err(last);
+        }
+        for at in (0..=last).rev() {
+            out[at] = self.label.as_flattened()[slot];
+            if at > 0 {
+                slot = self.before(slot, scores[(at - 1) * size..at * size].as_flattened(), &tops[at]);
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the scores of the labels of `role`: what `known` says of each block of eight, and their logits.
+    #[inline(always)]
+    fn arrive(&self, role: Role, row: &[f32], next: &mut [[f32; 8]], known: impl Fn(usize) -> [f32; 8]) {
+        let blocks = self.width / 8;
+        for block in 0..blocks {
+            let place = role as usize * blocks + block;
+            let (labels, mask, known) = (&self.label[place], &self.mask[place], known(block));
+            next[place] = std::array::from_fn(|lane| known[lane] + (row[labels[lane] as usize] + mask[lane]));
+        }
+    }
+
+    /// One token on; false if nothing is left to go on from.
+    #[inline(always)]
+    fn advance(&self, score: &[[f32; 8]], row: &[f32], next: &mut [[f32; 8]], tops: &mut [f32; 5]) -> bool {
+        let blocks = self.width / 8;
+        for &role in &self.roles {
+            tops[role as usize] = largest(&score[role as usize * blocks..][..blocks]);
+        }
+        let top = largest_of(tops);
+        if top == BARRED {
+            return false;
+        }
+        for &role in &self.roles {
+            let best = self.reached(role, tops, top).1;
+            self.arrive(role, row, next, |block| {
+                let mut known = [best; 8];
+                for &last in &self.roles {
+                    let weight = self.own[last as usize][role as usize] - top;
+                    if weight > BARRED {
+                        let score = &score[last as usize * blocks + block];
+                        for (known, score) in known.iter_mut().zip(score) {
+                            let value = score + weight;
+                            *known = if value > *known { value } else { *known };
+                        }
+                    }
+                }
+                known
+            });
+        }
+        true
+    }
+
+    /// The best role to come to `role` from, whatever the types, and its score.
+    #[inline(always)]
+    fn reached(&self, role: Role, tops: &[f32; 5], top: f32) -> (usize, f32) {
+        let mut best = (0, BARRED);
+        for &last in &self.roles {
+            let score = tops[last as usize] - top + self.any[last as usize][role as usize];
+            if score > best.1 {
+                best = (last as usize, score);
+            }
+        }
+        best
+    }
+
+    /// The place before `slot` on the best path, by the sums that `advance` made.
+    #[inline(always)]
+    fn before(&self, slot: usize, score: &[f32], tops: &[f32; 5]) -> usize {
+        let (role, lane) = (ROLES[slot / self.width], slot % self.width);
+        let top = largest_of(tops);
+        let (from, mut best) = self.reached(role, tops, top);
+        let mut own = None;
+        for &last in &self.roles {
+            let weight = self.own[last as usize][role as usize] - top;
+            let place = last as usize * self.width + lane;
+            let value = score[place] + weight;
+            if weight > BARRED && (value > best || (value == best && own.is_none())) {
+                (best, own) = (value, Some(place));
+            }
+        }
+        own.unwrap_or_else(|| {
+            let block = &score[from * self.width..][..self.width];
+            from * self.width + block.iter().position(|&score| score == tops[from]).unwrap_or(0)
+        })
+    }
+}
+
+#[inline(always)]
+fn largest(blocks: &[[f32; 8]]) -> f32 {
+    let mut lanes = [BARRED; 8];
+    for block in blocks {
+        for (lane, &value) in lanes.iter_mut().zip(block) {
+            *lane = if value > *lane { value } else { *lane };
+        }
+    }
+    let larger = |a: f32, b: f32| if b > a { b } else { a };
+    let [a, b, c, d, e, f, g, h] = lanes;
+    larger(larger(larger(a, e), larger(b, f)), larger(larger(c, g), larger(d, h)))
+}
+
+#[inline(always)]
+fn largest_of(tops: &[f32; 5]) -> f32 {
+    tops.iter().copied().fold(BARRED, |a, b| if b > a { b } else { a })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entities::lattice::Lattice;
+    use crate::labels::SCHEMES;
+    use proptest::prelude::*;
+
+    fn schemes() -> impl Strategy<Value = Scheme> {
+        prop::sample::select(&SCHEMES)
+    }
+
+    /// The twin: the scores of all legal sequences, by trying each label behind each.
+    fn all_paths(grammar: &Grammar, values: &[f32], columns: usize) -> Vec<(f32, Vec<u32>)> {
+        let tokens = values.len() / columns;
+        let mut paths = vec![(0.0, Vec::new())];
+        for at in 0..tokens {
+            let steps = paths.iter().flat_map(|(score, path): &(f32, Vec<u32>)| {
+                (0..columns as u32).map(move |label| {
+                    let score = score
+                        + grammar.weight(path.last().copied(), Some(label))
+                        + values[at * columns + label as usize];
+                    let mut path = path.clone();
+                    path.push(label);
+                    (score, path)
+                })
+            });
+            paths = steps.filter(|(score, _)| *score > BARRED).collect();
+        }
+        let ends = paths.into_iter().map(|(score, path)| {
+            let end = path.last().map_or(0.0, |&last| grammar.weight(Some(last), None));
+            (score + end, path)
+        });
+        ends.filter(|(score, _)| *score > BARRED).collect()
+    }
+
+    /// Tokens `from..to` are one entity in `path`.
+    fn has_entity(grammar: &Grammar, path: &[u32], from: usize, to: usize, kind: u32) -> bool {
+        let tag = |at: usize| grammar.tagging().tags[path[at] as usize];
+        let goes_on =
+            |at: usize| tag(at).kind == tag(at + 1).kind && tag(at).role.continues(tag(at + 1).role);
+        (from..to).all(|at| tag(at).kind == kind && tag(at).role != Role::Outside)
+            && (from..to - 1).all(goes_on)
+            && (from == 0 || !goes_on(from - 1))
+            && (to == path.len() || !goes_on(to - 1))
+    }
+
+    fn check_probabilities(
+        grammar: &Grammar,
+        values: &[f32],
+        columns: usize,
+    ) -> std::result::Result<(), TestCaseError> {
+        let tokens = values.len() / columns;
+        let finite = |row: &[f32]| row.iter().any(|value| value.is_finite());
+        prop_assume!(values.chunks(columns).all(finite));
+        let paths = all_paths(grammar, values, columns);
+        let weight = |score: f32| f64::from(score).exp();
+        let total: f64 = paths.iter().map(|(score, _)| weight(*score)).sum();
+        let items: Vec<u32> = (0..tokens as u32).collect();
+        let lattice = Lattice::new(grammar, &Rows::new(values, columns), &items);
+        for (at, label) in (0..tokens).flat_map(|at| (0..columns as u32).map(move |label| (at, label))) {
+            let having = paths.iter().filter(|(_, path)| path[at] == label);
+            let want: f64 = having.map(|(score, _)| weight(*score)).sum();
+            let want = if total > 0.0 { want / total } else { 0.0 };
+            let got = lattice.marginal(at, label);
+            prop_assert!((got - want).abs() <= 1e-9, "label {label} at {at}: {got}, not {want}");
+        }
+        for (from, to) in (0..tokens).flat_map(|from| (from + 1..=tokens).map(move |to| (from, to))) {
+            for kind in 0..grammar.tagging().kinds.len() as u32 {
+                let having = paths.iter().filter(|(_, path)| has_entity(grammar, path, from, to, kind));
+                let want: f64 = having.map(|(score, _)| weight(*score)).sum();
+                let want = if total > 0.0 { want / total } else { 0.0 };
+                let got = lattice.probability(from, to, kind);
+                prop_assert!((got - want).abs() <= 1e-9, "{from}..{to} of type {kind}: {got}, not {want}");
+            }
+        }
+        Ok(())
+    }
+
+    fn score(grammar: &Grammar, values: &[f32], columns: usize, path: &[u32]) -> f32 {
+        let mut score = 0.0;
+        for (at, &label) in path.iter().enumerate() {
+            let last = at.checked_sub(1).map(|at| path[at]);
+            score += grammar.weight(last, Some(label)) + values[at * columns + label as usize];
+        }
+        score + path.last().map_or(0.0, |&last| grammar.weight(Some(last), None))
+    }
+
+    /// Logits that add up exactly, and now and then bar a label.
+    fn logit() -> impl Strategy<Value = f32> {
+        prop_oneof![12 => (-16_i8..16).prop_map(|x| f32::from(x) / 4.0), 1 => Just(BARRED)]
+    }
+
+    fn biases() -> impl Strategy<Value = [f32; 6]> {
+        prop_oneof![Just([0.0; 6]), prop::array::uniform6((-12_i8..12).prop_map(|x| f32::from(x) / 4.0))]
+    }
+
+    fn check(grammar: &Grammar, values: &[f32], columns: usize) -> std::result::Result<(), TestCaseError> {
+        let items: Vec<u32> = (0..(values.len() / columns) as u32).collect();
+        let mut path = Vec::new();
+        let rows = Rows::new(values, columns);
+        let found = grammar.best_path(&rows, &items, &mut Space::default(), &mut path);
+        let best =
+            all_paths(grammar, values, columns).into_iter().map(|(score, _)| score).fold(BARRED, f32::max);
+        if found.is_ok() {
+            prop_assert!(grammar.is_legal(&path), "{path:?}");
+            prop_assert_eq!(score(grammar, values, columns, &path), best, "{:?}", path);
+        } else {
+            prop_assert_eq!(best, BARRED);
+        }
+        check_probabilities(grammar, values, columns)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(600))]
+        #[test]
+        fn best_of_all_paths(
+            scheme in schemes(),
+            (kinds, tokens) in prop_oneof![(Just(1_usize), 0_usize..8), (Just(2), 0_usize..6), (Just(3), 0_usize..5)],
+            values in prop::collection::vec(logit(), 13 * 7),
+            biases in biases(),
+        ) {
+            let names = scheme.names(&["x", "y", "z"][..kinds]);
+            let tagging = Tagging::new(&names, Some(scheme)).unwrap();
+            let marked = matches!(scheme, Scheme::Bioes | Scheme::Bilou | Scheme::Bmes);
+            let [background_stay, background_to_start, inside_to_continue, inside_to_end, end_to_background, end_to_start] = biases;
+            let biases = Biases {
+                background_stay, background_to_start, inside_to_continue, inside_to_end, end_to_background, end_to_start,
+            };
+            let weights = Weights::Biases(if marked { biases } else { Biases::default() });
+            let grammar = Grammar::new(tagging, weights).unwrap();
+            prop_assert!(grammar.lanes.is_some());
+            check(&grammar, &values[..tokens * names.len()], names.len())?;
+        }
+
+        #[test]
+        fn best_of_all_paths_with_weights_of_the_caller(
+            scheme in schemes(),
+            tokens in 0_usize..6,
+            values in prop::collection::vec(logit(), 5 * 5),
+            steps in prop::collection::vec(logit(), 25),
+            ends in prop::collection::vec(logit(), 10),
+        ) {
+            let names = scheme.names(&["x"]);
+            let count = names.len();
+            let weights = Weights::Matrix {
+                steps: steps[..count * count].to_vec(),
+                start: ends[..count].to_vec(),
+                end: ends[5..5 + count].to_vec(),
+            };
+            let grammar = Grammar::new(Tagging::new(&names, Some(scheme)).unwrap(), weights).unwrap();
+            check(&grammar, &values[..tokens * count], count)?;
+        }
+
+        #[test]
+        fn labels_of_one_name_share_no_place(values in prop::collection::vec(logit(), 4 * 4)) {
+            let grammar = Grammar::new(Tagging::new(&["O", "B-x", "I-x", "I-x"], None).unwrap(), Weights::default()).unwrap();
+            prop_assert!(grammar.lanes.is_none());
+            check(&grammar, &values, 4)?;
+        }
+    }
+
+    #[test]
+    fn ties() {
+        for (names, values, want) in [
+            // No weights, and the first of equal labels make a legal sequence.
+            (&["O", "B-x", "I-x"][..], &[0.0, 0.0, 0.0, 0.0, 0.0, 0.0][..], &[0, 0][..]),
+            // I-x may not come first: B-x I-x and O O cost the same, and the same type goes on.
+            (&["I-x", "B-x", "O"], &[1.0, 1.0, 1.0, 1.0, 0.0, 0.0], &[1, 0]),
+            // Between types the first one named.
+            (&["I-y", "I-x", "B-x", "B-y", "O"], &[9.0, 0.0, 2.0, 2.0, 0.0], &[3]),
+        ] {
+            let grammar = Grammar::new(Tagging::new(names, None).unwrap(), Weights::default()).unwrap();
+            let (mut path, items) =
+                (Vec::new(), (0..(values.len() / names.len()) as u32).collect::<Vec<_>>());
+            grammar
+                .best_path(&Rows::new(values, names.len()), &items, &mut Space::default(), &mut path)
+                .unwrap();
+            assert_eq!(path, want, "{names:?}");
+        }
+    }
+
+    #[test]
+    fn refusals() {
+        let tagging = |names: &[&str]| Tagging::new(names, None).unwrap();
+        let biased = Weights::Biases(Biases { background_stay: 1.0, ..Biases::default() });
+        assert!(matches!(
+            Grammar::new(tagging(&["O", "B-x", "I-x"]), biased),
+            Err(Error::BadOption { name: "biases", .. })
+        ));
+        let short = Weights::Matrix { steps: vec![0.0; 8], start: vec![0.0; 3], end: vec![0.0; 3] };
+        assert!(matches!(
+            Grammar::new(tagging(&["O", "B-x", "I-x"]), short),
+            Err(Error::WeightCount { name: "transitions", got: 8, labels: 3 })
+        ));
+    }
+}

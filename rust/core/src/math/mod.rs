@@ -1,0 +1,3 @@
+//! Exponentials, softmax and sums over the rows of logits.
+
+pub mod logits;

@@ -1,0 +1,112 @@
+//! E-mail addresses of a text. Half of one is as good as all of it to who looks for it, so an entity that has a part of an
+//! address grows over the rest.
+//!
+//! The plain line is the regular expression of the tests. It needs a crate that core does without, and each `@` read by
+//! itself is as short.
+
+use crate::text::words::is_unspaced;
+use unicode_categories::UnicodeCategories;
+
+/// The characters of each e-mail address in `text`, in order, none over another.
+///
+/// An address is a name, `@` and a host. The name is letters, digits and `.` `_` `+` `-`, and begins and ends with none of
+/// `.` `+` `-`. The host is two labels or more with full stops between, the last one of at least two characters that begins
+/// with a letter; a label is letters, digits and `-`. Letters of scripts that put no spaces between words belong to neither
+/// (`邮箱anna@example.org`), marks go with their letters. A host ends where a sentence begins, at a full stop between a
+/// small letter and a capital (`anna@example.org.Then`).
+#[must_use]
+pub fn addresses(text: &str) -> Vec<(usize, usize)> {
+    if !text.contains(is_at) {
+        return Vec::new();
+    }
+    let chars: Vec<char> = text.chars().collect();
+    let mut out: Vec<(usize, usize)> = Vec::new();
+    for at in (0..chars.len()).filter(|&at| is_at(chars[at])) {
+        let (Some(start), Some(end)) = (name(&chars, at), host(&chars, at + 1)) else { continue };
+        match out.last_mut() {
+            Some(last) if start < last.1 => last.1 = end,
+            _ => out.push((start, end)),
+        }
+    }
+    out
+}
+
+fn is_at(c: char) -> bool {
+    matches!(c, '@' | '\u{ff20}')
+}
+
+fn is_stop(c: char) -> bool {
+    matches!(c, '.' | '\u{ff0e}')
+}
+
+fn is_letter(c: char) -> bool {
+    (c.is_alphanumeric() && !is_unspaced(c)) || c.is_mark()
+}
+
+/// Where the name begins whose last character is before `end`.
+fn name(chars: &[char], end: usize) -> Option<usize> {
+    let of_name = |&c: &char| is_letter(c) || is_stop(c) || matches!(c, '_' | '+' | '-');
+    let edge = |c: char| is_letter(c) || c == '_';
+    let long = chars[..end].iter().rev().take_while(|c| of_name(c)).count();
+    let start = (end - long..end).find(|&at| edge(chars[at]) && !chars[at].is_mark())?;
+    edge(chars[end - 1]).then_some(start)
+}
+
+/// Where the host ends that begins at `start`.
+fn host(chars: &[char], start: usize) -> Option<usize> {
+    let (mut at, mut end) = (start, None);
+    loop {
+        let label = at;
+        let long = chars[at..].iter().take_while(|&&c| is_letter(c) || c == '-').count();
+        at += long;
+        let text = &chars[label..at - chars[label..at].iter().rev().take_while(|&&c| c == '-').count()];
+        if !text.first().is_some_and(|&c| is_letter(c) && !c.is_mark()) {
+            return end;
+        }
+        if label > start && text.len() > 1 && text[0].is_alphabetic() {
+            end = Some(label + text.len());
+        }
+        let sentence = chars.get(at + 1).is_some_and(|c| c.is_uppercase()) && chars[at - 1].is_lowercase();
+        if text.len() < long || sentence || !chars.get(at).is_some_and(|&c| is_stop(c)) {
+            return end;
+        }
+        at += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(text: &str) -> Vec<String> {
+        let chars: Vec<char> = text.chars().collect();
+        addresses(text).iter().map(|&(start, end)| chars[start..end].iter().collect()).collect()
+    }
+
+    #[test]
+    fn addresses_are_found_whole() {
+        for (text, want) in [
+            ("", vec![]),
+            ("@", vec![]),
+            ("a@b", vec![]),
+            ("@Paul and user@localhost", vec![]),
+            ("to jose.alvarez@example.org.", vec!["jose.alvarez@example.org"]),
+            ("<anna_b+news@mail.example.co.uk>,", vec!["anna_b+news@mail.example.co.uk"]),
+            ("Mail:rnowak@example.edu;x", vec!["rnowak@example.edu"]),
+            ("-.+a-b@ex-ample.org- b", vec!["a-b@ex-ample.org"]),
+            ("Jose.Alvarez@example.org.Then call", vec!["Jose.Alvarez@example.org"]),
+            ("BEN@EXAMPLE.ORG.", vec!["BEN@EXAMPLE.ORG"]),
+            ("a@example.org.5 a@b.c a@b.c.de", vec!["a@example.org", "a@b.c.de"]),
+            ("a.@example.org a@-b.org a@.org a@b..org", vec![]),
+            ("a@192.168.0.1", vec![]),
+            ("邮箱anna@example.org我", vec!["anna@example.org"]),
+            ("jose\u{301}@exa\u{301}mple.org", vec!["jose\u{301}@exa\u{301}mple.org"]),
+            ("ａ＠ｂ．ｃｏｍ", vec!["ａ＠ｂ．ｃｏｍ"]),
+            ("a@b.co@d.ef", vec!["a@b.co@d.ef"]),
+            ("a@b.co,c@d.ef", vec!["a@b.co", "c@d.ef"]),
+            ("_@b.co", vec!["_@b.co"]),
+        ] {
+            assert_eq!(found(text), want, "{text:?}");
+        }
+    }
+}

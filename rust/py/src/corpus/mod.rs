@@ -1,0 +1,643 @@
+//! Corpus in: files, file objects and Arrow data; out: lists of `str`, or texts for other kernels.
+
+pub(crate) mod arrow;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use fastpost_core::corpus::{
+    self, Blocks, Fault, Keep, Next, Plan, Reason, Source, Split, Stopped, Tally, Texts, Wanted,
+};
+use fastpost_core::parallel::Threads;
+use pyo3::exceptions::{PyOSError, PyRuntimeError};
+use pyo3::prelude::*;
+use pyo3::sync::{MutexExt, PyOnceLock};
+use pyo3::types::{PyList, PyString, PyType};
+
+use crate::corpus::arrow::{ArrowFeed, Step, Taken};
+use crate::door::exception;
+
+/// One pass over files, one file object or Arrow data. See `fastpost_core::corpus`.
+#[pyclass(frozen, module = "fastpost._fastpost")]
+pub(crate) struct TextReader {
+    skip: bool,
+    /// Whether columns come along with the texts.
+    keeps: bool,
+    /// Threads do not survive a fork, so a child must not wait for them.
+    process: u32,
+    state: Mutex<State>,
+}
+
+struct State {
+    feed: Feed,
+    block: Texts,
+    next_text: usize,
+    next_fault: usize,
+    /// Records that have been passed, those that could not be read included.
+    records: u64,
+    counts: Counts,
+}
+
+enum Feed {
+    /// Files that nobody has begun to read.
+    Planned(Box<Plan>),
+    Files(Box<Blocks>),
+    /// A file object; the error that its `read` raised, if it did.
+    Object(Box<Blocks>, Arc<Mutex<Option<PyErr>>>),
+    Arrow(Box<ArrowFeed>),
+    End,
+}
+
+#[derive(Default)]
+struct Counts {
+    skipped: u64,
+    reasons: Vec<String>,
+    empty_files: u64,
+    bytes_read: u64,
+}
+
+/// A batch and its size in UTF-8 bytes.
+type Batch<'py> = (Bound<'py, PyList>, usize);
+
+/// A batch with the place of each text: texts, size, file, line, number among the records, kept columns as JSON.
+type Records<'py> = (
+    Bound<'py, PyList>,
+    usize,
+    Vec<Option<Bound<'py, PyString>>>,
+    Vec<Option<u64>>,
+    Vec<u64>,
+    Option<Vec<Bound<'py, PyString>>>,
+);
+
+/// What of `_sources.Options` this side needs, by attribute.
+#[derive(FromPyObject)]
+#[allow(clippy::struct_excessive_bools, reason = "they are the fields of the Python class")]
+struct Options {
+    column: String,
+    threads: Option<crate::threads::Threads>,
+    prefetch: usize,
+    skip: bool,
+    replace: bool,
+    nulls: bool,
+    keep: Vec<String>,
+    keep_all: bool,
+}
+
+impl Options {
+    fn keeps(&self) -> bool {
+        self.keep_all || !self.keep.is_empty()
+    }
+
+    fn wanted(self) -> Wanted {
+        let keep = match (self.keep_all, self.keep) {
+            (true, _) => Keep::All,
+            (false, names) if names.is_empty() => Keep::Nothing,
+            (false, names) => Keep::Columns(names),
+        };
+        Wanted { column: self.column, keep, nulls: self.nulls, replace: self.replace }
+    }
+}
+
+#[pymethods]
+impl TextReader {
+    #[staticmethod]
+    fn files(files: Vec<(PathBuf, String)>, mut options: Options) -> PyResult<Self> {
+        let mut sources = Vec::with_capacity(files.len());
+        for (path, split) in files {
+            let (split, sniffed) = split_of(&split)?;
+            let mut source = Source::file(&path, split);
+            source.sniffed = sniffed;
+            sources.push(source);
+        }
+        let (skip, keeps, ahead) = (options.skip, options.keeps(), options.prefetch.max(1));
+        let threads = crate::threads::Threads::of(options.threads.take());
+        let mut plan = Plan::new(sources, &options.column, threads);
+        let blocks = fastpost_core::parallel::available(threads).saturating_mul(ahead);
+        plan.ahead = blocks.saturating_mul(2 * Plan::BLOCK);
+        plan.wanted = options.wanted();
+        Ok(Self::new(Feed::Planned(Box::new(plan)), skip, keeps))
+    }
+
+    #[staticmethod]
+    fn stream(file: Py<PyAny>, name: PathBuf, split: &str, options: Options) -> PyResult<Self> {
+        let raised = Arc::default();
+        let reader = Box::new(ObjectRead { object: file, rest: Vec::new(), raised: Arc::clone(&raised) });
+        let (split, sniffed) = split_of(split)?;
+        let mut source = Source::reader(&name, split, reader);
+        source.sniffed = sniffed;
+        let mut plan = Plan::new(vec![source], &options.column, Threads::Some(std::num::NonZeroUsize::MIN));
+        let (skip, keeps) = (options.skip, options.keeps());
+        plan.wanted = options.wanted();
+        Ok(Self::new(Feed::Object(Box::new(Blocks::new(plan)), raised), skip, keeps))
+    }
+
+    #[staticmethod]
+    fn arrow(objects: Py<PyAny>, name: PathBuf, options: Options) -> Self {
+        let (skip, keeps) = (options.skip, options.keeps());
+        let feed = ArrowFeed::new(objects, Arc::from(name), options.wanted());
+        Self::new(Feed::Arrow(Box::new(feed)), skip, keeps)
+    }
+
+    /// Up to `texts` texts of up to `most` bytes in all: `None` at the end, an empty list if the next one does not fit.
+    fn next_batch<'py>(
+        &self,
+        py: Python<'py>,
+        texts: usize,
+        most: Option<usize>,
+    ) -> PyResult<Option<Batch<'py>>> {
+        self.same_process()?;
+        let mut state = self.state.lock_py_attached(py).map_err(poisoned)?;
+        let mut batch: Vec<Option<Bound<'py, PyString>>> = Vec::with_capacity(texts.min(4096));
+        let mut size = 0;
+        while batch.len() < texts {
+            let before = batch.len();
+            let taken = state.arrow(py, self.skip, texts, most, &mut batch, &mut size);
+            state.records += (batch.len() - before) as u64;
+            if taken? {
+                break;
+            }
+            if !state.text(py, self.skip)? {
+                break;
+            }
+            let Some((text, length)) = state.string(py, most.map(|most| most.saturating_sub(size))) else {
+                return Ok(Some((PyList::new(py, batch)?, size)));
+            };
+            batch.push(text);
+            size += length;
+        }
+        if batch.is_empty() && matches!(state.feed, Feed::End) {
+            return Ok(None);
+        }
+        Ok(Some((PyList::new(py, batch)?, size)))
+    }
+
+    /// `next_batch` with the place of each text and the columns that come along.
+    fn next_records<'py>(
+        &self,
+        py: Python<'py>,
+        texts: usize,
+        most: Option<usize>,
+    ) -> PyResult<Option<Records<'py>>> {
+        self.same_process()?;
+        let mut state = self.state.lock_py_attached(py).map_err(poisoned)?;
+        let (mut batch, mut size) = (Vec::with_capacity(texts.min(4096)), 0);
+        let (mut files, mut lines, mut numbers) = (Vec::new(), Vec::new(), Vec::new());
+        let mut kept = self.keeps.then(Vec::new);
+        let mut file: Option<(Arc<Path>, Bound<'py, PyString>)> = None;
+        while batch.len() < texts && state.text(py, self.skip)? {
+            let (index, number) = (state.next_text, state.records);
+            let Some((text, length)) = state.string(py, most.map(|most| most.saturating_sub(size))) else {
+                break;
+            };
+            batch.push(text);
+            size += length;
+            numbers.push(number);
+            lines.push(state.block.line(index));
+            if let Some(kept) = &mut kept {
+                // A text file has no columns.
+                kept.push(PyString::new(py, state.block.kept(index).unwrap_or("{}")));
+            }
+            if let Some(path) = state.block.path()
+                && file.as_ref().is_none_or(|(known, _)| !Arc::ptr_eq(known, path))
+            {
+                let name = path.as_os_str().into_pyobject(py)?;
+                file = Some((Arc::clone(path), name));
+            }
+            files.push(file.as_ref().map(|(_, name)| name.clone()));
+        }
+        if batch.is_empty() && matches!(state.feed, Feed::End) {
+            return Ok(None);
+        }
+        Ok(Some((PyList::new(py, batch)?, size, files, lines, numbers, kept)))
+    }
+
+    /// Records that have been passed so far, those that could not be read included.
+    fn records(&self, py: Python<'_>) -> PyResult<u64> {
+        Ok(self.state.lock_py_attached(py).map_err(poisoned)?.records)
+    }
+
+    /// Passes over up to `texts` texts; returns how many there were.
+    fn skip(&self, py: Python<'_>, texts: u64) -> PyResult<u64> {
+        self.same_process()?;
+        let mut state = self.state.lock_py_attached(py).map_err(poisoned)?;
+        let mut passed = 0;
+        while passed < texts && state.text(py, self.skip)? {
+            state.next_text += 1;
+            state.records += 1;
+            passed += 1;
+        }
+        Ok(passed)
+    }
+
+    /// Records skipped, the first reasons, empty files, bytes read.
+    fn counts(&self, py: Python<'_>) -> PyResult<(u64, Vec<String>, u64, u64)> {
+        let state = self.state.lock_py_attached(py).map_err(poisoned)?;
+        let counts = &state.counts;
+        Ok((counts.skipped, counts.reasons.clone(), counts.empty_files, state.bytes_read()))
+    }
+
+    /// Ends the threads.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        let mut state = self.state.lock_py_attached(py).map_err(poisoned)?;
+        state.end(py);
+        Ok(())
+    }
+}
+
+impl TextReader {
+    fn new(feed: Feed, skip: bool, keeps: bool) -> Self {
+        let block = Texts::default();
+        let state = State { feed, block, next_text: 0, next_fault: 0, records: 0, counts: Counts::default() };
+        Self { skip, keeps, process: std::process::id(), state: Mutex::new(state) }
+    }
+
+    fn same_process(&self) -> PyResult<()> {
+        if self.process == std::process::id() {
+            return Ok(());
+        }
+        Err(PyRuntimeError::new_err(
+            "this pass over the corpus was started before the process was forked; start a new `for` in the child",
+        ))
+    }
+
+    /// Gives every block of texts to `work` on `threads` threads, with the interpreter released and no Python
+    /// string made. Returns the state of each thread, at least one.
+    ///
+    /// Files nobody has begun to read are read by the same threads, in no order: see
+    /// [`fastpost_core::corpus::each`]. A file object, Arrow data or files already begun are read by the calling
+    /// thread and handed to the others. `tick` is called some twenty times a second with the interpreter attached,
+    /// after signals have been looked for, and may look at this reader; its error, or one from `work`, ends all of
+    /// it. Faults are raised or, with `on_error="skip"`, counted here as in a `for` loop.
+    pub(crate) fn each<S: Send>(
+        &self,
+        py: Python<'_>,
+        threads: Threads,
+        make: impl Fn() -> S + Sync,
+        work: impl Fn(&mut S, &Texts) -> fastpost_core::Result<()> + Sync,
+        tick: impl Fn(Python<'_>, &Tally) -> PyResult<()> + Sync,
+    ) -> PyResult<(Vec<S>, Tally)> {
+        self.same_process()?;
+        let plan = self.state.lock_py_attached(py).map_err(poisoned)?.take_plan();
+        let work = |state: &mut S, texts: &Texts| work(state, texts).map_err(exception);
+        let Some(mut plan) = plan else {
+            let (states, tally, _) = self.each_in_order(py, threads, None, &make, &work, &tick)?;
+            return Ok((states, tally));
+        };
+        plan.threads = threads;
+        let (make, tick) = (&make, &tick);
+        let seen = |tally: &Tally| {
+            Python::attach(|py| {
+                py.check_signals()?;
+                self.note(py, tally)?;
+                tick(py, tally)
+            })
+        };
+        let done = py.detach(|| corpus::each(*plan, self.skip, make, work, seen));
+        let (states, tally) = done.map_err(|stopped| match stopped {
+            Stopped::Fault(fault) => raise(py, &fault),
+            Stopped::Work(error) => error,
+        })?;
+        self.note(py, &tally)?;
+        Ok((states, tally))
+    }
+
+    /// [`each`](Self::each) in the order of the texts, for about `time`; whether the end was reached.
+    ///
+    /// All texts before the place where it stops have been worked on and none behind it, and the next call goes on
+    /// there: what a job needs that is to be resumed. Costs a thread's hand-over per block more than `each`.
+    pub(crate) fn each_for<S: Send>(
+        &self,
+        py: Python<'_>,
+        threads: Threads,
+        time: Duration,
+        make: impl Fn() -> S + Sync,
+        work: impl Fn(&mut S, &Texts) -> fastpost_core::Result<()> + Sync,
+        tick: impl Fn(Python<'_>, &Tally) -> PyResult<()> + Sync,
+    ) -> PyResult<(Vec<S>, Tally, bool)> {
+        self.same_process()?;
+        let work = |state: &mut S, texts: &Texts| work(state, texts).map_err(exception);
+        self.each_in_order(py, threads, Some(time), &make, &work, &tick)
+    }
+
+    /// [`each`](Self::each) for what can be read by one thread only, or has been begun, or is to stop after `time`.
+    fn each_in_order<S: Send>(
+        &self,
+        py: Python<'_>,
+        threads: Threads,
+        time: Option<Duration>,
+        make: &(impl Fn() -> S + Sync),
+        work: &(impl Fn(&mut S, &Texts) -> PyResult<()> + Sync),
+        tick: &(impl Fn(Python<'_>, &Tally) -> PyResult<()> + Sync),
+    ) -> PyResult<(Vec<S>, Tally, bool)> {
+        const TICK: Duration = Duration::from_millis(50);
+        let mut tally = Tally::default();
+        let began = Instant::now();
+        let mut told = began;
+        let mut ended = true;
+        let mut next = || {
+            Python::attach(|py| {
+                py.check_signals()?;
+                if tally.texts > 0 && time.is_some_and(|time| began.elapsed() >= time) {
+                    ended = false;
+                    return Ok(None);
+                }
+                if told.elapsed() > TICK {
+                    told = Instant::now();
+                    tick(py, &tally)?;
+                }
+                let mut state = self.state.lock_py_attached(py).map_err(poisoned)?;
+                let found = if state.text(py, self.skip)? { Some(state.rest()) } else { None };
+                if let Some(texts) = &found {
+                    tally.texts += texts.len() as u64;
+                    tally.bytes += texts.bytes().len() as u64;
+                }
+                Ok(found)
+            })
+        };
+        let states = py.detach(|| {
+            fastpost_core::parallel::fold(threads, &mut next, make, |state, texts| work(state, &texts))
+        })?;
+        Ok((states, tally, ended))
+    }
+
+    /// Makes `counts` tell what `tally` does.
+    fn note(&self, py: Python<'_>, tally: &Tally) -> PyResult<()> {
+        self.state.lock_py_attached(py).map_err(poisoned)?.counts = Counts {
+            skipped: tally.skipped,
+            reasons: tally.faults.iter().map(Fault::to_string).collect(),
+            empty_files: tally.empty_files,
+            bytes_read: tally.bytes_read,
+        };
+        Ok(())
+    }
+}
+
+impl State {
+    /// Takes the files if nobody has begun to read them.
+    fn take_plan(&mut self) -> Option<Box<Plan>> {
+        match std::mem::replace(&mut self.feed, Feed::End) {
+            Feed::Planned(plan) => Some(plan),
+            feed => {
+                self.feed = feed;
+                None
+            }
+        }
+    }
+
+    /// Moves to the next text and deals with the faults before it; `false` at the end.
+    fn text(&mut self, py: Python<'_>, skip: bool) -> PyResult<bool> {
+        loop {
+            while let Some((at, fault)) = self.block.faults().get(self.next_fault) {
+                if *at > self.next_text {
+                    break;
+                }
+                let fault = fault.clone();
+                self.next_fault += 1;
+                self.deal_with(py, &fault, skip)?;
+            }
+            if self.next_text < self.block.len() {
+                return Ok(true);
+            }
+            if !self.refill(py, skip)? {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Takes the next text as a Python string, `None` if it is null, and its length; nothing if that is over `room`.
+    fn string<'py>(
+        &mut self,
+        py: Python<'py>,
+        room: Option<usize>,
+    ) -> Option<(Option<Bound<'py, PyString>>, usize)> {
+        let text = self.block.get(self.next_text);
+        if room.is_some_and(|room| text.len() > room) {
+            return None;
+        }
+        let made = (!self.block.is_null(self.next_text)).then(|| PyString::new(py, text));
+        let length = text.len();
+        self.next_text += 1;
+        self.records += 1;
+        Some((made, length))
+    }
+
+    /// Fills `batch` straight from Arrow data; `false` if there is none, or a block to be taken first.
+    fn arrow<'py>(
+        &mut self,
+        py: Python<'py>,
+        skip: bool,
+        texts: usize,
+        most: Option<usize>,
+        batch: &mut Vec<Option<Bound<'py, PyString>>>,
+        size: &mut usize,
+    ) -> PyResult<bool> {
+        if self.next_text < self.block.len() || self.next_fault < self.block.faults().len() {
+            return Ok(false);
+        }
+        loop {
+            let Feed::Arrow(feed) = &mut self.feed else { return Ok(false) };
+            let fault = match feed.strings(py, texts, most, batch, size) {
+                Taken::Enough => return Ok(true),
+                Taken::Fault(fault) => fault,
+                Taken::All => match feed.advance(py, skip)? {
+                    Step::Rows => continue,
+                    Step::Fault(fault) => fault,
+                    Step::End => {
+                        self.end(py);
+                        return Ok(true);
+                    }
+                },
+            };
+            self.deal_with(py, &fault, skip)?;
+        }
+    }
+
+    /// Raises a fault or counts it.
+    fn deal_with(&mut self, py: Python<'_>, fault: &Fault, skip: bool) -> PyResult<()> {
+        let raised = match &self.feed {
+            Feed::Object(_, raised) => raised.lock().map_err(poisoned)?.take(),
+            _ => None,
+        };
+        if raised.is_some() || !skip {
+            let error = raised.unwrap_or_else(|| raise(py, fault));
+            self.end(py);
+            return Err(error);
+        }
+        self.records += u64::from(fault.is_record());
+        self.counts.skipped += 1;
+        if self.counts.reasons.len() < 10 {
+            self.counts.reasons.push(fault.to_string());
+        }
+        Ok(())
+    }
+
+    /// Takes the next block; `false` at the end.
+    fn refill(&mut self, py: Python<'_>, skip: bool) -> PyResult<bool> {
+        const PATIENCE: Duration = Duration::from_millis(50);
+        let old = std::mem::take(&mut self.block);
+        self.next_text = 0;
+        self.next_fault = 0;
+        if let Some(plan) = self.take_plan() {
+            self.feed = Feed::Files(Box::new(py.detach(|| Blocks::new(*plan))));
+        }
+        let found = match &mut self.feed {
+            Feed::Planned(_) | Feed::End => None,
+            Feed::Files(blocks) | Feed::Object(blocks, _) => {
+                blocks.recycle(old);
+                loop {
+                    py.check_signals()?;
+                    match py.detach(|| blocks.next(PATIENCE)) {
+                        Next::Texts(texts) => break Some(texts),
+                        Next::Wait => {}
+                        Next::End => break None,
+                    }
+                }
+            }
+            Feed::Arrow(feed) => feed.next(py, old, skip)?,
+        };
+        let Some(texts) = found else {
+            self.end(py);
+            return Ok(false);
+        };
+        self.counts.empty_files += texts.empty_files();
+        self.block = texts;
+        Ok(true)
+    }
+
+    /// Takes the texts of the block up to the next fault.
+    fn rest(&mut self) -> Texts {
+        if self.next_text == 0 && self.block.faults().is_empty() {
+            return std::mem::take(&mut self.block);
+        }
+        let until = self.block.faults().get(self.next_fault).map_or(self.block.len(), |(at, _)| *at);
+        let mut rest = Texts::default();
+        for index in self.next_text..until {
+            rest.push(self.block.get(index));
+        }
+        self.next_text = until;
+        rest
+    }
+
+    fn bytes_read(&self) -> u64 {
+        match &self.feed {
+            Feed::Files(blocks) | Feed::Object(blocks, _) => blocks.bytes_read(),
+            _ => self.counts.bytes_read,
+        }
+    }
+
+    fn end(&mut self, py: Python<'_>) {
+        self.counts.bytes_read = self.bytes_read();
+        let feed = std::mem::replace(&mut self.feed, Feed::End);
+        if let Feed::Files(blocks) = feed {
+            py.detach(|| drop(blocks)); // waits for threads
+        }
+    }
+}
+
+impl Drop for TextReader {
+    /// An iterator that is thrown away half-way waits for its threads without the interpreter.
+    fn drop(&mut self) {
+        if self.process != std::process::id() {
+            // A forked child has no threads to wait for.
+            if let Ok(state) = self.state.get_mut() {
+                std::mem::forget(std::mem::replace(&mut state.feed, Feed::End));
+            }
+            return;
+        }
+        if let Ok(state) = self.state.get_mut() {
+            Python::attach(|py| state.end(py));
+        }
+    }
+}
+
+/// A Python file object as a Rust reader.
+struct ObjectRead {
+    object: Py<PyAny>,
+    rest: Vec<u8>,
+    raised: Arc<Mutex<Option<PyErr>>>,
+}
+
+impl std::io::Read for ObjectRead {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.rest.is_empty() {
+            let read = Python::attach(|py| self.more(py));
+            self.rest = read.map_err(|error| {
+                if let Ok(mut raised) = self.raised.lock() {
+                    raised.get_or_insert(error);
+                }
+                std::io::Error::other("`read` raised")
+            })?;
+        }
+        let count = buffer.len().min(self.rest.len());
+        buffer[..count].copy_from_slice(&self.rest[..count]);
+        self.rest.drain(..count);
+        Ok(count)
+    }
+}
+
+impl ObjectRead {
+    fn more(&self, py: Python<'_>) -> PyResult<Vec<u8>> {
+        const SIZE: usize = 1 << 16;
+        let object = self.object.bind(py);
+        // `read1` gives what a pipe has; `read` waits until it has everything.
+        let chunk = match object.getattr_opt("read1")? {
+            Some(read) => read.call1((SIZE,))?,
+            None => object.call_method1("read", (SIZE,))?,
+        };
+        if chunk.is_none() {
+            return Ok(Vec::new());
+        }
+        match chunk.cast::<PyString>() {
+            Ok(text) => Ok(text.to_str()?.as_bytes().to_vec()),
+            Err(_) => chunk.extract(),
+        }
+    }
+}
+
+/// What a text is, and whether nobody has said what the file holds (`"line?"`).
+fn split_of(name: &str) -> PyResult<(Split, bool)> {
+    let sniffed = name.ends_with('?');
+    let split = match name.trim_end_matches('?') {
+        "line" => Split::Line,
+        "blank" => Split::Blank,
+        "file" => Split::File,
+        "jsonl" => Split::Json,
+        "csv" => Split::Csv,
+        "tsv" => Split::Tsv,
+        _ => {
+            return Err(exception(fastpost_core::Error::BadOption {
+                name: "split",
+                got: format!("{name:?}"),
+                cure: "it is \"line\", \"blank\" or \"file\"",
+            }));
+        }
+    };
+    Ok((split, sniffed))
+}
+
+/// What ends the message of a record that can't be read; Python says it of its own, too.
+const SKIP: &str = "; on_error=\"skip\" leaves such records out and counts them";
+
+/// The Python exception of a fault: the `OSError` subclass of an errno, else `CorpusError`.
+fn raise(py: Python<'_>, fault: &Fault) -> PyErr {
+    static CORPUS_ERROR: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    let path: &Path = &fault.path;
+    if let Reason::Os { code, message } = &fault.reason {
+        let text = py.import("os").and_then(|os| os.call_method1("strerror", (*code,))?.extract::<String>());
+        return PyOSError::new_err((
+            *code,
+            text.unwrap_or_else(|_| message.clone()),
+            path.as_os_str().to_owned(),
+        ));
+    }
+    let cure = if fault.is_record() { SKIP } else { "" };
+    let made = CORPUS_ERROR.import(py, "fastpost.exceptions", "CorpusError").and_then(|class| {
+        class.call1((format!("{}{cure}", fault.reason), path.to_string_lossy(), fault.line))
+    });
+    made.map_or_else(|error| error, PyErr::from_value)
+}
+
+fn poisoned<T>(_: std::sync::PoisonError<T>) -> PyErr {
+    PyRuntimeError::new_err("an earlier call on this corpus iterator panicked; start a new one")
+}

@@ -15,7 +15,7 @@ import pytest
 import fastpost
 import qa_models
 from fastpost.cli import jobs, main
-from fastpost.redaction import redact
+from fastpost.entities.redact import redact
 
 COMMAND = [sys.executable, "-m", "fastpost"]
 

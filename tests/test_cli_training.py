@@ -225,7 +225,7 @@ print(fastpost.cli.main(["doctor"]))
 
 
 def test_import_brings_no_typer(python):
-    loaded = python("import fastpost.training, fastpost.corpus, sys; print(*sys.modules)").split()
+    loaded = python("import fastpost.tokenizers.train, fastpost.corpus, sys; print(*sys.modules)").split()
     assert not {"typer", "rich", "fastpost.cli"} & set(loaded)
 
 

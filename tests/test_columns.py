@@ -16,7 +16,7 @@ from tokenizers import Tokenizer, decoders, models
 
 import fastpost
 from fastpost import AnswerDecoder, Corpus, EntityDecoder, _fastpost
-from fastpost.entities import _restored
+from fastpost.entities.decoder import _restored
 from oracle import STRATEGIES
 from test_entities import LABELS, TEXT, make, seed_arrays, seed_logits, seed_tokenizer
 
@@ -558,7 +558,7 @@ def test_entity_decoder_pickles(strategy, protocol):
 
 
 def test_what_was_read_off_a_tokenizer_pickles():
-    from fastpost._tokens import Tokens
+    from fastpost._inputs.tokenizer import Tokens
 
     tokens = Tokens.of(seed_tokenizer())
     decoder = make(tokenizer=pickle.loads(pickle.dumps(tokens)))

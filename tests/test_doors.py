@@ -205,7 +205,7 @@ def test_a_mistake_is_told_at_the_call_and_before_the_model_runs(pipe, name, mon
     make, message = MISTAKES[name]
     given = make()
     ran = []
-    monkeypatch.setattr("fastpost.pipelines.engine.forward", lambda *_: ran.append(1))
+    monkeypatch.setattr("fastpost.pipelines.run.forward", lambda *_: ran.append(1))
     with pytest.raises(ValueError, match=message) as caught:
         pipe(given)
     assert not ran
@@ -333,7 +333,7 @@ def test_options_are_checked_before_a_model_runs(backend, onnx_folder, options, 
     with pytest.raises(error, match=message):
         make(**options)
     pipe = make()
-    monkeypatch.setattr("fastpost.pipelines.engine.forward", lambda *_: pytest.fail("the model ran"))
+    monkeypatch.setattr("fastpost.pipelines.run.forward", lambda *_: pytest.fail("the model ran"))
     for given in (TEXTS, TEXT, (text for text in TEXTS)):
         with pytest.raises(error, match=message):
             pipe(given, **options)
@@ -365,7 +365,7 @@ def test_options_of_questions_are_checked_when_the_pipeline_is_made(options, err
 
 @pytest.mark.parametrize("backend", ["torch", "onnx"])
 def test_a_decoder_is_made_once_for_its_options(backend, onnx_folder, monkeypatch):
-    from fastpost.pipelines import entity_task
+    from fastpost.pipelines import entities as entity_task
 
     made = []
 
@@ -467,7 +467,7 @@ def ask_arrow_map(folder, tmp_path):
 
 def ask_ray(folder, tmp_path):
     pa = pytest.importorskip("pyarrow")
-    from fastpost.ray import EntityPredictor
+    from fastpost.integrations.ray import EntityPredictor
 
     return EntityPredictor(folder)(pa.table({"text": [MAIL]}))["entities"].to_pylist()[0]
 
@@ -499,7 +499,7 @@ def ask_compare(folder, tmp_path):
 
 
 def ask_reader(folder, tmp_path):
-    from fastpost.pipelines.reader import EntityReader
+    from fastpost.integrations.reader import EntityReader
 
     return EntityReader(folder)([MAIL])[0]
 
@@ -562,8 +562,8 @@ def test_what_is_said_counts_over_the_defaults(rampart_dir):
 
 def test_options_pass_through_every_door(rampart_dir, tmp_path):
     """`max_length` is one that the pipeline knows, `threshold` one of the decoder."""
-    from fastpost.pipelines.reader import EntityReader
-    from fastpost.ray import EntityPredictor
+    from fastpost.integrations.ray import EntityPredictor
+    from fastpost.integrations.reader import EntityReader
 
     pa = pytest.importorskip("pyarrow")
     options = {"max_length": 16, "threshold": 0.9, "stride": 3}
@@ -591,11 +591,11 @@ def parameters(module, name):
 
 @pytest.mark.parametrize(
     ("module", "name"),
-    [("ray.py", "EntityPredictor"), ("spark.py", "entities"), ("presidio.py", "FastpostRecognizer")],
+    [("integrations/ray.py", "EntityPredictor"), ("integrations/spark.py", "entities"), ("integrations/presidio.py", "FastpostRecognizer")],
 )
 def test_engines_have_no_defaults_of_their_own(module, name):
     """What they do not name goes to `EntityReader`, whose defaults are the table's."""
-    from fastpost._defaults import OWN
+    from fastpost.entities.defaults import OWN
 
     made = parameters(module, name)
     named = {one.arg for one in (*made.args.args, *made.args.kwonlyargs)}
@@ -605,13 +605,13 @@ def test_engines_have_no_defaults_of_their_own(module, name):
 
 
 def test_the_reader_and_the_component_take_the_table():
-    from fastpost._defaults import OWN
-    from fastpost.pipelines.reader import EntityReader
+    from fastpost.entities.defaults import OWN
+    from fastpost.integrations.reader import EntityReader
 
     signature = inspect.signature(EntityReader).parameters
     for name, default in OWN.items():
         assert signature[name].default == default.value, name
-    source = (Path(fastpost.__file__).parent / "spacy.py").read_text()
+    source = (Path(fastpost.__file__).parent / "integrations" / "spacy.py").read_text()
     table = next(
         node.value
         for node in ast.parse(source).body

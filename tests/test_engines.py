@@ -120,7 +120,7 @@ def devices_told(options, **resources):
 
     class Told(fastpost.ray.EntityPredictor):
         def __init__(self, **options):
-            from fastpost.pipelines import reader
+            from fastpost.integrations import reader
 
             told = []
 

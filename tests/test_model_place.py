@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 import fastpost
-from fastpost.pipelines.model_place import missing_model
-from fastpost.pipelines.reader import EntityReader
+from fastpost.integrations.reader import EntityReader
+from fastpost.models.place import missing_model
 
 NONE_OF_IT = ("torch", "transformers", "onnxruntime", "tokenizers")
 
@@ -68,7 +68,7 @@ def test_what_the_hub_says_comes_after_the_folder(tmp_path, monkeypatch):
     def no(*_, **__):
         raise OSError("owner/name is not a valid model identifier\nmore lines")
 
-    monkeypatch.setattr("fastpost.pipelines.install._transformers", lambda: SimpleNamespace(pipeline=no))
+    monkeypatch.setattr("fastpost.pipelines.open._transformers", lambda: SimpleNamespace(pipeline=no))
     with pytest.raises(FileNotFoundError) as caught:
         fastpost.pipeline("ner", model="owner/name")
     assert str(caught.value) == (

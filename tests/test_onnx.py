@@ -280,7 +280,7 @@ def test_a_provider_whose_libraries_are_missing_is_refused(rampart_dir, monkeypa
 
 
 def test_a_folder_with_nothing_but_an_onnx_file_needs_no_backend(rampart_dir, tmp_path):
-    from fastpost.pipelines.install import backend_of
+    from fastpost.pipelines.open import backend_of
 
     want = build(rampart_dir)(TEXTS)
     for model in (rampart_dir, str(rampart_dir), rampart_dir / "onnx" / "model_q4.onnx"):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import fastpost
-from fastpost.pipelines.engine import Batching, Windows, forward
+from fastpost.pipelines.run import Batching, Windows, forward
 from onnx_models import FOUND, INPUTS, LABELS, TEXT, WORDS, small_tokenizer, write_folder
 
 pytest.importorskip("onnx")

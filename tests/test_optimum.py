@@ -10,7 +10,7 @@ import pytest
 
 import fastpost
 from conftest import ROOT
-from fastpost.pipelines.reader import EntityReader
+from fastpost.integrations.reader import EntityReader
 
 TEXTS = ["My name is Anna Schmidt and I live in London.", "", "Call Bob Stone on 217-555-0182."]
 FILES = ("config.json", "special_tokens_map.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt")

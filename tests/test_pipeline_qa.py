@@ -25,7 +25,7 @@ from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 
 import fastpost
 import qa_twin
-from fastpost.pipelines.ask import single
+from fastpost.pipelines.questions import single
 from oracle import TRANSFORMERS
 from qa_models import (
     MINILM,
@@ -1137,7 +1137,7 @@ def test_what_somebody_else_registered_stays(folder, registry):
     finally:
         entry["impl"] = fastpost.QuestionAnsweringPipeline
         if Peer is None:
-            from fastpost.pipelines.install import _remove
+            from fastpost.pipelines.open import _remove
 
             _remove("question-answering")
         else:

@@ -17,7 +17,7 @@ from presidio_analyzer.predefined_recognizers import CreditCardRecognizer  # noq
 from presidio_analyzer.recognizer_registry import RecognizerRegistryProvider  # noqa: E402
 from presidio_anonymizer import AnonymizerEngine  # noqa: E402
 
-from fastpost.presidio import LABEL_MAPPING, FastpostBatchAnalyzerEngine, FastpostRecognizer  # noqa: E402
+from fastpost.integrations.presidio import LABEL_MAPPING, FastpostBatchAnalyzerEngine, FastpostRecognizer  # noqa: E402
 
 TEXTS = [
     "My name is Anna Schmidt and I live in London; my card is 4111 1111 1111 1111.",

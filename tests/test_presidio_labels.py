@@ -2,8 +2,8 @@
 
 import pytest
 
-from fastpost._presidio_labels import LABEL_MAPPING, entity_of
-from fastpost.pipelines.reader import types_of
+from fastpost.integrations.presidio_labels import LABEL_MAPPING, entity_of
+from fastpost.integrations.reader import types_of
 
 THEIRS = {
     "MODEL_TO_PRESIDIO_ENTITY_MAPPING": """PER=PERSON PERSON=PERSON LOC=LOCATION LOCATION=LOCATION GPE=LOCATION

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import fastpost
 from browser import HOSTILE, in_browser, opened
-from fastpost import _render
+from fastpost.entities import render as _render
 from test_columns import BARE, batch
 from test_entities import TEXT
 

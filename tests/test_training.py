@@ -702,7 +702,7 @@ def test_a_corpus_that_is_one_word_stops_before_the_run():
 
 
 def test_too_little_memory_stops_before_the_run(monkeypatch):
-    monkeypatch.setattr(fastpost._counting, "memory_available", lambda: 1e6)
+    monkeypatch.setattr(fastpost.tokenizers.counting, "memory_available", lambda: 1e6)
     with pytest.raises(ValueError, match="GB are free"):
         fastpost.train_new_from_iterator(fast("gpt2"), iter(xquad("en")), 300, length=10**9)
     assert len(fastpost.train_new_from_iterator(fast("gpt2"), xquad("en"), 300, length=10**9, force=True)) == 300
@@ -878,7 +878,7 @@ def test_the_texts_of_files_are_guessed_from_their_sizes(mixed, mixed_files, mon
     assert fastpost.Corpus(lambda: iter(mixed))._sample(1000)[1] is None
     assert fastpost.Corpus.from_texts(mixed)._sample(1000)[1] is None
 
-    monkeypatch.setattr(fastpost._counting, "memory_available", lambda: 5e6)
+    monkeypatch.setattr(fastpost.tokenizers.counting, "memory_available", lambda: 5e6)
     small = write_jsonl(tmp_path / "small.jsonl", (f"{n} text" for n in range(20_000)))
     assert len(fastpost.train_new_from_iterator(fast("gpt2"), fastpost.Corpus(small), 300)) == 300
     with pytest.raises(ValueError, match="GB are free"):

@@ -19,7 +19,7 @@ import tokenizers
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
 import fastpost
-from fastpost._encodings import Encodings as Flattened
+from fastpost._inputs.encodings import Encodings as Flattened
 from harness import Row, machine, options, print_table, seconds, write_json
 
 ROOT = Path(__file__).resolve().parents[2]

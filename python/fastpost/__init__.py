@@ -14,60 +14,60 @@ if TYPE_CHECKING:
     from fastpost import spacy as spacy
     from fastpost import spark as spark
     from fastpost._fastpost import VERSION as __version__
-    from fastpost._render import render
-    from fastpost._udf import ner_udf
-    from fastpost._verify import verify_tokenizer
-    from fastpost.align import align_labels, align_tokens, labels_to_spans, plan_windows, spans_to_labels
-    from fastpost.answers import AnswerDecoder, Answers
-    from fastpost.corpus import Corpus, CorpusStats, TextRecords
+    from fastpost.alignment.labels import align_labels, align_tokens, labels_to_spans, plan_windows, spans_to_labels
+    from fastpost.alignment.offsets import OffsetMap, check_offsets
+    from fastpost.answers.decoder import AnswerDecoder, Answers
+    from fastpost.answers.predictions import postprocess_qa_predictions
+    from fastpost.corpus.corpus import Corpus, CorpusStats, TextRecords
     from fastpost.encoding import Encoder, EncoderReport, Encodings
-    from fastpost.entities import Entities, EntityDecoder, TextEntities
+    from fastpost.entities.decoder import Entities, EntityDecoder, TextEntities
+    from fastpost.entities.redact import Redaction, redact
+    from fastpost.entities.render import render
     from fastpost.exceptions import CorpusError
-    from fastpost.offsets import OffsetMap, check_offsets
+    from fastpost.integrations.datasets import ner_udf
     from fastpost.pipelines.compare import Comparison, compare
-    from fastpost.pipelines.install import accelerate, install, pipeline, uninstall
-    from fastpost.pipelines.question_answering import QuestionAnsweringPipeline
-    from fastpost.pipelines.token_classification import TokenClassificationPipeline
-    from fastpost.redaction import Redaction, redact
-    from fastpost.squad import postprocess_qa_predictions
-    from fastpost.training import WordCounts, train_new_from_iterator
+    from fastpost.pipelines.open import accelerate, install, pipeline, uninstall
+    from fastpost.pipelines.torch.question_answering import QuestionAnsweringPipeline
+    from fastpost.pipelines.torch.token_classification import TokenClassificationPipeline
+    from fastpost.tokenizers.train import WordCounts, train_new_from_iterator
+    from fastpost.tokenizers.verify import verify_tokenizer
 
 _HOMES = {
-    "AnswerDecoder": "fastpost.answers",
-    "Answers": "fastpost.answers",
+    "AnswerDecoder": "fastpost.answers.decoder",
+    "Answers": "fastpost.answers.decoder",
     "Comparison": "fastpost.pipelines.compare",
-    "Corpus": "fastpost.corpus",
+    "Corpus": "fastpost.corpus.corpus",
     "CorpusError": "fastpost.exceptions",
-    "CorpusStats": "fastpost.corpus",
-    "TextRecords": "fastpost.corpus",
+    "CorpusStats": "fastpost.corpus.corpus",
+    "TextRecords": "fastpost.corpus.corpus",
     "Encoder": "fastpost.encoding",
     "EncoderReport": "fastpost.encoding",
     "Encodings": "fastpost.encoding",
-    "Entities": "fastpost.entities",
-    "EntityDecoder": "fastpost.entities",
-    "OffsetMap": "fastpost.offsets",
-    "QuestionAnsweringPipeline": "fastpost.pipelines.question_answering",
-    "Redaction": "fastpost.redaction",
-    "TextEntities": "fastpost.entities",
-    "TokenClassificationPipeline": "fastpost.pipelines.token_classification",
-    "WordCounts": "fastpost.training",
-    "accelerate": "fastpost.pipelines.install",
-    "align_labels": "fastpost.align",
-    "align_tokens": "fastpost.align",
-    "check_offsets": "fastpost.offsets",
+    "Entities": "fastpost.entities.decoder",
+    "EntityDecoder": "fastpost.entities.decoder",
+    "OffsetMap": "fastpost.alignment.offsets",
+    "QuestionAnsweringPipeline": "fastpost.pipelines.torch.question_answering",
+    "Redaction": "fastpost.entities.redact",
+    "TextEntities": "fastpost.entities.decoder",
+    "TokenClassificationPipeline": "fastpost.pipelines.torch.token_classification",
+    "WordCounts": "fastpost.tokenizers.train",
+    "accelerate": "fastpost.pipelines.open",
+    "align_labels": "fastpost.alignment.labels",
+    "align_tokens": "fastpost.alignment.labels",
+    "check_offsets": "fastpost.alignment.offsets",
     "compare": "fastpost.pipelines.compare",
-    "install": "fastpost.pipelines.install",
-    "labels_to_spans": "fastpost.align",
-    "ner_udf": "fastpost._udf",
-    "pipeline": "fastpost.pipelines.install",
-    "plan_windows": "fastpost.align",
-    "postprocess_qa_predictions": "fastpost.squad",
-    "redact": "fastpost.redaction",
-    "spans_to_labels": "fastpost.align",
-    "render": "fastpost._render",
-    "train_new_from_iterator": "fastpost.training",
-    "uninstall": "fastpost.pipelines.install",
-    "verify_tokenizer": "fastpost._verify",
+    "install": "fastpost.pipelines.open",
+    "labels_to_spans": "fastpost.alignment.labels",
+    "ner_udf": "fastpost.integrations.datasets",
+    "pipeline": "fastpost.pipelines.open",
+    "plan_windows": "fastpost.alignment.labels",
+    "postprocess_qa_predictions": "fastpost.answers.predictions",
+    "redact": "fastpost.entities.redact",
+    "spans_to_labels": "fastpost.alignment.labels",
+    "render": "fastpost.entities.render",
+    "train_new_from_iterator": "fastpost.tokenizers.train",
+    "uninstall": "fastpost.pipelines.open",
+    "verify_tokenizer": "fastpost.tokenizers.verify",
 }
 
 _MODULES = ("metrics", "presidio", "ray", "spacy", "spark")

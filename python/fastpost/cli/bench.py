@@ -119,7 +119,7 @@ def _texts(inputs: list[str], column: str, count: int) -> list[str]:
 
 def _limit(pipe: Any) -> None:
     """Lets the tokenizer cut texts at what the model reads, where it names no length: both pipelines would fail on them."""
-    from fastpost.pipelines.model_length import as_length, positions
+    from fastpost.models.length import as_length, positions
 
     most = positions(pipe.model.config)
     if as_length(pipe.tokenizer.model_max_length) is None and most is not None:

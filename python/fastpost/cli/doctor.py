@@ -100,7 +100,7 @@ def _cores() -> str:
 
 
 def _memory() -> str:
-    from fastpost._memory import memory_available
+    from fastpost.tokenizers.memory import memory_available
 
     free = memory_available()
     return "unknown" if free is None else f"{free / 1e9:.1f} GB free"

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 from fastpost import _fastpost
 from fastpost.cli.failure import UsageError
 from fastpost.cli.jobs import Texts
-from fastpost.entities import Entities
-from fastpost.pipelines.engine import ItemError, Logits, Windows, run
-from fastpost.pipelines.entity_task import Chunk, EntityTask
-from fastpost.redaction import redact
+from fastpost.entities.decoder import Entities
+from fastpost.entities.redact import redact
+from fastpost.pipelines.entities import Chunk, EntityTask
+from fastpost.pipelines.run import ItemError, Logits, Windows, run
 
 Json = dict[str, Any]
 

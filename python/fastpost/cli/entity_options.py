@@ -161,7 +161,7 @@ def takes_entity_options(without: tuple[str, ...] = ()) -> Callable[[Callable[..
 
 def with_defaults(chosen: dict[str, Any], redacts: bool = False) -> dict[str, Any]:
     """The options with what a command takes where nothing was said; a job that redacts would rather hide too much."""
-    from fastpost import _defaults
+    from fastpost.entities import defaults as _defaults
 
     defaults = _defaults.REDACTION if redacts and chosen["compat"] is None else {}
     strategy = _defaults.STRATEGY if chosen["compat"] is None else "simple"

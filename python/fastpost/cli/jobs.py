@@ -226,7 +226,7 @@ class Texts:
 
     def job(self) -> dict[str, Any]:
         """What tells these texts from others: see `Output`."""
-        from fastpost._checkpoint import fingerprint
+        from fastpost.tokenizers.checkpoint import fingerprint
 
         keep = self.keep if self.keep == "all" else list(self.keep)
         told = {"id column": self.id_column, "keep-columns": keep, "with-source": self.source}
@@ -272,7 +272,7 @@ def check_model(model: str, backend: str | None) -> None:
     Raises:
         UsageError: if there is no such folder, nor can it be a name on the hub.
     """
-    from fastpost.pipelines.model_place import missing_model
+    from fastpost.models.place import missing_model
 
     missing = missing_model(model, backend, "--model")
     if missing is not None:
@@ -285,7 +285,7 @@ def pipeline(task: str, model: str, backend: str | None, device: str | None, dty
 
     folder = Path(model)
     if backend is None:
-        from fastpost.pipelines.install import backend_of
+        from fastpost.pipelines.open import backend_of
 
         backend = backend_of(folder)
     if folder.is_dir() and not any((folder / name).exists() for name in _TOKENIZERS):

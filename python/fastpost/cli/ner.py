@@ -106,7 +106,7 @@ def ner(
 
 
 def _check_template(redact: str) -> None:
-    from fastpost.redaction import template
+    from fastpost.entities.redact import template
 
     try:
         template(redact, "--redact")

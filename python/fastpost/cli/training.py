@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from fastpost._checkpoint import remove
 from fastpost.cli import jobs
 from fastpost.cli.failure import UsageError, can_be_resumed, guarded, tell
 from fastpost.cli.progress import Progress
+from fastpost.tokenizers.checkpoint import remove
 
 if TYPE_CHECKING:
     from fastpost import Corpus, WordCounts

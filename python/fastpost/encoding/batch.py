@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from fastpost import _fastpost
-from fastpost._encodings import Encodings as Flattened
+from fastpost._inputs.encodings import Encodings as Flattened
 from fastpost.types import Bytes1d, Ints1d, Ints2d, Shorts1d, Shorts2d
 
 INPUT_NAMES = ("input_ids", "token_type_ids", "attention_mask")

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from fastpost import _arrays
 from fastpost._fastpost import SpanPairs, TagPairs
-from fastpost.entities import Entities, _label_names
+from fastpost._inputs import arrays as _arrays
+from fastpost.entities.decoder import Entities, _label_names
 
 _NO_LISTS = "Found input variables without list of list: "
 

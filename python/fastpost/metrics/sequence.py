@@ -7,8 +7,9 @@ from typing import Any, Literal, TypeAlias, overload
 
 import numpy as np
 
-from fastpost import _bounds, _fastpost
+from fastpost import _fastpost
 from fastpost._fastpost import SpanPairs, TagPairs
+from fastpost._inputs import bounds as _bounds
 from fastpost._warn import warn_caller
 from fastpost.metrics import _inputs
 from fastpost.metrics._scores import ALL_SCORES, AVERAGES, Average, Counts, ZeroDivision, report

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from fastpost import _bounds
+from fastpost._inputs import bounds as _bounds
 
 logger = logging.getLogger(__name__)
 

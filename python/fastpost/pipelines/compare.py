@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from fastpost.pipelines.engine import Logits, Windows, stream
-from fastpost.pipelines.entity_task import Chunk, EntityTask, text_size
+from fastpost.pipelines.entities import Chunk, EntityTask, text_size
+from fastpost.pipelines.run import Logits, Windows, stream
 
 RULES = {
     "long text": "transformers does not read what is longer than the model",
@@ -92,7 +92,7 @@ class Comparison:
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the first texts that differ, with the entities of both in colour."""
-        from fastpost._render import SHOWN_TEXTS, render
+        from fastpost.entities.render import SHOWN_TEXTS, render
 
         differing = sorted({difference.text_index for difference in self.differences})
         shown = differing[:SHOWN_TEXTS]
@@ -172,7 +172,7 @@ def compare(pipe: Any, texts: str | Iterable[str], **options: Any) -> Comparison
     """
     listed = [texts] if isinstance(texts, str) else list(texts)
     if not hasattr(pipe, "_comparison_job"):
-        from fastpost.pipelines.install import accelerate
+        from fastpost.pipelines.open import accelerate
 
         pipe = accelerate(pipe)
         if not hasattr(pipe, "_comparison_job"):

@@ -7,15 +7,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fastpost._defaults import OWN, choose_strategy
-from fastpost._tokens import Tokens
+from fastpost._inputs.tokenizer import Tokens
 from fastpost._warn import warn_caller
-from fastpost.answers import AnswerDecoder
-from fastpost.entities import OPTIONS
-from fastpost.pipelines.answer_task import AnswerTask, ask_size, whole
-from fastpost.pipelines.ask import asks, read
-from fastpost.pipelines.engine import Results, Told, shown, stream
-from fastpost.pipelines.entity_task import (
+from fastpost.answers.decoder import AnswerDecoder
+from fastpost.entities.decoder import OPTIONS
+from fastpost.entities.defaults import OWN, choose_strategy
+from fastpost.models.onnx import OnnxFolder
+from fastpost.models.runners.onnx import Device
+from fastpost.pipelines.answers import AnswerTask, ask_size, whole
+from fastpost.pipelines.entities import (
     OF_PIPELINES,
     DecoderCache,
     EntityTask,
@@ -27,9 +27,9 @@ from fastpost.pipelines.entity_task import (
     text_size,
     window_length,
 )
-from fastpost.pipelines.onnx_folder import OnnxFolder
+from fastpost.pipelines.questions import asks, read
+from fastpost.pipelines.run import Results, Told, shown, stream
 from fastpost.pipelines.texts import read_inputs
-from fastpost.runners.onnx import Device
 
 _STRATEGIES = OWN["aggregation_strategy"].choices
 _OF_FOLDER = ("device", "file_name", "num_workers", "providers", "session_options")

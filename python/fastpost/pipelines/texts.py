@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sized
 from itertools import chain
 from typing import Any
 
-from fastpost.corpus import Corpus
+from fastpost.corpus.corpus import Corpus
 
 
 def read_inputs(inputs: Any, split: bool = False) -> Any:

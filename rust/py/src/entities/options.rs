@@ -14,7 +14,7 @@ use fastpost_core::{Error, Result};
 use pyo3::prelude::*;
 use std::collections::{HashMap, HashSet};
 
-/// As `python/fastpost/entities.py` gives them, each name checked here.
+/// As `python/fastpost/entities/decoder.py` gives them, each name checked here.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
 pub(crate) struct EntityOptions {

@@ -1,0 +1,1 @@
+"""What callers hand in, as Rust borrows it: arrays, encodings, tokenizers, labels."""

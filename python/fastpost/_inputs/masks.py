@@ -1,0 +1,160 @@
+"""Masks of tokens: attention, and tokens that are not of the text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastpost._inputs import arrays as _arrays
+from fastpost.types import Batch, Ints1d
+
+Rows = list[npt.NDArray[Any]]
+
+
+def attention(
+    mask: Batch, name: str, values: Any, lengths: Ints1d | None, rank: int
+) -> tuple[Ints1d | None, Rows | npt.NDArray[Any] | None]:
+    """What an attention mask says: the lengths of the windows, and which tokens to leave out besides.
+
+    Args:
+        mask: 1 for tokens that the model saw, 0 for padding, behind or before them.
+        name, values: of the logits that it is of, read already.
+        lengths: of the windows, if they were given.
+        rank: dimensions of one window of the logits.
+
+    Returns:
+        Lengths that leave out padding behind the tokens; and, for padding before them, a row a window, not 0 for
+        padding (one row for logits that are laid end to end).
+
+    Raises:
+        ValueError: if the mask has a hole, does not fit the logits, or contradicts `lengths`.
+    """
+    read = _arrays.integers("attention_mask", mask, np.uint8)
+    flat = not isinstance(values, list) and values.ndim == rank
+    widths = _widths(values, rank, lengths)
+    if lengths is not None and (len(lengths) != len(widths) or (flat and sum(widths) != len(values))):
+        return lengths, None  # an error that is told elsewhere
+    rows = _cut(read, widths, flat)
+    if len(rows) != len(widths):
+        raise ValueError(
+            f"`attention_mask` has {len(rows)} windows but `{name}` has {len(widths)}; pass one row per window"
+        )
+    firsts, ends, counts = _bounds(rows)
+    for window in np.flatnonzero(ends - firsts != counts).tolist():
+        hole = firsts[window] + int(np.argmin(rows[window][firsts[window] :]))
+        raise ValueError(
+            f"`attention_mask` is 0 at token {hole} of window {window}, between tokens where it is 1; it tells padding, at "
+            "one end; to leave tokens out pass `special_tokens_mask`, or a sequence id of -1"
+        )
+    for window, (row, width, end) in enumerate(zip(rows, widths, ends.tolist())):
+        if len(row) < width or end > width:
+            raise ValueError(
+                f"`attention_mask` has {len(row)} tokens in window {window} but `{name}` has {width}; pass one value per "
+                "token"
+            )
+    if lengths is not None and not flat:
+        for window in np.flatnonzero((lengths != ends) | (firsts > 0)).tolist():
+            raise ValueError(
+                f"`lengths` says that window {window} has {int(lengths[window])} tokens, and `attention_mask` that it has "
+                f"those from {firsts[window]} to {ends[window]}; pass one of the two"
+            )
+        return lengths, None
+    if flat:
+        return lengths, (read == 0).view(np.uint8) if isinstance(
+            read, np.ndarray
+        ) and read.ndim == 1 else np.concatenate(
+            [np.zeros(0, np.uint8), *((row[:width] == 0).view(np.uint8) for row, width in zip(rows, widths))]
+        )
+    if not firsts.any():
+        return ends, None
+    return ends, [(row[:width] == 0).view(np.uint8) for row, width in zip(rows, widths)]
+
+
+def _bounds(rows: Any) -> tuple[Ints1d, Ints1d, Ints1d]:
+    """First token, last token (excluded) and number of tokens that each row of a mask has."""
+    if isinstance(rows, np.ndarray) and rows.shape[1]:
+        counts = rows.sum(axis=1, dtype=np.int64)
+        ends = np.where(counts > 0, rows.shape[1] - rows[:, ::-1].argmax(axis=1), 0)
+        return np.where(counts > 0, rows.argmax(axis=1), 0), ends, counts
+    bounds = np.zeros((3, len(rows)), np.int64)
+    for window, row in enumerate(rows):
+        seen = np.flatnonzero(row)
+        if len(seen):
+            bounds[:, window] = seen[0], seen[-1] + 1, len(seen)
+    return bounds[0], bounds[1], bounds[2]
+
+
+def without(special: Any, outside: Any, lengths: Ints1d | None) -> Any:
+    """`special`, a mask of tokens to leave out or `None`, with those of `outside` in it, too."""
+    if special is None:
+        return [np.asarray(row, np.uint8) for row in outside] if isinstance(outside, list) else outside.astype(np.uint8)
+    if isinstance(special, np.ndarray) and special.ndim == 1:
+        rows = outside if isinstance(outside, list) else [outside]
+        if isinstance(outside, list) and lengths is not None:
+            rows = [row[:length] for row, length in zip(rows, lengths.tolist())]
+        return _either(special, np.concatenate([np.zeros(0, np.uint8), *rows]))
+    if not isinstance(outside, list):
+        counts = [len(row) for row in special] if lengths is None else lengths.tolist()
+        outside = np.split(outside, np.cumsum(counts)[:-1]) if counts else []
+    return [_either(row, marks) for row, marks in zip(special, outside)] if len(special) == len(outside) else special
+
+
+def not_of_text(sequences: Any, outside: Any, lengths: Ints1d | None) -> Any:
+    """`sequences`, with -1 for the tokens of `outside`."""
+    if isinstance(sequences, np.ndarray) and sequences.ndim == 1 and isinstance(outside, list):
+        rows = outside if lengths is None else [row[:length] for row, length in zip(outside, lengths.tolist())]
+        outside = np.concatenate([np.zeros(0, np.bool_), *rows])
+    if isinstance(sequences, np.ndarray) and sequences.ndim == 1:
+        return _minus_one(sequences, outside)
+    if not isinstance(outside, list):
+        counts = [len(row) for row in sequences] if lengths is None else lengths.tolist()
+        outside = np.split(outside, np.cumsum(counts)[:-1]) if counts else []
+    return (
+        [_minus_one(row, marks) for row, marks in zip(sequences, outside)]
+        if len(sequences) == len(outside)
+        else sequences
+    )
+
+
+def _minus_one(ids: Any, marks: Any) -> Ints1d:
+    made = np.array(ids, np.int64)
+    count = min(len(made), len(marks))
+    made[:count][np.asarray(marks[:count], np.bool_)] = -1
+    return made
+
+
+def _either(mask: Any, marks: Any) -> npt.NDArray[np.uint8]:
+    made = np.array(mask, np.uint8)
+    count = min(len(made), len(marks))
+    made[:count] |= np.asarray(marks[:count], np.bool_)
+    return made
+
+
+def _widths(values: Any, rank: int, lengths: Ints1d | None) -> list[int]:
+    """Tokens of each window of logits, padding counted."""
+    if not isinstance(values, list):
+        if values.ndim == rank:
+            return [len(values)] if lengths is None else [int(length) for length in lengths]
+        return [int(values.shape[1])] * len(values) if values.ndim == rank + 1 else []
+    widths: list[int] = []
+    for array in values:
+        widths += (
+            [len(array)] if array.ndim == rank else [int(array.shape[1])] * len(array) if array.ndim > rank else []
+        )
+    return widths
+
+
+def _cut(mask: Any, widths: list[int], flat: bool) -> Any:
+    """The rows of a mask, one a window."""
+    if isinstance(mask, list):
+        rows: Any = mask
+    elif mask.ndim == 1 and flat and sum(widths) == len(mask):
+        rows = np.split(mask, np.cumsum(widths)[:-1]) if widths else []
+    else:
+        rows = mask if mask.ndim > 1 else [mask]
+    for number, row in enumerate(rows[:1] if isinstance(rows, np.ndarray) else rows):
+        if row.ndim != 1:
+            raise TypeError(f"`attention_mask[{number}]` has {row.ndim} dimensions; pass one value per token")
+    return rows

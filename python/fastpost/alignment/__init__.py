@@ -1,0 +1,1 @@
+"""Labels, spans, tokens and positions, there and back."""

@@ -1,0 +1,475 @@
+"""Spans, words and tokens: windows at word edges, labels for training and back, two tokenizations side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+import numpy as np
+
+from fastpost import _fastpost
+from fastpost._inputs import arrays as _arrays
+from fastpost._inputs.encodings import Encodings, batch_owners
+from fastpost.entities.decoder import _label_names
+from fastpost.types import ArrayLike, Ints1d, Ints2d
+
+Span: TypeAlias = tuple[int, int, str]
+"""First character, last character (excluded), type."""
+Policy = Literal["strict", "expand", "contract"]
+Subwords = Literal["all", "first"]
+Repair = Literal["conlleval", "discard"]
+
+
+class WindowPlan(NamedTuple):
+    """Windows of a batch of texts, ordered by text; three int64 columns of one row a window."""
+
+    text_index: Ints1d
+    """The text."""
+    start: Ints1d
+    """Its first token, counted in the text."""
+    end: Ints1d
+    """Its last token, excluded."""
+
+
+class Misfit(NamedTuple):
+    """A span whose labels do not say exactly what the span says."""
+
+    text: int
+    span: int
+    """Its number in the text."""
+    reason: str
+    """"cuts-token", "no-token", "overlaps", "truncated", "uncovered" or "joins"."""
+    used: tuple[int, int] | None
+    """The characters that its labels cover; None if it got none."""
+    other: int | None
+    """The span of the text that it overlaps or joins."""
+
+
+class SpanLabels(NamedTuple):
+    """Labels of a batch: one int64 array a window, and the spans that did not fit."""
+
+    labels: list[Ints1d]
+    misfits: list[Misfit]
+
+
+class _Tokens(NamedTuple):
+    """Tokens of a batch, end to end."""
+
+    offsets: Ints2d | None
+    special: Any
+    word_ids: Ints1d | None
+    lengths: Ints1d
+    texts: Ints1d
+
+
+def plan_windows(
+    offsets: Any,
+    max_length: int,
+    stride: int = 0,
+    *,
+    texts: Sequence[str] | None = None,
+    word_ids: Any = None,
+    lengths: ArrayLike | None = None,
+    special_tokens: int | None = None,
+) -> WindowPlan:
+    """Cuts long tokenised texts into overlapping windows at edges of words.
+
+    Every token is in a window. A window begins and ends between two words, unless a word is longer than a window:
+    that word is cut. Neighbours share at least `stride` tokens, counted on to the start of a word; fewer where the
+    next word would not fit otherwise. A text without tokens has one empty window.
+
+    Args:
+        offsets: of each text's tokens: `tokenizers.Encoding` objects, not truncated, or (tokens, 2) integers: a list
+            with one array a text, or one array end to end with `lengths`. `None` if `word_ids` are given.
+        max_length: most tokens of a window, those of `special_tokens` counted.
+        stride: tokens that neighbouring windows share.
+        texts: the texts; words are then those of UAX #29, and single letters in scripts without spaces.
+        word_ids: the word of each token, -1 or None for none, in the shape of `offsets`; the encodings' own if they
+            are given and `texts` is not.
+        lengths: (texts,), tokens of each text.
+        special_tokens: special tokens that will be added to each window; default: those that the encodings have,
+            0 for arrays.
+
+    Returns:
+        Token ranges, counted in each text's own tokens. Special tokens at both ends of an encoding are in none.
+
+    Raises:
+        ValueError: if nothing tells where words are, no token of a window is left for the text, or `stride` is not
+            less than what is left.
+    """
+    for name, value, least in (("max_length", max_length, 1), ("stride", stride, 0)):
+        _whole(name, value, least)
+    listed = None if texts is None else _texts(texts)
+    if _is_encodings(offsets):
+        read = Encodings.flat(_encodings(offsets))
+        special = read.special_tokens_mask
+        if special_tokens is None:  # those that the tokenizer adds to a text; padding is none of them
+            owners = np.repeat(np.arange(len(read.windows)), read.lengths)
+            added = int(np.bincount(owners, (special != 0) & (read.attention_mask != 0)).max(initial=0))
+        else:
+            added = special_tokens
+        ids = read.word_ids if listed is None else None
+        tokens = _Tokens(None if listed is None else read.offsets, special, ids, read.lengths, read.texts)
+    else:
+        tokens = _read_arrays(offsets, word_ids, lengths, None, None)
+        added = 0 if special_tokens is None else special_tokens
+        if tokens.word_ids is None and (listed is None or tokens.offsets is None):
+            raise ValueError("nothing tells where words begin; pass `offsets` and `texts`, or `word_ids`")
+    _whole("special_tokens", added, 0)
+    if listed is not None and len(listed) != len(tokens.lengths):
+        raise ValueError(f"`texts` has {len(listed)} items but `offsets` has {len(tokens.lengths)}; pass one per text")
+    found = _fastpost.plan_windows(
+        None if tokens.offsets is None else tokens.offsets.reshape(-1),
+        tokens.word_ids,
+        tokens.special,
+        tokens.lengths,
+        listed,
+        max_length,
+        stride,
+        added,
+    )
+    return WindowPlan(*found)
+
+
+def spans_to_labels(
+    encodings: Any,
+    spans: Sequence[Sequence[Any]],
+    *,
+    label2id: Mapping[str, int],
+    scheme: str = "auto",
+    policy: Policy = "strict",
+    subwords: Subwords = "all",
+    texts: Sequence[str] | None = None,
+    word_ids: Any = None,
+    lengths: ArrayLike | None = None,
+    special_tokens_mask: Any = None,
+    windows: ArrayLike | None = None,
+    sequence: Literal[0, 1] | None = None,
+    threads: int | None = None,
+) -> SpanLabels:
+    """Label ids of all tokens of a batch, from labelled spans of its texts; ready for a model's `labels`.
+
+    Tokens in no span are "O". Special tokens, padding and tokens that cover nothing are -100, and so are, for
+    `subwords="first"`, all tokens of a word but its first. A span that goes on in a text's next window goes on in its
+    labels. White space at the edge of a span doesn't matter, if `texts` are there to tell it. An empty span changes
+    no label.
+
+    A span that its labels don't fit exactly is in `misfits`, with the reason:
+
+    - "cuts-token": one of its edges lies inside a token (a word, for `subwords="first"`). With `policy="strict"` it
+      gets no labels and its tokens are -100; "expand" takes the token in, "contract" leaves it out.
+    - "no-token": no token covers any of it; for "contract", none lies inside it.
+    - "overlaps": it shares tokens with another one, which comes first: by start, then the longer, then by its number.
+    - "truncated": it reaches past the first or last token.
+    - "uncovered": characters at its edge have no token, so that its labels stand for less than it: the tokenizer has
+      dropped them, or they are white space and there are no `texts` to tell.
+    - "joins": it touches one of its type, and the scheme (IO, plain) can't tell the two apart.
+
+    Args:
+        encodings: `tokenizers.Encoding` objects, each followed by its overflowing ones as further windows; a
+            `BatchEncoding`, whose rows are the windows (of one text by `overflow_to_sample_mapping`); or offsets: a list of (tokens, 2) integers, or one array end to end with `lengths`.
+        spans: of each text, (start, end, type) or dicts with "start", "end" and "label" ("entity_group", "entity"), in
+            characters, end excluded. Types have no prefix.
+        label2id: the model's labels.
+        scheme: "IO", "IOB1", "IOB2", "IOE1", "IOE2", "BIOES", "BILOU", "BMES", "plain"; "auto": the one they fit.
+        policy: "strict", "expand" or "contract".
+        subwords: "all" labels every token, "first" the first of each word.
+        texts: the texts. Needed where offsets count in the space before a word, as those of GPT-2 and Llama do: white
+            space, as `str.isspace` has it, is then taken out of the edges of tokens and spans.
+        word_ids: the word of each token, -1 for none; the encodings' own if they are given.
+        lengths, special_tokens_mask, windows: of offsets; see `EntityDecoder.decode`. Without a mask, tokens at
+            (0, 0) are special.
+        sequence: of encodings of pairs of texts, the text that the spans are of: 0, the first, or 1, the second. The
+            tokens of the other are -100.
+        threads: threads of a call; `None` is all cores.
+
+    Raises:
+        ValueError: if a type has no label, a span is none, the lists do not fit each other, or `encodings` are of pairs
+            and `sequence` does not say which of the two.
+    """
+    listed = None if texts is None else _texts(texts)
+    tokens, kernel = _read(
+        encodings, listed, word_ids, lengths, special_tokens_mask, windows, len(spans), "spans", subwords == "first",
+        sequence,
+    )  # fmt: skip
+    labels = _label_set(label2id, scheme)
+    values, rows = kernel.to_labels(list(spans), labels, policy, subwords, threads)
+    ends = np.cumsum(tokens.lengths).tolist()
+    return SpanLabels([values[a:b] for a, b in zip([0, *ends], ends)], [Misfit(*row) for row in rows])
+
+
+def labels_to_spans(
+    labels: Any,
+    encodings: Any,
+    *,
+    label2id: Mapping[str, int],
+    scheme: str = "auto",
+    repair: Repair = "conlleval",
+    subwords: Subwords = "all",
+    texts: Sequence[str] | None = None,
+    word_ids: Any = None,
+    lengths: ArrayLike | None = None,
+    special_tokens_mask: Any = None,
+    windows: ArrayLike | None = None,
+    sequence: Literal[0, 1] | None = None,
+) -> list[list[Span]]:
+    """The labelled spans that label ids stand for: the inverse of `spans_to_labels`, whose arguments it takes.
+
+    What a window repeats of the one before it is read once. A token labelled -100 is in no span; special tokens and,
+    for `subwords="first"`, the further tokens of a word are passed over.
+
+    Args:
+        labels: one id a token: a list of arrays, (windows, tokens), or end to end.
+        encodings, label2id, scheme, subwords, texts, word_ids, lengths, special_tokens_mask, windows, sequence: as there.
+        repair: what becomes of labels that the scheme does not allow, as "I-x" after "O" under IOB2. "conlleval": a
+            span all the same; "discard": none.
+
+    Returns:
+        For each text, (start, end, type) in the order of the text.
+    """
+    listed = None if texts is None else _texts(texts)
+    tokens, kernel = _read(
+        encodings,
+        listed,
+        word_ids,
+        lengths,
+        special_tokens_mask,
+        windows,
+        None,
+        "labels",
+        subwords == "first",
+        sequence,
+    )
+    values = _labels(labels, tokens.lengths)
+    return kernel.to_spans(values, _label_set(label2id, scheme), repair, subwords)
+
+
+def align_labels(
+    word_labels: Sequence[Sequence[int]],
+    word_ids: Sequence[Any],
+    *,
+    subwords: Subwords = "all",
+    label2id: Mapping[str, int] | None = None,
+) -> list[list[int]]:
+    """Carries labels from words to their tokens: the `tokenize_and_align_labels` of the Hugging Face course, batched.
+
+    A token of no word is -100. The first token of a word has the word's label; the others have it too, or -100 for
+    `subwords="first"`.
+
+    Args:
+        word_labels: of each text, one label id a word.
+        word_ids: of each text, the word of each token, `None` or -1 for none; or `tokenizers.Encoding` objects.
+        subwords: "all" or "first".
+        label2id: if given, the further tokens of a word labelled "B-x" are "I-x".
+
+    Raises:
+        ValueError: if a token's word has no label, or the lists do not fit each other.
+    """
+    if _is_encodings(word_ids):
+        listed: list[Any] = [encoding.word_ids for encoding in _encodings(word_ids)]
+    else:
+        listed = list(word_ids)
+    if len(listed) != len(word_labels):
+        raise ValueError(
+            f"`word_labels` has {len(word_labels)} items but `word_ids` has {len(listed)}; pass one of each per text"
+        )
+    inside = None if label2id is None else _label_set(label2id, "auto").inside()
+    return _fastpost.align_labels(list(word_labels), listed, subwords, inside)
+
+
+def align_tokens(a: Sequence[str], b: Sequence[str]) -> tuple[list[list[int]], list[list[int]]]:
+    """Which tokens of two tokenizations of one text, or of nearly one, stand for each other.
+
+    The signature and the results of `spacy_alignments.get_alignments`: characters are compared in lower case and NFKD,
+    and tokens belong together where a shortest edit script keeps one of their characters.
+
+    Args:
+        a, b: tokens of the text.
+
+    Returns:
+        For each token of `a` those of `b`, and for each of `b` those of `a`.
+    """
+    for name, tokens in (("a", a), ("b", b)):
+        if isinstance(tokens, str):
+            raise TypeError(f"`{name}` is one str; pass a list of tokens")
+    return _fastpost.align_tokens(list(a), list(b))
+
+
+def _read(
+    encodings: Any,
+    texts: list[str] | None,
+    word_ids: Any,
+    lengths: ArrayLike | None,
+    special: Any,
+    windows: ArrayLike | None,
+    count: int | None,
+    name: str,
+    by_word: bool,
+    sequence: int | None,
+) -> tuple[_Tokens, _fastpost.TokenSpans]:
+    """The tokens of a batch, for Rust; `count` texts if the argument `name` says so."""
+    if sequence not in (None, 0, 1):
+        raise ValueError(f"`sequence` is {sequence!r}; pass 0 for the first text of each pair, 1 for the second")
+    if _is_encodings(encodings):
+        owners = _arrays.vector("windows", windows)
+        listed = _encodings(encodings)
+        if owners is None and getattr(encodings, "encodings", None) is not None:
+            owners = batch_owners(encodings)
+        read = Encodings.expanded(listed) if owners is None else Encodings(listed, owners)
+        ids = None
+        if by_word:
+            ids = read.word_ids if word_ids is None else _end_to_end("word_ids", word_ids, read.lengths, 1)[0]
+        special_tokens = read.special_tokens_mask  # first: the lengths then come with it
+        if sequence is not None:
+            special_tokens |= read.sequence_ids != sequence
+        elif read.pairs:
+            raise ValueError(
+                "`encodings` are of pairs of texts, whose offsets count from the start of each; pass `sequence`, 0 or 1, to "
+                "say which of the two"
+            )
+        tokens = _Tokens(read.offsets, special_tokens, ids, read.lengths, read.texts)
+        made = len(listed) if owners is None else int(owners.max(initial=-1)) + 1
+    else:
+        if sequence is not None:
+            raise ValueError(
+                "`sequence` is given with offsets, which do not say what text they are of; pass encodings, or leave out the "
+                "tokens of the other text by `special_tokens_mask`"
+            )
+        tokens = _read_arrays(encodings, word_ids, lengths, special, windows)
+        made = int(tokens.texts.max(initial=-1)) + 1 if windows is not None else len(tokens.lengths)
+    if tokens.offsets is None:
+        raise ValueError("`encodings` is None; pass encodings or offsets")
+    texts_made = made if windows is None else max(made, count or 0)
+    if count is not None and count != texts_made:
+        raise ValueError(f"`{name}` has {count} items but `encodings` makes {made} texts; pass one list per text")
+    if texts is not None and len(texts) != texts_made:
+        raise ValueError(f"`texts` has {len(texts)} items but `encodings` makes {made} texts; pass one per text")
+    kernel = _fastpost.TokenSpans(
+        tokens.offsets.reshape(-1), tokens.special, tokens.word_ids, tokens.lengths, tokens.texts, texts, texts_made
+    )
+    return tokens, kernel
+
+
+def _read_arrays(
+    offsets: Any, word_ids: Any, lengths: ArrayLike | None, special: Any, windows: ArrayLike | None
+) -> _Tokens:
+    """Tokens from offsets and word ids: lists with one array a window, or arrays end to end with `lengths`."""
+    given = _arrays.vector("lengths", lengths)
+    pairs = None if offsets is None else _end_to_end("offsets", offsets, given, 2)
+    words = None if word_ids is None else _end_to_end("word_ids", word_ids, given, 1)
+    first = pairs or words
+    if first is None:
+        raise ValueError("`offsets` and `word_ids` are both None; pass one of them")
+    flat, counts = first
+    if words is not None and not np.array_equal(words[1], counts):
+        raise ValueError("`word_ids` and `offsets` have different lengths; pass one word per token")
+    if special is not None:
+        mask, others = _end_to_end("special_tokens_mask", special, given, 1)
+        if not np.array_equal(others, counts):
+            raise ValueError("`special_tokens_mask` and `offsets` have different lengths; pass one value per token")
+    elif pairs is not None:
+        mask = (flat[:, 0] | flat[:, 1]) == 0
+    else:
+        mask = np.zeros(len(flat))
+    owners = _arrays.vector("windows", windows)
+    texts = np.arange(len(counts)) if owners is None else owners
+    if len(texts) != len(counts):
+        raise ValueError(f"`windows` has {len(texts)} items but there are {len(counts)} windows; pass one text each")
+    return _Tokens(
+        None if pairs is None else pairs[0],
+        (mask != 0).astype(np.uint8),
+        None if words is None else words[0],
+        counts,
+        texts,
+    )
+
+
+def _end_to_end(name: str, value: Any, lengths: Ints1d | None, rank: int) -> tuple[Any, Ints1d]:
+    """Integers of all windows, end to end, and the length of each window."""
+    none = {"word_ids": -1, "offsets": 0}.get(name)
+    read: Any = _arrays.integers(name, value, rank=rank, none=none)
+    if not isinstance(read, list):
+        if read.ndim == rank and lengths is not None:
+            if int(lengths.sum()) != len(read) or (lengths < 0).any():
+                raise ValueError(
+                    f"`lengths` adds up to {int(lengths.sum())} tokens but `{name}` has {len(read)}; lengths must "
+                    "cover each token once"
+                )
+            return _window(name, 0, read, rank), lengths
+        if read.ndim == rank and not read.size:
+            read = []  # `[]` is a batch without windows
+        if not isinstance(read, list) and read.ndim != rank + 1:
+            raise TypeError(
+                f"`{name}` has {read.ndim} dimensions; pass a list with one array a window, one padded array, or one "
+                "array end to end with `lengths`"
+            )
+    parts = [_window(name, number, item, rank) for number, item in enumerate(read)]
+    counts = np.array([len(part) for part in parts], np.int64)
+    if lengths is not None:
+        if len(lengths) != len(parts) or (lengths > counts).any() or (lengths < 0).any():
+            raise ValueError(f"`lengths` does not fit `{name}`; pass one length a window, at most its tokens")
+        parts = [part[:length] for part, length in zip(parts, lengths.tolist())]
+        counts = lengths
+    return np.concatenate([np.empty((0, 2) if rank == 2 else (0,), np.int64), *parts]), counts
+
+
+def _window(name: str, number: int, array: Any, rank: int) -> Any:
+    if array.ndim != rank or (rank == 2 and array.shape[1] != 2):
+        want = "(tokens, 2) integers" if rank == 2 else "(tokens,) integers"
+        raise TypeError(f"`{name}[{number}]` has the shape {array.shape} and type {array.dtype}; pass {want}")
+    return np.ascontiguousarray(array, np.int64)
+
+
+def _labels(labels: Any, lengths: Ints1d) -> Ints1d:
+    """Label ids of all tokens, end to end."""
+    if labels is None:
+        raise TypeError("`labels` is None; pass one label id a token")
+    read: Any = _arrays.integers("labels", labels)
+    if not isinstance(read, list) and read.ndim == 1 and len(read) == lengths.sum():
+        return np.ascontiguousarray(read, np.int64)
+    if len(read) != len(lengths):
+        raise ValueError(f"`labels` has {len(read)} windows but `encodings` has {len(lengths)}; pass one row each")
+    rows = []
+    for number, (row, length) in enumerate(zip(read, lengths.tolist())):
+        ids = _window("labels", number, row, 1)
+        if len(ids) < length:
+            raise ValueError(f"`labels[{number}]` has {len(ids)} ids for {length} tokens; pass one per token")
+        rows.append(ids[:length])
+    return np.concatenate([np.empty(0, np.int64), *rows])
+
+
+def _label_set(label2id: Mapping[str, int], scheme: str) -> _fastpost.LabelSet:
+    return _fastpost.LabelSet(_label_names(_by_id(label2id), "label2id"), scheme)
+
+
+def _by_id(label2id: Mapping[str, int]) -> dict[int, str]:
+    if not isinstance(label2id, Mapping):
+        raise TypeError(f"`label2id` is of type {type(label2id).__name__}; pass a dict from label names to ids")
+    for name, number in label2id.items():
+        if not isinstance(name, str) or isinstance(number, bool) or not hasattr(number, "__index__"):
+            raise TypeError(f"`label2id` has {name!r}: {number!r}; pass a dict from label names to ids")
+    by_id = {int(number): name for name, number in label2id.items()}
+    if len(by_id) != len(label2id):
+        raise ValueError("`label2id` gives one id to two labels; pass one id per label")
+    return by_id
+
+
+def _is_encodings(value: Any) -> bool:
+    if getattr(value, "encodings", None) is not None:
+        return True
+    return isinstance(value, (list, tuple)) and bool(value) and hasattr(value[0], "special_tokens_mask")
+
+
+def _encodings(value: Any) -> list[Any]:
+    return list(getattr(value, "encodings", None) or value)
+
+
+def _texts(texts: Sequence[str]) -> list[str]:
+    if isinstance(texts, str):
+        raise TypeError("`texts` is one str; pass a list of texts, [text] for one")
+    return list(texts)
+
+
+def _whole(name: str, value: Any, least: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ValueError(f"`{name}` is {value!r}; pass an int of at least {least}")

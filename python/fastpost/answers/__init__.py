@@ -1,0 +1,5 @@
+"""Logits to answers."""
+
+from fastpost.answers.decoder import AnswerDecoder, Answers, Dedupe, Normalize
+
+__all__ = ["AnswerDecoder", "Answers", "Dedupe", "Normalize"]

@@ -1,0 +1,596 @@
+"""`Corpus`: batches of texts from anywhere, read in parallel, in constant memory."""
+
+from __future__ import annotations
+
+import copy
+import errno
+import io
+import json
+import os
+import stat
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Literal, TypeVar, cast
+
+from fastpost._fastpost import TextReader
+from fastpost._inputs import bounds as _bounds
+from fastpost.corpus import sources as _sources
+from fastpost.corpus.formats import NAMES, Format
+from fastpost.corpus.sources import Options, Reader
+from fastpost.exceptions import CorpusError
+
+__all__ = ["Corpus", "CorpusStats", "TextRecords"]
+
+T = TypeVar("T")
+
+_STEP = 1 << 18  # texts that are passed over before progress is told
+_LOOK = 1 << 23  # bytes of files from which the number of their texts is guessed
+
+
+@dataclass(frozen=True)
+class CorpusStats:
+    """What one pass has done so far.
+
+    Attributes:
+        texts, bytes, batches: handed out; bytes are those of the texts in UTF-8. Word counts take no batches.
+        skipped: records and files left out because of `on_error="skip"`.
+        reasons: the first ten of them, each with its place.
+        empty_files: files without any bytes; they give no text.
+        bytes_read: bytes read from files, packed as they are; runs ahead of what is handed out.
+        seconds: from the start of the pass to its last batch.
+    """
+
+    texts: int = 0
+    bytes: int = 0
+    batches: int = 0
+    skipped: int = 0
+    reasons: tuple[str, ...] = ()
+    empty_files: int = 0
+    bytes_read: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class TextRecords:
+    """A batch of texts with the place of each and the columns that come along: see `Corpus.records`.
+
+    Attributes:
+        texts: None is a text that is null, which only `nulls="keep"` lets through.
+        files: the file of each text; None for what is no file.
+        lines: the line on which each text starts, or its row or item, counted from 1.
+        numbers: the number of each among the records of the corpus, counted from 0. A record that is left out counts,
+            so that those after it keep their numbers.
+        kept: the columns that `keep` names, a JSON object a text, without those that its record has not; None without
+            `keep`.
+    """
+
+    texts: list[str | None]
+    files: list[str | None]
+    lines: list[int | None]
+    numbers: list[int]
+    kept: list[str] | None
+
+    @cached_property
+    def columns(self) -> dict[str, list[Any]]:
+        """The values of `kept`, by column; None where a record has none."""
+        rows = [json.loads(row) for row in self.kept or ()]
+        names = dict.fromkeys(name for row in rows for name in row)
+        return {name: [row.get(name) for row in rows] for name in names}
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+
+@dataclass
+class _Pass:
+    """The state of one pass, shared with the corpus that it belongs to."""
+
+    start: int = 0
+    texts: int = 0
+    bytes: int = 0
+    batches: int = 0
+    began: float = 0.0
+    ended: float = 0.0
+    skipped: int = 0
+    reasons: list[str] = field(default_factory=list)
+    empty_files: int = 0
+    bytes_read: int = 0
+    reader: Reader | None = None
+
+    def stats(self) -> CorpusStats:
+        skipped, reasons, empty, read = (0, [], 0, 0) if self.reader is None else self.reader.counts()
+        return CorpusStats(
+            texts=self.texts,
+            bytes=self.bytes,
+            batches=self.batches,
+            skipped=self.skipped + skipped,
+            reasons=tuple((self.reasons + reasons)[:10]),
+            empty_files=self.empty_files + empty,
+            bytes_read=self.bytes_read + read,
+            seconds=self.ended - self.began,
+        )
+
+    def close(self) -> None:
+        """Ends the reader and keeps its counts."""
+        if self.reader is not None:
+            reader, self.reader = self.reader, None
+            reader.close()
+            skipped, reasons, empty, read = reader.counts()
+            self.skipped += skipped
+            self.reasons += reasons
+            self.empty_files += empty
+            self.bytes_read += read
+
+
+class Corpus:
+    r"""Batches of texts from files, Arrow data, datasets or any iterable.
+
+    Every `for` reads from the beginning again. Files are read, unpacked and parsed by threads that live as long as
+    the loop, and memory stays constant; the texts come in the order of the files for any number of threads.
+
+    >>> corpus = Corpus(lambda: (f"text {n}" for n in range(2500)))
+    >>> [len(batch) for batch in corpus]
+    [1000, 1000, 500]
+
+    Args:
+        source: what to read, one of
+
+            - a path, a folder, a glob (`**` too) or a list of them: `.txt`, `.jsonl`, `.ndjson`, `.json` (one record
+              per line), `.csv`, `.tsv`, each also as `.gz` or `.zst`; `.parquet` and `.arrow` through pyarrow. Files
+              of a glob are read in sorted order. A folder has texts of one format; README, LICENSE, logs and the
+              like beside records, and files of other names, are left out and named in a warning.
+            - `"-"` (standard input) or an open file, text or bytes;
+            - Arrow data: anything with `__arrow_c_stream__` or `__arrow_c_array__` (pyarrow, polars, duckdb);
+            - a `datasets.Dataset` or `IterableDataset`;
+            - an iterable of `str`, of lists of `str` or of records, or a function that returns one. A list of `str`
+              is taken as paths; see `from_texts`.
+        column: column of JSON records, CSV, Arrow data, datasets and dicts that holds the text.
+        batch_size: texts per batch; None if only `batch_bytes` decides.
+        batch_bytes: most UTF-8 bytes per batch; a longer text makes a batch of its own.
+        threads: threads that read files; None is one per core, 1 reads on the calling thread.
+        on_error: `"raise"`; `"skip"` to leave out what can't be read and name it in `stats`; or `"replace"` to put
+            U+FFFD where a text has bytes that are not UTF-8 or half a surrogate pair, and raise all other errors.
+        prefetch: MiB of text per thread that may be read ahead.
+        split: what a text of a text file is: a `"line"`, a paragraph (`"blank"`: up to a blank line) or the `"file"`.
+        format: `"text"`, `"jsonl"`, `"csv"`, `"tsv"`, `"parquet"` or `"arrow"` for files whose names don't say it, and
+            for which files of a folder are read. Standard input and files without a suffix are JSON Lines if they
+            start as JSON does, else text.
+        nulls: what a text is that is null: an error (`"raise"`, which `on_error="skip"` leaves out), or None in the
+            batches (`"keep"`), for jobs that give each record a result. Empty texts, and empty fields of CSV, are `""`.
+        keep: names of columns that come along with each text, or `"all"` of them but the text: see `records`.
+
+    A line ends at `\n` or `\r\n`, the last one of a file also at `\r`; inside paragraphs and files `\r\n` becomes `\n`.
+    A byte-order mark is dropped. Blank lines are texts in text files, nothing in JSON Lines and CSV. CSV has a header,
+    and every record as many fields as that; a field in quotes may hold line ends. Files must be UTF-8; half a
+    surrogate pair in a JSON string can't be, and is an error in the column that is read. A record may have 1 GiB.
+
+    Raises:
+        CorpusError: a record that can't be read, with `path` and `line`; a corpus without any text; a second pass
+            over a source that can be read only once.
+        OSError: a file or folder that can't be opened or read, as the subclass that fits, with `filename`.
+        ImportError: a Parquet or Arrow file without pyarrow.
+    """
+
+    def __init__(
+        self,
+        source: Any,
+        *,
+        column: str = "text",
+        batch_size: int | None = 1000,
+        batch_bytes: int | None = None,
+        threads: int | None = None,
+        on_error: Literal["raise", "skip", "replace"] = "raise",
+        prefetch: int = 2,
+        split: Literal["line", "blank", "file"] = "line",
+        format: Format | None = None,  # noqa: A002  (what pandas and datasets call it)
+        nulls: Literal["raise", "keep"] = "raise",
+        keep: Literal["all"] | Sequence[str] = (),
+    ) -> None:
+        for name, number in (
+            ("batch_size", batch_size),
+            ("batch_bytes", batch_bytes),
+            ("threads", threads),
+            ("prefetch", prefetch),
+        ):
+            if number is not None:
+                _bounds.whole(name, number, 1, most=2**64 if name == "threads" else _bounds.MOST)
+        if batch_size is None and batch_bytes is None:
+            raise ValueError("`batch_size` and `batch_bytes` are both None; pass one of them")
+        for name, given, allowed in (
+            ("on_error", on_error, ("raise", "skip", "replace")),
+            ("split", split, ("line", "blank", "file")),
+            ("format", format, (*NAMES, None)),
+            ("nulls", nulls, ("raise", "keep")),
+        ):
+            if given not in allowed:
+                raise ValueError(f"`{name}` is {given!r}; it is one of {', '.join(map(repr, allowed))}")
+        self.batch_size, self.batch_bytes = batch_size, batch_bytes
+        self._options = Options(
+            column=column,
+            threads=threads,
+            prefetch=prefetch,
+            split=split,
+            skip=on_error == "skip",
+            replace=on_error == "replace",
+            format=format,
+            nulls=nulls == "keep",
+            keep=_names(keep),
+            keep_all=keep == "all",
+        )
+        self._sources, self._unlisted = _sources.find(source, self._options)
+        if not self._sources and not self._unlisted:
+            raise ValueError("`source` is an empty list; pass at least one path, or texts with Corpus.from_texts")
+        self._require_columns()
+        self._start = 0
+        self._used: str | None = None
+        self._pass = _Pass()
+
+    def _without(self, *paths: str) -> Corpus:
+        """The corpus without these files, and without those in folders of these names.
+
+        Raises:
+            FileNotFoundError: if nothing else is left.
+        """
+        out = tuple(os.path.realpath(path) for path in paths)
+
+        def stays(path: str) -> bool:
+            real = os.path.realpath(path)
+            return real not in out and not real.startswith(tuple(path + os.sep for path in out))
+
+        kept = copy.copy(self)
+        kept._sources = [
+            _sources.Files([file for file in source.files if stays(file[0])])
+            if isinstance(source, _sources.Files)
+            else source
+            for source in self._sources
+            if not isinstance(source, _sources.ArrowFile) or stays(source.path)
+        ]
+        kept._sources = [source for source in kept._sources if not isinstance(source, _sources.Files) or source.files]
+        if not kept._sources and self._sources:
+            raise FileNotFoundError(errno.ENOENT, "no file but the output matches", paths[0])
+        return kept
+
+    def _require_columns(self) -> None:
+        """Refuses a column where there are none."""
+        kept = self._options.keep[0] if self._options.keep else None
+        text = None if self._options.column == "text" else self._options.column
+        plain: list[str] = []
+        for source in self._sources:
+            if not isinstance(source, _sources.Files | _sources.FileObject):
+                return
+            files = source.files if isinstance(source, _sources.Files) else [(source.name, source.split)]
+            plain += [path for path, split in files if split in ("line", "blank", "file")]
+            if kept is None and len(plain) < len(files):
+                return
+        if plain and (kept or text) is not None:
+            raise ValueError(
+                f"{plain[0]} is a text file, which has no column `{kept or text}`; leave the column out, or pass `format`"
+            )
+
+    @classmethod
+    def from_texts(cls, texts: Iterable[Any] | Callable[[], Iterable[Any]], **options: Any) -> Corpus:
+        """A corpus of texts that are in memory: a list of `str` is a list of texts here, not of paths.
+
+        >>> list(Corpus.from_texts(["one", "two", "three"], batch_size=2))
+        [['one', 'two'], ['three']]
+        """
+        if isinstance(texts, str | bytes):
+            raise TypeError("`texts` is one text; pass a list of texts, or a path to Corpus")
+        return cls(_Texts(texts) if isinstance(texts, list | tuple) else texts, **options)
+
+    def __iter__(self) -> Iterator[list[str]]:
+        """One pass: batches of `batch_size` texts, the last one may be shorter."""
+        return self._batches(self._begin())
+
+    def records(self) -> Iterator[TextRecords]:
+        """One pass in the same batches, with the file, line and number of each text and the columns of `keep`.
+
+        >>> mails = [{"text": "a", "id": 7}, {"text": None, "id": 8}]
+        >>> batch = next(Corpus(mails, nulls="keep", keep=["id"]).records())
+        >>> batch.texts, batch.columns, batch.numbers
+        (['a', None], {'id': [7, 8]}, [0, 1])
+        """
+        for texts, *places in self._pieces(self._begin(), places=True):
+            yield TextRecords(texts, *places)
+
+    def _begin(self, passed: int = 0) -> _Pass:
+        """The state of a new pass, which starts `passed` texts after where `skip` says."""
+        if self._used is not None:
+            raise CorpusError(
+                f"the corpus reads {self._used}, which an earlier pass has used up; pass a function that makes a new "
+                "one, Corpus(lambda: ...), or a path or list, which can be read again"
+            )
+        self._used = self._once
+        state = self._pass = _Pass(start=self._start + passed, skipped=len(self._unlisted))
+        state.reasons += [str(error) for error in self._unlisted]
+        return state
+
+    def _batches(self, state: _Pass) -> Iterator[list[str]]:
+        for (texts,) in self._pieces(state, places=False):
+            yield texts
+
+    def _pieces(self, state: _Pass, places: bool) -> Iterator[tuple[Any, ...]]:
+        """Batches: the texts and, with `places`, what `TextRecords` says of them."""
+        state.began = state.ended = time.perf_counter()
+        most = self.batch_size or (1 << 62)
+        to_skip = state.start
+        batch: tuple[Any, ...] = ()
+        size = records = 0
+        try:
+            for source in self._sources:
+                reader = state.reader = source.open(self._options)
+                take = _places_of(reader, source, records) if places else _texts_of(reader)
+                to_skip -= reader.skip(to_skip) if to_skip else 0
+                while True:
+                    count = len(batch[0]) if batch else 0
+                    room = None if self.batch_bytes is None else max(self.batch_bytes - size, 0)
+                    found = take(most - count, room)
+                    if found is None:
+                        break
+                    columns, read = found
+                    if not columns[0] and not batch:
+                        columns, read = take(1, None) or (columns, 0)  # longer than a batch may be
+                    fits = bool(columns[0])
+                    batch, size = _joined(batch, columns), size + read
+                    count = len(batch[0])
+                    if count == most or not fits or (self.batch_bytes is not None and size >= self.batch_bytes):
+                        self._hand_out(state, batch[0], size)
+                        yield batch
+                        batch, size = (), 0
+                records += reader.records()
+                state.close()
+            if batch:
+                self._hand_out(state, batch[0], size)
+                yield batch
+            self._require_texts(state)
+        finally:
+            state.close()
+
+    def _require_texts(self, state: _Pass) -> None:
+        if not state.texts and not state.start and not self._options.skip:
+            raise CorpusError(f"the corpus holds no text: {self._what}")
+
+    def _hand_out(self, state: _Pass, batch: list[str], size: int) -> None:
+        state.texts += len(batch)
+        state.bytes += size
+        state.batches += 1
+        state.ended = time.perf_counter()
+
+    def skip(self, n_texts: int) -> Corpus:
+        """Makes every later pass start after the first `n_texts` texts, and returns the corpus itself.
+
+        To resume a job, keep `position` and skip that many; `skip(0)` starts at the beginning again. Skipped texts
+        are read and checked but not made into Python strings.
+        """
+        if n_texts < 0:
+            raise ValueError(f"`n_texts` is {n_texts}; it is at least 0")
+        self._start = n_texts
+        return self
+
+    @property
+    def position(self) -> int:
+        """Texts from the beginning of the corpus to the end of the last batch handed out, skipped ones included."""
+        return self._pass.start + self._pass.texts
+
+    @property
+    def stats(self) -> CorpusStats:
+        """What the latest pass has done so far."""
+        return self._pass.stats()
+
+    @property
+    def total_bytes(self) -> int | None:
+        """Bytes of all files, packed as they are: what `stats.bytes_read` grows to. None for other sources."""
+        total = 0
+        for source in self._sources:
+            if not isinstance(source, _sources.Files):
+                return None
+            for path, _ in source.files:
+                try:
+                    total += os.stat(path).st_size
+                except OSError:
+                    continue
+        return total
+
+    @property
+    def files(self) -> list[str]:
+        """The files that are read, in order."""
+        found: list[str] = []
+        for source in self._sources:
+            if isinstance(source, _sources.Files):
+                found += [path for path, _ in source.files]
+            elif isinstance(source, _sources.ArrowFile):
+                found.append(source.path)
+        return found
+
+    @property
+    def _once(self) -> str | None:
+        """What can be read only once, if anything."""
+        return next((source.once for source in self._sources if source.once), None)
+
+    @property
+    def _in_core(self) -> bool:
+        """Whether no source is made of Python strings, so that `_each` can read them all."""
+        return not any(isinstance(source, _sources.Strings) for source in self._sources)
+
+    def _each(
+        self,
+        kernel: Callable[[TextReader, Callable[[int, int], None]], T],
+        done: Callable[[], object],
+        passed: int = 0,
+    ) -> list[T]:
+        """One pass without Python strings: what `kernel` makes of the reader of each source.
+
+        `kernel` calls its second argument with the texts and bytes it has taken of that reader so far, which
+        brings `stats` up to date and calls `done`. The first `passed` texts are passed over.
+        """
+        state = self._begin(passed)
+        state.began = state.ended = time.perf_counter()
+        to_skip = state.start
+        made = []
+        try:
+            for source in self._sources:
+                reader = state.reader = cast("TextReader", source.open(self._options))
+                while to_skip:
+                    skipped = reader.skip(min(to_skip, _STEP))
+                    to_skip -= skipped
+                    done()
+                    if not skipped:
+                        break
+                before = state.texts, state.bytes
+
+                def told(texts: int, size: int, before: tuple[int, int] = before) -> None:
+                    state.texts, state.bytes = before[0] + texts, before[1] + size
+                    state.ended = time.perf_counter()
+                    done()
+
+                made.append(kernel(reader, told))
+                state.close()
+            self._require_texts(state)
+        finally:
+            state.close()
+        return made
+
+    def _sample(self, size: int) -> tuple[list[str], int | None]:
+        """The first texts, up to `size` bytes or one longer text, and about how many texts there are in all.
+
+        The number is that of the first megabytes, on to the size of all files; None for other sources. The
+        pass leaves no trace here.
+        """
+        other = copy.copy(self)
+        other.batch_size, other.batch_bytes = None, size
+        other._options = replace(self._options, threads=1)  # so that nothing is read ahead
+        batches = iter(other)
+        try:
+            sample, total = next(batches, []), self.total_bytes
+            reader = other._pass.reader
+            if total is None or reader is None:
+                return sample, None
+            texts = other.position
+            while other.stats.bytes_read < _LOOK and (more := reader.skip(1000)):
+                texts += more
+            read = other.stats.bytes_read
+            return sample, round(max(texts, texts * total / max(read, 1))) - self._start
+        finally:
+            other._pass.close()
+
+    def _check(self, most: int) -> list[TextRecords]:
+        """The first record of each of `most` files; the others are opened. Pipes, which have it once, are left alone.
+
+        Raises:
+            OSError, CorpusError: as a pass would; nothing that `on_error="skip"` leaves out.
+        """
+        options = replace(self._options, threads=1)
+        found: list[TextRecords] = []
+        all_read = self._once is None
+        for number, path in enumerate(self.files):
+            try:
+                if not stat.S_ISREG(os.stat(path).st_mode):
+                    continue
+                if number >= most:
+                    all_read = False
+                    with open(path, "rb"):
+                        continue
+            except OSError:
+                if options.skip:
+                    continue
+                raise
+            source = next(_sources.find(path, options)[0].__iter__())
+            reader = source.open(options)
+            try:
+                first = _places_of(reader, source, 0)(1, None)
+            finally:
+                reader.close()
+            if first is not None and first[0][0]:
+                found.append(TextRecords(*first[0]))
+        if all_read and self.files and not found and not options.skip:
+            self._require_texts(_Pass())
+        return found
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What pickle and `copy.deepcopy` keep: all but the latest pass.
+
+        Raises:
+            TypeError: if the corpus reads an object that can't be read in two places.
+        """
+        for source in self._sources:
+            once = source.once
+            if isinstance(source, _sources.FileObject) and not isinstance(source.file, (io.BytesIO, io.StringIO)):
+                once = f"the open file {source.name}"
+            if once:
+                raise TypeError(
+                    f"the corpus reads {once}, which can't be copied or sent to another process; pass "
+                    "a path, a list, or a function that makes a new one, Corpus(lambda: ...)"
+                )
+        return {**self.__dict__, "_pass": _Pass()}
+
+    def __copy__(self) -> Corpus:
+        other = type(self).__new__(type(self))
+        other.__dict__.update({**self.__dict__, "_pass": _Pass()})
+        return other
+
+    @property
+    def _what(self) -> str:
+        """What it reads, for people."""
+        files = self.files
+        if not files:
+            return ", ".join(type(source).__name__ for source in self._sources)
+        return files[0] if len(files) == 1 else f"{files[0]} and {len(files) - 1} more files"
+
+    def __repr__(self) -> str:
+        return f"Corpus({self._what}, column={self._options.column!r}, batch_size={self.batch_size})"
+
+
+Take = Callable[[int, "int | None"], "tuple[tuple[Any, ...], int] | None"]
+"""Up to so many texts of up to so many bytes: columns of them, of which the first is the texts, and their size."""
+
+
+def _texts_of(reader: Reader) -> Take:
+    def take(texts: int, most: int | None) -> tuple[tuple[Any, ...], int] | None:
+        found = reader.next_batch(texts, most)
+        return None if found is None else ((found[0],), found[1])
+
+    return take
+
+
+def _places_of(reader: Reader, source: object, before: int) -> Take:
+    """As `TextRecords` has them, after `before` records of other sources."""
+    of_files = not isinstance(source, _sources.ArrowObject | _sources.Dataset)
+
+    def take(texts: int, most: int | None) -> tuple[tuple[Any, ...], int] | None:
+        found = reader.next_records(texts, most)
+        if found is None:
+            return None
+        batch, size, files, lines, numbers, kept = found
+        files = files if of_files else [None] * len(batch)
+        return (batch, files, lines, [number + before for number in numbers], kept), size
+
+    return take
+
+
+def _joined(batch: tuple[Any, ...], more: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not batch:
+        return more
+    return tuple(None if new is None else old + new for old, new in zip(batch, more, strict=True))
+
+
+def _names(keep: Any) -> tuple[str, ...]:
+    if isinstance(keep, str):
+        if keep != "all":
+            raise ValueError(f'`keep` is {keep!r}; pass a list of names, or "all"')
+        return ()
+    names = tuple(keep)
+    if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
+        raise ValueError(f"`keep` is {keep!r}; pass names of columns, each once")
+    return names
+
+
+@dataclass
+class _Texts:
+    """A list of texts, kept apart from a list of paths."""
+
+    texts: list[Any] | tuple[Any, ...]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.texts)

@@ -1,0 +1,189 @@
+"""A path, a folder or a glob -> the files with texts, and what is left out."""
+
+from __future__ import annotations
+
+import errno
+import fnmatch
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastpost._warn import warn_caller
+from fastpost.corpus.formats import PACKED, SUFFIXES, is_about, is_beside_records, suffix_of
+
+
+@dataclass(frozen=True)
+class Folders:
+    """How files are looked for, and what could not be listed meanwhile."""
+
+    format: str | None
+    skip: bool
+    """Whether a folder that can't be listed is left out, and kept in `faults`; otherwise its error is raised."""
+    faults: list[OSError]
+
+    def files(self, pattern: str) -> list[str]:
+        """The files of a path, a folder or a glob, sorted. Unlike `glob.glob` it says which folders it can't list.
+
+        Raises:
+            FileNotFoundError: if there are none.
+            ValueError: for a folder with texts of several formats.
+        """
+        if re.match(r"[a-z][a-z0-9+.]+://", pattern):
+            raise ValueError(f"{pattern} is not a local path; open it (fsspec.open) and pass the file object")
+        if not pattern:
+            raise ValueError("`source` is an empty path")
+        if os.path.isdir(pattern):
+            return self._of_folder(pattern)
+        if os.path.lexists(pattern) or not re.search(r"[*?[]", pattern):
+            return [pattern]  # the reader tells what is wrong with it
+        parts = Path(pattern).parts
+        fixed = next(index for index, part in enumerate(parts) if re.search(r"[*?[]", part))
+        root = os.path.join(*parts[:fixed]) if fixed else ""
+        files = {path for path in self._match(root, parts[fixed:]) if os.path.isfile(path)}
+        if not files:
+            raise _no_file(pattern, "no file matches; a list of texts is passed as Corpus.from_texts")
+        return sorted(files)
+
+    def _of_folder(self, folder: str) -> list[str]:
+        """The files with texts of a folder and those in it; the names of the others are warned of."""
+        there = sorted(set(self._walk(folder)))
+        if not there:
+            raise _no_file(folder, "no file matches: the folder has none; hidden ones are left out")
+        files = _of_format(there, self.format) if self.format else _of_one_format(folder, there)
+        if not files:
+            raise _no_file(folder, _nothing_known(folder, there, self.format))
+        _refuse_twins(folder, files)
+        left = sorted(set(there) - set(files))
+        if left and self.format is None:
+            one = len(left) == 1
+            warn_caller(
+                f"{len(left):,} {'file' if one else 'files'} of the folder {folder} {'is' if one else 'are'} left out: "
+                f"{_some(folder, left)}; pass a glob or `format` to choose others"
+            )
+        return files
+
+    def _list(self, folder: str) -> list[os.DirEntry[str]]:
+        try:
+            with os.scandir(folder or ".") as entries:
+                return sorted(entries, key=lambda entry: entry.name)
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            if not self.skip:
+                raise
+            if error.filename not in [fault.filename for fault in self.faults]:
+                self.faults.append(error)
+            return []
+
+    def _walk(self, folder: str) -> Iterator[str]:
+        for entry in self._list(folder):
+            if entry.name.startswith("."):
+                continue
+            path = os.path.join(folder, entry.name)
+            if entry.is_dir(follow_symlinks=False):
+                yield from self._walk(path)
+            elif not entry.is_dir():
+                yield path
+
+    def _match(self, folder: str, parts: tuple[str, ...]) -> Iterator[str]:
+        head, rest = parts[0], parts[1:]
+        if head == "**":
+            if rest:
+                yield from self._match(folder, rest)
+            for entry in self._list(folder):
+                path = os.path.join(folder, entry.name)
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    yield from self._match(path, parts)
+                elif not rest:
+                    yield path
+            return
+        for entry in self._list(folder):
+            if entry.name.startswith(".") and not head.startswith("."):
+                continue
+            if fnmatch.fnmatchcase(entry.name, head):
+                path = os.path.join(folder, entry.name)
+                if not rest:
+                    yield path
+                elif entry.is_dir():
+                    yield from self._match(path, rest)
+
+
+def _of_format(there: list[str], format: str) -> list[str]:  # noqa: A002  (as `Corpus` calls it)
+    """The files that hold `format` by their names; those whose names say nothing, too, if it is text or they are all."""
+    named = [path for path in there if SUFFIXES.get(suffix_of(path)) == format]
+    unknown = [path for path in there if suffix_of(path) not in SUFFIXES or suffix_of(path) == ""]
+    return sorted({*named, *unknown}) if format == "text" or not named else named
+
+
+def _of_one_format(folder: str, there: list[str]) -> list[str]:
+    """The files with texts, without those that tell of them.
+
+    Raises:
+        ValueError: if they are text files and records.
+    """
+    known = [path for path in there if suffix_of(path) in SUFFIXES]
+    texts = [path for path in known if not is_about(path)] or known
+    records = [path for path in texts if SUFFIXES[suffix_of(path)] != "text"]
+    if records:
+        texts = records + [path for path in texts if path not in set(records) and not is_beside_records(path)]
+    # A file without any bytes is of every format.
+    formats = Counter(SUFFIXES[suffix_of(path)] for path in texts if _holds_bytes(path))
+    if len(formats) == 1 or not formats:
+        return sorted(texts)
+    found = "; ".join(
+        f"{count:,} {name} ({_some(folder, [path for path in texts if SUFFIXES[suffix_of(path)] == name], 2)})"
+        for name, count in sorted(formats.items())
+    )
+    if "text" in formats:
+        end, chosen = next((suffix_of(path), SUFFIXES[suffix_of(path)]) for path in records if _holds_bytes(path))
+        raise ValueError(
+            f"the folder {folder} holds texts of several formats: {found}; pass format={chosen!r} or another to read "
+            f"those alone, or a glob such as {os.path.join(folder, '**', f'*{end}')}"
+        )
+    warn_caller(
+        f"the folder {folder} holds records of several formats, which are all read: {found}; if they are the same "
+        "records, pass `format` to read one of them"
+    )
+    return sorted(texts)
+
+
+def _holds_bytes(path: str) -> bool:
+    try:
+        return os.stat(path).st_size > 0
+    except OSError:
+        return True  # the reader tells what is wrong with it
+
+
+def _refuse_twins(folder: str, files: list[str]) -> None:
+    """Refuses a file that stands beside itself, packed: its texts would count twice."""
+    there = set(files)
+    for path in files:
+        plain = next((path.removesuffix(end) for end in PACKED if path.endswith(end)), path)
+        if plain != path and plain in there:
+            raise ValueError(
+                f"the folder {folder} holds {os.path.relpath(plain, folder)} and {os.path.relpath(path, folder)}, which "
+                "would be one file read twice; remove one, or pass a list of the files"
+            )
+
+
+def _nothing_known(folder: str, there: list[str], format: str | None) -> str:  # noqa: A002
+    many = f"{len(there):,} {'file' if len(there) == 1 else 'files'}: {_some(folder, there)}"
+    if format is not None:
+        return f"no file matches: none of the names says {format} ({many})"
+    known = ", ".join(end for end in SUFFIXES if end)
+    return f'no file matches: no name ends as known ({known}; {many}); format="text" takes them as text files'
+
+
+def _some(folder: str, paths: Sequence[str], most: int = 3) -> str:
+    """The first few, as they are called in the folder."""
+    names = [os.path.relpath(path, folder) for path in paths[:most]]
+    return ", ".join(names) + (f" and {len(paths) - most:,} more" if len(paths) > most else "")
+
+
+def _no_file(pattern: str, reason: str) -> FileNotFoundError:
+    return FileNotFoundError(errno.ENOENT, reason, pattern)

@@ -1,0 +1,510 @@
+"""What a `Corpus` can be made of: each kind of source, found once, and the readers it opens for a pass."""
+
+from __future__ import annotations
+
+import errno
+import importlib.util
+import os
+import stat
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+from fastpost._fastpost import TextReader
+from fastpost.corpus.folders import Folders
+from fastpost.corpus.formats import COLUMNAR, SUFFIXES, choices, suffix_of
+from fastpost.exceptions import CorpusError
+
+SKIP = '; on_error="skip" leaves such records out and counts them'
+"""What ends the message of a record that can't be read; the core says it of its own, too."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """The arguments of `Corpus` that its readers need; `TextReader` reads them by name."""
+
+    column: str
+    threads: int | None
+    prefetch: int
+    split: str
+    skip: bool
+    replace: bool
+    format: str | None
+    nulls: bool
+    """Whether a text that is null is None; otherwise it is an error."""
+    keep: tuple[str, ...] = ()
+    keep_all: bool = False
+
+    @property
+    def keeps(self) -> bool:
+        return self.keep_all or bool(self.keep)
+
+
+Records = tuple[list[Any], int, list[str | None], list[int | None], list[int], list[str] | None]
+"""Texts, their size, and of each text: file, line, number, the columns that come along as a JSON object."""
+
+
+class Reader(Protocol):
+    """One pass over one source."""
+
+    def next_batch(self, texts: int, most: int | None) -> tuple[list[str], int] | None:
+        """Up to `texts` texts of up to `most` bytes in all, and their size; None at the end, [] if none fits."""
+
+    def next_records(self, texts: int, most: int | None) -> Records | None:
+        """`next_batch` with the place of each text, and the columns that come along."""
+
+    def records(self) -> int:
+        """Records that have been passed, those that could not be read included."""
+
+    def skip(self, texts: int) -> int:
+        """Passes over up to `texts` texts; how many there were."""
+
+    def counts(self) -> tuple[int, list[str], int, int]:
+        """Records skipped, the first reasons, empty files, bytes read."""
+
+    def close(self) -> None:
+        """Ends the pass."""
+
+
+class Source(Protocol):
+    """One kind of source. `once` names it if it can be read only once."""
+
+    @property
+    def once(self) -> str | None: ...
+    def open(self, options: Options) -> Reader:
+        """A reader at the beginning."""
+
+
+@dataclass
+class Files:
+    """Files of text, JSON Lines, CSV and TSV, packed or not, read by the core: path, and what a text of it is."""
+
+    files: list[tuple[str, str]]
+
+    @property
+    def once(self) -> str | None:
+        return next((f"the pipe {path}" for path, _ in self.files if _is_pipe(path)), None)
+
+    def open(self, options: Options) -> Reader:
+        return TextReader.files(self.files, options)
+
+
+def _is_pipe(path: str) -> bool:
+    """Whether a path is a pipe, such as a shell's `<(command)`: what is read of it is gone."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return False  # the reader tells what is wrong with it
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
+
+
+@dataclass
+class ArrowFile:
+    """A Parquet or Arrow file, read by pyarrow batch by batch."""
+
+    path: str
+    format: str
+    once = None
+
+    def open(self, options: Options) -> Reader:
+        if options.keeps:
+            return StringReader(_rows(self.batches(*_columns(options)), self.path, options), self.path, options, True)
+        return TextReader.arrow(self.batches(options.column), self.path, options)
+
+    def batches(self, *columns: str) -> Iterator[Any]:
+        import pyarrow as pa
+
+        try:
+            with open(self.path, "rb"):
+                pass  # pyarrow's own error has no errno and no filename
+            yield from self._read(columns)
+        except (pa.ArrowException, OSError) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise
+            raise CorpusError(f"not readable as {self.format}: {error}", self.path) from error
+
+    def _read(self, wanted: tuple[str, ...]) -> Iterator[Any]:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        if self.format == "parquet":
+            with pq.ParquetFile(self.path) as file:
+                there = set(file.schema_arrow.names)
+                columns = list(dict.fromkeys(wanted)) if wanted and there.issuperset(wanted) else None
+                yield from file.iter_batches(batch_size=8192, columns=columns)
+            return
+        with pa.memory_map(self.path) as mapped:
+            try:
+                blocks = pa.ipc.open_file(mapped)
+            except pa.ArrowInvalid:  # the streaming format, which `datasets` writes
+                mapped.seek(0)
+                yield from pa.ipc.open_stream(mapped)
+            else:
+                yield from (blocks.get_batch(index) for index in range(blocks.num_record_batches))
+
+
+def _plain(value: Any) -> str:
+    """A value that JSON has not, as text: bytes that are none as hexadecimal digits."""
+    if not isinstance(value, bytes):
+        return str(value)
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.hex()
+
+
+class _Row(NamedTuple):
+    """A text, or what stands in its place, and the columns that come along as a JSON object."""
+
+    text: Any
+    kept: str
+
+
+def _columns(options: Options) -> tuple[str, ...]:
+    """The columns to read; none means all."""
+    return () if options.keep_all else (options.column, *options.keep)
+
+
+def _rows(batches: Iterable[Any], name: str, options: Options) -> Iterator[_Row]:
+    """The rows of Arrow tables or record batches."""
+    import json
+
+    for batch in batches:
+        names = batch.schema.names
+        wanted = [name for name in names if name != options.column] if options.keep_all else list(options.keep)
+        for column in (options.column, *wanted):
+            if names.count(column) != 1:
+                what = "no column" if column not in names else "more than one column"
+                raise CorpusError(f"{what} `{_short(column)}`; the data has {_listed(names)}. Pass `column`", name)
+        columns = {column: batch[column].to_pylist() for column in wanted}
+        for row, text in enumerate(batch[options.column].to_pylist()):
+            kept = {column: values[row] for column, values in columns.items()}
+            yield _Row(text, json.dumps(kept, default=_plain, ensure_ascii=False))
+
+
+@dataclass
+class ArrowObject:
+    """Anything with `__arrow_c_stream__` or `__arrow_c_array__`: pyarrow, polars, duckdb."""
+
+    object: Any
+
+    @property
+    def once(self) -> str | None:
+        return "an Arrow record batch reader" if hasattr(self.object, "read_next_batch") else None
+
+    def open(self, options: Options) -> Reader:
+        name = _kind(self.object)
+        if options.keeps:
+            return StringReader(_rows(self.batches(options.column), name, options), name, options, True)
+        return TextReader.arrow(iter([_only(self.object, options.column)]), name, options)
+
+    def batches(self, column: str) -> Iterator[Any]:
+        import pyarrow as pa
+
+        polars = sys.modules.get("polars")
+        if isinstance(self.object, pa.ChunkedArray) or (polars and isinstance(self.object, polars.Series)):
+            yield from (_batch(chunk, column) for chunk in pa.chunked_array(self.object).chunks)
+        elif hasattr(self.object, "__arrow_c_stream__"):
+            yield from pa.RecordBatchReader.from_stream(self.object)
+        else:
+            yield _batch(pa.array(self.object), column)
+
+
+def _batch(array: Any, column: str) -> Any:
+    """The rows of an Arrow array: records, whose own nulls are nulls of their columns, or texts without other columns."""
+    import pyarrow as pa
+
+    if pa.types.is_struct(array.type):
+        return pa.record_batch(array.flatten(), [field.name for field in array.type])
+    return pa.record_batch([array], [column])
+
+
+def _only(source: Any, column: str) -> Any:
+    """A frame of polars with the column that is read, whose nulls are texts that are null; anything else as it is.
+
+    A stream has all columns, and one of a type that Rust's Arrow refuses, such as polars' Null, would end the reading.
+    """
+    polars = sys.modules.get("polars")
+    if polars is None:
+        return source
+    if isinstance(source, polars.DataFrame):
+        if column not in source.columns:  # whose names the error lists
+            return polars.DataFrame(schema=dict.fromkeys(source.columns, polars.String)).clear(len(source))
+        return source.select(column).cast({polars.Null: polars.String})
+    if isinstance(source, polars.Series) and source.dtype == polars.Null:
+        return source.cast(polars.String)
+    return source
+
+
+@dataclass
+class Dataset:
+    """A `datasets.Dataset` or `IterableDataset`, taken as Arrow tables."""
+
+    dataset: Any
+    once = None
+
+    def open(self, options: Options) -> Reader:
+        name = _kind(self.dataset)
+        if options.keeps:
+            return StringReader(_rows(self.tables(_columns(options)), name, options), name, options, True)
+        return TextReader.arrow(self.tables((options.column,)), name, options)
+
+    def tables(self, columns: tuple[str, ...]) -> Iterator[Any]:
+        dataset = self.dataset
+        if columns and set(columns) <= set(dataset.column_names or ()):
+            dataset = dataset.select_columns(list(dict.fromkeys(columns)))
+        return iter(dataset.with_format("arrow").iter(batch_size=1000))
+
+
+@dataclass
+class FileObject:
+    """An open file, text or bytes, packed or not. It is read from where it stands."""
+
+    file: Any
+    split: str
+    start: int | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        seekable = getattr(self.file, "seekable", bool)()
+        self.start = self.file.tell() if seekable else None
+
+    @property
+    def once(self) -> str | None:
+        return f"the stream {self.name}" if self.start is None else None
+
+    @property
+    def name(self) -> str:
+        name = getattr(self.file, "name", None)
+        return name if isinstance(name, str) else f"<{type(self.file).__name__}>"
+
+    def open(self, options: Options) -> Reader:
+        if self.start is not None:
+            self.file.seek(self.start)
+        return TextReader.stream(self.file, self.name, self.split, options)
+
+
+@dataclass
+class Strings:
+    """Texts that are Python objects already: an iterable, or a function that returns one."""
+
+    texts: Iterable[Any] | Callable[[], Iterable[Any]]
+
+    @property
+    def once(self) -> str | None:
+        return f"a {_kind(self.texts)}" if not callable(self.texts) and iter(self.texts) is self.texts else None
+
+    def open(self, options: Options) -> Reader:
+        made = self.texts() if callable(self.texts) else self.texts
+        if isinstance(made, str | bytes) or not hasattr(made, "__iter__"):
+            raise TypeError(f"the function returned a {_kind(made)}; it should return an iterable of str")
+        return StringReader(made, _kind(made), options)
+
+
+class StringReader:
+    """Batches of an iterable of `str`, of lists of `str`, or of records (dicts) that hold one of these."""
+
+    def __init__(self, items: Iterable[Any], name: str, options: Options, in_file: bool = False) -> None:
+        self._texts = self._strings(items)
+        self._held: list[Any] = []
+        self._name, self._options = name, options
+        self._file = name if in_file and os.sep in name else None
+        self._skipped = self._records = 0
+        self._reasons: list[str] = []
+        # Of the text that was made last: its item, counted from 1, its number among the records, what is kept.
+        self._place: tuple[int, int, str] = (0, 0, "{}")
+
+    def _strings(self, items: Iterable[Any]) -> Iterator[str | None]:
+        for item, value in enumerate(items, 1):
+            kept = "{}"
+            if isinstance(value, _Row):
+                value, kept = value
+            elif isinstance(value, Mapping):
+                if self._options.column not in value:
+                    column = _short(self._options.column)
+                    self._fault(item, f"no column `{column}`; the record has {_listed(value)}. Pass `column`")
+                    continue
+                kept = self._kept(value)
+                value = value[self._options.column]
+            many = isinstance(value, list | tuple)
+            for text in value if many else (value,):
+                if isinstance(text, str):
+                    text = _whole(text) if self._options.replace else text
+                elif text is not None or not self._options.nulls:
+                    found = "null" if text is None else f"a {_kind(text)}"
+                    self._fault(item, f"the batch holds {found}, not only str" if many else self._no_text(value, found))
+                    continue
+                self._place = item, self._records, kept
+                self._records += 1
+                yield text
+
+    def _no_text(self, value: object, found: str) -> str:
+        if self._options.keeps and self._file is not None:
+            return f"column `{_short(self._options.column)}` holds {found}, not text"
+        return f"the item is {'None' if value is None else found}, not a str or a list of str"
+
+    def _kept(self, record: Mapping[str, Any]) -> str:
+        if not self._options.keeps:
+            return "{}"
+        import json
+
+        names = list(record) if self._options.keep_all else self._options.keep
+        kept = {name: record[name] for name in names if name in record}
+        if self._options.keep_all:
+            kept.pop(self._options.column, None)
+        return json.dumps(kept, default=_plain, ensure_ascii=False)
+
+    def _fault(self, number: int, reason: str) -> None:
+        self._records += 1
+        if not self._options.skip:
+            raise CorpusError(reason + SKIP, self._name, number)
+        self._skipped += 1
+        if len(self._reasons) < 10:
+            self._reasons.append(str(CorpusError(reason, self._name, number)))
+
+    def next_batch(self, texts: int, most: int | None) -> tuple[list[Any], int] | None:
+        found = self.next_records(texts, most)
+        return None if found is None else found[:2]
+
+    def next_records(self, texts: int, most: int | None) -> Records | None:
+        batch: list[Any] = []
+        places: list[tuple[int, int, str]] = []
+        size = 0
+        while len(batch) < texts:
+            if self._held:
+                text = self._held.pop()
+            else:
+                try:
+                    text = next(self._texts)
+                except StopIteration:
+                    if batch:
+                        break
+                    return None
+            length = 0 if text is None else len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+            if most is not None and size + length > most:
+                self._held.append(text)
+                break
+            batch.append(text)
+            places.append(self._place)
+            size += length
+        kept = [kept for _, _, kept in places] if self._options.keeps else None
+        lines, numbers = [item for item, _, _ in places], [number for _, number, _ in places]
+        return batch, size, [self._file] * len(batch), lines, numbers, kept  # type: ignore[return-value]
+
+    def records(self) -> int:
+        return self._records - len(self._held)
+
+    def skip(self, texts: int) -> int:
+        return sum(1 for _ in zip(range(texts), self._texts))
+
+    def counts(self) -> tuple[int, list[str], int, int]:
+        return self._skipped, self._reasons, 0, 0
+
+    def close(self) -> None:
+        close = getattr(self._texts, "close", None)
+        if close is not None:
+            close()
+
+
+def _whole(text: str) -> str:
+    """`text` with U+FFFD for each half of a surrogate pair; two halves in a row become their character."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
+
+
+def _short(name: object) -> str:
+    """A name as a message has it: 40 characters at most."""
+    text = name if isinstance(name, str) else repr(name)
+    return text if len(text) <= 40 else f"{text[:40]}..."
+
+
+def _listed(names: Iterable[object]) -> str:
+    """Names as a message has them: 80 characters at most."""
+    listed = [f"`{_short(name)}`" for name in names]
+    shown, length = 0, 0
+    while shown < len(listed) and (not shown or length + len(listed[shown]) <= 80):
+        length += len(listed[shown])
+        shown += 1
+    more = f" and {len(listed) - shown} more" if shown < len(listed) else ""
+    return (", ".join(listed[:shown]) or "none") + more
+
+
+def find(source: Any, options: Options) -> tuple[list[Source], list[OSError]]:
+    """The sources that `source` stands for, in order, and the folders that could not be listed."""
+    faults: list[OSError] = []
+    found: list[Source] = []
+    for one in _find(source, options, faults):
+        if isinstance(one, Files) and found and isinstance(found[-1], Files):
+            found[-1].files += one.files  # files in a row are read as one, by all threads
+        else:
+            found.append(one)
+    return found, faults
+
+
+def _find(source: Any, options: Options, faults: list[OSError]) -> Iterator[Source]:
+    if isinstance(source, str | os.PathLike):
+        name = os.fsdecode(source)
+        if name == "-":
+            if sys.stdin is None:
+                raise OSError(errno.EBADF, "it is closed", "standard input")
+            yield FileObject(sys.stdin.buffer, _split(None, options))
+            return
+        for path in Folders(options.format, options.skip, faults).files(name):
+            kind = _format(path, options)
+            if kind in COLUMNAR:
+                if importlib.util.find_spec("pyarrow") is None:
+                    raise ImportError(f"reading {path} needs pyarrow; pip install 'fastpost[arrow]'")
+                yield ArrowFile(path, kind)
+            else:
+                yield Files([(path, _split(kind if suffix_of(path) else None, options))])
+    elif hasattr(source, "read"):
+        called = getattr(source, "name", None)
+        ends = suffix_of(called) if isinstance(called, str) else ""
+        holds = options.format or (SUFFIXES.get(ends) if ends else None)
+        if holds in COLUMNAR:
+            raise TypeError(f"an open {holds} file can't be read as a stream; pass its path")
+        yield FileObject(source, _split(holds, options))
+    elif type(source).__module__.split(".")[0] == "datasets" and hasattr(source, "with_format"):
+        if isinstance(source, Mapping):
+            names = list(source)
+            raise TypeError(
+                f"`source` is a {_kind(source)} of the splits {_listed(names)}; choose one, "
+                f"Corpus(dataset[{_short(names[0]) if names else 'train'!r}])"
+            )
+        yield Dataset(source)
+    elif hasattr(source, "__arrow_c_stream__") or hasattr(source, "__arrow_c_array__"):
+        yield ArrowObject(source)
+    elif isinstance(source, list | tuple) and not all(isinstance(item, list | tuple | Mapping) for item in source):
+        for item in source:
+            yield from _find(item, options, faults)
+    elif callable(source) or hasattr(source, "__iter__"):
+        if isinstance(source, bytes | bytearray | Mapping):
+            raise TypeError(f"`source` is a {_kind(source)}; pass a path, an iterable of str, or Arrow data")
+        yield Strings(source)
+    else:
+        raise TypeError(
+            f"`source` is a {_kind(source)}; pass a path or glob, a file object, Arrow data, a dataset, an iterable "
+            "of str, or a function that returns one"
+        )
+
+
+def _format(path: str, options: Options) -> str:
+    kind = options.format or SUFFIXES.get(suffix_of(path))
+    if kind is None:
+        raise ValueError(f"the name of {path} does not say what it holds; pass format={choices()}")
+    return kind
+
+
+def _split(kind: str | None, options: Options) -> str:
+    """What one text of a file of this format is; with a question mark, if nobody has said what the file holds."""
+    kind = options.format or kind
+    if kind is None:
+        return f"{options.split}?"
+    return options.split if kind == "text" else kind
+
+
+def _kind(value: object) -> str:
+    return type(value).__name__

@@ -1,0 +1,810 @@
+"""Entities from the logits of a token-classification model: no torch, no transformers."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from fastpost import _fastpost
+from fastpost._frozen import Settled
+from fastpost._inputs import arrays as _arrays
+from fastpost._inputs import bounds as _bounds
+from fastpost._inputs import masks as _masks
+from fastpost._inputs.encodings import Encodings, batch_owners
+from fastpost._inputs.labels import columns
+from fastpost._inputs.probabilities import warn_of_rows
+from fastpost._inputs.tokenizer import Tokens
+from fastpost._warn import warn_caller
+from fastpost.columns import (
+    Columns,
+    Nested,
+    categories,
+    objects,
+    place,
+    printed_options,
+    printed_table,
+    rows_of,
+    shown_rows,
+    strings,
+)
+from fastpost.entities import options as _entity_options
+from fastpost.types import ArrayLike, Batch, Entity, Floats1d, Floats2d, Ints1d, Ints2d, Token, Units
+
+Strategy = Literal["none", "simple", "first", "average", "max"]
+
+
+class Entities(Columns):
+    """Entities of a batch of texts as columns, one row an entity, ordered by text.
+
+    The columns are NumPy arrays that share memory with the result and are read-only. Dicts and words are made
+    when they are asked for. `token_start`, `token_end`, `word_start`, `word_end`, `probs` and `covered` belong to
+    `compat=None`, they are `None` otherwise.
+
+    Arrow, and what reads Arrow (`polars.DataFrame(entities)`, DuckDB), gets one row an entity: `text_index`,
+    `start`, `end`, `label` (a dictionary), `score`, `word` and, for `strategy="none"`, `index`; `start` and `end` are
+    null without `offsets`, `word` where it is `None`. `start_utf8` and so on follow for `units`, and for
+    `return_probs=True` `probs`, a list of one value a label. `nested()` has one row a text.
+
+    `entities[i]` are the dicts of text i, `entities[a:b]` the `Entities` of some texts, numbered from 0 again; `len` and
+    `for` count entities, not texts.
+
+    A result never changes, so copies are itself. Pickle keeps the words, neither tokenizer nor texts.
+    """
+
+    __slots__ = ("_labels", "_places", "_return_probs", "_table", "_units")
+
+    _table: _fastpost.EntityTable
+    _labels: tuple[str, ...]
+    _units: tuple[Units, ...]
+    _return_probs: bool
+    _places: Mapping[str, tuple[Ints1d, Ints1d]]
+
+    def __init__(
+        self,
+        table: _fastpost.EntityTable,
+        labels: tuple[str, ...],
+        *,
+        units: Sequence[Units] = (),
+        return_probs: bool = False,
+        places: Mapping[str, tuple[Ints1d, Ints1d]] | None = None,
+    ) -> None:
+        keep = object.__setattr__
+        keep(self, "_table", table)
+        keep(self, "_labels", labels)
+        keep(self, "_units", tuple(units))
+        keep(self, "_return_probs", return_probs)
+        keep(self, "_places", places or {})
+
+    @property
+    def text_index(self) -> Ints1d:
+        """int64 (entities,), the text of each entity."""
+        return self._table.text_index
+
+    @property
+    def start(self) -> Ints1d:
+        """int64 (entities,), its first character in that text; -1 without `offsets`."""
+        return self._table.start
+
+    @property
+    def end(self) -> Ints1d:
+        """int64 (entities,), one after its last character; -1 without `offsets`."""
+        return self._table.end
+
+    @property
+    def label(self) -> npt.NDArray[Any]:
+        """The name of its label: str objects (entities,)."""
+        names = np.array(self._labels, object)[self._table.label_id]
+        names.flags.writeable = False
+        return names
+
+    @property
+    def label_id(self) -> Ints1d:
+        """int64 (entities,), an index into `labels`."""
+        return self._table.label_id
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names that `label_id` points into."""
+        return self._labels
+
+    @property
+    def score(self) -> Floats1d:
+        """float32 (entities,), the probability of its label; the mean over its tokens or words."""
+        return self._table.score
+
+    @property
+    def index(self) -> Ints1d:
+        """int64 (entities,), its token in its window for `strategy="none"`, else -1."""
+        return self._table.index
+
+    @property
+    def token_start(self) -> Ints1d | None:
+        """int64 (entities,), its first token, as a position in the model's input; where a text has several windows, as if
+        one window held it all.
+        """  # noqa: D205
+        return None if self._table.more is None else self._table.more.token_start
+
+    @property
+    def token_end(self) -> Ints1d | None:
+        """int64 (entities,), one after its last token."""
+        return None if self._table.more is None else self._table.more.token_end
+
+    @property
+    def word_start(self) -> Ints1d | None:
+        """int64 (entities,), its first word by `word_ids`; -1 without them."""
+        return None if self._table.more is None else self._table.more.word_start
+
+    @property
+    def word_end(self) -> Ints1d | None:
+        """int64 (entities,), one after its last word by `word_ids`; -1 without them."""
+        return None if self._table.more is None else self._table.more.word_end
+
+    @property
+    def probs(self) -> Floats2d | None:
+        """float32 (entities, labels), the mean distribution over `labels` of its tokens or words; `None` unless
+        `return_probs=True`.
+        """  # noqa: D205
+        more = self._table.more
+        return more.probs.reshape(-1, len(self._labels)) if self._return_probs and more is not None else None
+
+    @property
+    def covered(self) -> Ints2d | None:
+        """int64 (texts, 2), the first character that a token covers and the last one, excluded; (-1, -1) if none does.
+        What lies outside was not seen by the model.
+        """  # noqa: D205
+        return None if self._table.more is None else self._table.more.covered.reshape(-1, 2)
+
+    @classmethod
+    def from_spans(
+        cls,
+        spans: Sequence[Sequence[Any]],
+        texts: Sequence[str] | None = None,
+        *,
+        labels: Sequence[str] | None = None,
+    ) -> Entities:
+        """Entities that another model has found (GLiNER, spaCy, rules), to be used like those of a decoder.
+
+        >>> found = Entities.from_spans([[(11, 18, "person", 0.98)]], ["My name is Sylvain."])
+        >>> found.to_dicts()[0][0]["word"]
+        'Sylvain'
+
+        Args:
+            spans: of each text a list, in the order in which they shall come; a span is a dict with `start`, `end`,
+                `label` (or `entity_group`, `entity`) and perhaps `score` and `text` (or `word`), or a tuple
+                (start, end, label) or (start, end, label, score). Places are in characters, end excluded; a span
+                without a score has 1.
+            texts: the texts; then a word is what stands there, else it is what the span says.
+            labels: the names that `label_id` points into; default: those of the spans, in their order.
+
+        Raises:
+            TypeError: if a span is neither, or a place is no integer.
+            ValueError: if a span lies outside its text, has no label or one that is not in `labels`.
+        """
+        listed = None if texts is None else _texts(texts)
+        text_index, start, end, label_id, score, names, words = columns(spans, listed, labels)
+        index = np.full(len(score), -1, np.int64)
+        made = words if listed is None else None
+        return _restored(len(spans), False, True, text_index, start, end, label_id, score, index, names, made, listed)
+
+    @property
+    def text_count(self) -> int:
+        """Number of texts, those without an entity included."""
+        return self._table.text_count
+
+    @property
+    def words(self) -> list[str | None]:
+        """The text of each entity, `None` without texts.
+
+        For `compat=None` its characters; else what the tokenizer prints for its tokens, if it has one.
+        """
+        return self._table.words()
+
+    def spans(self, unit: Units | Literal["chars"] = "chars") -> tuple[Ints1d, Ints1d]:
+        """Start and end of each entity in another unit: "utf8" bytes, "utf16" units, "graphemes".
+
+        An entity that starts or ends inside a grapheme is given with the whole of it.
+
+        Raises:
+            ValueError: if there are no texts, or no offsets.
+        """
+        return self._places[unit] if unit in self._places else self._table.spans(unit)
+
+    def to_dicts(self) -> list[list[Entity]] | list[list[Token]]:
+        """One list a text of one dict an entity, with the keys and the order of transformers.
+
+        For `compat=None` there are more keys: `index`, the range of its tokens, for all strategies but "none";
+        `start_utf8`, `end_utf8` and so on for `units`; `probs`, a dict by label, for `return_probs=True`.
+        """
+        texts = self._table.to_dicts()
+        if not self._units and self.probs is None:
+            return texts
+        rows: list[dict[str, Any]] = [entity for text in texts for entity in text]  # type: ignore[misc]
+        for unit in self._units:
+            starts, ends = self.spans(unit)
+            for row, start, end in zip(rows, starts.tolist(), ends.tolist()):
+                row[f"start_{unit}"], row[f"end_{unit}"] = start, end
+        if self.probs is not None:
+            for row, probs in zip(rows, self.probs.tolist()):
+                row["probs"] = dict(zip(self.labels, probs))
+        return texts
+
+    def to_json(self, *, lines: bool = False) -> bytes:
+        """What `to_dicts` gives, as JSON in UTF-8; with `lines`, a line a text (JSON Lines) in place of one list."""
+        return _fastpost.entity_json(self._table, lines, self._unit_places(), self.probs is not None)
+
+    def _unit_places(self) -> list[tuple[str, Ints1d, Ints1d]]:
+        """Places in the units that were asked for."""
+        return [(unit, *self.spans(unit)) for unit in self._units]
+
+    def nested(self) -> Nested:
+        """One row a text: `entities`, a list of records of `start`, `end`, `label` and `score`.
+
+        It has `to_arrow`, `to_polars`, `to_pandas` and `len`, and Arrow's methods.
+        """
+        return Nested(_fastpost.entity_lists(self._table), self)
+
+    def _arrow(self) -> _fastpost.ArrowColumns:
+        return _fastpost.entity_columns(self._table, self._unit_places(), self.probs is not None)
+
+    def _frame(self) -> dict[str, Any]:
+        tokens, has_offsets = _fastpost.entity_kind(self._table)
+        frame = {"text_index": self.text_index, "start": self.start, "end": self.end,
+                 "label": categories(self.label_id, self.labels), "score": self.score, "word": strings(self.words)}  # fmt: skip
+        if not has_offsets:
+            import pandas as pd
+
+            frame["start"] = frame["end"] = pd.array([pd.NA] * len(self), dtype="Int64")
+        if tokens:
+            frame["index"] = self.index
+        for unit, start, end in self._unit_places():
+            frame[f"start_{unit}"], frame[f"end_{unit}"] = start, end
+        return frame if self.probs is None else {**frame, "probs": objects(list(self.probs))}
+
+    def _nested_frame(self) -> dict[str, Any]:
+        return {"entities": objects([[_record(entity) for entity in text] for text in self.to_dicts()])}
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    @overload
+    def __getitem__(self, at: int) -> list[Entity] | list[Token]: ...
+    @overload
+    def __getitem__(self, at: slice) -> Entities: ...
+    def __getitem__(self, at: int | slice) -> list[Entity] | list[Token] | Entities:
+        """The dicts of a text, or the entities of some texts.
+
+        Raises:
+            IndexError: if there is no such text.
+        """
+        if not isinstance(at, slice):
+            number = place(at, self.text_count, "texts", "Entities")
+            return self[number : number + 1].to_dicts()[0]
+        chosen, rows, owners = rows_of(at, self.text_count, self.text_index)
+        table, more = self._table, None
+        tokens, has_offsets = _fastpost.entity_kind(table)
+        if table.more is not None:
+            names = ("token_start", "token_end", "word_start", "word_end")
+            probs, covered = table.more.probs, table.more.covered.reshape(-1, 2)[chosen]
+            of_rows = probs.reshape(len(self), -1)[rows].reshape(-1) if probs.size else probs
+            more = (*(getattr(table.more, name)[rows] for name in names), of_rows, covered.reshape(-1))
+        texts = _fastpost.entity_texts(table, chosen)
+        made = _fastpost.entity_table(
+            len(chosen), tokens, has_offsets, owners, table.start[rows], table.end[rows], table.label_id[rows],
+            table.score[rows], table.index[rows], list(self._labels), _picked(table, rows), texts, more,
+        )  # fmt: skip
+        places = {unit: (starts[rows], ends[rows]) for unit, (starts, ends) in self._places.items()}
+        return Entities(
+            made, self._labels, units=self._units, return_probs=self._return_probs, places=_read_only(places)
+        )
+
+    def __iter__(self) -> Iterator[Entity | Token]:
+        """The dicts of all texts, one after the other."""
+        for text in self.to_dicts():
+            yield from text
+
+    def __reversed__(self) -> Iterator[Entity | Token]:
+        """The same dicts from the last one to the first; without this, `reversed` would take texts by their number."""
+        return reversed(list(self))
+
+    def __copy__(self) -> Entities:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Entities:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        columns = (self.text_index, self.start, self.end, self.label_id, self.score, self.index)
+        kind = _fastpost.entity_kind(self._table)
+        more = None
+        if self._table.more is not None:
+            names = ("token_start", "token_end", "word_start", "word_end", "probs", "covered")
+            more = tuple(getattr(self._table.more, name) for name in names)
+        places = {unit: (start, end) for unit, start, end in self._unit_places()}
+        return _restored, (
+            *(self.text_count, *kind, *columns, list(self.labels), self.words, None),
+            *(more, self.probs is not None, places),
+        )
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the texts with their entities in colour, or a table without texts."""
+        from fastpost.entities.render import notebook_view
+
+        has_offsets = _fastpost.entity_kind(self._table)[1]
+        return notebook_view(self.to_dicts(), _fastpost.entity_texts(self._table) if has_offsets else None)
+
+    def __repr__(self) -> str:
+        shown = shown_rows(len(self))
+        has_offsets = _fastpost.entity_kind(self._table)[1]
+        rows = [
+            (
+                int(self.text_index[row]),
+                int(self.start[row]) if has_offsets else None,
+                int(self.end[row]) if has_offsets else None,
+                self.labels[self.label_id[row]],
+                float(self.score[row]),
+                word,
+            )
+            for row, word in enumerate(_fastpost.entity_words(self._table, 0, shown))
+        ]
+        head = f"<Entities: {len(self)} in {self.text_count} texts>"
+        return printed_table(head, ("text", "start", "end", "label", "score", "word"), rows, len(self))
+
+
+def _record(entity: Any) -> dict[str, Any]:
+    label = entity["entity"] if "entity" in entity else entity["entity_group"]
+    return {"start": entity["start"], "end": entity["end"], "label": label, "score": entity["score"]}
+
+
+def _restored(
+    text_count: int,
+    tokens: bool,
+    has_offsets: bool,
+    text_index: Ints1d,
+    start: Ints1d,
+    end: Ints1d,
+    label_id: Ints1d,
+    score: Floats1d,
+    index: Ints1d,
+    labels: list[str],
+    words: list[str | None] | None,
+    texts: list[str] | None = None,
+    more: tuple[Any, ...] | None = None,
+    with_probs: bool = False,
+    places: Mapping[Any, tuple[Ints1d, Ints1d]] | None = None,
+) -> Entities:
+    """Entities of columns that were made before."""
+    table = _fastpost.entity_table(
+        text_count, tokens, has_offsets, text_index, start, end, label_id, score, index, labels, words, texts, more
+    )
+    return Entities(table, tuple(labels), units=tuple(places or ()), return_probs=with_probs, places=_read_only(places))
+
+
+def _read_only(places: Mapping[Any, tuple[Ints1d, Ints1d]] | None) -> Mapping[Any, tuple[Ints1d, Ints1d]]:
+    for starts, ends in (places or {}).values():
+        starts.flags.writeable = ends.flags.writeable = False
+    return places or {}
+
+
+def _picked(table: _fastpost.EntityTable, rows: Ints1d) -> list[str | None]:
+    """The words of some rows."""
+    if len(rows) and (np.diff(rows) == 1).all():
+        return _fastpost.entity_words(table, int(rows[0]), int(rows[-1]) + 1)
+    return [_fastpost.entity_words(table, row, row + 1)[0] for row in rows.tolist()]
+
+
+class TextEntities(list[Any]):
+    """The entities of one text as a pipeline gives them with `compat=None`: a list that says what it covers.
+
+    Attributes:
+        covered: the first character that the model saw and the last one, excluded; (-1, -1) if it saw none.
+        windows: how many windows the text was read in.
+        truncated: whether characters other than white space, controls, zero-width ones and marks lie outside
+            `covered`.
+    """
+
+    def __init__(self, entities: Iterable[Any], covered: tuple[int, int], windows: int, truncated: bool) -> None:
+        super().__init__(entities)
+        self.covered = covered
+        self.windows = windows
+        self.truncated = truncated
+
+
+class EntityDecoder(Settled):
+    """Turns the logits of a token-classification model into entities, a batch at a time.
+
+    Args:
+        id2label: the model's label names, `model.config.id2label` or a list; as many as the logits have columns.
+        strategy: how tokens become entities, transformers' `aggregation_strategy`. "none": each token is one.
+            "simple": neighbouring tokens of one type are one. "first", "average", "max": the same over words,
+            which get the label of their first token, of their mean probabilities, of their most certain token; with
+            `decode="viterbi"`, "max" takes the type of the most certain token, and whether an entity begins or ends
+            there from the word's first and last token. `None`: "average", over tokens where nothing tells words
+            apart; for `compat="transformers"` "simple".
+        compat: `None` gives the right answer where transformers is wrong. "transformers" gives what transformers'
+            pipeline gives, entity by entity; the options from `scheme` on can't be set then.
+        ignore_labels: entities not to report: full label names for "none", names without prefix for the others.
+            "O" stands for all names that mean so: `OUTSIDE`, `NONE`, `_` and the like. Other names must be of labels
+            that come out, unless `compat` is "transformers".
+        tokenizer: the model's tokenizer, a `tokenizers.Tokenizer` or a fast tokenizer of transformers. It tells
+            how transformers splits words and prints them; for `compat=None` only `words="transformers"` needs it.
+        threads: threads of a call; `None` is all cores, 1 is the calling thread. Results do not depend on it.
+        scheme: how labels spell entities: "IO", "IOB1", "IOB2" ("BIO"), "IOE1", "IOE2", "BIOES" ("IOBES"), "BILOU"
+            ("BILUO"), "BMES", "plain"; "auto" reads it off `id2label`. What was read is `decoder.scheme`. Entities of
+            labels that are letters alone ("B", "I", "O") have the type "_", as in seqeval.
+        decode: "viterbi", the most probable sequence of labels that the scheme allows; or "argmax", the most
+            probable label of each token.
+        repair: what "argmax" labels become that the scheme does not allow. "conlleval": a token that can't go on
+            with the one before it begins an entity, and one that is cut short ends there. "discard": entities that
+            do not begin and end as the scheme wants are left out. "keep": a token that may not follow the one before
+            it goes on with that one's entity, under that one's type.
+        transitions: (labels, labels) weights of the step from a label (row) to the next (column), a CRF's; added
+            to the logits, on top of what the scheme allows. `start_transitions`, `end_transitions`: (labels,).
+        biases: the six weights of openai/privacy-filter: a dict, or the path of `viterbi_calibration.json`.
+        score: of an entity, over the tokens, or words where the strategy joins them, that the model labelled so; what
+            `snap` and `join` add does not count. "mean", "min", "first", "max" of the probabilities of their labels;
+            "path": the probability, among all sequences the scheme allows, that exactly these tokens are an entity of
+            this type; for `strategy="none"`, that the token has its label. An entity that was joined of several has
+            the score of the surest. Stretches outside, where they are reported, have the mean.
+        return_probs: whether to give the distribution over labels of each entity, over the tokens of its score.
+        threshold: entities with a lower score are left out, and give back what they took from others; a number, or a
+            dict by label.
+        words: what tells words apart. "auto": the units of the text, for every tokenizer, without a text the
+            tokenizer's `word_ids`. Units are the words of UAX #29, each letter of Chinese, Japanese, Thai and their
+            like alone, cut at apostrophes, colons and full stops where names end: `Anna|'|s`, `Anna|.|Berlin`, but
+            `O'Brien`, `U.S`, `example.com`. What a tokenizer drops inside a word id, such as U+200B, parts no unit.
+            "unicode": the same words uncut. "word_ids": the tokenizer's. "transformers": its rules. A token belongs
+            to the word of its first character.
+        snap: "word" widens entities to whole words, and with units of the text to whole e-mail addresses; two of one
+            type that then overlap become one, a word that two types share goes to the one with more of its
+            characters. "auto" does so where something tells words apart, `None` never does.
+        join: "pieces" makes one of two neighbours of one type with one of `. @ _ - + ' &` and letters or digits on
+            both sides of it between them, or with nothing between them where one touches with a letter or digit and
+            the other does not. "run", for redaction, of all in a stretch without white space (nor letters of scripts
+            that put none between words), and what lies there between two of one type is covered whatever it is
+            called. `None` joins nothing.
+        trim: "whitespace" leaves it out at both ends of an entity; `None` keeps it.
+        window_merge: "context": each token is decided by the window in which it is farthest from a cut edge, ties to
+            the earlier one. "average": by the mean of its windows' log-probabilities. "union": windows are decoded
+            apart, and each character that is in an entity of some window is in one, the longest. "transformers":
+            windows are decoded apart, and of entities that overlap the longer is kept.
+        outside_bias: what is taken from the logits of labels outside before anything is decided: above 0 more is
+            found. Scores are those of the logits so changed.
+        units: units to give positions in beside characters: "utf8", "utf16", "graphemes".
+
+    Raises:
+        ValueError: if an option is unknown, `id2label` has gaps or fits no scheme.
+
+    Exact ties of scores go to the smallest label id, between windows to the earlier one. Ties of whole sequences with
+    "viterbi", from the last token back: going on with an entity, then outside, then by role (begin, inside, end,
+    single), then the type named first; with `transitions`, the smallest label id. Scores are Python
+    floats and offsets Python ints, unlike transformers', so `json.dumps` takes them.
+    """
+
+    def __init__(
+        self,
+        id2label: Mapping[int, str] | Mapping[str, str] | Sequence[str],
+        *,
+        strategy: Strategy | None = None,
+        compat: Literal["transformers"] | None = None,
+        ignore_labels: Collection[str] = ("O",),
+        tokenizer: Any = None,
+        threads: int | None = None,
+        scheme: str = "auto",
+        decode: Literal["viterbi", "argmax"] = "viterbi",
+        repair: Literal["conlleval", "discard", "keep"] = "conlleval",
+        transitions: ArrayLike | None = None,
+        start_transitions: ArrayLike | None = None,
+        end_transitions: ArrayLike | None = None,
+        biases: Mapping[str, Any] | str | os.PathLike[str] | None = None,
+        score: Literal["mean", "min", "first", "max", "path"] = "mean",
+        return_probs: bool = False,
+        threshold: float | Mapping[str, float] = 0.0,
+        words: Literal["auto", "word_ids", "unicode", "transformers"] = "auto",
+        snap: Literal["auto", "word"] | None = "auto",
+        join: Literal["pieces", "run"] | None = "pieces",
+        trim: Literal["whitespace"] | None = "whitespace",
+        window_merge: Literal["context", "average", "union", "transformers"] = "context",
+        units: Sequence[Units] = (),
+        outside_bias: float = 0.0,
+    ) -> None:
+        if compat not in ("transformers", None):
+            raise ValueError(f'`compat` is {compat!r}; choose "transformers" or None')
+        threads = _bounds.threads(threads)
+        if isinstance(ignore_labels, str) or not isinstance(ignore_labels, Collection):
+            raise TypeError(f'`ignore_labels` is {ignore_labels!r}; pass a list of label names, such as ["O"]')
+        tokens = None if tokenizer is None else Tokens.of(tokenizer)
+        own = {
+            "scheme": scheme,
+            "decode": decode,
+            "repair": repair,
+            "transitions": transitions,
+            "start_transitions": start_transitions,
+            "end_transitions": end_transitions,
+            "biases": biases,
+            "score": score,
+            "return_probs": return_probs,
+            "threshold": threshold,
+            "words": words,
+            "snap": snap,
+            "join": join,
+            "trim": trim,
+            "window_merge": window_merge,
+            "units": units,
+            "outside_bias": outside_bias,
+        }
+        self._arguments = {
+            "id2label": id2label,
+            "strategy": strategy,
+            "compat": compat,
+            "ignore_labels": list(ignore_labels),
+            "tokenizer": tokens,  # all that is needed of it, and not every tokenizer pickles
+            "threads": threads,
+            **own,
+        }
+        marks_subwords = tokens is not None and tokens.marks_subwords
+        table = None if tokens is None else tokens.table
+        names = _label_names(id2label)
+        self._columns = len(names)
+        lenient = strategy is None
+        if strategy is None:
+            strategy = "simple" if compat == "transformers" else "average"
+        strategy_name = str(getattr(strategy, "value", strategy))
+        self.strategy = strategy
+        self.compat = compat
+        self.threads = threads
+        self._units: tuple[Units, ...] = ()
+        self._return_probs = False
+        if compat == "transformers":
+            for name, value in own.items():
+                if not _is_default(value, _DEFAULTS[name]):
+                    raise ValueError(
+                        f'`{name}` is {value!r} and `compat` is "transformers", which has no such option; '
+                        f"pass compat=None to use it"
+                    )
+            self._kernel = _fastpost.EntityKernel(names, strategy_name, ignore_labels, marks_subwords, table)
+        else:
+            weights = _entity_options.transitions(transitions, start_transitions, end_transitions, len(names))
+            if weights is not None and biases is not None:
+                raise ValueError("`transitions` and `biases` are both given; pass the one or the other")
+            if (weights is not None or biases is not None) and decode != "viterbi" and score != "path":
+                given = "transitions" if biases is None else "biases"
+                raise ValueError(f'`{given}` is given but `decode` is {decode!r}; pass decode="viterbi" to use it')
+            _entity_options.names(own)
+            default, by_label = _entity_options.thresholds(threshold)
+            self._units = _entity_options.units(units)
+            self._return_probs = bool(return_probs)
+            options = {
+                "scheme": scheme,
+                "decode": decode,
+                "repair": repair,
+                "score": score,
+                "words": words,
+                "snap": snap,
+                "join": join,
+                "outside_bias": _entity_options.outside_bias(outside_bias),
+                "lenient": lenient,
+                "trim": trim,
+                "window_merge": window_merge,
+                "return_probs": self._return_probs,
+                "biases": _entity_options.biases(biases),
+                "transitions": weights,
+                "threshold": default,
+                "thresholds": by_label,
+                "ignore_labels": _entity_options.ignored(ignore_labels),
+            }
+            self._kernel = _fastpost.EntityKernel.right(names, strategy_name, options, marks_subwords, table)
+        self.labels = tuple(self._kernel.names)
+        self.scheme = self._kernel.scheme
+        self._settle()
+
+    def report(self) -> dict[str, Any]:
+        """What the decoder has read off its labels, and what told words apart so far.
+
+        `scheme`, `labels` (how they are written, and the types), and `words`: for each way in which the words of
+        texts were told apart, why, and how many texts. Empty for `compat="transformers"`.
+        """
+        if self.compat == "transformers":
+            return {}
+        layout = self._kernel.layout
+        if layout is None:
+            written = "types alone" if self.scheme == "plain" else "letters alone"
+        else:
+            written = f"type{layout[0]}letter" if layout[1] else f"letter{layout[0]}type"
+        used = {reason: count for reason, count in zip(_WORDS_USED, self._kernel.used) if count}
+        return {"scheme": self.scheme, "labels": written, "types": list(self.labels), "words": used}
+
+    def decode(
+        self,
+        logits: Batch,
+        encodings: Any = None,
+        texts: Sequence[str] | None = None,
+        *,
+        offsets: Batch | None = None,
+        lengths: ArrayLike | None = None,
+        special_tokens_mask: Batch | None = None,
+        input_ids: Batch | None = None,
+        word_ids: Batch | None = None,
+        windows: ArrayLike | None = None,
+        attention_mask: Batch | None = None,
+    ) -> Entities:
+        """Entities of a batch of texts, from `tokenizers.Encoding` objects or from plain arrays.
+
+        Each array argument is padded, laid end to end with `lengths`, or a list with one array, or one list, a
+        window, of whatever length. Arrays must not be written to during the call.
+
+        Args:
+            logits: (windows, tokens, labels), or (tokens, labels) end to end; float32, float16, bfloat16 or
+                float64; a row holds finite values or -inf, at least one finite.
+            encodings: of the texts, whose windows are each one and what overflowed from it; or of the windows; or a
+                `BatchEncoding`.
+            texts: the texts themselves.
+            offsets: (windows, tokens, 2) integers, the characters of the text each token covers, end excluded;
+                `None` in place of a pair says that the token is not of the text.
+            lengths: (windows,), tokens of each window, what follows is padding; default: no padding.
+            special_tokens_mask: (windows, tokens), not 0 for tokens to leave out: `[CLS]`, padding.
+            input_ids: (windows, tokens), token ids; needed where the tokenizer is to print `word`.
+            word_ids: (windows, tokens), the word of each token as the tokenizer numbers them over the whole text, -1 or
+                `None` for none.
+            windows: (windows,), the text that each window belongs to; default: window i is text i.
+            attention_mask: (windows, tokens), 0 for padding, at the end or, for tokenizers that pad on the left,
+                in front; in place of `lengths`.
+
+        Returns:
+            The entities, ordered by text. The windows of a text are put together as `window_merge` says; for
+            `compat="transformers"` their entities are sorted by start, and of two that overlap the longer one is kept.
+
+        Raises:
+            TypeError: if an array has the wrong rank or type, a text is no `str`.
+            ValueError: if arrays do not fit each other, an offset lies outside its text, a row has no most
+                probable label, a token id is unknown. The message names the argument, both values and the cure.
+        """
+        values, kind = _arrays.logits("logits", logits, 2, self._columns)
+        warn_of_rows("logits", values, kind)
+        listed = None if texts is None else _texts(texts)
+        if getattr(encodings, "encodings", None) is not None:
+            windows = batch_owners(encodings) if windows is None else windows
+            encodings = encodings.encodings
+        if encodings is not None:
+            given = {
+                "offsets": offsets,
+                "lengths": lengths,
+                "special_tokens_mask": special_tokens_mask,
+                "input_ids": input_ids,
+                "word_ids": word_ids,
+                "attention_mask": attention_mask,
+            }
+            doubled = [name for name, value in given.items() if value is not None]
+            if doubled:
+                raise ValueError(f"`encodings` and `{doubled[0]}` are both given; pass the one or the other")
+            if listed is not None and windows is None and len(listed) != len(encodings):
+                raise ValueError(
+                    f"`texts` has {len(listed)} items but `encodings` has {len(encodings)}; pass one encoding per text, "
+                    "or `windows`, the text index of each encoding"
+                )
+            count = len(values) if isinstance(values, list) or values.ndim == 3 else None
+            read = Encodings.of_windows(encodings, _arrays.vector("windows", windows), count)
+            words = None if self.compat == "transformers" else read.word_ids
+            return self._run(
+                values, kind, listed, read.lengths, read.offsets, read.special_tokens_mask, read.ids, read.texts, words
+            )
+        tokens = _arrays.vector("lengths", lengths)
+        pairs, outside = _arrays.offsets(offsets)
+        special = _arrays.integers("special_tokens_mask", special_tokens_mask, np.uint8)
+        if attention_mask is not None:
+            tokens, padding = _masks.attention(attention_mask, "logits", values, tokens, 2)
+            special = special if padding is None else _masks.without(special, padding, tokens)
+        if outside is not None:
+            special = _masks.without(special, outside, tokens)
+        return self._run(
+            values,
+            kind,
+            listed,
+            tokens,
+            pairs,
+            special,
+            _arrays.integers("input_ids", input_ids),
+            _arrays.vector("windows", windows),
+            _arrays.integers("word_ids", word_ids, none=-1),
+        )
+
+    def _run(
+        self,
+        values: Any,
+        kind: str,
+        texts: list[str] | None,
+        lengths: Ints1d | None,
+        offsets: Any,
+        special: Any,
+        ids: Any,
+        windows: Ints1d | None,
+        words: Any = None,
+        order: Ints1d | None = None,
+        check: bool = True,
+    ) -> Entities:
+        """Decodes arrays that are as Rust wants them; `order` numbers the windows of the logits."""
+        table = self._kernel.decode(
+            values, kind, lengths, offsets, special, ids, words, windows, texts, order, check, self.threads
+        )
+        if table.more is not None and table.more.lost is not None:
+            _warn_lost(*table.more.lost)
+        return Entities(table, self.labels, units=self._units, return_probs=self._return_probs)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The arguments it was made from; pickle and copy make it anew from them."""
+        return self._arguments
+
+    def __setstate__(self, arguments: dict[str, Any]) -> None:
+        self.__init__(**arguments)  # type: ignore[misc]
+
+    def __repr__(self) -> str:
+        return printed_options(
+            "EntityDecoder", f"{self._columns} labels", self._arguments, _DEFAULTS, ("strategy", "compat")
+        )
+
+
+def _warn_lost(count: int, text: int, window: int, token: int) -> None:
+    """Says which tokens of entities have no place in their text."""
+    warn_caller(
+        f"token {token} of window {window} (text {text}) is labelled as an entity's but its offsets cover no character"
+        + (f", and so are {count - 1} more tokens" if count > 1 else "")
+        + "; their entities are shorter than they should be, or missing. Pass the tokenizer's own offsets, and "
+        "`special_tokens_mask` if these are special tokens; `check_offsets` finds them"
+    )
+
+
+_DEFAULTS = {name: value.default for name, value in inspect.signature(EntityDecoder).parameters.items()}
+
+OPTIONS = tuple(name for name in _DEFAULTS if list(_DEFAULTS).index(name) >= list(_DEFAULTS).index("scheme"))
+"""What only `compat=None` takes."""
+
+_WORDS_USED = (
+    "word_ids, as asked for",
+    "word_ids: there is no text",
+    "units of the text",
+    "units of the text, some joined: the tokenizer drops characters inside a word",
+    "unicode, as asked for",
+    "transformers, as asked for",
+    "none: there are neither texts with offsets nor word_ids",
+)
+"""In the order of `fastpost_core::right::words::USED`."""
+
+
+def _is_default(value: Any, default: Any) -> bool:
+    return value is default or (isinstance(value, (str, bool, int, float, tuple)) and bool(value == default))
+
+
+def _label_names(id2label: Mapping[Any, str] | Sequence[str], argument: str = "id2label") -> list[str]:
+    """Label names by id; `argument` is what the caller gave."""
+    if isinstance(id2label, str) or not isinstance(id2label, (Mapping, Sequence)):
+        kind = type(id2label).__name__
+        raise TypeError(f"`{argument}` is {id2label!r}, a {kind}; pass a dict of id to name, or a list of names")
+    if not id2label:
+        raise ValueError(f"`{argument}` is empty; pass the model's own, with one name for each column of the logits")
+    pairs = id2label.items() if isinstance(id2label, Mapping) else enumerate(id2label)
+    by_id: dict[int, Any] = {}
+    for label, name in pairs:
+        if not isinstance(label, (int, str)) or not str(label).isdecimal():
+            raise ValueError(f"`{argument}` has the id {label!r}; label ids are 0, 1, ...")
+        if int(label) in by_id:
+            raise ValueError(f"`{argument}` names id {int(label)} twice; name each id once")
+        by_id[int(label)] = name
+    for label, name in by_id.items():
+        if not isinstance(name, str):
+            raise TypeError(f"`{argument}[{label}]` is {name!r}, a {type(name).__name__}; label names are str")
+    missing = sorted(set(range(len(by_id))) - by_id.keys())
+    if missing:
+        raise ValueError(
+            f"`{argument}` has {len(by_id)} names but none for id {missing[0]}; name every id from 0 to {len(by_id) - 1}"
+        )
+    return [by_id[label] for label in range(len(by_id))]
+
+
+def _texts(texts: Sequence[str]) -> list[str]:
+    if isinstance(texts, str):
+        raise TypeError("`texts` is one str; pass a list of texts, [text] for one")
+    return list(texts)

@@ -1,0 +1,496 @@
+"""Texts with what was found in them replaced, and the way back."""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+import string
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from typing import Any, NamedTuple, overload
+
+from fastpost import _fastpost
+from fastpost.entities.decoder import Entities
+from fastpost.types import RedactedSpan
+
+__all__ = ["Redaction", "redact"]
+
+Replace = Callable[[dict[str, Any]], str]
+
+_FIELDS = ("label", "n", "score")
+
+
+@dataclass(frozen=True, repr=False)
+class Redaction:
+    """Redacted texts, where their placeholders stand, and what stood there before.
+
+    Attributes:
+        texts: the redacted texts, a list of one for one text.
+        spans: the placeholders of the text in order, as dicts (`fastpost.types.RedactedSpan`): `start` and `end` in the
+            redacted text, `label` and `score` of the entity, `original_start` and `original_end` in the original text.
+            Of several texts, a list of such lists. `fastpost.render(redaction.text, redaction.spans)` shows them.
+    """
+
+    texts: list[str]
+    spans: list[Any]
+    _originals: dict[str, list[str]] = field(compare=False)
+    """The distinct words that each placeholder stands for."""
+    _single: bool = field(compare=False)
+
+    @property
+    def text(self) -> str:
+        """The redacted text, if there is one."""
+        if len(self.texts) != 1:
+            raise AttributeError(f"this Redaction holds {len(self.texts)} texts; take `texts`")
+        return self.texts[0]
+
+    @property
+    def mapping(self) -> dict[str, str]:
+        """What each placeholder stands for: the personal data itself, so keep it apart from the redacted texts.
+
+        It has the placeholders that stand for one word only; the others are in `ambiguous`.
+        """
+        return {
+            placeholder: words[0] for placeholder, words in self._originals.items() if placeholder not in self.ambiguous
+        }
+
+    @cached_property
+    def ambiguous(self) -> dict[str, tuple[str, ...]]:
+        """Placeholders that can't be put back, with all that they may stand for.
+
+        A placeholder may stand for several words, as `[{label}]` does in a text with two names. It also may stand for
+        itself, where the text has the same characters outside the entities.
+        """
+        several = {placeholder: tuple(words) for placeholder, words in self._originals.items() if len(words) > 1}
+        lists = [self.spans] if self._single else self.spans
+        for text, spans in zip(self.texts, lists):
+            ours = {(span["start"], span["end"]) for span in spans}
+            # What reads as a placeholder and is none, or is one and does not read so next to what follows it: PER_1 and 2.
+            for start, end in ours ^ set(_occurrences(text, self._originals)):
+                name = text[start:end]
+                several[name] = (*dict.fromkeys((*several.get(name, self._originals[name]), name)),)
+        return several
+
+    @overload
+    def restore(self, other_text: str) -> str: ...
+    @overload
+    def restore(self, other_text: list[str] | tuple[str, ...]) -> list[str]: ...
+    def restore(self, other_text: str | list[str] | tuple[str, ...]) -> str | list[str]:
+        """Another text, or a list of texts, with the originals in place of the placeholders.
+
+        The text may be any that was made of the redacted one, such as the answer of a chat model. Where one placeholder
+        begins with another, the longer one counts. Originals are not searched for placeholders. What looks like a
+        placeholder and is not one of these stays as it is.
+
+        Raises:
+            ValueError: if the text has a placeholder that is in `ambiguous`.
+        """
+        if isinstance(other_text, str):
+            return self._restored(other_text, "other_text")
+        _check_list("other_text", other_text)
+        return [self._restored(text, f"other_text[{number}]") for number, text in enumerate(other_text)]
+
+    def _restored(self, text: str, name: str) -> str:
+        _check_text(name, text)
+        if "" in self._originals:
+            raise ValueError(
+                "`replace` left nothing where entities stood, so they can't be put back; pass a template such as "
+                "'[{label}_{n}]' to `redact`"
+            )
+        for start, end in _occurrences(text, self.ambiguous, in_numbers=True):
+            raise ValueError(self._refusal(name, text[start:end]))
+        pieces, at = [], 0
+        for start, end in _occurrences(text, self._originals):
+            pieces += [text[at:start], self._originals[text[start:end]][0]]
+            at = end
+        return "".join([*pieces, text[at:]])
+
+    def _refusal(self, name: str, placeholder: str) -> str:
+        words = len(self._originals[placeholder])
+        if words > 1:
+            why = f"which stands for {words} different words; pass a template with {{n}} to `redact`"
+        else:
+            why = "but the redacted text has these characters in another place, too; pass another template to `redact`"
+        return f"`{name}` has {_short(placeholder)}, {why}, such as '[{{label}}_{{n}}]'"
+
+    def __repr__(self) -> str:
+        count = len(self.spans) if self._single else sum(map(len, self.spans))
+        return f"<Redaction: {count} placeholders in {len(self.texts)} {'text' if len(self.texts) == 1 else 'texts'}>"
+
+
+def redact(text: str | Sequence[str], entities: Any, replace: str | Replace = "[{label}]") -> Redaction:
+    """A text, or many, with a placeholder in place of each entity.
+
+    >>> redaction = redact("Anna met Tom.", [(0, 4, "PER"), (9, 12, "PER")], "<{label}_{n}>")
+    >>> redaction.text
+    '<PER_1> met <PER_2>.'
+    >>> redaction.restore("Dear <PER_2>,")
+    'Dear Tom,'
+
+    No character of an entity is left. Entities that overlap are replaced together, by one placeholder: with the label of
+    the longest of them, of those that are equally long with that of the highest score, then of the first one. Entities
+    that only touch have a placeholder each. An entity without characters has none. What lies outside stays as it is.
+
+    Args:
+        text: the text, or a list of texts.
+        entities: its entities in any order: dicts with `start`, `end` and `label` (or `entity_group`, `entity`,
+            `entity_type`) and perhaps `score`, as pipelines, GLiNER and displaCy give them; tuples (start, end, label) or
+            (start, end, label, score); spans of spaCy; results of Presidio; or an `Entities`. Of several texts, a list of
+            such lists, or the `Entities` of all.
+        replace: a template, or a function. In a template, `{label}` is the entity's label, `{score}` its score with two
+            decimals, and `{n}` the number of the word among the different words of its label, from 1. The same word has
+            the same number in all texts of the call; numbers whose placeholder the texts have already are passed over.
+            A brace is written twice, `{{`. A function gets the entity as a dict with `start`, `end`, `label`,
+            `score`, `word`, `n` and what else the given dict has, and returns the placeholder.
+
+    Raises:
+        TypeError: if a text is no str, an entity is nothing of this kind, a place is no integer, or the function returns
+            anything but a str.
+        ValueError: if an entity has no place, no label, or lies outside its text; if there are not as many lists as
+            texts; if an `Entities` was made of other texts; if the template has another name in braces.
+    """
+    single = isinstance(text, str)
+    if not single:
+        _check_list("text", text)
+    texts = [text] if isinstance(text, str) else list(text)
+    for number, one in enumerate(texts):
+        _check_text("text" if single else f"text[{number}]", one)
+    found = _spans_of(entities, texts, single)
+    placeholders = _Placeholders(replace, texts)
+    redacted, spans = [], []
+    for one, its_spans in zip(texts, found):
+        made, places = _replaced(one, its_spans, placeholders)
+        redacted.append(made)
+        spans.append(places)
+    return Redaction(redacted, spans[0] if single else spans, placeholders.originals, single)
+
+
+class _Span(NamedTuple):
+    """An entity of a text."""
+
+    start: int
+    end: int
+    label: str
+    score: float | None
+    name: str
+    """What errors call it."""
+    given: Mapping[Any, Any] = {}
+    """The dict that it came as."""
+
+
+def _replaced(text: str, spans: list[_Span], placeholders: _Placeholders) -> tuple[str, list[RedactedSpan]]:
+    pieces, places, at, length = [], [], 0, 0
+    for span in _merged(spans):
+        before = text[at : span.start]
+        placeholder = placeholders.of(text, span)
+        start = length + len(before)
+        length = start + len(placeholder)
+        pieces += [before, placeholder]
+        places.append(
+            RedactedSpan(
+                start=start,
+                end=length,
+                label=span.label,
+                score=span.score,
+                original_start=span.start,
+                original_end=span.end,
+            )
+        )
+        at = span.end
+    return "".join([*pieces, text[at:]]), places
+
+
+def _merged(spans: list[_Span]) -> Iterator[_Span]:
+    """The spans in order, with those that overlap as one that covers them all."""
+    together: list[_Span] = []
+    end = 0
+    for span in sorted((span for span in spans if span.start < span.end), key=operator.attrgetter("start")):
+        if together and span.start >= end:
+            yield _one_of(together, end)
+            together = []
+        together.append(span)
+        end = max(end, span.end)
+    if together:
+        yield _one_of(together, end)
+
+
+def _one_of(spans: list[_Span], end: int) -> _Span:
+    """The span whose label counts, as wide as all of them; `sorted` and `max` keep to the order that was given."""
+    if len(spans) == 1:
+        return spans[0]
+
+    def weight(span: _Span) -> tuple[int, float]:
+        known = span.score is not None and not math.isnan(span.score)
+        return span.end - span.start, span.score if known and span.score is not None else -math.inf
+
+    return max(spans, key=weight)._replace(start=spans[0].start, end=end)
+
+
+class _Placeholders:
+    """What entities are replaced by.
+
+    Attributes:
+        originals: the distinct words that each placeholder stands for.
+    """
+
+    def __init__(self, replace: str | Replace, texts: list[str]) -> None:
+        if not isinstance(replace, str) and not callable(replace):
+            kind = type(replace).__name__
+            raise TypeError(f"`replace` is a {kind}; pass a template such as '[{{label}}]', or a function")
+        self._template = template(replace) if isinstance(replace, str) else None
+        self._replace = replace
+        self._texts = texts
+        self._numbers: dict[tuple[str, str], int] = {}
+        self._last: dict[str, int] = {}
+        self._taken: dict[str, set[int]] = {}
+        self.originals: dict[str, list[str]] = {}
+        self._known: set[tuple[str, str]] = set()
+
+    def of(self, text: str, span: _Span) -> str:
+        """The placeholder of a span."""
+        word = text[span.start : span.end]
+        placeholder = self._made(word, span)
+        if (placeholder, word) not in self._known:
+            self._known.add((placeholder, word))
+            self.originals.setdefault(placeholder, []).append(word)
+        return placeholder
+
+    def _made(self, word: str, span: _Span) -> str:
+        if self._template is None:
+            places = {"start": span.start, "end": span.end, "label": span.label, "score": span.score, "word": word}
+            made = self._replace({**span.given, **places, "n": self._number(span.label, word)})  # type: ignore[operator]
+            if not isinstance(made, str):
+                raise TypeError(f"`replace` returned a {type(made).__name__} for `{span.name}`; it should return a str")
+            return made
+        pieces = []
+        for literal, name in self._template:
+            pieces.append(literal)
+            if name == "label":
+                pieces.append(span.label)
+            elif name == "n":
+                pieces.append(str(self._number(span.label, word)))
+            elif name == "score":
+                if span.score is None:
+                    raise ValueError(f"`{span.name}` has no score; leave {{score}} out of `replace`, or give it one")
+                pieces.append(f"{span.score:.2f}")
+        return "".join(pieces)
+
+    def _number(self, label: str, word: str) -> int:
+        number = self._numbers.get((label, word))
+        if number is None:
+            number = self._last.get(label, 0) + 1
+            taken = self._taken_of(label)
+            while number in taken:
+                number += 1
+            self._numbers[label, word] = self._last[label] = number
+        return number
+
+    def _taken_of(self, label: str) -> set[int]:
+        """The numbers that the texts have already where a placeholder of this label would have its own."""
+        if label in self._taken or self._template is None:
+            return self._taken.setdefault(label, set())
+        before, literals = "", [""]
+        for literal, name in self._template:
+            before += re.escape(literal)
+            literals[-1] += literal
+            if name == "n":
+                break
+            if name == "score":
+                before += r"-?[0-9]{1,20}\.[0-9]{2}"
+                literals.append("")
+            elif name == "label":
+                before += re.escape(label)
+                literals[-1] += label
+        # Finding a string is a hundred times as fast as an expression, and texts with thousands of labels hold few of them.
+        rarest = max(literals, key=len)
+        texts = [text for text in self._texts if rarest in text]
+        # A look ahead finds those that overlap, too. No counting comes to 18 digits.
+        pattern = re.compile(f"(?={before}([0-9]{{1,18}}))")
+        runs = {match[1] for text in texts for match in pattern.finditer(text)}
+        # PER_1 is also in PER_12.
+        self._taken[label] = {int(run[:length]) for run in runs for length in range(1, len(run) + 1)}
+        return self._taken[label]
+
+
+@lru_cache
+def template(text: str, argument: str = "`replace`") -> tuple[tuple[str, str | None], ...]:
+    """The parts of a template: characters, and the name that follows them. `argument` is what errors call it.
+
+    Raises:
+        ValueError: if it has braces that are neither a name nor twins.
+    """
+    cure = "the names are {label}, {n} and {score}, and a brace itself is written twice, {{ or }}"
+    try:
+        parts = list(string.Formatter().parse(text))
+    except ValueError as error:
+        raise ValueError(f"{argument} is {_short(text)}, in which a brace stands alone; {cure}") from error
+    for _, name, spec, conversion in parts:
+        if name is None:
+            continue
+        if name not in _FIELDS:
+            raise ValueError(f"{argument} has {_short('{' + name + '}')[1:-1]} in it; {cure}")
+        if spec or conversion:
+            what = f"{{{name}{'!' + conversion if conversion else ''}{':' + spec if spec else ''}}}"
+            raise ValueError(
+                f"{argument} has {_short(what)[1:-1]} in it, a name with a format; pass {{{name}}}, or a function that "
+                "makes the placeholder"
+            )
+    return tuple((literal, name) for literal, name, _, _ in parts)
+
+
+def _occurrences(text: str, placeholders: Mapping[str, Any], in_numbers: bool = False) -> Iterator[tuple[int, int]]:
+    """Where placeholders stand in a text, from left to right, the longest at each place.
+
+    PER_1 does not stand in PER_12, whether there is a placeholder PER_12 or not, unless `in_numbers`. A place is looked up once for each length that placeholders have, so thousands of them cost little more than one.
+    """
+    first = {placeholder[0] for placeholder in placeholders if placeholder}
+    if not first:
+        return
+    lengths = sorted({len(placeholder) for placeholder in placeholders if placeholder}, reverse=True)
+    at = 0
+    for match in re.finditer(f"[{re.escape(''.join(sorted(first)))}]", text):
+        start = match.start()
+        if start < at:
+            continue
+        for length in lengths:
+            end = start + length
+            if end > len(text) or text[start:end] not in placeholders:
+                continue
+            if in_numbers or not (_in_number(text, start) or _in_number(text, end)):
+                yield start, end
+                at = end
+                break
+
+
+def _in_number(text: str, at: int) -> bool:
+    """Whether both the character before and the one after are digits."""
+    return 0 < at < len(text) and text[at - 1] in _DIGITS and text[at] in _DIGITS
+
+
+_DIGITS = frozenset("0123456789")
+
+
+def _spans_of(entities: Any, texts: list[str], single: bool) -> list[list[_Span]]:
+    """The entities of each text, checked."""
+    if isinstance(entities, Entities):
+        return _of_columns(entities, texts)
+    if single:
+        return [_of_one("entities", entities, texts[0])]
+    _check_list("entities", entities)
+    lists = list(entities)
+    if len(lists) != len(texts):
+        raise ValueError(
+            f"`entities` holds {len(lists)} lists for {len(texts)} texts; pass one list of entities a text"
+        )
+    return [_of_one(f"entities[{number}]", found, text) for number, (found, text) in enumerate(zip(lists, texts))]
+
+
+def _of_columns(entities: Entities, texts: list[str]) -> list[list[_Span]]:
+    if entities.text_count != len(texts):
+        raise ValueError(
+            f"`entities` is of {entities.text_count} texts, but `text` holds {len(texts)}; pass the texts they were found in"
+        )
+    if len(entities) and not _fastpost.entity_kind(entities._table)[1]:
+        raise ValueError("`entities` has no offsets, so nobody knows where they lie; pass `offsets` to the decoder")
+    known = _fastpost.entity_texts(entities._table)
+    for number, (before, now) in enumerate(zip(known or (), texts)):
+        if before != now:
+            raise ValueError(
+                f"`entities` was found in other texts: text {number} had {len(before)} characters, `text` has "
+                f"{len(now)} or others; pass the texts they were found in"
+            )
+    found: list[list[_Span]] = [[] for _ in texts]
+    columns = (entities.text_index, entities.start, entities.end, entities.label_id, entities.score)
+    for row, (index, start, end, label, score) in enumerate(zip(*(column.tolist() for column in columns))):
+        name = f"entities[{row}]"
+        _check_place(name, start, end, texts[index])
+        found[index].append(_Span(start, end, entities.labels[label], score, name))
+    return found
+
+
+def _of_one(name: str, entities: Any, text: str) -> list[_Span]:
+    if isinstance(entities, Entities):
+        raise TypeError(f"`{name}` is an Entities; pass one for all texts, or `to_dicts()` of each")
+    if isinstance(entities, str | bytes | Mapping) or not isinstance(entities, Iterable):
+        raise TypeError(f"`{name}` is of type {type(entities).__name__}; pass a list of entities")
+    return [_read(f"{name}[{number}]", entity, text) for number, entity in enumerate(entities)]
+
+
+_START, _END = ("start_char", "start"), ("end_char", "end")
+_LABEL = ("label", "entity_group", "entity", "entity_type")
+_LABEL_OF_OBJECT = ("label_", "entity_type", "label")
+
+
+def _read(name: str, entity: Any, text: str) -> _Span:
+    given: Mapping[Any, Any] = {}
+    if isinstance(entity, Mapping):
+        given = entity
+        start, end = entity.get("start"), entity.get("end")
+        label = next((entity[key] for key in _LABEL if entity.get(key) is not None), None)
+        score = entity.get("score")
+    elif (
+        isinstance(entity, tuple | list) and len(entity) in (3, 4) and not isinstance(entity[0], Mapping | tuple | list)
+    ):
+        start, end, label, score = (*entity, None)[:4]
+    elif any(hasattr(entity, key) for key in _START) and not isinstance(entity, slice | range):
+        start, end = (
+            next((getattr(entity, key) for key in keys if hasattr(entity, key)), None) for keys in (_START, _END)
+        )
+        label = next((getattr(entity, key) for key in _LABEL_OF_OBJECT if getattr(entity, key, None) is not None), None)
+        score = getattr(entity, "score", None)
+    else:
+        raise TypeError(
+            f"`{name}` is of type {type(entity).__name__}; pass a dict with `start`, `end` and `label`, or a tuple "
+            "(start, end, label)"
+        )
+    for key, value in (("start", start), ("end", end)):
+        if value is None:
+            raise ValueError(f"`{name}` has no `{key}`; only entities with offsets can be redacted")
+    start, end = _place(name, "start", start), _place(name, "end", end)
+    if label is None:
+        raise ValueError(f"`{name}` has no label; pass it as `label`, `entity_group` or `entity`")
+    if not isinstance(label, str):
+        raise TypeError(f"`{name}` has a label of type {type(label).__name__}; labels are str")
+    _check_place(name, start, end, text)
+    try:
+        number = None if score is None else float(score)
+    except (TypeError, ValueError):
+        raise TypeError(f"`{name}` has a score of type {type(score).__name__}; pass a number, or none") from None
+    return _Span(start, end, label, number, name, given)
+
+
+def _place(name: str, key: str, value: Any) -> int:
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(
+            f"`{name}` has a {key} of type {type(value).__name__}; pass an int, in characters of the text"
+        ) from None
+
+
+def _check_place(name: str, start: int, end: int, text: str) -> None:
+    if not 0 <= start <= end <= len(text):
+        raise ValueError(
+            f"`{name}` covers characters {start} to {end}, but its text has {len(text)}; pass the text it was found in, "
+            "with 0 <= start <= end"
+        )
+
+
+def _check_text(name: str, text: Any) -> None:
+    if not isinstance(text, str):
+        raise TypeError(f"`{name}` is of type {type(text).__name__}; pass a str")
+
+
+def _check_list(name: str, given: Any) -> None:
+    if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
+        cure = "a list of entities for each text" if name == "entities" else "a str, or a list of them"
+        raise TypeError(f"`{name}` is of type {type(given).__name__}; pass {cure}")
+
+
+def _short(text: str) -> str:
+    """`text` quoted, and no more of it than an error should show."""
+    return repr(text if len(text) <= 60 else text[:57] + "...")

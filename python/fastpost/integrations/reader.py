@@ -1,0 +1,136 @@
+"""A model and its options -> what reads lists of texts: the one thing that Presidio, spaCy, Ray and Spark all call."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from fastpost.entities.decoder import EntityDecoder
+from fastpost.entities.defaults import BATCH_SIZE, COMPAT, STRATEGY, choose_strategy
+from fastpost.pipelines.open import pipeline
+
+
+class Found(NamedTuple):
+    """One entity: its characters in the text, end excluded, its label and the label's probability."""
+
+    start: int
+    end: int
+    label: str
+    score: float
+
+
+class EntityReader:
+    """Entities of lists of texts, each text read to its end. Pickles as its arguments; a copy loads the model again.
+
+    Args:
+        model: a folder, an `.onnx` file, a name, or a pipeline such as `fastpost.pipeline("ner", ...)` gives, which
+            is used as it is, without the options below.
+        backend: "torch" or "onnxruntime"; default: "onnxruntime" for an `.onnx` file and for a folder that holds no
+            other model, else "torch".
+        aggregation_strategy: as in transformers; default: "average", which decides by whole words.
+        compat: `None` for the right answer where transformers is wrong, long texts in windows included;
+            "transformers" for its results.
+        batch_size: windows that the model is given at once.
+        gpu: the number of the GPU that an engine has set aside for this process: the model goes there, and is refused
+            if it can't, unless `options` say where it goes.
+        options: everything else that `fastpost.pipeline` takes.
+
+    Raises:
+        ValueError: if `gpu` is given but can't be used, or `model` is a pipeline and has its options already.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        *,
+        backend: str | None = None,
+        aggregation_strategy: str = STRATEGY,
+        compat: str | None = COMPAT,
+        batch_size: int = BATCH_SIZE,
+        gpu: int | None = None,
+        **options: Any,
+    ) -> None:
+        settings = {"aggregation_strategy": aggregation_strategy, "compat": compat, "batch_size": batch_size}
+        self._arguments = {"model": model, "backend": backend, "gpu": gpu, **settings, **options}
+        self._process = os.getpid()
+        self._loads = not callable(model)
+        if self._loads:
+            given = gpu is not None and not options.keys() & {"device", "device_map", "providers"}
+            place = {"device": gpu} if given else {}
+            self._pipe = pipeline("ner", model=model, backend=backend, **settings, **options, **place)
+            if given and getattr(getattr(self._pipe, "device", None), "type", None) == "cpu":
+                raise ValueError(
+                    f'this worker was given GPU {gpu}, but torch sees none; install torch for it, or pass device="cpu"'
+                )
+            return
+        if options or backend is not None:
+            raise ValueError(
+                "`model` is a pipeline, which has its options already; give them to it, or pass its folder"
+            )
+        self._pipe = model
+
+    def __call__(self, texts: Sequence[str]) -> list[list[Found]]:
+        """One list of entities a text.
+
+        Raises:
+            ValueError: if the tokenizer does not tell where its tokens lie.
+        """
+        if not texts:
+            return []
+        if self._process != os.getpid() and self._loads:  # a session of ONNX Runtime does not survive a fork
+            self.__init__(**self._arguments)  # type: ignore[misc]
+        return [[_found(row) for row in rows] for rows in self._pipe(list(texts))]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names that its entities can have."""
+        if not hasattr(self._pipe, "labels"):
+            from fastpost.pipelines.open import accelerate
+
+            return tuple(accelerate(self._pipe).labels)
+        return tuple(self._pipe.labels)
+
+    @property
+    def types(self) -> dict[str, str]:
+        """The type of each of `labels`: itself, or for `aggregation_strategy="none"` the label without its prefix."""
+        labels = self.labels
+        known: dict[str, Any] = getattr(self._pipe, "_postprocess_params", None) or getattr(self._pipe, "_defaults", {})
+        strategy = choose_strategy(known.get("aggregation_strategy"), known.get("compat", "transformers"))
+        if str(getattr(strategy, "value", strategy)).lower() != "none" or not labels:
+            return {label: label for label in labels}
+        return types_of(labels, known.get("scheme", "auto"))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _again, (self._arguments,)
+
+
+def types_of(labels: Sequence[str], scheme: str = "auto") -> dict[str, str]:
+    """The type that each full label name is of."""
+    try:
+        layout = EntityDecoder(labels, scheme=scheme)._kernel.layout
+    except ValueError:  # they fit no scheme
+        return {label: label for label in labels}
+    if layout is None:
+        return {label: label for label in labels}
+    between, is_last = layout
+    # One letter and what is between it and the type: "B-PER", "PER-B".
+    width = 1 + len(between)
+    return {
+        label: (label[:-width] if is_last else label[width:]) if between in label and len(label) > width else label
+        for label in labels
+    }
+
+
+def _found(row: dict[str, Any]) -> Found:
+    """An entity from the pipeline's dict, which is one of a token with `aggregation_strategy="none"`."""
+    if row["start"] is None:
+        raise ValueError("the model's tokenizer gives no offsets; use its fast tokenizer, which AutoTokenizer gives")
+    return Found(
+        row["start"], row["end"], row["entity_group"] if "entity_group" in row else row["entity"], row["score"]
+    )
+
+
+def _again(arguments: dict[str, Any]) -> EntityReader:
+    """The reader that was pickled."""
+    return EntityReader(**arguments)

@@ -1,0 +1,81 @@
+"""Arrow tables with texts -> the same with their entities, or a corpus: what Ray Data and Spark have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from fastpost.corpus.corpus import Corpus
+from fastpost.integrations.reader import EntityReader, Found
+
+ENTITIES = pa.list_(
+    pa.struct([("start", pa.int64()), ("end", pa.int64()), ("label", pa.string()), ("score", pa.float32())])
+)
+"""Of one text: its entities, in its order; characters, end excluded."""
+
+
+def with_entities(table: Any, reader: EntityReader, column: str, output: str) -> Any:
+    """`table` with the entities of its texts as one more column; a text that is null has null.
+
+    Args:
+        table: a `pyarrow.Table` or `pyarrow.RecordBatch`.
+        reader: reads the texts.
+        column: the texts.
+        output: the name of the new column; one that is there already is replaced.
+    """
+    texts = text_column(table, column).to_pylist()
+    found = iter(reader([text for text in texts if text is not None]))
+    entities = _nested([None if text is None else next(found) for text in texts])
+    if output in table.schema.names:
+        return table.set_column(table.schema.get_field_index(output), output, entities)
+    return table.append_column(output, entities)
+
+
+def corpus(batches: Iterable[Any], column: str) -> Corpus | tuple[()]:
+    """The texts of tables or record batches, read as they come; those that are null are left out."""
+
+    def texts() -> Iterator[Any]:
+        for batch in batches:
+            found = text_column(batch, column)
+            for chunk in found.chunks if isinstance(found, pa.ChunkedArray) else [found]:
+                if chunk.null_count < len(chunk):
+                    yield pa.record_batch({"text": chunk.drop_null().cast(pa.large_string())})
+
+    source = texts()
+    first = next(source, None)
+    if first is None:
+        return ()
+    return Corpus(pa.RecordBatchReader.from_batches(first.schema, chain([first], source)))
+
+
+def text_column(table: Any, column: str) -> Any:
+    """The column with the texts.
+
+    Raises:
+        TypeError: if `table` is no Arrow data, or the column holds anything but texts.
+        ValueError: if there is no such column.
+    """
+    if not isinstance(table, (pa.Table, pa.RecordBatch)):
+        raise TypeError(f'a batch came as a {type(table).__name__}; pass batch_format="pyarrow"')
+    if column not in table.schema.names:
+        raise ValueError(f"`column` is {column!r}, but the columns are {', '.join(table.schema.names)}")
+    found = table.column(column)
+    kind = found.type.value_type if pa.types.is_dictionary(found.type) else found.type
+    view = getattr(pa.types, "is_string_view", lambda _: False)
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or view(kind) or pa.types.is_null(kind)):
+        raise TypeError(f"`column` is {column!r}, which holds {found.type}; pass one that holds strings")
+    return found
+
+
+def _nested(rows: list[list[Found] | None]) -> Any:
+    """One list of structs a text."""
+    flat = [one for row in rows if row is not None for one in row]
+    counts = np.array([0, *(0 if row is None else len(row) for row in rows)], np.int64)
+    columns = [pa.array([getattr(one, field.name) for one in flat], field.type) for field in ENTITIES.value_type]
+    values = pa.StructArray.from_arrays(columns, fields=list(ENTITIES.value_type))
+    missing = pa.array([row is None for row in rows], pa.bool_())
+    return pa.ListArray.from_arrays(pa.array(np.cumsum(counts), pa.int32()), values, type=ENTITIES, mask=missing)

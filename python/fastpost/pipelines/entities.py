@@ -1,0 +1,442 @@
+"""Token classification as the engine sees it: texts -> windows, logits -> entities. Knows no transformers."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from fastpost._inputs import arrays as _arrays
+from fastpost._inputs.encodings import Encodings
+from fastpost._inputs.probabilities import warn_of_rows
+from fastpost._inputs.tokenizer import Tokens
+from fastpost.entities.decoder import OPTIONS, Entities, EntityDecoder, TextEntities
+from fastpost.pipelines.run import Batching, ItemError, Logits, Runner, Windows
+from fastpost.types import Entity, Ints1d, Ints2d, Token
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """What decoding needs of a chunk of texts, the first of which is number `first` of all."""
+
+    first: int
+    texts: list[str]
+    owners: Ints1d
+    ids: Ints1d
+    offsets: Ints2d
+    special: Any
+    words: Ints1d | None
+
+
+Decoders: TypeAlias = dict[int, tuple[EntityDecoder, list[int]]]
+"""Decoders of one set of options by the number of labels, each with the labels that have no name."""
+
+
+class DecoderCache:
+    """The decoders of a pipeline, which are made once for each set of options."""
+
+    def __init__(self) -> None:
+        self._known: dict[Any, Decoders] = {}
+
+    def get(self, *options: Any) -> Decoders:
+        """Those of such options; where these can't be told from others, new ones."""
+        try:
+            key = _freeze(options)
+        except TypeError:
+            return {}
+        if key not in self._known:
+            while len(self._known) >= _MOST_KEPT:
+                self._known.pop(next(iter(self._known), None), None)
+            self._known[key] = {}
+        return self._known[key]
+
+
+_MOST_KEPT = 8
+
+
+def _freeze(value: Any) -> Any:
+    """A key that is equal for equal options.
+
+    Raises:
+        TypeError: if there is none, as the value can change.
+    """
+    if value is None or isinstance(value, (str, int, float)):
+        return type(value), value
+    if isinstance(value, Tokens):
+        return Tokens, id(value.table)  # the decoders keep it alive
+    if isinstance(value, np.ndarray) and value.dtype != object:
+        return value.shape, value.dtype.str, value.tobytes()
+    if isinstance(value, Mapping):
+        return tuple((key, _freeze(item)) for key, item in value.items())
+    if isinstance(value, (list, tuple)):
+        return type(value), tuple(map(_freeze, value))
+    raise TypeError(f"{type(value).__name__} is no key")
+
+
+@dataclass(frozen=True)
+class EntityTask:
+    """Token classification of texts, or of texts split into words.
+
+    `encode_batch` is called with a list of texts (or of lists of words) and returns their encodings.
+    """
+
+    encode_batch: Callable[[list[Any]], list[Any]]
+    input_names: tuple[str, ...]
+    tokens: Tokens
+    id2label: dict[int, str]
+    strategy: str
+    ignore_labels: Collection[str]
+    windowed: bool
+    """Whether what overflows from an encoding is read as further windows."""
+    delimiter: str | None = None
+    """What joins the words of a text that is split into words; `None` for plain texts."""
+    offset_mapping: Sequence[tuple[int, int]] | None = None
+    """Offsets of the caller, which replace those of the tokenizer in every window."""
+    on_truncate: Callable[[int], None] | None = None
+    """Called with the number of a text whose end was cut off."""
+    options: dict[str, Any] | None = None
+    """Options of the decoder for `compat=None`; `None` stands for `compat="transformers"`."""
+    most_tokens: int | None = None
+    """With `options`: refuse texts of which something overflowed, as they have more tokens than so many."""
+    _decoders: Decoders = field(default_factory=dict)
+    """By number of labels; a pipeline has those of the same options made once for all calls."""
+    _words_before: dict[str, int] = field(default_factory=dict)
+    """What the decoder had told words apart by before this task."""
+
+    def encode(self, items: list[Any], first: int) -> Windows[Chunk]:
+        """Windows of `items`, all encoded at once."""
+        self._check(items, first)
+        try:
+            encodings = self.encode_batch(items)
+        except TypeError as error:
+            raise _not_unicode(items, first) or error from error
+        if self.windowed:
+            read = Encodings.expanded(encodings)
+        else:
+            read = Encodings.flat(encodings)
+            if self.on_truncate is not None or self.most_tokens is not None:
+                counts = np.bincount(Encodings.expanded(encodings).texts)
+                for number in np.flatnonzero(counts > 1):
+                    self._cut(int(number), first)
+        special = read.special_tokens_mask
+        offsets = self._offsets(read, special)
+        texts = items
+        if self.delimiter is not None:
+            texts = [self.delimiter.join(words) for words in items]
+            offsets = offsets + self._word_starts(items, read)[:, None]
+        words = None if self.options is None else read.word_ids
+        inputs = {"input_ids": read.ids}
+        if "token_type_ids" in self.input_names:
+            inputs["token_type_ids"] = read.type_ids
+        return Windows(read.lengths, inputs, Chunk(first, texts, read.texts, read.ids, offsets, special, words))
+
+    def decode(self, windows: Windows[Chunk], logits: Logits) -> Sequence[list[Entity] | list[Token]]:
+        """One list of dicts a text."""
+        chunk = windows.info
+        if not logits.batches:
+            none: list[list[Entity] | list[Token]] = [[] for _ in chunk.texts]
+            return (
+                none if self.options is None else [TextEntities([], (-1, -1), 0, _shows(text)) for text in chunk.texts]
+            )
+        entities = self.entities(windows, logits)
+        return entities.to_dicts() if self.options is None else self._covering(entities, chunk)
+
+    def check_all(self, items: list[Any]) -> None:
+        """Refuses the first item that is no text, before any is read."""
+        try:
+            self._check(items, 0)
+        except ItemError as bad:
+            raise bad.error from None
+
+    def prepare(self) -> EntityTask:
+        """Makes the decoder, so that a wrong option is refused before the model runs."""
+        self._words_before.update(self.decoder().report().get("words", {}))
+        return self
+
+    def decoder(self) -> EntityDecoder:
+        """The decoder of the last batch; before the first, that for as many labels as have names."""
+        made = list(self._decoders.values())
+        return (made[-1] if made else self._decoder(len(self.id2label)))[0]
+
+    def labels(self) -> tuple[str, ...]:
+        """Names that entities can have."""
+        return tuple(name for name in self.decoder().labels if name not in self.ignore_labels)
+
+    def report(self) -> dict[str, Any]:
+        """As `EntityDecoder.report`; words are those of this task's texts."""
+        found = self.decoder().report()
+        if "words" in found:
+            counts = {reason: count - self._words_before.get(reason, 0) for reason, count in found["words"].items()}
+            found["words"] = {reason: count for reason, count in counts.items() if count}
+        return found
+
+    def entities(self, windows: Windows[Chunk], logits: Logits) -> Entities:
+        """The entities of all texts as columns."""
+        chunk = windows.info
+        if not logits.batches:
+            return Entities.from_spans([[] for _ in chunk.texts], chunk.texts)
+        values, kind = _arrays.logits("logits", logits.batches)
+        warn_of_rows("the model's output", values, kind)
+        decoder, unnamed = self._decoder(values[0].shape[-1])
+        try:
+            entities = decoder._run(
+                values,
+                kind,
+                chunk.texts,
+                windows.lengths,
+                chunk.offsets,
+                chunk.special,
+                chunk.ids,
+                chunk.owners,
+                chunk.words,
+                order=logits.order,
+                check=False,
+            )
+        except ValueError as error:
+            window = re.search(r"at window (\d+)", str(error))
+            if window is None:
+                raise
+            text = chunk.first + int(chunk.owners[int(window[1])])
+            raise ValueError(f"text {text} of the input: {error}") from error
+        if unnamed and np.isin(entities.label_id, unnamed).any():
+            raise KeyError(
+                f"the model predicts a label that `id2label` does not name: it has {len(self.id2label)} names for "
+                f"{values[0].shape[-1]} labels"
+            )
+        return entities
+
+    def _covering(self, entities: Entities, chunk: Chunk) -> list[TextEntities]:
+        """The dicts of each text, and what was seen of it."""
+        dicts: list[Any] = entities.to_dicts()
+        assert entities.word_start is not None
+        assert entities.word_end is not None
+        assert entities.covered is not None
+        if self.delimiter is not None:
+            rows = (row for text in dicts for row in text)
+            for row, start, end in zip(rows, entities.word_start.tolist(), entities.word_end.tolist()):
+                row["word_index"] = (start, end)
+        windows = np.bincount(chunk.owners, minlength=len(chunk.texts)).tolist()
+        out = []
+        for found, text, (start, end), count in zip(dicts, chunk.texts, entities.covered.tolist(), windows):
+            missed = text if end < 0 else text[:start] + text[end:]
+            out.append(TextEntities(found, (start, end), count, _shows(missed)))
+        return out
+
+    def _cut(self, number: int, first: int) -> None:
+        """Says that text `number` of a chunk is too long, or refuses it."""
+        if self.most_tokens is not None:
+            raise ItemError(
+                number,
+                ValueError(
+                    f"text {first + number} of the input has more than the {self.most_tokens} tokens that the model reads; "
+                    'shorten it, or pass on_long_text="window" to read it in several windows'
+                ),
+            )
+        if self.on_truncate is not None:
+            self.on_truncate(first + number)
+
+    def _decoder(self, columns: int) -> tuple[EntityDecoder, list[int]]:
+        """The decoder for so many labels, and those of its `labels` that have no name.
+
+        Labels past the model's last column can never be predicted, and are left out.
+        """
+        if columns not in self._decoders:
+            names = [self.id2label.get(label, f"{_UNNAMED}{label}") for label in range(columns)]
+            if self.options is not None and columns > len(self.id2label):
+                raise ValueError(
+                    f"the model gives logits for {columns} labels but `id2label` names {len(self.id2label)}; name them all"
+                )
+            decoder = EntityDecoder(
+                names,
+                strategy=self.strategy,  # type: ignore[arg-type]  # checked there
+                compat="transformers" if self.options is None else None,
+                ignore_labels=self.ignore_labels,
+                tokenizer=self.tokens,
+                **(self.options or {}),
+            )
+            unnamed = [number for number, name in enumerate(decoder.labels) if name.startswith(_UNNAMED)]
+            self._decoders[columns] = decoder, unnamed
+        return self._decoders[columns]
+
+    def _check(self, items: list[Any], first: int) -> None:
+        for number, item in enumerate(items):
+            kind = type(item).__name__
+            if self.delimiter is None:
+                if not isinstance(item, str):
+                    raise ItemError(
+                        number,
+                        ValueError(
+                            "When `is_split_into_words=False`, `sentence` must be an untokenized string, but text "
+                            f"{first + number} of the input is of type {kind}; pass a str, or is_split_into_words=True"
+                        ),
+                    )
+            elif not isinstance(item, list):
+                raise ItemError(
+                    number,
+                    ValueError(
+                        "When `is_split_into_words=True`, `sentence` must be a list of tokens, but text "
+                        f"{first + number} of the input is of type {kind}; pass a list of str"
+                    ),
+                )
+            elif wrong := [word for word in item if not isinstance(word, str)]:
+                raise ItemError(
+                    number,
+                    TypeError(
+                        f"text {first + number} of the input holds {wrong[0]!r} among its words; each must be a str"
+                    ),
+                )
+
+    def _offsets(self, read: Encodings, special: Any) -> Ints2d:
+        if self.offset_mapping is None:
+            return read.offsets
+        starts = np.cumsum(read.lengths) - read.lengths
+        position = np.arange(len(special)) - np.repeat(starts, read.lengths)
+        given = np.asarray(self.offset_mapping, np.int64).reshape(-1, 2)
+        last = int(position[special == 0].max(initial=-1))
+        if last >= len(given):
+            raise IndexError(
+                f"`offset_mapping` has {len(given)} pairs but token {last} needs one; pass one pair per token of the text"
+            )
+        return given[np.minimum(position, max(len(given) - 1, 0))]
+
+    def _word_starts(self, items: list[list[str]], read: Encodings) -> Ints1d:
+        """Where the word of each token starts in its text; 0 for tokens of no word."""
+        gap = len(self.delimiter or "")
+        sizes = np.fromiter((len(word) + gap for words in items for word in words), np.int64)
+        counts = np.fromiter(map(len, items), np.int64, len(items))
+        before = np.concatenate([[0], np.cumsum(sizes)])
+        first_word = np.cumsum(counts) - counts
+        word = read.word_ids
+        owner_first = np.repeat(first_word[read.texts], read.lengths)
+        at = before[np.minimum(owner_first + word, len(sizes))] - before[owner_first]
+        return np.where(word >= 0, at, 0)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a pipeline runs: its task, its model, how windows become batches."""
+
+    task: EntityTask
+    runner: Runner
+    batching: Batching
+
+
+_UNNAMED = "\0"
+"""Begins the stand-in for a label that `id2label` does not name; no real name begins so."""
+
+
+def _shows(text: str) -> bool:
+    """Whether a reader sees letters in `text`: tokenizers drop zero-width spaces, controls, and accents without a letter."""
+    return any(not char.isspace() and unicodedata.category(char) not in ("Cc", "Cf", "Mn", "Me") for char in text)
+
+
+def _not_unicode(items: list[Any], first: int) -> ItemError | None:
+    """The first text that no tokenizer takes, as it has a lone surrogate."""
+    for number, item in enumerate(items):
+        try:
+            "".join(item).encode()
+        except UnicodeEncodeError as error:
+            return ItemError(
+                number,
+                TypeError(
+                    f"text {first + number} of the input is not valid Unicode ({error}); replace its lone surrogates, for "
+                    'example with text.encode("utf-8", "replace").decode()'
+                ),
+            )
+    return None
+
+
+def text_size(item: Any) -> int:
+    """Characters of a text, or of its words."""
+    return (
+        len(item)
+        if isinstance(item, str)
+        else sum(len(word) for word in item if isinstance(word, str))
+        if isinstance(item, list)
+        else 0
+    )
+
+
+LONG_TEXTS = ("window", "truncate", "error")
+
+
+def right_options(given: dict[str, Any], split: bool) -> dict[str, Any] | None:
+    """Options of the decoder out of a pipeline's; `None` for `compat="transformers"`, which takes none of them.
+
+    The words of a text that is split into words are the caller's own.
+    """
+    compat = given.get("compat", "transformers")
+    if compat not in ("transformers", None):
+        raise ValueError(f'`compat` is {compat!r}; choose "transformers" or None')
+    options = {name: given[name] for name in OPTIONS if name in given}
+    if compat is None:
+        if split and options.get("words", "auto") == "auto":
+            options["words"] = "word_ids"
+        return options
+    for name in (*OF_PIPELINES, *OPTIONS):
+        if name in given and (name != "max_length" or given[name] is not None):
+            raise ValueError(
+                f'`{name}` is {given[name]!r} and `compat` is "transformers", which has no such option; pass compat=None'
+            )
+    return None
+
+
+OF_PIPELINES = ("on_long_text", "max_length")
+"""What only `compat=None` takes, beside the options of the decoder."""
+
+
+def long_texts(given: dict[str, Any]) -> str:
+    """What becomes of texts that are longer than the model."""
+    value = given.get("on_long_text", "window")
+    if value not in LONG_TEXTS:
+        raise ValueError(f"`on_long_text` is {value!r}; choose {', '.join(map(repr, LONG_TEXTS))}")
+    return str(value)
+
+
+def window_length(given: dict[str, Any], most: int | None, special: int) -> int | None:
+    """Tokens of a window: `max_length`, else what the model reads; `None` if neither is known.
+
+    Args:
+        given: options of a pipeline.
+        most: tokens that the model reads.
+        special: tokens of a window that are not of its text.
+
+    Raises:
+        TypeError: if `max_length` is no int.
+        ValueError: if it leaves no room, or is more than the model reads.
+    """
+    length = given.get("max_length")
+    if length is None:
+        return most
+    if isinstance(length, bool) or not isinstance(length, int):
+        raise TypeError(f"`max_length` is {length!r}; pass the tokens of a window, an int")
+    if length <= special:
+        raise ValueError(
+            f"`max_length` is {length}, but {special} tokens of a window are special ones; pass an int above that"
+        )
+    if most is not None and length > most:
+        raise ValueError(f"`max_length` is {length}, but the model reads {most} tokens; pass an int of at most {most}")
+    return length
+
+
+def check_stride(stride: object, max_length: int, special: int) -> None:
+    """Refuses an overlap that leaves no room for anything new in a window of `max_length` tokens.
+
+    Raises:
+        ValueError: if it is none from 0 to one less than what a window holds of a text.
+    """
+    room = max_length - special
+    if not isinstance(stride, int) or not 0 <= stride < max(room, 1):
+        raise ValueError(
+            f"`stride` is {stride!r} but a window of {max_length} tokens holds {room} of a text; "
+            f"pass an int from 0 to {max(room - 1, 0)}"
+        )
+
+
+def default_stride(max_length: int, special: int) -> int:
+    """Tokens by which windows overlap where nothing else is said: a quarter of what a window holds of a text."""
+    return max(0, (max_length - special) // 4)

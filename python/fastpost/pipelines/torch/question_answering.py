@@ -1,0 +1,276 @@
+"""The question-answering pipeline of transformers 4, for transformers 4.57 and 5."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Iterable, Iterator, Sized
+from contextlib import contextmanager
+from typing import Any
+
+import transformers
+from transformers.models.auto.modeling_auto import MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES
+from transformers.pipelines.base import ChunkPipeline
+from transformers.utils import PaddingStrategy
+
+from fastpost._warn import warn_caller
+from fastpost.answers.decoder import AnswerDecoder
+from fastpost.models.runners.torch import TorchRunner
+from fastpost.pipelines.answers import AnswerTask, ask_size, whole
+from fastpost.pipelines.questions import asks, read, single
+from fastpost.pipelines.run import Batching, Results, Told, shown, stream
+from fastpost.pipelines.torch.token_classification import original_path_reason, warn_original_path
+
+_STEPS = ("preprocess", "forward", "_forward", "postprocess", "run_single", "get_indices", "get_answer")
+_DECODER_ARGUMENTS = ("top_k", "max_answer_len", "handle_impossible_answer", "align_to_words", "compat", "normalize",
+                      "null_threshold", "dedupe")  # fmt: skip
+_OWN = ("compat", "normalize", "null_threshold", "dedupe")
+"""Arguments that transformers does not have."""
+_KNOWN = (*_DECODER_ARGUMENTS, "batch_size", "doc_stride", "max_question_len", "max_seq_len", "num_workers", "padding",
+          "progress", "rank")  # fmt: skip
+_Original: Any = getattr(transformers, "QuestionAnsweringPipeline", ChunkPipeline)
+"""The class of transformers 4, which transformers 5 has no more."""
+
+
+class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
+    """Extractive question answering: the pipeline of transformers 4, on transformers 4.57 and 5.
+
+    Takes what that pipeline took: `question` and `context`, each a `str` or a list (or a tuple, a Series, an array, a
+    column); dicts with these two keys, a list of them, a generator or a dataset of them; `top_k`, `doc_stride`, `max_answer_len`, `max_seq_len`,
+    `max_question_len`, `handle_impossible_answer`, `align_to_words`, `padding`, `batch_size`. Gives the answers
+    it gave: a dict for one answer, a list for several. `max_question_len` is read by nobody, as in transformers 4.57
+    with a fast tokenizer: a question that leaves no room for the context is refused. An argument that is unknown is
+    ignored with a warning, as transformers ignores it in silence; with `compat=None` it is refused.
+
+    New here: one question about a list of contexts, and with `rank=True` all of them ranked together;
+    `compat=None` for answers whose scores can be compared between windows and documents, with `normalize`,
+    `null_threshold` and `dedupe` (see `fastpost.AnswerDecoder`); `progress=True` for a bar. `report()` says which path is
+    taken: a slow tokenizer, or a subclass that overrides a step, takes the original one, with a warning.
+    """
+
+    default_input_names = "question,context"
+    _load_processor = False
+    _load_image_processor = False
+    _load_feature_extractor = False
+    _load_tokenizer = True
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if _Original is ChunkPipeline:
+            self.check_model_type(MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES)
+        if self._postprocess_params.keys() & _OWN and self._original_path() is None:
+            self._task(self._preprocess_params, self._postprocess_params)
+
+    def report(self) -> dict[str, Any]:
+        """Which path calls take: `path` is "fastpost", or "transformers" with the `reason`."""
+        reason = self._original_path()
+        return {"path": "fastpost"} if reason is None else {"path": "transformers", "reason": reason}
+
+    def _original_path(self) -> str | None:
+        """Why calls take the original path; `None` if they do not."""
+        return original_path_reason(
+            self, QuestionAnsweringPipeline if _Original is ChunkPipeline else _Original, _STEPS
+        )
+
+    def _sanitize_parameters(
+        self,
+        padding: Any = None,
+        topk: int | None = None,
+        top_k: int | None = None,
+        doc_stride: int | None = None,
+        max_answer_len: int | None = None,
+        max_seq_len: int | None = None,
+        max_question_len: int | None = None,
+        handle_impossible_answer: bool | None = None,
+        align_to_words: Any = None,
+        progress: bool | Told | None = None,
+        rank: bool | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        top_k = topk if top_k is None else top_k
+        for name, value in (("top_k", top_k), ("max_answer_len", max_answer_len)):
+            if value is not None and value < 1:
+                raise ValueError(f"{name} parameter should be >= 1 (got {value})")
+        preprocess = {"padding": padding, "doc_stride": doc_stride, "max_question_len": max_question_len,
+                      "max_seq_len": max_seq_len}  # fmt: skip
+        forward = {"progress": progress, "rank": rank}
+        postprocess = {"top_k": top_k, "max_answer_len": max_answer_len, "align_to_words": align_to_words,
+                       "handle_impossible_answer": handle_impossible_answer}  # fmt: skip
+        for name in _OWN:
+            if name in kwargs:
+                postprocess[name] = kwargs.pop(name)
+        if kwargs:
+            self._tell_unknown(set(kwargs), postprocess, rank)
+        keep = {"compat", "null_threshold"}  # whose `None` means something
+        return tuple(
+            {name: value for name, value in group.items() if value is not None or name in keep}
+            for group in (preprocess, forward, postprocess)
+        )
+
+    def _tell_unknown(self, names: set[str], postprocess: dict[str, Any], rank: bool | None) -> None:
+        """Refuses arguments that nobody reads; in transformers' mode, which ignores them, warns once of each."""
+        before = {**vars(self).get("_postprocess_params", {}), **postprocess}
+        ranked = rank or vars(self).get("_forward_params", {}).get("rank")
+        if before.get("compat", None if ranked else "transformers") is None:
+            choices = ", ".join(_KNOWN)
+            raise TypeError(f"unexpected argument `{min(names)}`{_guess(min(names))}; choose of {choices}")
+        if "_fastpost_warned" not in vars(self):
+            self._fastpost_warned: set[str] = set()
+        told = self._fastpost_warned
+        for name in sorted(names - told):
+            told.add(name)
+            warn_caller(
+                f"`{name}` is no argument of question answering and is ignored{_guess(name)}", through="transformers"
+            )
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Answer one or several questions; see the class."""
+        inputs = asks(args, kwargs)
+        settings = {name: value for name, value in kwargs.items() if name not in ("question", "context", "X", "data")}
+        if isinstance(inputs, list) and not inputs:
+            return []
+        rank = kwargs.get("rank")
+        rank = self._forward_params.get("rank") if rank is None else rank
+        if isinstance(inputs, list) and rank:
+            found = ChunkPipeline.__call__(self, inputs, **settings)
+            return found[0]
+        if isinstance(inputs, list) and len(inputs) == 1:
+            return ChunkPipeline.__call__(self, inputs[0], **settings)
+        return ChunkPipeline.__call__(self, inputs, **settings)
+
+    def get_iterator(
+        self,
+        inputs: Iterable[Any],
+        num_workers: int,
+        batch_size: int,
+        preprocess_params: dict[str, Any],
+        forward_params: dict[str, Any],
+        postprocess_params: dict[str, Any],
+    ) -> Any:
+        """Results of `inputs`, one a question, while they are read."""
+        forward_params = dict(forward_params)
+        progress, rank = forward_params.pop("progress", False), forward_params.pop("rank", False)
+        length = len(inputs) if isinstance(inputs, Sized) else None
+        reason = self._original_path()
+        if reason:
+            if rank:
+                raise ValueError(
+                    f"`rank` is True but {reason}, so each context is answered by itself; leave `rank` out"
+                )
+            warn_original_path(self, reason)
+            if isinstance(inputs, list) and _Original is not ChunkPipeline:
+                inputs = [self.create_sample(ask.question, ask.context) for ask in map(single, inputs)]
+            return super().get_iterator(
+                inputs, num_workers, batch_size, preprocess_params, forward_params, postprocess_params
+            )
+        if not isinstance(batch_size, int) or batch_size < 1:
+            raise ValueError(f"batch_size should be a positive integer value, but got batch_size={batch_size!r}")
+        task = self._task(preprocess_params, postprocess_params, rank)
+        padding = preprocess_params.get("padding", False)
+        fixed = not isinstance(padding, bool) and PaddingStrategy(padding) == PaddingStrategy.MAX_LENGTH
+        batching = Batching(
+            batch_size,
+            task.input_names,
+            self.tokenizer.pad_token_id,
+            self.tokenizer.padding_side == "left",
+            width=task.max_length if fixed else None,
+        )
+        unit = shown(progress, "questions")
+        runner = self._runner()
+        return Results(
+            lambda: stream(read(inputs), task, runner, batching, ask_size, together=rank, progress=unit), length
+        )
+
+    def _runner(self) -> TorchRunner:
+        more = {"use_cache": False} if "use_cache" in inspect.signature(self.model.forward).parameters else {}
+        return TorchRunner(self.model, self.device, self._inference, ("start_logits", "end_logits"), more)
+
+    @contextmanager
+    def _inference(self) -> Iterator[None]:
+        with self.device_placement(), self.get_inference_context()():
+            yield
+
+    def _task(self, preprocess: dict[str, Any], postprocess: dict[str, Any], rank: bool = False) -> AnswerTask:
+        """The task with the defaults of transformers 4."""
+        tokenizer = self.tokenizer
+        if not tokenizer.is_fast:
+            kind = type(tokenizer).__name__
+            raise ValueError(f"`tokenizer` is {kind}, a slow one; answers need a fast tokenizer (use_fast=True)")
+        max_length = preprocess.get("max_seq_len") or min(tokenizer.model_max_length, 384)
+        stride = preprocess.get("doc_stride")
+        stride = min(max_length // 2, 128) if stride is None else stride
+        if stride > max_length:
+            raise ValueError(f"`doc_stride` ({stride}) is larger than `max_seq_len` ({max_length})")
+        if stride < 0:
+            raise ValueError(f"`doc_stride` is {stride}; pass 0 for windows that do not overlap, or more")
+        context_first = tokenizer.padding_side == "left"
+        settings = {name: postprocess[name] for name in _DECODER_ARGUMENTS if name in postprocess}
+        settings.setdefault("compat", None if rank else "transformers")
+        backend = tokenizer.backend_tokenizer
+
+        return AnswerTask(
+            encode_texts=lambda texts: list(whole(backend).encode_batch(texts, add_special_tokens=False)),
+            encode_pair=lambda first, second: whole(backend).encode(first, second),
+            max_length=int(max_length),
+            stride=int(stride),
+            decoder=AnswerDecoder(context_sequence=0 if context_first else 1, **settings),
+            cls_token_id=tokenizer.cls_token_id,
+            context_first=context_first,
+            input_names=tuple(name for name in tokenizer.model_input_names if name in _MODEL_INPUTS),
+            from_end=tokenizer.truncation_side == "left",
+            ranked=rank,
+        )
+
+    if _Original is ChunkPipeline:
+        # The steps of the original path, for subclasses that override one of them.
+
+        def preprocess(self, example: Any, **parameters: Any) -> Iterator[dict[str, Any]]:
+            """The windows of one question, as tensors."""
+            import torch
+
+            task = self._task(parameters, {})
+            windows = task.encode([single(example)])
+            ends = windows.lengths.cumsum()
+            for number, (end, length) in enumerate(zip(ends, windows.lengths)):
+                rows = slice(end - length, end)
+                tensors = {name: torch.from_numpy(array[rows])[None] for name, array in windows.inputs.items()}
+                if "attention_mask" in task.input_names:
+                    tensors["attention_mask"] = torch.ones((1, int(length)), dtype=torch.int64)
+                info = windows.info
+                read = {"offsets": info.offsets[rows], "sequence_ids": info.sequence_ids[rows],
+                        "word_ids": info.word_ids[rows], "ids": info.ids[rows]}  # fmt: skip
+                yield {"example": single(example), "is_last": number == len(ends) - 1, "read": [read], **tensors}
+
+        def _forward(self, inputs: dict[str, Any]) -> dict[str, Any]:
+            """Start and end logits of one window."""
+            names = [name for name in _MODEL_INPUTS if name in inputs]
+            start, end = self._runner()({name: inputs[name].cpu().numpy() for name in names})()
+            return {"start": start, "end": end, **inputs}
+
+        def postprocess(self, model_outputs: list[dict[str, Any]], **parameters: Any) -> Any:
+            """The answers to one question."""
+            reads = [output["read"][0] for output in model_outputs]
+            decoder = self._task({}, parameters).decoder
+            cls = self.tokenizer.cls_token_id
+            left = self.tokenizer.padding_side == "left"
+            used = [slice(-len(read["ids"]), None) if left else slice(len(read["ids"])) for read in reads]
+            return decoder.decode(
+                [output["start"][0, tokens] for output, tokens in zip(model_outputs, used)],
+                [output["end"][0, tokens] for output, tokens in zip(model_outputs, used)],
+                contexts=[model_outputs[0]["example"].context],
+                offsets=[read["offsets"] for read in reads],
+                sequence_ids=[read["sequence_ids"] for read in reads],
+                word_ids=[read["word_ids"] for read in reads],
+                input_ids=None if cls is None else [read["ids"] for read in reads],
+                cls_token_id=cls,
+                windows=[0] * len(reads),
+            ).to_dicts()[0]
+
+
+_MODEL_INPUTS = ("input_ids", "token_type_ids", "attention_mask")
+
+
+def _guess(name: str) -> str:
+    """What a misspelt argument may stand for."""
+    close = difflib.get_close_matches(name, _KNOWN, 1)
+    return f"; did you mean `{close[0]}`?" if close else ""

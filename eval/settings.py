@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastpost import _defaults
+from fastpost.entities import defaults as _defaults
 
 Settings = dict[str, dict[str, Any]]
 

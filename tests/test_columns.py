@@ -16,7 +16,7 @@ from tokenizers import Tokenizer, decoders, models
 
 import fastpost
 from fastpost import AnswerDecoder, Corpus, EntityDecoder, _fastpost
-from fastpost.entities.decoder import _restored
+from fastpost.entities.result import _restored
 from oracle import STRATEGIES
 from test_entities import LABELS, TEXT, make, seed_arrays, seed_logits, seed_tokenizer
 

@@ -16,13 +16,15 @@ if TYPE_CHECKING:
     from fastpost._fastpost import VERSION as __version__
     from fastpost.alignment.labels import align_labels, align_tokens, labels_to_spans, plan_windows, spans_to_labels
     from fastpost.alignment.offsets import OffsetMap, check_offsets
-    from fastpost.answers.decoder import AnswerDecoder, Answers
+    from fastpost.answers.decoder import AnswerDecoder
     from fastpost.answers.predictions import postprocess_qa_predictions
+    from fastpost.answers.result import Answers
     from fastpost.corpus.corpus import Corpus, CorpusStats, TextRecords
     from fastpost.encoding import Encoder, EncoderReport, Encodings
-    from fastpost.entities.decoder import Entities, EntityDecoder, TextEntities
+    from fastpost.entities.decoder import EntityDecoder
     from fastpost.entities.redact import Redaction, redact
     from fastpost.entities.render import render
+    from fastpost.entities.result import Entities, TextEntities
     from fastpost.exceptions import CorpusError
     from fastpost.integrations.datasets import ner_udf
     from fastpost.pipelines.compare import Comparison, compare
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "AnswerDecoder": "fastpost.answers.decoder",
-    "Answers": "fastpost.answers.decoder",
+    "Answers": "fastpost.answers.result",
     "Comparison": "fastpost.pipelines.compare",
     "Corpus": "fastpost.corpus.corpus",
     "CorpusError": "fastpost.exceptions",
@@ -43,12 +45,12 @@ _HOMES = {
     "Encoder": "fastpost.encoding",
     "EncoderReport": "fastpost.encoding",
     "Encodings": "fastpost.encoding",
-    "Entities": "fastpost.entities.decoder",
+    "Entities": "fastpost.entities.result",
     "EntityDecoder": "fastpost.entities.decoder",
     "OffsetMap": "fastpost.alignment.offsets",
     "QuestionAnsweringPipeline": "fastpost.pipelines.torch.question_answering",
     "Redaction": "fastpost.entities.redact",
-    "TextEntities": "fastpost.entities.decoder",
+    "TextEntities": "fastpost.entities.result",
     "TokenClassificationPipeline": "fastpost.pipelines.torch.token_classification",
     "WordCounts": "fastpost.tokenizers.train",
     "accelerate": "fastpost.pipelines.open",

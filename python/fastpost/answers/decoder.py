@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Sequence
-from typing import Any, Literal, overload
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import numpy as np
 
@@ -15,205 +15,12 @@ from fastpost._inputs import bounds as _bounds
 from fastpost._inputs import masks as _masks
 from fastpost._inputs.encodings import Encodings
 from fastpost._inputs.probabilities import warn_of_windows
-from fastpost.columns import (
-    Columns,
-    Nested,
-    objects,
-    place,
-    printed_options,
-    printed_table,
-    rows_of,
-    shown_rows,
-    strings,
-)
-from fastpost.types import Answer, ArrayLike, Batch, Doubles1d, Floats1d, Ints1d, RankedAnswer
+from fastpost.answers.result import Answers
+from fastpost.columns import printed_options
+from fastpost.types import ArrayLike, Batch
 
 Normalize = Literal["global", "window"]
 Dedupe = Literal["text", "span", "overlap"]
-
-
-class Answers(Columns):
-    """Answers of a batch of questions as columns, one row an answer, best first within a question.
-
-    The columns are NumPy arrays, made when they are first asked for, as are the dicts. An answer of nothing has
-    `start` and `end` 0, `window` -1 and the text "".
-
-    Arrow, and what reads Arrow (`polars.DataFrame(answers)`, DuckDB), gets one row an answer: `question_index`,
-    `text_index`, `window` (null for nothing), `start`, `end`, `score`, `answer`, `start_logit` and `end_logit`.
-    `nested()` has one row a question.
-
-    `answers[i]` is what `to_dicts` has for question i, `answers[a:b]` the `Answers` to some questions, numbered from 0
-    again (texts, too, if each has a question of its own); `len` and `for` count answers, not questions.
-
-    A result never changes, so copies are itself. Pickle keeps the texts of the answers, not the contexts.
-    """
-
-    __slots__ = ("_table",)
-
-    _table: _fastpost.AnswerTable
-
-    def __init__(self, table: _fastpost.AnswerTable) -> None:
-        object.__setattr__(self, "_table", table)
-
-    @property
-    def question_count(self) -> int:
-        """Number of questions, those without an answer included."""
-        return self._table.question_count
-
-    @property
-    def question_index(self) -> Ints1d:
-        """int64 (answers,), the question of each answer; without `questions`, its `text_index`."""
-        return self._table.question_index
-
-    @property
-    def text_index(self) -> Ints1d:
-        """int64 (answers,), the context it is in."""
-        return self._table.text_index
-
-    @property
-    def window(self) -> Ints1d:
-        """int64 (answers,), the window it was found in."""
-        return self._table.window
-
-    @property
-    def start(self) -> Ints1d:
-        """int64 (answers,), its first character in that context."""
-        return self._table.start
-
-    @property
-    def end(self) -> Ints1d:
-        """int64 (answers,), one after its last character."""
-        return self._table.end
-
-    @property
-    def score(self) -> Doubles1d:
-        """float64 (answers,), its probability; see `AnswerDecoder`."""
-        return self._table.score
-
-    @property
-    def start_logit(self) -> Floats1d:
-        """float32 (answers,), the logit of its first token; of CLS, for nothing."""
-        return self._table.start_logit
-
-    @property
-    def end_logit(self) -> Floats1d:
-        """float32 (answers,), the logit of its last token; of CLS, for nothing."""
-        return self._table.end_logit
-
-    @property
-    def null_score(self) -> Doubles1d:
-        """float64 (questions,), the probability of no answer; NaN where no CLS token was found."""
-        return self._table.null_score
-
-    @property
-    def answers(self) -> list[str]:
-        """The text of each answer."""
-        return self._table.answers()
-
-    def to_dicts(self) -> list[Any]:
-        """One list a question of one dict an answer, with the keys and the order of transformers.
-
-        With `compat="transformers"`, a question with one answer has that dict in place of a list. Where
-        contexts are ranked together, the key `text_index` says which one an answer is in.
-        """
-        return self._table.to_dicts()
-
-    def to_json(self, *, lines: bool = False) -> bytes:
-        """What `to_dicts` gives, as JSON in UTF-8; with `lines`, a line a question (JSON Lines) in place of one list."""
-        return _fastpost.answer_json(self._table, lines)
-
-    def nested(self) -> Nested:
-        """One row a question: `answers`, a list of records of `text_index`, `start`, `end`, `score` and `answer`; and
-        `null_score`, null where it is NaN.
-
-        It has `to_arrow`, `to_polars`, `to_pandas` and `len`, and Arrow's methods.
-        """  # noqa: D205
-        return Nested(_fastpost.answer_lists(self._table), self)
-
-    def _arrow(self) -> _fastpost.ArrowColumns:
-        return _fastpost.answer_columns(self._table)
-
-    def _frame(self) -> dict[str, Any]:
-        import pandas as pd
-
-        frame = {name: getattr(self, name) for name in _COLUMNS}
-        found = self.window >= 0
-        window = pd.array(np.where(found, self.window, 0), dtype="Int64")
-        window[~found] = pd.NA
-        frame["window"] = window
-        logits = {name: frame.pop(name) for name in ("start_logit", "end_logit")}
-        return {**frame, "answer": strings(self.answers), **logits}
-
-    def _nested_frame(self) -> dict[str, Any]:
-        answers: list[list[dict[str, Any]]] = [[] for _ in range(self.question_count)]
-        names = ("text_index", "start", "end", "score", "answer")
-        columns = (getattr(self, name).tolist() for name in names[:-1])
-        for question, *values in zip(self.question_index.tolist(), *columns, self.answers):
-            answers[question].append(dict(zip(names, values)))
-        return {"answers": objects(answers), "null_score": self.null_score}
-
-    def __reversed__(self) -> Iterator[Answer | RankedAnswer]:
-        """The same dicts from the last one to the first; without this, `reversed` would take questions by their number."""
-        return reversed(list(self))
-
-    def __copy__(self) -> Answers:
-        return self
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Answers:
-        return self
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        columns = [getattr(self, name) for name in _COLUMNS]
-        return _restored, (*_fastpost.answer_kind(self._table), *columns, self.null_score, self.answers)
-
-    def __len__(self) -> int:
-        return len(self._table)
-
-    @overload
-    def __getitem__(self, at: int) -> Any: ...
-    @overload
-    def __getitem__(self, at: slice) -> Answers: ...
-    def __getitem__(self, at: int | slice) -> Any:
-        """The dicts of a question, or the answers to some questions.
-
-        Raises:
-            IndexError: if there is no such question.
-        """
-        if not isinstance(at, slice):
-            number = place(at, self.question_count, "questions", "Answers")
-            return self[number : number + 1].to_dicts()[0]
-        chosen, rows, questions = rows_of(at, self.question_count, self.question_index)
-        several, dict_for_one = _fastpost.answer_kind(self._table)
-        columns = {name: getattr(self, name)[rows] for name in _COLUMNS}
-        columns["question_index"] = questions
-        if not several:
-            columns["text_index"] = questions
-        words = _fastpost.answer_words(self._table, 0, len(self)) if len(rows) > 1 else None
-        texts = [words[row] if words else _fastpost.answer_words(self._table, row, row + 1)[0] for row in rows.tolist()]
-        return _restored(several, dict_for_one, *columns.values(), self.null_score[chosen], texts)
-
-    def __iter__(self) -> Iterator[Answer | RankedAnswer]:
-        """The dicts of all questions, one after the other."""
-        for question in self.to_dicts():
-            if isinstance(question, dict):
-                yield question  # type: ignore[misc]
-            else:
-                yield from question
-
-    def __repr__(self) -> str:
-        shown = shown_rows(len(self))
-        columns = [getattr(self, name)[:shown].tolist() for name in ("question_index", "start", "end", "score")]
-        rows = list(zip(*columns, _fastpost.answer_words(self._table, 0, shown)))
-        head = f"<Answers: {len(self)} to {self.question_count} questions>"
-        return printed_table(head, ("question", "start", "end", "score", "answer"), rows, len(self))
-
-
-_COLUMNS = ("question_index", "text_index", "window", "start", "end", "score", "start_logit", "end_logit")
-
-
-def _restored(several: bool, dict_for_one: bool, *columns: Any) -> Answers:
-    """Answers of columns that were made before."""
-    return Answers(_fastpost.answer_table(several, dict_for_one, *columns))
 
 
 class AnswerDecoder(Settled):

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from fastpost import _fastpost
 from fastpost.cli.failure import UsageError
 from fastpost.cli.jobs import Texts
-from fastpost.entities.decoder import Entities
 from fastpost.entities.redact import redact
+from fastpost.entities.result import Entities
 from fastpost.pipelines.entities import Chunk, EntityTask
 from fastpost.pipelines.run import ItemError, Logits, Windows, run
 

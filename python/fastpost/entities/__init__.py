@@ -1,5 +1,6 @@
 """Logits to entities, and what is done with them: tables, pages, redaction."""
 
-from fastpost.entities.decoder import OPTIONS, Entities, EntityDecoder, Strategy, TextEntities
+from fastpost.entities.decoder import OPTIONS, EntityDecoder, Strategy
+from fastpost.entities.result import Entities, TextEntities
 
 __all__ = ["OPTIONS", "Entities", "EntityDecoder", "Strategy", "TextEntities"]

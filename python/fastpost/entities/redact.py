@@ -12,7 +12,7 @@ from functools import cached_property, lru_cache
 from typing import Any, NamedTuple, overload
 
 from fastpost import _fastpost
-from fastpost.entities.decoder import Entities
+from fastpost.entities.result import Entities
 from fastpost.types import RedactedSpan
 
 __all__ = ["Redaction", "redact"]

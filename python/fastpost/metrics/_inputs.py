@@ -9,7 +9,8 @@ import numpy as np
 
 from fastpost._fastpost import SpanPairs, TagPairs
 from fastpost._inputs import arrays as _arrays
-from fastpost.entities.decoder import Entities, _label_names
+from fastpost.entities.decoder import _label_names
+from fastpost.entities.result import Entities
 
 _NO_LISTS = "Found input variables without list of list: "
 

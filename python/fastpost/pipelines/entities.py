@@ -14,7 +14,8 @@ from fastpost._inputs import arrays as _arrays
 from fastpost._inputs.encodings import Encodings
 from fastpost._inputs.probabilities import warn_of_rows
 from fastpost._inputs.tokenizer import Tokens
-from fastpost.entities.decoder import OPTIONS, Entities, EntityDecoder, TextEntities
+from fastpost.entities.decoder import OPTIONS, EntityDecoder
+from fastpost.entities.result import Entities, TextEntities
 from fastpost.pipelines.run import Batching, ItemError, Logits, Runner, Windows
 from fastpost.types import Entity, Ints1d, Ints2d, Token
 

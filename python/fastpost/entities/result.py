@@ -1,0 +1,406 @@
+"""What `EntityDecoder` gives: entities as columns, and lists of them that say what they cover."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from fastpost import _fastpost
+from fastpost._inputs.labels import columns
+from fastpost.columns import (
+    Columns,
+    Nested,
+    categories,
+    objects,
+    place,
+    printed_table,
+    rows_of,
+    shown_rows,
+    strings,
+)
+from fastpost.types import Entity, Floats1d, Floats2d, Ints1d, Ints2d, Token, Units
+
+
+class Entities(Columns):
+    """Entities of a batch of texts as columns, one row an entity, ordered by text.
+
+    The columns are NumPy arrays that share memory with the result and are read-only. Dicts and words are made
+    when they are asked for. `token_start`, `token_end`, `word_start`, `word_end`, `probs` and `covered` belong to
+    `compat=None`, they are `None` otherwise.
+
+    Arrow, and what reads Arrow (`polars.DataFrame(entities)`, DuckDB), gets one row an entity: `text_index`,
+    `start`, `end`, `label` (a dictionary), `score`, `word` and, for `strategy="none"`, `index`; `start` and `end` are
+    null without `offsets`, `word` where it is `None`. `start_utf8` and so on follow for `units`, and for
+    `return_probs=True` `probs`, a list of one value a label. `nested()` has one row a text.
+
+    `entities[i]` are the dicts of text i, `entities[a:b]` the `Entities` of some texts, numbered from 0 again; `len` and
+    `for` count entities, not texts.
+
+    A result never changes, so copies are itself. Pickle keeps the words, neither tokenizer nor texts.
+    """
+
+    __slots__ = ("_labels", "_places", "_return_probs", "_table", "_units")
+
+    _table: _fastpost.EntityTable
+    _labels: tuple[str, ...]
+    _units: tuple[Units, ...]
+    _return_probs: bool
+    _places: Mapping[str, tuple[Ints1d, Ints1d]]
+
+    def __init__(
+        self,
+        table: _fastpost.EntityTable,
+        labels: tuple[str, ...],
+        *,
+        units: Sequence[Units] = (),
+        return_probs: bool = False,
+        places: Mapping[str, tuple[Ints1d, Ints1d]] | None = None,
+    ) -> None:
+        keep = object.__setattr__
+        keep(self, "_table", table)
+        keep(self, "_labels", labels)
+        keep(self, "_units", tuple(units))
+        keep(self, "_return_probs", return_probs)
+        keep(self, "_places", places or {})
+
+    @property
+    def text_index(self) -> Ints1d:
+        """int64 (entities,), the text of each entity."""
+        return self._table.text_index
+
+    @property
+    def start(self) -> Ints1d:
+        """int64 (entities,), its first character in that text; -1 without `offsets`."""
+        return self._table.start
+
+    @property
+    def end(self) -> Ints1d:
+        """int64 (entities,), one after its last character; -1 without `offsets`."""
+        return self._table.end
+
+    @property
+    def label(self) -> npt.NDArray[Any]:
+        """The name of its label: str objects (entities,)."""
+        names = np.array(self._labels, object)[self._table.label_id]
+        names.flags.writeable = False
+        return names
+
+    @property
+    def label_id(self) -> Ints1d:
+        """int64 (entities,), an index into `labels`."""
+        return self._table.label_id
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names that `label_id` points into."""
+        return self._labels
+
+    @property
+    def score(self) -> Floats1d:
+        """float32 (entities,), the probability of its label; the mean over its tokens or words."""
+        return self._table.score
+
+    @property
+    def index(self) -> Ints1d:
+        """int64 (entities,), its token in its window for `strategy="none"`, else -1."""
+        return self._table.index
+
+    @property
+    def token_start(self) -> Ints1d | None:
+        """int64 (entities,), its first token, as a position in the model's input; where a text has several windows, as if
+        one window held it all.
+        """  # noqa: D205
+        return None if self._table.more is None else self._table.more.token_start
+
+    @property
+    def token_end(self) -> Ints1d | None:
+        """int64 (entities,), one after its last token."""
+        return None if self._table.more is None else self._table.more.token_end
+
+    @property
+    def word_start(self) -> Ints1d | None:
+        """int64 (entities,), its first word by `word_ids`; -1 without them."""
+        return None if self._table.more is None else self._table.more.word_start
+
+    @property
+    def word_end(self) -> Ints1d | None:
+        """int64 (entities,), one after its last word by `word_ids`; -1 without them."""
+        return None if self._table.more is None else self._table.more.word_end
+
+    @property
+    def probs(self) -> Floats2d | None:
+        """float32 (entities, labels), the mean distribution over `labels` of its tokens or words; `None` unless
+        `return_probs=True`.
+        """  # noqa: D205
+        more = self._table.more
+        return more.probs.reshape(-1, len(self._labels)) if self._return_probs and more is not None else None
+
+    @property
+    def covered(self) -> Ints2d | None:
+        """int64 (texts, 2), the first character that a token covers and the last one, excluded; (-1, -1) if none does.
+        What lies outside was not seen by the model.
+        """  # noqa: D205
+        return None if self._table.more is None else self._table.more.covered.reshape(-1, 2)
+
+    @classmethod
+    def from_spans(
+        cls,
+        spans: Sequence[Sequence[Any]],
+        texts: Sequence[str] | None = None,
+        *,
+        labels: Sequence[str] | None = None,
+    ) -> Entities:
+        """Entities that another model has found (GLiNER, spaCy, rules), to be used like those of a decoder.
+
+        >>> found = Entities.from_spans([[(11, 18, "person", 0.98)]], ["My name is Sylvain."])
+        >>> found.to_dicts()[0][0]["word"]
+        'Sylvain'
+
+        Args:
+            spans: of each text a list, in the order in which they shall come; a span is a dict with `start`, `end`,
+                `label` (or `entity_group`, `entity`) and perhaps `score` and `text` (or `word`), or a tuple
+                (start, end, label) or (start, end, label, score). Places are in characters, end excluded; a span
+                without a score has 1.
+            texts: the texts; then a word is what stands there, else it is what the span says.
+            labels: the names that `label_id` points into; default: those of the spans, in their order.
+
+        Raises:
+            TypeError: if a span is neither, or a place is no integer.
+            ValueError: if a span lies outside its text, has no label or one that is not in `labels`.
+        """
+        listed = None if texts is None else _texts(texts)
+        text_index, start, end, label_id, score, names, words = columns(spans, listed, labels)
+        index = np.full(len(score), -1, np.int64)
+        made = words if listed is None else None
+        return _restored(len(spans), False, True, text_index, start, end, label_id, score, index, names, made, listed)
+
+    @property
+    def text_count(self) -> int:
+        """Number of texts, those without an entity included."""
+        return self._table.text_count
+
+    @property
+    def words(self) -> list[str | None]:
+        """The text of each entity, `None` without texts.
+
+        For `compat=None` its characters; else what the tokenizer prints for its tokens, if it has one.
+        """
+        return self._table.words()
+
+    def spans(self, unit: Units | Literal["chars"] = "chars") -> tuple[Ints1d, Ints1d]:
+        """Start and end of each entity in another unit: "utf8" bytes, "utf16" units, "graphemes".
+
+        An entity that starts or ends inside a grapheme is given with the whole of it.
+
+        Raises:
+            ValueError: if there are no texts, or no offsets.
+        """
+        return self._places[unit] if unit in self._places else self._table.spans(unit)
+
+    def to_dicts(self) -> list[list[Entity]] | list[list[Token]]:
+        """One list a text of one dict an entity, with the keys and the order of transformers.
+
+        For `compat=None` there are more keys: `index`, the range of its tokens, for all strategies but "none";
+        `start_utf8`, `end_utf8` and so on for `units`; `probs`, a dict by label, for `return_probs=True`.
+        """
+        texts = self._table.to_dicts()
+        if not self._units and self.probs is None:
+            return texts
+        rows: list[dict[str, Any]] = [entity for text in texts for entity in text]  # type: ignore[misc]
+        for unit in self._units:
+            starts, ends = self.spans(unit)
+            for row, start, end in zip(rows, starts.tolist(), ends.tolist()):
+                row[f"start_{unit}"], row[f"end_{unit}"] = start, end
+        if self.probs is not None:
+            for row, probs in zip(rows, self.probs.tolist()):
+                row["probs"] = dict(zip(self.labels, probs))
+        return texts
+
+    def to_json(self, *, lines: bool = False) -> bytes:
+        """What `to_dicts` gives, as JSON in UTF-8; with `lines`, a line a text (JSON Lines) in place of one list."""
+        return _fastpost.entity_json(self._table, lines, self._unit_places(), self.probs is not None)
+
+    def _unit_places(self) -> list[tuple[str, Ints1d, Ints1d]]:
+        """Places in the units that were asked for."""
+        return [(unit, *self.spans(unit)) for unit in self._units]
+
+    def nested(self) -> Nested:
+        """One row a text: `entities`, a list of records of `start`, `end`, `label` and `score`.
+
+        It has `to_arrow`, `to_polars`, `to_pandas` and `len`, and Arrow's methods.
+        """
+        return Nested(_fastpost.entity_lists(self._table), self)
+
+    def _arrow(self) -> _fastpost.ArrowColumns:
+        return _fastpost.entity_columns(self._table, self._unit_places(), self.probs is not None)
+
+    def _frame(self) -> dict[str, Any]:
+        tokens, has_offsets = _fastpost.entity_kind(self._table)
+        frame = {"text_index": self.text_index, "start": self.start, "end": self.end,
+                 "label": categories(self.label_id, self.labels), "score": self.score, "word": strings(self.words)}  # fmt: skip
+        if not has_offsets:
+            import pandas as pd
+
+            frame["start"] = frame["end"] = pd.array([pd.NA] * len(self), dtype="Int64")
+        if tokens:
+            frame["index"] = self.index
+        for unit, start, end in self._unit_places():
+            frame[f"start_{unit}"], frame[f"end_{unit}"] = start, end
+        return frame if self.probs is None else {**frame, "probs": objects(list(self.probs))}
+
+    def _nested_frame(self) -> dict[str, Any]:
+        return {"entities": objects([[_record(entity) for entity in text] for text in self.to_dicts()])}
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    @overload
+    def __getitem__(self, at: int) -> list[Entity] | list[Token]: ...
+    @overload
+    def __getitem__(self, at: slice) -> Entities: ...
+    def __getitem__(self, at: int | slice) -> list[Entity] | list[Token] | Entities:
+        """The dicts of a text, or the entities of some texts.
+
+        Raises:
+            IndexError: if there is no such text.
+        """
+        if not isinstance(at, slice):
+            number = place(at, self.text_count, "texts", "Entities")
+            return self[number : number + 1].to_dicts()[0]
+        chosen, rows, owners = rows_of(at, self.text_count, self.text_index)
+        table, more = self._table, None
+        tokens, has_offsets = _fastpost.entity_kind(table)
+        if table.more is not None:
+            names = ("token_start", "token_end", "word_start", "word_end")
+            probs, covered = table.more.probs, table.more.covered.reshape(-1, 2)[chosen]
+            of_rows = probs.reshape(len(self), -1)[rows].reshape(-1) if probs.size else probs
+            more = (*(getattr(table.more, name)[rows] for name in names), of_rows, covered.reshape(-1))
+        texts = _fastpost.entity_texts(table, chosen)
+        made = _fastpost.entity_table(
+            len(chosen), tokens, has_offsets, owners, table.start[rows], table.end[rows], table.label_id[rows],
+            table.score[rows], table.index[rows], list(self._labels), _picked(table, rows), texts, more,
+        )  # fmt: skip
+        places = {unit: (starts[rows], ends[rows]) for unit, (starts, ends) in self._places.items()}
+        return Entities(
+            made, self._labels, units=self._units, return_probs=self._return_probs, places=_read_only(places)
+        )
+
+    def __iter__(self) -> Iterator[Entity | Token]:
+        """The dicts of all texts, one after the other."""
+        for text in self.to_dicts():
+            yield from text
+
+    def __reversed__(self) -> Iterator[Entity | Token]:
+        """The same dicts from the last one to the first; without this, `reversed` would take texts by their number."""
+        return reversed(list(self))
+
+    def __copy__(self) -> Entities:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Entities:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        columns = (self.text_index, self.start, self.end, self.label_id, self.score, self.index)
+        kind = _fastpost.entity_kind(self._table)
+        more = None
+        if self._table.more is not None:
+            names = ("token_start", "token_end", "word_start", "word_end", "probs", "covered")
+            more = tuple(getattr(self._table.more, name) for name in names)
+        places = {unit: (start, end) for unit, start, end in self._unit_places()}
+        return _restored, (
+            *(self.text_count, *kind, *columns, list(self.labels), self.words, None),
+            *(more, self.probs is not None, places),
+        )
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the texts with their entities in colour, or a table without texts."""
+        from fastpost.entities.render import notebook_view
+
+        has_offsets = _fastpost.entity_kind(self._table)[1]
+        return notebook_view(self.to_dicts(), _fastpost.entity_texts(self._table) if has_offsets else None)
+
+    def __repr__(self) -> str:
+        shown = shown_rows(len(self))
+        has_offsets = _fastpost.entity_kind(self._table)[1]
+        rows = [
+            (
+                int(self.text_index[row]),
+                int(self.start[row]) if has_offsets else None,
+                int(self.end[row]) if has_offsets else None,
+                self.labels[self.label_id[row]],
+                float(self.score[row]),
+                word,
+            )
+            for row, word in enumerate(_fastpost.entity_words(self._table, 0, shown))
+        ]
+        head = f"<Entities: {len(self)} in {self.text_count} texts>"
+        return printed_table(head, ("text", "start", "end", "label", "score", "word"), rows, len(self))
+
+
+def _record(entity: Any) -> dict[str, Any]:
+    label = entity["entity"] if "entity" in entity else entity["entity_group"]
+    return {"start": entity["start"], "end": entity["end"], "label": label, "score": entity["score"]}
+
+
+def _restored(
+    text_count: int,
+    tokens: bool,
+    has_offsets: bool,
+    text_index: Ints1d,
+    start: Ints1d,
+    end: Ints1d,
+    label_id: Ints1d,
+    score: Floats1d,
+    index: Ints1d,
+    labels: list[str],
+    words: list[str | None] | None,
+    texts: list[str] | None = None,
+    more: tuple[Any, ...] | None = None,
+    with_probs: bool = False,
+    places: Mapping[Any, tuple[Ints1d, Ints1d]] | None = None,
+) -> Entities:
+    """Entities of columns that were made before."""
+    table = _fastpost.entity_table(
+        text_count, tokens, has_offsets, text_index, start, end, label_id, score, index, labels, words, texts, more
+    )
+    return Entities(table, tuple(labels), units=tuple(places or ()), return_probs=with_probs, places=_read_only(places))
+
+
+def _read_only(places: Mapping[Any, tuple[Ints1d, Ints1d]] | None) -> Mapping[Any, tuple[Ints1d, Ints1d]]:
+    for starts, ends in (places or {}).values():
+        starts.flags.writeable = ends.flags.writeable = False
+    return places or {}
+
+
+def _picked(table: _fastpost.EntityTable, rows: Ints1d) -> list[str | None]:
+    """The words of some rows."""
+    if len(rows) and (np.diff(rows) == 1).all():
+        return _fastpost.entity_words(table, int(rows[0]), int(rows[-1]) + 1)
+    return [_fastpost.entity_words(table, row, row + 1)[0] for row in rows.tolist()]
+
+
+class TextEntities(list[Any]):
+    """The entities of one text as a pipeline gives them with `compat=None`: a list that says what it covers.
+
+    Attributes:
+        covered: the first character that the model saw and the last one, excluded; (-1, -1) if it saw none.
+        windows: how many windows the text was read in.
+        truncated: whether characters other than white space, controls, zero-width ones and marks lie outside
+            `covered`.
+    """
+
+    def __init__(self, entities: Iterable[Any], covered: tuple[int, int], windows: int, truncated: bool) -> None:
+        super().__init__(entities)
+        self.covered = covered
+        self.windows = windows
+        self.truncated = truncated
+
+
+def _texts(texts: Sequence[str]) -> list[str]:
+    if isinstance(texts, str):
+        raise TypeError("`texts` is one str; pass a list of texts, [text] for one")
+    return list(texts)

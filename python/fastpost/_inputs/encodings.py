@@ -1,13 +1,18 @@
-"""`tokenizers.Encoding` objects -> flat arrays. The only file that knows what an Encoding looks like."""
+"""`tokenizers.Encoding` objects, and what `fastpost.Encoder` makes -> flat arrays.
+
+The only file that knows what either looks like. `Encodings` reads the former, `Encoded` the latter; they have the same
+properties.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from fastpost import _fastpost
 from fastpost.types import Ints1d, Ints2d
@@ -33,29 +38,6 @@ class Encodings:
     def flat(cls, encodings: Sequence[Any]) -> Encodings:
         """One window per encoding; what overflowed from it is left out."""
         return cls(_listed(encodings), np.arange(len(encodings)))
-
-    @classmethod
-    def of_windows(cls, encodings: Sequence[Any], owners: Ints1d | None, count: int | None) -> Encodings:
-        """The windows of logits: an encoding each, or each with what overflowed from it.
-
-        Args:
-            encodings: of the texts or of the windows.
-            owners: (windows,), the text that each window belongs to, if given.
-            count: windows of the logits; `None` if their shape does not tell.
-
-        Raises:
-            ValueError: if the encodings make another number of windows.
-        """
-        if owners is not None or count == len(encodings):
-            flat = cls.flat(encodings)
-            return flat if owners is None else cls(flat.windows, owners)
-        expanded = cls.expanded(encodings)
-        if count is not None and count != len(expanded.windows):
-            raise ValueError(
-                f"`encodings` holds {len(encodings)} encodings, {len(expanded.windows)} windows with their overflowing "
-                f"ones, but the logits have {count} windows; pass the encodings that the logits were made from"
-            )
-        return expanded
 
     @cached_property
     def _ids(self) -> tuple[Ints1d, Ints1d]:
@@ -111,10 +93,154 @@ class Encodings:
         return _fastpost.flatten_pairs(self.windows, "offsets")
 
 
+@dataclass(frozen=True)
+class Encoded:
+    """What `fastpost.Encoder` made, as it lies: nothing of it is padding, and each window is there already."""
+
+    batch: Any
+    texts: Ints1d
+    """(windows,), the text that each window is of."""
+    text_count: int | None
+    """Texts that the batch is of; `None` for some windows of a batch, which do not tell."""
+
+    @classmethod
+    def of(cls, batch: Any, owners: Ints1d | None = None) -> Encoded:
+        """Of a batch, or of a list of windows; `owners` says which text each window is of in place of its own number.
+
+        Raises:
+            ValueError: if there are not as many owners as windows.
+        """
+        if isinstance(batch, (list, tuple)):
+            batch = type(batch[0]).joined(batch)
+        if owners is not None and len(owners) != len(batch):
+            raise ValueError(
+                f"`windows` has {len(owners)} items but `encodings` has {len(batch)} windows; pass one text for each"
+            )
+        return cls(batch, batch.text_index, batch.text_count) if owners is None else cls(batch, owners, None)
+
+    @property
+    def ids(self) -> Ints1d:
+        """(tokens,), token ids."""
+        return _long(self.batch.ids)
+
+    @property
+    def lengths(self) -> Ints1d:
+        """(windows,), tokens of each window."""
+        lengths: Ints1d = self.batch.lengths
+        return lengths
+
+    @property
+    def word_ids(self) -> Ints1d:
+        """(tokens,), the word of each token, -1 for none."""
+        return _long(self.batch.word_ids)
+
+    @property
+    def sequence_ids(self) -> Ints1d:
+        """(tokens,), which of the two texts each token is of, -1 for none."""
+        return _long(self.batch.sequence_ids)
+
+    @property
+    def pairs(self) -> bool:
+        """Whether some window is of two texts."""
+        return bool((self.batch.sequence_ids > 0).any())
+
+    @property
+    def attention_mask(self) -> Ints1d:
+        """(tokens,), 1 for each."""
+        return np.ones(len(self.batch.ids), np.int64)
+
+    @property
+    def special_tokens_mask(self) -> Any:
+        """uint8 (tokens,), 1 for tokens that stand for no text; an array of its own, to be written to."""
+        return self.batch.special_tokens_mask.copy()
+
+    @property
+    def offsets(self) -> Ints2d:
+        """(tokens, 2), start and end in characters of the text, end excluded."""
+        return _long(self.batch.offsets)
+
+
+Read: TypeAlias = "Encodings | Encoded"
+
+
+def is_encoded(value: Any) -> bool:
+    """Whether `value` is what `fastpost.Encoder` makes: a batch, or windows of one."""
+    if isinstance(value, (list, tuple)):
+        return bool(value) and all(hasattr(item, "text_index") for item in value)
+    return hasattr(value, "text_index") and hasattr(value, "special_tokens_mask")
+
+
+def is_encodings(value: Any) -> bool:
+    """Whether `value` is tokenised text, and no array: of `fastpost.Encoder`, of tokenizers or of transformers."""
+    if is_encoded(value) or getattr(value, "encodings", None) is not None:
+        return True
+    return isinstance(value, (list, tuple)) and bool(value) and hasattr(value[0], "special_tokens_mask")
+
+
+def read_texts(encodings: Any, owners: Ints1d | None) -> tuple[Read, int | None]:
+    """All windows of texts, and how many texts there are; `None` where the windows do not tell.
+
+    Args:
+        encodings: a batch of `fastpost.Encoder` or windows of one, encodings with what overflowed from them, a
+            `BatchEncoding`, whose rows are the windows.
+        owners: (windows,), the text that each window is of, if given.
+    """
+    if is_encoded(encodings):
+        encoded = Encoded.of(encodings, owners)
+        return encoded, encoded.text_count
+    rows = getattr(encodings, "encodings", None)
+    listed = _listed(encodings if rows is None else rows)
+    if owners is not None:
+        return Encodings(listed, owners), None
+    if rows is None:
+        return Encodings.expanded(listed), len(listed)
+    of_batch = batch_owners(encodings)
+    return Encodings(listed, of_batch), int(of_batch.max(initial=-1)) + 1
+
+
+def read_windows(encodings: Any, owners: Ints1d | None, count: int | None) -> tuple[Read, int | None]:
+    """The windows of logits, and how many texts there are; `None` where the windows do not tell.
+
+    Args:
+        encodings: see `read_texts`; of encodings, those of the texts or those of the windows.
+        owners: (windows,), the text that each window belongs to, if given.
+        count: windows of the logits; `None` if their shape does not tell.
+
+    Raises:
+        ValueError: if the encodings make another number of windows.
+    """
+    if is_encoded(encodings):
+        encoded = Encoded.of(encodings, owners)
+        if count is not None and count != len(encoded.texts):
+            raise ValueError(
+                f"`encodings` has {len(encoded.texts)} windows but the logits have {count}; pass the batch that the logits "
+                "were made from"
+            )
+        return encoded, encoded.text_count
+    if getattr(encodings, "encodings", None) is not None:
+        owners = batch_owners(encodings) if owners is None else owners
+        encodings = encodings.encodings
+    if owners is not None:
+        return Encodings(_listed(encodings), owners), None
+    if count == len(encodings):
+        return Encodings.flat(encodings), len(encodings)
+    expanded = Encodings.expanded(encodings)
+    if count is not None and count != len(expanded.windows):
+        raise ValueError(
+            f"`encodings` holds {len(encodings)} encodings, {len(expanded.windows)} windows with their overflowing "
+            f"ones, but the logits have {count} windows; pass the encodings that the logits were made from"
+        )
+    return expanded, len(encodings)
+
+
 def batch_owners(batch: Any) -> Ints1d:
     """(windows,), the text that each row of a transformers `BatchEncoding` belongs to."""
     owners = batch.get("overflow_to_sample_mapping") if hasattr(batch, "get") else None
     return np.arange(len(batch.encodings)) if owners is None else np.array(owners, np.int64)
+
+
+def _long(values: npt.NDArray[Any]) -> Ints1d:
+    return values.astype(np.int64, copy=False)
 
 
 def _listed(encodings: Sequence[Any]) -> list[Any]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from fastpost import _fastpost
 from fastpost._inputs import arrays as _arrays
-from fastpost._inputs.encodings import Encodings, batch_owners
+from fastpost._inputs.encodings import Encoded, Encodings, is_encoded, is_encodings, read_texts
 from fastpost.entities.decoder import _label_names
 from fastpost.types import ArrayLike, Ints1d, Ints2d
 
@@ -79,7 +79,7 @@ def plan_windows(
     next word would not fit otherwise. A text without tokens has one empty window.
 
     Args:
-        offsets: of each text's tokens: `tokenizers.Encoding` objects, not truncated, or (tokens, 2) integers: a list
+        offsets: of each text's tokens: what `fastpost.Encoder` made of them, or `tokenizers.Encoding` objects, not truncated; or (tokens, 2) integers: a list
             with one array a text, or one array end to end with `lengths`. `None` if `word_ids` are given.
         max_length: most tokens of a window, those of `special_tokens` counted.
         stride: tokens that neighbouring windows share.
@@ -100,11 +100,12 @@ def plan_windows(
     for name, value, least in (("max_length", max_length, 1), ("stride", stride, 0)):
         _whole(name, value, least)
     listed = None if texts is None else _texts(texts)
-    if _is_encodings(offsets):
-        read = Encodings.flat(_encodings(offsets))
+    if is_encodings(offsets):
+        read: Encoded | Encodings
+        read = Encoded.of(offsets) if is_encoded(offsets) else Encodings.flat(_encodings(offsets))
         special = read.special_tokens_mask
         if special_tokens is None:  # those that the tokenizer adds to a text; padding is none of them
-            owners = np.repeat(np.arange(len(read.windows)), read.lengths)
+            owners = np.repeat(np.arange(len(read.texts)), read.lengths)
             added = int(np.bincount(owners, (special != 0) & (read.attention_mask != 0)).max(initial=0))
         else:
             added = special_tokens
@@ -166,8 +167,8 @@ def spans_to_labels(
     - "joins": it touches one of its type, and the scheme (IO, plain) can't tell the two apart.
 
     Args:
-        encodings: `tokenizers.Encoding` objects, each followed by its overflowing ones as further windows; a
-            `BatchEncoding`, whose rows are the windows (of one text by `overflow_to_sample_mapping`); or offsets: a list of (tokens, 2) integers, or one array end to end with `lengths`.
+        encodings: what `fastpost.Encoder` made of the texts; `tokenizers.Encoding` objects, each followed by its
+            overflowing ones as further windows; a `BatchEncoding`, whose rows are the windows (of one text by `overflow_to_sample_mapping`); or offsets: a list of (tokens, 2) integers, or one array end to end with `lengths`.
         spans: of each text, (start, end, type) or dicts with "start", "end" and "label" ("entity_group", "entity"), in
             characters, end excluded. Types have no prefix.
         label2id: the model's labels.
@@ -258,15 +259,22 @@ def align_labels(
 
     Args:
         word_labels: of each text, one label id a word.
-        word_ids: of each text, the word of each token, `None` or -1 for none; or `tokenizers.Encoding` objects.
+        word_ids: of each text, the word of each token, `None` or -1 for none; or `tokenizers.Encoding` objects; or what
+            `fastpost.Encoder` made of the texts, each window of which then gets a list.
         subwords: "all" or "first".
         label2id: if given, the further tokens of a word labelled "B-x" are "I-x".
 
     Raises:
         ValueError: if a token's word has no label, or the lists do not fit each other.
     """
-    if _is_encodings(word_ids):
-        listed: list[Any] = [encoding.word_ids for encoding in _encodings(word_ids)]
+    if is_encoded(word_ids):
+        read = Encoded.of(word_ids)
+        ends = np.cumsum(read.lengths).tolist()
+        words = read.word_ids.tolist()
+        listed = [words[start:end] for start, end in zip([0, *ends], ends)]
+        word_labels = _of_windows(list(word_labels), read)
+    elif is_encodings(word_ids):
+        listed = [encoding.word_ids for encoding in _encodings(word_ids)]
     else:
         listed = list(word_ids)
     if len(listed) != len(word_labels):
@@ -310,12 +318,8 @@ def _read(
     """The tokens of a batch, for Rust; `count` texts if the argument `name` says so."""
     if sequence not in (None, 0, 1):
         raise ValueError(f"`sequence` is {sequence!r}; pass 0 for the first text of each pair, 1 for the second")
-    if _is_encodings(encodings):
-        owners = _arrays.vector("windows", windows)
-        listed = _encodings(encodings)
-        if owners is None and getattr(encodings, "encodings", None) is not None:
-            owners = batch_owners(encodings)
-        read = Encodings.expanded(listed) if owners is None else Encodings(listed, owners)
+    if is_encodings(encodings):
+        read, text_count = read_texts(encodings, _arrays.vector("windows", windows))
         ids = None
         if by_word:
             ids = read.word_ids if word_ids is None else _end_to_end("word_ids", word_ids, read.lengths, 1)[0]
@@ -328,7 +332,7 @@ def _read(
                 "say which of the two"
             )
         tokens = _Tokens(read.offsets, special_tokens, ids, read.lengths, read.texts)
-        made = len(listed) if owners is None else int(owners.max(initial=-1)) + 1
+        made = int(read.texts.max(initial=-1)) + 1 if text_count is None else text_count
     else:
         if sequence is not None:
             raise ValueError(
@@ -336,10 +340,11 @@ def _read(
                 "tokens of the other text by `special_tokens_mask`"
             )
         tokens = _read_arrays(encodings, word_ids, lengths, special, windows)
-        made = int(tokens.texts.max(initial=-1)) + 1 if windows is not None else len(tokens.lengths)
+        text_count = len(tokens.lengths) if windows is None else None
+        made = int(tokens.texts.max(initial=-1)) + 1 if text_count is None else text_count
     if tokens.offsets is None:
         raise ValueError("`encodings` is None; pass encodings or offsets")
-    texts_made = made if windows is None else max(made, count or 0)
+    texts_made = made if text_count is not None else max(made, count or 0)
     if count is not None and count != texts_made:
         raise ValueError(f"`{name}` has {count} items but `encodings` makes {made} texts; pass one list per text")
     if texts is not None and len(texts) != texts_made:
@@ -454,10 +459,14 @@ def _by_id(label2id: Mapping[str, int]) -> dict[int, str]:
     return by_id
 
 
-def _is_encodings(value: Any) -> bool:
-    if getattr(value, "encodings", None) is not None:
-        return True
-    return isinstance(value, (list, tuple)) and bool(value) and hasattr(value[0], "special_tokens_mask")
+def _of_windows(word_labels: list[Sequence[int]], read: Encoded) -> list[Sequence[int]]:
+    """The labels of the text of each window."""
+    made = int(read.texts.max(initial=-1)) + 1 if read.text_count is None else read.text_count
+    if len(word_labels) < made or (read.text_count is not None and len(word_labels) != made):
+        raise ValueError(
+            f"`word_labels` has {len(word_labels)} items but `word_ids` is of {made} texts; pass one of each per text"
+        )
+    return [word_labels[text] for text in read.texts.tolist()]
 
 
 def _encodings(value: Any) -> list[Any]:

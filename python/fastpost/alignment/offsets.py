@@ -196,6 +196,14 @@ def check_offsets(
                 "`special_tokens_mask` is given for a list of texts; pass one text at a time with its mask"
             )
         return [check_offsets(row, own) for row, own in _rows(encoding, list(text))]
+    from fastpost._inputs.encodings import Encoded, Encodings, is_encoded
+
+    if hasattr(encoding, "text_count"):
+        if len(encoding) != 1:
+            raise ValueError(
+                f"`encoding` has {len(encoding)} windows but `text` is one str; pass the list of texts that it was made from"
+            )
+        encoding = encoding[0]
     if getattr(encoding, "encodings", None) is not None:
         if len(encoding.encodings) != 1:
             raise ValueError(
@@ -210,9 +218,7 @@ def check_offsets(
         )
     outside: Any = None
     if hasattr(encoding, "special_tokens_mask"):
-        from fastpost._inputs.encodings import Encodings
-
-        read = Encodings.flat([encoding])
+        read = Encoded.of([encoding]) if is_encoded(encoding) else Encodings.flat([encoding])
         offsets, skip = read.offsets, read.special_tokens_mask
     else:
         if encoding is None:
@@ -243,6 +249,10 @@ def _rows(encoding: Any, texts: list[str]) -> list[tuple[Any, str]]:
     """The rows of a batch, each with its text."""
     rows = encoding
     owners = list(range(len(encoding)))
+    if hasattr(encoding, "text_count"):
+        owners = encoding.text_index.tolist()
+        if encoding.text_count is None and max(owners, default=-1) < len(texts):
+            return [(row, texts[owner]) for row, owner in zip(rows, owners)]
     if getattr(encoding, "encodings", None) is not None:
         from fastpost._inputs.encodings import batch_owners
 

@@ -13,7 +13,7 @@ from fastpost._frozen import Settled
 from fastpost._inputs import arrays as _arrays
 from fastpost._inputs import bounds as _bounds
 from fastpost._inputs import masks as _masks
-from fastpost._inputs.encodings import Encodings
+from fastpost._inputs.encodings import Encoded, read_windows
 from fastpost._inputs.probabilities import warn_of_windows
 from fastpost.answers.result import Answers
 from fastpost.columns import printed_options
@@ -121,7 +121,7 @@ class AnswerDecoder(Settled):
         self,
         start_logits: Batch,
         end_logits: Batch,
-        encodings: Sequence[Any] | None = None,
+        encodings: Any = None,
         contexts: Sequence[str] | None = None,
         *,
         offsets: Batch | None = None,
@@ -134,7 +134,7 @@ class AnswerDecoder(Settled):
         windows: ArrayLike | None = None,
         questions: ArrayLike | None = None,
     ) -> Answers:
-        """Answers of a batch of questions, from `tokenizers.Encoding` objects or from plain arrays.
+        """Answers of a batch of questions, from what an encoder or a tokenizer made of them, or from plain arrays.
 
         Each array argument is padded, laid end to end with `lengths`, or a list with one array, or one list, a
         window, of whatever length. Arrays must not be written to during the call.
@@ -143,8 +143,9 @@ class AnswerDecoder(Settled):
             start_logits: (windows, tokens), or (tokens,) end to end; float32, float16, bfloat16 or float64, finite
                 or -inf.
             end_logits: likewise.
-            encodings: of question and context, padded as the logits are or not at all (then the logits may be
-                padded on the right); each followed by its overflowing ones as further windows.
+            encodings: what `fastpost.Encoder` made of questions and contexts; or `tokenizers.Encoding` objects, padded as
+                the logits are or not at all (then the logits may be padded on the right), each followed by its
+                overflowing ones as further windows; or a `BatchEncoding`.
             contexts: the contexts themselves.
             offsets: (windows, tokens, 2) integers, the characters of the context each token covers, end excluded;
                 `None` in place of a pair says that the token is not of the context.
@@ -184,7 +185,12 @@ class AnswerDecoder(Settled):
                 raise ValueError(f"`encodings` and `{doubled[0]}` are both given; pass the one or the other")
             padded = isinstance(start_logits, (list, tuple)) or getattr(start_logits, "ndim", 1) == 2
             owners = _arrays.vector("windows", windows)
-            read = Encodings.of_windows(encodings, owners, len(start_logits) if padded else None)
+            read, made = read_windows(encodings, owners, len(start_logits) if padded else None)
+            if isinstance(read, Encoded) and made is not None and made != len(contexts):
+                raise ValueError(
+                    f"`contexts` has {len(contexts)} items but `encodings` is of {made} texts; pass one context for each, "
+                    "or `windows`, the context that each window was cut from"
+                )
             offsets, sequence_ids, word_ids, lengths = read.offsets, read.sequence_ids, read.word_ids, read.lengths
             attention_mask, windows = read.attention_mask, read.texts
             input_ids = None if cls_token_id is None else read.ids

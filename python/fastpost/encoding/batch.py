@@ -48,26 +48,47 @@ class Columns:
 
     def merged(self, other: Columns) -> Columns:
         """The windows of both, text by text."""
-        texts = np.concatenate([self.text_index, other.text_index])
-        lengths = np.concatenate([self.lengths, other.lengths])
-        order = np.argsort(texts, kind="stable")
-        starts = np.cumsum(lengths) - lengths
-        sizes = lengths[order]
-        # Places of the tokens of each window in the two columns end to end.
-        places = np.arange(sizes.sum()) + np.repeat(starts[order] - (np.cumsum(sizes) - sizes), sizes)
+        both = Columns.joined([self, other])
+        return both.chosen(np.argsort(both.text_index, kind="stable"))
 
-        def both(mine: Any, others: Any) -> Any:
-            return np.concatenate([mine, others])[places]
+    @classmethod
+    def joined(cls, parts: Sequence[Columns]) -> Columns:
+        """The windows of all `parts`, end to end."""
 
+        def all_of(read: Callable[[Columns], Any]) -> Any:
+            return np.concatenate([read(part) for part in parts])
+
+        return cls(
+            ids=all_of(lambda part: part.ids),
+            offsets=all_of(lambda part: part.offsets),
+            word_ids=all_of(lambda part: part.word_ids),
+            lengths=all_of(lambda part: part.lengths),
+            text_index=all_of(lambda part: part.text_index),
+            types=lambda: all_of(lambda part: part.types()),
+            special=lambda: all_of(lambda part: part.special()),
+            sequences=lambda: all_of(lambda part: part.sequences()),
+        )
+
+    def chosen(self, windows: Any) -> Columns:
+        """The windows of these numbers, in their order; a `slice` in steps of 1 copies nothing."""
+        starts = np.cumsum(self.lengths) - self.lengths
+        sizes = self.lengths[windows]
+        places: Any
+        if isinstance(windows, slice):
+            first = int(starts[windows][0]) if len(sizes) else 0
+            places = slice(first, first + int(sizes.sum()))
+        else:
+            # Places of the tokens of each window among all.
+            places = np.arange(sizes.sum()) + np.repeat(starts[windows] - (np.cumsum(sizes) - sizes), sizes)
         return Columns(
-            ids=both(self.ids, other.ids),
-            offsets=both(self.offsets, other.offsets),
-            word_ids=both(self.word_ids, other.word_ids),
+            ids=self.ids[places],
+            offsets=self.offsets[places],
+            word_ids=self.word_ids[places],
             lengths=sizes,
-            text_index=texts[order],
-            types=lambda: both(self.types(), other.types()),
-            special=lambda: both(self.special(), other.special()),
-            sequences=lambda: both(self.sequences(), other.sequences()),
+            text_index=self.text_index[windows],
+            types=lambda: self.types()[places],
+            special=lambda: self.special()[places],
+            sequences=lambda: self.sequences()[places],
         )
 
 
@@ -99,6 +120,21 @@ class Window:
         """The tokens, as the vocabulary spells them."""
         return self.names(self.ids)
 
+    @staticmethod
+    def joined(windows: Sequence[Window]) -> Encodings:
+        """Windows as a batch of their own; each keeps the number of its text."""
+        columns = Columns(
+            ids=np.concatenate([window.ids for window in windows]),
+            offsets=np.concatenate([window.offsets for window in windows]),
+            word_ids=np.concatenate([window.word_ids for window in windows]),
+            lengths=np.array([len(window) for window in windows], np.int64),
+            text_index=np.array([window.text_index for window in windows], np.int64),
+            types=lambda: np.concatenate([window.type_ids for window in windows]),
+            special=lambda: np.concatenate([window.special_tokens_mask for window in windows]),
+            sequences=lambda: np.concatenate([window.sequence_ids for window in windows]),
+        )
+        return Encodings(columns, windows[0].names, Padding(), None)
+
     def __len__(self) -> int:
         return len(self.ids)
 
@@ -117,10 +153,14 @@ class Encodings(Sequence[Window]):
         word_ids: int32 (tokens,), -1 for special tokens.
         lengths: int64 (windows,), tokens of each window.
         text_index: int64 (windows,), the text that each window is of.
+        text_count: texts that were encoded; None for some windows of a batch, which `text_index` numbers as ever.
     """
 
-    def __init__(self, columns: Columns, names: Callable[[Shorts1d], list[str]], padding: Padding):
+    def __init__(
+        self, columns: Columns, names: Callable[[Shorts1d], list[str]], padding: Padding, text_count: int | None
+    ):
         self._columns, self._names, self._padding = columns, names, padding
+        self.text_count = text_count
         self.ids, self.offsets, self.word_ids = columns.ids, columns.offsets, columns.word_ids
         self.lengths, self.text_index = columns.lengths, columns.text_index
 
@@ -148,9 +188,11 @@ class Encodings(Sequence[Window]):
         return len(self.lengths)
 
     def __getitem__(self, window: Any) -> Any:
-        """The window of a number, or a list of the windows of a slice."""
-        if isinstance(window, slice):
-            return [self[number] for number in range(*window.indices(len(self)))]
+        """The window of a number; the windows of a slice or of an array of numbers, as a batch."""
+        if isinstance(window, slice) and window.step in (None, 1):
+            return self._some(slice(*window.indices(len(self))[:2]))
+        if isinstance(window, (slice, list, np.ndarray)):
+            return self._some(np.arange(len(self))[window])
         number = range(len(self))[window]
         part = slice(*self._starts[number : number + 2])
         return Window(
@@ -163,6 +205,9 @@ class Encodings(Sequence[Window]):
             int(self.text_index[number]),
             self._names,
         )
+
+    def _some(self, windows: Any) -> Encodings:
+        return Encodings(self._columns.chosen(windows), self._names, self._padding, None)
 
     def __iter__(self) -> Iterator[Window]:
         return (self[number] for number in range(len(self)))

@@ -137,7 +137,7 @@ class Encoder:
             self._texts += len(listed)
             if reasons:
                 self._sent_back.update(reasons)
-        return Encodings(columns, loaded.names, loaded.padding)
+        return Encodings(columns, loaded.names, loaded.padding, len(listed))
 
     def report(self) -> EncoderReport:
         """Whether it is native, what falls back and why, and how many texts it sent back so far."""

@@ -14,7 +14,7 @@ from fastpost._frozen import Settled
 from fastpost._inputs import arrays as _arrays
 from fastpost._inputs import bounds as _bounds
 from fastpost._inputs import masks as _masks
-from fastpost._inputs.encodings import Encodings, batch_owners
+from fastpost._inputs.encodings import read_windows
 from fastpost._inputs.probabilities import warn_of_rows
 from fastpost._inputs.tokenizer import Tokens
 from fastpost._warn import warn_caller
@@ -244,7 +244,7 @@ class EntityDecoder(Settled):
         windows: ArrayLike | None = None,
         attention_mask: Batch | None = None,
     ) -> Entities:
-        """Entities of a batch of texts, from `tokenizers.Encoding` objects or from plain arrays.
+        """Entities of a batch of texts, from what an encoder or a tokenizer made of them, or from plain arrays.
 
         Each array argument is padded, laid end to end with `lengths`, or a list with one array, or one list, a
         window, of whatever length. Arrays must not be written to during the call.
@@ -252,8 +252,8 @@ class EntityDecoder(Settled):
         Args:
             logits: (windows, tokens, labels), or (tokens, labels) end to end; float32, float16, bfloat16 or
                 float64; a row holds finite values or -inf, at least one finite.
-            encodings: of the texts, whose windows are each one and what overflowed from it; or of the windows; or a
-                `BatchEncoding`.
+            encodings: what `fastpost.Encoder` made of the texts; or `tokenizers.Encoding` objects of the texts, whose
+                windows are each one and what overflowed from it, or of the windows; or a `BatchEncoding`.
             texts: the texts themselves.
             offsets: (windows, tokens, 2) integers, the characters of the text each token covers, end excluded;
                 `None` in place of a pair says that the token is not of the text.
@@ -278,9 +278,6 @@ class EntityDecoder(Settled):
         values, kind = _arrays.logits("logits", logits, 2, self._columns)
         warn_of_rows("logits", values, kind)
         listed = None if texts is None else _texts(texts)
-        if getattr(encodings, "encodings", None) is not None:
-            windows = batch_owners(encodings) if windows is None else windows
-            encodings = encodings.encodings
         if encodings is not None:
             given = {
                 "offsets": offsets,
@@ -293,13 +290,13 @@ class EntityDecoder(Settled):
             doubled = [name for name, value in given.items() if value is not None]
             if doubled:
                 raise ValueError(f"`encodings` and `{doubled[0]}` are both given; pass the one or the other")
-            if listed is not None and windows is None and len(listed) != len(encodings):
+            count = len(values) if isinstance(values, list) or values.ndim == 3 else None
+            read, made = read_windows(encodings, _arrays.vector("windows", windows), count)
+            if listed is not None and made is not None and len(listed) != made:
                 raise ValueError(
-                    f"`texts` has {len(listed)} items but `encodings` has {len(encodings)}; pass one encoding per text, "
+                    f"`texts` has {len(listed)} items but `encodings` has {made}; pass one encoding per text, "
                     "or `windows`, the text index of each encoding"
                 )
-            count = len(values) if isinstance(values, list) or values.ndim == 3 else None
-            read = Encodings.of_windows(encodings, _arrays.vector("windows", windows), count)
             words = None if self.compat == "transformers" else read.word_ids
             return self._run(
                 values, kind, listed, read.lengths, read.offsets, read.special_tokens_mask, read.ids, read.texts, words

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 import fastpost
-from fastpost.cli import failure, jobs, main
+from fastpost.cli import failure, main
+from fastpost.jobs import texts as jobs
 
 
 @pytest.fixture(scope="module")

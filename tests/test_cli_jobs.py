@@ -14,8 +14,9 @@ import pytest
 
 import fastpost
 import qa_models
-from fastpost.cli import jobs, main
+from fastpost.cli import main
 from fastpost.entities.redact import redact
+from fastpost.jobs import texts as jobs
 
 COMMAND = [sys.executable, "-m", "fastpost"]
 
@@ -127,7 +128,7 @@ def test_no_character_of_a_detected_span_survives(lines, records, found, rampart
 
 
 SMALL_PARTS = (
-    "import sys, fastpost.cli.parts as p; p._PART = 4000; import fastpost.cli as c; sys.exit(c.main(sys.argv[1:]))"
+    "import sys, fastpost.jobs.parts as p; p._PART = 4000; import fastpost.cli as c; sys.exit(c.main(sys.argv[1:]))"
 )
 """`fastpost` with many parts of a Parquet file, where there would be one."""
 

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from fastpost.cli import lines as lines_of
-from fastpost.cli import ner, output, parts, qa
+from fastpost.cli import ner, qa
 from fastpost.cli.failure import UsageError, explained
-from fastpost.cli.output import Output
+from fastpost.jobs import lines as lines_of
+from fastpost.jobs import output, parts
+from fastpost.jobs.output import Output
 
 TABLE = ner._table(("id",), by_text=False)
 
@@ -222,7 +223,7 @@ def test_two_jobs_at_once_on_one_output(tmp_path):
     out = tmp_path / "x.jsonl"
     code = f"""
 import sys
-from fastpost.cli.output import Output
+from fastpost.jobs.output import Output
 with Output({str(out)!r}, {{}}, resume=False, overwrite=False, table=None) as output:
     output.write([{{"a": 1}}])
     print("begun", flush=True)

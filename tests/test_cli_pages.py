@@ -13,13 +13,13 @@ import pytest
 import fastpost
 from browser import HOSTILE, in_browser, opened
 from fastpost.cli import page
-from fastpost.cli.entity_lines import entity_lines
 from fastpost.cli.entity_options import entity_options, with_defaults
 from fastpost.cli.failure import UsageError
-from fastpost.cli.jobs import Texts
 from fastpost.entities.decoder import OPTIONS
 from fastpost.entities.defaults import REDACTION
 from fastpost.entities.redact import redact
+from fastpost.jobs.entities import entity_lines
+from fastpost.jobs.texts import Texts
 from pages import DOCS
 from test_cli_jobs import rows_of, run
 from test_render import contrast, luminance, rgb

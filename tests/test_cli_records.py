@@ -2,9 +2,10 @@
 
 import pytest
 
-from fastpost.cli import ner, parts
+from fastpost.cli import ner
 from fastpost.cli.failure import explained
-from fastpost.cli.output import Output
+from fastpost.jobs import parts
+from fastpost.jobs.output import Output
 from test_cli_jobs import rows_of, run
 
 RECORDS = (

@@ -27,7 +27,10 @@ ELSEWHERE = {
     ("transformers", "tokenizers/rebuild.py"): "a folder without a tokenizer.json is loaded by transformers",
 }
 # Arrows of Python that close a circle between rooms today, each with its reason.
-BACK = {("models", "pipelines"): "a model of ONNX answers with the windows and batches of pipelines/run.py"}
+BACK = {
+    ("jobs", "cli"): "jobs speaks to the user as the command line does",
+    ("models", "pipelines"): "a model of ONNX answers with the windows and batches of pipelines/run.py",
+}
 
 
 def name_of(path):

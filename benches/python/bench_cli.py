@@ -55,7 +55,8 @@ def write_texts(path: Path, count: int) -> list[str]:
 
 def command(path: Path, out: Path, pipe: Any) -> None:
     """`fastpost ner` with `pipe`."""
-    from fastpost.cli import jobs, ner
+    from fastpost.cli import ner
+    from fastpost.jobs import texts as jobs
 
     jobs.pipeline = lambda *_, **__: pipe
     ner.ner([str(path)], "free", str(out), id_column="id", quiet=True, overwrite=True)

@@ -13,8 +13,8 @@ from typing import Annotated, Any, Literal
 import typer
 
 from fastpost.cli import entity_options as options
-from fastpost.cli import jobs
 from fastpost.cli.failure import UsageError, guarded, tell
+from fastpost.jobs import texts as jobs
 
 bench = typer.Typer(help="Time fastpost beside transformers on your own machine, model and texts.")
 

@@ -7,11 +7,11 @@ from typing import Annotated, Any
 import typer
 
 from fastpost.cli import entity_options as options
-from fastpost.cli import jobs
 from fastpost.cli.failure import UsageError, counted, guarded, tell
-from fastpost.cli.output import Json, Output
-from fastpost.cli.parts import Table
 from fastpost.cli.progress import Progress
+from fastpost.jobs import texts as jobs
+from fastpost.jobs.output import Json, Output
+from fastpost.jobs.parts import Table
 
 
 def add_to(app: typer.Typer) -> None:
@@ -89,7 +89,7 @@ def ner(
         Progress(quiet, first=1000) as progress,
     ):
         texts.check()
-        from fastpost.cli.entity_lines import entity_lines
+        from fastpost.jobs.entities import entity_lines
 
         pipe = jobs.pipeline("ner", model, backend, device, dtype, batch_size=batch_size, **chosen)
         told = _Told(progress, output.done, output.found, texts.guessed())

@@ -8,11 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
-from fastpost.cli import jobs
 from fastpost.cli.failure import UsageError, counted, guarded, tell
-from fastpost.cli.output import Json, Output
-from fastpost.cli.parts import Table
 from fastpost.cli.progress import Progress
+from fastpost.jobs import texts as jobs
+from fastpost.jobs.output import Json, Output
+from fastpost.jobs.parts import Table
 
 
 def add_to(app: typer.Typer) -> None:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from fastpost.cli import jobs
 from fastpost.cli.failure import UsageError, can_be_resumed, guarded, tell
 from fastpost.cli.progress import Progress
+from fastpost.jobs import texts as jobs
 from fastpost.tokenizers.checkpoint import remove
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 import typer
 
 from fastpost.cli import entity_options as options
-from fastpost.cli import jobs, page
+from fastpost.cli import page
 from fastpost.cli.failure import guarded, tell
+from fastpost.jobs import texts as jobs
 
 
 def add_to(app: typer.Typer) -> None:

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from fastpost.cli.claim import Claim
 from fastpost.cli.failure import UsageError, can_be_resumed, write_output
-from fastpost.cli.lines import Done, append, whole_lines
-from fastpost.cli.parts import Parts, Table
+from fastpost.jobs.claim import Claim
+from fastpost.jobs.lines import Done, append, whole_lines
+from fastpost.jobs.parts import Parts, Table
 
 Json = dict[str, Any]
 

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 from fastpost import _fastpost
 from fastpost.cli.failure import UsageError
-from fastpost.cli.jobs import Texts
 from fastpost.entities.redact import redact
 from fastpost.entities.result import Entities
+from fastpost.jobs.texts import Texts
 from fastpost.pipelines.entities import Chunk, EntityTask
 from fastpost.pipelines.run import ItemError, Logits, Windows, run
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from fastpost.cli.lines import Done, append, whole_lines
+from fastpost.jobs.lines import Done, append, whole_lines
 
 if TYPE_CHECKING:
     import pyarrow as pa

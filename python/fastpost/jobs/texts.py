@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from fastpost.cli import output
 from fastpost.cli.failure import UsageError, tell
+from fastpost.jobs import output
 
 if TYPE_CHECKING:
     from fastpost import Corpus

@@ -70,7 +70,11 @@ def test_each_kind_of_file_gives_the_same_texts(tmp_path):
             out.write_table(table, max_chunksize=500)
     for path in sorted(tmp_path.iterdir()):
         assert texts_of(Corpus(path)) == texts, path.name
-    whole = Corpus(tmp_path)
+    with pytest.raises(
+        ValueError, match=r"2 arrow \(.*\); 4 jsonl \(.*\); 1 parquet \(e.parquet\); pass format=\"jsonl\""
+    ):
+        Corpus(tmp_path)
+    whole = Corpus(sorted(tmp_path.iterdir()))
     assert texts_of(whole) == texts * 7
     assert [os.path.basename(name) for name in whole.files] == sorted(os.listdir(tmp_path))
     assert texts_of(Corpus([str(tmp_path / "*.json*"), tmp_path / "b.ndjson"], threads=3)) == texts * 4

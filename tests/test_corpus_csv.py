@@ -109,7 +109,11 @@ def test_quoted_line_ends_over_blocks(tmp_path, threads):
         ("id,text\n1\n3,d\n", 2, "the record has 1 fields but the header has 2 columns"),
         ("id,body\n1,a\n", 1, "no column `text`; the header has `id`, `body`. Pass `column`"),
         ("id;text\n1;a\n", 1, "has semicolons in it; rewrite the file with commas"),
-        ("id\ttext\n1\ta\n", 1, 'has tabs in it: is it TSV (format="tsv")?'),
+        (
+            "id\ttext\n1\ta\n",
+            1,
+            'has `id text`, which has tabs in it; pass format="tsv" if they stand between its fields, or pass `column`',
+        ),
         ("text,text\na,b\n", 1, "the column `text` is there more than once; rename one of them"),
         ('id,text\n1,a\n2,"b\n3,c\n', 3, "the record opens a quote that nothing closes"),
         ("id,text\n1,a\n2,\xff\n", 3, "not UTF-8: byte 0xff at byte 0 of the field"),

@@ -65,15 +65,18 @@ def test_texts_of_several_formats_are_refused(tmp_path):
     folder(tmp_path, "a.txt", "c.eml", "m.csv", "mails.jsonl")
     with pytest.raises(ValueError, match="holds texts of several formats") as raised:
         Corpus(tmp_path)
-    assert "1 csv (m.csv); 1 jsonl (mails.jsonl); 1 text (a.txt); pass format='csv' or another" in str(raised.value)
+    assert '1 csv (m.csv); 1 jsonl (mails.jsonl); 1 text (a.txt); pass format="csv" or another' in str(raised.value)
     assert texts_of(Corpus(tmp_path, format="csv")) == ["m.csv"]
     assert texts_of(Corpus(tmp_path, format="jsonl")) == ["mails.jsonl"]
     assert texts_of(Corpus(tmp_path, format="text")) == ["a.txt", "c.eml"]
     assert texts_of(Corpus(tmp_path / "*.[jt]*")) == ["a.txt", "mails.jsonl"]
     assert texts_of(Corpus([tmp_path / "m.csv", tmp_path / "a.txt"])) == ["m.csv", "a.txt"]
     (tmp_path / "a.txt").unlink()
-    with pytest.warns(UserWarning, match=r"records of several formats, which are all read: 1 csv \(m.csv\); 1 jsonl"):
+    with pytest.raises(
+        ValueError, match=r"several formats: 1 csv \(m.csv\); 1 jsonl \(mails.jsonl\); pass format="
+    ) as told:
         Corpus(tmp_path)
+    assert (told.value.argument, told.value.file) == ("format", str(tmp_path))
 
 
 def test_a_file_beside_itself_packed_is_refused(tmp_path):
@@ -81,6 +84,9 @@ def test_a_file_beside_itself_packed_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"holds a.jsonl and a.jsonl.gz, which would be one file read twice"):
         Corpus(tmp_path)
     assert len(texts_of(Corpus([tmp_path / "a.jsonl", tmp_path / "a.jsonl.gz"]))) == 2
+    (tmp_path / "a.jsonl").rename(tmp_path / "a.jsonl.zst")
+    with pytest.raises(ValueError, match=r"holds a.jsonl.gz and a.jsonl.zst, which would be one file read twice"):
+        Corpus(tmp_path)
 
 
 def test_a_folder_without_known_names(tmp_path):

@@ -591,7 +591,11 @@ def parameters(module, name):
 
 @pytest.mark.parametrize(
     ("module", "name"),
-    [("integrations/ray.py", "EntityPredictor"), ("integrations/spark.py", "entities"), ("integrations/presidio.py", "FastpostRecognizer")],
+    [
+        ("integrations/ray.py", "EntityPredictor"),
+        ("integrations/spark.py", "entities"),
+        ("integrations/presidio.py", "FastpostRecognizer"),
+    ],
 )
 def test_engines_have_no_defaults_of_their_own(module, name):
     """What they do not name goes to `EntityReader`, whose defaults are the table's."""

@@ -1,23 +1,108 @@
-"""Errors that a caller may want to catch by name."""
+"""Errors as callers see them: Python's own classes, with what they speak of as fields.
+
+An error that speaks of an argument carries `argument`, its name; where it fits it carries `file` and `line`, `text`,
+`window` and `token`, and `cure`, the words that say what to do. They are attributes of the exception, so that nobody
+has to read them out of its message: `getattr(error, "argument", None)`.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
 __all__ = ["CorpusError"]
+
+E = TypeVar("E", bound=BaseException)
+
+
+@dataclass(frozen=True)
+class Argument:
+    """An argument in a message, perhaps with values to pass; a command line spells it as its option."""
+
+    name: str
+    values: tuple[str | None, ...] = ()
+
+    def __str__(self) -> str:
+        if not self.values:
+            return f"`{self.name}`"
+        if len(self.values) == 1:
+            value = self.values[0]
+            return f'{self.name}="{value}"' if value is not None else f"{self.name}=None"
+        *first, last = map(repr, self.values)
+        return f"{self.name}={', '.join(first)} or {last}"
+
+
+Words = tuple["str | Argument", ...]
+"""A message in pieces: text, and the arguments that it names."""
+
+
+def refuse(kind: type[E], *words: str | Argument, cure: str | Words = (), **fields: Any) -> E:
+    """An error of class `kind` that has these words and those of its cure for a message.
+
+    Args:
+        kind: the class of the exception; it takes the message alone.
+        words: what is wrong.
+        cure: what to do about it; pieces begin with what stands between the two.
+        fields: `argument` (default: the first of the words), `file`, `line`, `text`, `window`, `token`.
+    """
+    cure = (f"; {cure}",) if isinstance(cure, str) else cure
+    return describe(kind("".join(map(str, (*words, *cure)))), (*words, *cure), cure, **fields)
+
+
+def describe(error: E, words: Words, cure: Words = (), **fields: Any) -> E:
+    """Gives an exception its fields, and the words of its message for doors that spell arguments their own way."""
+    named = next((word.name for word in (*words, *cure) if isinstance(word, Argument)), None)
+    told = {"argument": named, "cure": "".join(map(str, cure)).lstrip(";. ") or None, **fields}
+    for name, value in told.items():
+        if value is not None:
+            setattr(error, name, value)
+    setattr(error, _WORDS, (words, cure))
+    return error
+
+
+def words_of(error: object) -> Words | None:
+    """The message of an exception or a warning in pieces, those of its cure included; None if nobody has given them."""
+    words: tuple[Words, Words] | None = getattr(error, _WORDS, None)
+    return None if words is None else words[0]
+
+
+def cure_of(error: object) -> Words:
+    """The last of these pieces, which say what to do."""
+    words: tuple[Words, Words] | None = getattr(error, _WORDS, None)
+    return () if words is None else words[1]
+
+
+_WORDS = "fastpost_words"
 
 
 class CorpusError(ValueError):
     """A record or a file that can't be read as text.
 
     Attributes:
-        path: the file, or the kind of object that was read.
+        path: the file, or the kind of object that was read; `file` is the same.
         line: the line, row or item, counted from 1; None if all of it is at fault.
         reason: what is wrong, without the place.
+        argument: the argument of `Corpus` that could help; None if there is none.
+        cure: what could be done; None if nothing is known.
     """
 
-    def __init__(self, reason: str, path: str | None = None, line: int | None = None) -> None:
-        place = "" if path is None else f"{path}: " if line is None else f"{path}:{line}: "
-        super().__init__(place + reason)
-        self.reason, self.path, self.line = reason, path, line
+    argument: str | None = None
+    cure: str | None = None
 
-    def __reduce__(self) -> tuple[type[CorpusError], tuple[str, str | None, int | None]]:
-        return type(self), (self.reason, self.path, self.line)
+    def __init__(
+        self, reason: str | Words, path: str | None = None, line: int | None = None, *, cure: Words = ()
+    ) -> None:
+        place = "" if path is None else f"{path}: " if line is None else f"{path}:{line}: "
+        words: Words = ((reason,) if isinstance(reason, str) else reason) + cure
+        self.reason = "".join(map(str, words))
+        super().__init__(place + self.reason)
+        self.path, self.line = path, line
+        describe(self, (place, *words), cure)
+
+    @property
+    def file(self) -> str | None:
+        """The file, or the kind of object that was read."""
+        return self.path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.reason, self.path, self.line), self.__dict__

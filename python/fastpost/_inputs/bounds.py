@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from fastpost.exceptions import Argument, refuse
+
 MOST = sys.maxsize
 """The largest size or count there can be; larger ones are refused, not cut."""
 
@@ -21,15 +23,16 @@ def whole(name: str, value: Any, least: int = 0, *, most: int = MOST, or_else: s
     """
     cure = f"pass an int of at least {least}{or_else}"
     if isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"`{name}` is {value}; {cure}")
+        raise refuse(TypeError, Argument(name), f" is {value}", cure=cure)
     try:
         number = operator.index(value)
     except TypeError:
-        raise TypeError(f"`{name}` is {shown(value)}, a {type(value).__name__}; {cure}") from None
+        raise refuse(TypeError, Argument(name), f" is {shown(value)}, a {type(value).__name__}", cure=cure) from None
     if number < least:
-        raise ValueError(f"`{name}` is {shown(number)}; {cure}")
+        raise refuse(ValueError, Argument(name), f" is {shown(number)}", cure=cure)
     if number > most:
-        raise ValueError(f"`{name}` is {shown(number)}; pass an int from {least} to {most}{or_else}")
+        cure = f"pass an int from {least} to {most}{or_else}"
+        raise refuse(ValueError, Argument(name), f" is {shown(number)}", cure=cure)
     return number
 
 
@@ -51,15 +54,17 @@ def number(name: str, value: Any, least: float = -np.inf, most: float = np.inf, 
     """`value` as a float from `least` to `most`, which is not NaN."""
     cure = "pass a number" if most == np.inf == -least else f"pass a number from {least:g} to {most:g}"
     if isinstance(value, (bool, np.bool_, str, bytes)):
-        raise TypeError(f"`{name}` is {shown(value)}, a {type(value).__name__}; {cure}{or_else}")
+        raise refuse(TypeError, Argument(name), f" is {shown(value)}, a {type(value).__name__}", cure=cure + or_else)
     try:
         real = float(value)
     except (TypeError, ValueError):
-        raise TypeError(f"`{name}` is {shown(value)}, a {type(value).__name__}; {cure}{or_else}") from None
+        raise refuse(
+            TypeError, Argument(name), f" is {shown(value)}, a {type(value).__name__}", cure=cure + or_else
+        ) from None
     except OverflowError:
-        raise ValueError(f"`{name}` is {shown(value)}; {cure}{or_else}") from None
+        raise refuse(ValueError, Argument(name), f" is {shown(value)}", cure=cure + or_else) from None
     if not least <= real <= most:
-        raise ValueError(f"`{name}` is {shown(value)}; {cure}{or_else}")
+        raise refuse(ValueError, Argument(name), f" is {shown(value)}", cure=cure + or_else)
     return real
 
 
@@ -71,7 +76,8 @@ def choice(name: str, value: Any, known: tuple[Any, ...]) -> Any:
             return one
         if isinstance(one, int) and isinstance(value, np.integer) and not isinstance(one, bool) and value == one:
             return one
-    raise ValueError(f"`{name}` is {shown(value)}; pass one of {', '.join(map(repr, known))}")
+    cure = f"pass one of {', '.join(map(repr, known))}"
+    raise refuse(ValueError, Argument(name), f" is {shown(value)}", cure=cure)
 
 
 def records(name: str, rows: Iterable[Any], *keys: str) -> list[Mapping[str, Any]]:

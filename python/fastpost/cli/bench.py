@@ -36,7 +36,7 @@ def ner(
     inputs: jobs.Inputs,
     model: jobs.Model,
     against: Against = "transformers",
-    column: jobs.Column = "text",
+    column: jobs.Column = None,
     aggregation: options.Aggregation = None,
     compat: options.Compat = "transformers",
     batch_size: jobs.BatchSize = 32,
@@ -65,7 +65,7 @@ def qa(
     model: jobs.Model,
     question: Annotated[str, typer.Option(help="Question to ask of each text.")] = "What is this about?",
     against: Against = "transformers",
-    column: jobs.Column = "text",
+    column: jobs.Column = None,
     batch_size: jobs.BatchSize = 32,
     device: jobs.Device = None,
     dtype: jobs.Dtype = None,
@@ -85,7 +85,7 @@ def train(
     inputs: jobs.Inputs,
     source: Annotated[str, typer.Option("--from", help="Folder of the tokenizer to train anew.")],
     against: Against = "transformers",
-    column: jobs.Column = "text",
+    column: jobs.Column = None,
     vocab_size: Annotated[int, typer.Option(min=0, help="Tokens.")] = 52_000,
     count: Count = 100_000,
     rounds: Rounds = 1,
@@ -110,7 +110,7 @@ def train(
     _timed(f"train, {sum(map(len, texts)) / 1e6:,.1f} M characters, {vocab_size:,} tokens", "ours", theirs, run, rounds)
 
 
-def _texts(inputs: list[str], column: str, count: int) -> list[str]:
+def _texts(inputs: list[str], column: str | None, count: int) -> list[str]:
     from fastpost import Corpus
 
     corpus = Corpus(inputs[0] if len(inputs) == 1 else list(inputs), column=column, batch_size=min(count, 1000))

@@ -23,7 +23,7 @@ def compare(
     model: jobs.Model,
     out: Annotated[str | None, typer.Option(help="Page to write, too: the texts that differ, in colour.")] = None,
     title: page.Title = None,
-    column: jobs.Column = "text",
+    column: jobs.Column = None,
     most: Annotated[int, typer.Option("--texts", min=1, help="Texts to compare at most.")] = 1000,
     chosen: dict[str, Any],
     batch_size: jobs.BatchSize = 32,

@@ -9,9 +9,12 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import NoReturn, ParamSpec
 
 import typer
+
+from fastpost.exceptions import Argument, cure_of, words_of
 
 P = ParamSpec("P")
 
@@ -45,6 +48,7 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        _options.set(options)
         try:
             command(*args, **kwargs)
             if sys.stdout is not None:
@@ -52,9 +56,9 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
         except (Exception, KeyboardInterrupt) as error:
             if isinstance(error, typer.Exit | typer.BadParameter):
                 raise
-            fail(error, "resume" in parameters)
+            fail(error, "--resume" in options)
 
-    parameters = inspect.signature(command).parameters
+    options = _options_of(command)
     return run
 
 
@@ -110,7 +114,7 @@ def explained(error: BaseException, resumable: bool = False) -> tuple[int, str]:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT) and resumable and error.filename != STANDARD_OUTPUT
         cure = "; make room and go on with --resume" if full else ""
         where = f"{os.fsdecode(error.filename)}: " if error.filename is not None else ""
-        return FAILED, f"{where}{as_options(error.strerror)}{cure}"
+        return FAILED, f"{where}{error.strerror if words_of(error) is None else spelled(error)}{cure}"
     if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("fastpost"):
         name = error.name.partition(".")[0]
         extra = {"pyarrow": "arrow", "torch": "transformers", "transformers": "transformers"}
@@ -119,7 +123,7 @@ def explained(error: BaseException, resumable: bool = False) -> tuple[int, str]:
         return FAILED, f"this needs {name}; {cure}"
     if isinstance(error, MemoryError):
         return FAILED, "out of memory"
-    text = as_options(" ".join(str(error).split()))
+    text = " ".join(spelled(error).split())
     if len(text) > _LONGEST:
         text = f"{text[:_LONGEST]} ... (--debug shows all of it)"
     if isinstance(error, ValueError | TypeError | OSError | RuntimeError | ImportError) and text:
@@ -137,22 +141,48 @@ _RESUMED = "fastpost_resumed"
 _LONGEST = 600
 """Characters of a library's message that are shown."""
 
-_AS_OPTIONS = {
-    "Pass `column`": "Pass --column",
-    "pass format='text', 'jsonl', 'csv', 'tsv', 'parquet' or 'arrow'": "pass --format text, jsonl, csv, tsv, parquet or arrow",
-    'on_error="skip"': "--on-error skip",
-    'on_error="replace"': "--on-error replace",
-    "; a list of texts is passed as Corpus.from_texts": "",
-    'pass on_long_text="window"': "pass --on-long-text window",
-    "pass stride=, for example stride=128, or compat=None,": "pass --stride, for example --stride 128, or --compat right,",
+_options: ContextVar[frozenset[str]] = ContextVar("options", default=frozenset())
+"""The options of the command that runs."""
+
+_CALLED_OTHERWISE = {
+    "aggregation_strategy": "--aggregation",
+    "ignore_labels": "--ignore-label",
+    "keep": "--keep-columns",
+    "new_special_tokens": "--new-special-token",
 }
+"""Options that are not called as the arguments that they stand for."""
+
+_VALUES: dict[tuple[str, str | None], str] = {("--compat", None): "right", ("--join", None): "none"}
+"""Values that are called otherwise here."""
 
 
-def as_options(text: str) -> str:
-    """A message of the package, which names arguments of functions, with the options that stand for them here."""
-    for argument, option in _AS_OPTIONS.items():
-        text = text.replace(argument, option)
-    return text
+def spelled(error: object) -> str:
+    """The message of an exception or a warning, with the options of the command for the arguments that it names.
+
+    A cure that names an argument for which the command has no option is left out.
+    """
+    words, cure = words_of(error) or (str(error),), cure_of(error)
+    known = [_option(word) for word in cure if isinstance(word, Argument)]
+    if None in known:
+        words = words[: len(words) - len(cure)]
+    return "".join(word if isinstance(word, str) else _option(word) or str(word) for word in words)
+
+
+def _option(argument: Argument) -> str | None:
+    """`--on-error skip`, `--format text, csv or tsv`; None if the command has no such option."""
+    name = _CALLED_OTHERWISE.get(argument.name, f"--{argument.name.replace('_', '-')}")
+    if name not in _options.get():
+        return None
+    values = [_VALUES.get((name, value), str(value)) for value in argument.values]
+    if not values:
+        return name
+    *first, last = values
+    return f"{name} {', '.join(first)} or {last}" if first else f"{name} {last}"
+
+
+def _options_of(command: Callable[..., None]) -> frozenset[str]:
+    names = (name.rstrip("_").replace("_", "-") for name in inspect.signature(command).parameters)
+    return frozenset(f"--{name}" for name in names)
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:

@@ -24,7 +24,7 @@ def ner(
     inputs: jobs.Inputs,
     model: jobs.Model,
     out: jobs.Out = "-",
-    column: jobs.Column = "text",
+    column: jobs.Column = None,
     id_column: jobs.IdColumn = None,
     keep_columns: jobs.KeepColumns = None,
     with_source: jobs.WithSource = False,

@@ -26,7 +26,7 @@ def qa(
     question: Annotated[list[str] | None, typer.Option(help="Question to ask of each text. Repeatable.")] = None,
     questions: Annotated[Path | None, typer.Option(help="File with a question a line.")] = None,
     out: jobs.Out = "-",
-    column: jobs.Column = "text",
+    column: jobs.Column = None,
     id_column: jobs.IdColumn = None,
     keep_columns: jobs.KeepColumns = None,
     with_source: jobs.WithSource = False,

@@ -25,7 +25,9 @@ From = Annotated[
 Inputs = Annotated[
     list[str] | None, typer.Option("--corpus", help="File, folder or quoted glob; - is standard input. Repeatable.")
 ]
-Column = Annotated[str, typer.Option(help="Column of JSON Lines, Parquet and Arrow files that holds the text.")]
+Column = Annotated[
+    str | None, typer.Option(help="Column of files that have columns that holds the text; default: text.")
+]
 Format = Annotated[
     Literal["text", "jsonl", "csv", "tsv", "parquet", "arrow"] | None,
     typer.Option("--format", help="What the files hold, where their names don't say it."),
@@ -34,7 +36,10 @@ Split = Annotated[
     Literal["line", "blank", "file"], typer.Option(help="A text of a text file: a line, a paragraph or the file.")
 ]
 OnError = Annotated[
-    Literal["raise", "skip"], typer.Option(help="Stop at what can't be read, or leave it out and count it.")
+    Literal["raise", "skip", "replace"],
+    typer.Option(
+        help="Stop at a record that can't be read, leave it out and count it, or put U+FFFD for what is no character."
+    ),
 ]
 Threads = Annotated[int | None, typer.Option(min=1, help="Threads; default: all cores.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with a count that was interrupted.")]
@@ -59,7 +64,7 @@ def train_tokenizer(
     counts: Annotated[
         Path | None, typer.Option(help="Word counts: read if there is no --corpus, else written as well.")
     ] = None,
-    column: Column = "text",
+    column: Column = None,
     split: Split = "line",
     format_: Format = None,
     on_error: OnError = "raise",
@@ -118,7 +123,7 @@ def count_words(
         list[str], typer.Option("--corpus", help="File, folder or quoted glob; - is standard input. Repeatable.")
     ],
     out: Annotated[Path, typer.Option(help="File of word counts to write.")],
-    column: Column = "text",
+    column: Column = None,
     split: Split = "line",
     format_: Format = None,
     on_error: OnError = "raise",
@@ -193,7 +198,7 @@ def _free(path: Path, overwrite: bool) -> None:
 
 
 def _corpus(
-    sources: Sequence[str], column: str, split: Any, format_: Any, on_error: Any, threads: int | None
+    sources: Sequence[str], column: str | None, split: Any, format_: Any, on_error: Any, threads: int | None
 ) -> Corpus:
     from fastpost import Corpus
 

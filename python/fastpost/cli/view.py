@@ -23,7 +23,7 @@ def view(
     model: jobs.Model,
     out: page.Page = "-",
     title: page.Title = None,
-    column: jobs.Column = "text",
+    column: jobs.Column = None,
     most: Annotated[int, typer.Option("--texts", min=1, help="Texts to show at most.")] = 100,
     chosen: dict[str, Any],
     batch_size: jobs.BatchSize = 32,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from fastpost.cli.failure import as_options, tell
+from fastpost.cli.failure import spelled, tell
 
 _SHOWN = 3
 """How often a warning is shown that differs in its numbers only."""
@@ -24,11 +24,11 @@ def told() -> Iterator[None]:
     counts: Counter[str] = Counter()
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
-        text = " ".join(str(message).split())
+        text = " ".join(spelled(message).split())
         kind = re.sub(r"\d+", "N", text)
         counts[kind] += 1
         if counts[kind] <= _SHOWN:
-            tell(f"warning: {as_options(text)}")
+            tell(f"warning: {text}")
 
     with warnings.catch_warnings():
         warnings.showwarning = show
@@ -37,4 +37,4 @@ def told() -> Iterator[None]:
         finally:
             for kind, count in counts.items():
                 if count > _SHOWN:
-                    tell(f"warning: {count - _SHOWN:,} more like this: {as_options(kind)}")
+                    tell(f"warning: {count - _SHOWN:,} more like this: {kind}")

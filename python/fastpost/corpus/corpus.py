@@ -19,7 +19,7 @@ from fastpost._inputs import bounds as _bounds
 from fastpost.corpus import sources as _sources
 from fastpost.corpus.formats import NAMES, Format
 from fastpost.corpus.sources import Options, Reader
-from fastpost.exceptions import CorpusError
+from fastpost.exceptions import Argument, CorpusError, refuse
 
 __all__ = ["Corpus", "CorpusStats", "TextRecords"]
 
@@ -37,6 +37,7 @@ class CorpusStats:
         texts, bytes, batches: handed out; bytes are those of the texts in UTF-8. Word counts take no batches.
         skipped: records and files left out because of `on_error="skip"`.
         reasons: the first ten of them, each with its place.
+        errors: the same as exceptions: `CorpusError` with `path` and `line`, or `OSError` with `filename`.
         empty_files: files without any bytes; they give no text.
         bytes_read: bytes read from files, packed as they are; runs ahead of what is handed out.
         seconds: from the start of the pass to its last batch.
@@ -47,6 +48,7 @@ class CorpusStats:
     batches: int = 0
     skipped: int = 0
     reasons: tuple[str, ...] = ()
+    errors: tuple[Exception, ...] = field(default=(), repr=False, compare=False)
     empty_files: int = 0
     bytes_read: int = 0
     seconds: float = 0.0
@@ -94,19 +96,21 @@ class _Pass:
     began: float = 0.0
     ended: float = 0.0
     skipped: int = 0
-    reasons: list[str] = field(default_factory=list)
+    errors: list[Exception] = field(default_factory=list)
     empty_files: int = 0
     bytes_read: int = 0
     reader: Reader | None = None
 
     def stats(self) -> CorpusStats:
-        skipped, reasons, empty, read = (0, [], 0, 0) if self.reader is None else self.reader.counts()
+        skipped, errors, empty, read = (0, [], 0, 0) if self.reader is None else self.reader.counts()
+        errors = (self.errors + errors)[:10]
         return CorpusStats(
             texts=self.texts,
             bytes=self.bytes,
             batches=self.batches,
             skipped=self.skipped + skipped,
-            reasons=tuple((self.reasons + reasons)[:10]),
+            reasons=tuple(map(_reason, errors)),
+            errors=tuple(errors),
             empty_files=self.empty_files + empty,
             bytes_read=self.bytes_read + read,
             seconds=self.ended - self.began,
@@ -117,11 +121,18 @@ class _Pass:
         if self.reader is not None:
             reader, self.reader = self.reader, None
             reader.close()
-            skipped, reasons, empty, read = reader.counts()
+            skipped, errors, empty, read = reader.counts()
             self.skipped += skipped
-            self.reasons += reasons
+            self.errors += errors
             self.empty_files += empty
             self.bytes_read += read
+
+
+def _reason(error: Exception) -> str:
+    """What an error is, with its place in front."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{os.fsdecode(error.filename)}: {error.strerror}"
+    return str(error)
 
 
 class Corpus:
@@ -146,7 +157,8 @@ class Corpus:
             - a `datasets.Dataset` or `IterableDataset`;
             - an iterable of `str`, of lists of `str` or of records, or a function that returns one. A list of `str`
               is taken as paths; see `from_texts`.
-        column: column of JSON records, CSV, Arrow data, datasets and dicts that holds the text.
+        column: column of JSON records, CSV, Arrow data, datasets and dicts that holds the text; None is `"text"`. A
+            column that is asked for is refused for text files, which have none.
         batch_size: texts per batch; None if only `batch_bytes` decides.
         batch_bytes: most UTF-8 bytes per batch; a longer text makes a batch of its own.
         threads: threads that read files; None is one per core, 1 reads on the calling thread.
@@ -177,7 +189,7 @@ class Corpus:
         self,
         source: Any,
         *,
-        column: str = "text",
+        column: str | None = None,
         batch_size: int | None = 1000,
         batch_bytes: int | None = None,
         threads: int | None = None,
@@ -208,7 +220,8 @@ class Corpus:
                 raise ValueError(f"`{name}` is {given!r}; it is one of {', '.join(map(repr, allowed))}")
         self.batch_size, self.batch_bytes = batch_size, batch_bytes
         self._options = Options(
-            column=column,
+            column="text" if column is None else column,
+            named=column is not None,
             threads=threads,
             prefetch=prefetch,
             split=split,
@@ -255,7 +268,7 @@ class Corpus:
     def _require_columns(self) -> None:
         """Refuses a column where there are none."""
         kept = self._options.keep[0] if self._options.keep else None
-        text = None if self._options.column == "text" else self._options.column
+        text = self._options.column if self._options.named else None
         plain: list[str] = []
         for source in self._sources:
             if not isinstance(source, _sources.Files | _sources.FileObject):
@@ -265,8 +278,11 @@ class Corpus:
             if kept is None and len(plain) < len(files):
                 return
         if plain and (kept or text) is not None:
-            raise ValueError(
-                f"{plain[0]} is a text file, which has no column `{kept or text}`; leave the column out, or pass `format`"
+            raise refuse(
+                ValueError,
+                f"{plain[0]} is a text file, which has no column `{_sources.short(kept or text)}`",
+                cure=("; leave ", Argument("keep" if kept else "column"), " out, or pass ", Argument("format")),
+                file=plain[0],
             )
 
     @classmethod
@@ -304,7 +320,7 @@ class Corpus:
             )
         self._used = self._once
         state = self._pass = _Pass(start=self._start + passed, skipped=len(self._unlisted))
-        state.reasons += [str(error) for error in self._unlisted]
+        state.errors += self._unlisted
         return state
 
     def _batches(self, state: _Pass) -> Iterator[list[str]]:
@@ -364,9 +380,7 @@ class Corpus:
         To resume a job, keep `position` and skip that many; `skip(0)` starts at the beginning again. Skipped texts
         are read and checked but not made into Python strings.
         """
-        if n_texts < 0:
-            raise ValueError(f"`n_texts` is {n_texts}; it is at least 0")
-        self._start = n_texts
+        self._start = _bounds.whole("n_texts", n_texts)
         return self
 
     @property

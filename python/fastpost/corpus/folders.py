@@ -13,6 +13,7 @@ from pathlib import Path
 
 from fastpost._warn import warn_caller
 from fastpost.corpus.formats import PACKED, SUFFIXES, is_about, is_beside_records, suffix_of
+from fastpost.exceptions import Argument, Words, describe, refuse
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Folders:
         root = os.path.join(*parts[:fixed]) if fixed else ""
         files = {path for path in self._match(root, parts[fixed:]) if os.path.isfile(path)}
         if not files:
-            raise _no_file(pattern, "no file matches; a list of texts is passed as Corpus.from_texts")
+            raise _no_file(pattern, "no file matches", _FROM_TEXTS)
         return sorted(files)
 
     def _of_folder(self, folder: str) -> list[str]:
@@ -54,14 +55,16 @@ class Folders:
             raise _no_file(folder, "no file matches: the folder has none; hidden ones are left out")
         files = _of_format(there, self.format) if self.format else _of_one_format(folder, there)
         if not files:
-            raise _no_file(folder, _nothing_known(folder, there, self.format))
+            raise _no_file(folder, *_nothing_known(folder, there, self.format))
         _refuse_twins(folder, files)
         left = sorted(set(there) - set(files))
         if left and self.format is None:
             one = len(left) == 1
             warn_caller(
                 f"{len(left):,} {'file' if one else 'files'} of the folder {folder} {'is' if one else 'are'} left out: "
-                f"{_some(folder, left)}; pass a glob or `format` to choose others"
+                f"{_some(folder, left)}; pass a glob or ",
+                Argument("format"),
+                " to choose others",
             )
         return files
 
@@ -124,7 +127,7 @@ def _of_one_format(folder: str, there: list[str]) -> list[str]:
     """The files with texts, without those that tell of them.
 
     Raises:
-        ValueError: if they are text files and records.
+        ValueError: if they are of several formats.
     """
     known = [path for path in there if suffix_of(path) in SUFFIXES]
     texts = [path for path in known if not is_about(path)] or known
@@ -139,17 +142,18 @@ def _of_one_format(folder: str, there: list[str]) -> list[str]:
         f"{count:,} {name} ({_some(folder, [path for path in texts if SUFFIXES[suffix_of(path)] == name], 2)})"
         for name, count in sorted(formats.items())
     )
-    if "text" in formats:
-        end, chosen = next((suffix_of(path), SUFFIXES[suffix_of(path)]) for path in records if _holds_bytes(path))
-        raise ValueError(
-            f"the folder {folder} holds texts of several formats: {found}; pass format={chosen!r} or another to read "
-            f"those alone, or a glob such as {os.path.join(folder, '**', f'*{end}')}"
-        )
-    warn_caller(
-        f"the folder {folder} holds records of several formats, which are all read: {found}; if they are the same "
-        "records, pass `format` to read one of them"
+    chosen = max(formats, key=lambda name: (name != "text", formats[name]))
+    end = next(suffix_of(path) for path in texts if SUFFIXES[suffix_of(path)] == chosen and _holds_bytes(path))
+    raise refuse(
+        ValueError,
+        f"the folder {folder} holds texts of several formats: {found}",
+        cure=(
+            "; pass ",
+            Argument("format", (chosen,)),
+            f" or another to read those alone, or a glob such as {os.path.join(folder, '**', f'*{end}')}",
+        ),
+        file=folder,
     )
-    return sorted(texts)
 
 
 def _holds_bytes(path: str) -> bool:
@@ -161,22 +165,27 @@ def _holds_bytes(path: str) -> bool:
 
 def _refuse_twins(folder: str, files: list[str]) -> None:
     """Refuses a file that stands beside itself, packed: its texts would count twice."""
-    there = set(files)
+    there: dict[str, str] = {}
     for path in files:
         plain = next((path.removesuffix(end) for end in PACKED if path.endswith(end)), path)
-        if plain != path and plain in there:
-            raise ValueError(
-                f"the folder {folder} holds {os.path.relpath(plain, folder)} and {os.path.relpath(path, folder)}, which "
-                "would be one file read twice; remove one, or pass a list of the files"
+        twin = there.setdefault(plain, path)
+        if twin != path:
+            raise refuse(
+                ValueError,
+                f"the folder {folder} holds {os.path.relpath(twin, folder)} and {os.path.relpath(path, folder)}, which "
+                "would be one file read twice",
+                cure="remove one, or pass a list of the files",
+                file=path,
             )
 
 
-def _nothing_known(folder: str, there: list[str], format: str | None) -> str:  # noqa: A002
+def _nothing_known(folder: str, there: list[str], format: str | None) -> tuple[str, Words]:  # noqa: A002
     many = f"{len(there):,} {'file' if len(there) == 1 else 'files'}: {_some(folder, there)}"
     if format is not None:
-        return f"no file matches: none of the names says {format} ({many})"
+        return f"no file matches: none of the names says {format} ({many})", ()
     known = ", ".join(end for end in SUFFIXES if end)
-    return f'no file matches: no name ends as known ({known}; {many}); format="text" takes them as text files'
+    reason = f"no file matches: no name ends as known ({known}; {many})"
+    return reason, ("; ", Argument("format", ("text",)), " takes them as text files")
 
 
 def _some(folder: str, paths: Sequence[str], most: int = 3) -> str:
@@ -185,5 +194,10 @@ def _some(folder: str, paths: Sequence[str], most: int = 3) -> str:
     return ", ".join(names) + (f" and {len(paths) - most:,} more" if len(paths) > most else "")
 
 
-def _no_file(pattern: str, reason: str) -> FileNotFoundError:
-    return FileNotFoundError(errno.ENOENT, reason, pattern)
+_FROM_TEXTS: Words = ("; a list of texts is passed as ", Argument("Corpus.from_texts"))
+
+
+def _no_file(pattern: str, reason: str, cure: Words = ()) -> FileNotFoundError:
+    words = (reason, *cure)
+    error = FileNotFoundError(errno.ENOENT, "".join(map(str, words)), pattern)
+    return describe(error, words, cure, file=pattern)

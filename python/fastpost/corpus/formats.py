@@ -53,8 +53,3 @@ def is_about(path: str) -> bool:
 def is_beside_records(path: str) -> bool:
     """Whether a text file tells of the records beside it: one that is about them, a page, a log, one without an end."""
     return is_about(path) or suffix_of(path) in (".md", ".rst", ".log", "")
-
-
-def choices() -> str:
-    """The formats, for a message."""
-    return f"{', '.join(map(repr, NAMES[:-1]))} or {NAMES[-1]!r}"

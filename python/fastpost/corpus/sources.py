@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import importlib.util
+import json
+import math
 import os
 import stat
 import sys
@@ -13,10 +15,10 @@ from typing import Any, NamedTuple, Protocol
 
 from fastpost._fastpost import TextReader
 from fastpost.corpus.folders import Folders
-from fastpost.corpus.formats import COLUMNAR, SUFFIXES, choices, suffix_of
-from fastpost.exceptions import CorpusError
+from fastpost.corpus.formats import COLUMNAR, NAMES, SUFFIXES, suffix_of
+from fastpost.exceptions import Argument, CorpusError, Words, refuse
 
-SKIP = '; on_error="skip" leaves such records out and counts them'
+SKIP: Words = ("; ", Argument("on_error", ("skip",)), " leaves such records out and counts them")
 """What ends the message of a record that can't be read; the core says it of its own, too."""
 
 
@@ -25,6 +27,8 @@ class Options:
     """The arguments of `Corpus` that its readers need; `TextReader` reads them by name."""
 
     column: str
+    named: bool
+    """Whether somebody has asked for that column: then files without columns are refused."""
     threads: int | None
     prefetch: int
     split: str
@@ -60,8 +64,8 @@ class Reader(Protocol):
     def skip(self, texts: int) -> int:
         """Passes over up to `texts` texts; how many there were."""
 
-    def counts(self) -> tuple[int, list[str], int, int]:
-        """Records skipped, the first reasons, empty files, bytes read."""
+    def counts(self) -> tuple[int, list[Exception], int, int]:
+        """Records skipped, the first errors, empty files, bytes read."""
 
     def close(self) -> None:
         """Ends the pass."""
@@ -144,6 +148,12 @@ class ArrowFile:
                 yield from (blocks.get_batch(index) for index in range(blocks.num_record_batches))
 
 
+_AT_ONCE = 8192
+"""Rows of Arrow data that become Python objects at once."""
+
+_PASS_COLUMN: Words = (". Pass ", Argument("column"))
+
+
 def _plain(value: Any) -> str:
     """A value that JSON has not, as text: bytes that are none as hexadecimal digits."""
     if not isinstance(value, bytes):
@@ -161,26 +171,88 @@ class _Row(NamedTuple):
     kept: str
 
 
+class _Fault(NamedTuple):
+    """What is wrong with a row, which is no text because of it."""
+
+    reason: str
+    cure: Words = ()
+
+
+def _object(columns: Mapping[str, Any]) -> str:
+    """Columns as a JSON object; NaN and infinities, which JSON has not, are null."""
+    try:
+        return json.dumps(columns, default=_plain, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        try:
+            return json.dumps(_finite(columns), default=_plain, ensure_ascii=False, allow_nan=False)
+        except RecursionError:
+            raise ValueError(f"`keep` has {listed(columns)}, of which one holds itself; leave it out") from None
+
+
+def _finite(value: Any) -> Any:
+    """`value` with None for each number that is none."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {name: _finite(one) for name, one in value.items()}
+    return [_finite(one) for one in value] if isinstance(value, list | tuple) else value
+
+
 def _columns(options: Options) -> tuple[str, ...]:
     """The columns to read; none means all."""
     return () if options.keep_all else (options.column, *options.keep)
 
 
-def _rows(batches: Iterable[Any], name: str, options: Options) -> Iterator[_Row]:
+def _rows(batches: Iterable[Any], name: str, options: Options) -> Iterator[_Row | _Fault]:
     """The rows of Arrow tables or record batches."""
-    import json
-
     for batch in batches:
         names = batch.schema.names
         wanted = [name for name in names if name != options.column] if options.keep_all else list(options.keep)
         for column in (options.column, *wanted):
             if names.count(column) != 1:
                 what = "no column" if column not in names else "more than one column"
-                raise CorpusError(f"{what} `{_short(column)}`; the data has {_listed(names)}. Pass `column`", name)
-        columns = {column: batch[column].to_pylist() for column in wanted}
-        for row, text in enumerate(batch[options.column].to_pylist()):
-            kept = {column: values[row] for column, values in columns.items()}
-            yield _Row(text, json.dumps(kept, default=_plain, ensure_ascii=False))
+                reason = f"{what} `{short(column)}`; the data has {listed(names)}"
+                raise CorpusError(reason, name, cure=_PASS_COLUMN)
+        columns = {column: batch[column] for column in (options.column, *wanted)}
+        for start in range(0, len(batch), _AT_ONCE):  # a run may be longer than memory could hold rows
+            yield from _some_rows({name: column.slice(start, _AT_ONCE) for name, column in columns.items()}, options)
+
+
+def _some_rows(columns: dict[str, Any], options: Options) -> Iterator[_Row | _Fault]:
+    wanted = [name for name in columns if options.keep_all or name in options.keep]
+    wanted = [name for name in wanted if name != options.column or name in options.keep]
+    try:
+        values = {name: column.to_pylist() for name, column in columns.items()}
+    except UnicodeDecodeError:
+        for row in range(len(columns[options.column])):
+            yield _one_row({name: column.slice(row, 1) for name, column in columns.items()}, wanted, options)
+        return
+    for row, text in enumerate(values[options.column]):
+        yield _Row(text, _object({name: values[name][row] for name in wanted}))
+
+
+def _one_row(columns: dict[str, Any], wanted: list[str], options: Options) -> _Row | _Fault:
+    """A row of a batch that has a string somewhere which is not UTF-8."""
+    import pyarrow as pa
+
+    values = {}
+    for name, column in columns.items():
+        try:
+            values[name] = column.to_pylist()[0]
+        except UnicodeDecodeError as error:
+            if not options.replace:
+                found = error.object[error.start]
+                reason = f"not UTF-8: byte 0x{found:02x} at byte {error.start} of column `{short(name)}`"
+                replaced: Words = ("; pass ", Argument("on_error", ("replace",)), " to have U+FFFD there")
+                return _Fault(reason, replaced)
+            if isinstance(column, pa.ChunkedArray):
+                column = column.combine_chunks()
+            while pa.types.is_dictionary(column.type):
+                column = column.dictionary_decode()
+            if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+                return _Fault(f"column `{short(name)}` holds bytes that are not UTF-8 inside {short(str(column.type))}")
+            values[name] = column.cast(pa.large_binary()).to_pylist()[0].decode("utf-8", "replace")
+    return _Row(values[options.column], _object({name: values[name] for name in wanted}))
 
 
 @dataclass
@@ -310,26 +382,33 @@ class StringReader:
         self._name, self._options = name, options
         self._file = name if in_file and os.sep in name else None
         self._skipped = self._records = 0
-        self._reasons: list[str] = []
+        self._errors: list[Exception] = []
         # Of the text that was made last: its item, counted from 1, its number among the records, what is kept.
         self._place: tuple[int, int, str] = (0, 0, "{}")
 
     def _strings(self, items: Iterable[Any]) -> Iterator[str | None]:
         for item, value in enumerate(items, 1):
             kept = "{}"
+            if isinstance(value, _Fault):
+                self._fault(item, *value)
+                continue
             if isinstance(value, _Row):
                 value, kept = value
             elif isinstance(value, Mapping):
                 if self._options.column not in value:
-                    column = _short(self._options.column)
-                    self._fault(item, f"no column `{column}`; the record has {_listed(value)}. Pass `column`")
+                    column = short(self._options.column)
+                    self._fault(item, f"no column `{column}`; the record has {listed(value)}", _PASS_COLUMN)
                     continue
                 kept = self._kept(value)
                 value = value[self._options.column]
             many = isinstance(value, list | tuple)
             for text in value if many else (value,):
                 if isinstance(text, str):
-                    text = _whole(text) if self._options.replace else text
+                    if not text.isascii() and (half := _half_pair(text)) is not None:
+                        if not self._options.replace:
+                            self._fault(item, *_no_character(text, half, self._records))
+                            continue
+                        text = _whole(text)
                 elif text is not None or not self._options.nulls:
                     found = "null" if text is None else f"a {_kind(text)}"
                     self._fault(item, f"the batch holds {found}, not only str" if many else self._no_text(value, found))
@@ -340,27 +419,25 @@ class StringReader:
 
     def _no_text(self, value: object, found: str) -> str:
         if self._options.keeps and self._file is not None:
-            return f"column `{_short(self._options.column)}` holds {found}, not text"
+            return f"column `{short(self._options.column)}` holds {found}, not text"
         return f"the item is {'None' if value is None else found}, not a str or a list of str"
 
     def _kept(self, record: Mapping[str, Any]) -> str:
         if not self._options.keeps:
             return "{}"
-        import json
-
         names = list(record) if self._options.keep_all else self._options.keep
         kept = {name: record[name] for name in names if name in record}
         if self._options.keep_all:
             kept.pop(self._options.column, None)
-        return json.dumps(kept, default=_plain, ensure_ascii=False)
+        return _object(kept)
 
-    def _fault(self, number: int, reason: str) -> None:
+    def _fault(self, number: int, reason: str, cure: Words = ()) -> None:
         self._records += 1
         if not self._options.skip:
-            raise CorpusError(reason + SKIP, self._name, number)
+            raise CorpusError(reason, self._name, number, cure=cure + SKIP)
         self._skipped += 1
-        if len(self._reasons) < 10:
-            self._reasons.append(str(CorpusError(reason, self._name, number)))
+        if len(self._errors) < 10:
+            self._errors.append(CorpusError(reason, self._name, number, cure=cure))
 
     def next_batch(self, texts: int, most: int | None) -> tuple[list[Any], int] | None:
         found = self.next_records(texts, most)
@@ -380,7 +457,7 @@ class StringReader:
                     if batch:
                         break
                     return None
-            length = 0 if text is None else len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+            length = 0 if text is None else len(text) if text.isascii() else len(text.encode())
             if most is not None and size + length > most:
                 self._held.append(text)
                 break
@@ -397,8 +474,8 @@ class StringReader:
     def skip(self, texts: int) -> int:
         return sum(1 for _ in zip(range(texts), self._texts))
 
-    def counts(self) -> tuple[int, list[str], int, int]:
-        return self._skipped, self._reasons, 0, 0
+    def counts(self) -> tuple[int, list[Exception], int, int]:
+        return self._skipped, self._errors, 0, 0
 
     def close(self) -> None:
         close = getattr(self._texts, "close", None)
@@ -406,30 +483,42 @@ class StringReader:
             close()
 
 
-def _whole(text: str) -> str:
-    """`text` with U+FFFD for each half of a surrogate pair; two halves in a row become their character."""
+def _half_pair(text: str) -> int | None:
+    """Where a text has half a surrogate pair, if it has."""
     try:
         text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return text
+    except UnicodeEncodeError as error:
+        return error.start
+    return None
 
 
-def _short(name: object) -> str:
+def _no_character(text: str, at: int, number: int) -> _Fault:
+    return _Fault(
+        f"text {number} holds U+{ord(text[at]):04X} at character {at}, half a surrogate pair, which is no character",
+        ("; pass ", Argument("on_error", ("replace",)), " to have U+FFFD there"),
+    )
+
+
+def _whole(text: str) -> str:
+    """`text` with U+FFFD for each half of a surrogate pair; two halves in a row become their character."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def short(name: object) -> str:
     """A name as a message has it: 40 characters at most."""
     text = name if isinstance(name, str) else repr(name)
     return text if len(text) <= 40 else f"{text[:40]}..."
 
 
-def _listed(names: Iterable[object]) -> str:
+def listed(names: Iterable[object]) -> str:
     """Names as a message has them: 80 characters at most."""
-    listed = [f"`{_short(name)}`" for name in names]
+    quoted = [f"`{short(name)}`" for name in names]
     shown, length = 0, 0
-    while shown < len(listed) and (not shown or length + len(listed[shown]) <= 80):
-        length += len(listed[shown])
+    while shown < len(quoted) and (not shown or length + len(quoted[shown]) <= 80):
+        length += len(quoted[shown])
         shown += 1
-    more = f" and {len(listed) - shown} more" if shown < len(listed) else ""
-    return (", ".join(listed[:shown]) or "none") + more
+    more = f" and {len(quoted) - shown} more" if shown < len(quoted) else ""
+    return (", ".join(quoted[:shown]) or "none") + more
 
 
 def find(source: Any, options: Options) -> tuple[list[Source], list[OSError]]:
@@ -471,8 +560,8 @@ def _find(source: Any, options: Options, faults: list[OSError]) -> Iterator[Sour
         if isinstance(source, Mapping):
             names = list(source)
             raise TypeError(
-                f"`source` is a {_kind(source)} of the splits {_listed(names)}; choose one, "
-                f"Corpus(dataset[{_short(names[0]) if names else 'train'!r}])"
+                f"`source` is a {_kind(source)} of the splits {listed(names)}; choose one, "
+                f"Corpus(dataset[{short(names[0]) if names else 'train'!r}])"
             )
         yield Dataset(source)
     elif hasattr(source, "__arrow_c_stream__") or hasattr(source, "__arrow_c_array__"):
@@ -494,7 +583,12 @@ def _find(source: Any, options: Options, faults: list[OSError]) -> Iterator[Sour
 def _format(path: str, options: Options) -> str:
     kind = options.format or SUFFIXES.get(suffix_of(path))
     if kind is None:
-        raise ValueError(f"the name of {path} does not say what it holds; pass format={choices()}")
+        raise refuse(
+            ValueError,
+            f"the name of {path} does not say what it holds",
+            cure=("; pass ", Argument("format", NAMES)),
+            file=path,
+        )
     return kind
 
 

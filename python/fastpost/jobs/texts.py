@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from fastpost.cli.failure import UsageError, tell
+from fastpost.cli.failure import UsageError, spelled, tell
 from fastpost.jobs import output
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ Json = dict[str, Any]
 Inputs = Annotated[list[str], typer.Argument(help="Files, folders or quoted globs of texts; - is standard input.")]
 Model = Annotated[str, typer.Option(help="Folder or name of the model.")]
 Out = Annotated[str, typer.Option(help="File to write, .jsonl or .parquet; - is standard output.")]
-Column = Annotated[str, typer.Option(help="Column that holds the text.")]
+Column = Annotated[str | None, typer.Option(help="Column that holds the text; default: text.")]
 IdColumn = Annotated[str | None, typer.Option(help="Column that is copied to the output as `id`.")]
 Format = Annotated[
     Literal["text", "jsonl", "csv", "tsv", "parquet", "arrow"] | None,
@@ -101,7 +101,7 @@ class Texts:
         inputs: list[str],
         out: str = "-",
         *,
-        column: str = "text",
+        column: str | None = None,
         id_column: str | None = None,
         keep_columns: str | None = None,
         with_source: bool = False,
@@ -129,9 +129,9 @@ class Texts:
         if named and id_column == "file":
             id_column = None
         keep = _names(keep_columns)
-        text_name = column if redacted and keep else "text"
+        text_name = column or "text" if redacted and keep else "text"
         if redacted and keep != "all":
-            keep = tuple(name for name in keep if name != column)
+            keep = tuple(name for name in keep if name != (column or "text"))
         ids = () if id_column is None else (id_column,)
         corpus = Corpus(
             inputs[0] if len(inputs) == 1 else list(inputs),
@@ -252,7 +252,13 @@ def tell_left_out(corpus: Corpus) -> None:
     stats = corpus.stats
     if stats.skipped:
         left = "1 record or file was" if stats.skipped == 1 else f"{stats.skipped:,} records or files were"
-        tell(f"{left} left out, first: {'; '.join(stats.reasons[:3])}")
+        tell(f"{left} left out, first: {'; '.join(map(_reason, stats.errors[:3]))}")
+
+
+def _reason(error: Exception) -> str:
+    """What an error is, with its place in front."""
+    where = f"{os.fsdecode(error.filename)}: " if isinstance(error, OSError) and error.filename is not None else ""
+    return where + (str(error.strerror) if where and isinstance(error, OSError) else spelled(error))
 
 
 def not_read(option: str, path: Path, inputs: list[str]) -> None:

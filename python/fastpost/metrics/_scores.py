@@ -66,7 +66,7 @@ class Counts:
             none_predicted = undefined if predicted.sum() == 0 else 0.0
             return none_predicted, undefined, none_predicted, support
         if not len(true):
-            warn_caller("Mean of empty slice: the macro average of no labels is nan.", RuntimeWarning)
+            warn_caller("Mean of empty slice: the macro average of no labels is nan.", category=RuntimeWarning)
             return np.nan, np.nan, np.nan, support
         weights = true if average == "weighted" else None
 
@@ -95,7 +95,7 @@ def _warn_undefined(start: str, modifier: str, size: int) -> None:
     warn_caller(
         f"{start} ill-defined and being set to 0.0 {where} no {modifier} samples. "
         "Use `zero_division` parameter to control this behavior.",
-        _warning_class(_sklearn_is_loaded()),
+        category=_warning_class(_sklearn_is_loaded()),
     )
 
 

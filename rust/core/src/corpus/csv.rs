@@ -8,7 +8,7 @@
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
-use super::fault::{Reason, listed};
+use super::fault::{Hint, Reason, listed};
 use super::jsonl::quoted;
 use super::texts::Block;
 use super::{Keep, Split, Wanted};
@@ -112,17 +112,13 @@ impl Header {
     }
 }
 
-/// What a file may be whose header has no such column.
-fn hint(names: &[std::borrow::Cow<'_, str>], split: Split) -> &'static str {
+/// What a header hints at that has no such column.
+fn hint(names: &[std::borrow::Cow<'_, str>], split: Split) -> Option<Hint> {
     match names {
-        [one] if split == Split::Csv && one.contains('\t') => {
-            ", which has tabs in it: is it TSV (format=\"tsv\")?"
-        }
-        [one] if split == Split::Tsv && one.contains(',') => {
-            ", which has commas in it: is it CSV (format=\"csv\")?"
-        }
-        [one] if one.contains(';') => ", which has semicolons in it; rewrite the file with commas",
-        _ => "",
+        [one] if split == Split::Csv && one.contains('\t') => Some(Hint::Tabs),
+        [one] if split == Split::Tsv && one.contains(',') => Some(Hint::Commas),
+        [one] if one.contains(';') => Some(Hint::Semicolons),
+        _ => None,
     }
 }
 

@@ -200,7 +200,7 @@ impl Cutter {
             }
         }
         let kept = if let Keep::Columns(names) = &wanted.keep { names.first() } else { None };
-        let column = kept.or_else(|| Some(&wanted.column).filter(|&column| column != "text"));
+        let column = kept.or_else(|| Some(&wanted.column).filter(|_| wanted.named));
         match column {
             Some(column) if !self.split.has_columns() && !block.is_empty() => {
                 Err(Reason::NoColumns { column: column.clone() })

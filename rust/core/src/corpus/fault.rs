@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 /// One thing that could not be read, with its place.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("{}: {reason}", Place(&self.path, self.line))]
+#[error("{}: {reason}{}", Place(&self.path, self.line), Said(&self.reason.cure()))]
 pub struct Fault {
     /// The file.
     pub path: Arc<Path>,
@@ -36,6 +36,12 @@ pub enum Reason {
         /// What the decompressor says.
         message: String,
     },
+    /// A zstd file that asks for more memory than it may have.
+    #[error(
+        "unpacking the zstd data takes more than 128 MiB of memory; pipe it in, `zstd -dc --long=31 FILE | ...`, or \
+        unpack it before"
+    )]
+    Window,
     /// Reading failed for a reason that has no errno.
     #[error("reading failed: {0}")]
     Read(String),
@@ -58,10 +64,7 @@ pub enum Reason {
         format: &'static str,
     },
     /// Bytes that are not UTF-8.
-    #[error(
-        "not UTF-8: byte 0x{byte:02x} at byte {at} of the {record}; convert the file to UTF-8, or pass \
-        on_error=\"replace\" to have U+FFFD there"
-    )]
+    #[error("not UTF-8: byte 0x{byte:02x} at byte {at} of the {record}")]
     NotUtf8 {
         /// First byte that does not fit.
         byte: u8,
@@ -103,14 +106,14 @@ pub enum Reason {
     /// Half a surrogate pair in a column that is read.
     #[error(
         "column `{column}` holds half a surrogate pair (an escape such as \\ud83d without its other half), which is \
-        no character; pass on_error=\"replace\" to have U+FFFD there"
+        no character"
     )]
     HalfPair {
         /// The column.
         column: String,
     },
     /// A record without the wanted column.
-    #[error("no column `{column}`; the record has {keys}. Pass `column`")]
+    #[error("no column `{column}`; the record has {keys}")]
     NoColumn {
         /// Column wanted.
         column: String,
@@ -118,14 +121,14 @@ pub enum Reason {
         keys: String,
     },
     /// A header without a wanted column.
-    #[error("no column `{column}`; the header has {keys}{hint}. Pass `column`")]
+    #[error("no column `{column}`; the header has {keys}{}", hint.map_or("", Hint::words))]
     NotInHeader {
         /// Column wanted.
         column: String,
         /// Columns there are.
         keys: String,
-        /// What the file may be instead.
-        hint: &'static str,
+        /// What the header hints at.
+        hint: Option<Hint>,
     },
     /// A header or a schema that has a wanted column twice.
     #[error("the column `{column}` is there more than once; rename one of them")]
@@ -152,16 +155,28 @@ pub enum Reason {
     )]
     OpenQuote,
     /// A file that only its own library reads.
-    #[error("it holds {format}; pass its path, and format=\"{format}\" if its name does not say so")]
+    #[error("it holds {format}")]
     Columnar {
         /// parquet or arrow.
         format: &'static str,
     },
     /// A column is asked for where there are none.
-    #[error("it is plain text, which has no column `{column}`; leave the column out, or pass `format`")]
+    #[error("it is plain text, which has no column `{column}`")]
     NoColumns {
         /// The column.
         column: String,
+    },
+    /// A dictionary of Arrow with an index for which it has no value.
+    #[error(
+        "column `{column}` is a dictionary of {values} values but holds the index {index}; the Arrow data is damaged"
+    )]
+    BadIndex {
+        /// The column.
+        column: String,
+        /// The index.
+        index: String,
+        /// Values there are.
+        values: usize,
     },
     /// A column that is not text.
     #[error("column `{column}` holds {found}, not text{cure}")]
@@ -175,7 +190,90 @@ pub enum Reason {
     },
 }
 
+/// What a header that is one field hints at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hint {
+    /// It has tabs in it and is read as CSV.
+    Tabs,
+    /// It has commas in it and is read as TSV.
+    Commas,
+    /// It has semicolons in it.
+    Semicolons,
+}
+
+impl Hint {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Tabs => ", which has tabs in it",
+            Self::Commas => ", which has commas in it",
+            Self::Semicolons => ", which has semicolons in it",
+        }
+    }
+}
+
+/// A piece of a message that says what to do: doors have names of their own for an argument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Word {
+    /// Words as they are.
+    Text(&'static str),
+    /// An argument of `Corpus`.
+    Argument(&'static str),
+    /// An argument and the value to pass.
+    Value(&'static str, &'static str),
+}
+
+impl std::fmt::Display for Word {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::Argument(name) => write!(f, "`{name}`"),
+            Self::Value(name, value) => write!(f, "{name}=\"{value}\""),
+        }
+    }
+}
+
+struct Said<'a>(&'a [Word]);
+
+impl std::fmt::Display for Said<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|word| word.fmt(f))
+    }
+}
+
 impl Reason {
+    /// What to do about it, as the end of its message; empty if the message says it, or nothing is known.
+    #[must_use]
+    pub fn cure(&self) -> Vec<Word> {
+        use Word::{Argument, Text, Value};
+        let replaced = [Value("on_error", "replace"), Text(" to have U+FFFD there")];
+        match self {
+            Self::NotUtf8 { .. } => {
+                [&[Text("; convert the file to UTF-8, or pass ")], &replaced[..]].concat()
+            }
+            Self::HalfPair { .. } => [&[Text("; pass ")], &replaced[..]].concat(),
+            Self::NoColumn { .. } | Self::NotInHeader { hint: None, .. } => {
+                vec![Text(". Pass "), Argument("column")]
+            }
+            Self::NotInHeader { hint: Some(hint), .. } => {
+                let first = match hint {
+                    Hint::Tabs => [Text("; pass "), Value("format", "tsv")],
+                    Hint::Commas => [Text("; pass "), Value("format", "csv")],
+                    Hint::Semicolons => [Text("; rewrite the file"), Text(" with commas")],
+                };
+                let end = [Text(" if they stand between its fields, or pass "), Argument("column")];
+                [&first[..], &end].concat()
+            }
+            Self::Columnar { format } => {
+                let end = [Value("format", format), Text(" if its name does not say so")];
+                [&[Text("; pass its path, and ")], &end[..]].concat()
+            }
+            Self::NoColumns { .. } => {
+                vec![Text("; leave "), Argument("column"), Text(" out, or pass "), Argument("format")]
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// The reason of an I/O error while a file packed as `packing` was read.
     pub(crate) fn of(error: &io::Error, packing: Option<&'static str>) -> Self {
         match (error.raw_os_error(), packing) {
@@ -204,6 +302,8 @@ impl Fault {
                 | Reason::NotText { .. } => true,
                 Reason::Os { .. }
                 | Reason::Damaged { .. }
+                | Reason::Window
+                | Reason::BadIndex { .. }
                 | Reason::Read(_)
                 | Reason::Shrank { .. }
                 | Reason::OtherEncoding(_)

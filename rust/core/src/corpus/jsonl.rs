@@ -229,7 +229,7 @@ impl<'a> Kept<'a> {
     }
 
     fn set(&mut self, place: usize, value: &[u8]) {
-        self.columns[place].1 = Some(String::from_utf8_lossy(value).trim().to_owned());
+        self.columns[place].1 = Some(strict(String::from_utf8_lossy(value).trim()));
     }
 
     fn object(&self) -> String {
@@ -237,6 +237,35 @@ impl<'a> Kept<'a> {
             self.columns.iter().filter_map(|(name, value)| Some(format!("{name}:{}", value.as_ref()?)));
         format!("{{{}}}", there.collect::<Vec<_>>().join(","))
     }
+}
+
+/// A value as JSON has it: null for `NaN` and `Infinity`, which Python and pandas write.
+fn strict(value: &str) -> String {
+    if !value.contains("NaN") && !value.contains("Infinity") {
+        return value.to_owned();
+    }
+    let (mut out, mut rest) = (String::with_capacity(value.len()), value);
+    while let Some(letter) = rest.chars().next() {
+        if let Some(length) = ["NaN", "Infinity", "-Infinity"].iter().find(|name| rest.starts_with(**name)) {
+            out.push_str("null");
+            rest = &rest[length.len()..];
+            continue;
+        }
+        let end = if letter == '"' { string_end(rest) } else { letter.len_utf8() };
+        out.push_str(&rest[..end]);
+        rest = &rest[end..];
+    }
+    out
+}
+
+/// Where the string of JSON ends that `text` starts with, its quote included.
+fn string_end(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let mut at = 1;
+    while at < bytes.len() && bytes[at] != b'"' {
+        at += 1 + usize::from(bytes[at] == b'\\');
+    }
+    (at + 1).min(bytes.len())
 }
 
 /// A string as JSON.

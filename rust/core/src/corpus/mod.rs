@@ -28,7 +28,7 @@ use std::sync::{Arc, Mutex};
 
 pub use blocks::{Blocks, Next};
 pub use each::{Stopped, Tally, each};
-pub use fault::{Fault, Reason, clipped, listed};
+pub use fault::{Fault, Hint, Reason, Word, clipped, listed};
 pub use texts::Texts;
 
 use crate::parallel::Threads;
@@ -114,6 +114,8 @@ impl Source {
 pub struct Wanted {
     /// The column with the text, where there are columns.
     pub column: String,
+    /// Whether somebody has asked for that column: then a file without columns is a fault.
+    pub named: bool,
     /// Columns that come along: see [`Texts::kept`].
     pub keep: Keep,
     /// Whether a text that is null is a text of its own ([`Texts::is_null`]); otherwise it is a fault.

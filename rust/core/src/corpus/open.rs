@@ -21,6 +21,8 @@ pub(crate) struct Opened {
 }
 
 const GZIP: &[u8] = &[0x1f, 0x8b];
+/// The largest window of zstd, 2^27 bytes as for `zstd -d`: a few bytes of a file could ask for 2 GiB.
+const ZSTD_WINDOW: u32 = 27;
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 
 impl Opened {
@@ -75,8 +77,7 @@ impl Opened {
             Some(_) => {
                 let mut frames =
                     zstd::stream::read::Decoder::with_buffer(source).map_err(|e| Reason::of(&e, packing))?;
-                // `zstd --long=31`; the window is allocated only if the file asks for it.
-                frames.window_log_max(31).map_err(|e| Reason::of(&e, packing))?;
+                frames.window_log_max(ZSTD_WINDOW).map_err(|e| Reason::of(&e, packing))?;
                 Box::new(frames)
             }
         };
@@ -95,7 +96,7 @@ impl Opened {
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) => {
                     buffer.truncate(at);
-                    return Err(Reason::of(&e, self.packing));
+                    return Err(if is_wide(&e) { Reason::Window } else { Reason::of(&e, self.packing) });
                 }
             }
         }
@@ -107,6 +108,13 @@ impl Opened {
             _ => Ok(at - start),
         }
     }
+}
+
+/// Whether zstd refuses the window that a file asks for.
+fn is_wide(error: &io::Error) -> bool {
+    /// `ZSTD_error_frameParameter_windowTooLarge`; zstd returns it negated, as a size.
+    const TOO_LARGE: usize = 0_usize.wrapping_sub(16);
+    error.kind() == io::ErrorKind::Other && error.to_string() == zstd::zstd_safe::get_error_name(TOO_LARGE)
 }
 
 /// The members of a gzip file one after the other, with zeros after each: what tapes and archives are padded with.

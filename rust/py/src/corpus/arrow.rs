@@ -214,11 +214,33 @@ fn stream_of(object: &Bound<'_, PyAny>) -> PyResult<Box<dyn ArrayReader + Send>>
 /// A column of strings in any of Arrow's layouts.
 struct Strings {
     values: Values,
-    /// Where each row's value is, if rows share them: a dictionary, runs.
-    places: Option<Int64Array>,
+    /// Where each row's value is, if rows share them.
+    places: Vec<Places>,
     /// The rows that are not null because of themselves or of the record they are in.
     rows: Option<NullBuffer>,
     len: usize,
+}
+
+/// Where in an array of values that of a row is.
+enum Places {
+    /// The keys of a dictionary.
+    Keys(Int64Array),
+    /// The ends of runs, and the row of the first run that is row 0. A run may be longer than memory could hold rows.
+    Runs { ends: Vec<usize>, first: usize },
+}
+
+impl Places {
+    fn get(&self, row: usize) -> Option<usize> {
+        match self {
+            Self::Keys(keys) => {
+                (row < keys.len() && keys.is_valid(row)).then(|| usize::try_from(keys.value(row)).ok())?
+            }
+            Self::Runs { ends, first } => {
+                let row = first.checked_add(row)?;
+                Some(ends.partition_point(|&end| end <= row))
+            }
+        }
+    }
 }
 
 enum Values {
@@ -249,16 +271,19 @@ impl Strings {
             let (found, cure) = kind(data_type);
             Reason::NotText { column: column.to_owned(), found, cure }
         };
-        let (values, places) = match array.data_type() {
-            DataType::Dictionary(_, of) => {
-                let dictionary = array.as_any_dictionary();
-                (Values::of(dictionary.values()).ok_or_else(|| refused(of))?, Some(keys(dictionary)?))
-            }
-            DataType::RunEndEncoded(_, of) => {
-                let (values, places) = runs(array)?;
-                (Values::of(&values).ok_or_else(|| refused(of.data_type()))?, Some(places))
-            }
-            other => (Values::of(array).ok_or_else(|| refused(other))?, None),
+        // Runs of a dictionary, a dictionary of runs: each layer says where in the next one a row's value is.
+        let (mut array, mut places) = (Arc::clone(array), Vec::new());
+        let values = loop {
+            let (inner, layer) = match array.data_type() {
+                DataType::Dictionary(..) => {
+                    let dictionary = array.as_any_dictionary();
+                    (Arc::clone(dictionary.values()), Places::Keys(keys(dictionary, column)?))
+                }
+                DataType::RunEndEncoded(..) => runs(&array)?,
+                other => break Values::of(&array).ok_or_else(|| refused(other))?,
+            };
+            places.push(layer);
+            array = inner;
         };
         Ok(Self { values, places, rows, len })
     }
@@ -271,10 +296,8 @@ impl Strings {
         if self.rows.as_ref().is_some_and(|rows| rows.is_null(row)) {
             return None;
         }
-        match &self.places {
-            None => self.values.get(row),
-            Some(places) => places.is_valid(row).then(|| self.values.get(places.value(row) as usize))?,
-        }
+        let place = self.places.iter().try_fold(row, |row, places| places.get(row))?;
+        self.values.get(place)
     }
 }
 
@@ -300,30 +323,26 @@ impl Values {
     }
 }
 
-/// The keys of a dictionary in one width, whichever they have.
-fn keys(dictionary: &dyn AnyDictionaryArray) -> Result<Int64Array, Reason> {
-    let nulls = dictionary.keys().nulls().cloned();
-    let count = dictionary.values().len();
-    let places: Vec<i64> = if count == 0 {
-        vec![0; dictionary.len()] // every key is null
-    } else {
-        dictionary.normalized_keys().into_iter().map(|key| key as i64).collect()
-    };
-    Int64Array::try_new(places.into(), nulls).map_err(|error| Reason::Read(error.to_string()))
+/// The keys of a dictionary in one width, whichever they have. Nobody has checked them against its values.
+fn keys(dictionary: &dyn AnyDictionaryArray, column: &str) -> Result<Int64Array, Reason> {
+    let (keys, values) = (dictionary.keys(), dictionary.values().len());
+    let refused = |index: String| Reason::BadIndex { column: column.to_owned(), index, values };
+    arrow_array::downcast_integer_array!(
+        keys => keys.iter().map(|key| {
+            let Some(key) = key else { return Ok(None) };
+            let place = key.to_i64().filter(|place| usize::try_from(*place).is_ok_and(|place| place < values));
+            place.map(Some).ok_or_else(|| refused(key.to_string()))
+        }).collect(),
+        other => Err(Reason::Read(format!("indices of the type {other} are not known"))),
+    )
 }
 
-/// The values of runs, and for each row the place of its value.
-fn runs(array: &ArrayRef) -> Result<(ArrayRef, Int64Array), Reason> {
-    fn of<R: RunEndIndexType>(array: &ArrayRef) -> Option<(ArrayRef, Int64Array)> {
+/// The values of runs, and where each row's is.
+fn runs(array: &ArrayRef) -> Result<(ArrayRef, Places), Reason> {
+    fn of<R: RunEndIndexType>(array: &ArrayRef) -> Option<(ArrayRef, Places)> {
         let array = array.as_any().downcast_ref::<RunArray<R>>()?;
-        let mut places = Vec::with_capacity(array.len());
-        let (from, to) = (array.offset(), array.offset() + array.len());
-        for (place, end) in array.run_ends().values().iter().enumerate() {
-            let end = end.as_usize().min(to);
-            let start = from + places.len();
-            places.extend(std::iter::repeat_n(place as i64, end.saturating_sub(start)));
-        }
-        Some((Arc::clone(array.values()), Int64Array::from(places)))
+        let ends = array.run_ends().values().iter().map(|end| end.as_usize()).collect();
+        Some((Arc::clone(array.values()), Places::Runs { ends, first: array.offset() }))
     }
     of::<Int16Type>(array)
         .or_else(|| of::<Int32Type>(array))

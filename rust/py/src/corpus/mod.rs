@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use fastpost_core::corpus::{
-    self, Blocks, Fault, Keep, Next, Plan, Reason, Source, Split, Stopped, Tally, Texts, Wanted,
+    self, Blocks, Fault, Keep, Next, Plan, Reason, Source, Split, Stopped, Tally, Texts, Wanted, Word,
 };
 use fastpost_core::parallel::Threads;
 use pyo3::exceptions::{PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::sync::{MutexExt, PyOnceLock};
-use pyo3::types::{PyList, PyString, PyType};
+use pyo3::types::{PyDict, PyList, PyString, PyTuple, PyType};
 
 use crate::corpus::arrow::{ArrowFeed, Step, Taken};
 use crate::door::exception;
@@ -52,7 +52,8 @@ enum Feed {
 #[derive(Default)]
 struct Counts {
     skipped: u64,
-    reasons: Vec<String>,
+    /// The first faults.
+    faults: Vec<Fault>,
     empty_files: u64,
     bytes_read: u64,
 }
@@ -75,6 +76,7 @@ type Records<'py> = (
 #[allow(clippy::struct_excessive_bools, reason = "they are the fields of the Python class")]
 struct Options {
     column: String,
+    named: bool,
     threads: Option<crate::threads::Threads>,
     prefetch: usize,
     skip: bool,
@@ -95,7 +97,7 @@ impl Options {
             (false, names) if names.is_empty() => Keep::Nothing,
             (false, names) => Keep::Columns(names),
         };
-        Wanted { column: self.column, keep, nulls: self.nulls, replace: self.replace }
+        Wanted { column: self.column, named: self.named, keep, nulls: self.nulls, replace: self.replace }
     }
 }
 
@@ -230,11 +232,13 @@ impl TextReader {
         Ok(passed)
     }
 
-    /// Records skipped, the first reasons, empty files, bytes read.
-    fn counts(&self, py: Python<'_>) -> PyResult<(u64, Vec<String>, u64, u64)> {
+    /// Records skipped, the first errors, empty files, bytes read.
+    fn counts<'py>(&self, py: Python<'py>) -> PyResult<(u64, Vec<Bound<'py, PyAny>>, u64, u64)> {
         let state = self.state.lock_py_attached(py).map_err(poisoned)?;
         let counts = &state.counts;
-        Ok((counts.skipped, counts.reasons.clone(), counts.empty_files, state.bytes_read()))
+        let faults = counts.faults.iter();
+        let errors = faults.map(|fault| error_of(py, fault, false).into_value(py).into_bound(py).into_any());
+        Ok((counts.skipped, errors.collect(), counts.empty_files, state.bytes_read()))
     }
 
     /// Ends the threads.
@@ -295,7 +299,7 @@ impl TextReader {
         };
         let done = py.detach(|| corpus::each(*plan, self.skip, make, work, seen));
         let (states, tally) = done.map_err(|stopped| match stopped {
-            Stopped::Fault(fault) => raise(py, &fault),
+            Stopped::Fault(fault) => error_of(py, &fault, true),
             Stopped::Work(error) => error,
         })?;
         self.note(py, &tally)?;
@@ -365,7 +369,7 @@ impl TextReader {
     fn note(&self, py: Python<'_>, tally: &Tally) -> PyResult<()> {
         self.state.lock_py_attached(py).map_err(poisoned)?.counts = Counts {
             skipped: tally.skipped,
-            reasons: tally.faults.iter().map(Fault::to_string).collect(),
+            faults: tally.faults.clone(),
             empty_files: tally.empty_files,
             bytes_read: tally.bytes_read,
         };
@@ -460,14 +464,14 @@ impl State {
             _ => None,
         };
         if raised.is_some() || !skip {
-            let error = raised.unwrap_or_else(|| raise(py, fault));
+            let error = raised.unwrap_or_else(|| error_of(py, fault, true));
             self.end(py);
             return Err(error);
         }
         self.records += u64::from(fault.is_record());
         self.counts.skipped += 1;
-        if self.counts.reasons.len() < 10 {
-            self.counts.reasons.push(fault.to_string());
+        if self.counts.faults.len() < 10 {
+            self.counts.faults.push(fault.clone());
         }
         Ok(())
     }
@@ -617,10 +621,26 @@ fn split_of(name: &str) -> PyResult<(Split, bool)> {
 }
 
 /// What ends the message of a record that can't be read; Python says it of its own, too.
-const SKIP: &str = "; on_error=\"skip\" leaves such records out and counts them";
+const SKIP: [Word; 3] = [
+    Word::Text("; "),
+    Word::Value("on_error", "skip"),
+    Word::Text(" leaves such records out and counts them"),
+];
 
-/// The Python exception of a fault: the `OSError` subclass of an errno, else `CorpusError`.
-fn raise(py: Python<'_>, fault: &Fault) -> PyErr {
+/// A word of a message as Python has it.
+fn spelled(py: Python<'_>, word: Word) -> PyResult<Bound<'_, PyAny>> {
+    static ARGUMENT: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    let argument = || ARGUMENT.import(py, "fastpost.exceptions", "Argument");
+    match word {
+        Word::Text(text) => Ok(PyString::new(py, text).into_any()),
+        Word::Argument(name) => argument()?.call1((name,)),
+        Word::Value(name, value) => argument()?.call1((name, (value,))),
+    }
+}
+
+/// The Python exception of a fault: the `OSError` subclass of an errno, else `CorpusError`; it says how such records
+/// are left out if it is to be raised.
+fn error_of(py: Python<'_>, fault: &Fault, raised: bool) -> PyErr {
     static CORPUS_ERROR: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     let path: &Path = &fault.path;
     if let Reason::Os { code, message } = &fault.reason {
@@ -631,11 +651,16 @@ fn raise(py: Python<'_>, fault: &Fault) -> PyErr {
             path.as_os_str().to_owned(),
         ));
     }
-    let cure = if fault.is_record() { SKIP } else { "" };
-    let made = CORPUS_ERROR.import(py, "fastpost.exceptions", "CorpusError").and_then(|class| {
-        class.call1((format!("{}{cure}", fault.reason), path.to_string_lossy(), fault.line))
-    });
-    made.map_or_else(|error| error, PyErr::from_value)
+    let make = || {
+        let cure = fault.reason.cure();
+        let skip = if raised && fault.is_record() { &SKIP[..] } else { &[] };
+        let cure = cure.iter().chain(skip).map(|word| spelled(py, *word)).collect::<PyResult<Vec<_>>>()?;
+        let given = PyDict::new(py);
+        given.set_item("cure", PyTuple::new(py, cure)?)?;
+        let class = CORPUS_ERROR.import(py, "fastpost.exceptions", "CorpusError")?;
+        class.call((fault.reason.to_string(), path.to_string_lossy(), fault.line), Some(&given))
+    };
+    make().map_or_else(|error| error, PyErr::from_value)
 }
 
 fn poisoned<T>(_: std::sync::PoisonError<T>) -> PyErr {

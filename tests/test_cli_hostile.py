@@ -196,7 +196,7 @@ def test_ids_of_parquet_columns(ner):
         "bytes": ["é"] * 3,
         "uuid": ["ff01"] * 3,
         "record": [{"a": 1}] * 3,
-        "nan": [1.5, 2.0, "NaN"],
+        "nan": [1.5, 2.0, None],
         "null": [None] * 3,
     }
     for name, ids in want.items():

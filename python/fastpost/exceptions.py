@@ -20,14 +20,14 @@ class Argument:
     """An argument in a message, perhaps with values to pass; a command line spells it as its option."""
 
     name: str
-    values: tuple[str | None, ...] = ()
+    values: tuple[str | int | None, ...] = ()
 
     def __str__(self) -> str:
         if not self.values:
             return f"`{self.name}`"
         if len(self.values) == 1:
             value = self.values[0]
-            return f'{self.name}="{value}"' if value is not None else f"{self.name}=None"
+            return f'{self.name}="{value}"' if isinstance(value, str) else f"{self.name}={value}"
         *first, last = map(repr, self.values)
         return f"{self.name}={', '.join(first)} or {last}"
 

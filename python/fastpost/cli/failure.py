@@ -152,7 +152,7 @@ _CALLED_OTHERWISE = {
 }
 """Options that are not called as the arguments that they stand for."""
 
-_VALUES: dict[tuple[str, str | None], str] = {("--compat", None): "right", ("--join", None): "none"}
+_VALUES: dict[tuple[str, str | int | None], str] = {("--compat", None): "right", ("--join", None): "none"}
 """Values that are called otherwise here."""
 
 

@@ -209,7 +209,11 @@ class Corpus:
             if number is not None:
                 _bounds.whole(name, number, 1, most=2**64 if name == "threads" else _bounds.MOST)
         if batch_size is None and batch_bytes is None:
-            raise ValueError("`batch_size` and `batch_bytes` are both None; pass one of them")
+            words = (Argument("batch_size"), " and ", Argument("batch_bytes"), " are both None")
+            raise refuse(ValueError, *words, cure="pass one of them")
+        if not isinstance(column, str | None):
+            kind = type(column).__name__
+            raise refuse(TypeError, Argument("column"), f" is {_bounds.shown(column)}, a {kind}", cure="pass a name")
         for name, given, allowed in (
             ("on_error", on_error, ("raise", "skip", "replace")),
             ("split", split, ("line", "blank", "file")),
@@ -217,7 +221,8 @@ class Corpus:
             ("nulls", nulls, ("raise", "keep")),
         ):
             if given not in allowed:
-                raise ValueError(f"`{name}` is {given!r}; it is one of {', '.join(map(repr, allowed))}")
+                cure = f"it is one of {', '.join(map(repr, allowed))}"
+                raise refuse(ValueError, Argument(name), f" is {_bounds.shown(given)}", cure=cure)
         self.batch_size, self.batch_bytes = batch_size, batch_bytes
         self._options = Options(
             column="text" if column is None else column,
@@ -590,19 +595,25 @@ def _joined(batch: tuple[Any, ...], more: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _names(keep: Any) -> tuple[str, ...]:
-    if isinstance(keep, str):
-        if keep != "all":
-            raise ValueError(f'`keep` is {keep!r}; pass a list of names, or "all"')
+    """The columns that `keep` names; "all" names none."""
+    if isinstance(keep, str) and keep == "all":
         return ()
+    given = Argument("keep"), f" is {_bounds.shown(keep)}"
+    if isinstance(keep, str):
+        raise refuse(ValueError, *given, cure='pass a list of names, or "all"')
+    if not isinstance(keep, Iterable):
+        raise refuse(TypeError, *given, f", a {type(keep).__name__}", cure='pass a list of names, or "all"')
     names = tuple(keep)
     if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
-        raise ValueError(f"`keep` is {keep!r}; pass names of columns, each once")
+        raise refuse(ValueError, *given, cure="pass names of columns, each once")
     return names
 
 
 @dataclass
 class _Texts:
     """A list of texts, kept apart from a list of paths."""
+
+    called = "texts"
 
     texts: list[Any] | tuple[Any, ...]
 

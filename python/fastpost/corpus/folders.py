@@ -32,12 +32,15 @@ class Folders:
             FileNotFoundError: if there are none.
             ValueError: for a folder with texts of several formats.
         """
-        if re.match(r"[a-z][a-z0-9+.]+://", pattern):
-            raise ValueError(f"{pattern} is not a local path; open it (fsspec.open) and pass the file object")
-        if not pattern:
-            raise ValueError("`source` is an empty path")
+        _refuse_odd(pattern)
         if os.path.isdir(pattern):
             return self._of_folder(pattern)
+        if not os.path.lexists(pattern) and _is_text(pattern):
+            error = _no_file(f"{pattern[:77]}...", "no such file", _FROM_TEXTS)
+            if not self.skip:
+                raise error
+            self.faults.append(error)
+            return []
         if os.path.lexists(pattern) or not re.search(r"[*?[]", pattern):
             return [pattern]  # the reader tells what is wrong with it
         parts = Path(pattern).parts
@@ -114,6 +117,28 @@ class Folders:
                     yield path
                 elif entry.is_dir():
                     yield from self._match(path, rest)
+
+
+def _is_text(path: str) -> bool:
+    """Whether a path that is not there is a text: longer than a name can be, or long and with white space in it."""
+    longest = max(len(os.fsencode(part)) for part in path.split(os.sep))
+    return len(path) > 80 and (longest > 255 or any(map(str.isspace, path)))
+
+
+def _refuse_odd(path: str) -> None:
+    """Refuses what no file can be called."""
+    source = Argument("source")
+    if not path:
+        raise refuse(ValueError, source, " is an empty path", cure="pass the path of a file or folder")
+    if re.match(r"[a-z][a-z0-9+.]+://", path):
+        cure = "open it (fsspec.open) and pass the file object"
+        raise refuse(ValueError, f"{path:.80} is not a local path", cure=cure, argument="source")
+    try:
+        odd = "a NUL character" if b"\0" in os.fsencode(path) else None
+    except UnicodeEncodeError as error:
+        odd = f"U+{ord(path[error.start]):04X}, half a surrogate pair"
+    if odd is not None:
+        raise refuse(ValueError, source, f" is {ascii(path)[:80]}, a path with {odd} in it", cure=_FROM_TEXTS)
 
 
 def _of_format(there: list[str], format: str) -> list[str]:  # noqa: A002  (as `Corpus` calls it)

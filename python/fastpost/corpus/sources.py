@@ -205,6 +205,8 @@ def _columns(options: Options) -> tuple[str, ...]:
 
 def _rows(batches: Iterable[Any], name: str, options: Options) -> Iterator[_Row | _Fault]:
     """The rows of Arrow tables or record batches."""
+    import pyarrow as pa
+
     for batch in batches:
         names = batch.schema.names
         wanted = [name for name in names if name != options.column] if options.keep_all else list(options.keep)
@@ -214,8 +216,35 @@ def _rows(batches: Iterable[Any], name: str, options: Options) -> Iterator[_Row 
                 reason = f"{what} `{short(column)}`; the data has {listed(names)}"
                 raise CorpusError(reason, name, cure=_PASS_COLUMN)
         columns = {column: batch[column] for column in (options.column, *wanted)}
+        for column, values in columns.items():
+            for chunk in values.chunks if isinstance(values, pa.ChunkedArray) else [values]:
+                _check_indices(chunk, column, name)
         for start in range(0, len(batch), _AT_ONCE):  # a run may be longer than memory could hold rows
-            yield from _some_rows({name: column.slice(start, _AT_ONCE) for name, column in columns.items()}, options)
+            some = {called: column.slice(start, _AT_ONCE) for called, column in columns.items()}
+            try:
+                yield from _some_rows(some, options)
+            except pa.ArrowException as error:  # an index that is none of its dictionary
+                raise CorpusError(f"the Arrow data is damaged: {str(error)[:200]}", name) from error
+
+
+def _check_indices(array: Any, column: str, name: str) -> None:
+    """Refuses indices for which a dictionary has no value; pyarrow would read what lies in memory there."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_run_end_encoded(array.type):
+        _check_indices(array.values, column, name)
+    elif pa.types.is_dictionary(array.type):
+        ends = pc.min_max(array.indices).as_py()
+        count = len(array.dictionary)
+        for index in (ends["min"], ends["max"]):
+            if index is not None and not 0 <= index < count:
+                raise CorpusError(
+                    f"column `{short(column)}` is a dictionary of {count} values but holds the index {index}; the "
+                    "Arrow data is damaged",
+                    name,
+                )
+        _check_indices(array.dictionary, column, name)
 
 
 def _some_rows(columns: dict[str, Any], options: Options) -> Iterator[_Row | _Fault]:
@@ -601,4 +630,6 @@ def _split(kind: str | None, options: Options) -> str:
 
 
 def _kind(value: object) -> str:
-    return type(value).__name__
+    """What a value is called in messages."""
+    name: str = getattr(type(value), "called", type(value).__name__)
+    return name

@@ -16,6 +16,7 @@ from fastpost._inputs.probabilities import warn_of_rows
 from fastpost._inputs.tokenizer import Tokens
 from fastpost.entities.decoder import OPTIONS, EntityDecoder
 from fastpost.entities.result import Entities, TextEntities
+from fastpost.exceptions import Argument, refuse
 from fastpost.pipelines.run import Batching, ItemError, Logits, Runner, Windows
 from fastpost.types import Entity, Ints1d, Ints2d, Token
 
@@ -232,9 +233,15 @@ class EntityTask:
         if self.most_tokens is not None:
             raise ItemError(
                 number,
-                ValueError(
-                    f"text {first + number} of the input has more than the {self.most_tokens} tokens that the model reads; "
-                    'shorten it, or pass on_long_text="window" to read it in several windows'
+                refuse(
+                    ValueError,
+                    f"text {first + number} of the input has more than the {self.most_tokens} tokens that the model reads",
+                    cure=(
+                        "; shorten it, or pass ",
+                        Argument("on_long_text", ("window",)),
+                        " to read it in several windows",
+                    ),
+                    text=first + number,
                 ),
             )
         if self.on_truncate is not None:

@@ -12,6 +12,7 @@ from fastpost._warn import warn_caller
 from fastpost.answers.decoder import AnswerDecoder
 from fastpost.entities.decoder import OPTIONS
 from fastpost.entities.defaults import OWN, choose_strategy
+from fastpost.exceptions import Argument
 from fastpost.models.onnx import OnnxFolder
 from fastpost.models.runners.onnx import Device
 from fastpost.pipelines.answers import AnswerTask, ask_size, whole
@@ -249,10 +250,19 @@ class OnnxTokenClassificationPipeline(_OnnxPipeline):
         return Job(task.prepare(), folder.runner, folder.batching(size))
 
     def _warn_truncated(self, length: int | None, right: bool, number: int) -> None:
-        cure = 'on_long_text="window"' if right else "stride=, for example stride=128, or compat=None,"
+        windows = Argument("on_long_text", ("window",))
+        strides = (
+            Argument("stride"),
+            ", for example ",
+            Argument("stride", (128,)),
+            ", or ",
+            Argument("compat", (None,)),
+            ",",
+        )
         warn_caller(
-            f"text {number} of the input is longer than the model's {length} tokens and was cut; "
-            f"pass {cure} to read it whole"
+            f"text {number} of the input is longer than the model's {length} tokens and was cut; pass ",
+            *((windows,) if right else strides),
+            " to read it whole",
         )
 
     def _merged(self, given: dict[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from fastpost._inputs.tokenizer import Tokens, decoder_json
 from fastpost._warn import warn_caller
 from fastpost.entities.decoder import OPTIONS, EntityDecoder
 from fastpost.entities.defaults import choose_strategy
+from fastpost.exceptions import Argument
 from fastpost.models.length import as_length, positions
 from fastpost.pipelines.entities import (
     OF_PIPELINES,
@@ -382,8 +383,9 @@ def _max_length(pipe: Any) -> int | None:
 
 def _warn_truncated(max_length: int, number: int) -> None:
     warn_caller(
-        f"text {number} of the input is longer than the model's {max_length} tokens and was cut; "
-        'pass on_long_text="window" to read it whole',
+        f"text {number} of the input is longer than the model's {max_length} tokens and was cut; pass ",
+        Argument("on_long_text", ("window",)),
+        " to read it whole",
         through="transformers",
     )
 

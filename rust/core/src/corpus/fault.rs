@@ -105,15 +105,16 @@ pub enum Reason {
     },
     /// Half a surrogate pair in a column that is read.
     #[error(
-        "column `{column}` holds half a surrogate pair (an escape such as \\ud83d without its other half), which is \
-        no character"
+        "column `{}` holds half a surrogate pair (an escape such as \\ud83d without its other half), which is \
+        no character",
+        clipped(column)
     )]
     HalfPair {
         /// The column.
         column: String,
     },
     /// A record without the wanted column.
-    #[error("no column `{column}`; the record has {keys}")]
+    #[error("no column `{}`; the record has {keys}", clipped(column))]
     NoColumn {
         /// Column wanted.
         column: String,
@@ -121,7 +122,7 @@ pub enum Reason {
         keys: String,
     },
     /// A header without a wanted column.
-    #[error("no column `{column}`; the header has {keys}{}", hint.map_or("", Hint::words))]
+    #[error("no column `{}`; the header has {keys}{}", clipped(column), hint.map_or("", Hint::words))]
     NotInHeader {
         /// Column wanted.
         column: String,
@@ -131,7 +132,7 @@ pub enum Reason {
         hint: Option<Hint>,
     },
     /// A header or a schema that has a wanted column twice.
-    #[error("the column `{column}` is there more than once; rename one of them")]
+    #[error("the column `{}` is there more than once; rename one of them", clipped(column))]
     Twice {
         /// The column.
         column: String,
@@ -161,14 +162,15 @@ pub enum Reason {
         format: &'static str,
     },
     /// A column is asked for where there are none.
-    #[error("it is plain text, which has no column `{column}`")]
+    #[error("it is plain text, which has no column `{}`", clipped(column))]
     NoColumns {
         /// The column.
         column: String,
     },
     /// A dictionary of Arrow with an index for which it has no value.
     #[error(
-        "column `{column}` is a dictionary of {values} values but holds the index {index}; the Arrow data is damaged"
+        "column `{}` is a dictionary of {values} values but holds the index {index}; the Arrow data is damaged",
+        clipped(column)
     )]
     BadIndex {
         /// The column.
@@ -179,7 +181,7 @@ pub enum Reason {
         values: usize,
     },
     /// A column that is not text.
-    #[error("column `{column}` holds {found}, not text{cure}")]
+    #[error("column `{}` holds {found}, not text{cure}", clipped(column))]
     NotText {
         /// Column wanted.
         column: String,

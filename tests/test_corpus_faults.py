@@ -1,0 +1,225 @@
+"""What is wrong with texts and with what is asked of `Corpus`: each error says it, and carries it as fields."""
+
+import copy
+import io
+import json
+import pickle
+
+import pytest
+
+from fastpost import Corpus, CorpusError
+
+
+def texts_of(corpus):
+    return [text for batch in corpus for text in batch]
+
+
+def rows_of(corpus):
+    return [(text, json.loads(row)) for batch in corpus.records() for text, row in zip(batch.texts, batch.kept or ())]
+
+
+def test_an_error_carries_what_it_speaks_of(tmp_path):
+    path = tmp_path / "x.jsonl"
+    path.write_text('{"text": "a"}\n{"body": "b"}\n')
+    with pytest.raises(CorpusError) as raised:
+        texts_of(Corpus(path))
+    error = raised.value
+    assert (error.file, error.path, error.line, error.argument) == (str(path), str(path), 2, "column")
+    assert error.cure == 'Pass `column`; on_error="skip" leaves such records out and counts them'
+    assert error.reason == f"no column `text`; the record has `body`. {error.cure}"
+    for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
+        assert (str(twin), twin.line, twin.argument, twin.cure) == (str(error), 2, "column", error.cure)
+    skipped = Corpus(path, on_error="skip")
+    assert texts_of(skipped) == ["a"]
+    (told,) = skipped.stats.errors
+    assert (str(told), told.line, told.cure) == (skipped.stats.reasons[0], 2, "Pass `column`")
+    plain = CorpusError("broken", "x", 3)
+    assert (plain.argument, plain.cure, str(plain)) == (None, None, "x:3: broken")
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "argument", "says"),
+    [
+        ({"column": 5}, TypeError, "column", "`column` is 5, a int; pass a name"),
+        ({"keep": 5}, TypeError, "keep", "`keep` is 5, a int; pass a list of names"),
+        ({"keep": "id"}, ValueError, "keep", "`keep` is 'id'; pass a list of names"),
+        ({"keep": ["a", "a"]}, ValueError, "keep", "pass names of columns, each once"),
+        ({"format": "x" * 5000}, ValueError, "format", "`format` is 'xxx"),
+        ({"batch_size": None}, ValueError, "batch_size", "`batch_size` and `batch_bytes` are both None"),
+        ({"prefetch": True}, TypeError, "prefetch", "`prefetch` is True; pass an int of at least 1"),
+        ({"threads": 0}, ValueError, "threads", "`threads` is 0"),
+    ],
+)
+def test_an_option_that_is_refused_is_named(options, kind, argument, says):
+    with pytest.raises(kind) as raised:
+        Corpus(["a.txt"], **options)
+    assert raised.value.argument == argument
+    assert says in str(raised.value)
+    assert len(str(raised.value)) < 250
+
+
+@pytest.mark.parametrize("n_texts", ["x", True, None, 1.5, -1, 2**70])
+def test_skip_names_its_argument(n_texts):
+    with pytest.raises((TypeError, ValueError), match=r"^`n_texts` is ") as raised:
+        Corpus(lambda: ["a"]).skip(n_texts)
+    assert raised.value.argument == "n_texts"
+
+
+@pytest.mark.parametrize("column", ["text", "body"])
+def test_a_column_that_is_asked_for_is_refused_for_texts_without_columns(column, tmp_path):
+    """Also the one that is read if nobody says which: a program that asks for it takes the file for records."""
+    path = tmp_path / "a.txt"
+    path.write_text("a\n")
+    assert texts_of(Corpus(path)) == ["a"]
+    says = f"{path} is a text file, which has no column `{column}`; leave `column` out, or pass `format`"
+    with pytest.raises(ValueError) as raised:  # noqa: PT011  (its words are compared)
+        Corpus(path, column=column)
+    assert (str(raised.value), raised.value.argument, raised.value.file) == (says, "column", str(path))
+    with pytest.raises(CorpusError, match=rf"it is plain text, which has no column `{column}`; leave `column` out"):
+        texts_of(Corpus(io.BytesIO(b"a\n"), column=column))
+    (tmp_path / "b.jsonl").write_text(f'{{"{column}": "b"}}\n')
+    assert texts_of(Corpus([path, tmp_path / "b.jsonl"], column=column)) == ["a", "b"]
+
+
+def test_half_a_surrogate_pair_in_memory():
+    texts = ["a", "cut \ud83d", "\ud83d\ude42", None, "b"]
+    records = [{"text": text, "id": n} for n, text in enumerate(texts)]
+    for source in (lambda: texts, lambda: records, lambda: [texts]):
+        with pytest.raises(CorpusError, match=r"text 1 holds U\+D83D at character 4, half a surrogate pair") as raised:
+            texts_of(Corpus(source, nulls="keep"))
+        assert (raised.value.argument, raised.value.line) == ("on_error", 1 if source() == [texts] else 2)
+        assert texts_of(Corpus(source, nulls="keep", on_error="replace")) == ["a", "cut \ufffd", "🙂", None, "b"]
+        skipped = Corpus(source, nulls="keep", on_error="skip")
+        assert texts_of(skipped) == ["a", None, "b"]
+        assert skipped.stats.skipped == 2
+    with pytest.raises(CorpusError, match=r"^texts:2: text 1 holds U\+D83D"):
+        texts_of(Corpus.from_texts(texts))
+
+
+@pytest.mark.parametrize("path", ["\ud83d", "a\ud83d.txt", "a\0b", "*\0"])
+def test_what_no_file_can_be_called(path):
+    with pytest.raises(
+        ValueError, match=r"^`source` is '.*, a path with .* in it; a list of texts is passed"
+    ) as raised:
+        Corpus([path])
+    assert raised.value.argument == "source"
+
+
+def test_a_text_that_is_taken_for_a_path_is_not_printed(tmp_path):
+    text = "Anna Schmidt lives in Berlin. " * 300
+    for one in (text, "x" * 300, text[:150]):
+        with pytest.raises(
+            FileNotFoundError, match=r"no such file; a list of texts is passed as `Corpus.from_texts`"
+        ) as told:
+            Corpus(one)
+        assert len(str(told.value)) < 180
+        skipped = Corpus([one, tmp_path], on_error="skip") if any(tmp_path.iterdir()) else None
+        (tmp_path / "a.txt").write_text("a\n")
+        skipped = Corpus([one, tmp_path], on_error="skip")
+        assert texts_of(skipped) == ["a"]
+        assert len(skipped.stats.reasons[0]) < 180
+
+
+@pytest.mark.parametrize("name", ["x.jsonl", "x.csv"])
+def test_a_name_of_a_column_is_cut(name, tmp_path):
+    path = tmp_path / name
+    path.write_text('{"a": 1}\n' if name == "x.jsonl" else "a\n1\n")
+    with pytest.raises(CorpusError) as raised:
+        texts_of(Corpus(path, column="x" * 5000))
+    assert "`" + "x" * 40 + "...`" in str(raised.value)
+    assert len(str(raised.value)) < 250 + len(str(path))
+
+
+def test_numbers_that_json_has_not_come_along_as_null(tmp_path):
+    path = tmp_path / "x.jsonl"
+    path.write_text(
+        '{"text": "a", "n": NaN, "m": {"x": [-Infinity, Infinity, "NaN \\" NaN"], "NaN": 1.5e3}}\n'
+        '{"text": "b", "n": "Infinity"}\n'
+    )
+    want = [("a", {"n": None, "m": {"x": [None, None, 'NaN " NaN'], "NaN": 1500.0}}), ("b", {"n": "Infinity"})]
+    assert rows_of(Corpus(path, keep="all")) == want
+    assert rows_of(Corpus(path, keep=["n", "m"])) == want
+    nan = float("nan")
+    records = [
+        {"text": "a", "n": nan, "m": {"x": [-1e999, 1e999, 'NaN " NaN'], "NaN": 1.5e3}},
+        {"text": "b", "n": "Infinity"},
+    ]
+    corpus = Corpus(records, keep="all")
+    assert rows_of(corpus) == want
+    for batch in corpus.records():
+        assert batch.columns["n"] == [None, "Infinity"]
+        assert not any(word in row for row in batch.kept for word in (": NaN", ": Infinity"))
+
+
+def arrow_strings(*values):
+    """Strings that need not be UTF-8, which Arrow does not check."""
+    pa = pytest.importorskip("pyarrow")
+    made = pa.array(values, pa.binary())
+    return pa.Array.from_buffers(pa.string(), len(values), made.buffers())
+
+
+@pytest.mark.parametrize("keep", [(), ["id"], "all"])
+def test_arrow_strings_that_are_not_utf_8(keep):
+    pa = pytest.importorskip("pyarrow")
+    table = pa.table({"id": [1, 2, 3], "text": arrow_strings(b"ok", b"b\xff", b"c")})
+    with pytest.raises(
+        CorpusError, match=r":2: not UTF-8: byte 0xff at byte 1 .*on_error=\"replace\".*on_error=\"skip\""
+    ):
+        texts_of(Corpus(table, keep=keep))
+    skipped = Corpus(table, keep=keep, on_error="skip")
+    assert texts_of(skipped) == ["ok", "c"]
+    assert [batch.numbers for batch in skipped.records()] == [[0, 2]]
+    assert skipped.stats.skipped == 1
+    assert texts_of(Corpus(table, keep=keep, on_error="replace")) == ["ok", "b\ufffd", "c"]
+
+
+def test_kept_arrow_strings_that_are_not_utf_8():
+    pa = pytest.importorskip("pyarrow")
+    table = pa.table({"id": arrow_strings(b"x", b"\xffy"), "text": ["a", "b"]})
+    with pytest.raises(CorpusError, match=r":2: not UTF-8: byte 0xff at byte 0 of column `id`"):
+        rows_of(Corpus(table, keep=["id"]))
+    assert rows_of(Corpus(table, keep=["id"], on_error="skip")) == [("a", {"id": "x"})]
+    assert rows_of(Corpus(table, keep=["id"], on_error="replace")) == [("a", {"id": "x"}), ("b", {"id": "\ufffdy"})]
+
+
+def test_layers_of_dictionaries_and_runs():
+    pa = pytest.importorskip("pyarrow")
+    runs_of = pa.RunEndEncodedArray.from_arrays
+    words = pa.array(["x", "y", None])
+    runs = runs_of(pa.array([2, 3, 4], pa.int16()), words)
+    columns = {
+        "runs of a dictionary": (runs_of(pa.array([2, 3, 4], pa.int64()), words.dictionary_encode()), "xxy"),
+        "a dictionary of runs": (pa.DictionaryArray.from_arrays(pa.array([0, 2, 1, 3, None], pa.uint8()), runs), "xyx"),
+        "a dictionary of a dictionary": (
+            pa.DictionaryArray.from_arrays(pa.array([1, 0, 0]), pa.array(["y", "x"]).dictionary_encode()),
+            "xyy",
+        ),
+    }
+    for name, (column, want) in columns.items():
+        full = [*want, *[None] * (len(column) - len(want))]
+        for start in range(len(column)):
+            got = texts_of(Corpus(pa.table({"text": column}).slice(start), nulls="keep"))
+            assert got == full[start:], name
+    with pytest.raises(CorpusError, match=r":4: column `text` holds null, not text"):
+        texts_of(Corpus(pa.table({"text": columns["runs of a dictionary"][0]})))
+
+
+@pytest.mark.parametrize("kind", ["int8", "uint8", "int64", "uint64"])
+@pytest.mark.parametrize("index", [2, 100, -1])
+@pytest.mark.parametrize("keep", [(), ["text"]])
+def test_an_index_that_is_none_of_its_dictionary_is_refused(kind, index, keep):
+    pa = pytest.importorskip("pyarrow")
+    if kind.startswith("u") and index < 0:
+        index += 256 if kind == "uint8" else 2**64
+    indices = pa.array([0, index, 1], getattr(pa, kind)())
+    column = pa.DictionaryArray.from_arrays(indices, pa.array(["a", "b"]), safe=False)
+    with pytest.raises(CorpusError, match=rf"of 2 values but holds the index {index}; the Arrow data is damaged"):
+        texts_of(Corpus(pa.table({"text": column}), keep=keep))
+
+
+@pytest.mark.parametrize("keep", [(), "all"])
+def test_a_run_longer_than_memory_is_read_as_it_comes(keep):
+    pa = pytest.importorskip("pyarrow")
+    runs = pa.RunEndEncodedArray.from_arrays(pa.array([2**40], pa.int64()), pa.array(["x"]))
+    batch = next(Corpus(pa.table({"text": runs}), batch_size=3, keep=keep).records())
+    assert batch.texts == ["x", "x", "x"]

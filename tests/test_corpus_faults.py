@@ -223,3 +223,24 @@ def test_a_run_longer_than_memory_is_read_as_it_comes(keep):
     runs = pa.RunEndEncodedArray.from_arrays(pa.array([2**40], pa.int64()), pa.array(["x"]))
     batch = next(Corpus(pa.table({"text": runs}), batch_size=3, keep=keep).records())
     assert batch.texts == ["x", "x", "x"]
+
+
+def test_memory_that_a_zstd_file_asks_for_is_bounded(tmp_path):
+    """A header of a few bytes could ask for 2 GiB; `zstd -d` refuses it, too."""
+    zstandard = pytest.importorskip("zstandard")
+    path = tmp_path / "x.txt.zst"
+    for log in (27, 28, 31):
+        options = zstandard.ZstdCompressionParameters.from_level(1, window_log=20, write_content_size=0)
+        data = zstandard.ZstdCompressor(compression_params=options).compressobj()
+        packed = data.compress(b"a\nb\n" * 5000) + data.flush()
+        descriptor = 5  # behind the magic number and the flags, of which none says that the frame is one segment
+        assert packed[4] & 0b00100000 == 0
+        path.write_bytes(packed[:descriptor] + bytes([(log - 10) << 3]) + packed[descriptor + 1 :])
+        if log == 27:
+            assert texts_of(Corpus(path)) == ["a", "b"] * 5000
+            continue
+        says = r"more than 128 MiB of memory; pipe it in, `zstd -dc --long=31 FILE \| \.\.\.`, or unpack it before"
+        with pytest.raises(CorpusError, match=says):
+            texts_of(Corpus(path))
+        with pytest.raises(CorpusError, match=says):
+            texts_of(Corpus(io.BytesIO(path.read_bytes())))

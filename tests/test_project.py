@@ -1,0 +1,63 @@
+"""The project's own files agree with each other."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+if sys.version_info < (3, 11):
+    pytest.skip("tomllib came with Python 3.11", allow_module_level=True)
+
+import tomllib
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+VERSION = tomllib.loads((ROOT / "Cargo.toml").read_text(encoding="utf-8"))["workspace"]["package"]["version"]
+
+
+def lowest(requirement):
+    """Name and lowest version of `name[extra]>=1.2,<3`."""
+    return re.match(r"([\w-]+)(?:\[\w+\])?>=([\d.]+)", requirement).groups()
+
+
+def test_the_lowest_versions_are_those_that_are_tried():
+    extras = PROJECT["optional-dependencies"]
+    allowed = dict(lowest(one) for one in [*PROJECT["dependencies"], *extras["onnx"], *extras["arrow"], *extras["cli"]])
+    lines = (ROOT / "tests" / "lowest.txt").read_text(encoding="utf-8").splitlines()
+    tried = dict(line.split("==") for line in lines if not line.startswith("#"))
+    assert tried.keys() == allowed.keys()
+    for name, version in tried.items():
+        parts = re.sub(r"(\.[0*])+$", "", version)
+        assert parts == re.sub(r"(\.0)+$", "", allowed[name]), name
+
+
+def test_one_package_has_one_lowest_version():
+    seen = {}
+    for extra, requirements in PROJECT["optional-dependencies"].items():
+        for one in requirements:
+            name, version = lowest(one)
+            assert seen.setdefault(name, version) == version, (extra, name)
+
+
+def test_a_citation_names_this_version():
+    text = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {VERSION}\n" in text
+
+
+def test_links_lead_to_one_repository():
+    repository = PROJECT["urls"]["Repository"]
+    assert PROJECT["urls"]["Changelog"] == f"{repository}/blob/main/CHANGELOG.md"
+    for file in ("CITATION.cff", "tools/zensical.toml", "Cargo.toml", ".github/ISSUE_TEMPLATE/config.yml"):
+        assert repository in (ROOT / file).read_text(encoding="utf-8"), file
+
+
+def test_workflows_run_make_targets_that_exist():
+    """What continuous integration runs can be run at home."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+    for workflow in sorted((ROOT / ".github" / "workflows").glob("*.yml")):
+        called = re.findall(r"run: make ([a-z-]+)", workflow.read_text(encoding="utf-8"))
+        assert set(called) <= targets, workflow.name
+    phony = set(re.search(r"^\.PHONY: ((?:.*\\\n)*.*)$", makefile, re.MULTILINE)[1].replace("\\\n", " ").split())
+    assert targets == phony

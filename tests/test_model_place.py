@@ -19,6 +19,10 @@ NONE_OF_IT = ("torch", "transformers", "onnxruntime", "tokenizers")
     [
         ("modle", "no such folder: modle; `model` is a folder, or a name on the hub such as owner/name"),
         ("./owner/name", "no such folder: ./owner/name; `model` is"),
+        ("my-modle", "no such folder: my-modle; `model` is a folder, or a name on the hub such as owner/name"),
+        ("minilm-ner", "no such folder: minilm-ner"),
+        ("my_model-v2.1", "no such folder: my_model-v2.1"),
+        ("bert", "no such folder: bert;"),
         ("a/b/c", "no such folder: a/b/c"),
         ("models/modle", "no such folder: models/modle"),
         ("owner/name/", "no such folder: owner/name/"),
@@ -56,12 +60,18 @@ def test_a_name_on_the_hub_goes_to_torch_only(tmp_path, monkeypatch):
         assert missing_model(name, "torch") is None
         with pytest.raises(FileNotFoundError, match=rf"no such folder: {name}; onnxruntime runs a folder .* download"):
             fastpost.pipeline("ner", model=name, backend="onnxruntime")
+    for name in ("bert-base-uncased", "xlm-roberta-base", "gpt2", "gpt2-medium", "t5-small", "openai-gpt"):
+        assert missing_model(name) is None, name
     (tmp_path / "owner" / "name").mkdir(parents=True)
     assert missing_model("owner/name", "onnxruntime") is None
     assert missing_model("owner/other") is not None
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
     (tmp_path / "cache" / "models--owner--other").mkdir(parents=True)
     assert missing_model("owner/other") is None
+    assert missing_model("my-model") is not None
+    (tmp_path / "cache" / "models--my-model").mkdir(parents=True)
+    assert missing_model("my-model") is None
+    assert missing_model("../my-model") is not None
 
 
 def test_what_the_hub_says_comes_after_the_folder(tmp_path, monkeypatch):
@@ -82,6 +92,7 @@ def test_what_the_hub_says_comes_after_the_folder(tmp_path, monkeypatch):
     ("arguments", "says"),
     [
         (["--model", "modle"], "no such folder: modle; --model is a folder, or a name on the hub such as owner/name"),
+        (["--model", "my-modle"], "no such folder: my-modle; --model is a folder, or a name on the hub such as owner/name"),
         (["--model", ""], "--model is empty; pass a folder, or a name on the hub such as owner/name"),
         (["--model", "o/n", "--backend", "onnxruntime"], "no such folder: o/n; onnxruntime runs a folder with an .onnx file"),
     ],
@@ -104,3 +115,22 @@ def test_the_command_line_says_it_first_without_any_extra(command, arguments, sa
     assert done.stderr.startswith(f"fastpost: {says}")
     assert len(done.stderr.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["count-words", "train-tokenizer", "bench train"])
+@pytest.mark.parametrize("name", ["my-modle", "modle", "my tokenizer"])
+def test_a_tokenizer_that_is_not_there_is_said_before_the_hub_is_asked(command, name, tmp_path, monkeypatch, capsys):
+    from fastpost.cli import main, training
+
+    def never(*_, **__):
+        raise AssertionError("the hub is asked")
+
+    if (transformers := sys.modules.get("transformers")) is not None:
+        monkeypatch.setattr(transformers.AutoTokenizer, "from_pretrained", never)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(training, "_has_transformers", never)
+    (tmp_path / "a.txt").write_text("a\n")
+    inputs = ["a.txt"] if command == "bench train" else ["--corpus", "a.txt", "--out", "o"]
+    more = ["--vocab-size", "300"] if "train" in command else []
+    assert main([*command.split(), *inputs, "--from", name, *more]) == 2
+    assert f"no such folder: {name}; --from is a folder, or a name on the hub" in capsys.readouterr().err

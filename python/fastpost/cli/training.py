@@ -14,6 +14,7 @@ import typer
 from fastpost.cli.failure import UsageError, can_be_resumed, guarded, tell
 from fastpost.cli.progress import Progress
 from fastpost.jobs import texts as jobs
+from fastpost.models.place import missing_model
 from fastpost.tokenizers.checkpoint import remove
 
 if TYPE_CHECKING:
@@ -257,6 +258,9 @@ def load_tokenizer(source: str) -> Any:
         except Exception as error:  # what tokenizers raises has no type of its own
             told = " ".join(str(error).split())[:200]
             raise UsageError(f"{file} is no tokenizer.json ({told}); pass that of a fast tokenizer") from error
+    missing = missing_model(source, argument="--from")
+    if missing is not None:
+        raise UsageError(missing)
     from transformers import AutoTokenizer
 
     return AutoTokenizer.from_pretrained(source)

@@ -6,12 +6,22 @@ import os
 import re
 from pathlib import Path
 
-_NAME = re.compile(r"[\w.-]+/[\w.-]+|\w[\w.]*(-[\w.]+)+", re.ASCII)
-"""What can be a name on the hub: `owner/name`, or one of the old names without an owner, which have hyphens."""
+_NAME = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
+"""A name on the hub: `owner/name`."""
+
+_OLD_NAME = re.compile(
+    r"(albert|bert|camembert|distilbert|distilroberta|roberta|t5|transfo-xl|xlm|xlnet)-[\w.-]+"
+    r"|(distil)?gpt2(-[\w.]+)?|openai-gpt|ctrl",
+    re.ASCII,
+)
+"""The names without an owner that the hub has, of its first days; no new ones are made, so any other is a folder."""
 
 
 def missing_model(model: str | os.PathLike[str], backend: str | None = None, argument: str = "`model`") -> str | None:
     """Why there can be no such model, or `None` if it is there or may be on the hub.
+
+    The hub is not asked, which takes long to fail without a network: the shape of the name decides, and whether it was
+    downloaded before.
 
     Args:
         model: a folder, a file, or a name.
@@ -29,11 +39,18 @@ def missing_model(model: str | os.PathLike[str], backend: str | None = None, arg
     path = Path(name)
     a_path = isinstance(model, os.PathLike) or name.endswith((os.sep, ".onnx")) or name.startswith(("~", "."))
     owner_here = len(path.parts) == 2 and path.parent.is_dir()
-    if a_path or path.is_absolute() or not _NAME.fullmatch(name) or (owner_here and not _cached(name)):
+    if a_path or path.is_absolute():
+        return there + cure
+    known = _is_name(name) and _cached(name)
+    if not known and (owner_here or not (_NAME.fullmatch(name) or _OLD_NAME.fullmatch(name))):
         return there + cure
     if backend == "onnxruntime":
         return f"{there}; onnxruntime runs a folder with an .onnx file, so download a model of the hub first"
     return None
+
+
+def _is_name(name: str) -> bool:
+    return _NAME.fullmatch(name) is not None or re.fullmatch(r"[\w.-]+", name, re.ASCII) is not None
 
 
 def _cached(name: str) -> bool:

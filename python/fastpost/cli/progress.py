@@ -27,16 +27,32 @@ class Progress:
         self._next = 0.0
         self._last = self._printed = ""
         if not quiet and sys.stderr.isatty():
-            from rich.console import Console
+            from rich.console import Console, ConsoleDimensions
             from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
             from rich.progress import Progress as Bar
+            from rich.table import Column
+
+            class Narrow(Console):
+                """A terminal whose last columns stay free for the ^C that it writes itself.
+
+                In a line that is full it would begin a second one, and the bar would stand there twice.
+                """
+
+                @property
+                def size(self) -> ConsoleDimensions:
+                    columns, lines = super().size
+                    return ConsoleDimensions(max(columns - 4, 1), lines)
+
+                @size.setter
+                def size(self, size: tuple[int, int]) -> None:
+                    self._width, self._height = size
 
             self._bar = Bar(
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", table_column=Column(no_wrap=True, min_width=5)),
                 BarColumn(),
                 TextColumn("{task.fields[text]}", markup=False),
                 TimeRemainingColumn(),
-                console=Console(stderr=True),
+                console=Narrow(stderr=True),
             )
             self._bar.start()
 

@@ -897,13 +897,19 @@ fn apart(ready: &[Ready<'_>], shifts: &[f64], max_len: NonZeroUsize, top_k: usiz
         let text = ready[part.which].window.text;
         let cut =
             (part.seen..answers.len()).filter(|&answer| answers[answer].text == text).find_map(|answer| {
-                let first = (part.from..part.to).find(|&token| covers(answer, token))?;
-                let last = (part.from..part.to).rfind(|&token| covers(answer, token))?;
-                Some((answer + 1, first, last))
+                if let Some(first) = (part.from..part.to).find(|&token| covers(answer, token)) {
+                    let last = (part.from..part.to).rfind(|&token| covers(answer, token))?;
+                    return Some((answer + 1, first, last + 1));
+                }
+                // No token of this window may have its characters: it still parts those before it from those behind.
+                let Answer { start, end, .. } = answers[answer];
+                let behind = (part.from..part.to).find(|&token| starts[token] >= end)?;
+                let before = |token| starts[token] >= 0 && ends[token] <= start;
+                (part.from..behind).any(before).then_some((answer + 1, behind, behind))
             });
-        if let Some((seen, first, last)) = cut {
+        if let Some((seen, first, behind)) = cut {
             free.extend(best(part.which, part.from, first, seen));
-            free.extend(best(part.which, last + 1, part.to, seen));
+            free.extend(best(part.which, behind, part.to, seen));
             continue;
         }
         part.seen = answers.len();

@@ -1,0 +1,286 @@
+//! What holds of the entities of any text, whatever the options: both decoders from the outside.
+
+mod common;
+
+use common::{BIO, MERGES, STRATEGIES, Sample, bare, close, decode, own, owned, sample, spans};
+use fastpost_core::batch::Text;
+use fastpost_core::entities::chunks::Repair;
+use fastpost_core::entities::own::join::Join;
+use fastpost_core::entities::own::spans::snap;
+use fastpost_core::entities::own::stitch::{Merge, Part, single};
+use fastpost_core::entities::own::words::{Source, Words};
+use fastpost_core::entities::own::{Score, Settings, Snap};
+use fastpost_core::entities::transformers::words::Boundary;
+use fastpost_core::entities::{Decoder, Options, Strategy};
+use fastpost_core::text::units::CharIndex;
+use proptest::prelude::*;
+use proptest::strategy::Strategy as _;
+use std::cell::OnceCell;
+use std::num::NonZeroUsize;
+
+const SCORES: [Score; 5] = [Score::Mean, Score::Min, Score::First, Score::Max, Score::Path];
+const BIOES: [&str; 9] = ["O", "B-PER", "I-PER", "E-PER", "S-PER", "B-LOC", "I-LOC", "E-LOC", "S-LOC"];
+
+/// Any settings of own mode but thresholds and what is ignored.
+fn settings(names: &'static [&'static str]) -> impl proptest::strategy::Strategy<Value = Settings> {
+    let choices = (
+        prop::sample::select(&STRATEGIES[..]),
+        any::<bool>(),
+        prop::sample::select(&[Repair::Conlleval, Repair::Discard, Repair::Keep][..]),
+        prop::sample::select(&SCORES[..]),
+        prop::sample::select(&[Source::Auto, Source::WordIds, Source::Unicode][..]),
+        prop::sample::select(&[Snap::Auto, Snap::Word, Snap::Never][..]),
+        prop::sample::select(&[Join::Never, Join::Pieces, Join::Run][..]),
+        any::<bool>(),
+        prop::sample::select(&[0.0_f32, 1.5, -2.0][..]),
+        prop::sample::select(&MERGES[..]),
+    );
+    choices.prop_map(|(strategy, viterbi, repair, score, words, snap, join, trim, outside_bias, merge)| {
+        Settings {
+            viterbi,
+            repair,
+            score,
+            words,
+            snap,
+            join,
+            trim,
+            outside_bias,
+            merge,
+            probs: true,
+            ..bare(names, strategy)
+        }
+    })
+}
+
+/// Rows that are sure of `labels`.
+fn sure(labels: &[usize], columns: usize) -> Vec<f32> {
+    let mut logits = vec![0.0; labels.len() * columns];
+    for (token, label) in labels.iter().enumerate() {
+        logits[token * columns + label] = 9.0;
+    }
+    logits
+}
+
+/// Labels of BIO for entities of up to three tokens, neighbours of one type included.
+fn legal_labels(sample: &Sample, plan: &[(usize, usize, bool)]) -> Vec<usize> {
+    let mut labels = Vec::with_capacity(sample.tokens());
+    for &(gap, length, person) in plan.iter().cycle() {
+        let begin = if person { 1 } else { 3 };
+        labels.extend(std::iter::repeat_n(0, gap));
+        labels.push(begin);
+        labels.extend(std::iter::repeat_n(begin + 1, length - 1));
+        if labels.len() >= sample.tokens() {
+            break;
+        }
+    }
+    labels.truncate(sample.tokens());
+    labels
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(192))]
+
+    /// Cut into windows whose rows are those of the whole, a text has the entities of the whole: its tokens are decided
+    /// once. The mean of equal rows is that row, but for rounding.
+    #[test]
+    fn windows_of_equal_logits_are_one_window(
+        sample in sample(9, 24), settings in settings(&BIOES), most in 4_usize..12, shared in 1_usize..4,
+    ) {
+        for (merge, exact) in [(Merge::Context, true), (Merge::Average, false)] {
+            let decoder = own(&BIOES, Settings { merge, ..settings.clone() });
+            let whole = decode(&decoder, &sample, &[sample.window(0, sample.tokens())]);
+            let cut = decode(&decoder, &sample, &sample.windows(most, shared));
+            if exact {
+                prop_assert_eq!(&cut, &whole);
+            } else {
+                prop_assert_eq!(spans(&cut), spans(&whole));
+                prop_assert_eq!(&cut.token_start, &whole.token_start);
+                prop_assert_eq!(&cut.token_end, &whole.token_end);
+                prop_assert!(close(&cut.score, &whole.score, 2e-5), "{:?} {:?}", cut.score, whole.score);
+                prop_assert!(close(&cut.probs, &whole.probs, 2e-5));
+            }
+        }
+    }
+
+    /// Windows that are decoded apart find the entities of the whole where each entity lies whole in one of them.
+    #[test]
+    fn windows_that_hold_each_entity_are_one_window(
+        sample in sample(5, 24), most in 8_usize..12,
+        plan in prop::collection::vec((0_usize..3, 1_usize..4, any::<bool>()), 1..6),
+        repair in prop::sample::select(&[Repair::Conlleval, Repair::Discard][..]), viterbi in any::<bool>(),
+    ) {
+        let sample = sample.with(sure(&legal_labels(&sample, &plan), 5));
+        for merge in MERGES {
+            let decoder = own(&BIO, Settings { merge, repair, viterbi, ..bare(&BIO, Strategy::Simple) });
+            let whole = decode(&decoder, &sample, &[sample.window(0, sample.tokens())]);
+            // An entity has three tokens at most, and a window that starts inside one is behind one that holds it.
+            let cut = decode(&decoder, &sample, &sample.windows(most, 5));
+            prop_assert_eq!(spans(&cut), spans(&whole), "{:?}", merge);
+            // Where each window's entities stay its own, their tokens are numbered in it.
+            if merge != Merge::Transformers {
+                prop_assert_eq!(&cut.token_start, &whole.token_start, "{:?}", merge);
+                prop_assert_eq!(&cut.token_end, &whole.token_end, "{:?}", merge);
+            }
+        }
+    }
+
+    /// Spans are in order and inside the text, none over another, none empty; all columns have a row an entity;
+    /// neither threads nor the rest of the batch show.
+    #[test]
+    fn spans_are_sorted_inside_and_disjoint(
+        sample in sample(5, 16), settings in settings(&BIO), most in 3_usize..12, shared in 0_usize..3,
+        threshold in prop::sample::select(&[0.0_f64, 0.4][..]),
+    ) {
+        let mut settings = settings;
+        settings.thresholds.fill(threshold);
+        // transformers' own rule for windows compares an entity with the last one kept only.
+        let apart = settings.strategy != Strategy::None && settings.merge != Merge::Transformers;
+        let decoder = own(&BIO, settings);
+        let windows = sample.windows(most, shared);
+        let found = decode(&decoder, &sample, &windows);
+        let rows = found.start.len();
+        let chars = sample.chars() as i64;
+        for row in 0..rows {
+            prop_assert!(0 <= found.start[row] && found.start[row] < found.end[row] && found.end[row] <= chars);
+            prop_assert!(found.token_start[row] < found.token_end[row]);
+            prop_assert!((0.0..=1.0 + 1e-6).contains(&found.score[row]), "{}", found.score[row]);
+            prop_assert!(f64::from(found.score[row]) >= threshold);
+            prop_assert!((found.label_id[row] as usize) < decoder.names().len());
+        }
+        prop_assert!(found.start.is_sorted());
+        if apart {
+            prop_assert!((1..rows).all(|row| found.end[row - 1] <= found.start[row]), "{:?}", spans(&found));
+        }
+        for column in [&found.text_index, &found.end, &found.label_id, &found.word_start, &found.word_end] {
+            prop_assert_eq!(column.len(), rows);
+        }
+        prop_assert_eq!(found.probs.len(), rows * decoder.names().len());
+        // Twice in a batch, with two threads.
+        let texts = [Text { chars: sample.chars(), text: &sample.text }; 2];
+        let both: Vec<_> = (0..2).flat_map(|text| windows.iter().map(move |window| {
+            let mut window = *window;
+            window.text = text;
+            window
+        })).collect();
+        let options = Options { threads: NonZeroUsize::new(2), check_offsets: true };
+        let twice = decoder.decode(&both, Some(&texts), 2, None, options).unwrap();
+        let again = found.start.repeat(2);
+        prop_assert_eq!(&twice.start, &again);
+        prop_assert_eq!(&twice.score, &found.score.repeat(2));
+        prop_assert_eq!(twice.text_index.iter().filter(|&&text| text == 1).count(), rows);
+    }
+
+    /// Widened once more, entities stay as they are.
+    #[test]
+    fn snap_is_idempotent(
+        sample in sample(5, 16), source in prop::sample::select(&[Source::Auto, Source::WordIds, Source::Unicode][..]),
+        trim in any::<bool>(), lone in any::<bool>(),
+    ) {
+        let index = CharIndex::new(&sample.text);
+        let window = sample.window(0, sample.tokens());
+        let part = Part::new(&window, 0, &window.unmasked(), None, Some(&index));
+        let tokens = single(part).tokens;
+        let edges = OnceCell::new();
+        let words = Words::new(source, &tokens, true, Some((&index, &edges))).unwrap();
+        let settings = Settings { snap: Snap::Never, ..bare(&BIO, Strategy::Simple) };
+        let decoder = own(&BIO, settings);
+        let found = decode(&decoder, &sample, &[window]);
+        // One type may stand for "outside", as "O" does where it is not ignored.
+        let outside = |name: u32| lone && name == 2;
+        let draft = |row: usize| fastpost_core::entities::own::spans::Draft {
+            range: found.token_start[row] as usize..found.token_end[row] as usize,
+            name: found.label_id[row] as u32,
+            start: found.start[row],
+            end: found.end[row],
+            score: found.score[row],
+            ..Default::default()
+        };
+        let drafts: Vec<_> = (0..found.start.len()).map(draft).collect();
+        let mut once = snap(drafts, &tokens, &words, Some(&index), trim, outside);
+        for draft in &mut once {
+            draft.reach(&tokens);
+        }
+        let twice = snap(once.clone(), &tokens, &words, Some(&index), trim, outside);
+        let places = |drafts: &[fastpost_core::entities::own::spans::Draft]| -> Vec<_> {
+            drafts.iter().map(|draft| (draft.start, draft.end, draft.name)).collect()
+        };
+        prop_assert_eq!(places(&twice), places(&once));
+        prop_assert!(once.windows(2).all(|pair| pair[0].end <= pair[1].start));
+    }
+
+    /// With every repair switched off, own mode is transformers' mode: names that both read alike, words by its rules.
+    #[test]
+    fn own_mode_with_all_off_is_transformers(
+        sample in sample(5, 16), strategy in prop::sample::select(&STRATEGIES[..]), several in any::<bool>(),
+        most in 4_usize..9, shared in 1_usize..4,
+    ) {
+        let settings = Settings { words: Source::Transformers, merge: Merge::Transformers, ..bare(&BIO, strategy) };
+        let ours = own(&BIO, settings);
+        let theirs = Decoder::new(&owned(&BIO), strategy, Boundary::Space, |name| name == "O");
+        // A window that starts inside an entity has a piece of it; both keep the longer.
+        let windows = if several && strategy == Strategy::Simple {
+            sample.windows(most, shared)
+        } else {
+            vec![sample.window(0, sample.tokens())]
+        };
+        let texts = [Text { chars: sample.chars(), text: &sample.text }];
+        let found = decode(&ours, &sample, &windows);
+        let expected = theirs.decode(&windows, Some(&texts), 1, None, Options::default()).unwrap();
+        prop_assert_eq!(&found.start, &expected.start);
+        prop_assert_eq!(&found.end, &expected.end);
+        let named = |names: &[String], ids: &[i64]| -> Vec<String> {
+            ids.iter().map(|&id| names[id as usize].clone()).collect()
+        };
+        prop_assert_eq!(named(ours.names(), &found.label_id), named(theirs.names(), &expected.label_id));
+        if strategy == Strategy::Average {
+            // The mean of a word's tokens says its type; own mode adds up the labels of that type, transformers takes one.
+            prop_assert!(found.score.iter().zip(&expected.score).all(|(ours, theirs)| *ours >= theirs - 1e-6));
+        } else {
+            prop_assert!(close(&found.score, &expected.score, 1e-6), "{:?} {:?}", found.score, expected.score);
+        }
+    }
+
+    /// Transformers' mode against its loops: neighbours of one type are one entity, `B-` begins another.
+    #[test]
+    fn transformers_mode_equals_its_plain_twin(sample in sample(5, 16), words in any::<bool>()) {
+        let strategy = if words { Strategy::First } else { Strategy::Simple };
+        let decoder = Decoder::new(&owned(&BIO), strategy, Boundary::Space, |name| name == "O");
+        let texts = [Text { chars: sample.chars(), text: &sample.text }];
+        let window = sample.window(0, sample.tokens());
+        let found = decoder.decode(&[window], Some(&texts), 1, None, Options::default()).unwrap();
+        let chars: Vec<char> = sample.text.chars().collect();
+        // (start, end, label, probability) of each token, or of each word by its first token.
+        let mut items: Vec<(i64, i64, usize, f64)> = Vec::new();
+        for token in 0..sample.tokens() {
+            let (start, end) = (sample.offsets[2 * token], sample.offsets[2 * token + 1]);
+            let row = &sample.logits[5 * token..5 * token + 5];
+            let label = (0..5).max_by(|&a, &b| row[a].total_cmp(&row[b]).then(b.cmp(&a))).unwrap();
+            let sum: f64 = row.iter().map(|&value| f64::from(value - row[label]).exp()).sum();
+            let opens = start == 0 || chars[start as usize - 1] == ' ' || chars[start as usize] == ' ';
+            match items.last_mut() {
+                Some(last) if words && !opens => last.1 = end,
+                _ => items.push((start, end, label, 1.0 / sum)),
+            }
+        }
+        let mut expected: Vec<(i64, i64, usize, Vec<f64>)> = Vec::new();
+        for (start, end, label, score) in items {
+            let kind = label.div_ceil(2);
+            match expected.last_mut() {
+                Some(last) if last.2 == kind && label % 2 == 0 => {
+                    last.1 = end;
+                    last.3.push(score);
+                }
+                _ => expected.push((start, end, kind, vec![score])),
+            }
+        }
+        expected.retain(|entity| entity.2 != 0);
+        prop_assert_eq!(found.start.len(), expected.len());
+        for (row, (start, end, kind, scores)) in expected.into_iter().enumerate() {
+            let name = ["O", "PER", "LOC"][kind];
+            prop_assert_eq!((found.start[row], found.end[row]), (start, end));
+            prop_assert_eq!(decoder.names()[found.label_id[row] as usize].as_str(), name);
+            let mean = scores.iter().sum::<f64>() / scores.len() as f64;
+            prop_assert!((f64::from(found.score[row]) - mean).abs() < 1e-6);
+        }
+    }
+}

@@ -18,6 +18,9 @@ struct Rows {
     sequences: Vec<i64>,
 }
 
+/// Window, first and last token of a span; `None` is "no answer".
+type Tokens = Option<(usize, u32, u32)>;
+
 /// Tokens before the context.
 const BEFORE: usize = 4;
 
@@ -98,8 +101,8 @@ fn log_sum(logs: impl Iterator<Item = f64> + Clone) -> f64 {
 
 fn options(top_k: usize, max_len: usize, mode: Mode) -> Options {
     Options {
-        top_k: NonZeroUsize::new(top_k).unwrap(),
-        max_answer_len: NonZeroUsize::new(max_len).unwrap(),
+        top_k: NonZeroUsize::new(top_k).expect("at least one"),
+        max_answer_len: NonZeroUsize::new(max_len).expect("at least one"),
         null_allowed: false,
         widen: Widen::No,
         context_sequence: 1,
@@ -276,7 +279,7 @@ proptest! {
         let may = |token: u32| !barred[token as usize];
         let ranking = Ranking { with_negative, n_best_size, max_answer_length };
         let (found, null) = rank(&features, &ranking, |_, token, _| Ok::<_, Infallible>(may(token))).unwrap();
-        let mut all: Vec<(f32, Option<(usize, u32, u32)>)> = Vec::new();
+        let mut all: Vec<(f32, Tokens)> = Vec::new();
         let mut least: Option<f32> = None;
         for (window, feature) in features.iter().enumerate() {
             let score = feature.null.0 + feature.null.1;

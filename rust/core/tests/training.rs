@@ -17,7 +17,9 @@ fn plainly(words: &[(String, u64)], options: &TrainOptions) -> (Vec<String>, Vec
             vocab.push(letter.to_string());
         }
     }
-    let id = |vocab: &[String], token: &str| vocab.iter().position(|known| known == token).unwrap() as u32;
+    let id = |vocab: &[String], token: &str| {
+        vocab.iter().position(|known| known == token).expect("each letter is in the alphabet") as u32
+    };
     let mut spelled: Vec<(Vec<u32>, u64)> = words
         .iter()
         .map(|(word, count)| (word.chars().map(|c| id(&vocab, &c.to_string())).collect(), *count))

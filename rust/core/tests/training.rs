@@ -29,8 +29,11 @@ fn plainly(words: &[(String, u64)], options: &TrainOptions) -> (Vec<String>, Vec
         let mut counts: BTreeMap<(u32, u32), u64> = BTreeMap::new();
         for (word, count) in &spelled {
             for pair in word.windows(2) {
+                // As in tokenizers, pairs of two characters count whatever the limit.
                 let length = |id: u32| vocab[id as usize].chars().count();
-                if options.max_token_length.is_none_or(|most| length(pair[0]) + length(pair[1]) < most) {
+                if length(pair[0]) + length(pair[1]) == 2
+                    || options.max_token_length.is_none_or(|most| length(pair[0]) + length(pair[1]) < most)
+                {
                     *counts.entry((pair[0], pair[1])).or_default() += count;
                 }
             }

@@ -39,7 +39,7 @@ pub struct TrainOptions {
     pub continuing_subword_prefix: Option<String>,
     /// Marks the last part of a word: `</w>`.
     pub end_of_word_suffix: Option<String>,
-    /// A pair is not counted if its token would be this many characters long or longer.
+    /// A pair is not counted if its token would be this many characters long or longer; pairs of two characters always are.
     pub max_token_length: Option<usize>,
 }
 

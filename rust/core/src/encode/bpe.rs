@@ -1,24 +1,17 @@
 //! Byte-level BPE: a splitter, a cache of words, merges by rank.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-
 use hashbrown::HashMap;
 use serde_json::{Value, json};
 
 use super::Unlike;
 use super::cache::Cache;
 use super::columns::{Blanks, Piece, Tokens};
+use super::merges::{self, Merges};
 use super::nfc;
 use super::template::Trim;
 use crate::tokenizer::normalize::Normalize;
 use crate::tokenizer::split::Alphabet;
 use crate::tokenizer::split::Splitter;
-
-/// No merge.
-const NEVER: u32 = u32::MAX;
-/// Symbols up to which looking through all pairs again is sooner than a heap.
-const FEW: usize = 40;
 
 /// See the head of this file.
 #[derive(Debug)]
@@ -28,8 +21,7 @@ pub(super) struct Bpe {
     composes: bool,
     /// Whether a piece that starts with no blank gets one.
     prefix: bool,
-    /// Pair -> rank and what it becomes.
-    merges: HashMap<u64, (u32, u32)>,
+    merges: Merges,
     /// Token of each byte.
     bytes: [u32; 256],
     /// Words that are tokens whatever the merges say.
@@ -38,23 +30,12 @@ pub(super) struct Bpe {
     pub(super) blanks: Option<Vec<Blanks>>,
 }
 
-/// Symbols of the word at hand, and its tokens.
+/// A word on its way.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
-    symbols: Vec<Symbol>,
-    ranks: Vec<u32>,
-    heap: BinaryHeap<Reverse<(u32, u32)>>,
+    merges: merges::Scratch,
     pieces: Vec<Piece>,
     prefixed: String,
-}
-
-/// A token and its bytes. In a heap's list `next` is the one after it, its own place for the last one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Symbol {
-    id: u32,
-    length: u32,
-    next: u32,
-    before: u32,
 }
 
 /// The byte-level alphabet: the letter of each byte.
@@ -72,10 +53,6 @@ pub(super) fn letters() -> [char; 256] {
     })
 }
 
-fn pair(left: u32, right: u32) -> u64 {
-    u64::from(left) << 32 | u64::from(right)
-}
-
 impl Bpe {
     /// Of a `tokenizer.json`; `trim` is what its post-processor does to offsets.
     ///
@@ -83,14 +60,7 @@ impl Bpe {
     /// Why it is none of these.
     pub(super) fn from_json(json: &Value, trim: Option<Trim>) -> Result<Self, String> {
         let model = &json["model"];
-        if model["dropout"].as_f64().is_some_and(|dropout| dropout != 0.0) {
-            return Err("its model drops merges at random".to_owned());
-        }
-        for name in ["continuing_subword_prefix", "end_of_word_suffix"] {
-            if model[name].as_str().is_some_and(|text| !text.is_empty()) {
-                return Err(format!("its BPE has a {name}"));
-            }
-        }
+        merges::check_options(model)?;
         let composes = match Normalize::from_json(&json["normalizer"])?[..] {
             [] => false,
             [Normalize::Nfc] => true,
@@ -106,7 +76,7 @@ impl Bpe {
             vocab.get(token).and_then(Value::as_u64).and_then(|id| i32::try_from(id).ok()).map(|id| id as u32)
         };
         let letters = letters();
-        let mut bytes = [NEVER; 256];
+        let mut bytes = [u32::MAX; 256];
         for (byte, letter) in letters.iter().enumerate() {
             // Some bytes are in no UTF-8.
             let never = matches!(byte, 0xC0 | 0xC1 | 0xF5..);
@@ -125,7 +95,7 @@ impl Bpe {
             splitter,
             composes,
             prefix,
-            merges: merges(model, id)?,
+            merges: Merges::from_json(model, id)?,
             bytes,
             whole,
             blanks: trim
@@ -229,12 +199,12 @@ impl Bpe {
     /// The tokens of a word, into `scratch`; how many characters it has.
     #[inline(never)]
     fn pieces(&self, word: &[u8], scratch: &mut Scratch) -> u32 {
-        self.merge(word, scratch);
+        self.merge(word, &mut scratch.merges);
         scratch.pieces.clear();
         // Characters that start before the token's first byte has been read, and by its last one.
         let mut chars = 0;
         let mut at = 0;
-        for symbol in &scratch.symbols {
+        for symbol in scratch.merges.symbols() {
             let is_start = |byte: &u8| byte & 0xC0 != 0x80;
             let end = at + symbol.length as usize;
             let start = chars + u32::from(is_start(&word[at])) - 1;
@@ -246,101 +216,18 @@ impl Bpe {
         chars
     }
 
-    /// Merges the pair of lowest rank, the first one if there are several, until there is none.
-    fn merge(&self, word: &[u8], scratch: &mut Scratch) {
-        scratch.symbols.clear();
+    /// The symbols of a word, merged.
+    fn merge(&self, word: &[u8], scratch: &mut merges::Scratch) {
+        scratch.clear();
         let whole = self.whole.as_ref().and_then(|all| all.get(word));
         if let Some(&id) = whole {
-            scratch.symbols.push(Symbol { id, length: word.len() as u32, next: 0, before: 0 });
+            scratch.push(id, word.len() as u32);
             return;
         }
-        scratch.symbols.extend(word.iter().zip(0_u32..).map(|(&byte, at)| Symbol {
-            id: self.bytes[usize::from(byte)],
-            length: 1,
-            next: at + 1,
-            before: at.wrapping_sub(1),
-        }));
-        if word.len() <= FEW { self.merge_few(scratch) } else { self.merge_many(scratch) }
-    }
-
-    #[inline]
-    fn merged(&self, left: Symbol, right: Symbol) -> Option<(u32, u32)> {
-        self.merges.get(&pair(left.id, right.id)).copied()
-    }
-
-    fn merge_few(&self, scratch: &mut Scratch) {
-        let Scratch { symbols, ranks, .. } = scratch;
-        let rank = |left: Symbol, right: Symbol| self.merged(left, right).map_or(NEVER, |(rank, _)| rank);
-        ranks.clear();
-        ranks.extend(symbols.windows(2).map(|two| rank(two[0], two[1])));
-        loop {
-            let mut least = (NEVER, 0);
-            for (at, &rank) in ranks.iter().enumerate() {
-                if rank < least.0 {
-                    least = (rank, at);
-                }
-            }
-            let at = least.1;
-            if least.0 == NEVER {
-                return;
-            }
-            let Some((_, made)) = self.merged(symbols[at], symbols[at + 1]) else { return };
-            symbols[at].id = made;
-            symbols[at].length += symbols[at + 1].length;
-            symbols.remove(at + 1);
-            ranks.remove(at);
-            if at < ranks.len() {
-                ranks[at] = rank(symbols[at], symbols[at + 1]);
-            }
-            if at > 0 {
-                ranks[at - 1] = rank(symbols[at - 1], symbols[at]);
-            }
+        for &byte in word {
+            scratch.push(self.bytes[usize::from(byte)], 1);
         }
-    }
-
-    /// The same with a heap of pairs and a list of symbols: a word of n symbols takes n log n steps, not n squared.
-    fn merge_many(&self, scratch: &mut Scratch) {
-        let Scratch { symbols, heap, ranks, .. } = scratch;
-        let count = symbols.len() as u32;
-        heap.clear();
-        // Rank of the pair that each symbol starts; what the heap says otherwise is out of date.
-        ranks.clear();
-        ranks.resize(symbols.len(), NEVER);
-        for at in 0..symbols.len() - 1 {
-            if let Some((rank, _)) = self.merged(symbols[at], symbols[at + 1]) {
-                ranks[at] = rank;
-                heap.push(Reverse((rank, at as u32)));
-            }
-        }
-        while let Some(Reverse((rank, at))) = heap.pop() {
-            let here = at as usize;
-            if ranks[here] != rank {
-                continue;
-            }
-            let right = symbols[here].next as usize;
-            let Some((_, made)) = self.merged(symbols[here], symbols[right]) else { continue };
-            let (length, next) = (symbols[right].length, symbols[right].next);
-            symbols[right].length = 0;
-            ranks[right] = NEVER;
-            symbols[here] = Symbol { id: made, length: symbols[here].length + length, next, ..symbols[here] };
-            if next < count {
-                symbols[next as usize].before = at;
-            }
-            let before = symbols[here].before as usize;
-            for (left, right) in [(before, here), (here, next as usize)] {
-                if left >= symbols.len() || right >= symbols.len() {
-                    if left == here {
-                        ranks[here] = NEVER;
-                    }
-                    continue;
-                }
-                ranks[left] = self.merged(symbols[left], symbols[right]).map_or(NEVER, |(rank, _)| rank);
-                if ranks[left] != NEVER {
-                    heap.push(Reverse((ranks[left], left as u32)));
-                }
-            }
-        }
-        symbols.retain(|symbol| symbol.length > 0);
+        self.merges.merge(scratch);
     }
 }
 
@@ -357,26 +244,6 @@ fn without_prefix(pre_tokenizer: &Value) -> (Value, bool) {
     (value, prefix)
 }
 
-fn merges(model: &Value, id: impl Fn(&str) -> Option<u32>) -> Result<HashMap<u64, (u32, u32)>, String> {
-    let list = model["merges"].as_array().ok_or("its BPE has no merges")?;
-    let mut merges = HashMap::with_capacity(list.len());
-    let mut joined = String::new();
-    for (rank, merge) in (0..).zip(list) {
-        let two = match merge {
-            Value::String(text) => text.split_once(' '),
-            _ => merge[0].as_str().zip(merge[1].as_str()),
-        };
-        let (left, right) = two.ok_or("one of its merges is not a pair")?;
-        joined.clear();
-        joined.push_str(left);
-        joined.push_str(right);
-        let ids = id(left).zip(id(right)).zip(id(&joined));
-        let ((left, right), made) = ids.ok_or("one of its merges is not in its vocabulary")?;
-        merges.insert(pair(left, right), (rank, made));
-    }
-    Ok(merges)
-}
-
 fn blanks<'a>(vocab: impl Iterator<Item = (&'a String, u32)> + Clone) -> Vec<Blanks> {
     let most = vocab.clone().map(|(_, id)| id).max().unwrap_or(0);
     let mut all = vec![Blanks::default(); most as usize + 1];
@@ -390,48 +257,4 @@ fn blanks<'a>(vocab: impl Iterator<Item = (&'a String, u32)> + Clone) -> Vec<Bla
 /// Whether trimming takes `c` of a token for a blank: the letter of the blank, or white space.
 pub(super) fn is_trimmed(c: char) -> bool {
     c == 'Ġ' || c.is_whitespace()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    /// Letters a to d, and merges between what they and former merges make.
-    fn model(pairs: &[(usize, usize)]) -> Bpe {
-        let mut names: Vec<String> = letters().iter().map(char::to_string).collect();
-        let start = usize::from(b'a');
-        let mut merges = Vec::new();
-        for &(left, right) in pairs {
-            let pool: Vec<String> = names[start..start + 3].iter().chain(&names[256..]).cloned().collect();
-            let (left, right) = (&pool[left % pool.len()], &pool[right % pool.len()]);
-            let made = format!("{left}{right}");
-            merges.push(json!([left, right]));
-            if !names.contains(&made) {
-                names.push(made);
-            }
-        }
-        let vocab: serde_json::Map<String, Value> =
-            names.into_iter().zip((0..).map(|id: u32| json!(id))).collect();
-        let level = json!({"type": "ByteLevel", "add_prefix_space": false, "use_regex": false});
-        let json = json!({"normalizer": null, "pre_tokenizer": level, "model": {"type": "BPE", "vocab": vocab, "merges": merges}});
-        Bpe::from_json(&json, None).unwrap()
-    }
-
-    proptest! {
-        /// Looking through all pairs is the twin of the heap.
-        #[test]
-        fn a_heap_merges_what_a_search_merges(pairs in prop::collection::vec((0_usize..20, 0_usize..20), 0..14), word in "[abc]{1,90}") {
-            let model = model(&pairs);
-            let tokens = |few: bool| {
-                let mut scratch = Scratch::default();
-                scratch.symbols.extend(word.bytes().zip(0_u32..).map(|(byte, at)| Symbol {
-                    id: model.bytes[usize::from(byte)], length: 1, next: at + 1, before: at.wrapping_sub(1),
-                }));
-                if few { model.merge_few(&mut scratch) } else { model.merge_many(&mut scratch) }
-                scratch.symbols.iter().map(|symbol| (symbol.id, symbol.length)).collect::<Vec<_>>()
-            };
-            prop_assert_eq!(tokens(true), tokens(false));
-        }
-    }
 }

@@ -68,6 +68,13 @@ impl Tokens {
         self.ids.len()
     }
 
+    /// Takes back all tokens but the first `count`, none of which is an added one.
+    pub(super) fn truncate(&mut self, count: usize) {
+        self.ids.truncate(count);
+        self.offsets.truncate(count);
+        self.words.truncate(count);
+    }
+
     /// Adds a token of characters `start..end` and word `word`, all counted in the text.
     #[inline(always)]
     pub(super) fn push(&mut self, id: u32, start: u32, end: u32, word: u32) {

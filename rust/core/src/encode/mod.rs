@@ -11,10 +11,13 @@
 mod added;
 mod bpe;
 mod cache;
+mod char_bpe;
 mod charsmap;
 mod columns;
+mod merges;
 mod nfc;
 mod pages;
+mod spaced;
 mod template;
 mod trie;
 mod unigram;
@@ -54,6 +57,7 @@ pub struct Encoder {
 enum Model {
     WordPiece(Box<wordpiece::WordPiece>),
     Bpe(Box<bpe::Bpe>),
+    CharBpe(Box<char_bpe::CharBpe>),
     Unigram(Box<unigram::Unigram>),
 }
 
@@ -65,6 +69,7 @@ struct State {
     stretches: [Vec<Stretch>; 2],
     wordpiece: wordpiece::Scratch,
     bpe: bpe::Scratch,
+    char_bpe: char_bpe::Scratch,
     unigram: unigram::Scratch,
 }
 
@@ -117,8 +122,10 @@ impl Encoder {
         let processor = Processor::from_json(&json["post_processor"])?;
         let model = match json["model"]["type"].as_str() {
             Some("WordPiece") => Model::WordPiece(Box::new(wordpiece::WordPiece::from_json(&json)?)),
-            // Files of old have no type: those with merges are BPE.
-            Some("BPE") => Model::Bpe(Box::new(bpe::Bpe::from_json(&json, processor.trim)?)),
+            Some("BPE") if is_byte_level(&json["pre_tokenizer"]) => {
+                Model::Bpe(Box::new(bpe::Bpe::from_json(&json, processor.trim)?))
+            }
+            Some("BPE") => Model::CharBpe(Box::new(char_bpe::CharBpe::from_json(&json)?)),
             Some("Unigram") => Model::Unigram(Box::new(unigram::Unigram::from_json(&json)?)),
             kind => return Err(format!("its model {} is not one of ours", kind.unwrap_or("without a type"))),
         };
@@ -128,6 +135,7 @@ impl Encoder {
         let (raw, normal) = added::finders(&json["added_tokens"], |text| match &model {
             Model::WordPiece(model) => model.normalize(text),
             Model::Bpe(model) => model.normalize(text),
+            Model::CharBpe(model) => model.normalize(text),
             Model::Unigram(model) => model.normalize(text),
         })?;
         Ok(Self { model, raw, normal, processor, states: Mutex::default() })
@@ -139,6 +147,7 @@ impl Encoder {
         match self.model {
             Model::WordPiece(_) => "WordPiece",
             Model::Bpe(_) => "byte-level BPE",
+            Model::CharBpe(_) => "BPE over characters",
             Model::Unigram(_) => "Unigram",
         }
     }
@@ -201,6 +210,7 @@ impl Encoder {
             stretches: Default::default(),
             wordpiece: wordpiece::Scratch::default(),
             bpe: bpe::Scratch::default(),
+            char_bpe: char_bpe::Scratch::default(),
             unigram: unigram::Scratch::default(),
         })
     }
@@ -270,6 +280,7 @@ impl Encoder {
         let normalized = match &self.model {
             Model::WordPiece(model) => Some(model.normalize(piece)),
             Model::Bpe(model) => model.changes(piece).then(|| model.normalize(piece)),
+            Model::CharBpe(model) => (!model.is_plain()).then(|| model.normalize(piece)),
             Model::Unigram(model) => (!model.is_plain()).then(|| model.normalize(piece)),
         };
         if let Some(normalized) = normalized {
@@ -294,6 +305,10 @@ impl Encoder {
         match &self.model {
             Model::WordPiece(model) => model.encode(text, &mut state.cache, &mut state.wordpiece, out),
             Model::Bpe(model) => model.encode(text, &mut state.cache, &mut state.bpe, out),
+            Model::CharBpe(model) => {
+                model.encode(text, &mut state.cache, &mut state.char_bpe, out);
+                Ok(())
+            }
             Model::Unigram(model) => model.encode(text, &mut state.cache, &mut state.unigram, out),
         }
     }
@@ -328,7 +343,7 @@ impl Encoder {
         }
         match &self.model {
             Model::Bpe(model) => model.blanks_of(tokens.ids[at]),
-            Model::WordPiece(_) | Model::Unigram(_) => Blanks::default(),
+            Model::WordPiece(_) | Model::CharBpe(_) | Model::Unigram(_) => Blanks::default(),
         }
     }
 }
@@ -448,6 +463,12 @@ fn order(text: usize, ranges: &[windows::Ranges], max_length: usize) -> Result<V
     }
     order.extend((1..seconds).map(|second| (0, second)));
     Ok(order)
+}
+
+/// Whether a pre-tokenizer makes letters of bytes.
+fn is_byte_level(pre_tokenizer: &Value) -> bool {
+    let parts = pre_tokenizer["pretokenizers"].as_array().map(Vec::as_slice).unwrap_or_default();
+    pre_tokenizer["type"] == "ByteLevel" || parts.iter().any(is_byte_level)
 }
 
 /// Whether `byte` is a blank, a tab or a line end.

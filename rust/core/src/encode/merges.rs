@@ -1,0 +1,236 @@
+//! Merging of byte-pair encoding: symbols -> tokens.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use hashbrown::HashMap;
+use serde_json::Value;
+
+/// No merge.
+const NEVER: u32 = u32::MAX;
+/// Symbols up to which looking through all pairs again is sooner than a heap.
+const FEW: usize = 40;
+
+/// Pair of tokens -> its rank and what it becomes.
+#[derive(Debug)]
+pub(super) struct Merges(HashMap<u64, (u32, u32)>);
+
+/// Symbols of the word at hand.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    symbols: Vec<Symbol>,
+    ranks: Vec<u32>,
+    heap: BinaryHeap<Reverse<(u32, u32)>>,
+}
+
+/// A token and its bytes. In a heap's list `next` is the one after it, its own place for the last one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Symbol {
+    pub(super) id: u32,
+    pub(super) length: u32,
+    next: u32,
+    before: u32,
+}
+
+impl Scratch {
+    pub(super) fn clear(&mut self) {
+        self.symbols.clear();
+    }
+
+    /// Adds a symbol of so many bytes.
+    #[inline(always)]
+    pub(super) fn push(&mut self, id: u32, length: u32) {
+        let at = self.symbols.len() as u32;
+        self.symbols.push(Symbol { id, length, next: at + 1, before: at.wrapping_sub(1) });
+    }
+
+    /// The last symbol.
+    pub(super) fn last(&mut self) -> Option<&mut Symbol> {
+        self.symbols.last_mut()
+    }
+
+    pub(super) fn symbols(&self) -> &[Symbol] {
+        &self.symbols
+    }
+}
+
+fn pair(left: u32, right: u32) -> u64 {
+    u64::from(left) << 32 | u64::from(right)
+}
+
+/// Refuses a model of BPE with an option that is not known here.
+///
+/// # Errors
+/// Which one.
+pub(super) fn check_options(model: &Value) -> Result<(), String> {
+    if model["dropout"].as_f64().is_some_and(|dropout| dropout != 0.0) {
+        return Err("its model drops merges at random".to_owned());
+    }
+    for name in ["continuing_subword_prefix", "end_of_word_suffix"] {
+        if model[name].as_str().is_some_and(|text| !text.is_empty()) {
+            return Err(format!("its BPE has a {name}"));
+        }
+    }
+    Ok(())
+}
+
+/// The two tokens of each merge of a model, the first merge first.
+///
+/// # Errors
+/// If one of them is no pair.
+pub(super) fn pairs(model: &Value) -> Result<impl Iterator<Item = Result<(&str, &str), String>>, String> {
+    let list = model["merges"].as_array().ok_or("its BPE has no merges")?;
+    Ok(list.iter().map(|merge| {
+        let two = match merge {
+            Value::String(text) => text.split_once(' '),
+            _ => merge[0].as_str().zip(merge[1].as_str()),
+        };
+        two.ok_or_else(|| "one of its merges is not a pair".to_owned())
+    }))
+}
+
+impl Merges {
+    /// Of a `model` of `tokenizer.json`, whose tokens have the ids that `id` says.
+    ///
+    /// # Errors
+    /// If a merge is no pair of tokens that makes one.
+    pub(super) fn from_json(model: &Value, id: impl Fn(&str) -> Option<u32>) -> Result<Self, String> {
+        let mut merges = HashMap::with_capacity(model["merges"].as_array().map_or(0, Vec::len));
+        let mut joined = String::new();
+        for (rank, two) in (0..).zip(pairs(model)?) {
+            let (left, right) = two?;
+            joined.clear();
+            joined.push_str(left);
+            joined.push_str(right);
+            let ids = id(left).zip(id(right)).zip(id(&joined));
+            let ((left, right), made) = ids.ok_or("one of its merges is not in its vocabulary")?;
+            merges.insert(pair(left, right), (rank, made));
+        }
+        Ok(Self(merges))
+    }
+
+    /// Merges the pair of lowest rank, the first one if there are several, until there is none.
+    pub(super) fn merge(&self, scratch: &mut Scratch) {
+        if scratch.symbols.len() <= FEW { self.merge_few(scratch) } else { self.merge_many(scratch) }
+    }
+
+    #[inline]
+    fn merged(&self, left: Symbol, right: Symbol) -> Option<(u32, u32)> {
+        self.0.get(&pair(left.id, right.id)).copied()
+    }
+
+    fn merge_few(&self, scratch: &mut Scratch) {
+        let Scratch { symbols, ranks, .. } = scratch;
+        let rank = |left: Symbol, right: Symbol| self.merged(left, right).map_or(NEVER, |(rank, _)| rank);
+        ranks.clear();
+        ranks.extend(symbols.windows(2).map(|two| rank(two[0], two[1])));
+        loop {
+            let mut least = (NEVER, 0);
+            for (at, &rank) in ranks.iter().enumerate() {
+                if rank < least.0 {
+                    least = (rank, at);
+                }
+            }
+            let at = least.1;
+            if least.0 == NEVER {
+                return;
+            }
+            let Some((_, made)) = self.merged(symbols[at], symbols[at + 1]) else { return };
+            symbols[at].id = made;
+            symbols[at].length += symbols[at + 1].length;
+            symbols.remove(at + 1);
+            ranks.remove(at);
+            if at < ranks.len() {
+                ranks[at] = rank(symbols[at], symbols[at + 1]);
+            }
+            if at > 0 {
+                ranks[at - 1] = rank(symbols[at - 1], symbols[at]);
+            }
+        }
+    }
+
+    /// The same with a heap of pairs and a list of symbols: a word of n symbols takes n log n steps, not n squared.
+    fn merge_many(&self, scratch: &mut Scratch) {
+        let Scratch { symbols, heap, ranks, .. } = scratch;
+        let count = symbols.len() as u32;
+        heap.clear();
+        // Rank of the pair that each symbol starts; what the heap says otherwise is out of date.
+        ranks.clear();
+        ranks.resize(symbols.len(), NEVER);
+        for at in 0..symbols.len() - 1 {
+            if let Some((rank, _)) = self.merged(symbols[at], symbols[at + 1]) {
+                ranks[at] = rank;
+                heap.push(Reverse((rank, at as u32)));
+            }
+        }
+        while let Some(Reverse((rank, at))) = heap.pop() {
+            let here = at as usize;
+            if ranks[here] != rank {
+                continue;
+            }
+            let right = symbols[here].next as usize;
+            let Some((_, made)) = self.merged(symbols[here], symbols[right]) else { continue };
+            let (length, next) = (symbols[right].length, symbols[right].next);
+            symbols[right].length = 0;
+            ranks[right] = NEVER;
+            symbols[here] = Symbol { id: made, length: symbols[here].length + length, next, ..symbols[here] };
+            if next < count {
+                symbols[next as usize].before = at;
+            }
+            let before = symbols[here].before as usize;
+            for (left, right) in [(before, here), (here, next as usize)] {
+                if left >= symbols.len() || right >= symbols.len() {
+                    if left == here {
+                        ranks[here] = NEVER;
+                    }
+                    continue;
+                }
+                ranks[left] = self.merged(symbols[left], symbols[right]).map_or(NEVER, |(rank, _)| rank);
+                if ranks[left] != NEVER {
+                    heap.push(Reverse((ranks[left], left as u32)));
+                }
+            }
+        }
+        symbols.retain(|symbol| symbol.length > 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    /// Letters a to c with ids 0 to 2, and merges between what they and former merges make.
+    fn merges(pairs: &[(usize, usize)]) -> Merges {
+        let mut names: Vec<String> = ["a", "b", "c"].map(str::to_owned).to_vec();
+        let mut list = Vec::new();
+        for &(left, right) in pairs {
+            let (left, right) = (&names[left % names.len()], &names[right % names.len()]);
+            let made = format!("{left}{right}");
+            list.push(json!([left, right]));
+            if !names.contains(&made) {
+                names.push(made);
+            }
+        }
+        let id = |token: &str| names.iter().position(|name| name == token).map(|id| id as u32);
+        Merges::from_json(&json!({"merges": list}), id).unwrap()
+    }
+
+    proptest! {
+        /// Looking through all pairs is the twin of the heap.
+        #[test]
+        fn a_heap_merges_what_a_search_merges(pairs in prop::collection::vec((0_usize..20, 0_usize..20), 0..14), word in "[abc]{1,90}") {
+            let merges = merges(&pairs);
+            let tokens = |few: bool| {
+                let mut scratch = Scratch::default();
+                for byte in word.bytes() {
+                    scratch.push(u32::from(byte - b'a'), 1);
+                }
+                if few { merges.merge_few(&mut scratch) } else { merges.merge_many(&mut scratch) }
+                scratch.symbols.iter().map(|symbol| (symbol.id, symbol.length)).collect::<Vec<_>>()
+            };
+            prop_assert_eq!(tokens(true), tokens(false));
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! T5, DeBERTa-v3 and their like: blanks are made visible, and a word begins at each of them.
+//!
+//! A chunk is a blank and what stands up to the next one; the first has no blank, and gets one. Its tokens depend on nothing
+//! else unless its edges become white space, or nothing, when normalised: blanks that meet are made one, and those at
+//! the ends of a text are taken away. Then, and where a mark joins a blank, the whole text is normalised at once.
+
+use serde_json::Value;
+
+use super::charsmap::{Charsmap, Placed};
+
+/// What is done to a text before its words are looked up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Spaced {
+    /// White space is taken away at the start and at the end of the text as it came.
+    pub(super) strips_raw: [bool; 2],
+    /// The same of normalised text.
+    pub(super) strips: [bool; 2],
+    /// Blanks in a row become one.
+    pub(super) collapses: bool,
+    /// Tabs and line ends become blanks, too.
+    pub(super) all_blanks: bool,
+    /// Only the start of a text gets a visible blank, not what follows an added token.
+    pub(super) only_first: bool,
+}
+
+/// Normalisers around the charsmap: what comes before it, the charsmap, and what comes after.
+#[derive(Debug, Default)]
+pub(super) struct Normalizers {
+    pub(super) charsmap: Option<Charsmap>,
+    pub(super) spaced: Spaced,
+    /// Whether two blanks become a character that is not a blank.
+    pub(super) shows_blanks: Option<char>,
+}
+
+impl Normalizers {
+    /// Of a `normalizer` of `tokenizer.json`: a charsmap, white space taken away before and after it, blanks made one.
+    ///
+    /// # Errors
+    /// Why it is none of these.
+    pub(super) fn from_json(normalizer: &Value) -> Result<Self, String> {
+        let steps: &[Value] = match normalizer["type"].as_str() {
+            None => &[],
+            Some("Sequence") => normalizer["normalizers"].as_array().map(Vec::as_slice).unwrap_or_default(),
+            Some(_) => std::slice::from_ref(normalizer),
+        };
+        let mut out = Self::default();
+        for step in steps {
+            let kind = step["type"].as_str().unwrap_or("none");
+            let late = out.spaced.collapses || out.spaced.strips != [false; 2];
+            match kind {
+                "Precompiled" if out.charsmap.is_none() && !late => {
+                    let text = step["precompiled_charsmap"].as_str();
+                    out.charsmap = Some(text.and_then(Charsmap::new).ok_or("its charsmap can't be read")?);
+                }
+                "Strip" if !late => {
+                    let strips =
+                        ["strip_left", "strip_right"].map(|name| step[name].as_bool().unwrap_or(true));
+                    match out.charsmap {
+                        None => out.spaced.strips_raw = strips,
+                        Some(_) => out.spaced.strips = strips,
+                    }
+                }
+                "Replace" if step["pattern"]["Regex"] == " {2,}" && !out.spaced.collapses => {
+                    let content = step["content"].as_str().unwrap_or_default();
+                    let mut chars = content.chars();
+                    let (Some(c), None) = (chars.next(), chars.next()) else {
+                        return Err(format!("its normalizer replaces blanks with {content:?}"));
+                    };
+                    out.spaced.collapses = true;
+                    out.shows_blanks = Some(c).filter(|&c| c != ' ');
+                }
+                _ => {
+                    return Err(format!(
+                        "Unigram is native with Strip, Precompiled and Replace of blanks for its normalizer, in this order, not {kind}"
+                    ));
+                }
+            }
+        }
+        let blanks = [" ", "\t", "\n", "\r"].map(|blank| match &out.charsmap {
+            Some(map) => map.replace(blank).unwrap_or(blank) == " ",
+            None => blank == " ",
+        });
+        out.spaced.all_blanks = blanks == [true; 4];
+        Ok(out)
+    }
+
+    /// Whether a tab and a line end both become blanks or both stay, and a blank stays.
+    pub(super) fn is_even(&self) -> bool {
+        let stays = |blank: &str| {
+            self.charsmap.as_ref().is_none_or(|map| map.replace(blank).is_none_or(|new| new == blank))
+        };
+        self.spaced.all_blanks
+            || (self.charsmap.as_ref().is_none_or(|map| map.replace(" ").is_none_or(|new| new == " "))
+                && ["\t", "\n", "\r"].iter().all(|blank| stays(blank)))
+    }
+
+    /// Whether white space is taken away at the start of texts.
+    pub(super) fn strips_left(&self) -> bool {
+        self.spaced.strips_raw[0] || self.spaced.strips[0]
+    }
+
+    /// Whether it leaves texts as they are.
+    pub(super) fn is_plain(&self) -> bool {
+        let Spaced { strips_raw, strips, collapses, .. } = self.spaced;
+        self.charsmap.is_none() && strips_raw == [false; 2] && strips == [false; 2] && !collapses
+    }
+
+    /// `text` normalised, into `out`, with the character of `text` that each one stands for; how many characters were
+    /// dropped before there was one to count them to.
+    pub(super) fn apply(&self, text: &str, out: &mut Vec<Placed>) -> u32 {
+        let [left, right] = self.spaced.strips_raw;
+        let kept = if left { text.trim_start() } else { text };
+        let first = text[..text.len() - kept.len()].chars().count() as u32;
+        let kept = if right { kept.trim_end() } else { kept };
+        let dropped = self.map(kept, out);
+        for (_, place) in out.iter_mut() {
+            *place += first;
+        }
+        let [left, right] = self.spaced.strips;
+        if right {
+            let end = out.iter().rposition(|(c, _)| !c.is_whitespace()).map_or(0, |last| last + 1);
+            out.truncate(end);
+        }
+        if left {
+            let start = out.iter().position(|(c, _)| !c.is_whitespace()).unwrap_or(out.len());
+            out.drain(..start);
+        }
+        self.collapse(out);
+        dropped
+    }
+
+    /// `text` as the charsmap leaves it; see [`Charsmap::apply`].
+    pub(super) fn map(&self, text: &str, out: &mut Vec<Placed>) -> u32 {
+        if let Some(map) = &self.charsmap {
+            return map.apply(text, out);
+        }
+        out.clear();
+        out.extend(text.chars().zip(0..));
+        0
+    }
+
+    /// Makes blanks in a row one, which stands where the last of them does, if that is asked for.
+    pub(super) fn collapse(&self, out: &mut Vec<Placed>) {
+        if !self.spaced.collapses {
+            return;
+        }
+        let mut run = 0;
+        let mut made = 0;
+        for at in 0..out.len() {
+            run = if out[at].0 == ' ' { run + 1 } else { 0 };
+            if run > 1 {
+                made -= 1;
+            }
+            out[made] = out[at];
+            if let (2.., Some(c)) = (run, self.shows_blanks) {
+                // The next blank of the run takes its place.
+                out[made].0 = c;
+            }
+            made += 1;
+        }
+        out.truncate(made);
+    }
+}
+
+/// Bytes of the blank that `bytes` starts with: a line end of two characters is one.
+#[inline(always)]
+pub(super) fn lead(bytes: &[u8], all: bool) -> usize {
+    match bytes {
+        [b' ', ..] => 1,
+        [b'\r', b'\n', ..] if all => 2,
+        [b'\t' | b'\n' | b'\r', ..] if all => 1,
+        _ => 0,
+    }
+}

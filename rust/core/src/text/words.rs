@@ -24,7 +24,7 @@ use unicode_segmentation::UnicodeSegmentation;
 /// stacks two Khmer letters.
 ///
 /// UAX #29 joins letters over an apostrophe, a colon or a full stop, so that `Anna's`, `Anna.Berlin` and
-/// `Name:Anna` are one word each. [`Self::cut`] cuts words there, too: see [`cuts`].
+/// `Name:Anna` are one word each. [`Self::cut`] cuts words there, too.
 ///
 /// Building is one pass; a query takes constant time, `widen` logarithmic time in a word of more than 64 characters.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 //! The plain way is a map of strings, `*counts.entry(word.to_owned()).or_default() += 1`. Python code has 60 million
 //! words in 250 MB but only a few hundred distinct ones in most of them, so it pays to keep a word's bytes once,
 //! in one long buffer, and to find it by a slice: no allocation per word, and 33 bytes of table per distinct word.
-//! Words of up to 15 bytes, 98 in 100 of those that occur, have a table of their own: see [`ShortCounts`].
+//! Words of up to 15 bytes, 98 in 100 of those that occur, have a table of their own: see `short`.
 
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Write};

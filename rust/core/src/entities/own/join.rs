@@ -13,12 +13,12 @@ use unicode_categories::UnicodeCategories;
 pub enum Join {
     /// None.
     Never,
-    /// Those with one character of [`BRIDGES`] between them and a letter or a digit on both sides of it; and those with
+    /// Those with one of `. @ _ - + ' &` between them and a letter or a digit on both sides of it; and those with
     /// nothing between them where exactly one of the two characters that touch is a letter or a digit, and the first
     /// entity has one.
     Pieces,
     /// Those, and all in one run of characters without white space. What stands between two entities of one type in a run
-    /// is then in some entity: see [`fill`].
+    /// is then in some entity.
     Run,
 }
 

@@ -255,7 +255,7 @@ def main() -> None:
         print_table("Answers in windows of other lengths", rows)
         write_json(asked.json, peer=PEER, lengths=measured)
         return
-    print_table("Answers", [*search(), *after_the_model()])
+    print_table("Answers", [*search(), *after_the_model()], "answers")
     long_context()
     growth()
 

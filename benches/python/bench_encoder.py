@@ -169,7 +169,7 @@ def main() -> None:
     table += rows(name, bpe, {"wikigold": (english, "12x, 40x"), "Chinese": (chinese, "5x, 25x")})
     name, xlmr = unigram(english + chinese)
     table += rows(name, xlmr, {"wikigold": (english, "12x, 50x"), "Chinese": (chinese, "12x, 15x")})
-    print_table(f"Encoder, one thread, on {machine()}", table)
+    print_table(f"Encoder, one thread, on {machine()}", table, "encoder")
     threads(tokenizer, english)
     write_json(arguments.json, rows=[vars(row) for row in table])
 

@@ -272,9 +272,9 @@ def main() -> None:
         print_table("Decoding windows of other lengths: 35 labels", rows)
         write_json(asked.json, peer=PEER, lengths=measured)
         return
-    print_table("Decoding: 512 tokens, 35 labels", decoding(folder))
+    print_table("Decoding: 512 tokens, 35 labels", decoding(folder), "decoding")
     print_table("The same windows as a list", listed())
-    print_table("Pipelines with a model that costs nothing", pipelines(folder))
+    print_table("Pipelines with a model that costs nothing", pipelines(folder), "pipelines")
     print()
     importing()
     stream_memory(folder)

@@ -131,4 +131,4 @@ def rows() -> list[Row]:
 
 if __name__ == "__main__":
     print(machine())
-    print_table("Sequence labelling metrics", rows())
+    print_table("Sequence labelling metrics", rows(), "metrics")

@@ -96,6 +96,7 @@ def main() -> None:
         print_table(
             "Question-answering pipeline",
             [Row(work, f"transformers {transformers.__version__}", theirs, mine_alone, goal)],
+            "qa-pipeline",
         )
         print(f"\ntransformers {transformers.__version__}: {theirs / count * 1e3:.3f} ms a question")
     print(f"fastpost: {mine_alone / count * 1e3:.3f} ms a question (goal: under {GOAL * 1e3} ms)")

@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import hashlib
+import importlib.metadata
 import json
 import multiprocessing
 import os
@@ -26,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from code_corpus import write_jsonl
-from harness import write_json
+from harness import machine, publish, write_json
 
 CACHE = Path(__file__).resolve().parents[2] / ".cache"
 GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
@@ -169,6 +170,15 @@ def child(name: str, path: Path, size: int, held: bool, out: Any) -> None:
     out.send((seconds, peak() - before, peak(), whole, tokens))
 
 
+NAMES = {
+    "reading": "reading the lines in Python",
+    "fastpost": "fastpost, file to tokenizer",
+    "fastpost-python": "fastpost, fed Python strings",
+    "tokenizers": f"tokenizers {importlib.metadata.version('tokenizers')}",
+}
+"""What the table calls each of them."""
+
+
 def main() -> None:
     """Runs all, compares, prints."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -209,13 +219,16 @@ def main() -> None:
     measured = {name: result[:2] for name, result in results.items() if not isinstance(result, str)}
     runs = [{"name": name, "seconds": seconds, "megabytes": more} for name, (seconds, more) in measured.items()]
     write_json(args.json, megabytes=args.megabytes, vocab_size=args.vocab_size, runs=runs)
+    lines = ["| | wall time | memory added | memory in all | fastpost is |", "|---|---:|---:|---:|---:|"]
     for name, result in results.items():
         if isinstance(result, str):
-            print(f"{name:16} absent: {result}")
+            print(f"{name} is absent: {result}")
             continue
         seconds, more, most, *_ = result
         ratio = seconds / results["fastpost"][0]
-        print(f"{name:16} {seconds:7.2f} s {more:7.0f} MB more, {most:.0f} MB in all   {ratio:5.1f}x")
+        shown = f"{ratio:.2g}x" if name in args.peers else ""
+        lines.append(f"| {NAMES.get(name, name)} | {seconds:.2f} s | {more:.0f} MB | {most:.0f} MB | {shown} |")
+    publish(f"Training on {machine()}", lines, "train")
 
 
 if __name__ == "__main__":

@@ -133,7 +133,7 @@ def growth() -> None:
 def main() -> None:
     """Prints the table."""
     print(f"fastpost {fastpost.__version__}, {machine()}, one thread")
-    print_table("The best legal path", [*rows(1, 9), *rows(WINDOWS, 3)])
+    print_table("The best legal path", [*rows(1, 9), *rows(WINDOWS, 3)], "viterbi")
     growth()
 
 

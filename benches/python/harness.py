@@ -6,12 +6,16 @@ import argparse
 import json
 import os
 import platform
+import re
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = (ROOT / "README.md", ROOT / "docs" / "benchmarks.md", ROOT / "docs" / "encoder.md")
 
 
 @dataclass(frozen=True)
@@ -47,15 +51,34 @@ def duration(value: float) -> str:
     return f"{value * 1e9:.3g} ns"
 
 
-def print_table(title: str, rows: list[Row]) -> None:
-    """The rows as a Markdown table, ready for the README."""
-    print(f"\n### {title}\n")
-    print("| work | peer | peer's time | ours | ratio | goal |")
-    print("|---|---|---:|---:|---:|---:|")
+def print_table(title: str, rows: list[Row], name: str | None = None) -> None:
+    """The rows as a Markdown table; one with a name goes to its place in the pages, too, where `BENCH_WRITE` is set."""
+    lines = ["| work | peer | peer's time | ours | ratio | goal |", "|---|---|---:|---:|---:|---:|"]
     for row in rows:
         ratio = row.theirs / row.ours
         shown = f"{ratio:.0f}x" if ratio >= 10 else f"{ratio:.2f}x"
-        print(f"| {row.work} | {row.peer} | {duration(row.theirs)} | {duration(row.ours)} | {shown} | {row.goal} |")
+        lines.append(
+            f"| {row.work} | {row.peer} | {duration(row.theirs)} | {duration(row.ours)} | {shown} | {row.goal} |"
+        )
+    publish(title, lines, name)
+
+
+def publish(title: str, lines: list[str], name: str | None = None) -> None:
+    """Prints a table. Pages show it between `<!-- bench: NAME -->` and `<!-- bench: end -->`, so that it exists once."""
+    text = "".join(f"{line}\n" for line in lines)
+    print(f"\n### {title}\n\n{text}", end="", flush=True)
+    if name is None or not os.environ.get("BENCH_WRITE"):
+        return
+    place = re.compile(rf"(<!-- bench: {re.escape(name)} -->\n).*?(<!-- bench: end -->\n)", re.DOTALL)
+    found = 0
+    for page in PAGES:
+        old = page.read_text(encoding="utf-8")
+        new, times = place.subn(lambda match: f"{match[1]}{text}{match[2]}", old)
+        found += times
+        if new != old:
+            page.write_text(new, encoding="utf-8")
+    if found != 1:
+        raise SystemExit(f"{found} pages have a place for the table {name!r}, not one")
 
 
 def machine() -> str:

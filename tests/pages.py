@@ -27,7 +27,7 @@ PIECE = re.compile(
     r"^<!-- run: (?P<note>.*?)-->$|^```(?P<language>\w*)[^\n]*\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL
 )
 FLOAT = re.compile(r"(-?\d+\.\d+(?:e[+-]?\d+)?)")
-MODELS = ("MODEL", "ONNX_FOLDER", "QA_MODEL")
+MODELS = ("MODEL", "TORCH_MODEL", "QA_MODEL")
 
 
 def run(code: str, place: str, names: dict) -> tuple[str, bool]:

@@ -1,6 +1,6 @@
 """Every Python block of README.md and docs/*.md runs, and shows what its page says it shows; see `pages.py`.
 
-MODEL, ONNX_FOLDER and QA_MODEL are folders of real models here, `old_tokenizer` is a tokenizer.
+MODEL, TORCH_MODEL and QA_MODEL are folders of real models here, `old_tokenizer` is a tokenizer.
 """
 
 import ast
@@ -47,8 +47,8 @@ def placeholders(rampart_dir, rampart_torch_dir, tmp_path, monkeypatch):
     (tmp_path / "mails.jsonl").write_text(lines, encoding="utf-8")
     qa_model = ROOT.parent / "shared" / "models" / "minilm-xquad"
     yield {
-        "MODEL": str(rampart_torch_dir),
-        "ONNX_FOLDER": str(rampart_dir),
+        "MODEL": str(rampart_dir),
+        "TORCH_MODEL": str(rampart_torch_dir),
         "QA_MODEL": str(qa_model) if qa_model.exists() else None,
         "old_tokenizer": PreTrainedTokenizerFast(tokenizer_object=byte_level(False)),
     }

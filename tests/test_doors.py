@@ -504,8 +504,6 @@ def ask_reader(folder, tmp_path):
     return EntityReader(folder)([MAIL])[0]
 
 
-_OLD_DECODER = inspect.signature(fastpost.EntityDecoder).parameters["strategy"].default == "simple"
-_OLD_COMMAND = "_defaults" not in (Path(fastpost.__file__).parent / "cli" / "entity_options.py").read_text()
 ASKED_DOORS = [
     ask_map,
     ask_arrow_map,
@@ -515,8 +513,8 @@ ASKED_DOORS = [
     ask_spacy,
     ask_compare,
     ask_reader,
-    pytest.param(ask_decoder, marks=pytest.mark.xfail(_OLD_DECODER, reason='its strategy is "simple"', strict=True)),
-    pytest.param(ask_command, marks=pytest.mark.xfail(_OLD_COMMAND, reason='--aggregation is "simple"', strict=True)),
+    ask_decoder,
+    ask_command,
 ]
 
 

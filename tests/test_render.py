@@ -286,6 +286,29 @@ def test_a_notebook_is_not_flooded():
     assert ", of which 50 are shown" in bare._repr_html_()
 
 
+def test_a_notebook_shows_answers_as_a_table():
+    words = ["Anna <b>", "\u202eBerlin\0", "x" * 5000, *"ab" * 30]
+    text = " ".join(words)
+    starts = np.cumsum([0, *(len(word) + 1 for word in words[:-1])])
+    offsets = np.stack([starts, starts + [len(word) for word in words]], axis=1)[None]
+    scores = np.linspace(5, 0, len(words), dtype=np.float32)[None]
+    for top_k, shown in ((3, 3), (60, 50)):
+        decoder = fastpost.AnswerDecoder(top_k=top_k, max_answer_len=1, align_to_words=False)
+        answers = decoder.decode(
+            scores, scores, contexts=[text], offsets=offsets, sequence_ids=np.ones((1, len(words)), int)
+        )
+        assert len(answers) == top_k
+        fragment = answers._repr_html_()
+        Page(fragment)
+        assert fragment.count("<tr>") == shown + 1
+        assert f"<b>1 question</b> &middot; {top_k} answers" in fragment
+        assert (", of which 50 are shown" in fragment) == (top_k > 50)
+        assert "<bdi>Anna &lt;b&gt;</bdi>" in fragment
+        assert "\0" not in fragment
+        assert "x" * 501 not in fragment
+        assert len(fragment) < 15_000
+
+
 def test_render_stays_a_function(python):
     script = """
 import sys

@@ -189,6 +189,17 @@ class Answers(Columns):
             else:
                 yield from question
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: a table of the first answers."""
+        from fastpost.entities.render import SHOWN_ROWS, notebook_table
+
+        shown = min(len(self), SHOWN_ROWS)
+        columns = [getattr(self, name)[:shown].tolist() for name in ("question_index", "start", "end", "score")]
+        rows = list(zip(*columns, _fastpost.answer_words(self._table, 0, shown)))
+        head = f"{self.question_count} {'question' if self.question_count == 1 else 'questions'}"
+        what = f"{len(self)} {'answer' if len(self) == 1 else 'answers'}"
+        return notebook_table(head, what, ("question", "start", "end", "score", "answer"), rows, len(self))
+
     def __repr__(self) -> str:
         shown = shown_rows(len(self))
         columns = [getattr(self, name)[:shown].tolist() for name in ("question_index", "start", "end", "score")]

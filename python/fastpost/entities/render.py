@@ -353,7 +353,9 @@ def _escaped(text: str) -> str:
 
 
 SHOWN_TEXTS = 10
+SHOWN_ROWS = 50
 SHOWN_CHARACTERS = 50_000
+SHOWN_LETTERS = 500
 
 
 def notebook_view(dicts: Sequence[Sequence[Any]], texts: list[str] | None) -> str:
@@ -372,16 +374,31 @@ def notebook_view(dicts: Sequence[Sequence[Any]], texts: list[str] | None) -> st
 
 
 def _table(dicts: Sequence[Sequence[Any]], head: str) -> str:
-    rows = [(number, entity) for number, found in enumerate(dicts) for entity in found]
-    shown = rows[: 5 * SHOWN_TEXTS]
-    cells = "".join(
-        f'<tr><td class="fp-number">{number}</td><td><bdi>{_escaped(entity.get("entity_group", entity.get("entity")))}</bdi></td>'
-        f'<td class="fp-number">{entity["score"]:.4f}</td><td><bdi>{_escaped(entity["word"] or "")}</bdi></td></tr>'
-        for number, entity in shown
+    rows = [
+        (number, entity.get("entity_group", entity.get("entity")), entity["score"], entity["word"] or "")
+        for number, found in enumerate(dicts)
+        for entity in found
+    ]
+    return notebook_table(
+        head, f"{len(rows)} entities", ("text", "label", "score", "word"), rows[:SHOWN_ROWS], len(rows)
     )
-    more = f", of which {len(shown)} are shown" if len(shown) < len(rows) else ""
-    names = "".join(f'<th scope="col">{name}</th>' for name in ("text", "label", "score", "word"))
+
+
+def notebook_table(head: str, what: str, names: Sequence[str], rows: Sequence[Sequence[Any]], count: int) -> str:
+    """The first rows of `count` as a table: numbers are set right, texts are cut and keep their direction."""
+    body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
+    more = f", of which {len(rows)} are shown" if len(rows) < count else ""
+    columns = "".join(f'<th scope="col">{name}</th>' for name in names)
     return (
-        f'<div class="fastpost"><style>{STYLE}</style><div class="fp-head"><b>{head}</b> &middot; {len(rows)} entities{more}</div>'
-        f"<table><thead><tr>{names}</tr></thead><tbody>{cells}</tbody></table></div>"
+        f'<div class="fastpost"><style>{STYLE}</style><div class="fp-head"><b>{head}</b> &middot; {what}{more}</div>'
+        f"<table><thead><tr>{columns}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, str):
+        shown = value if len(value) <= SHOWN_LETTERS else f"{value[:SHOWN_LETTERS]}\N{HORIZONTAL ELLIPSIS}"
+        return f"<td><bdi>{_escaped(shown)}</bdi></td>"
+    return (
+        f'<td class="fp-number">{value:.4f}</td>' if isinstance(value, float) else f'<td class="fp-number">{value}</td>'
     )

@@ -237,8 +237,80 @@ def family(name):
                 yield f"Encoder.{call}", method, {takes[0]: ["a b"]} if takes else {}, takes
     elif name == "private":
         yield from private()
+    elif name == "pipelines":
+        yield from pipelines()
+    elif name == "doors":
+        yield from doors()
     else:
         raise SystemExit(f"no such family: {name}")
+
+
+ENTITY_OPTIONS = [*inspect.signature(fastpost.EntityDecoder).parameters, "aggregation_strategy", "stride", "max_length",
+                  "on_long_text", "batch_size", "num_workers"]  # fmt: skip
+ENTITY_OPTIONS = [name for name in ENTITY_OPTIONS if name not in ("id2label", "strategy", "tokenizer")]
+ANSWER_OPTIONS = ["top_k", "doc_stride", "max_answer_len", "max_seq_len", "max_question_len", "handle_impossible_answer",
+                  "align_to_words", "batch_size", "num_workers", "dedupe", "rank", "null_threshold"]  # fmt: skip
+
+
+def pipelines():
+    """Options of the pipelines, given when they are made and when they are called, of torch and of ONNX Runtime."""
+    from onnx_models import write_folder
+    from oracle import lookup_model
+    from qa_models import lookup_model as answering
+    from small_tokenizers import fast
+
+    fast_tokenizer = fast("wordpiece-uncased", 512)
+    text = {"inputs": "Anna Schmidt lives in Berlin."}
+    asked = {"question": "Who lives?", "context": "Anna Schmidt lives in Berlin."}
+    torch_model = {
+        "model": lookup_model(["O", "B-x", "I-x"], len(fast_tokenizer)),
+        "tokenizer": fast_tokenizer,
+        "device": -1,
+    }
+    qa_model = {"model": answering(len(fast_tokenizer)), "tokenizer": fast_tokenizer, "device": -1}
+    folder = write_folder(FOLDER / "onnx")
+    runtime = fastpost.pipeline("ner", model=folder).__class__
+
+    def made(kind, given, arguments):
+        return lambda **options: kind(**given, **options)(**arguments)
+
+    for mode in ({"compat": None}, {"compat": "transformers", "aggregation_strategy": "simple"}):
+        named = "own" if mode["compat"] is None else "transformers"
+        torch_pipe = fastpost.TokenClassificationPipeline(**torch_model, **mode)
+        onnx_pipe = fastpost.pipeline("ner", model=folder, **mode)
+        calls = [*ENTITY_OPTIONS, "is_split_into_words", "offset_mapping", "progress", "inputs"]
+        yield f"torch ner call {named}", torch_pipe, {**mode, **text}, calls
+        yield f"onnx ner call {named}", onnx_pipe, {**mode, **text}, calls
+        yield f"torch ner {named}", made(fastpost.TokenClassificationPipeline, torch_model, text), mode, ENTITY_OPTIONS
+        yield (
+            f"onnx ner {named}",
+            made(runtime, {"model": folder}, text),
+            mode,
+            [*ENTITY_OPTIONS, "providers", "delimiter"],
+        )
+        compat = {"compat": mode["compat"]}
+        qa = fastpost.QuestionAnsweringPipeline(**qa_model, **compat)
+        yield f"torch qa call {named}", qa, {**compat, **asked}, [*ANSWER_OPTIONS, *asked]
+        yield f"torch qa {named}", made(fastpost.QuestionAnsweringPipeline, qa_model, asked), compat, ANSWER_OPTIONS
+
+
+def doors():
+    """The options of the recognisers and engines, which load a model of ONNX Runtime."""
+    from fastpost.integrations.reader import EntityReader
+    from onnx_models import write_folder
+
+    folder = str(write_folder(FOLDER / "onnx"))
+    options = [*ENTITY_OPTIONS, "gpu"]
+    yield "EntityReader", lambda **given: EntityReader(folder, **given)(["Anna Schmidt"]), {}, options
+    yield "ner_udf", lambda **given: fastpost.ner_udf(folder, **given)({"text": ["Anna Schmidt"]}), {}, [
+        *ENTITY_OPTIONS, "column", "output", "score_type",
+    ]  # fmt: skip
+    try:
+        from fastpost.presidio import FastpostRecognizer
+    except ImportError:
+        return
+    asked = [*options, "threshold", "supported_entities", "label_mapping"]
+    yield "presidio", lambda **given: FastpostRecognizer(folder, **given).analyze("Anna Schmidt", []), {}, asked
 
 
 def private():
@@ -400,11 +472,14 @@ def probe(name, function, arguments, argument, value):
     faulthandler.dump_traceback_later(SECONDS, exit=True)
     try:
         function(**arguments)
+    except KeyError as error:  # as in transformers, whose names are those of an enum
+        if argument != "aggregation_strategy" or "transformers" not in name:
+            print(f"{name}({argument}={shown(value)}): KeyError: {error}")
     except ALLOWED as error:
         if len(str(error)) > 2000:
             print(f"{name}({argument}={shown(value)}): a message of {len(str(error))} characters")
     except (OSError, IndexError) as error:
-        if argument not in (PATHS if isinstance(error, OSError) else {"index"}):
+        if argument not in (PATHS if isinstance(error, OSError) else {"index", "offset_mapping"}):
             print(f"{name}({argument}={shown(value)}): {type(error).__name__}: {error}")
     except BaseException as error:
         print(f"{name}({argument}={shown(value)}): {type(error).__name__}: {str(error)[:200]}")

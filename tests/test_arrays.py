@@ -449,3 +449,21 @@ def test_probabilities_of_answers_are_noticed(form):
         decoder.decode(*scores, **given)
         decoder.decode(*np.log(softmax(scores)), **given)
         decoder.decode(np.full((2, 5), 0.5), np.full((2, 5), 0.5), **given)
+
+
+@pytest.mark.parametrize("number", [-1, 2, 255, 256, -(2**62)])
+@pytest.mark.parametrize("form", [np.asarray, torch.tensor, lambda mask: mask])
+def test_an_attention_mask_holds_zeros_and_ones(number, form):
+    """-1 would be "seen" as uint8 and 256 "padding": neither is what a model makes of it."""
+    logits, offsets = np.zeros((2, 5, 3), np.float32), np.zeros((2, 5, 2), int)
+    mask = [[1, 1, 1, 1, 1], [1, 1, number, 0, 0]]
+    with pytest.raises(
+        ValueError, match=rf"^`attention_mask` holds {number}; pass 1 for tokens and 0 for padding$"
+    ) as told:
+        decoder().decode(logits, texts=TEXTS[:1] * 2, offsets=offsets, attention_mask=form(mask))
+    assert told.value.argument == "attention_mask"
+    with pytest.raises(ValueError, match=rf"`attention_mask` holds {number}"):
+        fastpost.AnswerDecoder(align_to_words=False).decode(
+            logits[..., 0], logits[..., 1], contexts=TEXTS[:1] * 2, offsets=offsets, sequence_ids=np.ones((2, 5), int),
+            attention_mask=form(mask),
+        )  # fmt: skip

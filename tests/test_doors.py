@@ -744,3 +744,43 @@ def test_a_model_that_gives_probabilities_is_told(compat):
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         torch_pipe(compat=compat, aggregation_strategy="simple")(TEXT)
+
+
+REFUSED_SIZES = [
+    ({"num_workers": "x"}, TypeError, "pass an int"),
+    ({"num_workers": True}, TypeError, "pass an int"),
+    ({"num_workers": -1}, ValueError, "pass an int of at least 0"),
+    ({"stride": True}, TypeError, "pass an int"),
+    ({"stride": "x"}, TypeError, "pass an int"),
+    ({"batch_size": True}, TypeError, "pass an int"),
+    ({"batch_size": "x"}, ValueError, "pass an int"),
+    ({"delimiter": 5}, TypeError, "pass a str"),
+]
+
+
+@pytest.mark.parametrize("call", [False, True], ids=["made", "called"])
+@pytest.mark.parametrize(("options", "kind", "cure"), REFUSED_SIZES, ids=str)
+@pytest.mark.parametrize("mode", [None, "transformers"])
+def test_a_size_is_an_int_wherever_it_is_given(options, kind, cure, mode, call, onnx_folder):
+    made, called = ({}, options) if call else (options, {})
+    shared = {"compat": mode, "aggregation_strategy": "simple"}
+    for make in (torch_pipe, lambda **given: fastpost.pipeline("ner", model=onnx_folder, **given)):
+        with pytest.raises(kind, match=rf"^`{next(iter(options))}` is .*{cure}$") as raised:
+            make(**shared, **made)("Anna", **called)
+        assert raised.value.argument == next(iter(options))
+
+
+@pytest.mark.parametrize("options", [{"doc_stride": True}, {"num_workers": "x"}, {"max_seq_len": True}, {"rank": "x"},
+                                     {"max_question_len": True}, {"progress": "x"}, {"batch_size": True}], ids=str)  # fmt: skip
+@pytest.mark.parametrize("mode", [None, "transformers"])
+def test_a_size_of_questions_is_an_int_wherever_it_is_given(options, mode):
+    from qa_models import lookup_model as answering
+
+    tokenizer = fast("wordpiece-uncased", 512)
+    (name,) = options
+    for made, called in ((options, {}), ({}, options)):
+        with pytest.raises(TypeError, match=rf"^`{name}` is .*; pass ") as raised:
+            fastpost.QuestionAnsweringPipeline(
+                model=answering(len(tokenizer)), tokenizer=tokenizer, device=-1, compat=mode, **made
+            )(question="Who?", context="Anna Schmidt", **called)
+        assert raised.value.argument == name

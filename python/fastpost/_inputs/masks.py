@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastpost._inputs import arrays as _arrays
+from fastpost.exceptions import Argument, refuse
 from fastpost.types import Batch, Ints1d
 
 Rows = list[npt.NDArray[Any]]
@@ -29,9 +30,9 @@ def attention(
         padding (one row for logits that are laid end to end).
 
     Raises:
-        ValueError: if the mask has a hole, does not fit the logits, or contradicts `lengths`.
+        ValueError: if the mask holds anything but 0 and 1, has a hole, does not fit the logits, or contradicts `lengths`.
     """
-    read = _arrays.integers("attention_mask", mask, np.uint8)
+    read = _zeros_and_ones(mask)
     flat = not isinstance(values, list) and values.ndim == rank
     widths = _widths(values, rank, lengths)
     if lengths is not None and (len(lengths) != len(widths) or (flat and sum(widths) != len(values))):
@@ -70,6 +71,20 @@ def attention(
     if not firsts.any():
         return ends, None
     return ends, [(row[:width] == 0).view(np.uint8) for row, width in zip(rows, widths)]
+
+
+def _zeros_and_ones(mask: Batch) -> Any:
+    """A mask, which holds 0 and 1 and nothing else: a model would read other numbers as something else."""
+    read: Any = _arrays.integers("attention_mask", mask)
+    rows = read if isinstance(read, list) else [read]
+    for row in rows:
+        odd = np.argwhere((row != 0) & (row != 1))
+        if len(odd):
+            number = row[tuple(odd[0])]
+            raise refuse(
+                ValueError, Argument("attention_mask"), f" holds {number}", cure="pass 1 for tokens and 0 for padding"
+            )
+    return [row.astype(np.uint8) for row in rows] if isinstance(read, list) else read.astype(np.uint8)
 
 
 def _bounds(rows: Any) -> tuple[Ints1d, Ints1d, Ints1d]:

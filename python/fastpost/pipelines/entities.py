@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from fastpost._inputs import arrays as _arrays
+from fastpost._inputs import bounds as _bounds
 from fastpost._inputs.encodings import Encodings
 from fastpost._inputs.probabilities import warn_of_rows
 from fastpost._inputs.tokenizer import Tokens
@@ -96,7 +98,7 @@ class EntityTask:
     """Whether what overflows from an encoding is read as further windows."""
     delimiter: str | None = None
     """What joins the words of a text that is split into words; `None` for plain texts."""
-    offset_mapping: Sequence[tuple[int, int]] | None = None
+    offset_mapping: npt.NDArray[np.int64] | None = None
     """Offsets of the caller, which replace those of the tokenizer in every window."""
     on_truncate: Callable[[int], None] | None = None
     """Called with the number of a text whose end was cut off."""
@@ -303,10 +305,10 @@ class EntityTask:
             return read.offsets
         starts = np.cumsum(read.lengths) - read.lengths
         position = np.arange(len(special)) - np.repeat(starts, read.lengths)
-        given = np.asarray(self.offset_mapping, np.int64).reshape(-1, 2)
+        given = self.offset_mapping
         last = int(position[special == 0].max(initial=-1))
         if last >= len(given):
-            raise IndexError(
+            raise IndexError(  # as in transformers
                 f"`offset_mapping` has {len(given)} pairs but token {last} needs one; pass one pair per token of the text"
             )
         return given[np.minimum(position, max(len(given) - 1, 0))]
@@ -335,6 +337,32 @@ class Job:
 
 _UNNAMED = "\0"
 """Begins the stand-in for a label that `id2label` does not name; no real name begins so."""
+
+
+def offset_pairs(given: Any) -> npt.NDArray[np.int64] | None:
+    """The offsets that a caller has given for one text: pairs, or a list of one list of them, as transformers takes.
+
+    Raises:
+        TypeError, ValueError: if it is anything else.
+    """
+    if given is None:
+        return None
+    cure = "pass one pair (start, end) per token"
+    shown = f" is {_bounds.shown(given)}"
+    if isinstance(given, (list, tuple)) and given and np.ndim(given[0][:1] if isinstance(given[0], list) else ()) > 1:
+        given = given[0]  # transformers takes the first of many, too
+    try:
+        pairs = np.asarray(given)
+    except ValueError:  # ragged
+        raise refuse(ValueError, Argument("offset_mapping"), shown, cure=cure) from None
+    pairs = pairs[0] if pairs.ndim == 3 and len(pairs) else pairs
+    if pairs.size and pairs.dtype.kind not in "iu":
+        raise refuse(TypeError, Argument("offset_mapping"), shown, cure=cure)
+    if pairs.size and (pairs.ndim != 2 or pairs.shape[1] != 2):
+        raise refuse(ValueError, Argument("offset_mapping"), shown, cure=cure)
+    if pairs.size and pairs.max() > np.iinfo(np.int64).max:
+        raise refuse(ValueError, Argument("offset_mapping"), shown, cure=cure)
+    return pairs.reshape(-1, 2).astype(np.int64)
 
 
 def _shows(text: str) -> bool:

@@ -24,12 +24,14 @@ from fastpost.pipelines.entities import (
     check_stride,
     default_stride,
     long_texts,
+    offset_pairs,
     right_options,
     text_size,
     window_length,
 )
 from fastpost.pipelines.questions import asks, read
 from fastpost.pipelines.run import Results, Told, shown, stream
+from fastpost.pipelines.sizes import check_sizes
 from fastpost.pipelines.texts import read_inputs
 
 _STRATEGIES = OWN["aggregation_strategy"].choices
@@ -115,7 +117,8 @@ class OnnxTokenClassificationPipeline(_OnnxPipeline):
         compat: str | None = "transformers",
         **options: Any,
     ) -> None:
-        del num_workers  # tokenizing has threads of its own
+        sizes = {"stride": stride, "delimiter": delimiter, "batch_size": batch_size, "num_workers": num_workers}
+        check_sizes(sizes)  # workers there are none: tokenizing has threads of its own
         self._refuse_unknown(options)
         self._folder = OnnxFolder(model, tokenizer, ("logits",), file_name, device, providers, session_options)
         self._tokens = Tokens.of(self._folder.tokenizer, unknown_token=self._folder.unk_token)
@@ -177,6 +180,7 @@ class OnnxTokenClassificationPipeline(_OnnxPipeline):
             progress: show a bar; a function is called with texts and tokens after each chunk instead.
             kwargs: options of the constructor, for this call.
         """
+        check_sizes({**kwargs, "is_split_into_words": is_split_into_words, "progress": progress})
         kwargs.pop("num_workers", None)
         options = self._merged(kwargs)
         job = self._job(options, is_split_into_words, offset_mapping)
@@ -214,8 +218,6 @@ class OnnxTokenClassificationPipeline(_OnnxPipeline):
         """What these options ask for."""
         folder, stride, size = self._folder, options["stride"], options["batch_size"]
         ignored = options["ignore_labels"]
-        if offset_mapping and not isinstance(offset_mapping[0], tuple):
-            offset_mapping = offset_mapping[0]
 
         right = right_options(options, split)
         windowed, on_long_text = stride is not None, "truncate"
@@ -241,7 +243,7 @@ class OnnxTokenClassificationPipeline(_OnnxPipeline):
             ignore_labels=ignored,
             windowed=windowed,
             delimiter=options["delimiter"] if split else None,
-            offset_mapping=offset_mapping,
+            offset_mapping=offset_pairs(offset_mapping),
             on_truncate=None if windowed else partial(self._warn_truncated, length, right is not None),
             options=right,
             most_tokens=length if on_long_text == "error" else None,
@@ -337,7 +339,7 @@ class OnnxQuestionAnsweringPipeline(_OnnxPipeline):
         num_workers: int | None = None,
         **options: Any,
     ) -> None:
-        del num_workers  # tokenizing has threads of its own
+        check_sizes({**options, "num_workers": num_workers})  # of which there are none
         self._refuse_unknown(options)
         outputs = ("start_logits", "end_logits")
         self._folder = OnnxFolder(model, tokenizer, outputs, file_name, device, providers, session_options)
@@ -361,6 +363,7 @@ class OnnxQuestionAnsweringPipeline(_OnnxPipeline):
             progress: show a bar; a function is called with texts and tokens after each chunk instead.
             kwargs: `question` and `context`, each a `str` or a list; options of the constructor, for this call.
         """
+        check_sizes({**kwargs, "rank": rank, "progress": progress})
         inputs = asks(args, kwargs)
         texts, meant = (
             ("question", "context", "X", "data"),

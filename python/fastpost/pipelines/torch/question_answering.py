@@ -19,6 +19,7 @@ from fastpost.models.runners.torch import TorchRunner
 from fastpost.pipelines.answers import AnswerTask, ask_size, whole
 from fastpost.pipelines.questions import asks, read, single
 from fastpost.pipelines.run import Batching, Results, Told, shown, stream
+from fastpost.pipelines.sizes import check_sizes
 from fastpost.pipelines.torch.token_classification import original_path_reason, warn_original_path
 
 _STEPS = ("preprocess", "forward", "_forward", "postprocess", "run_single", "get_indices", "get_answer")
@@ -55,6 +56,7 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
     _load_tokenizer = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        check_sizes(kwargs)
         super().__init__(*args, **kwargs)
         if _Original is ChunkPipeline:
             self.check_model_type(MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES)
@@ -125,6 +127,7 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Answer one or several questions; see the class."""
+        check_sizes(kwargs)
         inputs = asks(args, kwargs)
         settings = {name: value for name, value in kwargs.items() if name not in ("question", "context", "X", "data")}
         if isinstance(inputs, list) and not inputs:

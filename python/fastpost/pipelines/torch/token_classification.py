@@ -27,11 +27,13 @@ from fastpost.pipelines.entities import (
     check_stride,
     default_stride,
     long_texts,
+    offset_pairs,
     right_options,
     text_size,
     window_length,
 )
 from fastpost.pipelines.run import Batching, Results, Told, shown, stream
+from fastpost.pipelines.sizes import check_sizes
 from fastpost.pipelines.texts import read_inputs
 
 _STEPS = (
@@ -56,6 +58,7 @@ class FastTokenClassification:
     """The part that replaces transformers' loop; stands before a token-classification pipeline class."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        check_sizes(kwargs)
         super().__init__(*args, **kwargs)
         pipe: Any = self
         right = right_options(pipe._postprocess_params, False)
@@ -75,6 +78,7 @@ class FastTokenClassification:
                 a generator, an iterator or a dataset of torch an iterator of them.
             kwargs: options of the constructor, for this call.
         """
+        check_sizes(kwargs)
         read = read_inputs(inputs, bool(kwargs.get("is_split_into_words")))
         if isinstance(read, list) and not read and not isinstance(inputs, (list, tuple)):
             return []  # transformers refuses lists of nothing
@@ -367,7 +371,7 @@ def _task(
         ignore_labels=ignored,
         windowed=windowed,
         delimiter=preprocess_params.get("delimiter", " ") if split else None,
-        offset_mapping=None if mapping is None else mapping[0],
+        offset_mapping=offset_pairs(mapping),
         on_truncate=on_truncate,
         options=options,
         most_tokens=most_tokens,

@@ -286,7 +286,7 @@ def pipelines():
             f"onnx ner {named}",
             made(runtime, {"model": folder}, text),
             mode,
-            [*ENTITY_OPTIONS, "providers", "delimiter"],
+            [*ENTITY_OPTIONS, "delimiter"],
         )
         compat = {"compat": mode["compat"]}
         qa = fastpost.QuestionAnsweringPipeline(**qa_model, **compat)

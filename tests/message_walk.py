@@ -69,7 +69,7 @@ def corpora(text, whole):
         yield f"{name} list", lambda name=name: read('{"text": "a"}', **{name: [text]})
     yield "no column", lambda: read(json.dumps({text: 1, text + "2": 2}))
     yield "no column in csv", lambda: read(f'"{whole.replace(chr(34), "")}",b\n1,2\n', "x.csv")
-    yield "twice", lambda: read(json.dumps({"text": text[:-1]})[:-1] + "\ud83d\"}")
+    yield "twice", lambda: read(json.dumps({"text": text[:-1]})[:-1] + '\ud83d"}')
     yield "half a pair", lambda: read('{"text": "' + MARK * 9000 + '\\ud83d"}')
     yield "broken", lambda: read(json.dumps({"text": text})[:-5])
     yield "no object", lambda: read(json.dumps(text))
@@ -85,7 +85,10 @@ def corpora(text, whole):
     yield "skip", lambda: corpus(lambda: ["a"]).skip(text)
     yield "mapping", lambda: corpus({text: text})
     yield "bytes", lambda: corpus(text.encode("utf-8", "replace"))
-    yield "kept", lambda: list(corpus([{"text": "a", "b": {text: float("nan")}, "c": [text, object()]}], keep="all").records())
+    yield (
+        "kept",
+        lambda: list(corpus([{"text": "a", "b": {text: float("nan")}, "c": [text, object()]}], keep="all").records()),
+    )
     try:
         import pyarrow as pa
     except ImportError:
@@ -93,7 +96,10 @@ def corpora(text, whole):
     yield "arrow column", lambda: list(corpus(pa.table({whole: [1], "b": [2]})))
     yield "arrow column kept", lambda: list(corpus(pa.table({whole: [1], "text": ["a"]}), keep=[text]).records())
     yield "arrow struct", lambda: list(corpus(pa.table({"text": [{whole: 1}]})))
-    yield "arrow dictionary", lambda: list(corpus(pa.table({"text": pa.array([{whole: 1}]).cast(pa.struct([(whole, pa.int8())]))})))
+    yield (
+        "arrow dictionary",
+        lambda: list(corpus(pa.table({"text": pa.array([{whole: 1}]).cast(pa.struct([(whole, pa.int8())]))}))),
+    )
 
 
 def arrays(text, whole):
@@ -104,8 +110,8 @@ def arrays(text, whole):
     entity = {"start": 0, "end": 3, "label": "x", "score": 0.5}
 
     def decode(names=names, texts=(text,), offsets=offsets, values=logits, options=None, **given):
-        found = fastpost.EntityDecoder(names, **(options or {})).decode(values, offsets=offsets, texts=list(texts), **given)
-        return found
+        decoder = fastpost.EntityDecoder(names, **(options or {}))
+        return decoder.decode(values, offsets=offsets, texts=list(texts), **given)
 
     yield "zero width", lambda: decode()
     yield "offsets past the end", lambda: decode(offsets=offsets + 20_000)
@@ -147,7 +153,10 @@ def arrays(text, whole):
         yield f"{door} no text", lambda call=call: call([text, 5], [[], []])
     for template in (text, "[{" + text + "}]", "{" + text, "[{label}]{" + text + "!r}", "{label:" + text + "}"):
         yield "redact template", lambda template=template: redact(text, [entity], replace=template)
-        yield "redact template used", lambda template=template: redact("a" + text, [entity, {**entity, "start": 4, "end": 8}], replace=template)
+        yield (
+            "redact template used",
+            lambda template=template: redact("a" + text, [entity, {**entity, "start": 4, "end": 8}], replace=template),
+        )
     yield "redact function", lambda: redact(text, [entity], replace=lambda _: text).restore(text)
     yield "redact function no str", lambda: redact(text, [entity], replace=lambda _: [text])
     long = {"start": 0, "end": 9000, "label": text, "score": 1.0}
@@ -192,30 +201,80 @@ def arrays(text, whole):
     asked = {"contexts": [text], "offsets": np.array([[[0, 1]] * 5]), "sequence_ids": np.ones((1, 5), int)}
 
     def answer(options=None, **given):
-        return fastpost.AnswerDecoder(**{"align_to_words": False, **(options or {})}).decode(one, one, **{**asked, **given})
+        return fastpost.AnswerDecoder(**{"align_to_words": False, **(options or {})}).decode(
+            one, one, **{**asked, **given}
+        )
 
     yield "answer offsets", lambda: answer(offsets=asked["offsets"] + 20_000)
     yield "answer contexts", lambda: answer(contexts=text)
     yield "answer contexts of other types", lambda: answer(contexts=[text, 5])
     yield "answer questions", lambda: answer(questions=[text])
-    for option in ("top_k", "max_answer_len", "dedupe", "compat", "align_to_words", "null_threshold", "scores", "normalize"):
+    for option in (
+        "top_k",
+        "max_answer_len",
+        "dedupe",
+        "compat",
+        "align_to_words",
+        "null_threshold",
+        "scores",
+        "normalize",
+    ):
         yield f"answer {option}", lambda option=option: answer({option: text})
     yield "answers[...]", lambda: answer()[text]
     squad = fastpost.postprocess_qa_predictions
     for features in ([{"example_id": text, "offset_mapping": [(0, 1)] * 5}], [{text: 1}], [text], text):
         yield "squad features", lambda features=features: squad([{"id": "1", "context": text}], features, (one, one))
     for examples in ([{"id": text}], [{"context": text}], [text], text, [{"id": text, "context": text}] * 2):
-        yield "squad examples", lambda examples=examples: squad(examples, [{"example_id": text, "offset_mapping": [(0, 1)] * 5}], (one, one))
-    yield "squad prefix", lambda: squad([{"id": "1", "context": text}], [{"example_id": "1", "offset_mapping": [(0, 1)] * 5}], (one, one), prefix=text, output_dir=str(FOLDER / "none" / "x"))
+        yield (
+            "squad examples",
+            lambda examples=examples: squad(
+                examples, [{"example_id": text, "offset_mapping": [(0, 1)] * 5}], (one, one)
+            ),
+        )
+    yield (
+        "squad prefix",
+        lambda: squad(
+            [{"id": "1", "context": text}],
+            [{"example_id": "1", "offset_mapping": [(0, 1)] * 5}],
+            (one, one),
+            prefix=text,
+            output_dir=str(FOLDER / "none" / "x"),
+        ),
+    )
 
     for name in metrics.__all__:
         function = getattr(metrics, name)
         if isinstance(function, type):
             continue
-        for true, guess in (([[text]], [["O"]]), ([["O"]], [[text]]), ([[text, "O"]], [[text]]), ([text], [text]), (text, text), ([[(0, text, "x")]], [[(0, 1, text)]]), ([[5]], [[text]]), ([{text: text}], [{text: text}]), ({text: text}, {"1": text}), ({"1": [text]}, {"2": [text]})):
+        for true, guess in (
+            ([[text]], [["O"]]),
+            ([["O"]], [[text]]),
+            ([[text, "O"]], [[text]]),
+            ([text], [text]),
+            (text, text),
+            ([[(0, text, "x")]], [[(0, 1, text)]]),
+            ([[5]], [[text]]),
+            ([{text: text}], [{text: text}]),
+            ({text: text}, {"1": text}),
+            ({"1": [text]}, {"2": [text]}),
+        ):
             yield f"metrics {name}", lambda f=function, t=true, g=guess: f(t, g)
-        for option in ("average", "mode", "scheme", "zero_division", "suffix", "id2label", "digits", "ignore_index", "labels", "beta"):
-            yield f"metrics {name} {option}", lambda f=function, o=option: f([["O", "B-x"]], [["O", "B-x"]], **{o: text})
+        for option in (
+            "average",
+            "mode",
+            "scheme",
+            "zero_division",
+            "suffix",
+            "id2label",
+            "digits",
+            "ignore_index",
+            "labels",
+            "beta",
+        ):
+            yield (
+                f"metrics {name} {option}",
+                lambda f=function, o=option: f([["O", "B-x"]], [["O", "B-x"]], **{o: text}),
+            )
 
 
 def of_tokenizers(text, whole):
@@ -231,15 +290,38 @@ def of_tokenizers(text, whole):
         for name in ("encode", "encode_batch", "__call__"):
             if hasattr(encoder, name):
                 yield f"encoder {name}", lambda n=name, g=given: getattr(encoder(small), n)(g)
-                for option in ("max_length", "stride", "truncation", "truncation_side", "add_special_tokens", "padding", "is_split_into_words", "threads"):
-                    yield f"encoder {name} {option}", lambda n=name, g=given, o=option: getattr(encoder(small), n)(g, **{o: text})
+                for option in (
+                    "max_length",
+                    "stride",
+                    "truncation",
+                    "truncation_side",
+                    "add_special_tokens",
+                    "padding",
+                    "is_split_into_words",
+                    "threads",
+                ):
+                    yield (
+                        f"encoder {name} {option}",
+                        lambda n=name, g=given, o=option: getattr(encoder(small), n)(g, **{o: text}),
+                    )
     broken = small.to_str().replace('"BPE"', f'"{MARK * 9000}"')
     (FOLDER / "tokenizer.json").write_text(broken)
     yield "encoder file", lambda: encoder(FOLDER / "tokenizer.json")
     yield "encoder bytes", lambda: encoder(broken)
     train = fastpost.train_new_from_iterator
     right = {"tokenizer": small, "corpus": ["a b"] * 9, "vocab_size": 260, "force": True}
-    for name in ("tokenizer", "corpus", "vocab_size", "new_special_tokens", "special_tokens_map", "min_frequency", "limit_alphabet", "initial_alphabet", "checkpoint", "progress"):
+    for name in (
+        "tokenizer",
+        "corpus",
+        "vocab_size",
+        "new_special_tokens",
+        "special_tokens_map",
+        "min_frequency",
+        "limit_alphabet",
+        "initial_alphabet",
+        "checkpoint",
+        "progress",
+    ):
         for value in (text, [text], [text, text], {text: text}, [[text]]):
             yield f"train {name}", lambda n=name, v=value: train(**{**right, n: v})
     words = fastpost.WordCounts
@@ -264,9 +346,21 @@ def pipelines(text, whole):
     tokenizer = fast("wordpiece-uncased", 512)
     folder = write_folder(FOLDER / "onnx")
     labels = ["O", "B-x", "I-x"]
-    torch_pipe = fastpost.TokenClassificationPipeline(model=lookup_model(labels, len(tokenizer)), tokenizer=tokenizer, device=-1)
+    torch_pipe = fastpost.TokenClassificationPipeline(
+        model=lookup_model(labels, len(tokenizer)), tokenizer=tokenizer, device=-1
+    )
     pipes = {"torch": torch_pipe, "onnx": fastpost.pipeline("ner", model=folder)}
-    inputs = (text, [text, 5], [text, None], {text: text}, {"inputs": text}, [[text, 5]], [{text: 1}], 5, [text.encode("utf-8", "replace")])
+    inputs = (
+        text,
+        [text, 5],
+        [text, None],
+        {text: text},
+        {"inputs": text},
+        [[text, 5]],
+        [{text: 1}],
+        5,
+        [text.encode("utf-8", "replace")],
+    )
     for name, pipe in pipes.items():
         for mode in ({"compat": None}, {"compat": "transformers", "aggregation_strategy": "simple"}):
             for given in inputs:
@@ -293,12 +387,18 @@ def pipelines(text, whole):
             yield f"qa dicts {mode}", lambda a=asked, m=mode: qa([a, a], compat=m)
         for option in (*ANSWER_OPTIONS, text[:50]):
             for value in (text, [text]):
-                yield f"qa {option} {mode}", lambda o=option, v=value, m=mode: qa(question="a", context="a b", compat=m, **{o: v})
+                yield (
+                    f"qa {option} {mode}",
+                    lambda o=option, v=value, m=mode: qa(question="a", context="a b", compat=m, **{o: v}),
+                )
     for task in ("ner", "question-answering", text):
         for backend in (None, "onnxruntime", "torch", text):
             if backend != "torch":
                 yield f"pipeline {task[:20]}", lambda t=task, b=backend: fastpost.pipeline(t, model=text, backend=b)
-                yield f"pipeline task {task[:20]}", lambda t=task, b=backend: fastpost.pipeline(text, model=folder, backend=b)
+                yield (
+                    f"pipeline task {task[:20]}",
+                    lambda t=task, b=backend: fastpost.pipeline(text, model=folder, backend=b),
+                )
     yield "accelerate", lambda: fastpost.accelerate(text)
     yield "accelerate list", lambda: fastpost.accelerate([text])
     udf = fastpost.ner_udf
@@ -340,8 +440,24 @@ def command_line(text, whole):
                        "--question", "--questions", "--title", "--model", "--score", "--top-k", "--stride"):  # fmt: skip
             yield f"{command} {option}", lambda b=base, o=option: main([*b, o, shown])
             yield f"{command} {option} and more", lambda b=base, o=option: main([*b, o, "{" + shown, "--overwrite"])
-        for inputs in (["long.txt"], ["bad.txt"], ["x.jsonl"], [shown], [shown, "a.txt"], ["x.jsonl", "--on-error", "skip"], ["long.txt", "--on-long-text", "error"], ["long.txt", "--on-long-text", "truncate"]):
-            more = [*question, *(["--out", "o.html", "--overwrite"] if command in ("view", "compare") else ["--out", "o.jsonl", "--overwrite"])]
+        for inputs in (
+            ["long.txt"],
+            ["bad.txt"],
+            ["x.jsonl"],
+            [shown],
+            [shown, "a.txt"],
+            ["x.jsonl", "--on-error", "skip"],
+            ["long.txt", "--on-long-text", "error"],
+            ["long.txt", "--on-long-text", "truncate"],
+        ):
+            more = [
+                *question,
+                *(
+                    ["--out", "o.html", "--overwrite"]
+                    if command in ("view", "compare")
+                    else ["--out", "o.jsonl", "--overwrite"]
+                ),
+            ]
             yield f"{command} {inputs[0][:9]}", lambda c=command, i=inputs, m=more: main([c, *i, "--model", folder, *m])
     yield "no such command", lambda: main([shown])
     yield "no such option", lambda: main(["ner", "--" + shown])
@@ -361,7 +477,11 @@ def said(call):
     root.addHandler(logs)
     heard = []
     try:
-        with warnings.catch_warnings(record=True) as warned, contextlib.redirect_stderr(err), contextlib.redirect_stdout(out):
+        with (
+            warnings.catch_warnings(record=True) as warned,
+            contextlib.redirect_stderr(err),
+            contextlib.redirect_stdout(out),
+        ):
             warnings.simplefilter("always")
             try:
                 call()

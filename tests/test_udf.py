@@ -165,7 +165,7 @@ def test_null_texts_pass_through():
 
 def test_bad_input():
     find = fastpost.ner_udf(free())
-    with pytest.raises(ValueError, match=r"the batch has no column `text`; it has words, id\. Pass `column`"):
+    with pytest.raises(ValueError, match=r"the batch has no column `text`; it has `words`, `id`\. Pass `column`"):
         find({"words": ["a"], "id": [1]})
     with pytest.raises(TypeError, match="the batch is a single record; call map with batched=True"):
         rows().map(find)

@@ -90,7 +90,7 @@ def records(name: str, rows: Iterable[Any], *keys: str) -> list[Mapping[str, Any
             )
         missing = next((key for key in keys if key not in row), None)
         if missing is not None:
-            raise ValueError(f"`{name}[{at}]` has no {missing!r}; pass a dict with {', '.join(keys)}")
+            raise ValueError(f"`{name}[{at}]` has no {shown(missing)}; pass a dict with {', '.join(keys)}")
     return listed
 
 
@@ -102,3 +102,20 @@ def shown(value: Any) -> str:
         text = f"an int of {value.bit_length()} bits"
     text = " ".join(text.split())
     return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def short(name: object) -> str:
+    """A name as a message has it: 40 characters at most."""
+    text = name if isinstance(name, str) else repr(name)
+    return text if len(text) <= 40 else f"{text[:40]}..."
+
+
+def listed(names: Iterable[object]) -> str:
+    """Names as a message has them: 80 characters at most."""
+    quoted = [f"`{short(name)}`" for name in names]
+    shown, length = 0, 0
+    while shown < len(quoted) and (not shown or length + len(quoted[shown]) <= 80):
+        length += len(quoted[shown])
+        shown += 1
+    more = f" and {len(quoted) - shown} more" if shown < len(quoted) else ""
+    return (", ".join(quoted[:shown]) or "none") + more

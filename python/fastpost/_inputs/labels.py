@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from fastpost._inputs.bounds import listed, shown
+
 _LABEL = ("label", "entity_group", "entity")
 _WORD = ("word", "text")
 
@@ -32,7 +34,7 @@ def columns(spans: Sequence[Sequence[Any]], texts: list[str] | None, labels: Seq
                 )
             if label not in ids:
                 if labels is not None:
-                    raise ValueError(f"`{name}` has the label {label!r}, which is not among `labels`")
+                    raise ValueError(f"`{name}` has the label {shown(label)}, which is not among `labels`")
                 ids[label] = len(ids)
             rows.append((number, start, end, ids[label], score))
             words.append(word)
@@ -48,9 +50,7 @@ def _read(name: str, span: Any) -> tuple[int, int, str, float, str | None]:
         missing = [key for key in ("start", "end") if span.get(key) is None]
         label = next((span[key] for key in _LABEL if span.get(key) is not None), None)
         if missing or label is None:
-            raise ValueError(
-                f"`{name}` has no `{missing[0] if missing else 'label'}`; it has {', '.join(map(str, span))}"
-            )
+            raise ValueError(f"`{name}` has no `{missing[0] if missing else 'label'}`; it has {listed(span)}")
         start, end, score = span["start"], span["end"], span.get("score")
         word = next((span[key] for key in _WORD if span.get(key) is not None), None)
     elif isinstance(span, Sequence) and not isinstance(span, str) and len(span) in (3, 4):
@@ -58,12 +58,14 @@ def _read(name: str, span: Any) -> tuple[int, int, str, float, str | None]:
         word = None
     else:
         raise TypeError(
-            f"`{name}` is {span!r}; pass a dict, or a tuple (start, end, label) or (start, end, label, score)"
+            f"`{name}` is {shown(span)}; pass a dict, or a tuple (start, end, label) or (start, end, label, score)"
         )
     try:
         start, end = operator.index(start), operator.index(end)
     except TypeError:
-        raise TypeError(f"`{name}` has the place {start!r} to {end!r}; pass ints, in characters of the text") from None
+        raise TypeError(
+            f"`{name}` has the place {shown(start)} to {shown(end)}; pass ints, in characters of the text"
+        ) from None
     if not isinstance(label, str):
-        raise TypeError(f"`{name}` has the label {label!r}; labels are str")
+        raise TypeError(f"`{name}` has the label {shown(label)}; labels are str")
     return start, end, label, 1.0 if score is None else float(score), word

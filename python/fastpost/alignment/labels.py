@@ -9,6 +9,7 @@ import numpy as np
 
 from fastpost import _fastpost
 from fastpost._inputs import arrays as _arrays
+from fastpost._inputs.bounds import shown
 from fastpost._inputs.encodings import Encoded, Encodings, is_encoded, is_encodings, read_texts
 from fastpost.entities.decoder import _label_names
 from fastpost.types import ArrayLike, Ints1d, Ints2d
@@ -317,7 +318,7 @@ def _read(
 ) -> tuple[_Tokens, _fastpost.TokenSpans]:
     """The tokens of a batch, for Rust; `count` texts if the argument `name` says so."""
     if sequence not in (None, 0, 1):
-        raise ValueError(f"`sequence` is {sequence!r}; pass 0 for the first text of each pair, 1 for the second")
+        raise ValueError(f"`sequence` is {shown(sequence)}; pass 0 for the first text of each pair, 1 for the second")
     if is_encodings(encodings):
         read, text_count = read_texts(encodings, _arrays.vector("windows", windows))
         ids = None
@@ -452,7 +453,7 @@ def _by_id(label2id: Mapping[str, int]) -> dict[int, str]:
         raise TypeError(f"`label2id` is of type {type(label2id).__name__}; pass a dict from label names to ids")
     for name, number in label2id.items():
         if not isinstance(name, str) or isinstance(number, bool) or not hasattr(number, "__index__"):
-            raise TypeError(f"`label2id` has {name!r}: {number!r}; pass a dict from label names to ids")
+            raise TypeError(f"`label2id` has {shown(name)}: {shown(number)}; pass a dict from label names to ids")
     by_id = {int(number): name for name, number in label2id.items()}
     if len(by_id) != len(label2id):
         raise ValueError("`label2id` gives one id to two labels; pass one id per label")
@@ -481,4 +482,4 @@ def _texts(texts: Sequence[str]) -> list[str]:
 
 def _whole(name: str, value: Any, least: int) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ValueError(f"`{name}` is {value!r}; pass an int of at least {least}")
+        raise ValueError(f"`{name}` is {shown(value)}; pass an int of at least {least}")

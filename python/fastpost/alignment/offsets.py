@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from fastpost import _fastpost
 from fastpost._inputs import arrays as _arrays
+from fastpost._inputs.bounds import shown
 from fastpost.types import ArrayLike, Ints1d
 
 Unit = Literal["chars", "utf8", "utf16", "graphemes"]
@@ -300,7 +301,7 @@ def _step(table: _fastpost.NormalTable, step: Normalizer) -> _fastpost.NormalTab
         return table.then(step)
     function = getattr(step, "normalize_str", step)
     if not callable(function):
-        raise TypeError(f"`normalizer` is {step!r}; pass a name, a function from str to str, or a list of these")
+        raise TypeError(f"`normalizer` is {shown(step)}; pass a name, a function from str to str, or a list of these")
     text = table.text
     whole = function(text)
     if not isinstance(whole, str):
@@ -313,7 +314,7 @@ def _step(table: _fastpost.NormalTable, step: Normalizer) -> _fastpost.NormalTab
     if function is not step and hasattr(step, "normalize"):
         return _aligned_by_tokenizers(table, step)
     raise ValueError(
-        f"`normalizer` {step!r} makes something else of the text than of its graphemes one by one, so nothing leads "
+        f"`normalizer` {shown(step)} makes something else of the text than of its graphemes one by one, so nothing leads "
         "back; pass the names of what it does, or a normalizer of tokenizers"
     )
 

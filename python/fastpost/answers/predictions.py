@@ -13,6 +13,7 @@ import numpy as np
 from fastpost import _fastpost
 from fastpost._inputs import arrays as _arrays
 from fastpost._inputs import bounds as _bounds
+from fastpost._inputs.bounds import listed, shown
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +67,9 @@ def postprocess_qa_predictions(
     n_best_size = _bounds.whole("n_best_size", n_best_size, 1)
     max_answer_length = _bounds.whole("max_answer_length", max_answer_length, 1)
     if output_dir is not None and not os.path.isdir(output_dir):
-        raise NotADirectoryError(f"`output_dir` is {os.fspath(output_dir)!r}, which is not a folder; make it first")
+        raise NotADirectoryError(
+            f"`output_dir` is {shown(os.fspath(output_dir))}, which is not a folder; make it first"
+        )
     start, end = (
         _logits(name, values) for name, values in zip(("start_logits", "end_logits"), predictions, strict=True)
     )
@@ -85,7 +88,7 @@ def postprocess_qa_predictions(
     unknown = next((example for example in examples_of if example not in number), None)
     if unknown is not None:
         raise ValueError(
-            f"`features` holds the example_id {unknown!r}, which `examples` has not; pass the examples of the features"
+            f"`features` holds the example_id {shown(unknown)}, which `examples` has not; pass the examples of the features"
         )
     logger.info("Post-processing %d examples split into %d features.", len(ids), len(examples_of))
     max_contexts = _optional(features, "token_is_max_context")
@@ -142,7 +145,7 @@ def _columns(argument: str, table: Any, *names: str) -> list[list[Any]]:
         known = getattr(table, "column_names", table)
         missing = next((name for name in names if name not in known), None)
         if missing is not None:
-            raise ValueError(f"`{argument}` has no column {missing!r}; pass {', '.join(names)}")
+            raise ValueError(f"`{argument}` has no column {shown(missing)}; pass {listed(names)}")
         return [list(table[name]) for name in names]
     rows = _bounds.records(argument, table, *names)
     return [[row[name] for row in rows] for name in names]

@@ -285,7 +285,7 @@ class Corpus:
         if plain and (kept or text) is not None:
             raise refuse(
                 ValueError,
-                f"{plain[0]} is a text file, which has no column `{_sources.short(kept or text)}`",
+                f"{plain[0]} is a text file, which has no column `{_bounds.short(kept or text)}`",
                 cure=("; leave ", Argument("keep" if kept else "column"), " out, or pass ", Argument("format")),
                 file=plain[0],
             )

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from fastpost._fastpost import TextReader
+from fastpost._inputs.bounds import listed, short
 from fastpost.corpus.folders import Folders
 from fastpost.corpus.formats import COLUMNAR, NAMES, SUFFIXES, suffix_of
 from fastpost.exceptions import Argument, CorpusError, Words, refuse
@@ -531,23 +532,6 @@ def _no_character(text: str, at: int, number: int) -> _Fault:
 def _whole(text: str) -> str:
     """`text` with U+FFFD for each half of a surrogate pair; two halves in a row become their character."""
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-
-
-def short(name: object) -> str:
-    """A name as a message has it: 40 characters at most."""
-    text = name if isinstance(name, str) else repr(name)
-    return text if len(text) <= 40 else f"{text[:40]}..."
-
-
-def listed(names: Iterable[object]) -> str:
-    """Names as a message has them: 80 characters at most."""
-    quoted = [f"`{short(name)}`" for name in names]
-    shown, length = 0, 0
-    while shown < len(quoted) and (not shown or length + len(quoted[shown]) <= 80):
-        length += len(quoted[shown])
-        shown += 1
-    more = f" and {len(quoted) - shown} more" if shown < len(quoted) else ""
-    return (", ".join(quoted[:shown]) or "none") + more
 
 
 def find(source: Any, options: Options) -> tuple[list[Source], list[OSError]]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from fastpost import _fastpost
+from fastpost._inputs.bounds import shown
 from fastpost._inputs.encodings import Encodings as Flattened
 from fastpost.types import Bytes1d, Ints1d, Ints2d, Shorts1d, Shorts2d
 
@@ -241,7 +242,7 @@ class Encodings(Sequence[Window]):
             ValueError: if `to` is below the longest window, or no padding is known and some is needed.
         """
         if side not in ("right", "left"):
-            raise ValueError(f'`side` is {side!r}; pass "right" or "left"')
+            raise ValueError(f'`side` is {shown(side)}; pass "right" or "left"')
         longest = int(self.lengths.max(initial=0))
         width = longest if to is None else to
         if width < longest:
@@ -253,7 +254,7 @@ class Encodings(Sequence[Window]):
             )
         unknown = [name for name in names or () if name not in INPUT_NAMES]
         if unknown:
-            raise ValueError(f"`names` holds {unknown[0]!r}; pass some of {', '.join(INPUT_NAMES)}")
+            raise ValueError(f"`names` holds {shown(unknown[0])}; pass some of {', '.join(INPUT_NAMES)}")
         pad = self._padding.pad_id if pad_id is None else pad_id
         real = np.arange(width) < self.lengths[:, None]
         if side == "left":

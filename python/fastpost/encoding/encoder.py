@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from fastpost import _fastpost
+from fastpost._inputs.bounds import shown
 from fastpost.encoding.batch import Columns, Encodings, Padding, native_columns
 from fastpost.encoding.source import Options, Reference, Source, vocabulary_of
 from fastpost.encoding.verify import difference, samples
@@ -127,10 +128,10 @@ class Encoder:
         )
         if truncation not in STRATEGIES:
             raise ValueError(
-                f'`truncation` is {truncation!r}; pass "longest_first", "only_first", "only_second", or None'
+                f'`truncation` is {shown(truncation)}; pass "longest_first", "only_first", "only_second", or None'
             )
         if truncation_side not in ("right", "left"):
-            raise ValueError(f'`truncation_side` is {truncation_side!r}; pass "right" or "left"')
+            raise ValueError(f'`truncation_side` is {shown(truncation_side)}; pass "right" or "left"')
         loaded = self._current()
         columns, reasons = loaded.encode(listed, others, options, _count("threads", threads, 1))
         with self._lock:

@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from fastpost._inputs.bounds import shown
 from fastpost.encoding.batch import INPUT_NAMES, Padding
 
 # Bytes of a part that are written down and compared at each call, in a microsecond or two.
@@ -230,7 +231,7 @@ def vocabulary_of(json_bytes: bytes) -> dict[int, str]:
 def _refused(options: Options, error: BaseException) -> ValueError:
     return ValueError(
         f"tokenizers refuses `max_length` {options.max_length} with `stride` {options.stride} and `truncation` "
-        f"{options.truncation!r}: {str(error)[:80]}; pass a larger `max_length` or a smaller `stride`"
+        f"{shown(options.truncation)}: {str(error)[:80]}; pass a larger `max_length` or a smaller `stride`"
     )
 
 

@@ -13,6 +13,7 @@ from itertools import groupby
 from typing import Any
 
 from fastpost._inputs import bounds as _bounds
+from fastpost._inputs.bounds import listed, shown
 
 __all__ = ["render"]
 
@@ -159,7 +160,7 @@ def _span(name: str, entity: Any, text: str) -> _Span:
         raise TypeError(f"`{name}` is of type {type(entity).__name__}; pass dicts as transformers gives them")
     label = next((entity[key] for key in ("entity_group", "entity", "label") if entity.get(key) is not None), None)
     if label is None:
-        raise ValueError(f"`{name}` has no `entity_group`, `entity` or `label`; it has {', '.join(map(str, entity))}")
+        raise ValueError(f"`{name}` has no `entity_group`, `entity` or `label`; it has {listed(entity)}")
     places = []
     for key in ("start", "end"):
         value = entity.get(key)
@@ -168,14 +169,17 @@ def _span(name: str, entity: Any, text: str) -> _Span:
         try:
             places.append(operator.index(value))
         except TypeError:
-            raise TypeError(f"`{name}` has the {key} {value!r}; pass an int, in characters of the text") from None
+            raise TypeError(f"`{name}` has the {key} {shown(value)}; pass an int, in characters of the text") from None
     start, end = places
     if not 0 <= start <= end <= len(text):
         raise ValueError(
             f"`{name}` covers characters {start} to {end}, but its text has {len(text)}; pass the text it was found in"
         )
     score = entity.get("score")
-    return _Span(start, end, str(label), None if score is None else float(score))
+    try:
+        return _Span(start, end, str(label), None if score is None else float(score))
+    except (TypeError, ValueError):
+        raise TypeError(f"`{name}` has the score {shown(score)}; pass a number") from None
 
 
 def _compared(first: list[_Span], second: list[_Span]) -> list[_Span]:

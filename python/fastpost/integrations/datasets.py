@@ -6,7 +6,9 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from fastpost._inputs.bounds import listed, short
 from fastpost.entities.defaults import BATCH_SIZE, COMPAT
+from fastpost.exceptions import Argument, refuse
 
 if TYPE_CHECKING:
     import datasets
@@ -107,7 +109,8 @@ class EntityFunction:
 
     def _column(self, batch: Any, names: list[str]) -> Any:
         if self.column not in names:
-            raise ValueError(f"the batch has no column `{self.column}`; it has {', '.join(names)}. Pass `column`")
+            reason = f"the batch has no column `{short(self.column)}`; it has {listed(names)}"
+            raise refuse(ValueError, reason, cure=(". Pass ", Argument("column")))
         texts = batch[self.column]
         if texts is None or isinstance(texts, str):
             raise TypeError("the batch is a single record; call map with batched=True")

@@ -13,6 +13,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.util import filter_spans, minibatch
 
+from fastpost._inputs.bounds import listed, shown
 from fastpost._warn import warn_caller
 from fastpost.entities.defaults import BATCH_SIZE, COMPAT, STRATEGY
 from fastpost.integrations.reader import EntityReader, Found
@@ -74,7 +75,7 @@ class FastpostNer:
         options: dict[str, Any],
     ) -> None:
         if alignment_mode not in ("strict", "contract", "expand"):
-            raise ValueError(f'`alignment_mode` is {alignment_mode!r}; pass "strict", "contract" or "expand"')
+            raise ValueError(f'`alignment_mode` is {shown(alignment_mode)}; pass "strict", "contract" or "expand"')
         self.name = name
         self.spans_key = spans_key
         self.alignment_mode = alignment_mode
@@ -89,7 +90,7 @@ class FastpostNer:
         )
         types = self._reader.types
         if unknown := label_mapping.keys() - types.keys() - set(types.values()):
-            raise ValueError(f"`label_mapping` names {min(unknown)!r}, but the model's labels are {', '.join(types)}")
+            raise ValueError(f"`label_mapping` names {shown(min(unknown))}, but the model's labels are {listed(types)}")
         self._names = {label: label_mapping.get(label, label_mapping.get(kind, kind)) for label, kind in types.items()}
 
     @property

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from fastpost._inputs.bounds import listed, short, shown
 from fastpost.corpus.corpus import Corpus
+from fastpost.exceptions import Argument, refuse
 from fastpost.integrations.reader import EntityReader, Found
 
 ENTITIES = pa.list_(
@@ -42,14 +44,28 @@ def corpus(batches: Iterable[Any], column: str) -> Corpus | tuple[()]:
         for batch in batches:
             found = text_column(batch, column)
             for chunk in found.chunks if isinstance(found, pa.ChunkedArray) else [found]:
-                if chunk.null_count < len(chunk):
-                    yield pa.record_batch({"text": chunk.drop_null().cast(pa.large_string())})
+                for start in range(0, len(chunk), _AT_ONCE):
+                    plain = _plain(chunk.slice(start, _AT_ONCE)).drop_null()
+                    if len(plain):
+                        yield pa.record_batch({"text": plain})
 
     source = texts()
     first = next(source, None)
     if first is None:
         return ()
     return Corpus(pa.RecordBatchReader.from_batches(first.schema, chain([first], source)))
+
+
+_AT_ONCE = 1 << 16
+"""Rows that are unfolded at once: a run may be longer than memory could hold rows."""
+
+
+def _plain(column: Any) -> Any:
+    """A column of strings as an array of them, whatever it is folded into."""
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind):  # pyarrow unfolds one layer of some kinds
+        return pa.array(column.to_pylist(), pa.large_string())
+    return column.cast(pa.large_string())
 
 
 def text_column(table: Any, column: str) -> Any:
@@ -62,12 +78,18 @@ def text_column(table: Any, column: str) -> Any:
     if not isinstance(table, (pa.Table, pa.RecordBatch)):
         raise TypeError(f'a batch came as a {type(table).__name__}; pass batch_format="pyarrow"')
     if column not in table.schema.names:
-        raise ValueError(f"`column` is {column!r}, but the columns are {', '.join(table.schema.names)}")
+        names = f", but the columns are {listed(table.schema.names)}"
+        raise refuse(ValueError, Argument("column"), f" is {shown(column)}", names)
     found = table.column(column)
-    kind = found.type.value_type if pa.types.is_dictionary(found.type) else found.type
+    kind = found.type
+    # Runs of a dictionary, a dictionary of runs: what is in the innermost counts.
+    while pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind):
+        kind = kind.value_type
     view = getattr(pa.types, "is_string_view", lambda _: False)
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or view(kind) or pa.types.is_null(kind)):
-        raise TypeError(f"`column` is {column!r}, which holds {found.type}; pass one that holds strings")
+        holds = f", which holds {short(str(found.type))}"
+        cure = "pass one that holds strings"
+        raise refuse(TypeError, Argument("column"), f" is {shown(column)}", holds, cure=cure)
     return found
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from fastpost._fastpost import SpanPairs, TagPairs
 from fastpost._inputs import arrays as _arrays
+from fastpost._inputs.bounds import shown
 from fastpost.entities.decoder import _label_names
 from fastpost.entities.result import Entities
 
@@ -19,7 +20,9 @@ def read(y_true: Any, y_pred: Any, id2label: Any, ignore_index: int) -> TagPairs
     """Both sides, as tags, as label ids with `id2label`, or as spans."""
     if id2label is not None:
         if not isinstance(ignore_index, (int, np.integer)):
-            raise TypeError(f"`ignore_index` is {ignore_index!r}; pass an int, -100 where no label is to be left out")
+            raise TypeError(
+                f"`ignore_index` is {shown(ignore_index)}; pass an int, -100 where no label is to be left out"
+            )
         labels = _label_names(id2label)
         return TagPairs.ids(_ids("y_true", y_true), _ids("y_pred", y_pred), labels, ignore_index)
     true, predicted = _rows("y_true", y_true), _rows("y_pred", y_pred)

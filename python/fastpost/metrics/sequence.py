@@ -10,6 +10,7 @@ import numpy as np
 from fastpost import _fastpost
 from fastpost._fastpost import SpanPairs, TagPairs
 from fastpost._inputs import bounds as _bounds
+from fastpost._inputs.bounds import short, shown
 from fastpost._warn import warn_caller
 from fastpost.metrics import _inputs
 from fastpost.metrics._scores import ALL_SCORES, AVERAGES, Average, Counts, ZeroDivision, report
@@ -265,19 +266,19 @@ def _spans(pairs: TagPairs | SpanPairs, scheme: str | None, suffix: bool) -> Spa
 
 def _warn_odd(tags: Sequence[str]) -> None:
     for tag in tags:
-        warn_caller(f"{tag} seems not to be NE tag.")
+        warn_caller(f"{short(tag)} seems not to be NE tag.")
 
 
 def _scheme(mode: Mode, scheme: Scheme) -> str | None:
     """The scheme's name in Rust; `None` for the reading of conlleval."""
     if mode not in (None, "default", "strict"):
-        raise ValueError(f'`mode` is {mode!r}; pass None or "strict"')
+        raise ValueError(f'`mode` is {shown(mode)}; pass None or "strict"')
     if scheme is None:
         return None
     name = scheme if isinstance(scheme, str) else getattr(scheme, "__name__", repr(scheme))
     known = _SCHEMES.get(name.upper())
     if known is None:
-        raise ValueError(f"`scheme` is {scheme!r}; pass {', '.join(_SCHEMES)}, or seqeval's class of that name")
+        raise ValueError(f"`scheme` is {shown(scheme)}; pass {', '.join(_SCHEMES)}, or seqeval's class of that name")
     if mode != "strict":
         warn_caller('`scheme` has no effect without mode="strict", as in seqeval; pass both, or none')
         return None
@@ -286,10 +287,10 @@ def _scheme(mode: Mode, scheme: Scheme) -> str | None:
 
 def _check(average: Any, zero_division: Any, sample_weight: Any) -> None:
     if average not in AVERAGES:
-        raise ValueError(f"`average` is {average!r}; average has to be one of {AVERAGES}")
+        raise ValueError(f"`average` is {shown(average)}; average has to be one of {AVERAGES}")
     if isinstance(zero_division, str) and zero_division == "warn":
         pass
     elif not isinstance(zero_division, (int, float, np.number)) or zero_division not in (0, 1):
-        raise ValueError(f'`zero_division` is {zero_division!r}; pass "warn", 0 or 1')
+        raise ValueError(f'`zero_division` is {shown(zero_division)}; pass "warn", 0 or 1')
     if sample_weight is not None:
         warn_caller("`sample_weight` has no effect, as in seqeval; leave it out")

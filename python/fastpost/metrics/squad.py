@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from fastpost._inputs import bounds as _bounds
+from fastpost._inputs.bounds import shown
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ def squad(
         answers = _answers(reference)
         if not answers:
             raise ValueError(
-                f"`references` holds no answer for id {reference['id']!r}; use squad_v2 where a question may have none"
+                f"`references` holds no answer for id {shown(reference['id'])}; use squad_v2 where a question may have none"
             )
         if reference["id"] not in texts:
             logger.warning("No prediction for question %s: it scores 0.", reference["id"])
@@ -93,7 +94,7 @@ def squad_v2(
     for prediction in predictions:
         if "no_answer_probability" not in prediction:
             raise ValueError(
-                f"`predictions` has no `no_answer_probability` for id {prediction['id']!r}; pass the probability that the "
+                f"`predictions` has no `no_answer_probability` for id {shown(prediction['id'])}; pass the probability that the "
                 "question has no answer, 0.0 if the model always answers, or take `squad`"
             )
     none = {p["id"]: float(np.float32(p["no_answer_probability"])) for p in predictions}
@@ -104,7 +105,7 @@ def squad_v2(
         question, answers = reference["id"], _answers(reference)
         if question not in texts:
             raise ValueError(
-                f"`predictions` holds none for id {question!r}, which `references` has; pass one per question"
+                f"`predictions` holds none for id {shown(question)}, which `references` has; pass one per question"
             )
         answered[question] = bool(answers)
         golds = [words for words in map(_words, answers) if words] or [[]]

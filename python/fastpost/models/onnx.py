@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from fastpost._inputs.bounds import shown
 from fastpost.models.length import as_length, first_position, positions
 from fastpost.models.runners.onnx import Device, OnnxRunner
 from fastpost.pipelines.run import Batching, Windows, forward
@@ -153,27 +154,31 @@ class OnnxFolder:
 def _model_file(given: Any, file_name: str | None) -> tuple[Path, Path]:
     """The folder with the configuration, and the model's file."""
     if not isinstance(given, (str, Path)) or not str(given):
-        raise ValueError(f"`model` is {given!r}; pass a folder with config.json, tokenizer.json and an .onnx file")
+        raise ValueError(f"`model` is {shown(given)}; pass a folder with config.json, tokenizer.json and an .onnx file")
     model = Path(given)
     if model.is_file():
         if model.suffix != ".onnx":
-            raise ValueError(f"`model` is {str(model)!r}, which is no .onnx file; pass one, or its folder")
+            raise ValueError(f"`model` is {shown(str(model))}, which is no .onnx file; pass one, or its folder")
         return _config_folder(model.parent), model
     if not model.is_dir():
-        raise FileNotFoundError(f"`model` is {str(model)!r}, which is no folder; pass one with an .onnx file")
+        raise FileNotFoundError(f"`model` is {shown(str(model))}, which is no folder; pass one with an .onnx file")
     if file_name is not None:
         places = [model / file_name, model / "onnx" / file_name]
         found = [place for place in places if place.is_file()]
         if not found:
-            raise FileNotFoundError(f"`file_name` is {file_name!r}, but neither {places[0]} nor {places[1]} is there")
+            raise FileNotFoundError(
+                f"`file_name` is {shown(file_name)}, but neither {places[0]} nor {places[1]} is there"
+            )
         return _config_folder(model), found[0]
     files = sorted([*model.glob("*.onnx"), *model.glob("onnx/*.onnx")])
     plain = [file for file in files if file.name == "model.onnx"]
     if not files:
-        raise FileNotFoundError(f"`model` is {str(model)!r}, which holds no .onnx file; export one with optimum-cli")
+        raise FileNotFoundError(
+            f"`model` is {shown(str(model))}, which holds no .onnx file; export one with optimum-cli"
+        )
     if len(files) > 1 and not plain:
         names = ", ".join(file.relative_to(model).as_posix() for file in files[:8])
-        raise ValueError(f"`model` is {str(model)!r}, which holds {names}; choose one with `file_name`")
+        raise ValueError(f"`model` is {shown(str(model))}, which holds {names}; choose one with `file_name`")
     return _config_folder(model), (plain or files)[0]
 
 

@@ -296,7 +296,7 @@ class EntityTask:
                 raise ItemError(
                     number,
                     TypeError(
-                        f"text {first + number} of the input holds {wrong[0]!r} among its words; each must be a str"
+                        f"text {first + number} of the input holds {_bounds.shown(wrong[0])} among its words; each must be a str"
                     ),
                 )
 
@@ -407,7 +407,7 @@ def right_options(given: dict[str, Any], split: bool) -> dict[str, Any] | None:
     """
     compat = given.get("compat", "transformers")
     if compat not in ("transformers", None):
-        raise ValueError(f'`compat` is {compat!r}; choose "transformers" or None')
+        raise ValueError(f'`compat` is {_bounds.shown(compat)}; choose "transformers" or None')
     options = {name: given[name] for name in OPTIONS if name in given}
     if compat is None:
         if split and options.get("words", "auto") == "auto":
@@ -416,7 +416,7 @@ def right_options(given: dict[str, Any], split: bool) -> dict[str, Any] | None:
     for name in (*OF_PIPELINES, *OPTIONS):
         if name in given and (name != "max_length" or given[name] is not None):
             raise ValueError(
-                f'`{name}` is {given[name]!r} and `compat` is "transformers", which has no such option; pass compat=None'
+                f'`{name}` is {_bounds.shown(given[name])} and `compat` is "transformers", which has no such option; pass compat=None'
             )
     return None
 
@@ -429,7 +429,7 @@ def long_texts(given: dict[str, Any]) -> str:
     """What becomes of texts that are longer than the model."""
     value = given.get("on_long_text", "window")
     if value not in LONG_TEXTS:
-        raise ValueError(f"`on_long_text` is {value!r}; choose {', '.join(map(repr, LONG_TEXTS))}")
+        raise ValueError(f"`on_long_text` is {_bounds.shown(value)}; choose {', '.join(map(repr, LONG_TEXTS))}")
     return str(value)
 
 
@@ -449,7 +449,7 @@ def window_length(given: dict[str, Any], most: int | None, special: int) -> int 
     if length is None:
         return most
     if isinstance(length, bool) or not isinstance(length, int):
-        raise TypeError(f"`max_length` is {length!r}; pass the tokens of a window, an int")
+        raise TypeError(f"`max_length` is {_bounds.shown(length)}; pass the tokens of a window, an int")
     if length <= special:
         raise ValueError(
             f"`max_length` is {length}, but {special} tokens of a window are special ones; pass an int above that"
@@ -468,7 +468,7 @@ def check_stride(stride: object, max_length: int, special: int) -> None:
     room = max_length - special
     if not isinstance(stride, int) or not 0 <= stride < max(room, 1):
         raise ValueError(
-            f"`stride` is {stride!r} but a window of {max_length} tokens holds {room} of a text; "
+            f"`stride` is {_bounds.shown(stride)} but a window of {max_length} tokens holds {room} of a text; "
             f"pass an int from 0 to {max(room - 1, 0)}"
         )
 

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from fastpost._inputs.bounds import shown
 from fastpost.models.place import missing_model
 
 _TASKS = {
@@ -44,9 +45,9 @@ def pipeline(
         ValueError: if `task` or `backend` is none of these.
     """
     if task not in _TASKS:
-        raise ValueError(f"`task` is {task!r}; pass one of {', '.join(map(repr, sorted(_TASKS)))}")
+        raise ValueError(f"`task` is {shown(task)}; pass one of {', '.join(map(repr, sorted(_TASKS)))}")
     if backend not in (None, "torch", "onnxruntime"):
-        raise ValueError(f'`backend` is {backend!r}; pass "torch" or "onnxruntime"')
+        raise ValueError(f'`backend` is {shown(backend)}; pass "torch" or "onnxruntime"')
     if isinstance(model, (str, os.PathLike)) and (missing := missing_model(model, backend)) is not None:
         raise FileNotFoundError(missing)
     if backend is None:

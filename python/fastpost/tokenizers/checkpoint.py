@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastpost._fastpost import WordTable
+from fastpost._inputs.bounds import shown
 
 if TYPE_CHECKING:
     from fastpost.corpus.corpus import Corpus
@@ -113,4 +114,4 @@ def _difference(old: dict[str, Any], new: dict[str, Any]) -> str:
     name = next((name for name in new if old.get(name) != json.loads(json.dumps(new[name]))), None)
     if name is None or name in ("files", "settings"):
         return " (its files have changed)" if name else ""
-    return f" (`{name}` was {old.get(name)!r} and is {new[name]!r})"
+    return f" (`{name}` was {shown(old.get(name))} and is {shown(new[name])})"

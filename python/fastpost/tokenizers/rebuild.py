@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fastpost._fastpost import Splitter
+from fastpost._inputs.bounds import shown
 
 if TYPE_CHECKING:
     from tokenizers import AddedToken, Tokenizer
@@ -156,13 +157,13 @@ def _renumbered(processor: Json, vocab: dict[str, int], names: dict[str, str], o
         found = vocab.get(token)
         if found is None and token in ordinary:
             raise ValueError(
-                f"the post-processor puts the token {token!r} beside texts, which is not special and which the new "
+                f"the post-processor puts the token {shown(token)} beside texts, which is not special and which the new "
                 f"vocabulary of {len(vocab)} tokens does not have: the corpus holds it too seldom, or not at all; add texts "
                 "that hold it, raise `vocab_size`, or set another `post_processor`"
             )
         if found is None:
             raise ValueError(
-                f"the post-processor needs the token {token!r}, which the new tokenizer does not have; "
+                f"the post-processor needs the token {shown(token)}, which the new tokenizer does not have; "
                 "name it in `new_special_tokens` or rename it with `special_tokens_map`"
             )
         return found

@@ -41,17 +41,19 @@ def verify_tokenizer(tokenizer: Any, texts: Iterable[str] | None = None) -> None
     size = backend.get_vocab_size(with_added_tokens=True)
     vocab = backend.get_vocab(with_added_tokens=True)
     faults += [
-        f"id {i} of {token!r} is not below the vocabulary's size, {size}" for token, i in vocab.items() if i >= size
+        f"id {i} of {shown(token)} is not below the vocabulary's size, {size}"
+        for token, i in vocab.items()
+        if i >= size
     ]
     for token, token_id in processor_ids(processor):
         if vocab.get(token) != token_id:
-            faults.append(f"the post-processor has id {token_id} for {token!r}, the vocabulary {vocab.get(token)}")
+            faults.append(f"the post-processor has id {token_id} for {shown(token)}, the vocabulary {vocab.get(token)}")
     for name in special_names(tokenizer):
         named = getattr(tokenizer, name, None)
         if named is not None:
             known, said = vocab.get(str(named)), getattr(tokenizer, f"{name}_id", None)
             if known is None or known != said:
-                faults.append(f"{name} is {named!r}, id {said}, but the vocabulary has {known}")
+                faults.append(f"{name} is {shown(named)}, id {said}, but the vocabulary has {known}")
     levels = [part for part in pre_tokenizer_parts(pre_tokenizer) if part.get("type") == "ByteLevel"]
     if texts is None:
         texts = ROUND_TRIPS if levels else ()

@@ -389,7 +389,10 @@ fn integers(
             _ => match item.cast::<PyInt>() {
                 Ok(number) => number.extract()?,
                 Err(_) => item.extract().map_err(|_| {
-                    PyTypeError::new_err(format!("`{name}[{window}][{at}]` is {item}; pass integers"))
+                    PyTypeError::new_err(format!(
+                        "`{name}[{window}][{at}]` is {}; pass integers",
+                        crate::door::shown(&item)
+                    ))
                 })?,
             },
         });

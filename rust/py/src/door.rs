@@ -12,6 +12,17 @@ pub(crate) fn detached<T: Send>(
     py.detach(work).map_err(exception)
 }
 
+/// What Python's `repr` gives of a value, as a message has it: 80 characters at most.
+pub(crate) fn shown(value: &Bound<'_, PyAny>) -> String {
+    const MOST: usize = 80;
+    let Ok(text) = value.repr() else { return "too long to print".to_owned() };
+    let text = text.to_string_lossy();
+    match text.char_indices().nth(MOST) {
+        None => text.into_owned(),
+        Some(_) => format!("{}...", text.chars().take(MOST - 3).collect::<String>()),
+    }
+}
+
 /// The Python exception of a core error.
 pub(crate) fn exception(error: Error) -> PyErr {
     match error {

@@ -375,6 +375,6 @@ fn no_span(place: &str, item: &Bound<'_, PyAny>) -> PyErr {
     PyTypeError::new_err(format!(
         "{place} is {}; a span is (start, end, label) with two ints and a str, or a dict with `start`, `end`, and \
          `label` or `entity_group`",
-        item.repr().map_or_else(|_| "of another kind".to_owned(), |shown| shown.to_string())
+        crate::door::shown(item)
     ))
 }

@@ -21,10 +21,10 @@ impl<'py> FromPyObject<'_, 'py> for Threads {
 
     fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
         let message = || {
-            let shown =
-                object.repr().map_or_else(|_| "too long to print".to_owned(), |shown| shown.to_string());
-            let shown: String = shown.chars().take(80).collect();
-            format!("`threads` is {shown}; pass an int of at least 1, or None for all cores")
+            format!(
+                "`threads` is {}; pass an int of at least 1, or None for all cores",
+                crate::door::shown(&object)
+            )
         };
         if object.is_instance_of::<PyBool>() {
             return Err(PyTypeError::new_err(message()));

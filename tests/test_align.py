@@ -381,7 +381,7 @@ def test_word_labels_that_do_not_fit():
         fastpost.align_labels([[0], [0]], [[0], [0, 2]])
     with pytest.raises(ValueError, match="`word_labels` has 1 items but `word_ids` has 2"):
         fastpost.align_labels([[0]], [[0], [0]])
-    with pytest.raises(TypeError, match=r"`word_labels\[0\]\[0\]` is x"):
+    with pytest.raises(TypeError, match=r"`word_labels\[0\]\[0\]` is 'x'; pass integers"):
         fastpost.align_labels([["x"]], [[0]])
     assert fastpost.align_labels([np.array([3, -100])], [np.array([-1, 0, 0, 1, 1])]) == [[-100, 3, 3, -100, -100]]
 

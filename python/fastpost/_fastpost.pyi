@@ -44,6 +44,7 @@ __all__ = [
     "flatten_pairs",
     "nbest",
     "offset_faults",
+    "option_names",
     "plan_windows",
     "simd",
     "tag_entities",
@@ -53,6 +54,9 @@ __all__ = [
 VERSION: str
 
 def simd() -> str: ...
+
+# options
+def option_names() -> dict[str, dict[str, tuple[str | None, ...]]]: ...
 
 # encode
 @final

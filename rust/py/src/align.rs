@@ -2,10 +2,11 @@
 
 use crate::batch::texts;
 use crate::door::{detached, exception};
+use crate::options::{SchemeName, read};
 use crate::threads::Threads;
 use fastpost_core::align as core;
 use fastpost_core::align::{Policy, Repair, Solid, Span, Subwords, Window};
-use fastpost_core::labels::{Role, Scheme, Tagging};
+use fastpost_core::labels::{Role, Tagging};
 use fastpost_core::parallel;
 use fastpost_core::{Error, Result};
 use numpy::{PyArray1, PyReadonlyArray1};
@@ -40,9 +41,8 @@ pub(crate) struct LabelSet {
 impl LabelSet {
     /// `names` in the order of their ids; `scheme` is "auto" or a scheme's name.
     #[new]
-    fn new(names: Vec<String>, scheme: &str) -> PyResult<Self> {
-        let scheme = if scheme == "auto" { None } else { Some(Scheme::parse(scheme).map_err(exception)?) };
-        Ok(Self { tagging: Tagging::new(&names, scheme).map_err(exception)? })
+    fn new(names: Vec<String>, scheme: &Bound<'_, PyAny>) -> PyResult<Self> {
+        Ok(Self { tagging: Tagging::new(&names, scheme.extract::<SchemeName>()?.0).map_err(exception)? })
     }
 
     /// The scheme's name.
@@ -145,12 +145,12 @@ impl TokenSpans {
         py: Python<'py>,
         spans: &Bound<'py, PyList>,
         labels: &LabelSet,
-        policy: &str,
-        subwords: &str,
+        policy: &Bound<'_, PyAny>,
+        subwords: &Bound<'_, PyAny>,
         threads: Option<Threads>,
     ) -> PyResult<(Bound<'py, PyArray1<i64>>, Vec<Row>)> {
-        let policy = Policy::parse(policy).map_err(exception)?;
-        let subwords = self.subwords(subwords)?;
+        let policy: Policy = read(policy)?;
+        let subwords = self.subwords(read(subwords)?)?;
         let kinds = labels.kinds();
         let spans = spans.iter().enumerate().map(|(text, spans)| read_spans(text, &spans, &kinds));
         let spans: Vec<Vec<Span>> = spans.collect::<PyResult<_>>()?;
@@ -193,11 +193,11 @@ impl TokenSpans {
         py: Python<'py>,
         values: PyReadonlyArray1<'py, i64>,
         labels: &LabelSet,
-        repair: &str,
-        subwords: &str,
+        repair: &Bound<'_, PyAny>,
+        subwords: &Bound<'_, PyAny>,
     ) -> PyResult<Bound<'py, PyList>> {
-        let repair = Repair::parse(repair).map_err(exception)?;
-        let subwords = self.subwords(subwords)?;
+        let repair: Repair = read(repair)?;
+        let subwords = self.subwords(read(subwords)?)?;
         let values = values.as_slice()?;
         check_count("labels", values.len(), self.special.len()).map_err(exception)?;
         let found = detached(py, || {
@@ -259,8 +259,7 @@ pub(crate) fn check_count(name: &'static str, got: usize, want: usize) -> Result
 type Row = (usize, usize, &'static str, Option<(i64, i64)>, Option<usize>);
 
 impl TokenSpans {
-    fn subwords(&self, name: &str) -> PyResult<Subwords> {
-        let subwords = Subwords::parse(name).map_err(exception)?;
+    fn subwords(&self, subwords: Subwords) -> PyResult<Subwords> {
         if subwords == Subwords::First && self.word_ids.is_none() {
             return Err(exception(Error::Missing {
                 name: "word_ids",
@@ -356,10 +355,10 @@ pub(crate) fn align_labels<'py>(
     py: Python<'py>,
     word_labels: &Bound<'py, PyList>,
     word_ids: &Bound<'py, PyList>,
-    subwords: &str,
+    subwords: &Bound<'_, PyAny>,
     inside: Option<PyReadonlyArray1<'py, i64>>,
 ) -> PyResult<Bound<'py, PyList>> {
-    let subwords = Subwords::parse(subwords).map_err(exception)?;
+    let subwords: Subwords = read(subwords)?;
     let inside = inside.as_ref().map(PyReadonlyArray1::as_slice).transpose()?;
     let out = PyList::empty(py);
     let (mut labels, mut words) = (Vec::new(), Vec::new());

@@ -1,6 +1,6 @@
 //! Leaves the interpreter and maps errors, in one place.
 
-use fastpost_core::Error;
+use fastpost_core::{About, Error};
 use pyo3::exceptions::{PyOSError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
@@ -23,9 +23,10 @@ pub(crate) fn shown(value: &Bound<'_, PyAny>) -> String {
     }
 }
 
-/// The Python exception of a core error.
+/// The Python exception of a core error, whose attributes say what it speaks of.
 pub(crate) fn exception(error: Error) -> PyErr {
-    match error {
+    let about = error.about();
+    let raised = match error {
         Error::TypeRank { .. } | Error::TypeFloats { .. } => PyTypeError::new_err(error.to_string()),
         // Three arguments make Python choose the subclass: FileNotFoundError, PermissionError, ...
         Error::File { path, message, code: Some(code) } => {
@@ -34,5 +35,28 @@ pub(crate) fn exception(error: Error) -> PyErr {
         }
         error @ Error::File { .. } => PyOSError::new_err(error.to_string()),
         error => PyValueError::new_err(error.to_string()),
-    }
+    };
+    Python::attach(|py| describe(py, &raised, &about));
+    raised
+}
+
+/// `raised`, which says which argument it speaks of.
+pub(crate) fn with_argument(py: Python<'_>, raised: PyErr, argument: &'static str) -> PyErr {
+    describe(py, &raised, &About { argument: Some(argument), ..About::default() });
+    raised
+}
+
+/// Sets what is known of an exception as its attributes.
+fn describe(py: Python<'_>, raised: &PyErr, about: &About) {
+    let value = raised.value(py);
+    let set = || {
+        for (name, number) in [("text", about.text), ("window", about.window), ("token", about.token)] {
+            number.map(|number| value.setattr(name, number)).transpose()?;
+        }
+        about.argument.map(|argument| value.setattr("argument", argument)).transpose()?;
+        about.cure.as_ref().map(|cure| value.setattr("cure", cure)).transpose()?;
+        Ok(())
+    };
+    // What is raised is still true without them.
+    set().unwrap_or_else(|error: PyErr| error.write_unraisable(py, Some(value)));
 }

@@ -11,6 +11,7 @@ mod door;
 mod encode;
 mod entities;
 mod metrics;
+mod options;
 mod text;
 mod threads;
 mod train;
@@ -53,6 +54,8 @@ mod _fastpost {
     };
     #[pymodule_export]
     use super::metrics::{SpanPairs, TagPairs, tag_entities};
+    #[pymodule_export]
+    use super::options::option_names;
     #[pymodule_export]
     use super::text::{NormalTable, OffsetTable, offset_faults, plan_windows, unit_starts};
     #[pymodule_export]

@@ -6,6 +6,7 @@
 
 pub mod tokens;
 
+use crate::error::named;
 use crate::labels::{Role, Scheme, Tagging};
 use crate::text::bits::Bits;
 use crate::text::script::is_space;
@@ -15,57 +16,26 @@ use std::collections::HashMap;
 /// The label of tokens that a loss leaves out.
 pub const IGNORED: i64 = -100;
 
-/// What becomes of a span whose edge lies inside a token (or inside a word, for [`Subwords::First`]).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Policy {
-    /// It gets no labels; its tokens are ignored, since none of the labels would be true of them.
-    Strict,
-    /// It takes in the token.
-    Expand,
-    /// It leaves the token out.
-    Contract,
-}
-
-impl Policy {
-    /// Reads the name of a policy.
-    ///
-    /// # Errors
-    /// [`Error::BadOption`] for any other name.
-    pub fn parse(name: &str) -> Result<Self> {
-        Ok(match name {
-            "strict" => Self::Strict,
-            "expand" => Self::Expand,
-            "contract" => Self::Contract,
-            _ => return Err(unknown("policy", name, "choose \"strict\", \"expand\" or \"contract\"")),
-        })
+named! {
+    /// What becomes of a span whose edge lies inside a token (or inside a word, for [`Subwords::First`]).
+    pub enum Policy of "policy" {
+        /// It gets no labels; its tokens are ignored, since none of the labels would be true of them.
+        Strict = "strict",
+        /// It takes in the token.
+        Expand = "expand",
+        /// It leaves the token out.
+        Contract = "contract",
     }
 }
 
-/// Which tokens of a word have a label.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Subwords {
-    /// All of them; the scheme runs over tokens.
-    All,
-    /// The first one; the scheme runs over words.
-    First,
-}
-
-impl Subwords {
-    /// Reads the name.
-    ///
-    /// # Errors
-    /// [`Error::BadOption`] for any other name.
-    pub fn parse(name: &str) -> Result<Self> {
-        Ok(match name {
-            "all" => Self::All,
-            "first" => Self::First,
-            _ => return Err(unknown("subwords", name, "choose \"all\" or \"first\"")),
-        })
+named! {
+    /// Which tokens of a word have a label.
+    pub enum Subwords of "subwords" {
+        /// All of them; the scheme runs over tokens.
+        All = "all",
+        /// The first one; the scheme runs over words.
+        First = "first",
     }
-}
-
-fn unknown(name: &'static str, got: &str, cure: &'static str) -> Error {
-    Error::BadOption { name, got: format!("{got:?}"), cure }
 }
 
 /// One window of a text. All slices have one entry a token, `offsets` two.
@@ -411,7 +381,7 @@ fn choose(
             let mut near = places.touching(last.end, start).iter().map(|&window| &pieces[window]);
             spans[last.span].kind == span.kind && near.all(|pieces| between(pieces) == 0)
         });
-        if let (Some(last), true) = (behind, matches!(scheme, Scheme::Io | Scheme::Plain))
+        if let (Some(last), true) = (behind, !scheme.parts_neighbours())
             && misfits.last().is_none_or(|known| known.span != number)
         {
             misfits.push(Misfit { span: number, reason: Reason::Joins, used, other: Some(last.span) });
@@ -458,26 +428,13 @@ fn write(
     Ok(())
 }
 
-/// What becomes of a run of labels that the scheme does not allow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Repair {
-    /// It is a span all the same, as conlleval reads it: what does not go on begins.
-    Conlleval,
-    /// It is no span.
-    Discard,
-}
-
-impl Repair {
-    /// Reads the name.
-    ///
-    /// # Errors
-    /// [`Error::BadOption`] for any other name.
-    pub fn parse(name: &str) -> Result<Self> {
-        Ok(match name {
-            "conlleval" => Self::Conlleval,
-            "discard" => Self::Discard,
-            _ => return Err(unknown("repair", name, "choose \"conlleval\" or \"discard\"")),
-        })
+named! {
+    /// What becomes of a run of labels that the scheme does not allow.
+    pub enum Repair of "repair" {
+        /// It is a span all the same, as conlleval reads it: what does not go on begins.
+        Conlleval = "conlleval",
+        /// It is no span.
+        Discard = "discard",
     }
 }
 
@@ -688,7 +645,7 @@ mod tests {
             let mut next = 0;
             for &(length, gap, person) in &groups {
                 // In schemes that can't tell neighbours apart there are none.
-                let gap = if matches!(scheme, Scheme::Io | Scheme::Plain) { gap.max(1) } else { gap };
+                let gap = if scheme.parts_neighbours() { gap } else { gap.max(1) };
                 let (first, stop) = (next + gap, next + gap + length);
                 if stop > opens.len() {
                     break;

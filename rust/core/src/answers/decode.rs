@@ -4,6 +4,7 @@ use crate::answers::fold::{Chars, Fnv, Folded};
 use crate::answers::input::{Floats, Ints, Text, Window};
 use crate::answers::search::{HalfProduct, Pair, Product, Sum, descending, k_best, window_fold};
 use crate::answers::softmax::{exp64, largest, softmax, softmax_half, vectorized};
+use crate::error::named;
 use crate::parallel::{self, Threads};
 use crate::{Error, Result};
 use half::f16;
@@ -15,83 +16,38 @@ use std::hash::BuildHasherDefault;
 use std::num::NonZeroUsize;
 use std::rc::Rc;
 
-/// Whether an answer that begins or ends inside a word is widened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Widen {
-    /// Never.
-    No,
-    /// Always, to the word of the tokenizer.
-    Word,
-    /// To the word, but not across a character of a script that is written without spaces.
-    Auto,
-}
-
-/// When two answers of one question are the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Dedupe {
-    /// Same place.
-    Span,
-    /// Same text, ignoring case.
-    Text,
-    /// Places that share a character.
-    Overlap,
-}
-
-/// What scores are shares of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Normalize {
-    /// All legal spans of all windows of a question, and its null answer where that is allowed.
-    Global,
-    /// The start and end tokens of a window, each for itself.
-    Window,
-}
-
-impl Widen {
-    /// By its name.
-    ///
-    /// # Errors
-    /// [`Error::BadOption`] if there is no such name.
-    pub fn parse(name: &str) -> Result<Self> {
-        Ok(match name {
-            "no" => Self::No,
-            "word" => Self::Word,
-            "auto" => Self::Auto,
-            _ => return Err(unknown("align", name, "choose \"no\", \"word\" or \"auto\"")),
-        })
+named! {
+    /// Whether an answer that begins or ends inside a word is widened.
+    pub enum Widen of "align" {
+        /// Never.
+        No = "no",
+        /// Always, to the word of the tokenizer.
+        Word = "word",
+        /// To the word, but not across a character of a script that is written without spaces.
+        Auto = "auto",
     }
 }
 
-impl Dedupe {
-    /// By its name.
-    ///
-    /// # Errors
-    /// [`Error::BadOption`] if there is no such name.
-    pub fn parse(name: &str) -> Result<Self> {
-        Ok(match name {
-            "span" => Self::Span,
-            "text" => Self::Text,
-            "overlap" => Self::Overlap,
-            _ => return Err(unknown("dedupe", name, "choose \"span\", \"text\" or \"overlap\"")),
-        })
+named! {
+    /// When two answers of one question are the same.
+    pub enum Dedupe of "dedupe" {
+        /// Same place.
+        Span = "span",
+        /// Same text, ignoring case.
+        Text = "text",
+        /// Places that share a character.
+        Overlap = "overlap",
     }
 }
 
-impl Normalize {
-    /// By its name.
-    ///
-    /// # Errors
-    /// [`Error::BadOption`] if there is no such name.
-    pub fn parse(name: &str) -> Result<Self> {
-        Ok(match name {
-            "global" => Self::Global,
-            "window" => Self::Window,
-            _ => return Err(unknown("normalize", name, "choose \"global\" or \"window\"")),
-        })
+named! {
+    /// What scores are shares of.
+    pub enum Normalize of "normalize" {
+        /// All legal spans of all windows of a question, and its null answer where that is allowed.
+        Global = "global",
+        /// The start and end tokens of a window, each for itself.
+        Window = "window",
     }
-}
-
-fn unknown(name: &'static str, got: &str, cure: &'static str) -> Error {
-    Error::BadOption { name, got: format!("{got:?}"), cure }
 }
 
 /// Which behaviour.

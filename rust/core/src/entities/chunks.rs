@@ -1,36 +1,18 @@
 //! One label a token -> entities: runs of tokens that go on with each other.
 
+use crate::error::named;
 use crate::labels::{Role, Tag, Tagging};
-use crate::{Error, Result};
 
-/// What becomes of labels that the scheme does not allow where they stand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Repair {
-    /// A token that can't go on with the one before it begins an entity, and an entity that is cut short ends there.
-    /// Source: the evaluation script of the CoNLL-2000 shared task.
-    Conlleval,
-    /// An entity that does not begin and end as the scheme wants is left out.
-    Discard,
-    /// A token that may not follow the one before it goes on with that one's entity, under that one's type.
-    Keep,
-}
-
-impl Repair {
-    /// Reads its name.
-    ///
-    /// # Errors
-    /// [`Error::BadOption`] for any other name.
-    pub fn parse(name: &str) -> Result<Self> {
-        match name {
-            "conlleval" => Ok(Self::Conlleval),
-            "discard" => Ok(Self::Discard),
-            "keep" => Ok(Self::Keep),
-            _ => Err(Error::BadOption {
-                name: "repair",
-                got: format!("{name:?}"),
-                cure: "choose \"conlleval\", \"discard\" or \"keep\"",
-            }),
-        }
+named! {
+    /// What becomes of labels that the scheme does not allow where they stand.
+    pub enum Repair of "repair" {
+        /// A token that can't go on with the one before it begins an entity, and an entity that is cut short ends there.
+        /// Source: the evaluation script of the CoNLL-2000 shared task.
+        Conlleval = "conlleval",
+        /// An entity that does not begin and end as the scheme wants is left out.
+        Discard = "discard",
+        /// A token that may not follow the one before it goes on with that one's entity, under that one's type.
+        Keep = "keep",
     }
 }
 

@@ -3,7 +3,9 @@
 pub mod chunks;
 pub mod lattice;
 pub mod own;
+pub mod strategy;
 pub mod transformers;
 pub mod viterbi;
 
+pub use strategy::Strategy;
 pub use transformers::decode::*;

@@ -6,7 +6,7 @@
 //! whatever its type, or one of the few labels of the same type: labels, not labels squared, and the loop over types
 //! is vector code. Which predecessor it was is found on the way back, for the labels of the path alone. Where the best labels of all tokens make a legal sequence there is nothing to search.
 
-use crate::labels::{ROLES, Role, Scheme, Tagging};
+use crate::labels::{ROLES, Role, Tagging};
 use crate::math::logits::{RowFault, Rows};
 use crate::{Error, Result};
 
@@ -130,7 +130,7 @@ impl Grammar {
         }
         let free = all.iter().all(|&weight| weight == 0.0);
         let scheme = tagging.scheme;
-        if !free && !matches!(scheme, Scheme::Bioes | Scheme::Bilou | Scheme::Bmes) {
+        if !free && !scheme.marks_both_ends() {
             return Err(Error::BadOption {
                 name: "biases",
                 got: format!("given, and the scheme is {:?}", scheme.name()),
@@ -533,6 +533,7 @@ mod tests {
     use super::*;
     use crate::entities::lattice::Lattice;
     use crate::labels::SCHEMES;
+    use crate::labels::Scheme;
     use proptest::prelude::*;
 
     fn schemes() -> impl Strategy<Value = Scheme> {
@@ -651,7 +652,7 @@ mod tests {
         ) {
             let names = scheme.names(&["x", "y", "z"][..kinds]);
             let tagging = Tagging::new(&names, Some(scheme)).unwrap();
-            let marked = matches!(scheme, Scheme::Bioes | Scheme::Bilou | Scheme::Bmes);
+            let marked = scheme.marks_both_ends();
             let [background_stay, background_to_start, inside_to_continue, inside_to_end, end_to_background, end_to_start] = biases;
             let biases = Biases {
                 background_stay, background_to_start, inside_to_continue, inside_to_end, end_to_background, end_to_start,

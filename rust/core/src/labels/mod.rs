@@ -3,6 +3,7 @@
 //! [`Labels`] reads them as transformers does, [`Tagging`] under a scheme: one row of a table for each scheme says
 //! what may follow what.
 
+use crate::error::choose;
 use crate::{Error, Result};
 use Role::{Begin as B, End as E, Inside as I, Single as S};
 use std::collections::HashMap;
@@ -133,7 +134,7 @@ struct Rules {
     closes: [&'static [Role]; 2],
 }
 
-const RULES: [Rules; 9] = [
+const RULES: &[Rules] = &[
     Rules {
         scheme: Scheme::Io,
         names: &["IO"],
@@ -193,6 +194,16 @@ const RULES: [Rules; 9] = [
     Rules { scheme: Scheme::Plain, names: &["plain"], letters: &[], opens: [&[], &[I]], closes: [&[], &[I]] },
 ];
 
+// A row stands at its scheme's number, and there is one for each: `Plain` stays the last scheme.
+const _: () = {
+    assert!(Scheme::Plain as usize + 1 == RULES.len(), "a scheme has no row");
+    let mut row = 0;
+    while row < RULES.len() {
+        assert!(RULES[row].scheme as usize == row, "a row stands where another scheme's belongs");
+        row += 1;
+    }
+};
+
 impl Scheme {
     fn rules(self) -> &'static Rules {
         &RULES[self as usize]
@@ -201,14 +212,22 @@ impl Scheme {
     /// Reads a scheme's name, whatever its case.
     ///
     /// # Errors
-    /// [`Error::BadOption`] for any other name.
+    /// [`Error::UnknownName`] for any other name.
     pub fn parse(name: &str) -> Result<Self> {
         let known = |rules: &&Rules| rules.names.iter().any(|known| known.eq_ignore_ascii_case(name));
-        RULES.iter().find(known).map(|rules| rules.scheme).ok_or_else(|| Error::BadOption {
-            name: "scheme",
-            got: format!("{name:?}"),
-            cure: "choose \"auto\", \"IO\", \"IOB1\", \"IOB2\" (\"BIO\"), \"IOE1\", \"IOE2\", \"BIOES\" (\"IOBES\"), \"BILOU\" (\"BILUO\"), \"BMES\" or \"plain\"",
+        RULES.iter().find(known).map(|rules| rules.scheme).ok_or_else(|| {
+            let shown = RULES.iter().map(|rules| match rules.names {
+                [name, other, ..] => format!("{name:?} ({other:?})"),
+                _ => format!("{:?}", rules.names[0]),
+            });
+            let names: Vec<_> = std::iter::once("\"auto\"".to_owned()).chain(shown).collect();
+            Error::UnknownName { option: "scheme", got: Some(name.to_owned()), cure: choose(&names) }
         })
+    }
+
+    /// The name of each scheme.
+    pub fn all() -> impl Iterator<Item = &'static str> {
+        RULES.iter().map(|rules| rules.names[0])
     }
 
     /// The name that it is shown by.
@@ -224,6 +243,18 @@ impl Scheme {
         roles.iter().any(|&first| {
             opens(first) && (closes(first) || roles.iter().any(|&last| first.continues(last) && closes(last)))
         })
+    }
+
+    /// Whether neighbours of one type can be told apart.
+    #[must_use]
+    pub fn parts_neighbours(self) -> bool {
+        !self.rules().opens[0].is_empty() && !self.rules().closes[0].is_empty()
+    }
+
+    /// Whether each entity says where it begins and where it ends.
+    #[must_use]
+    pub fn marks_both_ends(self) -> bool {
+        self.rules().letters.iter().any(|&(_, role)| role == S)
     }
 
     /// Whether `role` may come first in an entity; `behind_same`: right behind another one of its type.
@@ -732,7 +763,7 @@ mod tests {
     /// What the search for the best path relies on: a step that is legal between types is so within one.
     #[test]
     fn a_step_between_types_is_legal_within_one() {
-        for rules in &RULES {
+        for rules in RULES {
             for (last, next) in ROLES.iter().flat_map(|&last| ROLES.map(|next| (last, next))) {
                 if rules.scheme.allows(last, next, false) {
                     assert!(rules.scheme.allows(last, next, true), "{:?} {last:?} {next:?}", rules.scheme);

@@ -9,10 +9,11 @@ pub(crate) use columns::{
 use crate::batch::arrays::{Lengths, Ragged};
 use crate::batch::texts;
 use crate::door::{detached, exception};
+use crate::options::read;
 use crate::threads::Threads;
 use fastpost_core::answers::{
-    Dedupe, Feature, Floats, Ints, Mode, Normalize, Options, Position, Ranked, Ranking, Text, Widen, Window,
-    decode, list, positions, rank,
+    Feature, Floats, Ints, Mode, Options, Position, Ranked, Ranking, Text, Window, decode, list, positions,
+    rank,
 };
 use fastpost_core::{Error, Result, parallel};
 use half::slice::HalfBitsSliceExt;
@@ -117,17 +118,15 @@ impl AnswerKernel {
         top_k: NonZeroUsize,
         max_answer_len: NonZeroUsize,
         null_allowed: bool,
-        align: &str,
+        align: &Bound<'_, PyAny>,
         context_sequence: i64,
         transformers: bool,
-        normalize: &str,
-        dedupe: &str,
+        normalize: &Bound<'_, PyAny>,
+        dedupe: &Bound<'_, PyAny>,
         null_threshold: Option<f64>,
         threads: Option<Threads>,
     ) -> PyResult<Self> {
-        let widen = Widen::parse(align).map_err(exception)?;
-        let normalize = Normalize::parse(normalize).map_err(exception)?;
-        let dedupe = Dedupe::parse(dedupe).map_err(exception)?;
+        let (widen, normalize, dedupe) = (read(align)?, read(normalize)?, read(dedupe)?);
         let mode =
             if transformers { Mode::Transformers } else { Mode::Right { normalize, dedupe, null_threshold } };
         Ok(Self {

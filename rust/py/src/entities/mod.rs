@@ -13,6 +13,7 @@ use crate::batch::arrays::{self, Lengths, Ragged};
 use crate::batch::texts;
 use crate::door::{detached, exception};
 use crate::entities::options::EntityOptions;
+use crate::options::read;
 use crate::threads::Threads;
 use fastpost_core::batch::{CHARACTERS, Piece, Text, Tokens, Window};
 use fastpost_core::entities::own as right;
@@ -122,12 +123,12 @@ impl EntityKernel {
     fn new(
         py: Python<'_>,
         labels: Vec<String>,
-        strategy: &str,
+        strategy: &Bound<'_, PyAny>,
         ignored: &Bound<'_, PyAny>,
         token_length: bool,
         tokens: Option<Py<TokenTable>>,
     ) -> PyResult<Self> {
-        let strategy = Strategy::parse(strategy).map_err(exception)?;
+        let strategy: Strategy = read(strategy)?;
         let boundary = if token_length { Boundary::TokenLength } else { Boundary::Space };
         let mut fault = None;
         let decoder = core::Decoder::new(&labels, strategy, boundary, |name| {
@@ -149,14 +150,15 @@ impl EntityKernel {
     fn right(
         py: Python<'_>,
         labels: Vec<String>,
-        strategy: &str,
-        options: EntityOptions,
+        strategy: &Bound<'_, PyAny>,
+        options: &Bound<'_, PyAny>,
         token_length: bool,
         tokens: Option<Py<TokenTable>>,
     ) -> PyResult<Self> {
-        let strategy = Strategy::parse(strategy).map_err(exception)?;
+        let strategy: Strategy = read(strategy)?;
         let boundary = if token_length { Boundary::TokenLength } else { Boundary::Space };
-        let decoder = options.decoder(&labels, strategy, boundary).map_err(exception)?;
+        let decoder =
+            options.extract::<EntityOptions>()?.decoder(&labels, strategy, boundary).map_err(exception)?;
         let names = decoder.names().iter().map(|name| PyString::new(py, name).unbind()).collect();
         Ok(Self {
             decoder: Decoder::Right(Box::new(decoder)),
@@ -498,7 +500,7 @@ impl EntityTable {
         Self {
             len: found.start.len(),
             text_count: shared.text_count,
-            aggregated: shared.strategy != Strategy::None,
+            aggregated: !shared.strategy.is_by_token(),
             joins_words: shared.strategy.joins_words(),
             text_index: arrays::column(py, found.text_index),
             start: arrays::column(py, found.start),
@@ -518,7 +520,7 @@ impl EntityTable {
     }
 
     fn of_right(py: Python<'_>, found: right::Entities, shared: Shared) -> PyResult<Self> {
-        let aggregated = shared.strategy != Strategy::None;
+        let aggregated = !shared.strategy.is_by_token();
         let index = if aggregated { vec![-1; found.start.len()] } else { found.token_start.clone() };
         let more = RightColumns {
             token_start: arrays::column(py, found.token_start),

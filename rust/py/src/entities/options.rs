@@ -1,12 +1,13 @@
 //! Options of `EntityDecoder` with `compat=None`: a dict of Python -> settings of the core.
 
+use crate::options::{Name, SchemeName};
 use fastpost_core::entities::Strategy;
 use fastpost_core::entities::chunks::Repair;
 use fastpost_core::entities::own as right;
 use fastpost_core::entities::own::join::Join;
 use fastpost_core::entities::own::stitch::Merge;
 use fastpost_core::entities::own::words::Source;
-use fastpost_core::entities::own::{Score, Settings, Snap};
+use fastpost_core::entities::own::{Decide, Score, Settings, Snap, Trim};
 use fastpost_core::entities::transformers::words::Boundary;
 use fastpost_core::entities::viterbi::{Biases, Grammar, Weights};
 use fastpost_core::labels::{Scheme, Tagging};
@@ -14,27 +15,53 @@ use fastpost_core::{Error, Result};
 use pyo3::prelude::*;
 use std::collections::{HashMap, HashSet};
 
-/// As `python/fastpost/entities/decoder.py` gives them, each name checked here.
-#[derive(FromPyObject)]
-#[pyo3(from_item_all)]
+/// As `python/fastpost/entities/options.py` gives them.
 pub(crate) struct EntityOptions {
-    scheme: String,
-    decode: String,
-    repair: String,
-    score: String,
-    words: String,
-    snap: Option<String>,
-    join: Option<String>,
+    scheme: Option<Scheme>,
+    decode: Decide,
+    repair: Repair,
+    score: Score,
+    words: Source,
+    snap: Snap,
+    join: Join,
+    trim: Trim,
+    window_merge: Merge,
     outside_bias: f32,
     lenient: bool,
-    trim: Option<String>,
-    window_merge: String,
     return_probs: bool,
     biases: Option<[f32; 6]>,
     transitions: Option<(Vec<f32>, Vec<f32>, Vec<f32>)>,
     threshold: f64,
     thresholds: HashMap<String, f64>,
     ignore_labels: HashSet<String>,
+}
+
+// By hand, as what is derived says "failed to extract field" in place of what is wrong.
+impl<'a, 'py> FromPyObject<'a, 'py> for EntityOptions {
+    type Error = PyErr;
+
+    fn extract(given: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        let of = |name: &str| given.get_item(name);
+        Ok(Self {
+            scheme: of("scheme")?.extract::<SchemeName>()?.0,
+            decode: of("decode")?.extract::<Name<_>>()?.0,
+            repair: of("repair")?.extract::<Name<_>>()?.0,
+            score: of("score")?.extract::<Name<_>>()?.0,
+            words: of("words")?.extract::<Name<_>>()?.0,
+            snap: of("snap")?.extract::<Name<_>>()?.0,
+            join: of("join")?.extract::<Name<_>>()?.0,
+            trim: of("trim")?.extract::<Name<_>>()?.0,
+            window_merge: of("window_merge")?.extract::<Name<_>>()?.0,
+            outside_bias: of("outside_bias")?.extract()?,
+            lenient: of("lenient")?.extract()?,
+            return_probs: of("return_probs")?.extract()?,
+            biases: of("biases")?.extract()?,
+            transitions: of("transitions")?.extract()?,
+            threshold: of("threshold")?.extract()?,
+            thresholds: of("thresholds")?.extract()?,
+            ignore_labels: of("ignore_labels")?.extract()?,
+        })
+    }
 }
 
 impl EntityOptions {
@@ -45,26 +72,8 @@ impl EntityOptions {
         strategy: Strategy,
         boundary: Boundary,
     ) -> Result<right::Decoder> {
-        let scheme =
-            if self.scheme.eq_ignore_ascii_case("auto") { None } else { Some(Scheme::parse(&self.scheme)?) };
-        let grammar = Grammar::new(Tagging::new(names, scheme)?, weights(self.biases, self.transitions))?;
-        let bad = |name, got: &str, cure| Err(Error::BadOption { name, got: format!("{got:?}"), cure });
-        let viterbi = match self.decode.as_str() {
-            "argmax" => false,
-            "viterbi" => true,
-            other => return bad("decode", other, "choose \"argmax\" or \"viterbi\""),
-        };
-        let snap = match self.snap.as_deref() {
-            None => Snap::Never,
-            Some("auto") => Snap::Auto,
-            Some("word") => Snap::Word,
-            Some(other) => return bad("snap", other, "choose \"auto\", \"word\" or None"),
-        };
-        let trim = match self.trim.as_deref() {
-            None => false,
-            Some("whitespace") => true,
-            Some(other) => return bad("trim", other, "choose \"whitespace\" or None"),
-        };
+        let grammar =
+            Grammar::new(Tagging::new(names, self.scheme)?, weights(self.biases, self.transitions))?;
         let shown = right::names(names, &grammar, strategy);
         if let Some(unknown) = self.thresholds.keys().filter(|name| !shown.contains(name)).min() {
             return Err(Error::BadOption {
@@ -89,16 +98,16 @@ impl EntityOptions {
         let threshold = |name: &String| self.thresholds.get(name).copied().unwrap_or(self.threshold);
         let settings = Settings {
             strategy,
-            viterbi,
-            repair: Repair::parse(&self.repair)?,
-            score: Score::parse(&self.score)?,
-            words: Source::parse(&self.words)?,
+            viterbi: self.decode == Decide::Viterbi,
+            repair: self.repair,
+            score: self.score,
+            words: self.words,
             lenient: self.lenient,
-            snap,
-            join: Join::parse(self.join.as_deref())?,
-            trim,
+            snap: self.snap,
+            join: self.join,
+            trim: self.trim == Trim::Whitespace,
             outside_bias: self.outside_bias,
-            merge: Merge::parse(&self.window_merge)?,
+            merge: self.window_merge,
             probs: self.return_probs,
             boundary,
             ignored: ignored.collect(),

@@ -2,7 +2,7 @@
 
 use super::TextDecoder;
 use super::stitch::Stitched;
-use crate::entities::Strategy;
+use crate::entities::strategy::Decides;
 use crate::labels::{Role, Tagging};
 use crate::math::logits::{self, MeanSpace, Rows};
 use crate::{Error, Result};
@@ -23,29 +23,32 @@ impl TextDecoder<'_> {
         items: &[(u32, u32)],
     ) -> Result<(Vec<f32>, Vec<u32>)> {
         let settings = &self.decoder.settings;
-        let first_decides = !matches!(settings.strategy, Strategy::Average | Strategy::Max);
-        if first_decides || items.iter().all(|item| item.1 - item.0 == 1) {
-            return Ok((Vec::new(), items.iter().map(|item| text.rows[item.0 as usize]).collect()));
+        let first = || Ok((Vec::new(), items.iter().map(|item| text.rows[item.0 as usize]).collect()));
+        let wins = match settings.strategy.decides() {
+            None | Some(Decides::First) => return first(),
+            Some(Decides::Wins(wins)) => Some(wins),
+            Some(Decides::Mean) => None,
+        };
+        if items.iter().all(|item| item.1 - item.0 == 1) {
+            return first();
         }
         // Rows without a most probable label are refused before they go into a choice or a mean.
         let mut best = Vec::new();
         rows.argmaxes(&text.rows, &mut best)
             .map_err(|(row, fault)| self.fault(text, position(&text.rows, row), fault))?;
-        if settings.strategy == Strategy::Max && !settings.viterbi {
-            return Ok((
-                Vec::new(),
-                items.iter().map(|&item| most_certain(rows, text, &best, item)).collect(),
-            ));
+        if let Some(wins) = wins.filter(|_| !settings.viterbi) {
+            let winner = |&item: &(u32, u32)| winner(rows, text, &best, item, wins);
+            return Ok((Vec::new(), items.iter().map(winner).collect()));
         }
         let mut space = MeanSpace::default();
         let mut word = WordRow::new(self.decoder.grammar.tagging());
         let mut values = Vec::with_capacity(items.len() * self.decoder.label_names.len());
         for &(from, to) in items {
             let members = &text.rows[from as usize..to as usize];
-            match members {
-                [row] => values.extend_from_slice(rows.row(*row as usize)),
-                _ if settings.strategy == Strategy::Max => word.push(rows, members, &mut values),
-                _ => rows.mean_logs(members, &mut space, &mut values),
+            match (members, wins) {
+                ([row], _) => values.extend_from_slice(rows.row(*row as usize)),
+                (_, Some(wins)) => word.push(rows, members, wins, &mut values),
+                (_, None) => rows.mean_logs(members, &mut space, &mut values),
             }
         }
         Ok((values, (0..items.len() as u32).collect()))
@@ -72,29 +75,32 @@ pub(super) fn position(rows: &[u32], row: usize) -> usize {
     rows.iter().position(|&other| other as usize == row).unwrap_or(0)
 }
 
-/// The row of the most certain token; `best` has the best label of each.
-fn most_certain(rows: &Rows<'_>, text: &Stitched<'_>, best: &[u32], (from, to): (u32, u32)) -> u32 {
-    let mut top = (f32::NEG_INFINITY, from);
-    for token in from..to {
-        let row = text.rows[token as usize];
-        let probability = rows.probability(row as usize, best[token as usize] as usize);
-        if probability > top.0 {
-            top = (probability, token);
-        }
-    }
-    text.rows[top.1 as usize]
+/// The row of the token of a word that wins; `best` has the best label of each.
+fn winner(
+    rows: &Rows<'_>,
+    text: &Stitched<'_>,
+    best: &[u32],
+    (from, to): (u32, u32),
+    wins: fn(f32, f32) -> bool,
+) -> u32 {
+    let all = (from as usize..to as usize).map(|token| {
+        let row = text.rows[token];
+        (row, rows.probability(row as usize, best[token] as usize))
+    });
+    let won = all.reduce(|so_far, other| if wins(other.1, so_far.1) { other } else { so_far });
+    won.map_or(text.rows[from as usize], |(row, _)| row)
 }
 
-/// The row of a word whose type its most certain token decides, for the best path.
+/// The row of a word whose type one of its tokens decides, such as its most certain one, for the best path.
 ///
-/// A token inside a word is labelled as going on, so the most certain token's own label seldom may begin an entity: taken as
+/// A token inside a word is labelled as going on, so that token's own label seldom may begin an entity: taken as
 /// it is, it would be an illegal start. So the type is that token's, and where an entity begins or ends is what the first
 /// and the last token of the word say: `P(type) * P(begins | type) * P(ends | type)`.
 struct WordRow<'a> {
     tagging: &'a Tagging,
     /// The softmax of the token that is looked at.
     probs: Vec<f32>,
-    /// By type: probabilities of the token that is looked at, and of the most certain one so far.
+    /// By type: probabilities of the token that is looked at, and of the one that has won so far.
     kinds: [Vec<f32>; 2],
     /// By type: of the first token, whether an entity begins there, and of the last, whether one ends there; 0.5 where the
     /// token does not say.
@@ -112,13 +118,13 @@ impl<'a> WordRow<'a> {
     }
 
     /// Appends the row of the word that the tokens of `members` are.
-    fn push(&mut self, rows: &Rows<'_>, members: &[u32], out: &mut Vec<f32>) {
-        let mut top = f32::NEG_INFINITY;
+    fn push(&mut self, rows: &Rows<'_>, members: &[u32], wins: fn(f32, f32) -> bool, out: &mut Vec<f32>) {
+        let mut top = f32::NAN;
         for (at, &row) in members.iter().enumerate() {
             self.read(rows.row(row as usize));
             let [here, best] = &mut self.kinds;
             let most = here.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-            if most > top {
+            if at == 0 || wins(most, top) {
                 top = most;
                 best.copy_from_slice(here);
             }

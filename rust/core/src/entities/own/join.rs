@@ -1,49 +1,31 @@
 //! Pieces of one thing -> one entity: `jose.alvarez@example` and `org`, `718` and `0199`.
 
 use super::spans::Draft;
+use crate::error::named;
 use crate::text::script::is_space;
 use crate::text::units::CharIndex;
 use crate::text::words::is_unspaced;
-use crate::{Error, Result};
 use std::collections::HashMap;
 use unicode_categories::UnicodeCategories;
 
-/// Which neighbouring entities of one type become one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Join {
-    /// None.
-    Never,
-    /// Those with one of `. @ _ - + ' &` between them and a letter or a digit on both sides of it; and those with
-    /// nothing between them where exactly one of the two characters that touch is a letter or a digit, and the first
-    /// entity has one.
-    Pieces,
-    /// Those, and all in one run of characters without white space. What stands between two entities of one type in a run
-    /// is then in some entity.
-    Run,
+named! {
+    /// Which neighbouring entities of one type become one.
+    pub enum Join of "join" {
+        /// Those with one of `. @ _ - + ' &` between them and a letter or a digit on both sides of it; and those with
+        /// nothing between them where exactly one of the two characters that touch is a letter or a digit, and the first
+        /// entity has one.
+        Pieces = "pieces",
+        /// Those, and all in one run of characters without white space. What stands between two entities of one type in a run
+        /// is then in some entity.
+        Run = "run",
+        /// None.
+        Never = None,
+    }
 }
 
 /// What pieces of e-mail addresses, phone numbers, names and firms have between them.
 const BRIDGES: [char; 12] =
     ['.', '@', '_', '-', '+', '\'', '&', '\u{2019}', '\u{2018}', '\u{ff07}', '\u{2010}', '\u{2011}'];
-
-impl Join {
-    /// Reads its name; `None` is [`Self::Never`].
-    ///
-    /// # Errors
-    /// [`Error::BadOption`] for any other name.
-    pub fn parse(name: Option<&str>) -> Result<Self> {
-        match name {
-            None => Ok(Self::Never),
-            Some("pieces") => Ok(Self::Pieces),
-            Some("run") => Ok(Self::Run),
-            Some(name) => Err(Error::BadOption {
-                name: "join",
-                got: format!("{name:?}"),
-                cure: "choose \"pieces\", \"run\" or None",
-            }),
-        }
-    }
-}
 
 /// Joins entities, which are in order and none over another. Those of types that are `outside` do not join, and give up
 /// what others are joined over. The joined entity has the score of its surest piece.

@@ -20,6 +20,7 @@ use crate::entities::transformers::decode as entities;
 use crate::entities::transformers::overlaps;
 use crate::entities::transformers::words::Boundary;
 use crate::entities::viterbi::{Grammar, Space};
+use crate::error::named;
 use crate::labels::Role;
 use crate::math::logits::Rows;
 use crate::parallel;
@@ -36,54 +37,53 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use stitch::{Merge, Part, Stitched};
 use words::{Source, Words};
 
-/// What the score of an entity is. Tokens are words where the strategy joins them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Score {
-    /// Mean of its tokens' probabilities.
-    Mean,
-    /// Smallest of its tokens' probabilities.
-    Min,
-    /// Probability of its first token.
-    First,
-    /// Largest of its tokens' probabilities.
-    Max,
-    /// Probability, among all legal sequences, that exactly its tokens are an entity of its type; of a token by itself,
-    /// that it has its label.
-    Path,
-}
-
-impl Score {
-    /// Reads its name.
-    ///
-    /// # Errors
-    /// [`Error::BadOption`] for any other name.
-    pub fn parse(name: &str) -> Result<Self> {
-        Ok(match name {
-            "mean" => Self::Mean,
-            "min" => Self::Min,
-            "first" => Self::First,
-            "max" => Self::Max,
-            "path" => Self::Path,
-            _ => {
-                return Err(Error::BadOption {
-                    name: "score",
-                    got: format!("{name:?}"),
-                    cure: "choose \"mean\", \"min\", \"first\", \"max\" or \"path\"",
-                });
-            }
-        })
+named! {
+    /// What the score of an entity is. Tokens are words where the strategy joins them.
+    pub enum Score of "score" {
+        /// Mean of its tokens' probabilities.
+        Mean = "mean",
+        /// Smallest of its tokens' probabilities.
+        Min = "min",
+        /// Probability of its first token.
+        First = "first",
+        /// Largest of its tokens' probabilities.
+        Max = "max",
+        /// Probability, among all legal sequences, that exactly its tokens are an entity of its type; of a token by itself,
+        /// that it has its label.
+        Path = "path",
     }
 }
 
-/// Whether entities are widened to whole words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Snap {
-    /// Where something tells words apart.
-    Auto,
-    /// Always; it is an error where nothing tells words apart.
-    Word,
-    /// Never.
-    Never,
+named! {
+    /// How labels are decided.
+    pub enum Decide of "decode" {
+        /// The most probable label of each token.
+        Argmax = "argmax",
+        /// The most probable sequence of labels that the scheme allows.
+        Viterbi = "viterbi",
+    }
+}
+
+named! {
+    /// Whether entities are widened to whole words.
+    pub enum Snap of "snap" {
+        /// Where something tells words apart.
+        Auto = "auto",
+        /// Always; it is an error where nothing tells words apart.
+        Word = "word",
+        /// Never.
+        Never = None,
+    }
+}
+
+named! {
+    /// What is left out at both ends of an entity.
+    pub enum Trim of "trim" {
+        /// White space.
+        Whitespace = "whitespace",
+        /// Nothing.
+        Nothing = None,
+    }
 }
 
 /// How tokens become entities.
@@ -279,7 +279,7 @@ impl Decoder {
 /// Names that entities get under `strategy`.
 #[must_use]
 pub fn names<'a>(labels: &'a [String], grammar: &'a Grammar, strategy: Strategy) -> &'a [String] {
-    if strategy == Strategy::None { labels } else { &grammar.tagging().kinds }
+    if strategy.is_by_token() { labels } else { &grammar.tagging().kinds }
 }
 
 struct TextDecoder<'a> {
@@ -396,7 +396,7 @@ impl TextDecoder<'_> {
         let tagging = self.decoder.grammar.tagging();
         let read = text;
         let covering =
-            (settings.strategy != Strategy::None && self.has_offsets()).then(|| text.covering()).flatten();
+            (!settings.strategy.is_by_token() && self.has_offsets()).then(|| text.covering()).flatten();
         let text = covering.as_ref().unwrap_or(text);
         let tokens = &text.tokens;
         let mut found = Found { covered: (i64::MAX, -1), ..Found::default() };
@@ -425,7 +425,7 @@ impl TextDecoder<'_> {
         decided
             .map_err(|(row, fault)| self.fault(text, items[position(&item_rows, row)].0 as usize, fault))?;
         let scores = Scores::new(self.decoder, rows, &item_rows, &labels, &items);
-        if settings.strategy == Strategy::None {
+        if settings.strategy.is_by_token() {
             self.each_token(text, &scores, &labels, &mut found);
             return Ok(found);
         }
@@ -572,7 +572,7 @@ impl TextDecoder<'_> {
     /// The words, where the settings need them.
     fn words(&self, tokens: &[stitch::Token]) -> Result<Option<Words<'_>>> {
         let settings = &self.decoder.settings;
-        let snaps = settings.strategy != Strategy::None && settings.snap != Snap::Never;
+        let snaps = !settings.strategy.is_by_token() && settings.snap != Snap::Never;
         if !snaps && !settings.strategy.joins_words() {
             return Ok(None);
         }
@@ -616,7 +616,7 @@ impl TextDecoder<'_> {
 #[must_use]
 pub fn means_outside(grammar: &Grammar, strategy: Strategy, name: usize) -> bool {
     let tagging = grammar.tagging();
-    if strategy == Strategy::None {
+    if strategy.is_by_token() {
         tagging.tags[name].role == Role::Outside
     } else {
         tagging.is_outside(name as u32)

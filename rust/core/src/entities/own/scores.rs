@@ -1,8 +1,8 @@
 //! What an entity scores: over the items, tokens or words, that the model labelled so.
 
 use super::{Decoder, Score};
-use crate::entities::Strategy;
 use crate::entities::lattice::Lattice;
+use crate::entities::strategy::Decides;
 use crate::labels::Role;
 use crate::math::logits::{self, Rows};
 use std::cell::OnceCell;
@@ -58,7 +58,11 @@ impl<'a> Scores<'a> {
     fn of_type(&self, item: usize, kind: u32) -> f32 {
         let (row, label) = (self.item_rows[item] as usize, self.labels[item] as usize);
         let (from, to) = self.items[item];
-        let pooled = self.decoder.settings.strategy == Strategy::Average && to - from > 1;
+        let means = match self.decoder.settings.strategy.decides() {
+            Some(Decides::Mean) => true,
+            Some(Decides::First | Decides::Wins(_)) | None => false,
+        };
+        let pooled = means && to - from > 1;
         let tag = self.decoder.grammar.tagging().tags[label];
         if tag.kind == kind && (!pooled || tag.role == Role::Outside) {
             return self.rows.probability(row, label);

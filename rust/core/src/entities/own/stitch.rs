@@ -5,41 +5,22 @@
 //! An entity across a border is then one entity, and no rule about entities that overlap is needed.
 
 use crate::batch::Window;
+use crate::error::named;
 use crate::text::script::is_space;
 use crate::text::units::CharIndex;
-use crate::{Error, Result};
 use std::borrow::Cow;
 
-/// How the windows of a text become one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Merge {
-    /// Each token is decided by the window in which it is farthest from a cut edge; ties to the earlier one.
-    Context,
-    /// By the mean of its windows' log-probabilities.
-    Average,
-    /// Windows are decoded apart; of entities that overlap the longer one is kept.
-    Transformers,
-    /// Windows are decoded apart; each character that one of them has in an entity is in one.
-    Union,
-}
-
-impl Merge {
-    /// Reads its name.
-    ///
-    /// # Errors
-    /// [`Error::BadOption`] for any other name.
-    pub fn parse(name: &str) -> Result<Self> {
-        match name {
-            "context" => Ok(Self::Context),
-            "average" => Ok(Self::Average),
-            "transformers" => Ok(Self::Transformers),
-            "union" => Ok(Self::Union),
-            _ => Err(Error::BadOption {
-                name: "window_merge",
-                got: format!("{name:?}"),
-                cure: "choose \"context\", \"average\", \"union\" or \"transformers\"",
-            }),
-        }
+named! {
+    /// How the windows of a text become one.
+    pub enum Merge of "window_merge" {
+        /// Each token is decided by the window in which it is farthest from a cut edge; ties to the earlier one.
+        Context = "context",
+        /// By the mean of its windows' log-probabilities.
+        Average = "average",
+        /// Windows are decoded apart; each character that one of them has in an entity is in one.
+        Union = "union",
+        /// Windows are decoded apart; of entities that overlap the longer one is kept.
+        Transformers = "transformers",
     }
 }
 

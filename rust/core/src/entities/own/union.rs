@@ -6,7 +6,6 @@
 use super::stitch::{self, Merge, Part};
 use super::{Found, TextDecoder, join, means_outside, spans::Draft};
 use crate::Result;
-use crate::entities::Strategy;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
@@ -25,13 +24,13 @@ impl TextDecoder<'_> {
         let settings = &self.decoder.settings;
         let outside = |name: u32| means_outside(&self.decoder.grammar, settings.strategy, name as usize);
         let mut drafts = share(merged, outside);
-        if let Some(text) = self.text.filter(|_| settings.trim && settings.strategy != Strategy::None) {
+        if let Some(text) = self.text.filter(|_| settings.trim && !settings.strategy.is_by_token()) {
             for draft in &mut drafts {
                 draft.trim(text);
             }
             drafts.retain(|draft| draft.start < draft.end);
         }
-        if let Some(text) = self.text.filter(|_| settings.strategy != Strategy::None) {
+        if let Some(text) = self.text.filter(|_| !settings.strategy.is_by_token()) {
             drafts = join::join(drafts, text, settings.join, outside);
         }
         let mut by_end: Vec<usize> = (0..tokens.len()).collect();

@@ -1,6 +1,7 @@
 //! Which tokens are one word, and how an entity grows to whole words.
 
 use super::stitch::Token;
+use crate::error::named;
 use crate::text::script::is_space;
 use crate::text::units::CharIndex;
 use crate::text::words::{WordEdges, is_unspaced};
@@ -9,36 +10,17 @@ use std::cell::OnceCell;
 use std::ops::Range;
 use unicode_categories::UnicodeCategories;
 
-/// Where the words of a text come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
-    /// The units of the text (see [`WordEdges::cut`]); without a text, the tokenizer's word ids.
-    Auto,
-    /// The tokenizer's word ids.
-    WordIds,
-    /// The words of UAX #29, uncut.
-    Unicode,
-    /// The rules of transformers.
-    Transformers,
-}
-
-impl Source {
-    /// Reads its name.
-    ///
-    /// # Errors
-    /// [`Error::BadOption`] for any other name.
-    pub fn parse(name: &str) -> Result<Self> {
-        match name {
-            "auto" => Ok(Self::Auto),
-            "word_ids" => Ok(Self::WordIds),
-            "unicode" => Ok(Self::Unicode),
-            "transformers" => Ok(Self::Transformers),
-            _ => Err(Error::BadOption {
-                name: "words",
-                got: format!("{name:?}"),
-                cure: "choose \"auto\", \"word_ids\", \"unicode\" or \"transformers\"",
-            }),
-        }
+named! {
+    /// Where the words of a text come from.
+    pub enum Source of "words" {
+        /// The units of the text (see [`WordEdges::cut`]); without a text, the tokenizer's word ids.
+        Auto = "auto",
+        /// The tokenizer's word ids.
+        WordIds = "word_ids",
+        /// The words of UAX #29, uncut.
+        Unicode = "unicode",
+        /// The rules of transformers.
+        Transformers = "transformers",
     }
 }
 

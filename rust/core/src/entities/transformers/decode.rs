@@ -6,6 +6,7 @@
 //! of one text are then merged (`overlaps`).
 
 use crate::batch::{CHARACTERS, Entity, Piece, Text, Tokens, Window};
+use crate::entities::strategy::{Decides, Strategy};
 use crate::entities::transformers::overlaps;
 use crate::entities::transformers::words::{self, Boundary};
 use crate::labels::Labels;
@@ -13,50 +14,6 @@ use crate::math::logits::{MeanSpace, Rows};
 use crate::parallel::{self, Threads};
 use crate::text::units::CharIndex;
 use crate::{Error, Result};
-
-/// How tokens become entities.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Strategy {
-    /// Each token is an entity of its own.
-    None,
-    /// Neighbouring tokens of one type are an entity.
-    Simple,
-    /// As `Simple`, over words; a word has the label of its first token.
-    First,
-    /// As `Simple`, over words; a word has the best label of its tokens' mean probabilities.
-    Average,
-    /// As `Simple`, over words; a word has the label of its most certain token.
-    Max,
-}
-
-impl Strategy {
-    /// Reads the name that transformers gives it.
-    ///
-    /// # Errors
-    /// [`Error::BadOption`] for any other name.
-    pub fn parse(name: &str) -> Result<Self> {
-        Ok(match name {
-            "none" => Self::None,
-            "simple" => Self::Simple,
-            "first" => Self::First,
-            "average" => Self::Average,
-            "max" => Self::Max,
-            _ => {
-                return Err(Error::BadOption {
-                    name: "strategy",
-                    got: format!("{name:?}"),
-                    cure: "choose \"none\", \"simple\", \"first\", \"average\" or \"max\"",
-                });
-            }
-        })
-    }
-
-    /// Whether tokens are joined into words first.
-    #[must_use]
-    pub fn joins_words(self) -> bool {
-        matches!(self, Self::First | Self::Average | Self::Max)
-    }
-}
 
 /// Entities of a batch as columns, ordered by text and, within a text, as transformers orders them.
 #[derive(Debug, Default, PartialEq)]
@@ -111,7 +68,7 @@ impl Decoder {
         mut is_ignored: impl FnMut(&str) -> bool,
     ) -> Self {
         let labels = Labels::transformers(names);
-        let shown = if strategy == Strategy::None { names } else { &labels.groups };
+        let shown = if strategy.is_by_token() { names } else { &labels.groups };
         let ignored = shown.iter().map(|name| is_ignored(name)).collect();
         Self { label_names: names.to_vec(), ignored, strategy, boundary, labels }
     }
@@ -119,7 +76,7 @@ impl Decoder {
     /// Names that [`Entities::label_id`] points into.
     #[must_use]
     pub fn names(&self) -> &[String] {
-        if self.strategy == Strategy::None { &self.label_names } else { &self.labels.groups }
+        if self.strategy.is_by_token() { &self.label_names } else { &self.labels.groups }
     }
 
     /// Number of labels of the model.
@@ -216,17 +173,16 @@ impl WindowDecoder<'_> {
             token,
         })?;
         let mut out = Found::default();
-        match self.decoder.strategy {
-            Strategy::None => self.each_token(&rows, &unmasked, &best, &mut out)?,
-            Strategy::Simple => {
-                let items = best.iter().zip(0..).map(|(&label, row)| Item {
-                    label,
-                    rows: (row, row + 1),
-                    score: f32::NAN,
-                });
-                self.group(&rows, &unmasked, &items.collect::<Vec<_>>(), &mut out)?;
+        if self.decoder.strategy.is_by_token() {
+            self.each_token(&rows, &unmasked, &best, &mut out)?;
+            return Ok(out);
+        }
+        let items = match self.decoder.strategy.decides() {
+            None => {
+                let item = |(&label, row)| Item { label, rows: (row, row + 1), score: f32::NAN };
+                best.iter().zip(0..).map(item).collect()
             }
-            Strategy::First | Strategy::Average | Strategy::Max => {
+            Some(decides) => {
                 let words = words::split(
                     self.decoder.boundary,
                     self.window,
@@ -235,10 +191,10 @@ impl WindowDecoder<'_> {
                     self.chars,
                     self.index,
                 );
-                let items = self.words(&rows, &unmasked, &best, &words);
-                self.group(&rows, &unmasked, &items, &mut out)?;
+                items_of(&rows, &unmasked, &best, &words, decides)
             }
-        }
+        };
+        self.group(&rows, &unmasked, &items, &mut out)?;
         Ok(out)
     }
 
@@ -272,39 +228,6 @@ impl WindowDecoder<'_> {
         Ok(())
     }
 
-    /// Words as items, by the strategy.
-    ///
-    /// Where all tokens of a word agree, its label is theirs and its score can wait until somebody asks.
-    fn words(&self, rows: &Rows<'_>, unmasked: &[u32], best: &[u32], words: &[(u32, u32)]) -> Vec<Item> {
-        let mut space = MeanSpace::default();
-        let item = |&(from, to): &(u32, u32)| {
-            let range = from as usize..to as usize;
-            let word = Item { label: best[from as usize], rows: (from, to), score: f32::NAN };
-            let tokens = &unmasked[range.clone()];
-            let one_label = best[range.clone()].iter().all(|&label| label == word.label);
-            match self.decoder.strategy {
-                Strategy::Average
-                    if tokens.len() > 1 && !(one_label && rows.agree_on(tokens, word.label as usize)) =>
-                {
-                    let (label, score) = rows.mean_argmax(tokens, &mut space);
-                    Item { label, score, ..word }
-                }
-                Strategy::Max if !one_label => {
-                    let (mut label, mut score) = (0, f32::NEG_INFINITY);
-                    for (&token, &candidate) in tokens.iter().zip(&best[range]) {
-                        let probability = rows.probability(token as usize, candidate as usize);
-                        if probability > score {
-                            (label, score) = (candidate, probability);
-                        }
-                    }
-                    Item { label, score, ..word }
-                }
-                _ => word,
-            }
-        };
-        words.iter().map(item).collect()
-    }
-
     /// The score of an item whose tokens agree on its label.
     fn score(&self, rows: &Rows<'_>, unmasked: &[u32], item: &Item) -> f32 {
         if !item.score.is_nan() {
@@ -312,10 +235,13 @@ impl WindowDecoder<'_> {
         }
         let tokens = &unmasked[item.rows.0 as usize..item.rows.1 as usize];
         let mut scores = tokens.iter().map(|&token| rows.probability(token as usize, item.label as usize));
-        match self.decoder.strategy {
-            Strategy::Average => scores.sum::<f32>() / tokens.len() as f32,
-            Strategy::Max => scores.fold(f32::NEG_INFINITY, f32::max),
-            Strategy::None | Strategy::Simple | Strategy::First => scores.next().unwrap_or(f32::NAN),
+        match self.decoder.strategy.decides() {
+            Some(Decides::Mean) => scores.sum::<f32>() / tokens.len() as f32,
+            Some(Decides::Wins(wins)) => {
+                let won = scores.reduce(|so_far, other| if wins(other, so_far) { other } else { so_far });
+                won.unwrap_or(f32::NAN)
+            }
+            Some(Decides::First) | None => scores.next().unwrap_or(f32::NAN),
         }
     }
 
@@ -361,6 +287,43 @@ impl WindowDecoder<'_> {
         pieces.push(Piece { id: if shown_as_text { CHARACTERS } else { id }, start, end, opens_word });
         Ok(())
     }
+}
+
+/// Words as items, by what decides their labels.
+///
+/// Where all tokens of a word agree, its label is theirs and its score can wait until somebody asks.
+fn items_of(
+    rows: &Rows<'_>,
+    unmasked: &[u32],
+    best: &[u32],
+    words: &[(u32, u32)],
+    decides: Decides,
+) -> Vec<Item> {
+    let mut space = MeanSpace::default();
+    let item = |&(from, to): &(u32, u32)| {
+        let range = from as usize..to as usize;
+        let word = Item { label: best[from as usize], rows: (from, to), score: f32::NAN };
+        let tokens = &unmasked[range.clone()];
+        let one_label = best[range.clone()].iter().all(|&label| label == word.label);
+        match decides {
+            Decides::Mean
+                if tokens.len() > 1 && !(one_label && rows.agree_on(tokens, word.label as usize)) =>
+            {
+                let (label, score) = rows.mean_argmax(tokens, &mut space);
+                Item { label, score, ..word }
+            }
+            Decides::Wins(wins) if !one_label => {
+                let all = tokens
+                    .iter()
+                    .zip(&best[range])
+                    .map(|(&token, &label)| (label, rows.probability(token as usize, label as usize)));
+                let won = all.reduce(|so_far, other| if wins(other.1, so_far.1) { other } else { so_far });
+                won.map_or(word, |(label, score)| Item { label, score, ..word })
+            }
+            Decides::First | Decides::Mean | Decides::Wins(_) => word,
+        }
+    };
+    words.iter().map(item).collect()
 }
 
 /// Puts the windows of each text together, in the order of the texts.

@@ -1,5 +1,13 @@
 //! Every way a call can be refused: data in the variants, text made only when shown.
 
+mod about;
+mod names;
+
+pub use about::About;
+use names::shown;
+pub use names::{Named, Names};
+pub(crate) use names::{choose, named};
+
 /// A result whose error names the argument, both values and the cure.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -211,6 +219,16 @@ pub enum Error {
         got: String,
         /// What it should be.
         cure: &'static str,
+    },
+    /// A name that no value of an option has.
+    #[error("`{option}` is {}; {cure}", shown(got.as_deref()))]
+    UnknownName {
+        /// The option.
+        option: &'static str,
+        /// What was given.
+        got: Option<String>,
+        /// The names there are.
+        cure: String,
     },
     /// Start and end scores of different lengths.
     #[error("`start` has {start} scores but `end` has {end}; pass one of each per token")]

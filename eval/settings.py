@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastpost.entities import defaults as _defaults
+from fastpost.entities.options import defaults
 
 Settings = dict[str, dict[str, Any]]
 
@@ -14,7 +14,7 @@ TRANSFORMERS: Settings = {
 OWN: dict[str, Any] = {}
 """The decoder's own defaults: nothing is said."""
 REDACTION: dict[str, Any] = {
-    "strategy" if name == "aggregation_strategy" else name: value for name, value in _defaults.REDACTION.items()
+    "strategy" if name == "aggregation_strategy" else name: value for name, value in defaults("redaction").items()
 }
 
 STRATEGIES: Settings = {

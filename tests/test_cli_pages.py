@@ -1,6 +1,5 @@
 """`fastpost view` and `compare`, and how `ner` is told to find entities, as a shell calls them."""
 
-import inspect
 import json
 import os
 import re
@@ -13,10 +12,9 @@ import pytest
 import fastpost
 from browser import HOSTILE, in_browser, opened
 from fastpost.cli import page
-from fastpost.cli.entity_options import entity_options, with_defaults
+from fastpost.cli.entity_options import ABSENT, PARAMETERS, entity_options, with_defaults
 from fastpost.cli.failure import UsageError
-from fastpost.entities.decoder import OPTIONS
-from fastpost.entities.defaults import REDACTION
+from fastpost.entities.options import OPTIONS, defaults
 from fastpost.entities.redact import redact
 from fastpost.jobs.entities import entity_lines
 from fastpost.jobs.texts import Texts
@@ -208,8 +206,9 @@ def test_options_of_the_pipeline():
 
 def test_every_option_of_the_decoder_has_one_here(tmp_path):
     """But those that change what a line holds."""
-    here = set(inspect.signature(entity_options).parameters) | {"start_transitions", "end_transitions"}
-    assert set(OPTIONS) - {"return_probs", "units"} <= here
+    here = {one.name for one in PARAMETERS}
+    assert {*OPTIONS, "max_length", "on_long_text"} - ABSENT.keys() <= here
+    assert not ABSENT.keys() & here
     whole = tmp_path / "whole.json"
     whole.write_text('{"start_transitions": [1], "end_transitions": [2]}')
     assert entity_options(transitions=whole) == {"compat": None, "start_transitions": [1], "end_transitions": [2]}
@@ -269,9 +268,9 @@ def test_each_option_reaches_the_pipeline(lines, rampart_dir, pipe, tmp_path):
 def test_redacting_leaves_no_half_of_a_name(lines, rampart_dir, pipe):
     rows = rows_of(run("ner", lines, "--model", rampart_dir, "--redact", "[{label}]").stdout)
     assert rows[0]["text"] == "My name is [GIVEN_NAME] [SURNAME], call me at [PHONE]."
-    assert [redact(text, found, "").text for text, found in zip(TEXTS, pipe(TEXTS, compat=None, **REDACTION))] == [
-        row["text"] for row in rows_of(run("ner", lines, "--model", rampart_dir, "--redact", "").stdout)
-    ]
+    assert [
+        redact(text, found, "").text for text, found in zip(TEXTS, pipe(TEXTS, compat=None, **defaults("redaction")))
+    ] == [row["text"] for row in rows_of(run("ner", lines, "--model", rampart_dir, "--redact", "").stdout)]
     refused = run("ner", lines, "--model", rampart_dir, "--redact", "", "--on-long-text", "truncate", check=2)
     assert "--redact would write the end of long texts as it is" in refused.stderr
     old = ["--compat", "transformers", "--aggregation", "none"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -15,12 +14,12 @@ from fastpost._inputs import bounds as _bounds
 from fastpost._inputs import masks as _masks
 from fastpost._inputs.encodings import Encoded, read_windows
 from fastpost._inputs.probabilities import warn_of_windows
+from fastpost.answers.options import ANSWER_OPTIONS, Dedupe, Normalize, read_options
 from fastpost.answers.result import Answers
 from fastpost.columns import printed_options
 from fastpost.types import ArrayLike, Batch
 
-Normalize = Literal["global", "window"]
-Dedupe = Literal["text", "span", "overlap"]
+__all__ = ["AnswerDecoder", "Dedupe", "Normalize"]
 
 
 class AnswerDecoder(Settled):
@@ -71,49 +70,24 @@ class AnswerDecoder(Settled):
         context_sequence: Literal[0, 1] = 1,
         threads: int | None = None,
     ) -> None:
-        top_k = _bounds.whole("top_k", top_k, 1)
-        max_answer_len = _bounds.whole("max_answer_len", max_answer_len, 1)
-        threads = _bounds.threads(threads)
-        if null_threshold is not None:
-            null_threshold = _bounds.share("null_threshold", null_threshold, or_else=", or None")
-        handle_impossible_answer = _bounds.choice("handle_impossible_answer", handle_impossible_answer, (True, False))
-        align_to_words = _bounds.choice("align_to_words", align_to_words, (True, False, "auto"))
-        compat = _bounds.choice("compat", compat, (None, "transformers"))
-        normalize = _bounds.choice("normalize", normalize, ("global", "window"))
-        dedupe = _bounds.choice("dedupe", dedupe, ("span", "text", "overlap"))
-        context_sequence = _bounds.choice("context_sequence", context_sequence, (1, 0))
-        if compat == "transformers":
-            given = {"align_to_words": align_to_words == "auto", "normalize": normalize != "global",
-                     "null_threshold": null_threshold is not None, "dedupe": dedupe != "span"}  # fmt: skip
-            if any(given.values()):
-                name = next(name for name, changed in given.items() if changed)
-                raise ValueError(f"`{name}` is not what transformers knows; leave it out, or pass compat=None")
-        self._arguments = {
-            "top_k": top_k,
-            "max_answer_len": max_answer_len,
-            "handle_impossible_answer": handle_impossible_answer,
-            "align_to_words": align_to_words,
-            "compat": compat,
-            "normalize": normalize,
-            "null_threshold": null_threshold,
-            "dedupe": dedupe,
-            "context_sequence": context_sequence,
-            "threads": threads,
-        }
-        self.top_k = top_k
-        self.max_answer_len = max_answer_len
+        # The signature is the list of options, which a test holds against `ANSWER_OPTIONS`: none is named again here.
+        options = read_options({name: value for name, value in locals().items() if name in ANSWER_OPTIONS})
+        self._arguments = options
+        self.top_k: int = options["top_k"]
+        self.max_answer_len: int = options["max_answer_len"]
         self.compat = compat
+        widens = {True: "word", False: "no"}.get(options["align_to_words"], "auto")
         self._kernel = _fastpost.AnswerKernel(
-            top_k,
-            max_answer_len,
-            handle_impossible_answer,
-            "auto" if align_to_words == "auto" else "word" if align_to_words else "no",
-            context_sequence,
-            compat == "transformers",
-            normalize,
-            dedupe,
-            null_threshold,
-            threads,
+            options["top_k"],
+            options["max_answer_len"],
+            options["handle_impossible_answer"],
+            widens,
+            options["context_sequence"],
+            options["compat"] == "transformers",
+            options["normalize"],
+            options["dedupe"],
+            options["null_threshold"],
+            options["threads"],
         )
         self._settle()
 
@@ -240,7 +214,7 @@ class AnswerDecoder(Settled):
         return printed_options("AnswerDecoder", "", self._arguments, _DEFAULTS, always)
 
 
-_DEFAULTS = {name: value.default for name, value in inspect.signature(AnswerDecoder).parameters.items()}
+_DEFAULTS = {name: option.default for name, option in ANSWER_OPTIONS.items()}
 _BORROWED: frozenset[np.dtype[Any]] = frozenset({np.dtype(np.int64), np.dtype(np.int32), np.dtype(np.int8)})
 
 

@@ -1,4 +1,7 @@
-"""What `ner`, `view` and `compare` share: how tokens become entities. Each option stands in one place, `entity_options`."""
+"""What `ner`, `view` and `compare` share: the options of `fastpost.entities.options`, as a command line has them.
+
+Each stands in that list, with its values, its default and what it is; here is how its value is written.
+"""
 
 from __future__ import annotations
 
@@ -11,16 +14,59 @@ from typing import Annotated, Any, Literal, get_type_hints
 
 import typer
 
+from fastpost._inputs.option import Option
 from fastpost.cli.failure import UsageError
+from fastpost.entities.options import ENTITY_OPTIONS, OPTIONS, PIPELINE_OPTIONS, Strategy, defaults
+
+_STRATEGY = ENTITY_OPTIONS["strategy"]
 
 Aggregation = Annotated[
-    Literal["none", "simple", "first", "average", "max"] | None,
-    typer.Option(help="How tokens become entities; default: average, simple with --redact."),
+    Strategy | None, typer.Option(help=f"{_STRATEGY.doc[:-1]}, {_STRATEGY.redaction} with --redact.")
 ]
 Compat = Annotated[
     Literal["right", "transformers"],
     typer.Option(help="The right entities, or those of transformers with all that is wrong about them."),
 ]
+
+ABSENT = {
+    "return_probs": "it would change what a line holds",
+    "units": "it would change what a line holds",
+    "start_transitions": "--transitions names a file that holds them, too",
+    "end_transitions": "--transitions names a file that holds them, too",
+}
+"""Options that no flag stands for, and why."""
+
+_WRITTEN: dict[str, Any] = {
+    "transitions": Annotated[
+        Path | None,
+        typer.Option(
+            help="JSON with the weights of a CRF: a matrix, or an object of transitions, start_transitions, end_transitions."
+        ),
+    ],
+    "biases": Annotated[Path | None, typer.Option(help=ENTITY_OPTIONS["biases"].doc)],
+    "threshold": Annotated[
+        list[str] | None,
+        typer.Option(metavar="NUMBER|LABEL=NUMBER", help=f"{ENTITY_OPTIONS['threshold'].doc} Repeatable with labels."),
+    ],
+    "scheme": Annotated[str | None, typer.Option(help=ENTITY_OPTIONS["scheme"].doc)],
+    "snap": Annotated[bool | None, typer.Option("--snap/--no-snap", help=ENTITY_OPTIONS["snap"].doc)],
+    "trim": Annotated[bool | None, typer.Option("--trim/--no-trim", help=ENTITY_OPTIONS["trim"].doc)],
+    "max_length": Annotated[int | None, typer.Option(min=1, help=PIPELINE_OPTIONS["max_length"].doc)],
+}
+"""Those that are written in a way of their own: files, repeated, other names of a scheme, on and off."""
+
+
+def _flag(option: Option) -> inspect.Parameter:
+    """The parameter of a command that stands for an option; `None` says that it was not given."""
+    kind: Any = type(option.default)
+    if option.choices:
+        kind = Literal[tuple("none" if name is None else name for name in option.choices)]
+    kind = _WRITTEN.get(option.name, Annotated[kind | None, typer.Option(help=option.doc)])
+    return inspect.Parameter(option.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
+
+
+_OWN = {name: ENTITY_OPTIONS[name] for name in OPTIONS if name not in ABSENT}
+_OWN |= {name: option for name, option in PIPELINE_OPTIONS.items() if option.own_only}
 
 
 def entity_options(
@@ -33,88 +79,18 @@ def entity_options(
         ),
     ] = None,
     ignore_label: Annotated[
-        list[str] | None, typer.Option(help="Leave out entities of this label; default: O. Repeatable.")
+        list[str] | None, typer.Option(help=f"{ENTITY_OPTIONS['ignore_labels'].doc} Repeatable.")
     ] = None,
-    scheme: Annotated[
-        str | None, typer.Option(help="How labels spell entities: IOB2, BIOES, BILOU, ...; default: as they look.")
-    ] = None,
-    decode: Annotated[
-        Literal["argmax", "viterbi"] | None,
-        typer.Option(help="The best label of each token, or the best sequence that the scheme allows."),
-    ] = None,
-    repair: Annotated[
-        Literal["conlleval", "discard", "keep"] | None,
-        typer.Option(help="What becomes of labels that the scheme does not allow, with argmax."),
-    ] = None,
-    transitions: Annotated[
-        Path | None,
-        typer.Option(
-            help="JSON with the weights of a CRF: a matrix, or an object of transitions, start_transitions, end_transitions."
-        ),
-    ] = None,
-    biases: Annotated[
-        Path | None, typer.Option(help="viterbi_calibration.json of the model: what steps between labels weigh.")
-    ] = None,
-    outside_bias: Annotated[
-        float | None, typer.Option(help="Taken from the logits of O: above 0 more is found, below 0 less.")
-    ] = None,
-    score: Annotated[
-        Literal["mean", "min", "first", "max", "path"] | None,
-        typer.Option(help="What the score of an entity is of those of its tokens or words; default: mean."),
-    ] = None,
-    threshold: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NUMBER|LABEL=NUMBER", help="Leave out entities with a lower score. Repeatable with labels."
-        ),
-    ] = None,
-    words: Annotated[
-        Literal["auto", "word_ids", "unicode", "transformers"] | None,
-        typer.Option(help="What tells words apart; default: auto, the text."),
-    ] = None,
-    snap: Annotated[
-        bool | None,
-        typer.Option("--snap/--no-snap", help="Widen entities to whole words; default: where words are known."),
-    ] = None,
-    join: Annotated[
-        Literal["pieces", "run", "none"] | None,
-        typer.Option(
-            help="Join entities of one label: pieces of one thing, all in a run without white space, or none."
-        ),
-    ] = None,
-    trim: Annotated[
-        bool | None,
-        typer.Option("--trim/--no-trim", help="Leave out white space at the ends of entities; default: yes."),
-    ] = None,
-    window_merge: Annotated[
-        Literal["context", "average", "union", "transformers"] | None,
-        typer.Option(help="How the windows of a long text become one; default: context."),
-    ] = None,
-    max_length: Annotated[
-        int | None, typer.Option(min=1, help="Tokens of a window, for models that were trained on short ones.")
-    ] = None,
-    on_long_text: Annotated[
-        Literal["window", "truncate", "error"] | None,
-        typer.Option(help="Read texts longer than the model in windows, cut or refuse them; default: window."),
-    ] = None,
+    **own: Any,
 ) -> dict[str, Any]:
     """The options of a pipeline that these options of a command stand for: those that were given, and `compat`."""
     if stride is not None and aggregation == "none":
         raise UsageError("--stride needs an --aggregation other than none")
-    options: dict[str, Any] = {"aggregation_strategy": aggregation, "ignore_labels": ignore_label or None}
-    right: dict[str, Any] = {"scheme": scheme, "decode": decode, "repair": repair, "score": score, "words": words}
-    right |= {"outside_bias": outside_bias, "window_merge": window_merge, "max_length": max_length}
-    right |= {"on_long_text": on_long_text, "biases": None if biases is None else str(biases)}
-    options, right = _given(options), _given(right)
-    if threshold:
-        right["threshold"] = _threshold(threshold)
-    if transitions is not None:
-        right |= _transitions(transitions)
-    for name, value, yes in (("snap", snap, "word"), ("trim", trim, "whitespace")):
-        if value is not None:
-            right[name] = yes if value else None
-    if join is not None:
-        right["join"] = None if join == "none" else join
+    options = _given({"aggregation_strategy": aggregation, "ignore_labels": ignore_label or None})
+    right: dict[str, Any] = {}
+    for name, value in own.items():
+        if value is not None and value != []:
+            right |= _READ[name](value) if name in _READ else {name: None if value == "none" else value}
     if compat == "right":
         options |= {"compat": None, **right}
         return options if stride is None else {**options, "stride": stride}
@@ -126,18 +102,24 @@ def entity_options(
     return {**options, "compat": "transformers", "stride": stride}
 
 
+def _parameters() -> list[inspect.Parameter]:
+    """What the command line knows: the parameters above, and a flag for each option of our own behaviour."""
+    hints = get_type_hints(entity_options, include_extras=True)
+    named = [
+        one.replace(annotation=hints[one.name], kind=one.KEYWORD_ONLY)
+        for one in inspect.signature(entity_options).parameters.values()
+        if one.kind is not one.VAR_KEYWORD
+    ]
+    return [*named, *map(_flag, _OWN.values())]
+
+
 def takes_entity_options(without: tuple[str, ...] = ()) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Gives a command the options of `entity_options`, in place of its parameter `chosen`, which gets what they come to.
 
     Args:
         without: options that it does not take.
     """
-    hints = get_type_hints(entity_options, include_extras=True)
-    shared = [
-        parameter.replace(annotation=hints[name], kind=parameter.KEYWORD_ONLY)
-        for name, parameter in inspect.signature(entity_options).parameters.items()
-        if name not in without
-    ]
+    shared = [parameter for parameter in PARAMETERS if parameter.name not in without]
 
     def spread(command: Callable[..., None]) -> Callable[..., None]:
         own = inspect.signature(command).parameters
@@ -161,11 +143,10 @@ def takes_entity_options(without: tuple[str, ...] = ()) -> Callable[[Callable[..
 
 def with_defaults(chosen: dict[str, Any], redacts: bool = False) -> dict[str, Any]:
     """The options with what a command takes where nothing was said; a job that redacts would rather hide too much."""
-    from fastpost.entities import defaults as _defaults
-
-    defaults = _defaults.REDACTION if redacts and chosen["compat"] is None else {}
-    strategy = _defaults.STRATEGY if chosen["compat"] is None else "simple"
-    return {"aggregation_strategy": strategy, **defaults, **chosen}
+    if chosen["compat"] is not None:
+        return {"aggregation_strategy": "simple", **chosen}
+    taken = defaults("redaction") if redacts else {"aggregation_strategy": defaults("own")["aggregation_strategy"]}
+    return {**taken, **chosen}
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:
@@ -196,3 +177,15 @@ def _threshold(given: list[str]) -> float | dict[str, float]:
         if not 0 <= number <= 1:
             raise UsageError(f"--threshold is {number}; pass a number between 0 and 1")
     return numbers.get("", numbers)
+
+
+_READ: dict[str, Callable[[Any], dict[str, Any]]] = {
+    "transitions": _transitions,
+    "biases": lambda path: {"biases": str(path)},
+    "threshold": lambda given: {"threshold": _threshold(given)},
+    "snap": lambda on: {"snap": "word" if on else None},
+    "trim": lambda on: {"trim": "whitespace" if on else None},
+}
+"""What is given on a command line -> the option."""
+
+PARAMETERS = _parameters()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
@@ -12,18 +11,17 @@ import numpy as np
 from fastpost import _fastpost
 from fastpost._frozen import Settled
 from fastpost._inputs import arrays as _arrays
-from fastpost._inputs import bounds as _bounds
 from fastpost._inputs import masks as _masks
 from fastpost._inputs.encodings import read_windows
 from fastpost._inputs.probabilities import warn_of_rows
 from fastpost._inputs.tokenizer import Tokens
 from fastpost._warn import warn_caller
 from fastpost.columns import printed_options
-from fastpost.entities import options as _entity_options
+from fastpost.entities.options import ENTITY_OPTIONS, OPTIONS, STRATEGY, Strategy, read_options, refuse_own
 from fastpost.entities.result import Entities, _texts
 from fastpost.types import ArrayLike, Batch, Ints1d, Units
 
-Strategy = Literal["none", "simple", "first", "average", "max"]
+__all__ = ["OPTIONS", "EntityDecoder", "Strategy"]
 
 
 class EntityDecoder(Settled):
@@ -124,92 +122,29 @@ class EntityDecoder(Settled):
         units: Sequence[Units] = (),
         outside_bias: float = 0.0,
     ) -> None:
-        if compat not in ("transformers", None):
-            raise ValueError(f'`compat` is {compat!r}; choose "transformers" or None')
-        threads = _bounds.threads(threads)
-        if isinstance(ignore_labels, str) or not isinstance(ignore_labels, Collection):
-            raise TypeError(f'`ignore_labels` is {ignore_labels!r}; pass a list of label names, such as ["O"]')
-        tokens = None if tokenizer is None else Tokens.of(tokenizer)
-        own = {
-            "scheme": scheme,
-            "decode": decode,
-            "repair": repair,
-            "transitions": transitions,
-            "start_transitions": start_transitions,
-            "end_transitions": end_transitions,
-            "biases": biases,
-            "score": score,
-            "return_probs": return_probs,
-            "threshold": threshold,
-            "words": words,
-            "snap": snap,
-            "join": join,
-            "trim": trim,
-            "window_merge": window_merge,
-            "units": units,
-            "outside_bias": outside_bias,
-        }
-        self._arguments = {
-            "id2label": id2label,
-            "strategy": strategy,
-            "compat": compat,
-            "ignore_labels": list(ignore_labels),
-            "tokenizer": tokens,  # all that is needed of it, and not every tokenizer pickles
-            "threads": threads,
-            **own,
-        }
-        marks_subwords = tokens is not None and tokens.marks_subwords
-        table = None if tokens is None else tokens.table
+        # The signature is the list of options, which a test holds against `ENTITY_OPTIONS`: none is named again here.
+        given = {name: value for name, value in locals().items() if name in ENTITY_OPTIONS}
         names = _label_names(id2label)
+        options = read_options(given, len(names))
+        tokens = None if tokenizer is None else Tokens.of(tokenizer)
+        # Of a tokenizer, all that is needed: not every one pickles.
+        kept = {"ignore_labels": list(ignore_labels), "tokenizer": tokens, "threads": options["threads"]}
+        self._arguments = {"id2label": id2label, **given, **kept}
         self._columns = len(names)
-        lenient = strategy is None
-        if strategy is None:
-            strategy = "simple" if compat == "transformers" else "average"
-        strategy_name = str(getattr(strategy, "value", strategy))
-        self.strategy = strategy
+        own_default = "simple" if compat == "transformers" else STRATEGY
+        self.strategy = own_default if strategy is None else strategy
         self.compat = compat
-        self.threads = threads
-        self._units: tuple[Units, ...] = ()
-        self._return_probs = False
+        self.threads = options["threads"]
+        self._units: tuple[Units, ...] = options["units"]
+        self._return_probs: bool = options["return_probs"]
+        named = str(getattr(self.strategy, "value", self.strategy))
+        marks_subwords, printed = (False, None) if tokens is None else (tokens.marks_subwords, tokens.table)
         if compat == "transformers":
-            for name, value in own.items():
-                if not _is_default(value, _DEFAULTS[name]):
-                    raise ValueError(
-                        f'`{name}` is {value!r} and `compat` is "transformers", which has no such option; '
-                        f"pass compat=None to use it"
-                    )
-            self._kernel = _fastpost.EntityKernel(names, strategy_name, ignore_labels, marks_subwords, table)
+            refuse_own(given)
+            self._kernel = _fastpost.EntityKernel(names, named, ignore_labels, marks_subwords, printed)
         else:
-            weights = _entity_options.transitions(transitions, start_transitions, end_transitions, len(names))
-            if weights is not None and biases is not None:
-                raise ValueError("`transitions` and `biases` are both given; pass the one or the other")
-            if (weights is not None or biases is not None) and decode != "viterbi" and score != "path":
-                given = "transitions" if biases is None else "biases"
-                raise ValueError(f'`{given}` is given but `decode` is {decode!r}; pass decode="viterbi" to use it')
-            _entity_options.names(own)
-            default, by_label = _entity_options.thresholds(threshold)
-            self._units = _entity_options.units(units)
-            self._return_probs = bool(return_probs)
-            options = {
-                "scheme": scheme,
-                "decode": decode,
-                "repair": repair,
-                "score": score,
-                "words": words,
-                "snap": snap,
-                "join": join,
-                "outside_bias": _entity_options.outside_bias(outside_bias),
-                "lenient": lenient,
-                "trim": trim,
-                "window_merge": window_merge,
-                "return_probs": self._return_probs,
-                "biases": _entity_options.biases(biases),
-                "transitions": weights,
-                "threshold": default,
-                "thresholds": by_label,
-                "ignore_labels": _entity_options.ignored(ignore_labels),
-            }
-            self._kernel = _fastpost.EntityKernel.right(names, strategy_name, options, marks_subwords, table)
+            options["lenient"] = strategy is None
+            self._kernel = _fastpost.EntityKernel.right(names, named, options, marks_subwords, printed)
         self.labels = tuple(self._kernel.names)
         self.scheme = self._kernel.scheme
         self._settle()
@@ -366,10 +301,7 @@ def _warn_lost(count: int, text: int, window: int, token: int) -> None:
     )
 
 
-_DEFAULTS = {name: value.default for name, value in inspect.signature(EntityDecoder).parameters.items()}
-
-OPTIONS = tuple(name for name in _DEFAULTS if list(_DEFAULTS).index(name) >= list(_DEFAULTS).index("scheme"))
-"""What only `compat=None` takes."""
+_DEFAULTS = {name: option.default for name, option in ENTITY_OPTIONS.items()}
 
 _WORDS_USED = (
     "word_ids, as asked for",
@@ -381,10 +313,6 @@ _WORDS_USED = (
     "none: there are neither texts with offsets nor word_ids",
 )
 """In the order of `fastpost_core::right::words::USED`."""
-
-
-def _is_default(value: Any, default: Any) -> bool:
-    return value is default or (isinstance(value, (str, bool, int, float, tuple)) and bool(value == default))
 
 
 def _label_names(id2label: Mapping[Any, str] | Sequence[str], argument: str = "id2label") -> list[str]:

@@ -1,161 +1,158 @@
-"""Options of `EntityDecoder` for `compat=None`: checked here where types are, in Rust where names and values are."""
+"""The options of `EntityDecoder`, each once: decoder, pipelines, command line, engines and recognisers read them from here.
+
+Names of values, such as those of `join`, are Rust's: one that is added there is known here. A test holds the decoder's
+signature, which says the same to readers and type checkers, against this list.
+"""
 
 from __future__ import annotations
 
-import json
-import math
-import os
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Literal
 
-import numpy as np
+from fastpost import _fastpost
+from fastpost._inputs.bounds import shown, threads, whole
+from fastpost._inputs.option import ABSENT, Option, flag, is_same, keep, table
+from fastpost.entities import checks
 
-from fastpost.types import ArrayLike, Units
+__all__ = ["BATCH_SIZE", "COMPAT", "ENTITY_OPTIONS", "OPTIONS", "PIPELINE_OPTIONS", "STRATEGY", "Strategy", "defaults"]
 
-_BIASES = (
-    "background_stay",
-    "background_to_start",
-    "inside_to_continue",
-    "inside_to_end",
-    "end_to_background",
-    "end_to_start",
+Strategy = Literal["none", "simple", "first", "average", "max"]
+
+_NAMES = _fastpost.option_names()["entities"]
+
+
+def _compat(name: str, value: Any) -> Any:
+    if value not in (None, "transformers"):
+        raise ValueError(f'`{name}` is {shown(value)}; choose "transformers" or None')
+    return value
+
+
+def _threads(name: str, value: Any) -> int | None:
+    return threads(value, name)
+
+
+def _batch_size(name: str, value: Any) -> int:
+    return whole(name, value, 1)
+
+
+def _strategy(name: str, value: Any) -> Any:
+    value = getattr(value, "value", value)  # transformers' enum
+    if value is not None and not isinstance(value, str):
+        raise TypeError(f"`{name}` is {shown(value)}, a {type(value).__name__}; pass the name of a strategy, or None")
+    return value
+
+
+def _named(name: str, default: str | None, doc: str, **more: Any) -> Option:
+    """An option whose values have names, which Rust checks."""
+    return Option(name, default, doc, _NAMES[name], **more)
+
+
+# fmt: off
+ENTITY_OPTIONS: dict[str, Option] = table(
+    Option("strategy", None, "How tokens become entities; default: average.", _NAMES["strategy"], _strategy,
+           transformers="none", redaction="simple", pipeline="aggregation_strategy"),
+    Option("compat", None, "None for the right entities, or those of transformers with all that is wrong about them.",
+           (None, "transformers"), _compat, transformers="transformers"),
+    Option("ignore_labels", ("O",), "Leave out entities of this label; default: O.", (), checks.ignored, ("O",)),
+    Option("tokenizer", None, "The model's tokenizer.", (), keep, None),
+    Option("threads", None, "Threads of a call; default: all cores.", (), _threads, None),
+    _named("scheme", "auto", "How labels spell entities: IOB2, BIOES, BILOU, ...; default: as they look."),
+    _named("decode", "viterbi", "The best label of each token, or the best sequence that the scheme allows."),
+    _named("repair", "conlleval", "What becomes of labels that the scheme does not allow, with argmax."),
+    Option("transitions", None, "Weights of the step from each label to each label, a CRF's."),
+    Option("start_transitions", None, "Weights of each label where a text begins."),
+    Option("end_transitions", None, "Weights of each label where a text ends."),
+    Option("biases", None, "viterbi_calibration.json of the model: what steps between labels weigh.", (), checks.biases),
+    _named("score", "mean", "What the score of an entity is of those of its tokens or words; default: mean."),
+    Option("return_probs", False, "Give the distribution over labels of each entity, too.", (), flag),
+    Option("threshold", 0.0, "Leave out entities with a lower score.", (), checks.threshold),
+    _named("words", "auto", "What tells words apart; default: auto, the text."),
+    _named("snap", "auto", "Widen entities to whole words; default: where words are known."),
+    _named("join", "pieces", "Join entities of one label: pieces of one thing, all in a run without white space, or none.",
+           redaction="run"),
+    _named("trim", "whitespace", "Leave out white space at the ends of entities; default: yes."),
+    _named("window_merge", "context", "How the windows of a long text become one; default: context.", redaction="union"),
+    Option("units", (), "Units to give positions in beside characters.", checks.UNITS, checks.units),
+    Option("outside_bias", 0.0, "Taken from the logits of O: above 0 more is found, below 0 less.", (), checks.outside_bias,
+           redaction=2.0),
 )
-_PREFIX = "transition_bias_"
-UNITS = ("utf8", "utf16", "graphemes")
+"""Of the decoder, in the order of its signature."""
+
+PIPELINE_OPTIONS: dict[str, Option] = table(
+    Option("batch_size", 32, "Windows that the model is given at once.", (), _batch_size, 1),
+    Option("max_length", None, "Tokens of a window, for models that were trained on short ones."),
+    Option("on_long_text", "window", "Read texts longer than the model in windows, cut or refuse them; default: window.",
+           ("window", "truncate", "error")),
+)
+"""Of pipelines, beside those of the decoder."""
+# fmt: on
+
+OPTIONS: tuple[str, ...] = tuple(name for name, option in ENTITY_OPTIONS.items() if option.own_only)
+"""What only `compat=None` takes."""
+
+STRATEGY: str = "average"
+"""The strategy of our own behaviour where none is said: with `None`, tokens stand for words where nothing tells those apart."""
+COMPAT: str | None = ENTITY_OPTIONS["compat"].default
+BATCH_SIZE: int = PIPELINE_OPTIONS["batch_size"].default
 
 
-_NAMES = ("scheme", "decode", "repair", "score", "words", "window_merge")
-_NAMES_OR_NONE = ("snap", "join", "trim")
+def defaults(behaviour: Literal["own", "transformers", "redaction"]) -> dict[str, Any]:
+    """What a door takes where nothing is said, by the pipelines' names; options of the decoder alone are left to it.
+
+    `pipeline`, `accelerate`, `install` and `TokenClassificationPipeline` are drop-ins and keep transformers' defaults, all
+    other doors take our own. Redaction takes what finds most, as a character too many costs less there than one too few;
+    its bias was chosen on gold: `make eval`, docs/redaction.md.
+    """
+    if behaviour == "redaction":
+        changed = {one.in_pipelines: one.redaction for one in ENTITY_OPTIONS.values() if one.redaction is not ABSENT}
+        return {**changed, "decode": ENTITY_OPTIONS["decode"].default, "threshold": ENTITY_OPTIONS["threshold"].default}
+    if behaviour == "own":
+        return {"aggregation_strategy": STRATEGY, "compat": COMPAT, "batch_size": BATCH_SIZE}
+    shared = (ENTITY_OPTIONS["strategy"], ENTITY_OPTIONS["compat"], PIPELINE_OPTIONS["batch_size"])
+    return {one.in_pipelines: one.transformers for one in shared}
 
 
-def names(options: Mapping[str, Any]) -> None:
-    """Refuses options that are no `str` where a name is asked for; Rust knows the names."""
-    for name in (*_NAMES, *_NAMES_OR_NONE):
-        value = options[name]
-        if not isinstance(value, str) and not (value is None and name in _NAMES_OR_NONE):
-            or_none = " or None" if name in _NAMES_OR_NONE else ""
-            raise TypeError(f"`{name}` is {value!r}; pass the name of one of its values, a str{or_none}")
+def choose_strategy(given: Any, compat: str | None) -> Any:
+    """The strategy that a pipeline means where `given` may be `None`."""
+    if given is not None:
+        return given
+    return STRATEGY if compat is None else ENTITY_OPTIONS["strategy"].transformers
 
 
-def biases(value: Mapping[str, Any] | str | os.PathLike[str] | None) -> list[float] | None:
-    """The six transition biases, in the order of Rust.
+def read_options(given: Mapping[str, Any], labels: int) -> dict[str, Any]:
+    """The options of a decoder for `labels` labels as Rust takes them.
 
     Args:
-        value: a dict of them, with or without `transition_bias_` before their names; the content of
-            `viterbi_calibration.json`, whose operating point "default" is taken; or the file's path, or its folder's.
+        given: all of `ENTITY_OPTIONS`, as the caller has them.
+        labels: how many labels the model has.
 
     Raises:
-        ValueError: if one is missing, unknown, or no finite number.
+        TypeError, ValueError: for what an option can't be; it names the option, the value and the cure.
     """
-    if value is None:
-        return None
-    if isinstance(value, (str, os.PathLike)):
-        path = os.fspath(value)
-        path = os.path.join(path, "viterbi_calibration.json") if os.path.isdir(path) else path
-        with open(path, encoding="utf-8") as file:
-            try:
-                value = json.load(file)
-            except ValueError as error:
-                raise ValueError(
-                    f"`biases` is {path!r}, which is no JSON ({error}); pass viterbi_calibration.json"
-                ) from error
-    named: Any = value
-    if isinstance(value, Mapping) and "operating_points" in value:
-        points = value["operating_points"]
-        if not isinstance(points, Mapping) or "default" not in points:
+    weights = checks.transitions(given["transitions"], given["start_transitions"], given["end_transitions"], labels)
+    if weights is not None and given["biases"] is not None:
+        raise ValueError("`transitions` and `biases` are both given; pass the one or the other")
+    if (
+        (weights is not None or given["biases"] is not None)
+        and given["decode"] != "viterbi"
+        and given["score"] != "path"
+    ):
+        name = "transitions" if given["biases"] is None else "biases"
+        raise ValueError(f'`{name}` is given but `decode` is {shown(given["decode"])}; pass decode="viterbi" to use it')
+    options = {name: option.check(given[name]) for name, option in ENTITY_OPTIONS.items()}
+    threshold, thresholds = options["threshold"]
+    return {**options, "transitions": weights, "threshold": threshold, "thresholds": thresholds}
+
+
+def refuse_own(given: Mapping[str, Any]) -> None:
+    """Refuses options that transformers does not have, unless they are as they are by default.
+
+    Raises:
+        ValueError: if one of them is given.
+    """
+    for name in OPTIONS:
+        if not is_same(given[name], ENTITY_OPTIONS[name].default):
             raise ValueError(
-                f'`biases` has the operating points {_shown(points)}; name one "default", or pass the `biases` of one'
+                f'`{name}` is {shown(given[name])} and `compat` is "transformers", which has no such option; '
+                "pass compat=None to use it"
             )
-        named = points["default"]
-    if isinstance(named, Mapping) and "biases" in named:
-        named = named["biases"]
-    if not isinstance(named, Mapping):
-        raise TypeError(
-            f"`biases` is {named!r}; pass a dict of the six biases, or the path of viterbi_calibration.json"
-        )
-    given = {str(name).removeprefix(_PREFIX): weight for name, weight in named.items()}
-    missing, unknown = sorted(set(_BIASES) - set(given)), sorted(set(given) - set(_BIASES))
-    if missing or unknown:
-        wrong = f"lacks {_shown(missing)}" if missing else f"has {_shown(unknown)}"
-        raise ValueError(f"`biases` {wrong}; it holds exactly {_shown(_BIASES)}")
-    for name in _BIASES:
-        if isinstance(given[name], bool) or not isinstance(given[name], (int, float)):
-            raise ValueError(f"`biases[{name!r}]` is {given[name]!r}; pass a number")
-    return [float(given[name]) for name in _BIASES]
-
-
-def _shown(names: Any) -> str:
-    return ", ".join(map(str, names)) if isinstance(names, Collection) else repr(names)
-
-
-def transitions(
-    steps: ArrayLike | None, start: ArrayLike | None, end: ArrayLike | None, labels: int
-) -> tuple[list[float], list[float], list[float]] | None:
-    """A CRF's weights as flat lists; zeros where only some of the three are given."""
-    if steps is None and start is None and end is None:
-        return None
-
-    def flat(name: str, value: Any, shape: tuple[int, ...]) -> list[float]:
-        if value is None:
-            return [0.0] * int(np.prod(shape))
-        if hasattr(value, "detach"):
-            value = value.detach().cpu()
-        try:
-            array = np.asarray(value, np.float32)
-        except (TypeError, ValueError) as error:
-            raise TypeError(
-                f"`{name}` is no array of numbers ({error}); pass an array of shape {shape}, by the label ids of `id2label`"
-            ) from error
-        if array.shape != shape:
-            raise ValueError(
-                f"`{name}` has shape {array.shape} but `id2label` has {labels} labels; pass an array of shape {shape}"
-            )
-        return array.ravel().tolist()
-
-    return (
-        flat("transitions", steps, (labels, labels)),
-        flat("start_transitions", start, (labels,)),
-        flat("end_transitions", end, (labels,)),
-    )
-
-
-def thresholds(value: float | Mapping[str, float]) -> tuple[float, dict[str, float]]:
-    """The threshold of labels that are not named, and those of the others."""
-    named = dict(value) if isinstance(value, Mapping) else {}
-    default = 0.0 if isinstance(value, Mapping) else value
-    numbers: list[tuple[str | None, Any]] = [(None, default), *named.items()]
-    for name, number in numbers:
-        if isinstance(number, bool) or not isinstance(number, (int, float, np.number)) or not 0 <= number <= 1:
-            where = "" if name is None else f"[{name!r}]"
-            raise ValueError(f"`threshold{where}` is {number!r}; pass a number between 0 and 1, or a dict by label")
-    return float(default), {str(name): float(number) for name, number in named.items()}
-
-
-_MOST_BIAS = 10_000.0
-"""What is taken from a logit beyond this makes no difference, and sums of it would drown the other logits."""
-
-
-def ignored(names: Collection[Any]) -> set[str]:
-    """The names of labels that are not reported; the decoder knows which there are."""
-    for name in names:
-        if not isinstance(name, str):
-            kind = type(name).__name__
-            raise TypeError(f'`ignore_labels` holds a name of type {kind}; pass a list of label names, such as ["O"]')
-    return set(names)
-
-
-def outside_bias(value: float) -> float:
-    """What is taken from the logits of labels outside."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not math.isfinite(value):
-        raise ValueError(f"`outside_bias` is {value!r}; pass a finite number, above 0 to find more")
-    return max(-_MOST_BIAS, min(_MOST_BIAS, float(value)))
-
-
-def units(value: Sequence[Units]) -> tuple[Units, ...]:
-    """The units to give positions in beside characters."""
-    if isinstance(value, str):
-        raise TypeError(f"`units` is the str {value!r}; pass a tuple of names, ({value!r},) for one")
-    for unit in value:
-        if unit not in UNITS:
-            raise ValueError(f"`units` has {unit!r}; choose of {', '.join(map(repr, UNITS))}")
-    return tuple(value)

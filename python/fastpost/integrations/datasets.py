@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from fastpost._inputs.bounds import listed, short
-from fastpost.entities.defaults import BATCH_SIZE, COMPAT
+from fastpost.entities.options import BATCH_SIZE, COMPAT
 from fastpost.exceptions import Argument, refuse
 
 if TYPE_CHECKING:

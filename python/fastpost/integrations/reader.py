@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from fastpost.entities.decoder import EntityDecoder
-from fastpost.entities.defaults import BATCH_SIZE, COMPAT, STRATEGY, choose_strategy
+from fastpost.entities.options import BATCH_SIZE, COMPAT, STRATEGY, choose_strategy
 from fastpost.pipelines.open import pipeline
 
 

@@ -15,7 +15,7 @@ from spacy.util import filter_spans, minibatch
 
 from fastpost._inputs.bounds import listed, shown
 from fastpost._warn import warn_caller
-from fastpost.entities.defaults import BATCH_SIZE, COMPAT, STRATEGY
+from fastpost.entities.options import BATCH_SIZE, COMPAT, STRATEGY
 from fastpost.integrations.reader import EntityReader, Found
 
 _DEFAULTS: dict[str, Any] = {

@@ -10,8 +10,7 @@ from typing import Any
 from fastpost._inputs.tokenizer import Tokens
 from fastpost._warn import warn_caller
 from fastpost.answers.decoder import AnswerDecoder
-from fastpost.entities.decoder import OPTIONS
-from fastpost.entities.defaults import OWN, choose_strategy
+from fastpost.entities.options import ENTITY_OPTIONS, OPTIONS, choose_strategy
 from fastpost.exceptions import Argument
 from fastpost.models.onnx import OnnxFolder
 from fastpost.models.runners.onnx import Device
@@ -34,7 +33,7 @@ from fastpost.pipelines.run import Results, Told, shown, stream
 from fastpost.pipelines.sizes import check_sizes
 from fastpost.pipelines.texts import read_inputs
 
-_STRATEGIES = OWN["aggregation_strategy"].choices
+_STRATEGIES = ENTITY_OPTIONS["strategy"].choices
 _OF_FOLDER = ("device", "file_name", "num_workers", "providers", "session_options")
 """What is said once, when a pipeline is made."""
 

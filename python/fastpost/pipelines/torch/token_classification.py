@@ -15,8 +15,8 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from fastpost._inputs.tokenizer import Tokens, decoder_json
 from fastpost._warn import warn_caller
-from fastpost.entities.decoder import OPTIONS, EntityDecoder
-from fastpost.entities.defaults import choose_strategy
+from fastpost.entities.decoder import EntityDecoder
+from fastpost.entities.options import OPTIONS, choose_strategy
 from fastpost.exceptions import Argument
 from fastpost.models.length import as_length, positions
 from fastpost.pipelines.entities import (

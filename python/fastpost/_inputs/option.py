@@ -1,0 +1,86 @@
+"""One option of a decoder: all that a door which takes it needs to know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from fastpost._inputs import bounds
+
+
+class _Absent:
+    """Says that a behaviour has no such option, or no default of its own."""
+
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+
+ABSENT: Final = _Absent()
+
+
+def keep(name: str, value: Any) -> Any:  # noqa: ARG001 others need the name
+    """The value as it is: Rust checks it, or another option says what it may be."""
+    return value
+
+
+def flag(name: str, value: Any) -> bool:
+    """True or False; nothing else that counts as one of them."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"`{name}` is {bounds.shown(value)}, a {type(value).__name__}; pass True or False")
+    return bool(value)
+
+
+class Option(NamedTuple):
+    """One option, which every door takes from here."""
+
+    name: str
+    default: Any
+    """Where nothing is said, in our own behaviour."""
+    doc: str
+    """What it is, in a few words."""
+    choices: tuple[Any, ...] = ()
+    """Its values, where they have names; Rust knows them."""
+    read: Callable[[str, Any], Any] = keep
+    """Name and value -> the value as Rust takes it. Raises `TypeError` or `ValueError`, which name the option."""
+    transformers: Any = ABSENT
+    """Where nothing is said, with `compat="transformers"`; `ABSENT` if that has no such option."""
+    redaction: Any = ABSENT
+    """Where nothing is said and the entities are to be taken out of the text; `ABSENT` if that is `default`."""
+    pipeline: str = ""
+    """What pipelines call it, where that is another name."""
+
+    def check(self, value: Any) -> Any:
+        """The value as Rust takes it.
+
+        Raises:
+            TypeError, ValueError: if it is none that the option can have; `argument` of the error is the option.
+        """
+        try:
+            return self.read(self.name, value)
+        except (TypeError, ValueError) as error:
+            error.argument = self.name  # type: ignore[union-attr]
+            raise
+
+    @property
+    def own_only(self) -> bool:
+        """Whether `compat="transformers"` has no such option."""
+        return self.transformers is ABSENT
+
+    @property
+    def in_pipelines(self) -> str:
+        """What pipelines and all that is made of them call it."""
+        return self.pipeline or self.name
+
+
+def table(*options: Option) -> dict[str, Option]:
+    """The options by their names, in order."""
+    return {option.name: option for option in options}
+
+
+def is_same(value: Any, default: Any) -> bool:
+    """Whether a value is the default; one of another type, such as 0 for False, is not."""
+    return value is default or (
+        type(value) is type(default) and isinstance(value, (str, bool, int, float, tuple)) and bool(value == default)
+    )

@@ -1,0 +1,158 @@
+"""Values of a decoder's options -> what Rust takes. Each error names the option, the value and the cure."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from fastpost._inputs.bounds import shown
+from fastpost.types import ArrayLike, Units
+
+_BIASES = (
+    "background_stay",
+    "background_to_start",
+    "inside_to_continue",
+    "inside_to_end",
+    "end_to_background",
+    "end_to_start",
+)
+_PREFIX = "transition_bias_"
+UNITS = ("utf8", "utf16", "graphemes")
+
+
+def biases(_: str, value: Mapping[str, Any] | str | os.PathLike[str] | None) -> list[float] | None:
+    """The six transition biases, in the order of Rust.
+
+    Args:
+        value: a dict of them, with or without `transition_bias_` before their names; the content of
+            `viterbi_calibration.json`, whose operating point "default" is taken; or the file's path, or its folder's.
+
+    Raises:
+        ValueError: if one is missing, unknown, or no finite number.
+    """
+    if value is None:
+        return None
+    if isinstance(value, (str, os.PathLike)):
+        path = os.fspath(value)
+        path = os.path.join(path, "viterbi_calibration.json") if os.path.isdir(path) else path
+        with open(path, encoding="utf-8") as file:
+            try:
+                value = json.load(file)
+            except ValueError as error:
+                raise ValueError(
+                    f"`biases` is {shown(path)}, which is no JSON ({error}); pass viterbi_calibration.json"
+                ) from error
+    named: Any = value
+    if isinstance(value, Mapping) and "operating_points" in value:
+        points = value["operating_points"]
+        if not isinstance(points, Mapping) or "default" not in points:
+            raise ValueError(
+                f'`biases` has the operating points {_shown(points)}; name one "default", or pass the `biases` of one'
+            )
+        named = points["default"]
+    if isinstance(named, Mapping) and "biases" in named:
+        named = named["biases"]
+    if not isinstance(named, Mapping):
+        raise TypeError(
+            f"`biases` is {shown(named)}; pass a dict of the six biases, or the path of viterbi_calibration.json"
+        )
+    given = {str(name).removeprefix(_PREFIX): weight for name, weight in named.items()}
+    missing, unknown = sorted(set(_BIASES) - set(given)), sorted(set(given) - set(_BIASES))
+    if missing or unknown:
+        wrong = f"lacks {_shown(missing)}" if missing else f"has {_shown(unknown)}"
+        raise ValueError(f"`biases` {wrong}; it holds exactly {_shown(_BIASES)}")
+    for name in _BIASES:
+        if isinstance(given[name], bool) or not isinstance(given[name], (int, float)):
+            raise ValueError(f"`biases[{name!r}]` is {shown(given[name])}; pass a number")
+    return [float(given[name]) for name in _BIASES]
+
+
+_MOST_SHOWN = 200
+"""Characters of a list of names: the six biases fit."""
+
+
+def _shown(names: Any) -> str:
+    text = ", ".join(map(str, names)) if isinstance(names, Collection) else repr(names)
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."
+
+
+def transitions(
+    steps: ArrayLike | None, start: ArrayLike | None, end: ArrayLike | None, labels: int
+) -> tuple[list[float], list[float], list[float]] | None:
+    """A CRF's weights as flat lists; zeros where only some of the three are given."""
+    if steps is None and start is None and end is None:
+        return None
+
+    def flat(name: str, value: Any, shape: tuple[int, ...]) -> list[float]:
+        if value is None:
+            return [0.0] * int(np.prod(shape))
+        if hasattr(value, "detach"):
+            value = value.detach().cpu()
+        try:
+            array = np.asarray(value, np.float32)
+        except (TypeError, ValueError) as error:
+            raise TypeError(
+                f"`{name}` is no array of numbers ({error}); pass an array of shape {shape}, by the label ids of `id2label`"
+            ) from error
+        if array.shape != shape:
+            raise ValueError(
+                f"`{name}` has shape {array.shape} but `id2label` has {labels} labels; pass an array of shape {shape}"
+            )
+        return array.ravel().tolist()
+
+    return (
+        flat("transitions", steps, (labels, labels)),
+        flat("start_transitions", start, (labels,)),
+        flat("end_transitions", end, (labels,)),
+    )
+
+
+def threshold(_: str, value: float | Mapping[str, float]) -> tuple[float, dict[str, float]]:
+    """The threshold of labels that are not named, and those of the others."""
+    named = dict(value) if isinstance(value, Mapping) else {}
+    default = 0.0 if isinstance(value, Mapping) else value
+    numbers: list[tuple[str | None, Any]] = [(None, default), *named.items()]
+    for name, number in numbers:
+        if isinstance(number, bool) or not isinstance(number, (int, float, np.number)) or not 0 <= number <= 1:
+            where = "" if name is None else f"[{shown(name)}]"
+            raise ValueError(
+                f"`threshold{where}` is {shown(number)}; pass a number between 0 and 1, or a dict by label"
+            )
+    return float(default), {str(name): float(number) for name, number in named.items()}
+
+
+_MOST_BIAS = 10_000.0
+"""What is taken from a logit beyond this makes no difference, and sums of it would drown the other logits."""
+
+
+def ignored(_: str, names: Any) -> set[str]:
+    """The names of labels that are not reported; the decoder knows which there are."""
+    if isinstance(names, str) or not isinstance(names, Collection):
+        raise TypeError(f'`ignore_labels` is {shown(names)}; pass a list of label names, such as ["O"]')
+    for name in names:
+        if not isinstance(name, str):
+            kind = type(name).__name__
+            raise TypeError(f'`ignore_labels` holds a name of type {kind}; pass a list of label names, such as ["O"]')
+    return set(names)
+
+
+def outside_bias(_: str, value: float) -> float:
+    """What is taken from the logits of labels outside."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not math.isfinite(value):
+        raise ValueError(f"`outside_bias` is {shown(value)}; pass a finite number, above 0 to find more")
+    return max(-_MOST_BIAS, min(_MOST_BIAS, float(value)))
+
+
+def units(_: str, value: Sequence[Units]) -> tuple[Units, ...]:
+    """The units to give positions in beside characters."""
+    if isinstance(value, str):
+        raise TypeError(f"`units` is the str {shown(value)}; pass a tuple of names, ({shown(value)},) for one")
+    for unit in value:
+        if unit not in UNITS:
+            raise ValueError(f"`units` has {shown(unit)}; choose of {', '.join(map(repr, UNITS))}")
+    return tuple(value)

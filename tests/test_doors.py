@@ -608,13 +608,12 @@ def test_engines_have_no_defaults_of_their_own(module, name):
 
 
 def test_the_reader_and_the_component_take_the_table():
-    from fastpost.entities.defaults import OWN
-
+    from fastpost.entities.options import defaults
     from fastpost.integrations.reader import EntityReader
 
     signature = inspect.signature(EntityReader).parameters
-    for name, default in OWN.items():
-        assert signature[name].default == default.value, name
+    for name, default in defaults("own").items():
+        assert signature[name].default == default, name
     source = (Path(fastpost.__file__).parent / "integrations" / "spacy.py").read_text()
     table = next(
         node.value

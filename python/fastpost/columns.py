@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib
 import operator
 import unicodedata
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, SupportsIndex, TypeVar, overload
 
 import numpy as np
 
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     import pandas
     import polars
     import pyarrow
+    from typing_extensions import Self
+
+OfOne = TypeVar("OfOne")
+Row = TypeVar("Row")
 
 _SHOWN = 10
 """Rows of a printed table."""
@@ -90,6 +94,63 @@ class Columns(Frozen):
         raise TypeError(
             f"an object of type {kind} is no array; pass one of its columns, or `to_pandas()` for a data frame"
         )
+
+
+class Rows(Columns, Generic[OfOne, Row]):
+    """Rows that belong to texts, or to questions: `[i]` is what number i has, `[a:b]` a result of some of them.
+
+    `len` and `for` count rows. A result never changes, so copies are itself.
+    """
+
+    __slots__ = ("_table",)
+
+    _table: Any
+    _owner: ClassVar[str]
+    """What rows belong to: "text", "question"."""
+
+    def to_dicts(self) -> list[Any]:
+        """One list a text or question; a dict in place of a list of one is passed on as it is."""
+        raise NotImplementedError
+
+    def _some(self, chosen: Ints1d, rows: Ints1d, owners: Ints1d) -> Self:
+        """The result of the texts or questions of these numbers, whose rows now belong to `owners`."""
+        raise NotImplementedError
+
+    @overload
+    def __getitem__(self, at: SupportsIndex) -> OfOne: ...
+    @overload
+    def __getitem__(self, at: slice) -> Self: ...
+    def __getitem__(self, at: SupportsIndex | slice) -> OfOne | Self:
+        """The dicts of one text or question, or the result of some.
+
+        Raises:
+            IndexError: if there is no such one.
+        """
+        count: int = getattr(self, f"{self._owner}_count")
+        if not isinstance(at, slice):
+            number = place(at, count, f"{self._owner}s", type(self).__name__)
+            of_one: OfOne = self[number : number + 1].to_dicts()[0]
+            return of_one
+        return self._some(*rows_of(at, count, getattr(self, f"{self._owner}_index")))
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def __iter__(self) -> Iterator[Row]:
+        """The dicts of all rows, one after the other."""
+        for found in self.to_dicts():
+            rows: list[Row] = [found] if isinstance(found, dict) else found  # type: ignore[list-item]
+            yield from rows
+
+    def __reversed__(self) -> Iterator[Row]:
+        """The same dicts from the last one to the first; without this, `reversed` would take what `[i]` gives."""
+        return reversed(list(self))
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
 
 
 class Nested(Columns):

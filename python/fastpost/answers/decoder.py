@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -19,7 +20,7 @@ from fastpost.answers.result import Answers
 from fastpost.columns import printed_options
 from fastpost.types import ArrayLike, Batch
 
-__all__ = ["AnswerDecoder", "Dedupe", "Normalize"]
+__all__ = ["AnswerDecoder", "Dedupe", "Normalize", "decoder_for"]
 
 
 class AnswerDecoder(Settled):
@@ -215,6 +216,24 @@ class AnswerDecoder(Settled):
 
 
 _DEFAULTS = {name: option.default for name, option in ANSWER_OPTIONS.items()}
+
+
+def decoder_for(**options: Any) -> AnswerDecoder:
+    """The decoder of such options, which is made once: a pipeline asks for it when it is made, and in each call.
+
+    Raises:
+        TypeError, ValueError: as `AnswerDecoder`.
+    """
+    if options.keys() - _DEFAULTS.keys():
+        return AnswerDecoder(**options)  # which names the one it does not know
+    return _made(*read_options({**_DEFAULTS, **options}).values())
+
+
+@lru_cache(maxsize=16)
+def _made(*values: Any) -> AnswerDecoder:
+    return AnswerDecoder(**dict(zip(_DEFAULTS, values)))
+
+
 _BORROWED: frozenset[np.dtype[Any]] = frozenset({np.dtype(np.int64), np.dtype(np.int32), np.dtype(np.int8)})
 
 

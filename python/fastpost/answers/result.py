@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 
 from fastpost import _fastpost
 from fastpost.columns import (
-    Columns,
     Nested,
+    Rows,
     objects,
-    place,
     printed_table,
-    rows_of,
     shown_rows,
     strings,
 )
 from fastpost.types import Answer, Doubles1d, Floats1d, Ints1d, RankedAnswer
 
 
-class Answers(Columns):
+class Answers(Rows[Any, Answer | RankedAnswer]):
     """Answers of a batch of questions as columns, one row an answer, best first within a question.
 
     The columns are NumPy arrays, made when they are first asked for, as are the dicts. An answer of nothing has
@@ -37,7 +34,9 @@ class Answers(Columns):
     A result never changes, so copies are itself. Pickle keeps the texts of the answers, not the contexts.
     """
 
-    __slots__ = ("_table",)
+    __slots__ = ()
+
+    _owner = "question"
 
     _table: _fastpost.AnswerTable
 
@@ -141,53 +140,19 @@ class Answers(Columns):
             answers[question].append(dict(zip(names, values)))
         return {"answers": objects(answers), "null_score": self.null_score}
 
-    def __reversed__(self) -> Iterator[Answer | RankedAnswer]:
-        """The same dicts from the last one to the first; without this, `reversed` would take questions by their number."""
-        return reversed(list(self))
-
-    def __copy__(self) -> Answers:
-        return self
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Answers:
-        return self
-
     def __reduce__(self) -> tuple[Any, ...]:
         columns = [getattr(self, name) for name in _COLUMNS]
         return _restored, (*_fastpost.answer_kind(self._table), *columns, self.null_score, self.answers)
 
-    def __len__(self) -> int:
-        return len(self._table)
-
-    @overload
-    def __getitem__(self, at: int) -> Any: ...
-    @overload
-    def __getitem__(self, at: slice) -> Answers: ...
-    def __getitem__(self, at: int | slice) -> Any:
-        """The dicts of a question, or the answers to some questions.
-
-        Raises:
-            IndexError: if there is no such question.
-        """
-        if not isinstance(at, slice):
-            number = place(at, self.question_count, "questions", "Answers")
-            return self[number : number + 1].to_dicts()[0]
-        chosen, rows, questions = rows_of(at, self.question_count, self.question_index)
+    def _some(self, chosen: Ints1d, rows: Ints1d, owners: Ints1d) -> Answers:
         several, dict_for_one = _fastpost.answer_kind(self._table)
         columns = {name: getattr(self, name)[rows] for name in _COLUMNS}
-        columns["question_index"] = questions
+        columns["question_index"] = owners
         if not several:
-            columns["text_index"] = questions
+            columns["text_index"] = owners
         words = _fastpost.answer_words(self._table, 0, len(self)) if len(rows) > 1 else None
         texts = [words[row] if words else _fastpost.answer_words(self._table, row, row + 1)[0] for row in rows.tolist()]
         return _restored(several, dict_for_one, *columns.values(), self.null_score[chosen], texts)
-
-    def __iter__(self) -> Iterator[Answer | RankedAnswer]:
-        """The dicts of all questions, one after the other."""
-        for question in self.to_dicts():
-            if isinstance(question, dict):
-                yield question  # type: ignore[misc]
-            else:
-                yield from question
 
     def _repr_html_(self) -> str:
         """What a notebook shows: a table of the first answers."""

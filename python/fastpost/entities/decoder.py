@@ -125,6 +125,8 @@ class EntityDecoder(Settled):
         # The signature is the list of options, which a test holds against `ENTITY_OPTIONS`: none is named again here.
         given = {name: value for name, value in locals().items() if name in ENTITY_OPTIONS}
         names = _label_names(id2label)
+        if compat == "transformers":
+            refuse_own(given)
         options = read_options(given, len(names))
         tokens = None if tokenizer is None else Tokens.of(tokenizer)
         # Of a tokenizer, all that is needed: not every one pickles.
@@ -140,7 +142,6 @@ class EntityDecoder(Settled):
         named = str(getattr(self.strategy, "value", self.strategy))
         marks_subwords, printed = (False, None) if tokens is None else (tokens.marks_subwords, tokens.table)
         if compat == "transformers":
-            refuse_own(given)
             self._kernel = _fastpost.EntityKernel(names, named, ignore_labels, marks_subwords, printed)
         else:
             options["lenient"] = strategy is None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Literal, overload
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -11,20 +11,18 @@ import numpy.typing as npt
 from fastpost import _fastpost
 from fastpost._inputs.labels import columns
 from fastpost.columns import (
-    Columns,
     Nested,
+    Rows,
     categories,
     objects,
-    place,
     printed_table,
-    rows_of,
     shown_rows,
     strings,
 )
 from fastpost.types import Entity, Floats1d, Floats2d, Ints1d, Ints2d, Token, Units
 
 
-class Entities(Columns):
+class Entities(Rows[list[Entity] | list[Token], Entity | Token]):
     """Entities of a batch of texts as columns, one row an entity, ordered by text.
 
     The columns are NumPy arrays that share memory with the result and are read-only. Dicts and words are made
@@ -42,7 +40,9 @@ class Entities(Columns):
     A result never changes, so copies are itself. Pickle keeps the words, neither tokenizer nor texts.
     """
 
-    __slots__ = ("_labels", "_places", "_return_probs", "_table", "_units")
+    __slots__ = ("_labels", "_places", "_return_probs", "_units")
+
+    _owner = "text"
 
     _table: _fastpost.EntityTable
     _labels: tuple[str, ...]
@@ -254,23 +254,7 @@ class Entities(Columns):
     def _nested_frame(self) -> dict[str, Any]:
         return {"entities": objects([[_record(entity) for entity in text] for text in self.to_dicts()])}
 
-    def __len__(self) -> int:
-        return len(self._table)
-
-    @overload
-    def __getitem__(self, at: int) -> list[Entity] | list[Token]: ...
-    @overload
-    def __getitem__(self, at: slice) -> Entities: ...
-    def __getitem__(self, at: int | slice) -> list[Entity] | list[Token] | Entities:
-        """The dicts of a text, or the entities of some texts.
-
-        Raises:
-            IndexError: if there is no such text.
-        """
-        if not isinstance(at, slice):
-            number = place(at, self.text_count, "texts", "Entities")
-            return self[number : number + 1].to_dicts()[0]
-        chosen, rows, owners = rows_of(at, self.text_count, self.text_index)
+    def _some(self, chosen: Ints1d, rows: Ints1d, owners: Ints1d) -> Entities:
         table, more = self._table, None
         tokens, has_offsets = _fastpost.entity_kind(table)
         if table.more is not None:
@@ -287,21 +271,6 @@ class Entities(Columns):
         return Entities(
             made, self._labels, units=self._units, return_probs=self._return_probs, places=_read_only(places)
         )
-
-    def __iter__(self) -> Iterator[Entity | Token]:
-        """The dicts of all texts, one after the other."""
-        for text in self.to_dicts():
-            yield from text
-
-    def __reversed__(self) -> Iterator[Entity | Token]:
-        """The same dicts from the last one to the first; without this, `reversed` would take texts by their number."""
-        return reversed(list(self))
-
-    def __copy__(self) -> Entities:
-        return self
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Entities:
-        return self
 
     def __reduce__(self) -> tuple[Any, ...]:
         columns = (self.text_index, self.start, self.end, self.label_id, self.score, self.index)

@@ -9,7 +9,7 @@ from typing import Any
 
 from fastpost._inputs.tokenizer import Tokens
 from fastpost._warn import warn_caller
-from fastpost.answers.decoder import AnswerDecoder
+from fastpost.answers.decoder import decoder_for
 from fastpost.entities.options import ENTITY_OPTIONS, OPTIONS, choose_strategy
 from fastpost.exceptions import Argument
 from fastpost.models.onnx import OnnxFolder
@@ -410,7 +410,7 @@ class OnnxQuestionAnsweringPipeline(_OnnxPipeline):
             encode_pair=tokenizer.encode,
             max_length=max_length,
             stride=stride,
-            decoder=AnswerDecoder(context_sequence=0 if folder.left else 1, **settings),
+            decoder=decoder_for(context_sequence=0 if folder.left else 1, **settings),
             cls_token_id=folder.cls_token_id,
             context_first=folder.left,
             from_end=folder.truncation_side == "left",

@@ -14,7 +14,7 @@ from transformers.pipelines.base import ChunkPipeline
 from transformers.utils import PaddingStrategy
 
 from fastpost._warn import warn_caller
-from fastpost.answers.decoder import AnswerDecoder
+from fastpost.answers.decoder import AnswerDecoder, decoder_for
 from fastpost.models.runners.torch import TorchRunner
 from fastpost.pipelines.answers import AnswerTask, ask_size, whole
 from fastpost.pipelines.questions import asks, read, single
@@ -60,8 +60,8 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         if _Original is ChunkPipeline:
             self.check_model_type(MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES)
-        if self._postprocess_params.keys() & _OWN and self._original_path() is None:
-            self._task(self._preprocess_params, self._postprocess_params)
+        if self._original_path() is None:
+            self._decoder(self._postprocess_params)
 
     def report(self) -> dict[str, Any]:
         """Which path calls take: `path` is "fastpost", or "transformers" with the `reason`."""
@@ -207,8 +207,6 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
         if stride < 0:
             raise ValueError(f"`doc_stride` is {stride}; pass 0 for windows that do not overlap, or more")
         context_first = tokenizer.padding_side == "left"
-        settings = {name: postprocess[name] for name in _DECODER_ARGUMENTS if name in postprocess}
-        settings.setdefault("compat", None if rank else "transformers")
         backend = tokenizer.backend_tokenizer
 
         return AnswerTask(
@@ -216,13 +214,19 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
             encode_pair=lambda first, second: whole(backend).encode(first, second),
             max_length=int(max_length),
             stride=int(stride),
-            decoder=AnswerDecoder(context_sequence=0 if context_first else 1, **settings),
+            decoder=self._decoder(postprocess, rank),
             cls_token_id=tokenizer.cls_token_id,
             context_first=context_first,
             input_names=tuple(name for name in tokenizer.model_input_names if name in _MODEL_INPUTS),
             from_end=tokenizer.truncation_side == "left",
             ranked=rank,
         )
+
+    def _decoder(self, postprocess: dict[str, Any], rank: bool = False) -> AnswerDecoder:
+        """The decoder of these options, which was made with the pipeline if they are its own."""
+        settings = {name: postprocess[name] for name in _DECODER_ARGUMENTS if name in postprocess}
+        settings.setdefault("compat", None if rank else "transformers")
+        return decoder_for(context_sequence=0 if self.tokenizer.padding_side == "left" else 1, **settings)
 
     if _Original is ChunkPipeline:
         # The steps of the original path, for subclasses that override one of them.

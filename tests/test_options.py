@@ -1,0 +1,363 @@
+"""One list of options: what decoders, pipelines, the command line, engines and recognisers take is what it says."""
+
+import inspect
+import json
+import re
+import typing
+
+import pytest
+from typer.testing import CliRunner
+
+import fastpost
+from fastpost import _fastpost
+from fastpost.answers.options import ANSWER_OPTIONS
+from fastpost.answers.options import OWN_ONLY as OWN_ANSWERS
+from fastpost.cli.app import app
+from fastpost.cli.entity_options import ABSENT, PARAMETERS
+from fastpost.entities.options import ENTITY_OPTIONS, OPTIONS, PIPELINE_OPTIONS, defaults
+from fastpost.integrations.reader import EntityReader
+from option_models import LABELS, TEXT, logits_table, small_tokenizer, write_option_folder
+from oracle import lookup_model
+from test_doors import places, qa_pipe
+
+RECORDS = [(fastpost.EntityDecoder, ENTITY_OPTIONS), (fastpost.AnswerDecoder, ANSWER_OPTIONS)]
+
+
+@pytest.mark.parametrize(("decoder", "options"), RECORDS, ids=["entities", "answers"])
+def test_the_signature_is_the_list(decoder, options):
+    """It is written out for readers and type checkers; the list is what all doors read."""
+    signature = inspect.signature(decoder).parameters
+    named = {name: one for name, one in signature.items() if one.kind is one.KEYWORD_ONLY}
+    assert list(named) == list(options)
+    assert {name: one.default for name, one in named.items()} == {name: one.default for name, one in options.items()}
+    hints = typing.get_type_hints(decoder.__init__)
+    for name, option in options.items():
+        if option.choices and name != "units":
+            values = {value for part in flat(hints[name]) for value in typing.get_args(part)}
+            values |= {None} if type(None) in flat(hints[name]) else set()
+            values |= {True, False} if bool in flat(hints[name]) else set()
+            if name == "scheme":  # it has other names, too, and any case
+                assert flat(hints[name]) == [str]
+            else:
+                assert values == {*option.choices, None} if name == "strategy" else set(option.choices), name
+
+
+def flat(hint):
+    """The parts of a union."""
+    parts = typing.get_args(hint)
+    if typing.get_origin(hint) is typing.Literal or not parts:
+        return [hint]
+    return [one for part in parts for one in flat(part)]
+
+
+@pytest.mark.parametrize(("decoder", "options"), RECORDS, ids=["entities", "answers"])
+def test_each_option_is_explained(decoder, options):
+    for name, option in options.items():
+        assert re.search(rf"\b{name}\b", decoder.__doc__), name
+        assert option.doc.endswith("."), name
+
+
+def test_names_are_those_of_rust():
+    names = _fastpost.option_names()
+    for known, options in ((names["entities"], ENTITY_OPTIONS), (names["answers"], ANSWER_OPTIONS)):
+        assert known.keys() <= options.keys()
+        for name, values in known.items():
+            assert options[name].choices == values
+
+
+@pytest.mark.parametrize("name", [name for name, option in ENTITY_OPTIONS.items() if option.choices])
+def test_each_name_is_taken_and_no_other(name):
+    spelled = {"IO": ["I-X"], "IOE1": ["I-X", "E-X"], "IOE2": ["I-X", "E-X"], "BIOES": [f"{one}-X" for one in "BIES"],
+               "BILOU": [f"{one}-X" for one in "BILU"], "BMES": [f"{one}-X" for one in "BMES"]}  # fmt: skip
+    for value in ENTITY_OPTIONS[name].choices:
+        labels = ["O", *spelled.get(value if name == "scheme" else "", ["B-X", "I-X"])]
+        fastpost.EntityDecoder(labels, **{name: (value,) if name == "units" else value})
+    wrong = ("nosuch",) if name == "units" else "nosuch"
+    with pytest.raises(ValueError, match=f"`{name}` (is|has) ['\"]nosuch['\"]; choose"):
+        fastpost.EntityDecoder(["O", "B-X", "I-X"], **{name: wrong})
+
+
+def test_errors_of_options_say_which():
+    wrong = {"strategy": "x", "join": 3, "threshold": 2, "return_probs": "yes", "threads": 0, "units": "utf8",
+             "outside_bias": float("nan"), "biases": {}, "ignore_labels": "O", "compat": "y", "scheme": None}  # fmt: skip
+    for name, value in wrong.items():
+        with pytest.raises((TypeError, ValueError), match=f"`{name}") as raised:
+            fastpost.EntityDecoder(["O", "B-X", "I-X"], **{name: value})
+        assert raised.value.argument == name
+    for name, value in {"top_k": 0, "dedupe": "x", "null_threshold": 2, "align_to_words": 1}.items():
+        with pytest.raises((TypeError, ValueError), match=f"`{name}`") as raised:
+            fastpost.AnswerDecoder(**{name: value})
+        assert raised.value.argument == name
+
+
+def test_errors_of_arrays_say_where():
+    decoder = fastpost.EntityDecoder(["O", "B-X"])
+    with pytest.raises(ValueError, match="at window 1, token 0") as raised:
+        decoder.decode([[[1.0, 0.0]], [[float("nan"), 0.0]]])
+    fields = {name: getattr(raised.value, name) for name in ("argument", "window", "token")}
+    assert fields == {"argument": "logits", "window": 1, "token": 0}
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_transformers_has_none_of_our_own(name):
+    changed = {"units": ("utf8",), "return_probs": True, "threshold": 0.5, "outside_bias": 1.0, "scheme": "IOB2"}
+    option = ENTITY_OPTIONS[name]
+    value = changed.get(name, next((one for one in option.choices if one != option.default), {}))
+    with pytest.raises(ValueError, match=f'`{name}` is .* and `compat` is "transformers", which has no such option'):
+        fastpost.EntityDecoder(["O", "B-X", "I-X"], compat="transformers", **{name: value})
+    default = {name: option.default}
+    assert fastpost.EntityDecoder(["O", "B-X", "I-X"], compat="transformers", **default).compat == "transformers"
+
+
+@pytest.mark.parametrize("name", OWN_ANSWERS)
+def test_transformers_has_none_of_our_own_for_answers(name):
+    value = {"normalize": "window", "null_threshold": 0.5, "dedupe": "text"}[name]
+    with pytest.raises(ValueError, match=f"`{name}` is not what transformers knows"):
+        fastpost.AnswerDecoder(compat="transformers", **{name: value})
+
+
+def test_defaults_by_behaviour():
+    """What each kind of door takes where nothing is said."""
+    assert defaults("own") == {"aggregation_strategy": "average", "compat": None, "batch_size": 32}
+    assert defaults("transformers") == {
+        "aggregation_strategy": "none", "compat": "transformers", "batch_size": 1
+    }  # fmt: skip
+    assert defaults("redaction") == {"aggregation_strategy": "simple", "join": "run", "window_merge": "union",
+                                     "outside_bias": 2.0, "decode": "viterbi", "threshold": 0.0}  # fmt: skip
+
+
+# --- every option in every door -------------------------------------------------------------------
+
+COUNT = len(LABELS)
+WINDOWS = {"max_length": 12, "stride": 4}
+"""Of all calls: the text is read in several windows."""
+TO_FIRST = [[6.0 if column == 1 else 0.0 for column in range(COUNT)] for _ in range(COUNT)]
+BIASES = {"background_stay": -5, "background_to_start": 0, "inside_to_continue": 3, "inside_to_end": 0,
+          "end_to_background": 0, "end_to_start": 0}  # fmt: skip
+SIMPLE = {"aggregation_strategy": "simple"}
+# Option by the pipelines' name -> what goes with it, a value that is not the default, one that is refused, and how.
+CASES = {
+    "aggregation_strategy": ({}, "simple", "x", "`aggregation_strategy` is 'x'; pass one of 'none', 'simple'"),
+    "ignore_labels": ({}, ["PER", "O"], ["NO"], '`ignore_labels` is given for "NO"'),
+    "scheme": ({}, "plain", "x", '`scheme` is "x"; choose "auto", "IO"'),
+    "decode": ({}, "argmax", "x", '`decode` is "x"; choose "argmax" or "viterbi"'),
+    "repair": ({"decode": "argmax"}, "discard", "x", '`repair` is "x"; choose "conlleval"'),
+    "transitions": ({}, TO_FIRST, [1.0], r"`transitions` has shape \(1,\) but `id2label` has 9 labels"),
+    "start_transitions": ({}, [0.0] * (COUNT - 4) + [30.0] + [0.0] * 3, [1.0], r"`start_transitions` has shape \(1,\)"),
+    "end_transitions": ({}, [0.0] * (COUNT - 1) + [30.0], [1.0], r"`end_transitions` has shape \(1,\)"),
+    "biases": ({}, BIASES, {"x": 1}, "`biases` lacks background_stay"),
+    "score": ({}, "min", "x", '`score` is "x"; choose "mean"'),
+    "threshold": ({}, 0.6, 2, "`threshold` is 2; pass a number between 0 and 1"),
+    "words": ({}, "word_ids", "x", '`words` is "x"; choose "auto"'),
+    "snap": (SIMPLE, None, "x", '`snap` is "x"; choose "auto", "word" or None'),
+    "join": (SIMPLE, None, "x", '`join` is "x"; choose "pieces", "run" or None'),
+    "trim": ({**SIMPLE, "snap": None}, None, "x", '`trim` is "x"; choose "whitespace" or None'),
+    "window_merge": ({}, "transformers", "x", '`window_merge` is "x"; choose "context"'),
+    "outside_bias": ({}, -3.0, float("inf"), "`outside_bias` is inf; pass a finite number"),
+    "max_length": ({"window_merge": "transformers"}, 64, 2, "`max_length` is 2, but 2 tokens of a window are special"),
+    "on_long_text": ({}, "truncate", "x", "`on_long_text` is 'x'; choose 'window'"),
+}
+SHOWN_IN_DICTS = {"return_probs": (True, "yes", "`return_probs` is 'yes', a str; pass True or False"),
+                  "units": (("utf8",), ("x",), "`units` has 'x'; choose of 'utf8'")}  # fmt: skip
+"""What adds keys to the dicts; records of engines have the same columns always."""
+OF_DECODERS_ALONE = {"compat", "tokenizer", "threads"}
+"""`compat` is what kind of door it is; pipelines have a tokenizer and take all threads there are."""
+
+
+def test_each_option_is_walked():
+    known = {one.in_pipelines for one in ENTITY_OPTIONS.values()} | {"max_length", "on_long_text"}
+    assert {*CASES, *SHOWN_IN_DICTS} == known - OF_DECODERS_ALONE
+    assert known - OF_DECODERS_ALONE <= {
+        one.in_pipelines for one in (*ENTITY_OPTIONS.values(), *PIPELINE_OPTIONS.values())
+    }
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    return write_option_folder(tmp_path_factory.mktemp("options"))
+
+
+def torch_pipe(**options):
+    import torch
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=small_tokenizer(), model_max_length=512, pad_token="[PAD]",
+                                        unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]")  # fmt: skip
+    model = lookup_model(LABELS, len(tokenizer))
+    model.table = torch.from_numpy(logits_table())
+    return fastpost.TokenClassificationPipeline(model=model, tokenizer=tokenizer, device=-1, compat=None, **options)
+
+
+def by_onnx(folder, **options):
+    return fastpost.pipeline("ner", model=folder, compat=None, **options)(TEXT)
+
+
+def by_call(folder, **options):
+    return fastpost.pipeline("ner", model=folder)(TEXT, compat=None, **options)
+
+
+def by_torch(folder, **options):
+    return torch_pipe(**options)(TEXT)
+
+
+def by_torch_call(folder, **options):
+    return torch_pipe()(TEXT, **options)
+
+
+def by_reader(folder, **options):
+    return EntityReader(folder, **options)([TEXT])[0]
+
+
+def by_map(folder, **options):
+    return fastpost.ner_udf(folder, **options)({"text": [TEXT]})["entities"][0]
+
+
+def by_ray(folder, **options):
+    pa = pytest.importorskip("pyarrow")
+    from fastpost.integrations.ray import EntityPredictor
+
+    return EntityPredictor(folder, **options)(pa.table({"text": [TEXT]}))["entities"].to_pylist()[0]
+
+
+def by_spark(folder, **options):
+    pytest.importorskip("pyspark")
+    import pyarrow as pa
+
+    (batch,) = fastpost.spark.entities(folder, **options)([pa.record_batch({"text": [TEXT]})])
+    return batch["entities"].to_pylist()[0]
+
+
+def by_presidio(folder, **options):
+    pytest.importorskip("presidio_analyzer")
+    known = fastpost.presidio.FastpostRecognizer(folder, label_mapping={"PER": "PER", "LOC": "LOC"}, **options)
+    return [
+        {"start": one.start, "end": one.end, "label": one.entity_type, "score": one.score}
+        for one in known.analyze(TEXT)
+    ]
+
+
+def by_spacy(folder, **options):
+    spacy = pytest.importorskip("spacy")
+    import fastpost.spacy  # noqa: F401  the factory
+
+    own = {name: options.pop(name) for name in ("aggregation_strategy",) if name in options}
+    return (
+        spacy.blank("en")
+        .add_pipe("fastpost_ner", config={"model": str(folder), **own, "options": options})
+        ._reader([TEXT])[0]
+    )
+
+
+def by_compare(folder, **options):
+    return fastpost.compare(fastpost.pipeline("ner", model=folder), [TEXT], **options).right[0]
+
+
+DOORS = [
+    by_onnx,
+    by_call,
+    by_torch,
+    by_torch_call,
+    by_reader,
+    by_map,
+    by_ray,
+    by_spark,
+    by_presidio,
+    by_spacy,
+    by_compare,
+]
+
+
+def rows_of(entities):
+    return [(start, end, label, score) for start, end, label, score in places(entities)]
+
+
+@pytest.mark.filterwarnings("ignore:text 0 of the input is longer")
+@pytest.mark.parametrize("door", DOORS, ids=lambda door: door.__name__[3:])
+@pytest.mark.parametrize("name", CASES)
+def test_an_option_counts_in_every_door(name, door, folder):
+    also, value, wrong, message = CASES[name]
+    want = by_onnx(folder, **{**WINDOWS, **also, name: value})
+    assert rows_of(want) != rows_of(by_onnx(folder, **{**WINDOWS, **also})), "it makes a difference"
+    assert rows_of(door(folder, **{**WINDOWS, **also, name: value})) == rows_of(want)
+    if door is by_presidio and name == "threshold":
+        return  # Presidio's own, as it filters what comes of rules, too
+    if door is by_presidio and name == "ignore_labels":
+        message = ".*"
+    with pytest.raises((TypeError, ValueError), match=message):
+        door(folder, **{**WINDOWS, **also, name: wrong})
+
+
+@pytest.mark.parametrize(
+    "door", [by_onnx, by_call, by_torch, by_torch_call, by_compare], ids=lambda door: door.__name__[3:]
+)
+@pytest.mark.parametrize("name", SHOWN_IN_DICTS)
+def test_what_adds_to_the_dicts(name, door, folder):
+    value, wrong, message = SHOWN_IN_DICTS[name]
+    plain, more = door(folder, **WINDOWS), door(folder, **WINDOWS, **{name: value})
+    assert rows_of(plain) == rows_of(more)
+    assert all(one.keys() > other.keys() for one, other in zip(more, plain, strict=True))
+    with pytest.raises((TypeError, ValueError), match=message):
+        door(folder, **WINDOWS, **{name: wrong})
+
+
+def flags_of(name, value, folder):
+    """What a command line has for an option."""
+    if name in ("transitions", "start_transitions", "end_transitions", "biases"):
+        file = folder / f"{name}.json"
+        file.write_text(json.dumps({name: value} if name.endswith("_transitions") else value))
+        return ["--biases" if name == "biases" else "--transitions", str(file)]
+    if name in ("snap", "trim"):
+        return [f"--no-{name}"]
+    flag = {"aggregation_strategy": "--aggregation", "ignore_labels": "--ignore-label"}.get(
+        name, f"--{name.replace('_', '-')}"
+    )
+    values = value if isinstance(value, list) else ["none" if value is None else value]
+    return [part for one in values for part in (flag, str(one))]
+
+
+@pytest.mark.filterwarnings("ignore:text 0 of the input is longer")
+@pytest.mark.parametrize("name", CASES)
+def test_an_option_counts_on_the_command_line(name, folder, tmp_path):
+    also, value, wrong, _ = CASES[name]
+    (tmp_path / "text.txt").write_text(TEXT)
+    given = [flag for one, other in {**WINDOWS, **also, name: value}.items() for flag in flags_of(one, other, tmp_path)]
+    command = ["ner", str(tmp_path / "text.txt"), "--model", str(folder), "-q"]
+    done = CliRunner().invoke(app, [*command, *given])
+    assert done.exit_code == 0, done.output
+    want = by_onnx(folder, **{**WINDOWS, **also, name: value})
+    assert rows_of(json.loads(done.stdout.splitlines()[0])["entities"]) == rows_of(want)
+    if name not in ("snap", "trim"):  # on or off
+        refused = CliRunner().invoke(app, [*command, *flags_of(name, wrong, tmp_path)])
+        assert refused.exit_code in (1, 2), refused.output
+
+
+def test_each_option_has_a_flag_or_a_reason():
+    flags = {one.name for one in PARAMETERS}
+    own = {*OPTIONS, *(name for name, option in PIPELINE_OPTIONS.items() if option.own_only)}
+    assert own - ABSENT.keys() == own & flags
+    assert not ABSENT.keys() & flags
+
+
+# --- answers --------------------------------------------------------------------------------------
+
+
+def test_the_decoder_of_answers_is_made_with_the_pipeline(tmp_path, monkeypatch):
+    made = []
+    build = fastpost.AnswerDecoder.__init__
+
+    def count(self, **options):
+        made.append(options)
+        build(self, **options)
+
+    monkeypatch.setattr(fastpost.AnswerDecoder, "__init__", count)
+    pipe = qa_pipe(max_answer_len=7)
+    assert len(made) == 1
+    for _ in range(3):
+        pipe(question="Who?", context="Anna lives in Berlin")
+    assert len(made) == 1
+    pipe(question="Who?", context="Anna lives in Berlin", top_k=3)
+    assert [options["top_k"] for options in made] == [1, 3]
+    with pytest.raises(ValueError, match="`dedupe` is 'x'; pass one of 'span', 'text', 'overlap'"):
+        qa_pipe(compat=None, dedupe="x")

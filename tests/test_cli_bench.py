@@ -42,7 +42,7 @@ def test_ner_as_it_should_be(texts, rampart_torch_dir):
     source = ["ner", texts, "--model", rampart_torch_dir, "--texts", 3, "--rounds", 1, "--compat", "right"]
     said = bench(*source, differ=True)
     assert "2 of 3 results differ, as those of transformers are not right" in said.stderr
-    assert said.stdout.startswith("ner, 3 texts, simple, compat right; median of 1")
+    assert said.stdout.startswith("ner, 3 texts, average, compat right; median of 1")
 
 
 def test_train(texts, tmp_path):

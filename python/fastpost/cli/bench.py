@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from fastpost.cli import entity_options as options
+from fastpost.cli.entity_options import Aggregation, Compat, with_defaults
 from fastpost.cli.failure import UsageError, guarded, tell
 from fastpost.jobs import texts as jobs
 
@@ -37,20 +37,24 @@ def ner(
     model: jobs.Model,
     against: Against = "transformers",
     column: jobs.Column = None,
-    aggregation: options.Aggregation = None,
-    compat: options.Compat = "transformers",
+    aggregation: Aggregation = None,
+    compat: Compat = "transformers",
     batch_size: jobs.BatchSize = 32,
     device: jobs.Device = None,
     dtype: jobs.Dtype = None,
     count: Count = 200,
     rounds: Rounds = 3,
 ) -> None:
-    """Time the token-classification pipeline; results are compared first, which differ with --compat right."""
+    """Time the token-classification pipeline; results are compared first.
+
+    The mode is transformers', unlike that of all other commands: only there is the work of both the same. --compat right times
+    our own, whose results differ.
+    """
     jobs.check_model(model, None)
     texts = _texts(inputs, column, count)
-    aggregation = aggregation or "simple"
-    shared = {"aggregation_strategy": aggregation, "batch_size": batch_size}
     own = {"compat": None if compat == "right" else compat}
+    aggregation = aggregation or with_defaults({"compat": own["compat"]})["aggregation_strategy"]
+    shared = {"aggregation_strategy": aggregation, "batch_size": batch_size}
     ours = jobs.pipeline("ner", model, "torch", device, dtype, **shared, **own)
     theirs = None if against == "nothing" else _twin(ours, "TokenClassificationPipeline", shared)
     if compat == "transformers":

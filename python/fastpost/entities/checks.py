@@ -45,7 +45,7 @@ def biases(_: str, value: Mapping[str, Any] | str | os.PathLike[str] | None) -> 
                 value = json.load(file)
             except ValueError as error:
                 raise ValueError(
-                    f"`biases` is {shown(path)}, which is no JSON ({error}); pass viterbi_calibration.json"
+                    f"`biases` is {path!r}, which is no JSON ({error}); pass viterbi_calibration.json"
                 ) from error
     named: Any = value
     if isinstance(value, Mapping) and "operating_points" in value:

@@ -163,3 +163,53 @@ except ImportError as error:
     print(error)
 """
     assert python(script) == "`features()` needs datasets; pip install datasets\n"
+
+
+def test_dir_shows_what_is_public_and_only_that(python):
+    """Before and after names are used; a name that is added or taken away is a change of this list."""
+    script = "import fastpost; before = dir(fastpost); fastpost.EntityDecoder; print(before == dir(fastpost), *dir(fastpost))"
+    same, *names = python(script).split()
+    assert same == "True"
+    assert names == [
+        "AnswerDecoder",
+        "Answers",
+        "Comparison",
+        "Corpus",
+        "CorpusError",
+        "CorpusStats",
+        "Encoder",
+        "EncoderReport",
+        "Encodings",
+        "Entities",
+        "EntityDecoder",
+        "OffsetMap",
+        "QuestionAnsweringPipeline",
+        "Redaction",
+        "TextEntities",
+        "TextRecords",
+        "TokenClassificationPipeline",
+        "WordCounts",
+        "__version__",
+        "accelerate",
+        "align_labels",
+        "align_tokens",
+        "check_offsets",
+        "compare",
+        "install",
+        "labels_to_spans",
+        "metrics",
+        "ner_udf",
+        "pipeline",
+        "plan_windows",
+        "postprocess_qa_predictions",
+        "presidio",
+        "ray",
+        "redact",
+        "render",
+        "spacy",
+        "spans_to_labels",
+        "spark",
+        "train_new_from_iterator",
+        "uninstall",
+        "verify_tokenizer",
+    ]

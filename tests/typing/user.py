@@ -1,0 +1,45 @@
+"""A program as users write it, for mypy in strict mode: what a type checker tells them about results.
+
+It is not run. `make lint` checks it; an expression whose type gets weaker is an error here.
+"""
+
+from typing import assert_type
+
+import numpy as np
+import numpy.typing as npt
+
+import fastpost
+from fastpost import metrics
+
+logits = np.zeros((1, 5, 4), np.float32)
+offsets = [[(0, 5), (6, 13), (14, 19), (20, 22), (23, 29)]]
+text = "Sarah Johnson lives in London"
+
+decoder = fastpost.EntityDecoder(["O", "B-PER", "I-PER", "B-LOC"], threshold={"PER": 0.5}, decode="viterbi")
+entities = decoder.decode(logits, offsets=offsets, texts=[text])
+assert_type(entities, fastpost.Entities)
+assert_type(entities.start, npt.NDArray[np.int64])
+assert_type(entities.score, npt.NDArray[np.float32])
+assert_type(len(entities), int)
+
+redaction = fastpost.redact(text, entities)
+assert_type(redaction, fastpost.Redaction)
+assert_type(redaction.text, str)
+assert_type(redaction.restore("[PER_1]"), str)
+fastpost.redact([text], [[(0, 13, "PER")]], replace=lambda entity: "*")
+
+answers = fastpost.AnswerDecoder(top_k=2).decode(
+    logits[..., 0], logits[..., 1], contexts=[text], offsets=offsets, sequence_ids=[[1, 1, 1, 1, 1]]
+)
+assert_type(answers, fastpost.Answers)
+
+corpus = fastpost.Corpus(["one text", "another"], batch_size=2)
+for batch in corpus:
+    assert_type(batch, list[str])
+
+encoder = fastpost.Encoder("folder")
+encoded = encoder.encode([text], max_length=128, stride=32)
+assert_type(encoded, fastpost.Encodings)
+
+found = metrics.f1_score([["B-PER", "O"]], [["B-PER", "O"]])
+print(found)

@@ -11,7 +11,7 @@ import pytest
 
 import fastpost
 from fastpost.cli import failure, main
-from fastpost.jobs import texts as jobs
+from fastpost.cli.options import Running
 
 
 @pytest.fixture(scope="module")
@@ -19,19 +19,19 @@ def ner_with(rampart_dir):
     """Makes pipelines once for the same options."""
     made = {}
 
-    def pipeline(task, model, backend, device, dtype, **options):
-        key = json.dumps([task, str(model), options])
+    def load(running, task, **options):
+        key = json.dumps([task, str(running.model), options])
         if key not in made:
-            made[key] = fastpost.pipeline(task, model, backend="onnxruntime", **options)
+            made[key] = fastpost.pipeline(task, running.model, backend="onnxruntime", **options)
         return made[key]
 
-    return pipeline
+    return load
 
 
 @pytest.fixture
 def ner(ner_with, rampart_dir, monkeypatch, capfdbinary, tmp_path):
     """`fastpost ner` in a folder of its own: code, rows of standard output, the last line of standard error."""
-    monkeypatch.setattr(jobs, "pipeline", ner_with)
+    monkeypatch.setattr(Running, "load", ner_with)
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments):
@@ -125,7 +125,7 @@ def test_inputs_are_looked_at_before_a_model_is_loaded(monkeypatch, tmp_path, ca
     def never(*_, **__):
         raise AssertionError("the model was loaded")
 
-    monkeypatch.setattr(jobs, "pipeline", never)
+    monkeypatch.setattr(Running, "load", never)
     monkeypatch.chdir(tmp_path)
     write("a.jsonl", ANNA)
     write("b.jsonl", '{"body": "Anna"}\n')
@@ -290,7 +290,7 @@ def test_a_folder_that_can_not_be_written_to(rampart_dir, tmp_path, monkeypatch,
     def never(*_, **__):
         raise AssertionError("the model was loaded")
 
-    monkeypatch.setattr(jobs, "pipeline", never)
+    monkeypatch.setattr(Running, "load", never)
     text = write(str(tmp_path / "x.txt"), "Anna Smith\n")
     model = str(rampart_dir)
     try:

@@ -15,8 +15,9 @@ import pytest
 import fastpost
 import qa_models
 from fastpost.cli import main
+from fastpost.cli.options import Running
 from fastpost.entities.redact import redact
-from fastpost.jobs import texts as jobs
+from fastpost.jobs.texts import Texts
 
 COMMAND = [sys.executable, "-m", "fastpost"]
 
@@ -313,7 +314,7 @@ def test_ranked_answers_go_on_with_the_next_question(qa_dir, tmp_path, monkeypat
     asked = [word for n in range(4) for word in ("--question", f"Who is {n}?")]
     source = ["qa", str(tmp_path / "x.txt"), "--model", str(qa_dir), *asked, "--rank", "--top-k", "2", "--quiet"]
     assert main([*source, "--out", str(whole)]) == 0
-    real, seen = jobs.pipeline, []
+    real, seen = Running.load, []
 
     def pipeline(*args, **kwargs):
         pipe = real(*args, **kwargs)
@@ -326,7 +327,7 @@ def test_ranked_answers_go_on_with_the_next_question(qa_dir, tmp_path, monkeypat
 
         return ask
 
-    monkeypatch.setattr(jobs, "pipeline", pipeline)
+    monkeypatch.setattr(Running, "load", pipeline)
     assert main([*source, "--out", str(out)]) == 130
     assert len(rows_of(out.read_text())) == 2
     assert main([*source, "--out", str(out)]) == 2
@@ -352,14 +353,14 @@ def test_another_model_at_the_same_place_is_refused(qa_dir, tmp_path, monkeypatc
         "2",
         "--quiet",
     ]
-    real = jobs.Texts.batches
+    real = Texts.batches
 
     def batches(self, done):
         yield next(real(self, done))
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(jobs.Texts, "batches", batches)
+        patch.setattr(Texts, "batches", batches)
         assert main([*source, "--out", str(out)]) == 130
     assert len(rows_of(out.read_text())) == 2
     weights = folder / "model.safetensors"

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from fastpost.cli import bench, compare, failure, main, ner, qa, training, view
+from fastpost.cli.options import takes_records
 from fastpost.exceptions import Argument, describe, refuse
 from training_bases import untrained
 
@@ -100,7 +101,7 @@ def test_what_is_no_character_is_replaced_on_demand(count, tmp_path):
 def test_every_option_that_stands_for_an_argument_is_one():
     """The names that messages are given are those of `--help`."""
     commands = [ner.ner, qa.qa, view.view, compare.compare, training.train_tokenizer, training.count_words, bench.ner]
-    known = set().union(*(failure._options_of(command) for command in commands))
+    known = set().union(*(failure._options_of(takes_records()(command)) for command in commands))
     assert {"--column", "--format", "--on-error", "--keep-columns", "--batch-size", "--split"} <= known
     for option, value in failure._VALUES:
         assert option in ("--compat", "--join")

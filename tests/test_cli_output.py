@@ -11,13 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from fastpost.cli import ner, qa
-from fastpost.cli.failure import UsageError, explained
+from fastpost.cli.failure import explained
 from fastpost.jobs import lines as lines_of
 from fastpost.jobs import output, parts
+from fastpost.jobs.answers import answer_table
+from fastpost.jobs.entities import entity_table
+from fastpost.jobs.errors import JobError
 from fastpost.jobs.output import Output
 
-TABLE = ner._table(("id",), by_text=False)
+TABLE = entity_table(("id",), by_text=False)
 
 
 def opened(out, job=None, *, resume=False, overwrite=False, table=TABLE) -> Output:
@@ -82,7 +84,7 @@ def test_parts_make_what_one_part_makes(by_text, tmp_path, monkeypatch):
     pytest.importorskip("pyarrow")
     import pyarrow.parquet as pq
 
-    table = ner._table(("id",), by_text=by_text)
+    table = entity_table(("id",), by_text=by_text)
     rows = rows_of(90, [None, 1, 2])
     for row in rows:
         row["text"] = "é🎉" * (row["text_index"] % 5)
@@ -233,7 +235,7 @@ with Output({str(out)!r}, {{}}, resume=False, overwrite=False, table=None) as ou
     first = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert first.stdout.readline() == b"begun\n"
     for options in ({}, {"resume": True}, {"overwrite": True}):
-        with pytest.raises(UsageError, match="is being written by another job"):
+        with pytest.raises(JobError, match="is being written by another job"):
             opened(out, **options)
     first.communicate(b"\n", timeout=60)
     assert first.returncode == 0
@@ -263,11 +265,11 @@ def test_what_a_job_is_told_apart_by(tmp_path):
         ({"corpus": {"files": [["a", 1, 2]], "column": "body"}}, "another `column` ('text', now 'body')"),
         ({"model files": {"a.json": [1, 3]}}, "begun with other model files, or they have changed since"),
     ):
-        with pytest.raises(UsageError) as error:
+        with pytest.raises(JobError) as error:
             begin({**job, **change}, resume=True)
         assert words in str(error.value)
     (tmp_path / "x.jsonl.unfinished").write_text("{")
-    with pytest.raises(UsageError, match="is damaged; pass --overwrite without --resume"):
+    with pytest.raises(JobError, match="is damaged; pass overwrite=True without resume=True"):
         begin(job, resume=True)
     begin(job, overwrite=True)
     assert out.read_text() == '{"a": 0, "entities": []}\n'
@@ -278,7 +280,7 @@ def test_a_folder_that_stands_where_parts_would(tmp_path):
     (tmp_path / "x.parquet.parts").mkdir()
     mine = tmp_path / "x.parquet.parts" / "mine.txt"
     mine.write_text("mine")
-    with pytest.raises(UsageError, match=r"x\.parquet\.parts exists; pass --overwrite"):
+    with pytest.raises(JobError, match=r"x\.parquet\.parts exists; pass overwrite=True"):
         opened(tmp_path / "x.parquet")
     with opened(tmp_path / "x.parquet", overwrite=True) as output:
         output.write(rows_of(3, [1]))
@@ -290,13 +292,13 @@ def test_a_folder_that_stands_where_parts_would(tmp_path):
 def test_answers_as_rows(tmp_path):
     pq = pytest.importorskip("pyarrow.parquet")
     answer = {"question": "Q", "answer": "a", "start": 0, "end": 1, "score": 0.5}
-    with opened(tmp_path / "x.parquet", table=qa._table(("id",))) as output:
+    with opened(tmp_path / "x.parquet", table=answer_table(("id",))) as output:
         output.write(
             [{"text_index": 0, "id": 5, "answers": [answer, answer]}, {"text_index": 1, "id": 6, "answers": []}]
         )
         output.finish()
     ranked = {"question": "Q", "answers": [{"text_index": 4, "id": 7, **answer}]}
-    with opened(tmp_path / "r.parquet", table=qa._table(("id",))) as output:
+    with opened(tmp_path / "r.parquet", table=answer_table(("id",))) as output:
         output.write([ranked])
         output.finish()
     assert pq.ParquetFile(tmp_path / "x.parquet").read()["id"].to_pylist() == [5, 5]

@@ -17,7 +17,7 @@ from fastpost.cli.failure import UsageError
 from fastpost.entities.options import OPTIONS, defaults
 from fastpost.entities.redact import redact
 from fastpost.jobs.entities import entity_lines
-from fastpost.jobs.texts import Texts
+from fastpost.jobs.texts import Reading, Texts
 from pages import DOCS
 from test_cli_jobs import rows_of, run
 from test_render import contrast, luminance, rgb
@@ -292,9 +292,9 @@ def test_a_text_that_is_too_long_is_refused_by_its_number(rampart_dir, tmp_path)
 @pytest.mark.parametrize("redact", [None, "[{label}]"])
 def test_lines_are_the_same_from_columns_and_from_dicts(lines, pipe, redact, monkeypatch):
     def made():
-        texts = Texts.of([str(lines)], id_column="id", threads=1, chunk_size=2)
+        texts = Texts.of([str(lines)], reading=Reading(id_column="id", threads=1, chunk_size=2))
         told = []
-        chunks = list(entity_lines(pipe, texts, 1, 4, redact, lambda items, _tokens: told.append(items)))
+        chunks = list(entity_lines(pipe, texts, 1, redact, lambda items, _tokens: told.append(items)))
         assert [chunk.texts for chunk in chunks] == told == [2, 2]
         rows = rows_of(b"".join(chunk.data for chunk in chunks).decode())
         assert [row["text_index"] for row in rows] == [row["id"] for row in rows] == [1, 2, 3, 4]
@@ -312,8 +312,8 @@ def test_lines_of_a_torch_pipeline(lines, rampart_torch_dir):
     pipe = fastpost.pipeline("ner", rampart_torch_dir, aggregation_strategy="first", compat=None)
 
     def rows():
-        texts = Texts.of([str(lines)], threads=1, chunk_size=2)
-        made = entity_lines(pipe, texts, 0, 4, None, lambda *_: None)
+        texts = Texts.of([str(lines)], reading=Reading(threads=1, chunk_size=2))
+        made = entity_lines(pipe, texts, 0, None, lambda *_: None)
         return rows_of(b"".join(chunk.data for chunk in made).decode())
 
     want = pipe(TEXTS, batch_size=4)
@@ -323,7 +323,7 @@ def test_lines_of_a_torch_pipeline(lines, rampart_torch_dir):
     ]
     assert sum(map(len, want)) > 5
     pipe.postprocess = pipe.postprocess  # a step of the caller's own
-    assert pipe._file_job(4) == "`postprocess` is overridden"
+    assert pipe._file_job() == "`postprocess` is overridden"
     with pytest.raises(ValueError, match="`postprocess` is overridden; pass compat="):
         rows()
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from fastpost.cli import ner
 from fastpost.cli.failure import explained
 from fastpost.jobs import parts
+from fastpost.jobs.entities import entity_table
 from fastpost.jobs.output import Output
 from test_cli_jobs import rows_of, run
 
@@ -114,7 +114,7 @@ def test_totals_after_resuming_are_of_the_whole_file(suffix, tmp_path, monkeypat
         pytest.importorskip("pyarrow")
         monkeypatch.setattr(parts, "_PART", 1)  # a part a line
     entity = {"start": 0, "end": 1, "label": "A", "score": 0.5, "word": "x"}
-    table = ner._table((), by_text=False)
+    table = entity_table((), by_text=False)
 
     def opened(resume):
         return Output(str(tmp_path / f"o.{suffix}"), {}, resume=resume, overwrite=False, table=table)

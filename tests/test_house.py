@@ -23,14 +23,9 @@ ELSEWHERE = {
     ("torch", "cli/bench.py"): "`fastpost bench` makes the model that it times both libraries with",
     ("transformers", "cli/bench.py"): "`fastpost bench` times transformers beside fastpost",
     ("transformers", "cli/training.py"): "`--from NAME` loads the tokenizer to start from",
-    ("transformers", "pipelines/open.py"): "`install` adds the pipelines to those of transformers",
     ("transformers", "tokenizers/rebuild.py"): "a folder without a tokenizer.json is loaded by transformers",
 }
-# Arrows of Python that close a circle between rooms today, each with its reason.
-BACK = {
-    ("jobs", "cli"): "jobs speaks to the user as the command line does",
-    ("models", "pipelines"): "a model of ONNX answers with the windows and batches of pipelines/run.py",
-}
+
 
 
 def name_of(path):
@@ -70,7 +65,7 @@ def rooms():
         for node in tree.body:
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("fastpost."):
                 other = node.module.split(".")[1]
-                if other != room and (room, other) not in BACK:
+                if other != room:
                     out.setdefault(room, set()).add(other)
     return out
 

@@ -78,7 +78,7 @@ def test_what_the_hub_says_comes_after_the_folder(tmp_path, monkeypatch):
     def no(*_, **__):
         raise OSError("owner/name is not a valid model identifier\nmore lines")
 
-    monkeypatch.setattr("fastpost.pipelines.open._transformers", lambda: SimpleNamespace(pipeline=no))
+    monkeypatch.setattr("fastpost.pipelines.torch.registry._transformers", lambda: SimpleNamespace(pipeline=no))
     with pytest.raises(FileNotFoundError) as caught:
         fastpost.pipeline("ner", model="owner/name")
     assert str(caught.value) == (

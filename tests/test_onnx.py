@@ -260,7 +260,7 @@ def test_a_device_that_is_not_there_is_refused(rampart_dir):
         fastpost.pipeline("ner", model=rampart_dir, backend="onnxruntime", device="tpu")
     for device in ("cpu", -1):
         pipe = fastpost.pipeline("ner", model=rampart_dir, backend="onnxruntime", device=device)
-        assert pipe._folder.runner.session.get_providers() == ["CPUExecutionProvider"]
+        assert pipe.model.runner.session.get_providers() == ["CPUExecutionProvider"]
 
 
 def test_a_provider_whose_libraries_are_missing_is_refused(rampart_dir, monkeypatch):
@@ -280,7 +280,7 @@ def test_a_provider_whose_libraries_are_missing_is_refused(rampart_dir, monkeypa
 
 
 def test_a_folder_with_nothing_but_an_onnx_file_needs_no_backend(rampart_dir, tmp_path):
-    from fastpost.pipelines.open import backend_of
+    from fastpost.models.backends import backend_of
 
     want = build(rampart_dir)(TEXTS)
     for model in (rampart_dir, str(rampart_dir), rampart_dir / "onnx" / "model_q4.onnx"):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import fastpost
-from fastpost.pipelines.run import Batching, Windows, forward
+from fastpost.models.batches import Batching, Padding, Windows, forward
 from onnx_models import FOUND, INPUTS, LABELS, TEXT, WORDS, small_tokenizer, write_folder
 
 pytest.importorskip("onnx")
@@ -139,7 +139,7 @@ def test_position_ids_are_those_of_each_window():
         (True, 0, [[0, 1, 2, 3, 4], [0, 0, 0, 1, 2]]),
         (False, 2, [[2, 3, 4, 5, 6], [2, 3, 4, 1, 1]]),
     ]:
-        forward(windows, runner, Batching(2, names, 0, left, first_position=first))
+        forward(windows, runner, Batching(2, Padding(names, 0, left, first_position=first)))
         assert seen[-1]["position_ids"].tolist() == want
         assert seen[-1]["position_ids"].dtype == np.int64
 

@@ -1137,7 +1137,7 @@ def test_what_somebody_else_registered_stays(folder, registry):
     finally:
         entry["impl"] = fastpost.QuestionAnsweringPipeline
         if Peer is None:
-            from fastpost.pipelines.open import _remove
+            from fastpost.pipelines.torch.registry import _remove
 
             _remove("question-answering")
         else:

@@ -55,11 +55,10 @@ def write_texts(path: Path, count: int) -> list[str]:
 
 def command(path: Path, out: Path, pipe: Any) -> None:
     """`fastpost ner` with `pipe`."""
-    from fastpost.cli import ner
-    from fastpost.jobs import texts as jobs
+    from fastpost.jobs import EntityJob, Reading
 
-    jobs.pipeline = lambda *_, **__: pipe
-    ner.ner([str(path)], "free", str(out), id_column="id", quiet=True, overwrite=True)
+    with EntityJob(str(path), str(out), Reading(id_column="id"), overwrite=True) as job:
+        job.run(pipe)
 
 
 def peak(count: int, answer: Any) -> None:

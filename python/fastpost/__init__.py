@@ -27,9 +27,12 @@ if TYPE_CHECKING:
     from fastpost.entities.result import Entities, TextEntities
     from fastpost.exceptions import CorpusError
     from fastpost.integrations.datasets import ner_udf
+    from fastpost.models.batches import Padding
+    from fastpost.models.model import Model
     from fastpost.pipelines.compare import Comparison, compare
-    from fastpost.pipelines.open import accelerate, install, pipeline, uninstall
+    from fastpost.pipelines.open import pipeline
     from fastpost.pipelines.torch.question_answering import QuestionAnsweringPipeline
+    from fastpost.pipelines.torch.registry import accelerate, install, uninstall
     from fastpost.pipelines.torch.token_classification import TokenClassificationPipeline
     from fastpost.tokenizers.train import WordCounts, train_new_from_iterator
     from fastpost.tokenizers.verify import verify_tokenizer
@@ -47,18 +50,20 @@ _HOMES = {
     "Encodings": "fastpost.encoding",
     "Entities": "fastpost.entities.result",
     "EntityDecoder": "fastpost.entities.decoder",
+    "Model": "fastpost.models.model",
     "OffsetMap": "fastpost.alignment.offsets",
+    "Padding": "fastpost.models.batches",
     "QuestionAnsweringPipeline": "fastpost.pipelines.torch.question_answering",
     "Redaction": "fastpost.entities.redact",
     "TextEntities": "fastpost.entities.result",
     "TokenClassificationPipeline": "fastpost.pipelines.torch.token_classification",
     "WordCounts": "fastpost.tokenizers.train",
-    "accelerate": "fastpost.pipelines.open",
+    "accelerate": "fastpost.pipelines.torch.registry",
     "align_labels": "fastpost.alignment.labels",
     "align_tokens": "fastpost.alignment.labels",
     "check_offsets": "fastpost.alignment.offsets",
     "compare": "fastpost.pipelines.compare",
-    "install": "fastpost.pipelines.open",
+    "install": "fastpost.pipelines.torch.registry",
     "labels_to_spans": "fastpost.alignment.labels",
     "ner_udf": "fastpost.integrations.datasets",
     "pipeline": "fastpost.pipelines.open",
@@ -68,7 +73,7 @@ _HOMES = {
     "spans_to_labels": "fastpost.alignment.labels",
     "render": "fastpost.entities.render",
     "train_new_from_iterator": "fastpost.tokenizers.train",
-    "uninstall": "fastpost.pipelines.open",
+    "uninstall": "fastpost.pipelines.torch.registry",
     "verify_tokenizer": "fastpost.tokenizers.verify",
 }
 
@@ -87,7 +92,9 @@ __all__ = [
     "Encodings",
     "Entities",
     "EntityDecoder",
+    "Model",
     "OffsetMap",
+    "Padding",
     "QuestionAnsweringPipeline",
     "Redaction",
     "TextEntities",

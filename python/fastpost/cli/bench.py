@@ -8,13 +8,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 import typer
 
 from fastpost.cli.entity_options import Aggregation, Compat, with_defaults
 from fastpost.cli.failure import UsageError, guarded, tell
-from fastpost.jobs import texts as jobs
+from fastpost.cli.options import Inputs, Running, takes_records
+from fastpost.jobs.texts import Reading
 
 bench = typer.Typer(help="Time fastpost beside transformers on your own machine, model and texts.")
 
@@ -24,24 +26,35 @@ Against = Annotated[
     Literal["transformers", "nothing"], typer.Option(help="The peer; nothing shows the times of fastpost alone.")
 ]
 
+_NOT_HERE = (
+    "backend",
+    "id_column",
+    "keep_columns",
+    "with_source",
+    "split",
+    "format",
+    "on_error",
+    "threads",
+    "chunk_size",
+)
+"""Fields of the records that these commands don't take: the model runs on torch, beside that of transformers."""
+
 
 def add_to(app: typer.Typer) -> None:
     """Makes the commands known."""
     app.add_typer(bench, name="bench")
     for command in (ner, qa, train):
-        bench.command(command.__name__)(guarded(command))
+        bench.command(command.__name__)(guarded(takes_records(_NOT_HERE)(command)))
 
 
 def ner(
-    inputs: jobs.Inputs,
-    model: jobs.Model,
+    *,
+    inputs: Inputs,
+    running: Running,
     against: Against = "transformers",
-    column: jobs.Column = None,
+    reading: Reading,
     aggregation: Aggregation = None,
     compat: Compat = "transformers",
-    batch_size: jobs.BatchSize = 32,
-    device: jobs.Device = None,
-    dtype: jobs.Dtype = None,
     count: Count = 200,
     rounds: Rounds = 3,
 ) -> None:
@@ -50,12 +63,12 @@ def ner(
     The mode is transformers', unlike that of all other commands: only there is the work of both the same. --compat right times
     our own, whose results differ.
     """
-    jobs.check_model(model, None)
-    texts = _texts(inputs, column, count)
+    running.check()
+    texts = _texts(inputs, reading.column, count)
     own = {"compat": None if compat == "right" else compat}
     aggregation = aggregation or with_defaults({"compat": own["compat"]})["aggregation_strategy"]
-    shared = {"aggregation_strategy": aggregation, "batch_size": batch_size}
-    ours = jobs.pipeline("ner", model, "torch", device, dtype, **shared, **own)
+    shared = {"aggregation_strategy": aggregation, **running.batches()}
+    ours = replace(running, backend="torch").load("ner", aggregation_strategy=aggregation, **own)
     theirs = None if against == "nothing" else _twin(ours, "TokenClassificationPipeline", shared)
     if compat == "transformers":
         _limit(ours)
@@ -65,31 +78,30 @@ def ner(
 
 
 def qa(
-    inputs: jobs.Inputs,
-    model: jobs.Model,
+    *,
+    inputs: Inputs,
+    running: Running,
     question: Annotated[str, typer.Option(help="Question to ask of each text.")] = "What is this about?",
     against: Against = "transformers",
-    column: jobs.Column = None,
-    batch_size: jobs.BatchSize = 32,
-    device: jobs.Device = None,
-    dtype: jobs.Dtype = None,
+    reading: Reading,
     count: Count = 200,
     rounds: Rounds = 3,
 ) -> None:
     """Time the question-answering pipeline; transformers has one up to 5.2."""
-    jobs.check_model(model, None)
-    texts = [text for text in _texts(inputs, column, count) if text.strip()]
-    ours = jobs.pipeline("question-answering", model, "torch", device, dtype, batch_size=batch_size)
-    theirs = None if against == "nothing" else _twin(ours, "QuestionAnsweringPipeline", {"batch_size": batch_size})
+    running.check()
+    texts = [text for text in _texts(inputs, reading.column, count) if text.strip()]
+    ours = replace(running, backend="torch").load("question-answering")
+    theirs = None if against == "nothing" else _twin(ours, "QuestionAnsweringPipeline", {**running.batches()})
     asked = [question] * len(texts)
     _timed(f"qa, {len(texts):,} texts", ours, theirs, lambda pipe: list(pipe(question=asked, context=texts)), rounds)
 
 
 def train(
-    inputs: jobs.Inputs,
+    *,
+    inputs: Inputs,
     source: Annotated[str, typer.Option("--from", help="Folder of the tokenizer to train anew.")],
     against: Against = "transformers",
-    column: jobs.Column = None,
+    reading: Reading,
     vocab_size: Annotated[int, typer.Option(min=0, help="Tokens.")] = 52_000,
     count: Count = 100_000,
     rounds: Rounds = 1,
@@ -98,7 +110,7 @@ def train(
     import fastpost
     from fastpost.cli.training import load_tokenizer
 
-    texts = _texts(inputs, column, count)
+    texts = _texts(inputs, reading.column, count)
     tokenizer = load_tokenizer(source)
     if not hasattr(tokenizer, "train_new_from_iterator") and against == "transformers":
         raise UsageError(f"{source} is no tokenizer of transformers; pass its folder, or --against nothing")

@@ -9,43 +9,37 @@ import typer
 from fastpost.cli import entity_options as options
 from fastpost.cli import page
 from fastpost.cli.failure import guarded, tell
-from fastpost.jobs import texts as jobs
+from fastpost.cli.options import NOT_OF_PAGES, Running, takes_records
+from fastpost.jobs.texts import Reading
 
 
 def add_to(app: typer.Typer) -> None:
     """Makes the command known."""
-    app.command("compare")(guarded(options.takes_entity_options(("compat",))(compare)))
+    app.command("compare")(guarded(options.takes_entity_options(("compat",))(takes_records(NOT_OF_PAGES)(compare))))
 
 
 def compare(
     *,
     inputs: page.Input,
-    model: jobs.Model,
+    running: Running,
     out: Annotated[str | None, typer.Option(help="Page to write, too: the texts that differ, in colour.")] = None,
     title: page.Title = None,
-    column: jobs.Column = None,
+    reading: Reading,
     most: Annotated[int, typer.Option("--texts", min=1, help="Texts to compare at most.")] = 1000,
     chosen: dict[str, Any],
-    batch_size: jobs.BatchSize = 32,
-    device: jobs.Device = None,
-    dtype: jobs.Dtype = None,
-    backend: jobs.Backend = None,
-    split: jobs.Split = "line",
-    format_: jobs.Format = None,
-    on_error: jobs.OnError = "raise",
-    overwrite: jobs.Overwrite = False,
+    overwrite: page.Overwrite = False,
 ) -> None:
     """Print which entities differ between transformers and --compat right, and which rule made the difference.
 
     The model runs once. Without --stride, transformers reads the first window of a long text only.
     """
-    jobs.check_model(model, backend)
+    running.check()
     chosen = options.with_defaults(chosen)
     target = None if out is None else page.PageFile(out, overwrite)
-    texts, name = page.texts_of(inputs, most, "--texts", column=column, split=split, format=format_, on_error=on_error)
+    texts, name = page.texts_of(inputs, most, "--texts", reading)
     import fastpost
 
-    pipe = jobs.pipeline("ner", model, backend, device, dtype, batch_size=batch_size, **chosen)
+    pipe = running.load("ner", **chosen)
     compared = fastpost.compare(pipe, texts)
     if out != "-":
         typer.echo(str(compared))

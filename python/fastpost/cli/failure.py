@@ -15,6 +15,7 @@ from typing import NoReturn, ParamSpec
 import typer
 
 from fastpost.exceptions import Argument, cure_of, words_of
+from fastpost.jobs.errors import STANDARD_OUTPUT, Finished, JobError, is_resumable
 
 P = ParamSpec("P")
 
@@ -25,12 +26,8 @@ PIPE_CLOSED = 141
 TERMINATED = 143
 
 
-class UsageError(Exception):
+class UsageError(JobError):
     """The command line can't be carried out as it is."""
-
-
-class Finished(Exception):  # noqa: N818  (no error)
-    """There is nothing left to do, which is success."""
 
 
 class Terminated(KeyboardInterrupt):
@@ -82,34 +79,18 @@ def drop_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def write_output(data: bytes) -> None:
-    """Writes to standard output, at once.
-
-    Raises:
-        OSError: with `filename`, if it takes nothing or was closed by the caller.
-    """
-    if sys.stdout is None:
-        raise OSError(errno.EBADF, "it is closed; pass --out with a file", STANDARD_OUTPUT)
-    try:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-    except OSError as error:
-        error.filename = STANDARD_OUTPUT
-        raise
-
-
 def explained(error: BaseException, resumable: bool = False) -> tuple[int, str]:
     """The exit code for `error`, and the line that says what it is; `resumable` if the command has --resume."""
     if isinstance(error, KeyboardInterrupt):
         code, line = (TERMINATED, "SIGTERM") if isinstance(error, Terminated) else (INTERRUPTED, "Ctrl-C")
-        cure = "; the same command with --resume goes on" if getattr(error, _RESUMED, False) else ""
+        cure = "; the same command with --resume goes on" if is_resumable(error) else ""
         return code, f"stopped by {line}{cure}"
     if isinstance(error, BrokenPipeError):
         return PIPE_CLOSED, "stopped: standard output was closed"
     if isinstance(error, Finished):
-        return 0, str(error)
-    if isinstance(error, UsageError):
-        return USAGE, str(error)
+        return 0, spelled(error)
+    if isinstance(error, JobError):
+        return USAGE, spelled(error)
     if isinstance(error, OSError) and error.strerror and error.errno is not None:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT) and resumable and error.filename != STANDARD_OUTPUT
         cure = "; make room and go on with --resume" if full else ""
@@ -130,13 +111,6 @@ def explained(error: BaseException, resumable: bool = False) -> tuple[int, str]:
         return FAILED, text
     return FAILED, f"{type(error).__name__}: {text} (--debug shows where)"
 
-
-def can_be_resumed(error: KeyboardInterrupt) -> None:
-    """Notes that --resume goes on with what was stopped."""
-    setattr(error, _RESUMED, True)
-
-
-_RESUMED = "fastpost_resumed"
 
 _LONGEST = 600
 """Characters of a library's message that are shown."""
@@ -173,6 +147,8 @@ def _option(argument: Argument) -> str | None:
     name = _CALLED_OTHERWISE.get(argument.name, f"--{argument.name.replace('_', '-')}")
     if name not in _options.get():
         return None
+    if argument.values == (True,):
+        return name  # a flag
     values = [_VALUES.get((name, value), str(value)) for value in argument.values]
     if not values:
         return name
@@ -188,10 +164,6 @@ def _options_of(command: Callable[..., None]) -> frozenset[str]:
 def counted(number: int, one: str, many: str | None = None) -> str:
     """`1 entity`, `2 entities`; without `many` it is `one` and an s."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
-STANDARD_OUTPUT = "standard output"
-"""The `filename` of errors there."""
 
 
 def tell(line: str) -> None:

@@ -6,16 +6,19 @@ import html
 import os
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from fastpost.cli.failure import UsageError, tell, write_output
+from fastpost.cli.failure import UsageError, tell
+from fastpost.jobs.output import write_output
+from fastpost.jobs.texts import Reading
 
 Input = Annotated[
     list[str], typer.Argument(metavar="FILE_OR_TEXT...", help="Files, folders or quoted globs; - ; or a text itself.")
 ]
 Page = Annotated[str, typer.Option(help="Page to write, .html; - is standard output.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a page that exists.")]
 Title = Annotated[str | None, typer.Option(help="What stands above the texts; default: the names of the files.")]
 
 
@@ -56,14 +59,14 @@ class PageFile:
             raise
 
 
-def texts_of(inputs: list[str], most: int, name: str, **options: Any) -> tuple[list[str], str]:
+def texts_of(inputs: list[str], most: int, name: str, reading: Reading) -> tuple[list[str], str]:
     """The first `most` texts of files, or the arguments that are texts themselves; and what to call them.
 
     Args:
         inputs: what the command was given.
         most: texts to read at most; what is left out is told. Null texts are not among them.
         name: the option that says so.
-        options: of `Corpus`.
+        reading: how files are read.
     """
     from fastpost import Corpus
 
@@ -73,6 +76,7 @@ def texts_of(inputs: list[str], most: int, name: str, **options: Any) -> tuple[l
     if not all(files):
         raise UsageError(f"{inputs[files.index(False)][:60]!r} is no file but others are; pass files or texts")
     source = inputs[0] if len(inputs) == 1 else inputs
+    options = {name: getattr(reading, name) for name in ("column", "split", "format", "on_error")}
     corpus = Corpus(source, batch_size=min(most + 1, 1000), nulls="keep", **options)
     # A null has nothing to show.
     texts = list(islice((text for batch in corpus for text in batch if text is not None), most + 1))

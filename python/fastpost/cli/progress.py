@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fastpost.jobs.entities import Tally
 
 
 class Progress:
@@ -73,6 +77,20 @@ class Progress:
         if done >= self._next:
             self._print()
             self._next = 2 * done if not total else (int(10 * done / total) + 1) * total / 10
+
+    def follow(self, stage: str, what: str) -> Callable[[Tally], None]:
+        """What a job is to call: shows how far it is, `what` being the things that it finds."""
+        first: list[int] = []
+
+        def show(tally: Tally) -> None:
+            first.append(tally.texts)
+            if tally.tokens:
+                speed = f"{self.rate(tally.tokens, stage):,.0f} tokens/s"
+            else:
+                speed = f"{self.rate(tally.texts - first[0], stage):,.1f} texts/s"
+            self(stage, tally.texts, tally.total, f"{tally.texts:,} texts, {speed}, {tally.found:,} {what}")
+
+        return show
 
     def rate(self, done: float, stage: str) -> float:
         """`done` a second since `stage` began; 0 if it has not."""

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from fastpost.cli.failure import UsageError, can_be_resumed, guarded, tell
+from fastpost.cli.failure import UsageError, guarded, tell
+from fastpost.cli.options import tell_left_out
 from fastpost.cli.progress import Progress
-from fastpost.jobs import texts as jobs
+from fastpost.jobs.errors import note_resumable
+from fastpost.jobs.texts import refuse_input
 from fastpost.models.place import missing_model
 from fastpost.tokenizers.checkpoint import remove
 
@@ -99,11 +101,11 @@ def train_tokenizer(
                 _free(counts, overwrite or (resume and unfinished.exists()))
             texts = _corpus(corpus, column, split, format_, on_error, threads)
             if counts is not None:
-                jobs.not_read("--counts", counts, texts.files)
+                refuse_input("counts", counts, texts.files)
             words = _counted(source, texts, unfinished, resume, overwrite, save_every, force, told)
             if counts is not None:
                 words.save(counts)
-            jobs.tell_left_out(texts)
+            tell_left_out(texts)
         elif counts is not None:
             from fastpost import WordCounts
 
@@ -140,11 +142,11 @@ def count_words(
     _free(out, overwrite or (resume and unfinished.exists()))
     with Progress(quiet) as progress:
         texts = _corpus(corpus, column, split, format_, on_error, threads)
-        jobs.not_read("--out", out, texts.files)
+        refuse_input("out", out, texts.files)
         words = _counted(source, texts, unfinished, resume, overwrite, save_every, force, _Told(progress))
         words.save(out)
     remove(unfinished)
-    jobs.tell_left_out(texts)
+    tell_left_out(texts)
     tell(f"{out}: {words.total:,} words, {len(words):,} of them distinct")
 
 
@@ -234,7 +236,7 @@ def _counted(
         )
     except KeyboardInterrupt as error:
         if unfinished.exists():
-            can_be_resumed(error)
+            note_resumable(error)
         raise
 
 

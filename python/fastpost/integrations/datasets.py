@@ -22,7 +22,7 @@ def ner_udf(
     column: str = "text",
     output: str = "entities",
     aggregation_strategy: str | None = None,
-    batch_size: int | None = None,
+    batch_size: int | str | None = None,
     call: Mapping[str, Any] | None = None,
     **kwargs: Any,
 ) -> EntityFunction:
@@ -41,7 +41,8 @@ def ner_udf(
         column: the column that holds the texts.
         output: the name of the new column.
         aggregation_strategy: how tokens become entities; default: "average", or what a given pipeline has.
-        batch_size: windows that the model is given at once; default: 32.
+        batch_size: windows that the model is given at once, or "auto"; default: 32. `batch_tokens` in `call` or `kwargs`
+            takes its place.
         call: what else the pipeline is called with (`stride`, `ignore_labels`).
         kwargs: what else `fastpost.pipeline` is called with (`device`, `dtype`, `backend`; `compat`, and the options of
             `fastpost.EntityDecoder`), where `model` is a name.
@@ -53,7 +54,11 @@ def ner_udf(
         raise TypeError(
             f"`{next(iter(kwargs))}` is given, but `model` is a pipeline, which is made already; pass it there"
         )
-    options = {"batch_size": BATCH_SIZE if batch_size is None else batch_size, **(call or {})}
+    options = dict(call or {})
+    if batch_size is None and "batch_tokens" not in {**options, **kwargs}:
+        batch_size = BATCH_SIZE
+    if batch_size is not None:
+        options.setdefault("batch_size", batch_size)
     if aggregation_strategy is not None:
         options.setdefault("aggregation_strategy", aggregation_strategy)
     return EntityFunction(model, column, output, options, kwargs)

@@ -31,7 +31,8 @@ class EntityReader:
         aggregation_strategy: as in transformers; default: "average", which decides by whole words.
         compat: `None` for the right answer where transformers is wrong, long texts in windows included;
             "transformers" for its results.
-        batch_size: windows that the model is given at once.
+        batch_size: windows that the model is given at once, or "auto"; default: 32. `batch_tokens` among the options
+            takes its place.
         gpu: the number of the GPU that an engine has set aside for this process: the model goes there, and is refused
             if it can't, unless `options` say where it goes.
         options: everything else that `fastpost.pipeline` takes.
@@ -47,10 +48,12 @@ class EntityReader:
         backend: str | None = None,
         aggregation_strategy: str = STRATEGY,
         compat: str | None = COMPAT,
-        batch_size: int = BATCH_SIZE,
+        batch_size: int | str | None = None,
         gpu: int | None = None,
         **options: Any,
     ) -> None:
+        if batch_size is None and options.get("batch_tokens") is None:
+            batch_size = BATCH_SIZE
         settings = {"aggregation_strategy": aggregation_strategy, "compat": compat, "batch_size": batch_size}
         self._arguments = {"model": model, "backend": backend, "gpu": gpu, **settings, **options}
         self._process = os.getpid()
@@ -86,7 +89,7 @@ class EntityReader:
     def labels(self) -> tuple[str, ...]:
         """Names that its entities can have."""
         if not hasattr(self._pipe, "labels"):
-            from fastpost.pipelines.open import accelerate
+            from fastpost.pipelines.torch.registry import accelerate
 
             return tuple(accelerate(self._pipe).labels)
         return tuple(self._pipe.labels)

@@ -85,7 +85,7 @@ class FastpostNer:
             backend=backend,
             aggregation_strategy=aggregation_strategy,
             compat=compat,
-            batch_size=batch_size,
+            batch_size=None if "batch_tokens" in options else batch_size,
             **options,
         )
         types = self._reader.types

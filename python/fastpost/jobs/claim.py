@@ -10,7 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from fastpost.cli.failure import Finished, UsageError
+from fastpost.exceptions import refuse
+from fastpost.jobs.errors import OUT, OVERWRITE, RESUME, START_AGAIN, Finished, JobError
 
 Json = dict[str, Any]
 
@@ -36,7 +37,7 @@ class Claim:
 
     Raises:
         Finished: if the output is whole and is to be gone on with.
-        UsageError: if something is there that is neither to be gone on with nor to be replaced, or another job
+        JobError: if something is there that is neither to be gone on with nor to be replaced, or another job
             writes it.
     """
 
@@ -52,11 +53,19 @@ class Claim:
             if before is not None and resume:
                 self._compare(before)
             elif before is not None and not overwrite:
-                raise UsageError(f"{out} is unfinished; pass --resume to go on, or --overwrite to start again")
+                raise refuse(
+                    JobError,
+                    f"{out} is unfinished",
+                    cure=("; pass ", RESUME, " to go on, or ", OVERWRITE, " to start again"),
+                )
             elif out.exists() and resume and not overwrite and is_ours():
-                raise Finished(f"{out} is whole, there is nothing to go on with; --overwrite writes it again")
+                raise refuse(
+                    Finished,
+                    f"{out} is whole, there is nothing to go on with",
+                    cure=("; ", OVERWRITE, " writes it again"),
+                )
             elif out.exists() and not overwrite:
-                raise UsageError(f"{out} exists; pass --overwrite to replace it, or another --out")
+                raise refuse(JobError, f"{out} exists", cure=("; pass ", OVERWRITE, " to replace it, or another ", OUT))
         except BaseException:
             self.begun = os.fstat(self._fd).st_size > 0  # then it is another job's, and stays
             self.release()
@@ -100,8 +109,10 @@ class Claim:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 os.close(fd)
-                raise UsageError(
-                    f"{self._out} is being written by another job; wait for it, or pass another --out"
+                raise refuse(
+                    JobError,
+                    f"{self._out} is being written by another job",
+                    cure=("; wait for it, or pass another ", OUT),
                 ) from None
             except OSError:
                 return fd  # a file system without locks
@@ -126,11 +137,13 @@ class Claim:
 
     def _compare(self, before: Json) -> None:
         if _DAMAGED in before:
-            raise UsageError(f"{self.path} is damaged; pass --overwrite without --resume to start again")
+            raise refuse(JobError, f"{self.path} is damaged", cure=START_AGAIN)
         different = _difference(before, self._job)
         if different:
-            raise UsageError(
-                f"{self._out} was begun with {different}; pass the same, or --overwrite without --resume to start again"
+            raise refuse(
+                JobError,
+                f"{self._out} was begun with {different}",
+                cure=("; pass the same, or ", OVERWRITE, " without ", RESUME, " to start again"),
             )
 
 

@@ -1,20 +1,150 @@
-"""Texts -> entities -> lines of JSON, a chunk at a time, beside the model rather than after it."""
+"""Texts of files -> entities -> lines of JSON or rows, a chunk at a time, beside the model rather than after it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from fastpost import _fastpost
-from fastpost.cli.failure import UsageError
-from fastpost.entities.redact import redact
+from fastpost.entities.redact import redact as redact_text
+from fastpost.entities.redact import template as read_template
 from fastpost.entities.result import Entities
-from fastpost.jobs.texts import Texts
+from fastpost.exceptions import Argument, refuse
+from fastpost.jobs.errors import JobError
+from fastpost.jobs.output import Output
+from fastpost.jobs.parts import Table
+from fastpost.jobs.texts import Reading, Texts
+from fastpost.models.batches import Logits, Windows
 from fastpost.pipelines.entities import Chunk, EntityTask
-from fastpost.pipelines.run import ItemError, Logits, Windows, run
+from fastpost.pipelines.run import ItemError, run
 
 Json = dict[str, Any]
+
+
+class Tally(NamedTuple):
+    """How far a job is."""
+
+    texts: int
+    found: int
+    """Entities or answers."""
+    tokens: int
+    """Tokens that the model has read in this run; 0 where nobody counts them."""
+    total: int | None
+    """About how many texts there are, if that is known; exact at the end."""
+
+    def more(self, texts: int, found: int, tokens: int = 0) -> Tally:
+        """With so many more; `total` stays above what is done."""
+        texts += self.texts
+        total = None if self.total is None else max(self.total, texts + 1)
+        return Tally(texts, found + self.found, tokens + self.tokens, total)
+
+
+class EntityJob:
+    """The entities of the texts of files, written as a line of JSON a text, or as a Parquet file with a row an entity.
+
+    The output is claimed, and the first text of each file read, when the job is made, before a model has to be
+    loaded. It is a context manager: what was written when its block ends early can be gone on with.
+
+    Args:
+        inputs: files, folders or globs; "-" is standard input.
+        out: a name that ends with .jsonl or .parquet, or "-" for standard output.
+        reading: how the files are read; default: a text a line, or the column `text`.
+        redact: what each entity is replaced by in texts that are then written, too, a row a text: "[{label}]".
+        resume: whether to go on with an output that is unfinished.
+        overwrite: whether to replace one.
+        settings: what must be the same for an output to be gone on with, such as the name of the model.
+
+    Raises:
+        JobError: if something is there that is neither to be gone on with nor to be replaced.
+        Finished: if the output is whole and `resume` is true.
+        OSError, CorpusError: if a file can't be read.
+    """
+
+    def __init__(
+        self,
+        inputs: str | Sequence[str],
+        out: str = "-",
+        reading: Reading | None = None,
+        *,
+        redact: str | None = None,
+        resume: bool = False,
+        overwrite: bool = False,
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
+        if redact is not None:
+            try:
+                read_template(redact, "`redact`")
+            except ValueError as error:
+                raise JobError(str(error)) from error
+        self._redact = redact
+        own = _OWN if redact is None else ("entities",)
+        self.texts = texts = Texts.of(inputs, out, reading, own=own, redacted=redact is not None)
+        table = entity_table(texts.copied, redact is not None, texts.text_name)
+        job = {**(settings or {}), "redact": redact, **texts.job()}
+        self.output = Output(out, job, resume=resume, overwrite=overwrite, table=table)
+        try:
+            texts.check()
+        except BaseException as error:
+            self.output.__exit__(type(error), error, None)
+            raise
+
+    def run(self, pipe: Any, progress: Callable[[Tally], object] = lambda _: None) -> Tally:
+        """Writes the entities of all texts that are not written yet.
+
+        Args:
+            pipe: a token-classification pipeline; its `batch_size` is what the model is given at once.
+            progress: called with how far the job is, before the first batch, after each, and at the end.
+        """
+        output, texts = self.output, self.texts
+        tally = Tally(output.done, output.found, 0, texts.guessed())
+        tokens = 0
+
+        def count(_items: int, more: int) -> None:
+            nonlocal tokens
+            tokens += more
+
+        progress(tally)
+        for lines in entity_lines(pipe, texts, output.done, self._redact, count):
+            output.write_lines(lines.data)
+            tally, tokens = tally.more(lines.texts, lines.entities, tokens), 0
+            progress(tally)
+        tally = tally._replace(total=tally.texts)
+        progress(tally)
+        output.finish()
+        texts.warn_missing()
+        return tally
+
+    def __enter__(self) -> EntityJob:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self.output.__exit__(kind, error, trace)
+
+
+_OWN = ("entities", "start", "end", "label", "score", "word")
+"""Names of what says an entity, in a line or a row."""
+
+
+def entity_table(copied: tuple[str, ...], by_text: bool, text_name: str = "text") -> Table:
+    """A row an entity; a row a text if texts are redacted."""
+
+    def fields() -> list[tuple[str, Any]]:
+        import pyarrow as pa
+
+        label = pa.string() if by_text else pa.dictionary(pa.int32(), pa.string())
+        span = [("start", pa.int64()), ("end", pa.int64()), ("label", label), ("score", pa.float32())]
+        if by_text:
+            return [("text_index", pa.int64()), (text_name, pa.string()), ("entities", pa.list_(pa.struct(span)))]
+        return [("text_index", pa.int64()), *span, ("word", pa.string())]
+
+    def rows(line: Json) -> list[Json]:
+        if by_text:
+            return [line]
+        head = {name: value for name, value in line.items() if name != "entities"}
+        return [{**head, **entity} for entity in line["entities"] or ()]
+
+    return Table(fields, rows, lambda line: len(line["entities"] or ()), copied)
 
 
 class Lines(NamedTuple):
@@ -26,7 +156,7 @@ class Lines(NamedTuple):
 
 
 def entity_lines(
-    pipe: Any, texts: Texts, done: int, batch_size: int, template: str | None, progress: Callable[[int, int], None]
+    pipe: Any, texts: Texts, done: int, template: str | None, progress: Callable[[int, int], None]
 ) -> Iterator[Lines]:
     """The lines of all texts after the first `done`, in order.
 
@@ -37,11 +167,10 @@ def entity_lines(
         pipe: a token-classification pipeline.
         texts: the texts, with what comes along.
         done: texts that are left out, as they are done.
-        batch_size: windows that the model is given at once.
         template: what spans are replaced by in the texts that are then written, too.
         progress: called with texts and tokens after each chunk.
     """
-    job = pipe._file_job(batch_size)
+    job = pipe._file_job()
     if isinstance(job, str):
         yield from _of_dicts(pipe, texts, done, template, progress)
         return
@@ -142,7 +271,7 @@ def _redacted(texts: list[str], entities: Entities, template: str) -> list[str]:
     by_text: list[list[Json]] = [[] for _ in texts]
     for text, start, end, label, score in zip(*(column.tolist() for column in columns), strict=True):
         by_text[text].append({"start": start, "end": end, "label": entities.labels[label], "score": score})
-    return [redact(text, found, template).text for text, found in zip(texts, by_text, strict=True)]
+    return [redact_text(text, found, template).text for text, found in zip(texts, by_text, strict=True)]
 
 
 def _of_dicts(
@@ -178,6 +307,10 @@ def _row(text: str, found: list[Json], template: str | None, name: str) -> Json:
         return {"entities": entities}
     for entity in entities:
         if entity["start"] is None:
-            raise UsageError("--redact needs to know where entities lie, and the model's tokenizer does not tell")
+            raise refuse(
+                JobError,
+                Argument("redact"),
+                " needs to know where entities lie, and the model's tokenizer does not tell",
+            )
         del entity["word"]
-    return {name: redact(text, entities, template).text, "entities": entities}
+    return {name: redact_text(text, entities, template).text, "entities": entities}

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from fastpost.cli.failure import UsageError
+from fastpost.exceptions import refuse
+from fastpost.jobs.errors import START_AGAIN, JobError
 
 
 class Done(NamedTuple):
@@ -30,7 +31,7 @@ def whole_lines(path: Path, found: Callable[[dict[str, Any]], int]) -> tuple[IO[
         found: how many entities or answers a line has.
 
     Raises:
-        UsageError: if a whole line is none that a job writes.
+        JobError: if a whole line is none that a job writes.
     """
     done, end = Done(), 0
     with open(path, "r+b") as lines:
@@ -40,9 +41,7 @@ def whole_lines(path: Path, found: Callable[[dict[str, Any]], int]) -> tuple[IO[
             try:
                 done += Done(1, found(json.loads(line)))
             except (ValueError, KeyError, TypeError) as error:
-                raise UsageError(
-                    f"line {number} of {path} is damaged; pass --overwrite without --resume to start again"
-                ) from error
+                raise refuse(JobError, f"line {number} of {path} is damaged", cure=START_AGAIN) from error
             end += len(line)
         lines.truncate(end)
     file = open(path, "r+b", buffering=0)  # noqa: SIM115  (the caller's)

@@ -1,15 +1,18 @@
-"""Results of texts -> one line of JSON a text, in order, in whole batches: what `--resume` goes on from."""
+"""Results of texts -> one line of JSON a text, in order, in whole batches: what a job that was stopped goes on from."""
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from fastpost.cli.failure import UsageError, can_be_resumed, write_output
+from fastpost.exceptions import describe, refuse
 from fastpost.jobs.claim import Claim
+from fastpost.jobs.errors import OUT, OVERWRITE, RESUME, STANDARD_OUTPUT, JobError, note_resumable
 from fastpost.jobs.lines import Done, append, whole_lines
 from fastpost.jobs.parts import Parts, Table
 
@@ -45,11 +48,11 @@ class Output:
     """Where a job's lines go: standard output, a file of lines, or a Parquet file.
 
     Beside an unfinished file stands its note, see `Claim`. A line is written with those of its batch, so whatever stops
-    the program leaves whole lines and at most one that is cut, which `--resume` drops.
+    the program leaves whole lines and at most one that is cut, which is dropped when it is gone on with.
 
     Args:
         out: a name that ends with .jsonl or .parquet, or - for standard output.
-        job: what must be the same for `--resume`.
+        job: what must be the same for it to be gone on with.
         resume, overwrite: the options of these names.
         table: how lines become rows of a Parquet file.
 
@@ -59,7 +62,7 @@ class Output:
 
     Raises:
         Finished: if the output is whole and the job is to be resumed.
-        UsageError: if something is there that is neither to be gone on with nor to be replaced.
+        JobError: if something is there that is neither to be gone on with nor to be replaced.
     """
 
     def __init__(self, out: str, job: Json, *, resume: bool, overwrite: bool, table: Table) -> None:
@@ -68,7 +71,7 @@ class Output:
         self._store: Store = _StandardOutput()
         if out == "-":
             if resume:
-                raise UsageError("--resume needs a file to go on with, but --out is standard output")
+                raise refuse(JobError, RESUME, " needs a file to go on with, but ", OUT, " is standard output")
             return
         path = place(out)
         if path.suffix.lower() in _TABLES:
@@ -82,7 +85,11 @@ class Output:
             if self._claim.resumed:
                 self.done, self.found = self._store.resume()
             elif not overwrite and (other := self._store.in_the_way()) is not None:
-                raise UsageError(f"{other} exists; pass --overwrite to replace what is in it, or another --out")
+                raise refuse(
+                    JobError,
+                    f"{other} exists",
+                    cure=("; pass ", OVERWRITE, " to replace what is in it, or another ", OUT),
+                )
         except BaseException:
             self._claim.release()
             raise
@@ -116,7 +123,7 @@ class Output:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self._store.close()
         if isinstance(error, KeyboardInterrupt) and self._claim is not None and self._claim.begun:
-            can_be_resumed(error)
+            note_resumable(error)
         if self._claim is not None:
             self._claim.release()
 
@@ -126,17 +133,36 @@ _LINES, _TABLES = (".jsonl", ".ndjson"), (".parquet", ".pq")
 
 
 def place(out: str) -> Path:
-    """The file that `--out` names, if a file can be there.
+    """The file that `out` names, if a file can be there.
 
     Raises:
-        UsageError: if not.
+        JobError: if not.
     """
     path = Path(out)
     if path.suffix.lower() not in (*_LINES, *_TABLES):
-        raise UsageError(f"--out is {out}; pass a name that ends with .jsonl or .parquet, or - for standard output")
+        raise refuse(
+            JobError, OUT, f" is {out}", cure="pass a name that ends with .jsonl or .parquet, or - for standard output"
+        )
     if path.is_dir() or not path.parent.is_dir():
-        raise UsageError(f"{path if path.is_dir() else path.parent} is no place for a file")
+        raise JobError(f"{path if path.is_dir() else path.parent} is no place for a file")
     return path
+
+
+def write_output(data: bytes) -> None:
+    """Writes to standard output, at once.
+
+    Raises:
+        OSError: with `filename`, if it takes nothing or was closed by the caller.
+    """
+    if sys.stdout is None:
+        closed = OSError(errno.EBADF, "it is closed; pass `out` with a file", STANDARD_OUTPUT)
+        raise describe(closed, ("it is closed; pass ", OUT, " with a file"))
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        error.filename = STANDARD_OUTPUT
+        raise
 
 
 class _StandardOutput:

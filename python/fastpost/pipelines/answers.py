@@ -18,7 +18,8 @@ from fastpost._inputs import arrays as _arrays
 from fastpost._inputs.bounds import shown
 from fastpost._inputs.encodings import Encodings
 from fastpost.answers.decoder import AnswerDecoder
-from fastpost.pipelines.run import ItemError, Logits, Windows
+from fastpost.models.batches import Logits, Windows
+from fastpost.pipelines.run import ItemError
 from fastpost.types import Ints1d, Ints2d
 
 _QUESTION, _CONTEXT = 0, 1
@@ -241,15 +242,6 @@ class AnswerTask:
             questions=np.zeros(len(chunk.contexts), np.int64) if self.ranked else None,
         )
         return answers.to_dicts()
-
-
-def whole(tokenizer: Any) -> Any:
-    """A `tokenizers.Tokenizer` that neither truncates nor pads; not touched if it does not, as others may be using it."""
-    if tokenizer.truncation is not None:
-        tokenizer.no_truncation()
-    if tokenizer.padding is not None:
-        tokenizer.no_padding()
-    return tokenizer
 
 
 def ask_size(item: Ask) -> int:

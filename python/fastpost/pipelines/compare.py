@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from fastpost.models.batches import Logits, Windows
 from fastpost.pipelines.entities import Chunk, EntityTask, text_size
-from fastpost.pipelines.run import Logits, Windows, stream
+from fastpost.pipelines.run import stream
 
 RULES = {
     "long text": "transformers does not read what is longer than the model",
@@ -172,7 +173,7 @@ def compare(pipe: Any, texts: str | Iterable[str], **options: Any) -> Comparison
     """
     listed = [texts] if isinstance(texts, str) else list(texts)
     if not hasattr(pipe, "_comparison_job"):
-        from fastpost.pipelines.open import accelerate
+        from fastpost.pipelines.torch.registry import accelerate
 
         pipe = accelerate(pipe)
         if not hasattr(pipe, "_comparison_job"):

@@ -16,10 +16,12 @@ from fastpost._inputs import bounds as _bounds
 from fastpost._inputs.encodings import Encodings
 from fastpost._inputs.probabilities import warn_of_rows
 from fastpost._inputs.tokenizer import Tokens
-from fastpost.entities.decoder import OPTIONS, EntityDecoder
+from fastpost.entities.decoder import EntityDecoder
+from fastpost.entities.options import OPTIONS
 from fastpost.entities.result import Entities, TextEntities
 from fastpost.exceptions import Argument, refuse
-from fastpost.pipelines.run import Batching, ItemError, Logits, Runner, Windows
+from fastpost.models.batches import Logits, Windows
+from fastpost.pipelines.run import ItemError
 from fastpost.types import Entity, Ints1d, Ints2d, Token
 
 
@@ -324,15 +326,6 @@ class EntityTask:
         owner_first = np.repeat(first_word[read.texts], read.lengths)
         at = before[np.minimum(owner_first + word, len(sizes))] - before[owner_first]
         return np.where(word >= 0, at, 0)
-
-
-@dataclass(frozen=True)
-class Job:
-    """What a pipeline runs: its task, its model, how windows become batches."""
-
-    task: EntityTask
-    runner: Runner
-    batching: Batching
 
 
 _UNNAMED = "\0"

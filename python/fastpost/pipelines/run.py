@@ -11,39 +11,14 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
-from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
-import numpy as np
-
-from fastpost.types import Ints1d, Ints2d
+from fastpost.models.batches import Batching, Logits, Runner, Windows, forward
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Info = TypeVar("Info")
 Answer = TypeVar("Answer", covariant=True)
-
-
-@dataclass(frozen=True)
-class Windows(Generic[Info]):
-    """What the model is to see of a chunk: windows of tokens, end to end."""
-
-    lengths: Ints1d
-    """(windows,), tokens of each window."""
-    inputs: dict[str, Ints1d]
-    """(tokens,) each, by the model's argument names; the engine makes `attention_mask` and `position_ids`."""
-    info: Info
-    """What the task needs to decode the chunk."""
-
-
-@dataclass(frozen=True)
-class Logits:
-    """Logits of a chunk as the batches left them."""
-
-    batches: list[Any]
-    """Arrays (windows, tokens, ...), padded on the right; one array or a tuple of arrays a batch."""
-    order: Ints1d
-    """(windows,), the window that each row of the batches belongs to."""
 
 
 class ItemError(Exception):
@@ -67,32 +42,6 @@ class Task(Protocol[Item, Answer, Info]):
 
     def decode(self, windows: Windows[Info], logits: Logits) -> Sequence[Answer]:
         """The results of a chunk, one an item."""
-
-
-class Runner(Protocol):
-    """A model: starts a batch of (windows, tokens) arrays and returns how to fetch its logits."""
-
-    def __call__(self, batch: dict[str, Ints2d]) -> Callable[[], Any]:
-        """Starts one batch."""
-
-
-@dataclass(frozen=True)
-class Batching:
-    """How windows become batches."""
-
-    size: int
-    """Windows of a batch."""
-    names: tuple[str, ...]
-    """Arguments of the model, in its order."""
-    pad_token_id: int | None = None
-    left: bool = False
-    """Whether padding goes to the left."""
-    width: int | None = None
-    """Tokens that every batch is padded to; default: its longest window."""
-    first_position: int = 0
-    """What `position_ids` count from; padding has the one before it."""
-    even: bool = False
-    """Whether a batch holds windows of one length only, as the model can't tell padding."""
 
 
 def run(
@@ -206,89 +155,6 @@ class _Later(Generic[Result]):
         return value  # type: ignore[return-value]
 
 
-def forward(windows: Windows[Any], runner: Runner, batching: Batching) -> Logits:
-    """Runs the model over all windows, longest first, so that a batch too large fails at once."""
-    lengths = windows.lengths
-    starts = np.cumsum(lengths) - lengths
-    order = np.argsort(-lengths, kind="stable")
-    fetches = []
-    for rows in _batches(order, lengths[order], batching):
-        batch, shift = _padded(windows.inputs, lengths[rows], starts[rows], batching)
-        shape = next(iter(batch.values())).shape
-        fetches.append((runner(batch), shift, shape))
-    return Logits([_unshifted(_checked(fetch(), shape), shift) for fetch, shift, shape in fetches], order)
-
-
-def _batches(order: Ints1d, lengths: Ints1d, batching: Batching) -> Iterator[Ints1d]:
-    """The windows of each batch, which are sorted by length."""
-    first = 0
-    while first < len(order):
-        last = min(first + batching.size, len(order))
-        if batching.even and batching.width is None:  # lengths fall, so those equal to the first stand together
-            last = first + int((lengths[first:last] == lengths[first]).sum())
-        yield order[first:last]
-        first = last
-
-
-def _checked(logits: Any, shape: tuple[int, ...]) -> Any:
-    """Logits of a batch, which must have a row for each of its tokens."""
-    for part in logits if isinstance(logits, tuple) else (logits,):
-        if tuple(part.shape[:2]) != shape:
-            raise ValueError(
-                f"the model gave logits of shape {tuple(part.shape)} for a batch of {shape[0]} windows of {shape[1]} tokens; "
-                f"their shape must begin with {shape}"
-            )
-    return logits
-
-
-def _padded(
-    inputs: dict[str, Ints1d], lengths: Ints1d, starts: Ints1d, batching: Batching
-) -> tuple[dict[str, Ints2d], Ints1d | None]:
-    """One batch as (windows, tokens) arrays, and by how many tokens each window is shifted to the right."""
-    width = max(int(lengths.max()), batching.width or 0)
-    if int(lengths.min()) == width:
-        at = starts[:, None] + np.arange(width)
-        used, shift = None, None
-    else:
-        if batching.pad_token_id is None:
-            raise ValueError(
-                f"the tokenizer has no `pad_token`, but a batch holds windows of {int(lengths.min())} to {width} tokens; "
-                "set `tokenizer.pad_token`, or pass batch_size=1"
-            )
-        shift = width - lengths if batching.left else None
-        column = np.arange(width) - (0 if shift is None else shift[:, None])
-        used = (column >= 0) & (column < lengths[:, None])
-        at = (starts[:, None] + column)[used]
-    batch = {}
-    for name in batching.names:
-        if name == "attention_mask":
-            batch[name] = np.ones((len(lengths), width), np.int64) if used is None else used.astype(np.int64)
-        elif name == "position_ids":
-            inside = np.arange(width) - (0 if shift is None else shift[:, None])
-            inside = np.where((inside >= 0) & (inside < lengths[:, None]), inside, -1)
-            batch[name] = np.maximum(inside + batching.first_position, 0)
-        elif used is None:
-            batch[name] = inputs[name][at]
-        else:
-            fill = batching.pad_token_id if name == "input_ids" else 0
-            batch[name] = np.full((len(lengths), width), fill, np.int64)
-            batch[name][used] = inputs[name][at]
-    return batch, shift
-
-
-def _unshifted(logits: Any, shift: Ints1d | None) -> Any:
-    """Logits of windows that were padded on the left, as if they had been on the right."""
-    if shift is None:
-        return logits
-    if isinstance(logits, tuple):
-        return tuple(_unshifted(part, shift) for part in logits)
-    width = logits.shape[1]
-    column = (np.arange(width) + shift[:, None]) % width
-    return logits[np.arange(len(shift))[:, None], column]
-
-
-_CHUNK_ITEMS = 512
-"""Most items that are encoded at once."""
 _CHUNK_CHARACTERS = 1 << 20
 """Characters after which a chunk ends: some 300,000 tokens, whose logits take some tens of megabytes."""
 
@@ -323,11 +189,11 @@ def stream(
         first = (
             1
             if lockstep
-            else _CHUNK_ITEMS
+            else batching.chunk
             if isinstance(items, list) and not isinstance(progress, str)
             else batching.size
         )
-        chunks = _chunked(items, first, first if length is None else _CHUNK_ITEMS, size_of)
+        chunks = _chunked(items, first, first if length is None else batching.chunk, size_of)
     ahead = not (lockstep or together or length == 1)
     bar = Progress(length, progress) if isinstance(progress, str) else None
     told = progress if bar is None and callable(progress) else bar

@@ -10,7 +10,7 @@ import numpy as np
 from fastpost._inputs import bounds as _bounds
 from fastpost.exceptions import Argument, refuse
 
-_SIZES = ("num_workers", "batch_size", "stride", "doc_stride", "max_seq_len", "max_question_len")
+_SIZES = ("num_workers", "batch_size", "batch_tokens", "stride", "doc_stride", "max_seq_len", "max_question_len")
 _FLAGS = ("is_split_into_words", "rank")
 
 
@@ -47,3 +47,36 @@ def check_sizes(options: Mapping[str, Any]) -> None:
     delimiter = options.get("delimiter")
     if delimiter is not None and not isinstance(delimiter, str):
         raise refuse(TypeError, Argument("delimiter"), f" is {_bounds.shown(delimiter)}", cure="pass a str")
+
+
+def check_batches(given: dict[str, Any]) -> None:
+    """Sees to it that one of `batch_size` and `batch_tokens` is given at most, and that it replaces the other.
+
+    Raises:
+        ValueError: if both are.
+    """
+    size, tokens = given.get("batch_size"), given.get("batch_tokens")
+    if size is not None and tokens is not None:
+        raise ValueError(
+            f"`batch_tokens` is {_bounds.shown(tokens)} and `batch_size` is {_bounds.shown(size)}; pass one of the two"
+        )
+    if size is not None:
+        given["batch_tokens"] = None
+
+
+def check_size(batch_size: Any, tokens: Any) -> Any:
+    """`batch_size`, which is `None` where `tokens` are given, as transformers refuses it."""
+    if tokens is not None:
+        return None
+    if batch_size != "auto" and (not isinstance(batch_size, int) or batch_size < 1):
+        raise ValueError(
+            f"batch_size should be a positive integer value, but got batch_size={_bounds.shown(batch_size)}"
+        )
+    return batch_size
+
+
+def refuse_tokens(batch_size: Any, tokens: Any, reason: str) -> None:
+    """Refuses what transformers' own path knows nothing of."""
+    if tokens is not None or batch_size == "auto":
+        name = f"`batch_tokens` is {_bounds.shown(tokens)}" if tokens is not None else '`batch_size` is "auto"'
+        raise ValueError(f"{name}, but {reason}, so batches are transformers' own; pass batch_size= with a number")

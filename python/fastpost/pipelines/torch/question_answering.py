@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import inspect
 from collections.abc import Iterable, Iterator, Sized
 from contextlib import contextmanager
 from typing import Any
@@ -14,20 +13,26 @@ from transformers.pipelines.base import ChunkPipeline
 from transformers.utils import PaddingStrategy
 
 from fastpost._warn import warn_caller
-from fastpost.answers.decoder import AnswerDecoder, decoder_for
-from fastpost.models.runners.torch import TorchRunner
-from fastpost.pipelines.answers import AnswerTask, ask_size, whole
+from fastpost.answers.decoder import AnswerDecoder
+from fastpost.models.batches import choose_batching
+from fastpost.models.model import START_AND_END, Parts, trust_model
+from fastpost.models.transformers import TransformersModel
+from fastpost.pipelines.answers import AnswerTask, ask_size
+from fastpost.pipelines.job import answer_decoder, answer_task
 from fastpost.pipelines.questions import asks, read, single
-from fastpost.pipelines.run import Batching, Results, Told, shown, stream
-from fastpost.pipelines.sizes import check_sizes
-from fastpost.pipelines.torch.token_classification import original_path_reason, warn_original_path
+from fastpost.pipelines.run import Results, Told, shown, stream
+from fastpost.pipelines.sizes import check_batches, check_size, check_sizes, refuse_tokens
+from fastpost.pipelines.torch.token_classification import (
+    original_path_reason,
+    warn_original_path,
+)
 
 _STEPS = ("preprocess", "forward", "_forward", "postprocess", "run_single", "get_indices", "get_answer")
 _DECODER_ARGUMENTS = ("top_k", "max_answer_len", "handle_impossible_answer", "align_to_words", "compat", "normalize",
                       "null_threshold", "dedupe")  # fmt: skip
 _OWN = ("compat", "normalize", "null_threshold", "dedupe")
 """Arguments that transformers does not have."""
-_KNOWN = (*_DECODER_ARGUMENTS, "batch_size", "doc_stride", "max_question_len", "max_seq_len", "num_workers", "padding",
+_KNOWN = (*_DECODER_ARGUMENTS, "batch_size", "batch_tokens", "doc_stride", "max_question_len", "max_seq_len", "num_workers", "padding",
           "progress", "rank")  # fmt: skip
 _Original: Any = getattr(transformers, "QuestionAnsweringPipeline", ChunkPipeline)
 """The class of transformers 4, which transformers 5 has no more."""
@@ -57,6 +62,7 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         check_sizes(kwargs)
+        check_batches(kwargs)
         super().__init__(*args, **kwargs)
         if _Original is ChunkPipeline:
             self.check_model_type(MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES)
@@ -95,7 +101,9 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
                 raise ValueError(f"{name} parameter should be >= 1 (got {value})")
         preprocess = {"padding": padding, "doc_stride": doc_stride, "max_question_len": max_question_len,
                       "max_seq_len": max_seq_len}  # fmt: skip
-        forward = {"progress": progress, "rank": rank}
+        forward: dict[str, Any] = {"progress": progress, "rank": rank}
+        if "batch_tokens" in kwargs:
+            forward["batch_tokens"] = kwargs.pop("batch_tokens")
         postprocess = {"top_k": top_k, "max_answer_len": max_answer_len, "align_to_words": align_to_words,
                        "handle_impossible_answer": handle_impossible_answer}  # fmt: skip
         for name in _OWN:
@@ -103,7 +111,7 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
                 postprocess[name] = kwargs.pop(name)
         if kwargs:
             self._tell_unknown(set(kwargs), postprocess, rank)
-        keep = {"compat", "null_threshold"}  # whose `None` means something
+        keep = {"compat", "null_threshold", "batch_tokens"}  # whose `None` means something
         return tuple(
             {name: value for name, value in group.items() if value is not None or name in keep}
             for group in (preprocess, forward, postprocess)
@@ -128,6 +136,7 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Answer one or several questions; see the class."""
         check_sizes(kwargs)
+        check_batches(kwargs)
         inputs = asks(args, kwargs)
         settings = {name: value for name, value in kwargs.items() if name not in ("question", "context", "X", "data")}
         if isinstance(inputs, list) and not inputs:
@@ -153,6 +162,7 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
         """Results of `inputs`, one a question, while they are read."""
         forward_params = dict(forward_params)
         progress, rank = forward_params.pop("progress", False), forward_params.pop("rank", False)
+        tokens = forward_params.pop("batch_tokens", None)
         length = len(inputs) if isinstance(inputs, Sized) else None
         reason = self._original_path()
         if reason:
@@ -160,33 +170,30 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
                 raise ValueError(
                     f"`rank` is True but {reason}, so each context is answered by itself; leave `rank` out"
                 )
+            refuse_tokens(batch_size, tokens, reason)
             warn_original_path(self, reason)
             if isinstance(inputs, list) and _Original is not ChunkPipeline:
                 inputs = [self.create_sample(ask.question, ask.context) for ask in map(single, inputs)]
             return super().get_iterator(
                 inputs, num_workers, batch_size, preprocess_params, forward_params, postprocess_params
             )
-        if not isinstance(batch_size, int) or batch_size < 1:
-            raise ValueError(f"batch_size should be a positive integer value, but got batch_size={batch_size!r}")
+        batch_size = check_size(batch_size, tokens)
         task = self._task(preprocess_params, postprocess_params, rank)
         padding = preprocess_params.get("padding", False)
         fixed = not isinstance(padding, bool) and PaddingStrategy(padding) == PaddingStrategy.MAX_LENGTH
-        batching = Batching(
-            batch_size,
-            task.input_names,
-            self.tokenizer.pad_token_id,
-            self.tokenizer.padding_side == "left",
-            width=task.max_length if fixed else None,
-        )
+        model = self._parts(task.max_length if fixed else None)
+        batching = choose_batching(batch_size, tokens, model.pad, model.device)
         unit = shown(progress, "questions")
-        runner = self._runner()
         return Results(
-            lambda: stream(read(inputs), task, runner, batching, ask_size, together=rank, progress=unit), length
+            lambda: stream(read(inputs), task, model.runner, batching, ask_size, together=rank, progress=unit), length
         )
 
-    def _runner(self) -> TorchRunner:
-        more = {"use_cache": False} if "use_cache" in inspect.signature(self.model.forward).parameters else {}
-        return TorchRunner(self.model, self.device, self._inference, ("start_logits", "end_logits"), more)
+    def _parts(self, width: int | None = None) -> Parts:
+        """The model and the tokenizer as they are now."""
+        model = TransformersModel(
+            self.model, self.tokenizer, START_AND_END, context=self._inference, device=self.device, width=width
+        )
+        return trust_model(model)
 
     @contextmanager
     def _inference(self) -> Iterator[None]:
@@ -199,34 +206,15 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
         if not tokenizer.is_fast:
             kind = type(tokenizer).__name__
             raise ValueError(f"`tokenizer` is {kind}, a slow one; answers need a fast tokenizer (use_fast=True)")
-        max_length = preprocess.get("max_seq_len") or min(tokenizer.model_max_length, 384)
-        stride = preprocess.get("doc_stride")
-        stride = min(max_length // 2, 128) if stride is None else stride
-        if stride > max_length:
-            raise ValueError(f"`doc_stride` ({stride}) is larger than `max_seq_len` ({max_length})")
-        if stride < 0:
-            raise ValueError(f"`doc_stride` is {stride}; pass 0 for windows that do not overlap, or more")
-        context_first = tokenizer.padding_side == "left"
-        backend = tokenizer.backend_tokenizer
+        settings = _of_decoder(postprocess)
+        # Of the length transformers knows what the tokenizer says, not what the model has positions for.
+        most = preprocess.get("max_seq_len") or min(tokenizer.model_max_length, 384)
+        window = {"max_seq_len": most, "doc_stride": preprocess.get("doc_stride")}
+        return answer_task(self._parts(), {**settings, **window}, rank)
 
-        return AnswerTask(
-            encode_texts=lambda texts: list(whole(backend).encode_batch(texts, add_special_tokens=False)),
-            encode_pair=lambda first, second: whole(backend).encode(first, second),
-            max_length=int(max_length),
-            stride=int(stride),
-            decoder=self._decoder(postprocess, rank),
-            cls_token_id=tokenizer.cls_token_id,
-            context_first=context_first,
-            input_names=tuple(name for name in tokenizer.model_input_names if name in _MODEL_INPUTS),
-            from_end=tokenizer.truncation_side == "left",
-            ranked=rank,
-        )
-
-    def _decoder(self, postprocess: dict[str, Any], rank: bool = False) -> AnswerDecoder:
+    def _decoder(self, postprocess: dict[str, Any]) -> AnswerDecoder:
         """The decoder of these options, which was made with the pipeline if they are its own."""
-        settings = {name: postprocess[name] for name in _DECODER_ARGUMENTS if name in postprocess}
-        settings.setdefault("compat", None if rank else "transformers")
-        return decoder_for(context_sequence=0 if self.tokenizer.padding_side == "left" else 1, **settings)
+        return answer_decoder(self.tokenizer.padding_side == "left", _of_decoder(postprocess))
 
     if _Original is ChunkPipeline:
         # The steps of the original path, for subclasses that override one of them.
@@ -250,14 +238,14 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
 
         def _forward(self, inputs: dict[str, Any]) -> dict[str, Any]:
             """Start and end logits of one window."""
-            names = [name for name in _MODEL_INPUTS if name in inputs]
-            start, end = self._runner()({name: inputs[name].cpu().numpy() for name in names})()
+            names = [name for name in self._parts().pad.names if name in inputs]
+            start, end = self._parts().runner({name: inputs[name].cpu().numpy() for name in names})()
             return {"start": start, "end": end, **inputs}
 
         def postprocess(self, model_outputs: list[dict[str, Any]], **parameters: Any) -> Any:
             """The answers to one question."""
             reads = [output["read"][0] for output in model_outputs]
-            decoder = self._task({}, parameters).decoder
+            decoder = self._decoder(parameters)
             cls = self.tokenizer.cls_token_id
             left = self.tokenizer.padding_side == "left"
             used = [slice(-len(read["ids"]), None) if left else slice(len(read["ids"])) for read in reads]
@@ -274,7 +262,9 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
             ).to_dicts()[0]
 
 
-_MODEL_INPUTS = ("input_ids", "token_type_ids", "attention_mask")
+def _of_decoder(given: dict[str, Any]) -> dict[str, Any]:
+    """The options of the decoder among those of a call."""
+    return {name: given[name] for name in _DECODER_ARGUMENTS if name in given}
 
 
 def _guess(name: str) -> str:

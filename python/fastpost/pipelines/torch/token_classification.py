@@ -4,36 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sized
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import numpy as np
 import transformers
 from transformers import PreTrainedTokenizerFast
 from transformers.pipelines.token_classification import AggregationStrategy
-from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
-from fastpost._inputs.tokenizer import Tokens, decoder_json
 from fastpost._warn import warn_caller
 from fastpost.entities.decoder import EntityDecoder
 from fastpost.entities.options import OPTIONS, choose_strategy
-from fastpost.exceptions import Argument
-from fastpost.models.length import as_length, positions
+from fastpost.models.model import Parts, trust_model
+from fastpost.models.transformers import FastEncoder, TransformersModel, read_tokens
 from fastpost.pipelines.entities import (
     OF_PIPELINES,
     DecoderCache,
     EntityTask,
-    Job,
-    check_stride,
-    default_stride,
-    long_texts,
-    offset_pairs,
     right_options,
     text_size,
-    window_length,
 )
-from fastpost.pipelines.run import Batching, Results, Told, shown, stream
-from fastpost.pipelines.sizes import check_sizes
+from fastpost.pipelines.job import Job, entity_job, entity_task, name_strategy
+from fastpost.pipelines.run import Results, Told, shown, stream
+from fastpost.pipelines.sizes import check_batches, check_size, check_sizes, refuse_tokens
 from fastpost.pipelines.texts import read_inputs
 
 _STEPS = (
@@ -59,11 +51,12 @@ class FastTokenClassification:
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         check_sizes(kwargs)
+        check_batches(kwargs)
         super().__init__(*args, **kwargs)
         pipe: Any = self
         right = right_options(pipe._postprocess_params, False)
         if right is not None and self._original_path() is None:
-            self._job(pipe._batch_size or 1, pipe._preprocess_params, pipe._postprocess_params)
+            self._job(pipe._batch_size or 1, pipe._preprocess_params, pipe._postprocess_params, self._batch_tokens())
 
     def __getstate__(self) -> dict[str, Any]:
         """The pipeline as pickle and copy see it: without what is read off the tokenizer again."""
@@ -79,6 +72,7 @@ class FastTokenClassification:
             kwargs: options of the constructor, for this call.
         """
         check_sizes(kwargs)
+        check_batches(kwargs)
         read = read_inputs(inputs, bool(kwargs.get("is_split_into_words")))
         if isinstance(read, list) and not read and not isinstance(inputs, (list, tuple)):
             return []  # transformers refuses lists of nothing
@@ -125,8 +119,43 @@ class FastTokenClassification:
         return self._original_path() or self._own_task(pipe._preprocess_params, pipe._postprocess_params)
 
     def _own_task(self, preprocess_params: dict[str, Any], postprocess_params: dict[str, Any]) -> EntityTask:
+        return self._model_and_task(preprocess_params, postprocess_params)[1]
+
+    def _model_and_task(
+        self, preprocess_params: dict[str, Any], postprocess_params: dict[str, Any]
+    ) -> tuple[Parts, EntityTask]:
+        """The model, and what reads entities with these parameters."""
         decoders = vars(self).setdefault("_fastpost_decoders", DecoderCache())
-        return _task(self, preprocess_params, postprocess_params, decoders)
+        split = bool(preprocess_params.get("is_split_into_words"))
+        tokenizer_params = preprocess_params.get("tokenizer_params", {})
+        options = {"aggregation_strategy": None, "ignore_labels": None, "compat": "transformers", **postprocess_params}
+        right = right_options(options, split) is not None
+        options["delimiter"] = preprocess_params.get("delimiter", " ")
+        # transformers reads further windows where its tokenizer is told to return them.
+        windowed = right or bool(tokenizer_params.get("return_overflowing_tokens"))
+        options["stride"] = tokenizer_params.get("stride", None if right else 0) if windowed else None
+        model = self._parts(right)
+        strategy = name_strategy(options["aggregation_strategy"], options["compat"])
+        if not right and strategy in ("first", "average", "max") and not model.encoder.tokens.marks_subwords:
+            warn_caller("Tokenizer does not support real words, using fallback heuristic", through="transformers")
+        mapping = preprocess_params.get("offset_mapping")
+        return model, entity_task(model, options, decoders, split=split, offset_mapping=mapping)
+
+    def _parts(self, right: bool) -> Parts:
+        """The model and the tokenizer as they are now; both are the caller's and may have changed since."""
+        pipe: Any = self
+        state, tokens = read_tokens(pipe.tokenizer, vars(pipe).get("_fastpost_tokens", ((None,), None)))
+        pipe._fastpost_tokens = state, tokens
+        encoder = FastEncoder(pipe.tokenizer, tokens)
+        model = TransformersModel(
+            pipe.model,
+            pipe.tokenizer,
+            context=lambda: _inference(pipe),
+            device=pipe.device,
+            encoder=encoder,
+            tells_length=not right,
+        )
+        return trust_model(model)
 
     def _original_path(self, params: tuple[dict[str, Any], ...] | None = None, split: bool = False) -> str | None:
         """Why a call has to take the original path; `None` if it has not."""
@@ -138,6 +167,7 @@ class FastTokenClassification:
         return reason
 
     def _sanitize_parameters(self, progress: bool | Told | None = None, **kwargs: Any) -> Any:
+        batches = {"batch_tokens": kwargs.pop("batch_tokens")} if "batch_tokens" in kwargs else {}
         own = {name: kwargs.pop(name) for name in _OWN if name in kwargs}
         strategy = kwargs.get("aggregation_strategy")
         if isinstance(strategy, str) and strategy.upper() not in AggregationStrategy.__members__:
@@ -148,6 +178,7 @@ class FastTokenClassification:
         preprocess, forward, postprocess = super()._sanitize_parameters(**kwargs)  # type: ignore[misc]
         if progress is not None:
             forward["progress"] = progress
+        forward.update(batches)
         postprocess.update(own)
         return preprocess, forward, postprocess
 
@@ -162,13 +193,14 @@ class FastTokenClassification:
     ) -> Any:
         """Results of `inputs`, one a text, while they are read. Tokenizing has threads of its own already."""
         forward_params = dict(forward_params)
-        progress = forward_params.pop("progress", False)
+        progress, tokens = forward_params.pop("progress", False), forward_params.pop("batch_tokens", None)
         length = len(inputs) if isinstance(inputs, Sized) else None
         split = bool(preprocess_params.get("is_split_into_words"))
         reason = self._original_path((preprocess_params, forward_params, postprocess_params), split)
         if right_options(postprocess_params, split) is not None and reason is not None:
             raise ValueError(f'`compat` is None, but {reason}; pass compat="transformers" to take the original path')
         if reason is not None:
+            refuse_tokens(batch_size, tokens, reason)
             warn_original_path(self, reason)
             self._fastpost_task: EntityTask | str = reason
             postprocess_params = {name: value for name, value in postprocess_params.items() if name != "compat"}
@@ -176,48 +208,58 @@ class FastTokenClassification:
                 inputs, num_workers, batch_size, preprocess_params, forward_params, postprocess_params
             )
             return Results(lambda: map(_plain_scores, original), length)
-        if not isinstance(batch_size, int) or batch_size < 1:
-            raise ValueError(f"batch_size should be a positive integer value, but got batch_size={batch_size!r}")
-        job = self._job(batch_size, preprocess_params, postprocess_params)
+        job = self._job(batch_size, preprocess_params, postprocess_params, tokens)
         if isinstance(inputs, list):
             job.task.check_all(inputs)
         self._fastpost_task = job.task
         unit = shown(progress, "texts")
         return Results(lambda: stream(inputs, job.task, job.runner, job.batching, text_size, progress=unit), length)
 
-    def _job(self, batch_size: int, preprocess_params: dict[str, Any], postprocess_params: dict[str, Any]) -> Job:
+    def _batch_tokens(self) -> int | None:
+        """`batch_tokens` of a call without options."""
+        tokens: int | None = vars(self)["_forward_params"].get("batch_tokens")
+        return tokens
+
+    def _job(
+        self,
+        batch_size: Any,
+        preprocess_params: dict[str, Any],
+        postprocess_params: dict[str, Any],
+        tokens: Any = None,
+    ) -> Job[EntityTask]:
         """What these parameters ask for."""
         pipe: Any = self
-        if batch_size > 1 and pipe.tokenizer.pad_token_id is None:
+        batch_size = check_size(batch_size, tokens)
+        if batch_size != 1 and pipe.tokenizer.pad_token_id is None:
             raise ValueError(
                 "Pipeline with tokenizer without pad_token cannot do batching. You can try to set it with "
                 "`pipe.tokenizer.pad_token_id = model.config.eos_token_id`."
             )
-        from fastpost.models.runners.torch import TorchRunner
+        model, task = self._model_and_task(preprocess_params, postprocess_params)
+        return entity_job(model, task, batch_size, tokens)
 
-        task = self._own_task(preprocess_params, postprocess_params).prepare()
-        names = tuple(name for name in pipe.tokenizer.model_input_names if name in _MODEL_INPUTS)
-        batching = Batching(batch_size, names, pipe.tokenizer.pad_token_id, pipe.tokenizer.padding_side == "left")
-        most = positions(pipe.model.config) if task.options is None else None
-        return Job(task, TorchRunner(pipe.model, pipe.device, lambda: _inference(pipe), most=most), batching)
-
-    def _file_job(self, batch_size: int) -> Job | str:
+    def _file_job(self) -> Job[EntityTask] | str:
         """What a call without options would run, or why that has to take the original path."""
         pipe: Any = self
-        return self._original_path() or self._job(batch_size, pipe._preprocess_params, pipe._postprocess_params)
+        reason = self._original_path()
+        if reason is not None:
+            return reason
+        return self._job(pipe._batch_size or 1, pipe._preprocess_params, pipe._postprocess_params, self._batch_tokens())
 
-    def _comparison_job(self, options: dict[str, Any]) -> tuple[Job, bool]:
+    def _comparison_job(self, options: dict[str, Any]) -> tuple[Job[EntityTask], bool]:
         """What a call with `compat=None` would run, and whether transformers would read long texts in windows, too."""
         pipe: Any = self
         options = dict(options)
-        batch_size = options.pop("batch_size", None) or pipe._batch_size or 1
+        batch_size, tokens = options.pop("batch_size", None), options.pop("batch_tokens", None)
+        if batch_size is None and tokens is None:
+            batch_size, tokens = pipe._batch_size, self._batch_tokens()
         given, _, own = self._sanitize_parameters(**{**options, "compat": None})
         preprocess, postprocess = {**pipe._preprocess_params, **given}, {**pipe._postprocess_params, **own}
         reason = original_path_reason(self, transformers.TokenClassificationPipeline, _STEPS)
         if reason is not None:
             raise ValueError(f"`pipe` can't be compared: {reason}")
         windowed = bool(preprocess.get("tokenizer_params", {}).get("return_overflowing_tokens"))
-        return self._job(batch_size, preprocess, postprocess), windowed
+        return self._job(batch_size or 1, preprocess, postprocess, tokens), windowed
 
 
 def _unknown_parameters(preprocess: dict[str, Any], forward: dict[str, Any], postprocess: dict[str, Any]) -> bool:
@@ -226,7 +268,7 @@ def _unknown_parameters(preprocess: dict[str, Any], forward: dict[str, Any], pos
     return bool(
         preprocess.keys() - {"is_split_into_words", "delimiter", "offset_mapping", "tokenizer_params"}
         or encoding.keys() - {"return_overflowing_tokens", "padding", "stride", "is_split_into_words"}
-        or forward
+        or forward.keys() - {"progress", "batch_tokens"}
         or postprocess.keys() - {"aggregation_strategy", "ignore_labels", *_OWN}
     )
 
@@ -248,8 +290,6 @@ def _inference(pipe: Any) -> Iterator[None]:
 
 _OWN = ("compat", *OF_PIPELINES, *OPTIONS)
 """Arguments that transformers does not have."""
-
-_MODEL_INPUTS = ("input_ids", "token_type_ids", "attention_mask")
 
 
 class TokenClassificationPipeline(FastTokenClassification, transformers.TokenClassificationPipeline):  # type: ignore[misc]
@@ -328,108 +368,3 @@ _CHECK_WORDS_ONLY = frozenset(
     ["bart", "blenderbot", "bloom", "codegen", "deberta", "gpt2", "led", "longformer", "mvp", "roberta", "whisper"]
 )
 """Models whose tokenizer (in transformers 4) overrides encoding only to check `add_prefix_space` for words."""
-
-
-def _task(
-    pipe: Any, preprocess_params: dict[str, Any], postprocess_params: dict[str, Any], decoders: DecoderCache
-) -> EntityTask:
-    compat = postprocess_params.get("compat", "transformers")
-    strategy = choose_strategy(postprocess_params.get("aggregation_strategy"), compat)
-    strategy = getattr(strategy, "value", strategy)
-    ignored = postprocess_params.get("ignore_labels")
-    split = bool(preprocess_params.get("is_split_into_words"))
-    tokenizer_params = preprocess_params.get("tokenizer_params", {})
-    tokens = _tokens(pipe)
-    options = right_options(postprocess_params, split)
-    if options is None and strategy in ("first", "average", "max") and not tokens.marks_subwords:
-        warn_caller("Tokenizer does not support real words, using fallback heuristic", through="transformers")
-    mapping = preprocess_params.get("offset_mapping")
-    stride, windowed = tokenizer_params.get("stride"), bool(tokenizer_params.get("return_overflowing_tokens"))
-    max_length = on_truncate = most_tokens = None
-    if options is not None:
-        special = pipe.tokenizer.num_special_tokens_to_add(pair=False)
-        max_length = window_length(postprocess_params, _max_length(pipe), special)
-        windowed = long_texts(postprocess_params) == "window" and max_length is not None
-        if windowed and max_length is not None:
-            if stride is None:
-                stride = default_stride(max_length, special)
-            check_stride(stride, max_length, special)
-        if not windowed and max_length is not None:
-            stride = None
-            if long_texts(postprocess_params) == "error":
-                most_tokens = max_length
-            else:
-                on_truncate = partial(_warn_truncated, max_length)
-    ignored = ["O"] if ignored is None else ignored
-    id2label = {int(label): str(name) for label, name in pipe.model.config.id2label.items()}
-    return EntityTask(
-        encode_batch=_encoder(pipe.tokenizer, stride, split, max_length),
-        input_names=tuple(pipe.tokenizer.model_input_names),
-        tokens=tokens,
-        id2label=id2label,
-        strategy=strategy,
-        ignore_labels=ignored,
-        windowed=windowed,
-        delimiter=preprocess_params.get("delimiter", " ") if split else None,
-        offset_mapping=offset_pairs(mapping),
-        on_truncate=on_truncate,
-        options=options,
-        most_tokens=most_tokens,
-        _decoders=decoders.get(strategy, ignored, options, tokens, id2label),
-    )
-
-
-def _max_length(pipe: Any) -> int | None:
-    """Tokens that the model reads: what the tokenizer says, but no more than the model has positions for."""
-    known = [as_length(pipe.tokenizer.model_max_length), positions(pipe.model.config)]
-    return min((length for length in known if length is not None), default=None)
-
-
-def _warn_truncated(max_length: int, number: int) -> None:
-    warn_caller(
-        f"text {number} of the input is longer than the model's {max_length} tokens and was cut; pass ",
-        Argument("on_long_text", ("window",)),
-        " to read it whole",
-        through="transformers",
-    )
-
-
-def _tokens(pipe: Any) -> Tokens:
-    """The pipeline's tokenizer as the decoder sees it, read anew where it has changed."""
-    tokenizer = pipe.tokenizer
-    backend = tokenizer.backend_tokenizer
-    # With added tokens the size takes milliseconds to count in tokenizers 0.22, whose vocabulary is copied for it.
-    size = backend.get_vocab_size(with_added_tokens=False), len(backend.get_added_tokens_decoder())
-    prefix = getattr(backend.model, "continuing_subword_prefix", None)
-    state = (backend, tokenizer.unk_token_id, size, prefix, decoder_json(backend))
-    known, tokens = vars(pipe).get("_fastpost_tokens", ((None,), None))
-    if tokens is None or known[0] is not backend or known[1:] != state[1:]:
-        tokens = Tokens.of(tokenizer)
-        pipe._fastpost_tokens = (state, tokens)
-    assert isinstance(tokens, Tokens)
-    return tokens
-
-
-def _encoder(tokenizer: PreTrainedTokenizerBase, stride: int | None, split: bool, max_length: int | None = None) -> Any:
-    """`encode_batch` of the tokenizer, set up as its `__call__` would set it up."""
-
-    def encode(texts: list[Any]) -> list[Any]:
-        # Asked anew for each chunk: another user of the tokenizer may have changed its set-up since.
-        limited = bool(max_length or (tokenizer.model_max_length and tokenizer.model_max_length > 0))
-        padding, truncation, length, _ = tokenizer._get_padding_truncation_strategies(
-            padding=False, truncation=limited, max_length=max_length, pad_to_multiple_of=None, verbose=True
-        )
-        tokenizer.set_truncation_and_padding(
-            padding_strategy=padding,
-            truncation_strategy=truncation,
-            max_length=length,
-            stride=stride or 0,
-            pad_to_multiple_of=None,
-            padding_side=None,
-        )
-        backend = tokenizer.backend_tokenizer
-        if backend.encode_special_tokens != tokenizer.split_special_tokens:
-            backend.encode_special_tokens = tokenizer.split_special_tokens
-        return list(backend.encode_batch(texts, is_pretokenized=split))
-
-    return encode

@@ -1,0 +1,165 @@
+"""Texts of files -> answers to questions -> lines of JSON or rows."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from fastpost.exceptions import Argument, refuse
+from fastpost.jobs.entities import Tally
+from fastpost.jobs.errors import JobError
+from fastpost.jobs.output import Output
+from fastpost.jobs.parts import Table
+from fastpost.jobs.texts import Reading, Texts
+
+Json = dict[str, Any]
+
+
+class AnswerJob:
+    """The answers to questions from the texts of files: a line of JSON a text, or a Parquet file with a row an answer.
+
+    As `EntityJob` it claims its output and looks at its files when it is made, and is a context manager.
+
+    Args:
+        inputs, out, reading, resume, overwrite, settings: as for `EntityJob`.
+        questions: what is asked of each text.
+        rank: whether a line holds one question and its best answers from all texts, which are held in memory.
+
+    Raises:
+        JobError: if there is no question, if `rank` goes with columns to keep, or as for `EntityJob`.
+    """
+
+    def __init__(
+        self,
+        inputs: str | Sequence[str],
+        out: str = "-",
+        reading: Reading | None = None,
+        *,
+        questions: Sequence[str],
+        rank: bool = False,
+        resume: bool = False,
+        overwrite: bool = False,
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
+        if not questions:
+            raise JobError("`questions` is empty; pass what is to be asked")
+        if rank and reading is not None and reading.keep_columns is not None:
+            raise refuse(
+                JobError,
+                Argument("keep_columns"),
+                " needs a line a text, but with ",
+                Argument("rank", (True,)),
+                " a line is a question",
+            )
+        self.questions, self.rank = list(questions), rank
+        self.texts = texts = Texts.of(inputs, out, reading, own=_OWN)
+        job = {**(settings or {}), "questions": self.questions, "rank": rank, **texts.job()}
+        self.output = Output(out, job, resume=resume, overwrite=overwrite, table=answer_table(texts.copied))
+        try:
+            texts.check()
+        except BaseException as error:
+            self.output.__exit__(type(error), error, None)
+            raise
+
+    def run(
+        self, pipe: Any, options: Json | None = None, progress: Callable[[Tally], object] = lambda _: None
+    ) -> Tally:
+        """Writes the answers of all texts, or with `rank` questions, that are not written yet.
+
+        Args:
+            pipe: a question-answering pipeline.
+            options: what it is called with, such as `top_k`.
+            progress: called with how far the job is, before the first batch, after each, and at the end; not with `rank`.
+        """
+        options = options or {}
+        tally = self._ranked(pipe, options) if self.rank else self._each(pipe, options, progress)
+        self.output.finish()
+        self.texts.warn_missing()
+        return tally
+
+    def _each(self, pipe: Any, options: Json, progress: Callable[[Tally], object]) -> Tally:
+        """Writes a line a text."""
+        output, asked = self.output, self.questions
+        tally = Tally(output.done, output.found, 0, self.texts.guessed())
+        progress(tally)
+        for batch in self.texts.batches(output.done):
+            given = [text for text in batch.texts if text is not None]
+            answered = iter(_answers(pipe, [(q, text) for text in given for q in asked], options))
+            rows: list[Json] = []
+            count = 0
+            for head, text in zip(batch.heads, batch.texts, strict=True):
+                if text is None:
+                    rows.append({**head, "answers": None})
+                    continue
+                one = list(itertools.islice(answered, len(asked)))
+                answers = [{"question": q, **answer} for q, found in zip(asked, one, strict=True) for answer in found]
+                rows.append({**head, "answers": answers})
+                count += len(answers)
+            output.write(rows)
+            tally = tally.more(len(rows), count)
+            progress(tally)
+        tally = tally._replace(total=tally.texts)
+        progress(tally)
+        return tally
+
+    def _ranked(self, pipe: Any, options: Json) -> Tally:
+        """Writes a line a question."""
+        heads: list[Json] = []
+        contexts: list[str] = []
+        for batch in self.texts.batches(0):
+            for head, text in zip(batch.heads, batch.texts, strict=True):
+                if text is not None:
+                    heads.append(head)
+                    contexts.append(text)
+        at = [n for n, text in enumerate(contexts) if text.strip()]
+        count = self.output.found
+        for q in self.questions[self.output.done :]:
+            found = pipe(question=[q] * len(at), context=[contexts[n] for n in at], rank=True, **options)
+            answers = [{**heads[at[answer["text_index"]]], **_plain(answer)} for answer in found]
+            self.output.write([{"question": q, "answers": answers}])
+            count += len(answers)
+        return Tally(len(contexts), count, 0, len(contexts))
+
+    def __enter__(self) -> AnswerJob:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self.output.__exit__(kind, error, trace)
+
+
+_OWN = ("answers", "question", "answer", "start", "end", "score")
+"""Names of what says an answer, in a line or a row."""
+
+
+def _answers(pipe: Any, pairs: list[tuple[str, str]], options: Json) -> list[list[Json]]:
+    """The answers to each question in its text; a blank text has none."""
+    at = [n for n, (_, text) in enumerate(pairs) if text.strip()]
+    found: list[list[Json]] = [[] for _ in pairs]
+    if at:
+        questions, contexts = [pairs[n][0] for n in at], [pairs[n][1] for n in at]
+        answered = pipe(question=questions, context=contexts, **options)
+        answered = [answered] if len(at) == 1 else answered
+        for n, answers in zip(at, answered, strict=True):
+            found[n] = [_plain(answer) for answer in ([answers] if isinstance(answers, dict) else answers)]
+    return found
+
+
+def _plain(answer: Json) -> Json:
+    return {name: answer[name] for name in ("answer", "start", "end", "score")}
+
+
+def answer_table(copied: tuple[str, ...]) -> Table:
+    """A row an answer."""
+
+    def fields() -> list[tuple[str, Any]]:
+        import pyarrow as pa
+
+        spot = [("answer", pa.string()), ("start", pa.int64()), ("end", pa.int64()), ("score", pa.float64())]
+        return [("text_index", pa.int64()), ("question", pa.string()), *spot]
+
+    def rows(line: Json) -> list[Json]:
+        head = {name: value for name, value in line.items() if name != "answers"}
+        return [{**head, **answer} for answer in line["answers"] or ()]
+
+    return Table(fields, rows, lambda line: len(line["answers"] or ()), copied)

@@ -1,0 +1,33 @@
+"""Why a job can't be done as it is asked for, or need not be."""
+
+from __future__ import annotations
+
+from fastpost.exceptions import Argument
+
+STANDARD_OUTPUT = "standard output"
+"""The `filename` of errors there."""
+
+
+class JobError(ValueError):
+    """The job can't be begun, or gone on with, as it is asked for; the message says what to ask for instead."""
+
+
+class Finished(Exception):  # noqa: N818  (no error)
+    """There is nothing left to do, which is success."""
+
+
+def note_resumable(error: BaseException) -> None:
+    """Notes that a job which `error` has stopped can be gone on with."""
+    setattr(error, _NOTE, True)
+
+
+def is_resumable(error: BaseException) -> bool:
+    """Whether that was noted."""
+    return getattr(error, _NOTE, False) is True
+
+
+RESUME, OVERWRITE, OUT = Argument("resume", (True,)), Argument("overwrite", (True,)), Argument("out")
+START_AGAIN = ("; pass ", OVERWRITE, " without ", RESUME, " to start again")
+"""What to do about an output that can't be gone on with."""
+
+_NOTE = "fastpost_resumable"

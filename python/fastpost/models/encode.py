@@ -1,0 +1,171 @@
+"""Texts -> encodings, for every pipeline: the one place where a tokenizer is set up and called."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Protocol
+
+from fastpost._inputs.tokenizer import Tokens
+
+
+class TextEncoder(Protocol):
+    """A tokenizer as pipelines use it."""
+
+    cuts_itself: bool
+    """Whether it knows itself where to cut a text, as those of transformers do: it is told no length then."""
+
+    @property
+    def tokens(self) -> Tokens:
+        """Its tokens, as the decoder sees them."""
+
+    @property
+    def special(self) -> int:
+        """Special tokens around one text."""
+
+    @property
+    def cls_token_id(self) -> int | None:
+        """The id of CLS, where answers may be "none"."""
+
+    @property
+    def from_end(self) -> bool:
+        """Whether windows of a text are cut from its end on."""
+
+    def windows(self, texts: list[Any], length: int | None, stride: int, split: bool) -> list[Any]:
+        """The encodings of texts, or of lists of words, in windows of at most `length` tokens that overlap by `stride`."""
+
+    def whole(self, texts: list[str]) -> list[Any]:
+        """The encodings of texts without special tokens, however long they are."""
+
+    def pair(self, first: str, second: str) -> Any:
+        """The encoding of two texts with what stands around them."""
+
+
+class BareEncoder:
+    """A `tokenizers.Tokenizer` that belongs to the pipeline, so that it may be set up for each chunk.
+
+    Args:
+        tokenizer: the tokenizer.
+        unk_token: the unknown token, where the tokenizer does not know it.
+        cls_token: the token of CLS.
+        from_end: whether texts are cut at their beginning.
+    """
+
+    cuts_itself = False
+
+    def __init__(
+        self, tokenizer: Any, unk_token: str | None = None, cls_token: str | None = None, from_end: bool = False
+    ) -> None:
+        self.tokenizer = tokenizer
+        self.from_end = from_end
+        self.cls_token_id: int | None = None if cls_token is None else tokenizer.token_to_id(cls_token)
+        self._unk_token = unk_token
+        self._tokens: Tokens | None = None
+
+    @property
+    def tokens(self) -> Tokens:
+        """Its tokens, as the decoder sees them."""
+        if self._tokens is None:
+            self._tokens = Tokens.of(self.tokenizer, unknown_token=self._unk_token)
+        return self._tokens
+
+    @property
+    def special(self) -> int:
+        """Special tokens around one text."""
+        return int(self.tokenizer.num_special_tokens_to_add(False))
+
+    def windows(self, texts: list[Any], length: int | None, stride: int, split: bool) -> list[Any]:
+        """See `TextEncoder`."""
+        return list(self.limited(length, stride).encode_batch(texts, is_pretokenized=split))
+
+    def whole(self, texts: list[str]) -> list[Any]:
+        """See `TextEncoder`."""
+        return list(lift_limits(self.tokenizer).encode_batch(texts, add_special_tokens=False))
+
+    def pair(self, first: str, second: str) -> Any:
+        """See `TextEncoder`."""
+        return lift_limits(self.tokenizer).encode(first, second)
+
+    def limited(self, length: int | None, stride: int) -> Any:
+        """The tokenizer, set to cut texts; not touched if it is, as other threads may be using it."""
+        tokenizer = self.tokenizer
+        if length is None:
+            return lift_limits(tokenizer)
+        if tokenizer.padding is not None:
+            tokenizer.no_padding()
+        wanted = {"max_length": length, "stride": stride, "direction": "left" if self.from_end else "right"}
+        if {name: value for name, value in (tokenizer.truncation or {}).items() if name in wanted} != wanted:
+            tokenizer.enable_truncation(**wanted)
+        return tokenizer
+
+
+def lift_limits(tokenizer: Any) -> Any:
+    """A `tokenizers.Tokenizer` that neither truncates nor pads; not touched if it does not, as others may be using it."""
+    if tokenizer.truncation is not None:
+        tokenizer.no_truncation()
+    if tokenizer.padding is not None:
+        tokenizer.no_padding()
+    return tokenizer
+
+
+def load_tokenizer(folders: list[Path], tokenizer: Any) -> Any:
+    """A `tokenizers.Tokenizer` of the pipeline's own.
+
+    Args:
+        folders: where the model's own tokenizer.json may lie.
+        tokenizer: a tokenizer of tokenizers or transformers, a folder or tokenizer.json to read, or `None`.
+    """
+    try:
+        from tokenizers import Tokenizer
+    except ImportError as error:
+        raise ImportError("this pipeline needs tokenizers; pip install 'fastpost[onnx]'") from error
+    if tokenizer is not None and not isinstance(tokenizer, (str, Path)):
+        backend = getattr(tokenizer, "backend_tokenizer", tokenizer)
+        if not hasattr(backend, "to_str"):
+            raise TypeError(
+                f"`tokenizer` is of type {type(tokenizer).__name__}; pass a tokenizers.Tokenizer, a fast tokenizer of "
+                "transformers, or a folder with a tokenizer.json"
+            )
+        # Its truncation and padding are set for each chunk; the caller's own object keeps what it has.
+        return Tokenizer.from_str(backend.to_str())
+    places = folders if tokenizer is None else [Path(tokenizer)]
+    files = [place / "tokenizer.json" if place.is_dir() else place for place in places]
+    path = next((file for file in files if file.exists()), files[0])
+    if not path.exists():
+        raise FileNotFoundError(f"{path} is missing; save the model's fast tokenizer there (tokenizer.save_pretrained)")
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # the library raises nothing narrower
+        raise ValueError(
+            f"{path} can't be read by this version of tokenizers: {str(error)[:120]}; save the model's fast tokenizer anew"
+        ) from error
+
+
+def read_settings(*folders: Path) -> dict[str, Any]:
+    """What a tokenizer's folder says beside its tokenizer.json; of several folders the first that says it."""
+    settings: dict[str, Any] = {}
+    for name in ("special_tokens_map.json", "tokenizer_config.json"):
+        settings |= next((found for folder in folders if (found := _optional_json(folder / name))), {})
+    return settings
+
+
+def read_json(path: Path, missing: str) -> dict[str, Any]:
+    """The object that a file of JSON holds; `missing` is said if it is not there."""
+    if not path.exists():
+        raise FileNotFoundError(f"{path} is missing; {missing}")
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is no JSON ({error}); copy it from the model again") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"{path} holds a {type(found).__name__}; expected a JSON object")
+    return found
+
+
+def _optional_json(path: Path) -> dict[str, Any]:
+    return read_json(path, "") if path.exists() else {}
+
+
+def content(token: Any) -> str | None:
+    """The text of a special token, which is written as itself or as an object."""
+    return token.get("content") if isinstance(token, dict) else token

@@ -1,0 +1,147 @@
+"""A model of transformers with its fast tokenizer, as the pipelines see any model."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
+from fastpost._inputs.tokenizer import Tokens, decoder_json
+from fastpost.models.batches import Padding
+from fastpost.models.encode import lift_limits
+from fastpost.models.length import as_length, positions
+from fastpost.models.runners.torch import TorchRunner
+
+if TYPE_CHECKING:
+    import torch
+    from transformers.tokenization_utils_base import PreTrainedTokenizerBase
+
+_INPUTS = ("input_ids", "token_type_ids", "attention_mask")
+
+
+class FastEncoder:
+    """A fast tokenizer of transformers, set up as its `__call__` would set it up.
+
+    Args:
+        tokenizer: the tokenizer, which stays the caller's: it is looked at anew for each chunk.
+        tokens: what was read off it before.
+    """
+
+    cuts_itself = True
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, tokens: Tokens | None = None) -> None:
+        self.tokenizer: Any = tokenizer
+        self._tokens = tokens
+
+    @property
+    def tokens(self) -> Tokens:
+        """Its tokens, as the decoder sees them."""
+        if self._tokens is None:
+            self._tokens = Tokens.of(self.tokenizer)
+        return self._tokens
+
+    @property
+    def special(self) -> int:
+        """Special tokens around one text."""
+        return int(self.tokenizer.num_special_tokens_to_add(pair=False))
+
+    @property
+    def cls_token_id(self) -> int | None:
+        """The id of CLS."""
+        known: int | None = self.tokenizer.cls_token_id
+        return known
+
+    @property
+    def from_end(self) -> bool:
+        """Whether texts are cut at their beginning."""
+        return bool(self.tokenizer.truncation_side == "left")
+
+    def windows(self, texts: list[Any], length: int | None, stride: int, split: bool) -> list[Any]:
+        """See `TextEncoder`; without `length` texts are cut where the tokenizer says."""
+        # Asked anew for each chunk: another user of the tokenizer may have changed its set-up since.
+        tokenizer = self.tokenizer
+        limited = bool(length or (tokenizer.model_max_length and tokenizer.model_max_length > 0))
+        padding, truncation, most, _ = tokenizer._get_padding_truncation_strategies(
+            padding=False, truncation=limited, max_length=length, pad_to_multiple_of=None, verbose=True
+        )
+        tokenizer.set_truncation_and_padding(
+            padding_strategy=padding,
+            truncation_strategy=truncation,
+            max_length=most,
+            stride=stride,
+            pad_to_multiple_of=None,
+            padding_side=None,
+        )
+        backend = tokenizer.backend_tokenizer
+        if backend.encode_special_tokens != tokenizer.split_special_tokens:
+            backend.encode_special_tokens = tokenizer.split_special_tokens
+        return list(backend.encode_batch(texts, is_pretokenized=split))
+
+    def whole(self, texts: list[str]) -> list[Any]:
+        """See `TextEncoder`."""
+        return list(lift_limits(self._backend()).encode_batch(texts, add_special_tokens=False))
+
+    def pair(self, first: str, second: str) -> Any:
+        """See `TextEncoder`."""
+        return lift_limits(self._backend()).encode(first, second)
+
+    def _backend(self) -> Any:
+        return self.tokenizer.backend_tokenizer
+
+
+class TransformersModel:
+    """A model of transformers with its fast tokenizer; meets `fastpost.Model`.
+
+    Args:
+        model: the model, on its device.
+        tokenizer: the tokenizer.
+        outputs: what to fetch of what the model gives.
+        context: what a forward pass runs in.
+        device: where its inputs go; default: where the model is.
+        encoder: the tokenizer as it was read before.
+        width: tokens that every window is padded to.
+        tells_length: whether a longer batch than the model reads, on which it fails, is told as too long.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: PreTrainedTokenizerBase,
+        outputs: tuple[str, ...] = ("logits",),
+        *,
+        context: Callable[[], AbstractContextManager[Any]],
+        device: torch.device | None = None,
+        encoder: FastEncoder | None = None,
+        width: int | None = None,
+        tells_length: bool = False,
+    ) -> None:
+        self.tokenizer = tokenizer
+        self.device = device or model.device
+        self.encoder = encoder or FastEncoder(tokenizer)
+        self.labels = {int(label): str(name) for label, name in (model.config.id2label or {}).items()}
+        self._positions = positions(model.config)
+        names = tuple(name for name in tokenizer.model_input_names if name in _INPUTS)
+        self.pad = Padding(names, tokenizer.pad_token_id, tokenizer.padding_side == "left", width=width)
+        uncached = len(outputs) > 1 and "use_cache" in inspect.signature(model.forward).parameters
+        more = {"use_cache": False} if uncached else {}
+        self.runner = TorchRunner(model, self.device, context, outputs, more, self._positions if tells_length else None)
+
+    @property
+    def max_length(self) -> int | None:
+        """Tokens that the model reads: what the tokenizer says, but no more than the model has positions for."""
+        known = [as_length(self.tokenizer.model_max_length), self._positions]
+        return min((length for length in known if length is not None), default=None)
+
+
+def read_tokens(tokenizer: Any, known: tuple[tuple[Any, ...], Tokens | None]) -> tuple[tuple[Any, ...], Tokens]:
+    """A tokenizer as the decoder sees it, with the state it was read in; `known` is that, if it has not changed since."""
+    backend = tokenizer.backend_tokenizer
+    # With added tokens the size takes milliseconds to count in tokenizers 0.22, whose vocabulary is copied for it.
+    size = backend.get_vocab_size(with_added_tokens=False), len(backend.get_added_tokens_decoder())
+    prefix = getattr(backend.model, "continuing_subword_prefix", None)
+    state = (backend, tokenizer.unk_token_id, size, prefix, decoder_json(backend))
+    before, tokens = known
+    if tokens is None or before[0] is not backend or before[1:] != state[1:]:
+        tokens = Tokens.of(tokenizer)
+    return state, tokens

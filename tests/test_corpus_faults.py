@@ -7,7 +7,8 @@ import pickle
 
 import pytest
 
-from fastpost import Corpus, CorpusError
+from fastpost import Corpus, CorpusError, WordCounts
+from training_bases import untrained
 
 
 def texts_of(corpus):
@@ -223,6 +224,97 @@ def test_a_run_longer_than_memory_is_read_as_it_comes(keep):
     runs = pa.RunEndEncodedArray.from_arrays(pa.array([2**40], pa.int64()), pa.array(["x"]))
     batch = next(Corpus(pa.table({"text": runs}), batch_size=3, keep=keep).records())
     assert batch.texts == ["x", "x", "x"]
+
+
+@pytest.mark.parametrize("nulls", ["keep", "skip"])
+def test_words_of_a_corpus_with_nulls(nulls, tmp_path):
+    """A text that is null has no words, in a file, in Arrow data and in memory alike; without `nulls` it is an error."""
+    pa = pytest.importorskip("pyarrow")
+    texts = ["a b", None, "", "a", None] * 3
+    path = tmp_path / "x.jsonl"
+    path.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    tokenizer = untrained("gpt2")
+    options = {"nulls": "keep"} if nulls == "keep" else {"on_error": "skip"}
+    for source in (path, pa.table({"text": texts}), lambda: texts, [{"text": text} for text in texts]):
+        counts = WordCounts.from_corpus(tokenizer, Corpus(source, **options), force=True)
+        assert (counts.total, len(counts)) == (9, 2)
+        saved = WordCounts.from_corpus(
+            tokenizer, Corpus(source, **options), force=True, checkpoint=tmp_path / f"c{id(source)}", every=0.0
+        )
+        assert (saved.total, len(saved)) == (9, 2)
+        with pytest.raises(CorpusError, match=r"null|None"):
+            WordCounts.from_corpus(tokenizer, Corpus(source), force=True)
+
+
+UTF_16 = [bytes("Anna Schmidt", encoding) for encoding in ("utf-16-le", "utf-16-be")]
+
+
+@pytest.mark.parametrize("data", [*UTF_16, *[one + b"\n" for one in UTF_16]])
+def test_utf_16_without_a_mark_is_told(data, tmp_path):
+    path = tmp_path / "x.txt"
+    path.write_bytes(data)
+    with pytest.raises(
+        CorpusError, match=r"x.txt:1: the text looks like UTF-16 \(every second byte is 0\); convert it"
+    ):
+        texts_of(Corpus(path))
+    path.write_bytes(b"a\0b\0c\0\n" + b"\0" * 20)  # NULs are characters of a text otherwise
+    assert texts_of(Corpus(path)) == ["a\0b\0c\0", "\0" * 20]
+
+
+def test_what_is_packed_in_another_way_is_told(tmp_path):
+    import bz2
+    import gzip
+    import lzma
+    import tarfile
+    import zipfile
+
+    text = b"Anna Schmidt\n" * 50
+    (tmp_path / "plain").write_bytes(text)
+    with zipfile.ZipFile(tmp_path / "z.zip", "w") as archive:
+        archive.write(tmp_path / "plain", "plain")
+    for packed in ("t.tar", "t.tar.gz"):
+        with tarfile.open(tmp_path / packed, "w:gz" if packed.endswith("gz") else "w") as archive:
+            archive.add(tmp_path / "plain", "plain")
+    kinds = {
+        "bzip2": bz2.compress(text),
+        "xz": lzma.compress(text),
+        "zip": (tmp_path / "z.zip").read_bytes(),
+        "tar": (tmp_path / "t.tar").read_bytes(),
+        "gzip": gzip.compress(gzip.compress(text)),
+    }
+    kinds |= {"tar ": (tmp_path / "t.tar.gz").read_bytes()}
+    for name, data in kinds.items():
+        for form in ("text", "jsonl", "csv"):
+            with pytest.raises(
+                CorpusError, match=f"it holds {name.strip()} data; unpack it before, or pipe in"
+            ) as told:
+                texts_of(Corpus(io.BytesIO(data), format=form))
+            assert "on_error" not in str(told.value)
+    for start in (b"BZh", b"BZh9 is a name", b"PK", b"7z", b"ustar"):
+        assert texts_of(Corpus(io.BytesIO(start), format="text")) == [start.decode()]
+
+
+def test_a_lone_return_ends_the_last_line_alone(tmp_path):
+    """Any other is a character, as a program that draws a bar over itself writes it; Python's universal newlines cut there."""
+    path = tmp_path / "x.txt"
+    for data, want in ((b"a\rb\r", ["a\rb"]), (b"a\r\nb\r", ["a", "b"]), (b"a\r\r\n\r", ["a\r", ""]), (b"\r", [""])):
+        path.write_bytes(data)
+        assert texts_of(Corpus(path)) == want, data
+        assert texts_of(Corpus(io.BytesIO(data))) == want, data
+
+
+def test_pipes_and_devices_in_a_folder_are_no_texts(tmp_path):
+    import os
+
+    os.mkfifo(tmp_path / "p.txt")
+    (tmp_path / "a.txt").write_text("a\n")
+    assert texts_of(Corpus(tmp_path)) == ["a"]
+    (tmp_path / "b.txt").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(FileNotFoundError, match=r"b\.txt"):
+        texts_of(Corpus(tmp_path))
+    (tmp_path / "b.txt").unlink()
+    (tmp_path / "loop").symlink_to(tmp_path)
+    assert texts_of(Corpus(tmp_path)) == texts_of(Corpus(str(tmp_path / "**" / "*.txt"))) == ["a"]
 
 
 def test_memory_that_a_zstd_file_asks_for_is_bounded(tmp_path):

@@ -79,6 +79,7 @@ def _stopped_politely() -> Iterator[None]:
 def run(arguments: Sequence[str]) -> int:
     """Runs one command and returns the exit code."""
     arguments = list(arguments)
+    failure.note_arguments(arguments)
     failure.Debug.on = "--debug" in arguments  # before the command or after it
     _open_streams()
     arguments = [argument for argument in arguments if argument != "--debug"]

@@ -8,12 +8,13 @@ import inspect
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import NoReturn, ParamSpec
 
 import typer
 
+from fastpost._inputs.paths import is_no_path
 from fastpost.exceptions import Argument, cure_of, words_of
 from fastpost.jobs.errors import STANDARD_OUTPUT, Finished, JobError, is_resumable
 
@@ -104,7 +105,7 @@ def explained(error: BaseException, resumable: bool = False) -> tuple[int, str]:
         return FAILED, f"this needs {name}; {cure}"
     if isinstance(error, MemoryError):
         return FAILED, "out of memory"
-    text = " ".join(spelled(error).split())
+    text = without_texts(" ".join(spelled(error).split()))
     if len(text) > _LONGEST:
         text = f"{text[:_LONGEST]} ... (--debug shows all of it)"
     if isinstance(error, ValueError | TypeError | OSError | RuntimeError | ImportError) and text:
@@ -168,4 +169,27 @@ def counted(number: int, one: str, many: str | None = None) -> str:
 
 def tell(line: str) -> None:
     """Writes one line of our own to standard error."""
-    print(f"fastpost: {line}", file=sys.stderr)
+    print(f"fastpost: {without_texts(line)}", file=sys.stderr)
+
+
+_MOST = 80
+"""Characters of a text of the user's that a message shows."""
+
+_texts: ContextVar[tuple[str, ...]] = ContextVar("texts", default=())
+"""Arguments of the command line that are too long for a message."""
+
+
+def note_arguments(arguments: Sequence[str]) -> None:
+    """Notes which arguments are long texts; a path is shown whole."""
+    _texts.set(tuple(one for one in arguments if is_no_path(one)))
+
+
+def without_texts(line: str) -> str:
+    """A message in which long arguments are cut, whoever has put them there and however they are quoted."""
+    for text in _texts.get():
+        spellings = {text, repr(text)[1:-1], " ".join(text.split()), " ".join(repr(text)[1:-1].split())}
+        spellings |= {spelling.lstrip("-") for spelling in spellings}
+        for spelling in sorted(spellings, key=len, reverse=True):
+            if len(spelling) > _MOST:
+                line = line.replace(spelling, f"{spelling[: _MOST - 3]}...")
+    return line

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fastpost._inputs.paths import is_no_path
 from fastpost._warn import warn_caller
 from fastpost.corpus.formats import PACKED, SUFFIXES, is_about, is_beside_records, suffix_of
 from fastpost.exceptions import Argument, Words, describe, refuse
@@ -35,7 +36,7 @@ class Folders:
         _refuse_odd(pattern)
         if os.path.isdir(pattern):
             return self._of_folder(pattern)
-        if not os.path.lexists(pattern) and _is_text(pattern):
+        if not os.path.lexists(pattern) and is_no_path(pattern):
             error = _no_file(f"{pattern[:77]}...", "no such file", _FROM_TEXTS)
             if not self.skip:
                 raise error
@@ -91,8 +92,8 @@ class Folders:
             path = os.path.join(folder, entry.name)
             if entry.is_dir(follow_symlinks=False):
                 yield from self._walk(path)
-            elif not entry.is_dir():
-                yield path
+            elif entry.is_file() or (entry.is_symlink() and not os.path.exists(path)):
+                yield path  # pipes and devices would be waited for without an end; a link to nothing is told
 
     def _match(self, folder: str, parts: tuple[str, ...]) -> Iterator[str]:
         head, rest = parts[0], parts[1:]
@@ -117,12 +118,6 @@ class Folders:
                     yield path
                 elif entry.is_dir():
                     yield from self._match(path, rest)
-
-
-def _is_text(path: str) -> bool:
-    """Whether a path that is not there is a text: longer than a name can be, or long and with white space in it."""
-    longest = max(len(os.fsencode(part)) for part in path.split(os.sep))
-    return len(path) > 80 and (longest > 255 or any(map(str.isspace, path)))
 
 
 def _refuse_odd(path: str) -> None:

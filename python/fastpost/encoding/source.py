@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from fastpost._inputs.bounds import shown
+from fastpost._inputs.paths import path_of
 from fastpost.encoding.batch import INPUT_NAMES, Padding
 
 # Bytes of a part that are written down and compared at each call, in a microsecond or two.
@@ -45,7 +46,7 @@ class Source:
         self._heavy: set[type] = set()
         self._model_options: list[str] = []
         if isinstance(tokenizer, (str, os.PathLike)):
-            path = Path(tokenizer)
+            path = Path(path_of(tokenizer))
             folder = path if path.is_dir() else path.parent
             self._path = path / "tokenizer.json" if path.is_dir() else path
             self._bytes = self._path.read_bytes()

@@ -6,6 +6,8 @@ import os
 import re
 from pathlib import Path
 
+from fastpost._inputs.paths import is_no_path
+
 _NAME = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 """A name on the hub: `owner/name`."""
 
@@ -33,7 +35,7 @@ def missing_model(model: str | os.PathLike[str], backend: str | None = None, arg
         return f"{argument} is empty; pass a folder, or a name on the hub such as owner/name"
     if os.path.exists(name):
         return None
-    shown = name if len(name) <= 200 else f"{name[:200]}..."
+    shown = f"{name[:77]}..." if is_no_path(name) else name
     there = f"no such folder: {shown if shown.isprintable() else repr(shown)}"
     cure = f"; {argument} is a folder, or a name on the hub such as owner/name"
     path = Path(name)

@@ -6,6 +6,7 @@ import types
 from collections.abc import Iterable, Iterator, Sized
 from typing import Any
 
+from fastpost._inputs.bounds import listed
 from fastpost.pipelines.answers import Ask
 from fastpost.pipelines.texts import find_fault, read_list, show_kind
 
@@ -71,7 +72,7 @@ def asks(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         given = _crossed(kwargs["question"], kwargs["context"])
     else:
         missing = next((name for name in ("question", "context") if name not in kwargs), "question")
-        known = ", ".join(sorted(kwargs)) or "nothing"
+        known = listed(sorted(kwargs)) if kwargs else "nothing"
         raise ValueError(
             f"`{missing}` is missing: got {known}; pass `question` and `context`, or dicts with these keys"
         )

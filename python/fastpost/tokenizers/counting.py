@@ -46,6 +46,7 @@ def count_words(
             return _count_readers(splitter, corpus, threads, tell, check, length, saved)
         if saved is not None:
             return _count_batches(splitter, corpus, threads, tell, check, saved)
+        corpus = _without_nulls(corpus)
     return WordTable.count(
         splitter,
         corpus if check is None else _checked(corpus, check),
@@ -116,7 +117,7 @@ def _count_batches(
     saved: Checkpoint,
 ) -> WordTable:
     """Counts a corpus of Python strings and keeps what is counted in a file now and then."""
-    batches = corpus._batches(corpus._begin(saved.texts))
+    batches = _without_nulls(corpus._batches(corpus._begin(saved.texts)))
     checked: Iterator[list[str]] = iter(batches if check is None else _checked(batches, check))  # type: ignore[arg-type]
     table, texts, size = saved.table, saved.texts, 0
     for first in checked:
@@ -141,6 +142,12 @@ def _count_batches(
         if saved.due or saved.path.exists():
             saved.write(table, texts)
     return table
+
+
+def _without_nulls(batches: Iterable[list[str]]) -> Iterator[list[str]]:
+    """Batches with "", which has no words, for each text that is null: what files with `nulls="keep"` give here."""
+    for batch in batches:
+        yield [text if text is not None else "" for text in batch]
 
 
 def _checked(corpus: Texts, check: Check) -> Texts:

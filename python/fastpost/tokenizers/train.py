@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastpost._fastpost import WordTable
+from fastpost._inputs.paths import path_of
 from fastpost._warn import warn_caller
 from fastpost.corpus.corpus import Corpus
 from fastpost.progress import Progress, teller
@@ -216,7 +217,7 @@ class WordCounts:
             ValueError: if the file is cut short, changed or foreign, or was counted by other rules than
                 those of `tokenizer`.
         """
-        table, header = WordTable.load(os.fspath(path))
+        table, header = WordTable.load(path_of(path))
         try:
             parts: Json = json.loads(header)
             document: Json = json.loads(parts["files"]["tokenizer.json"])

@@ -125,6 +125,10 @@ impl Cutter {
                     block.clear();
                     return self.end(block, cut, Some(Reason::OtherEncoding(encoding)));
                 }
+                if let Some(reason) = no_text(block) {
+                    block.clear();
+                    return self.end(block, cut, Some(reason));
+                }
                 cut.empty = block.is_empty() && reason.is_none();
                 self.state = Progress::Middle;
                 if let Err(reason) = self.sniff(block, wanted) {
@@ -254,6 +258,36 @@ impl Cutter {
 
 fn lines(block: &[u8]) -> u64 {
     memchr::memchr_iter(b'\n', block).count() as u64
+}
+
+/// Why the start of a file, unpacked, is that of no text.
+fn no_text(block: &[u8]) -> Option<Reason> {
+    const MARKS: [(&[u8], &str); 6] = [
+        (&[0x1f, 0x8b, 0x08], "gzip"),
+        (&[0x28, 0xb5, 0x2f, 0xfd], "zstd"),
+        (b"BZh", "bzip2"),
+        (&[0xfd, b'7', b'z', b'X', b'Z', 0], "xz"),
+        (b"PK\x03\x04", "zip"),
+        (&[b'7', b'z', 0xbc, 0xaf], "7z"),
+    ];
+    /// Characters by which UTF-16 is told.
+    const LOOK: usize = 8;
+    // A text may start with "BZh"; the first block of bzip2 starts with the digits of pi.
+    let is = |mark: &[u8]| {
+        block.starts_with(mark)
+            && (mark != b"BZh" || block.get(4..).is_some_and(|rest| rest.starts_with(b"1AY&SY")))
+    };
+    if let Some((_, format)) = MARKS.iter().find(|(mark, _)| is(mark)) {
+        return Some(Reason::Packed { format });
+    }
+    if block.get(257..262) == Some(b"ustar") {
+        return Some(Reason::Packed { format: "tar" });
+    }
+    let wide = |zero: usize| {
+        block.len() >= 2 * LOOK
+            && block[..2 * LOOK].iter().enumerate().all(|(at, &byte)| (byte == 0) == (at % 2 == zero))
+    };
+    (wide(0) || wide(1)).then_some(Reason::Wide)
 }
 
 /// Takes the byte-order mark off the start of a file; the name of one that is not UTF-8's is the error.

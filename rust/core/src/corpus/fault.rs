@@ -76,6 +76,15 @@ pub enum Reason {
     /// A byte-order mark of UTF-16 or UTF-32.
     #[error("the file starts with a {0} byte-order mark; convert it to UTF-8")]
     OtherEncoding(&'static str),
+    /// Every second byte is 0, as in UTF-16 without a byte-order mark.
+    #[error("the text looks like UTF-16 (every second byte is 0); convert it to UTF-8")]
+    Wide,
+    /// Bytes of an archive, or of a packing that is not read here.
+    #[error("it holds {format} data; unpack it before, or pipe in what its own program unpacks")]
+    Packed {
+        /// bzip2, xz, zip, tar, or what is packed twice.
+        format: &'static str,
+    },
     /// A line that is not one JSON object.
     #[error("not a JSON record: {message} at byte {at} of the line")]
     Json {
@@ -305,6 +314,8 @@ impl Fault {
                 Reason::Os { .. }
                 | Reason::Damaged { .. }
                 | Reason::Window
+                | Reason::Wide
+                | Reason::Packed { .. }
                 | Reason::BadIndex { .. }
                 | Reason::Read(_)
                 | Reason::Shrank { .. }

@@ -16,7 +16,7 @@ use hashbrown::HashTable;
 use crate::corpus::Texts;
 use crate::parallel::{self, Threads};
 use crate::tokenizer::split::Splitter;
-use crate::train::short::{self, ShortCounts};
+use crate::train::short::{self, Seed, ShortCounts};
 use crate::{Error, Result};
 
 /// One distinct word of more than 15 bytes: where they lie, and how often it occurs.
@@ -36,6 +36,7 @@ pub struct WordCounts {
     words: HashTable<Word>,
     short: ShortCounts,
     total: u64,
+    seed: Seed,
 }
 
 /// Equal if the same words occur equally often; the order in which they were met does not count.
@@ -118,7 +119,7 @@ impl WordCounts {
 
     /// Adds `count` to a word of more than 15 bytes.
     fn add_long(&mut self, word: &[u8], count: u64) -> Result<()> {
-        let (head, hash) = (head(word), hash(word));
+        let (head, hash) = (head(word), hash(word, self.seed));
         let Self { bytes, words, .. } = self;
         let same = |known: &Word| {
             known.head == head && known.length as usize == word.len() && tail(bytes, known) == &word[8..]
@@ -170,7 +171,7 @@ impl WordCounts {
         if word.len() <= short::LONGEST {
             return self.short.get(short::key(word, 0, word.len()));
         }
-        let hash = hash(word);
+        let hash = hash(word, self.seed);
         self.words.find(spread(hash), |known| self.spelling(known) == word).map_or(0, |known| known.count)
     }
 
@@ -223,16 +224,16 @@ fn head(word: &[u8]) -> u64 {
 
 /// 32 bits of a hash over the whole of a long word: its ends, and 8 bytes a turn.
 #[inline]
-fn hash(word: &[u8]) -> u32 {
-    let mut last = word.last_chunk::<8>().map_or(0, |last| u64::from_le_bytes(*last));
+fn hash(word: &[u8], seed: Seed) -> u32 {
+    let mut last = seed.0 ^ word.last_chunk::<8>().map_or(0, |last| u64::from_le_bytes(*last));
     for chunk in word.as_chunks::<8>().0 {
         last = mix(last ^ u64::from_le_bytes(*chunk), ODD[0]);
     }
-    let mixed = mix(head(word) ^ ODD[1], last ^ ODD[2] ^ ((word.len() as u64) << 48));
+    let mixed = mix(head(word) ^ seed.1, last ^ ODD[1] ^ ((word.len() as u64) << 48));
     (mixed ^ (mixed >> 32)) as u32
 }
 
-const ODD: [u64; 3] = [0x9E37_79B9_7F4A_7C15, 0xD1B5_4A32_D192_ED03, 0x8CB9_2BA7_2F3D_8DD7];
+const ODD: [u64; 2] = [0x9E37_79B9_7F4A_7C15, 0xD1B5_4A32_D192_ED03];
 
 /// Product of two words, both halves folded together.
 #[inline]

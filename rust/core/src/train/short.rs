@@ -5,6 +5,9 @@
 //! hashed in one step, compared in one and stored in the table itself. Words that occur often are met early and
 //! get the cell where they are looked for first.
 
+use std::hash::{BuildHasher, RandomState};
+use std::sync::LazyLock;
+
 /// Longest word that fits.
 pub(super) const LONGEST: usize = 15;
 
@@ -23,6 +26,22 @@ struct Cell {
 pub(super) struct ShortCounts {
     cells: Vec<Cell>,
     len: usize,
+    seed: Seed,
+}
+
+/// What hashes start from, drawn anew by each process: whoever makes a corpus can't choose words that all want one
+/// cell, for which counting would take time by the square of their number.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seed(pub(super) u64, pub(super) u64);
+
+impl Default for Seed {
+    fn default() -> Self {
+        static SEED: LazyLock<Seed> = LazyLock::new(|| {
+            let random = RandomState::new();
+            Seed(random.hash_one(0_u8), random.hash_one(1_u8))
+        });
+        *SEED
+    }
 }
 
 /// The key of a word of up to [`LONGEST`] bytes that lies at `start` in `text`.
@@ -43,7 +62,7 @@ impl ShortCounts {
     #[inline]
     pub(super) fn add(&mut self, key: Key, count: u64) {
         let mask = self.cells.len().wrapping_sub(1);
-        let mut at = hash(key) as usize & mask;
+        let mut at = self.seed.hash(key) as usize & mask;
         while let Some(cell) = self.cells.get_mut(at) {
             let known = u128::from_le_bytes(cell.key);
             if known == key {
@@ -76,7 +95,7 @@ impl ShortCounts {
     /// Puts a cell where it is looked for, or in the next one that is free; there is one.
     fn place(&mut self, cell: Cell) {
         let mask = self.cells.len() - 1;
-        let mut at = hash(u128::from_le_bytes(cell.key)) as usize & mask;
+        let mut at = self.seed.hash(u128::from_le_bytes(cell.key)) as usize & mask;
         while self.cells[at].key != [0; 16] {
             at = (at + 1) & mask;
         }
@@ -99,7 +118,7 @@ impl ShortCounts {
     /// How often the word of `key` occurs.
     pub(super) fn get(&self, key: Key) -> u64 {
         let mask = self.cells.len().wrapping_sub(1);
-        let mut at = hash(key) as usize & mask;
+        let mut at = self.seed.hash(key) as usize & mask;
         while let Some(cell) = self.cells.get(at) {
             let known = u128::from_le_bytes(cell.key);
             if known == key {
@@ -124,10 +143,12 @@ impl ShortCounts {
     }
 }
 
-/// Product of both halves, its halves folded together.
-#[inline]
-fn hash(key: Key) -> u64 {
-    let (low, high) = (key as u64, (key >> 64) as u64);
-    let product = u128::from(low ^ 0xD1B5_4A32_D192_ED03) * u128::from(high ^ 0x9E37_79B9_7F4A_7C15);
-    (product as u64) ^ ((product >> 64) as u64)
+impl Seed {
+    /// Product of both halves, its halves folded together.
+    #[inline]
+    fn hash(self, key: Key) -> u64 {
+        let (low, high) = (key as u64, (key >> 64) as u64);
+        let product = u128::from(low ^ self.0) * u128::from(high ^ self.1);
+        (product as u64) ^ ((product >> 64) as u64)
+    }
 }

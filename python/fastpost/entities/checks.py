@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from fastpost._inputs.bounds import shown
+from fastpost._inputs.bounds import short, shown
+from fastpost._inputs.paths import path_of
 from fastpost.types import ArrayLike, Units
 
 _BIASES = (
@@ -38,14 +39,14 @@ def biases(_: str, value: Mapping[str, Any] | str | os.PathLike[str] | None) -> 
     if value is None:
         return None
     if isinstance(value, (str, os.PathLike)):
-        path = os.fspath(value)
+        path = path_of(value)
         path = os.path.join(path, "viterbi_calibration.json") if os.path.isdir(path) else path
         with open(path, encoding="utf-8") as file:
             try:
                 value = json.load(file)
             except ValueError as error:
                 raise ValueError(
-                    f"`biases` is {path!r}, which is no JSON ({error}); pass viterbi_calibration.json"
+                    f"`biases` is {shown(path)}, which is no JSON ({error}); pass viterbi_calibration.json"
                 ) from error
     named: Any = value
     if isinstance(value, Mapping) and "operating_points" in value:
@@ -97,7 +98,7 @@ def transitions(
             array = np.asarray(value, np.float32)
         except (TypeError, ValueError) as error:
             raise TypeError(
-                f"`{name}` is no array of numbers ({error}); pass an array of shape {shape}, by the label ids of `id2label`"
+                f"`{name}` is no array of numbers ({str(error)[:80]}); pass an array of shape {shape}, by the label ids of `id2label`"
             ) from error
         if array.shape != shape:
             raise ValueError(
@@ -151,7 +152,7 @@ def outside_bias(_: str, value: float) -> float:
 def units(_: str, value: Sequence[Units]) -> tuple[Units, ...]:
     """The units to give positions in beside characters."""
     if isinstance(value, str):
-        raise TypeError(f"`units` is the str {shown(value)}; pass a tuple of names, ({shown(value)},) for one")
+        raise TypeError(f"`units` is the str {short(value)!r}; pass a tuple of names, ({short(value)!r},) for one")
     for unit in value:
         if unit not in UNITS:
             raise ValueError(f"`units` has {shown(unit)}; choose of {', '.join(map(repr, UNITS))}")

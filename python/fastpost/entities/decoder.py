@@ -12,6 +12,7 @@ from fastpost import _fastpost
 from fastpost._frozen import Settled
 from fastpost._inputs import arrays as _arrays
 from fastpost._inputs import masks as _masks
+from fastpost._inputs.bounds import shown
 from fastpost._inputs.encodings import read_windows
 from fastpost._inputs.probabilities import warn_of_rows
 from fastpost._inputs.tokenizer import Tokens
@@ -320,20 +321,20 @@ def _label_names(id2label: Mapping[Any, str] | Sequence[str], argument: str = "i
     """Label names by id; `argument` is what the caller gave."""
     if isinstance(id2label, str) or not isinstance(id2label, (Mapping, Sequence)):
         kind = type(id2label).__name__
-        raise TypeError(f"`{argument}` is {id2label!r}, a {kind}; pass a dict of id to name, or a list of names")
+        raise TypeError(f"`{argument}` is {shown(id2label)}, a {kind}; pass a dict of id to name, or a list of names")
     if not id2label:
         raise ValueError(f"`{argument}` is empty; pass the model's own, with one name for each column of the logits")
     pairs = id2label.items() if isinstance(id2label, Mapping) else enumerate(id2label)
     by_id: dict[int, Any] = {}
     for label, name in pairs:
         if not isinstance(label, (int, str)) or not str(label).isdecimal():
-            raise ValueError(f"`{argument}` has the id {label!r}; label ids are 0, 1, ...")
+            raise ValueError(f"`{argument}` has the id {shown(label)}; label ids are 0, 1, ...")
         if int(label) in by_id:
             raise ValueError(f"`{argument}` names id {int(label)} twice; name each id once")
         by_id[int(label)] = name
     for label, name in by_id.items():
         if not isinstance(name, str):
-            raise TypeError(f"`{argument}[{label}]` is {name!r}, a {type(name).__name__}; label names are str")
+            raise TypeError(f"`{argument}[{label}]` is {shown(name)}, a {type(name).__name__}; label names are str")
     missing = sorted(set(range(len(by_id))) - by_id.keys())
     if missing:
         raise ValueError(

@@ -93,7 +93,7 @@ pub mod text;
 pub mod tokenizer;
 pub mod train;
 
-pub use error::{About, Error, Named, Names, Result};
+pub use error::{About, Error, Named, Names, Result, short_name};
 
 /// The examples of README.md run as tests.
 #[cfg(doctest)]

@@ -211,7 +211,7 @@ pub enum Error {
         why: &'static str,
     },
     /// An option that is out of range, with its cure.
-    #[error("`{name}` is {got}; {cure}")]
+    #[error("`{name}` is {}; {cure}", clipped(got))]
     BadOption {
         /// The option.
         name: &'static str,
@@ -494,9 +494,28 @@ impl Error {
     }
 }
 
+/// What a caller gave, without the middle of what is longer than all that the package itself writes there.
+fn clipped(got: &str) -> String {
+    // A quoted name is the caller's; a longer sentence lists names of ours or of the model's labels beside it.
+    let most = if got.starts_with('"') { 80 } else { 400 };
+    match got.char_indices().nth(most) {
+        None => got.to_owned(),
+        Some(_) => format!("{}...", got.chars().take(77).collect::<String>()),
+    }
+}
+
+/// A name as a list of them has it: whole up to 40 characters, else its first 17.
+#[must_use]
+pub fn short_name(name: &str) -> String {
+    match name.char_indices().nth(40) {
+        None => name.to_owned(),
+        Some(_) => format!("{}...", name.chars().take(17).collect::<String>()),
+    }
+}
+
 /// `"a", "b"`, and how many more there are beyond forty.
 fn quoted(names: &[String]) -> String {
-    let shown: Vec<_> = names.iter().take(40).map(|name| format!("{name:?}")).collect();
+    let shown: Vec<_> = names.iter().take(40).map(|name| format!("{:?}", short_name(name))).collect();
     let more = names.len().saturating_sub(40);
     shown.join(", ") + &if more > 0 { format!(" and {more} more") } else { String::new() }
 }

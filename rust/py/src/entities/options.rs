@@ -11,7 +11,7 @@ use fastpost_core::entities::own::{Decide, Score, Settings, Snap, Trim};
 use fastpost_core::entities::transformers::words::Boundary;
 use fastpost_core::entities::viterbi::{Biases, Grammar, Weights};
 use fastpost_core::labels::{Scheme, Tagging};
-use fastpost_core::{Error, Result};
+use fastpost_core::{Error, Result, short_name};
 use pyo3::prelude::*;
 use std::collections::{HashMap, HashSet};
 
@@ -78,7 +78,7 @@ impl EntityOptions {
         if let Some(unknown) = self.thresholds.keys().filter(|name| !shown.contains(name)).min() {
             return Err(Error::BadOption {
                 name: "threshold",
-                got: format!("given for {unknown:?}, which is none of {}", shown.join(", ")),
+                got: format!("given for {:?}, which is none of {}", short_name(unknown), shown.join(", ")),
                 cure: "name labels as they come out",
             });
         }
@@ -87,7 +87,7 @@ impl EntityOptions {
         {
             return Err(Error::BadOption {
                 name: "ignore_labels",
-                got: format!("given for {unknown:?}, which is none of {}", shown.join(", ")),
+                got: format!("given for {:?}, which is none of {}", short_name(unknown), shown.join(", ")),
                 cure: "name labels as they come out",
             });
         }

@@ -15,6 +15,7 @@ import typer
 
 from fastpost.cli.failure import UsageError, spelled, tell
 from fastpost.jobs.texts import Reading
+from fastpost.models.backends import BACKENDS, TORCH
 
 if TYPE_CHECKING:
     from fastpost import Corpus
@@ -43,6 +44,9 @@ _READING = {
 """How each field of `Reading` is asked for."""
 
 
+_BACKEND: Any = Literal[(TORCH, *BACKENDS)]  # from the table of those that there are
+
+
 @dataclass(frozen=True, kw_only=True)
 class Running:
     """The model of a command, and what runs it."""
@@ -61,7 +65,7 @@ class Running:
     device: Annotated[str | None, typer.Option(help="cpu, cuda:0, mps, ...")] = None
     dtype: Annotated[str | None, typer.Option(help="Type of the weights in torch: bfloat16, float16, ...")] = None
     backend: Annotated[
-        Literal["torch", "onnxruntime"] | None,
+        _BACKEND | None,
         typer.Option(help="What runs the model; default: onnxruntime for a folder that has nothing but an .onnx file."),
     ] = None
 

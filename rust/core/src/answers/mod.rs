@@ -4,10 +4,15 @@ mod decode;
 mod fold;
 mod input;
 mod nbest;
+mod options;
+mod own;
+mod runs;
 pub mod search;
 mod softmax;
+mod transformers;
 
-pub use decode::{Answer, Answers, Dedupe, Mode, Normalize, Options, Widen, decode};
+pub use decode::{Answer, Answers, decode};
 pub use input::{Floats, Ints, Text, Window};
 pub use nbest::{Example, Feature, NBest, Position, Ranked, Ranking, list, positions, rank};
+pub use options::{Dedupe, Mode, Normalize, Options, Widen};
 pub use search::*;

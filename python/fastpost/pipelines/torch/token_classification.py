@@ -11,9 +11,10 @@ import transformers
 from transformers import PreTrainedTokenizerFast
 from transformers.pipelines.token_classification import AggregationStrategy
 
+from fastpost._inputs import bounds
 from fastpost._warn import warn_caller
 from fastpost.entities.decoder import EntityDecoder
-from fastpost.entities.options import OPTIONS, choose_strategy
+from fastpost.entities.options import ENTITY_OPTIONS, OPTIONS, choose_strategy
 from fastpost.models.model import Parts, trust_model
 from fastpost.models.transformers import FastEncoder, TransformersModel, read_tokens
 from fastpost.pipelines.entities import (
@@ -172,9 +173,14 @@ class FastTokenClassification:
         strategy = kwargs.get("aggregation_strategy")
         if isinstance(strategy, str) and strategy.upper() not in AggregationStrategy.__members__:
             compat = own.get("compat", vars(self).get("_postprocess_params", {}).get("compat", "transformers"))
-            names = ", ".join(repr(one.value) for one in AggregationStrategy)
-            # transformers raises a KeyError.
-            raise (KeyError if compat else ValueError)(f"`aggregation_strategy` is {strategy!r}; pass one of {names}")
+            known = ENTITY_OPTIONS["strategy"].choices if compat is None else [one.value for one in AggregationStrategy]
+            if strategy.lower() not in known:
+                names = ", ".join(map(repr, known))
+                # transformers raises a KeyError.
+                raise (KeyError if compat else ValueError)(
+                    f"`aggregation_strategy` is {bounds.shown(strategy)}; pass one of {names}"
+                )
+            own["aggregation_strategy"] = kwargs.pop("aggregation_strategy").lower()  # one that is ours alone
         preprocess, forward, postprocess = super()._sanitize_parameters(**kwargs)  # type: ignore[misc]
         if progress is not None:
             forward["progress"] = progress

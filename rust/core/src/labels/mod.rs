@@ -110,7 +110,7 @@ pub enum Scheme {
 
 /// All schemes.
 #[cfg(test)]
-pub(crate) const SCHEMES: [Scheme; 9] = [
+pub(crate) const SCHEMES: [Scheme; RULES.len()] = [
     Scheme::Io,
     Scheme::Iob1,
     Scheme::Iob2,
@@ -576,6 +576,18 @@ fn fits(scheme: Scheme, split: &[(char, &str)]) -> bool {
         && split.iter().all(|(letter, _)| role_of(scheme, *letter).is_some())
 }
 
+/// Schemes in the order in which labels are tried with them: each but `Plain`, which is what fits none.
+const DETECTED: [Scheme; RULES.len() - 1] = [
+    Scheme::Io,
+    Scheme::Iob2,
+    Scheme::Iob1,
+    Scheme::Ioe2,
+    Scheme::Ioe1,
+    Scheme::Bioes,
+    Scheme::Bilou,
+    Scheme::Bmes,
+];
+
 /// The scheme whose letters these are, and under which each type can be written if there is one. A set without `B` and
 /// `I` is taken for an accident: `E-mail`, `S_size`.
 fn detect(split: &[(char, &str)]) -> Option<Scheme> {
@@ -583,17 +595,7 @@ fn detect(split: &[(char, &str)]) -> Option<Scheme> {
     if !has('B') && !has('I') {
         return None;
     }
-    let order = [
-        Scheme::Io,
-        Scheme::Iob2,
-        Scheme::Iob1,
-        Scheme::Ioe2,
-        Scheme::Ioe1,
-        Scheme::Bioes,
-        Scheme::Bilou,
-        Scheme::Bmes,
-    ];
-    let fitting = || order.into_iter().filter(|&scheme| fits(scheme, split));
+    let fitting = || DETECTED.into_iter().filter(|&scheme| fits(scheme, split));
     fitting().find(|&scheme| spells_each(scheme, split)).or_else(|| fitting().next())
 }
 

@@ -10,13 +10,15 @@ from typer.testing import CliRunner
 
 import fastpost
 from fastpost import _fastpost
+from fastpost._inputs.option import ABSENT as NONE
 from fastpost.answers.options import ANSWER_OPTIONS
 from fastpost.answers.options import OWN_ONLY as OWN_ANSWERS
 from fastpost.cli.app import app
 from fastpost.cli.entity_options import ABSENT, PARAMETERS
 from fastpost.entities.options import ENTITY_OPTIONS, OPTIONS, PIPELINE_OPTIONS, defaults
 from fastpost.integrations.reader import EntityReader
-from option_models import LABELS, TEXT, logits_table, small_tokenizer, write_option_folder
+from fastpost.pipelines.compare import RULES
+from option_models import LABELS, TEXT, WORDS, logits_table, small_tokenizer, write_option_folder
 from oracle import lookup_model
 from test_doors import places, qa_pipe
 
@@ -96,6 +98,16 @@ def test_errors_of_arrays_say_where():
         decoder.decode([[[1.0, 0.0]], [[float("nan"), 0.0]]])
     fields = {name: getattr(raised.value, name) for name in ("argument", "window", "token")}
     assert fields == {"argument": "logits", "window": 1, "token": 0}
+
+
+@pytest.mark.parametrize("compat", [None, "transformers"])
+def test_an_error_of_a_pipeline_says_which_text(compat):
+    pipe = torch_pipe()
+    pipe.model.table[WORDS.index(" York")] = float("nan")
+    with pytest.raises(ValueError, match=r"text 1 of the input: `logits` holds NaN at window \d+, token \d+") as raised:
+        pipe(["Anna met", TEXT, "Anna"], compat=compat)
+    assert (raised.value.text, raised.value.argument) == (1, "logits")
+    assert f"at window {raised.value.window}, token {raised.value.token}" in str(raised.value)
 
 
 @pytest.mark.parametrize("name", OPTIONS)
@@ -332,6 +344,15 @@ def test_each_option_has_a_flag_or_a_reason():
     own = {*OPTIONS, *(name for name, option in PIPELINE_OPTIONS.items() if option.own_only)}
     assert own - ABSENT.keys() == own & flags
     assert not ABSENT.keys() & flags
+
+
+def test_compare_knows_the_rule_of_each_option():
+    """One that had none would be blamed on the rule before it."""
+    without = {name for name in OPTIONS if not ENTITY_OPTIONS[name].rule}
+    assert without == {"return_probs", "units"}, "no entity changes its place with them"
+    assert {ENTITY_OPTIONS[name].rule for name in OPTIONS} - {""} <= RULES.keys()
+    # The scheme is the first rule: with all others off it is there.
+    assert {name for name in OPTIONS if ENTITY_OPTIONS[name].plain is NONE} == {"scheme", *without}
 
 
 # --- answers --------------------------------------------------------------------------------------

@@ -50,6 +50,10 @@ class Option(NamedTuple):
     """Where nothing is said and the entities are to be taken out of the text; `ABSENT` if that is `default`."""
     pipeline: str = ""
     """What pipelines call it, where that is another name."""
+    rule: str = ""
+    """The rule of `fastpost.compare` that it has part in; "" if no entity changes its place with it."""
+    plain: Any = ABSENT
+    """The value that comes closest to transformers, before `compare` switches the rule on."""
 
     def check(self, value: Any) -> Any:
         """The value as Rust takes it.

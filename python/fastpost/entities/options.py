@@ -47,45 +47,114 @@ def _named(name: str, default: str | None, doc: str, **more: Any) -> Option:
     return Option(name, default, doc, _NAMES[name], **more)
 
 
-# fmt: off
 ENTITY_OPTIONS: dict[str, Option] = table(
-    Option("strategy", None, "How tokens become entities; default: average.", _NAMES["strategy"], _strategy,
-           transformers="none", redaction="simple", pipeline="aggregation_strategy"),
-    Option("compat", None, "None for the right entities, or those of transformers with all that is wrong about them.",
-           (None, "transformers"), _compat, transformers="transformers"),
+    Option(
+        "strategy",
+        None,
+        "How tokens become entities; default: average.",
+        _NAMES["strategy"],
+        _strategy,
+        transformers="none",
+        redaction="simple",
+        pipeline="aggregation_strategy",
+    ),
+    Option(
+        "compat",
+        None,
+        "None for the right entities, or those of transformers with all that is wrong about them.",
+        (None, "transformers"),
+        _compat,
+        transformers="transformers",
+    ),
     Option("ignore_labels", ("O",), "Leave out entities of this label; default: O.", (), checks.ignored, ("O",)),
     Option("tokenizer", None, "The model's tokenizer.", (), keep, None),
     Option("threads", None, "Threads of a call; default: all cores.", (), _threads, None),
-    _named("scheme", "auto", "How labels spell entities: IOB2, BIOES, BILOU, ...; default: as they look."),
-    _named("decode", "viterbi", "The best label of each token, or the best sequence that the scheme allows."),
-    _named("repair", "conlleval", "What becomes of labels that the scheme does not allow, with argmax."),
-    Option("transitions", None, "Weights of the step from each label to each label, a CRF's."),
-    Option("start_transitions", None, "Weights of each label where a text begins."),
-    Option("end_transitions", None, "Weights of each label where a text ends."),
-    Option("biases", None, "viterbi_calibration.json of the model: what steps between labels weigh.", (), checks.biases),
-    _named("score", "mean", "What the score of an entity is of those of its tokens or words; default: mean."),
+    _named(
+        "scheme", "auto", "How labels spell entities: IOB2, BIOES, BILOU, ...; default: as they look.", rule="scheme"
+    ),
+    _named(
+        "decode",
+        "viterbi",
+        "The best label of each token, or the best sequence that the scheme allows.",
+        rule="decode",
+        plain="argmax",
+    ),
+    _named(
+        "repair",
+        "conlleval",
+        "What becomes of labels that the scheme does not allow, with argmax.",
+        rule="decode",
+        plain="conlleval",
+    ),
+    Option(
+        "transitions", None, "Weights of the step from each label to each label, a CRF's.", rule="decode", plain=None
+    ),
+    Option("start_transitions", None, "Weights of each label where a text begins.", rule="decode", plain=None),
+    Option("end_transitions", None, "Weights of each label where a text ends.", rule="decode", plain=None),
+    Option(
+        "biases",
+        None,
+        "viterbi_calibration.json of the model: what steps between labels weigh.",
+        (),
+        checks.biases,
+        rule="decode",
+        plain=None,
+    ),
+    _named(
+        "score",
+        "mean",
+        "What the score of an entity is of those of its tokens or words; default: mean.",
+        rule="score",
+        plain="mean",
+    ),
     Option("return_probs", False, "Give the distribution over labels of each entity, too.", (), flag),
-    Option("threshold", 0.0, "Leave out entities with a lower score.", (), checks.threshold),
-    _named("words", "auto", "What tells words apart; default: auto, the text."),
-    _named("snap", "auto", "Widen entities to whole words; default: where words are known."),
-    _named("join", "pieces", "Join entities of one label: pieces of one thing, all in a run without white space, or none.",
-           redaction="run"),
-    _named("trim", "whitespace", "Leave out white space at the ends of entities; default: yes."),
-    _named("window_merge", "context", "How the windows of a long text become one; default: context.", redaction="union"),
+    Option("threshold", 0.0, "Leave out entities with a lower score.", (), checks.threshold, rule="score", plain=0.0),
+    _named("words", "auto", "What tells words apart; default: auto, the text.", rule="words", plain="transformers"),
+    _named("snap", "auto", "Widen entities to whole words; default: where words are known.", rule="snap", plain=None),
+    _named(
+        "join",
+        "pieces",
+        "Join entities of one label: pieces of one thing, all in a run without white space, or none.",
+        redaction="run",
+        rule="join",
+        plain=None,
+    ),
+    _named(
+        "trim", "whitespace", "Leave out white space at the ends of entities; default: yes.", rule="trim", plain=None
+    ),
+    _named(
+        "window_merge",
+        "context",
+        "How the windows of a long text become one; default: context.",
+        redaction="union",
+        rule="windows",
+        plain="transformers",
+    ),
     Option("units", (), "Units to give positions in beside characters.", checks.UNITS, checks.units),
-    Option("outside_bias", 0.0, "Taken from the logits of O: above 0 more is found, below 0 less.", (), checks.outside_bias,
-           redaction=2.0),
+    Option(
+        "outside_bias",
+        0.0,
+        "Taken from the logits of O: above 0 more is found, below 0 less.",
+        (),
+        checks.outside_bias,
+        redaction=2.0,
+        rule="decode",
+        plain=0.0,
+    ),
 )
 """Of the decoder, in the order of its signature."""
 
 PIPELINE_OPTIONS: dict[str, Option] = table(
     Option("batch_size", 32, "Windows that the model is given at once.", (), _batch_size, 1),
     Option("max_length", None, "Tokens of a window, for models that were trained on short ones."),
-    Option("on_long_text", "window", "Read texts longer than the model in windows, cut or refuse them; default: window.",
-           ("window", "truncate", "error")),
+    Option(
+        "on_long_text",
+        "window",
+        "Read texts longer than the model in windows, cut or refuse them; default: window.",
+        ("window", "truncate", "error"),
+    ),
 )
 """Of pipelines, beside those of the decoder."""
-# fmt: on
 
 OPTIONS: tuple[str, ...] = tuple(name for name, option in ENTITY_OPTIONS.items() if option.own_only)
 """What only `compat=None` takes."""

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from fastpost._inputs.option import ABSENT
+from fastpost.entities.options import ENTITY_OPTIONS
 from fastpost.models.batches import Logits, Windows
 from fastpost.pipelines.entities import Chunk, EntityTask, text_size
 from fastpost.pipelines.run import stream
@@ -31,33 +33,15 @@ RULES = {
 }
 """What is switched on, in this order, on the way from transformers' answer to the right one."""
 
-_PLAIN = {
-    "words": "transformers",
-    "snap": None,
-    "join": None,
-    "trim": None,
-    "window_merge": "transformers",
-    "decode": "argmax",
-    "repair": "conlleval",
-    "transitions": None,
-    "start_transitions": None,
-    "end_transitions": None,
-    "biases": None,
-    "outside_bias": 0.0,
-    "score": "mean",
-    "threshold": 0.0,
-}
+_PLAIN = {name: option.plain for name, option in ENTITY_OPTIONS.items() if option.plain is not ABSENT}
 """The options of the decoder that come closest to transformers."""
 
 _OPTIONS_OF = {
-    "words": ("words",),
-    "windows": ("window_merge",),
-    "trim": ("trim",),
-    "snap": ("snap",),
-    "join": ("join",),
-    "decode": ("decode", "repair", "transitions", "start_transitions", "end_transitions", "biases", "outside_bias"),
-    "score": ("score", "threshold"),
+    rule: tuple(name for name in _PLAIN if ENTITY_OPTIONS[name].rule == rule)
+    for rule in RULES
+    if any(ENTITY_OPTIONS[name].rule == rule for name in _PLAIN)
 }
+"""What each rule switches on, in the order of the rules."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -203,11 +202,18 @@ class EntityTask:
                 check=False,
             )
         except ValueError as error:
-            window = re.search(r"at window (\d+)", str(error))
+            window = getattr(error, "window", None)
             if window is None:
                 raise
-            text = chunk.first + int(chunk.owners[int(window[1])])
-            raise ValueError(f"text {text} of the input: {error}") from error
+            text = chunk.first + int(chunk.owners[window])
+            raise refuse(
+                ValueError,
+                f"text {text} of the input: {error}",
+                argument=getattr(error, "argument", None),
+                text=text,
+                window=window,
+                token=getattr(error, "token", None),
+            ) from error
         if unnamed and np.isin(entities.label_id, unnamed).any():
             raise KeyError(
                 f"the model predicts a label that `id2label` does not name: it has {len(self.id2label)} names for "

@@ -32,7 +32,7 @@ EVAL_MODELS ?= ../shared/models
 EVAL_OPTIONS ?= --write
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-rust test-python test-old test-lowest test-wheel test-engines test-neighbours parity wheel lint lint-source lint-stubs fuzz fmt eval bench \
+.PHONY: help build demo test test-rust test-python test-old test-lowest test-wheel test-engines test-neighbours parity wheel lint lint-source lint-stubs fuzz fuzz-stable fmt eval bench \
 	bench-entities bench-answers bench-corpus bench-train bench-metrics bench-align bench-columns bench-cli bench-viterbi bench-encoder plots docs clean
 
 help: ## what the targets do
@@ -120,9 +120,14 @@ lint-source: $(VENV)/.lint-installed $(VENV)/.build-installed
 lint-stubs: $(VENV)/.lint-installed $(VENV)/.built
 	$(BIN)/stubtest fastpost._fastpost --mypy-config-file pyproject.toml
 
-fuzz: ## the parsers of rust/core on random input, FUZZ_SECONDS=60 each; needs a nightly toolchain and cargo-fuzz
-	cd rust/fuzz && for target in labels jsonl pattern; do \
+# The targets are the files of the folder.
+FUZZ_TARGETS := $(sort $(basename $(notdir $(wildcard rust/fuzz/fuzz_targets/*.rs))))
+fuzz: ## every entrance of rust/core on random input, FUZZ_SECONDS=60 each; needs a nightly toolchain and cargo-fuzz
+	cd rust/fuzz && for target in $(FUZZ_TARGETS); do \
 		cargo +nightly fuzz run --fuzz-dir . $$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=4096 || exit 1; done
+
+fuzz-stable: ## the same bodies on random bytes with any compiler, FUZZ_SECONDS=60 each
+	cd rust/fuzz && FUZZ_SECONDS=$(FUZZ_SECONDS) cargo test --lib -- --nocapture
 
 fmt: $(VENV)/.lint-installed ## format everything
 	cargo fmt --all

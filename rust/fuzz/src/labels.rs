@@ -19,7 +19,7 @@ pub fn labels(bytes: &[u8]) {
         let Ok(tagging) = Tagging::new(&names, scheme) else { continue };
         assert_eq!(tagging.tags.len(), names.len());
         let inside = tagging.tags.iter().any(|tag| tag.role != Role::Outside);
-        assert!(!inside || scheme.is_none_or(|scheme| tagging.scheme == scheme));
+        assert!(!inside || tagging.layout.is_none() || scheme.is_none_or(|scheme| tagging.scheme == scheme));
         for (tag, name) in tagging.tags.iter().zip(&names) {
             let kind = &tagging.kinds[tag.kind as usize];
             assert!(

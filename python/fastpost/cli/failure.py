@@ -187,7 +187,11 @@ def note_arguments(arguments: Sequence[str]) -> None:
 def without_texts(line: str) -> str:
     """A message in which long arguments are cut, whoever has put them there and however they are quoted."""
     for text in _texts.get():
-        spellings = {text, repr(text)[1:-1], " ".join(text.split()), " ".join(repr(text)[1:-1].split())}
+        escaped = "".join(
+            letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in text
+        )  # as Typer does
+        spellings = {text, repr(text)[1:-1], escaped}
+        spellings |= {" ".join(spelling.split()) for spelling in spellings}
         spellings |= {spelling.lstrip("-") for spelling in spellings}
         for spelling in sorted(spellings, key=len, reverse=True):
             if len(spelling) > _MOST:

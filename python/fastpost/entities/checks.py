@@ -120,7 +120,7 @@ def threshold(_: str, value: float | Mapping[str, float]) -> tuple[float, dict[s
     numbers: list[tuple[str | None, Any]] = [(None, default), *named.items()]
     for name, number in numbers:
         if isinstance(number, bool) or not isinstance(number, (int, float, np.number)) or not 0 <= number <= 1:
-            where = "" if name is None else f"[{shown(name)}]"
+            where = "" if name is None else f"[{short(name)!r}]"
             raise ValueError(
                 f"`threshold{where}` is {shown(number)}; pass a number between 0 and 1, or a dict by label"
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sized
 from typing import Any
 
+from fastpost._inputs.bounds import shown as show_value
 from fastpost.entities.options import ENTITY_OPTIONS, OPTIONS
 from fastpost.models.batches import choose_batching
 from fastpost.models.model import START_AND_END, check_model
@@ -205,7 +206,9 @@ class EntityPipeline(_ModelPipeline):
         strategy = name_strategy(given, options["compat"])
         most = self._parts.max_length
         if strategy not in _STRATEGIES:
-            raise ValueError(f"`aggregation_strategy` is {given!r}; pass one of {', '.join(map(repr, _STRATEGIES))}")
+            raise ValueError(
+                f"`aggregation_strategy` is {show_value(given)}; pass one of {', '.join(map(repr, _STRATEGIES))}"
+            )
         choose_batching(options["batch_size"], options["batch_tokens"], self._parts.pad, self._parts.device)
         if right_options(options, split=False) is not None:
             long_texts(options)

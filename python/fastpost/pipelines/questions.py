@@ -26,7 +26,9 @@ def single(item: Any) -> Ask:
         raise ValueError(f"{_show(item)} is no question; pass a dict {{'question': ..., 'context': ...}}")
     for name in ("question", "context"):
         if name not in item:
-            raise KeyError(f"`{name}` is missing among {sorted(item)}; pass a dict {{'question': ..., 'context': ...}}")
+            raise KeyError(
+                f"`{name}` is missing among {listed(sorted(map(str, item)))}; pass a dict {{'question': ..., 'context': ...}}"
+            )
         if item[name] is None:
             raise ValueError(f"`{name}` cannot be None; pass a str")
         if not isinstance(item[name], str):

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from fastpost._inputs.bounds import shown as show_value
 from fastpost.types import Ints2d
 
 
@@ -285,7 +286,9 @@ def _providers(device: Any) -> list[Any]:
     if name.lower() in ("cpu", "-1"):
         return ["CPUExecutionProvider"]
     if name.lower() != "cuda" or not (number or "0").isdecimal():
-        raise ValueError(f'`device` is {device!r}; pass "cpu", "cuda" or "cuda:1", or `providers` for anything else')
+        raise ValueError(
+            f'`device` is {show_value(device)}; pass "cpu", "cuda" or "cuda:1", or `providers` for anything else'
+        )
     return [("CUDAExecutionProvider", {"device_id": int(number or 0)}), "CPUExecutionProvider"]
 
 
@@ -294,6 +297,6 @@ def _check_there(device: Any, chosen: list[Any], there: Sequence[str], version: 
     name = chosen[0] if isinstance(chosen[0], str) else chosen[0][0]
     if name not in there:
         raise ValueError(
-            f"`device` is {device!r}, but this ONNX Runtime {version} has {', '.join(there)}, not {name}; put "
+            f"`device` is {show_value(device)}, but this ONNX Runtime {version} has {', '.join(there)}, not {name}; put "
             'onnxruntime-gpu and its CUDA libraries in place of onnxruntime, or pass device="cpu"'
         )

@@ -122,7 +122,7 @@ def threshold(_: str, value: float | Mapping[str, float]) -> tuple[float, dict[s
         if isinstance(number, bool) or not isinstance(number, (int, float, np.number)) or not 0 <= number <= 1:
             where = "" if name is None else f"[{short(name)!r}]"
             raise ValueError(
-                f"`threshold{where}` is {shown(number)}; pass a number between 0 and 1, or a dict by label"
+                f"`threshold{where}` is {short(shown(number))}; pass a number between 0 and 1, or a dict by label"
             )
     return float(default), {str(name): float(number) for name, number in named.items()}
 

@@ -185,12 +185,14 @@ def test_scheme_and_report_are_those_of_the_decoder():
     assert pipe.scheme == "IOB1"
     assert pickle.loads(pickle.dumps(pipe)).scheme == "IOB2"
     pipe(SENTENCES[0], compat="transformers")
-    assert (pipe.scheme, pipe.report()) == (None, {"path": "fastpost"})
+    assert pipe.scheme is None
+    assert pipe.report().keys() == {"path", "encoder"}
 
 
 def test_scheme_and_report_over_onnx(rampart_dir):
     pipe = fastpost.pipeline("ner", model=rampart_dir, backend="onnxruntime", aggregation_strategy="simple")
-    assert (pipe.scheme, pipe.report()) == (None, {"path": "fastpost"})
+    assert pipe.scheme is None
+    assert pipe.report().keys() == {"path", "encoder"}
     pipe(["Anna lives here.", "Bob too."], compat=None)
     assert pipe.scheme == "IOB2"
     assert list(pipe.report()["words"].values()) == [2]

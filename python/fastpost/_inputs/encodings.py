@@ -130,6 +130,11 @@ class Encoded:
         return lengths
 
     @property
+    def type_ids(self) -> Ints1d:
+        """(tokens,), the segment of each token."""
+        return _long(self.batch.type_ids)
+
+    @property
     def word_ids(self) -> Ints1d:
         """(tokens,), the word of each token, -1 for none."""
         return _long(self.batch.word_ids)
@@ -196,6 +201,18 @@ def read_texts(encodings: Any, owners: Ints1d | None) -> tuple[Read, int | None]
         return Encodings.expanded(listed), len(listed)
     of_batch = batch_owners(encodings)
     return Encodings(listed, of_batch), int(of_batch.max(initial=-1)) + 1
+
+
+def read_first(encodings: Any) -> Read:
+    """The first window of each text; what else was cut off is left out.
+
+    Args:
+        encodings: of texts, as a batch of `fastpost.Encoder` or as a list of encodings.
+    """
+    if not is_encoded(encodings):
+        return Encodings.flat(encodings)
+    later = np.diff(encodings.text_index, prepend=-1) == 0
+    return Encoded.of(encodings[np.flatnonzero(~later)] if later.any() else encodings)
 
 
 def read_windows(encodings: Any, owners: Ints1d | None, count: int | None) -> tuple[Read, int | None]:

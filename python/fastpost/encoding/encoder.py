@@ -140,6 +140,11 @@ class Encoder:
                 self._sent_back.update(reasons)
         return Encodings(columns, loaded.names, loaded.padding, len(listed))
 
+    @property
+    def native(self) -> bool:
+        """Whether it encodes texts itself, as the tokenizer is now; `report` says more."""
+        return self._current().core is not None
+
     def report(self) -> EncoderReport:
         """Whether it is native, what falls back and why, and how many texts it sent back so far."""
         loaded = self._current()
@@ -190,7 +195,8 @@ class _Loaded:
             except ValueError as error:
                 self.reason = str(error)
         if self.core is None:
-            self._reference.load()
+            if source.live is None:
+                self._reference.load()
         elif verify:
             self._compare()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from fastpost._inputs.tokenizer import Tokens
+from fastpost.models.slot import EncoderSlot
 
 
 class TextEncoder(Protocol):
@@ -31,14 +32,20 @@ class TextEncoder(Protocol):
     def from_end(self) -> bool:
         """Whether windows of a text are cut from its end on."""
 
-    def windows(self, texts: list[Any], length: int | None, stride: int, split: bool) -> list[Any]:
-        """The encodings of texts, or of lists of words, in windows of at most `length` tokens that overlap by `stride`."""
+    def windows(self, texts: list[Any], length: int | None, stride: int, split: bool) -> Any:
+        """The encodings of texts, or of lists of words, in windows of at most `length` tokens that overlap by `stride`.
 
-    def whole(self, texts: list[str]) -> list[Any]:
+        What `fastpost.Encoder` makes, or a list of `tokenizers.Encoding` objects.
+        """
+
+    def whole(self, texts: list[str]) -> Any:
         """The encodings of texts without special tokens, however long they are."""
 
     def pair(self, first: str, second: str) -> Any:
         """The encoding of two texts with what stands around them."""
+
+    def report(self) -> str:
+        """Whether `fastpost.Encoder` encodes texts, and if not, why, in words."""
 
 
 class BareEncoder:
@@ -61,6 +68,7 @@ class BareEncoder:
         self.cls_token_id: int | None = None if cls_token is None else tokenizer.token_to_id(cls_token)
         self._unk_token = unk_token
         self._tokens: Tokens | None = None
+        self._slot = EncoderSlot()
 
     @property
     def tokens(self) -> Tokens:
@@ -74,17 +82,33 @@ class BareEncoder:
         """Special tokens around one text."""
         return int(self.tokenizer.num_special_tokens_to_add(False))
 
-    def windows(self, texts: list[Any], length: int | None, stride: int, split: bool) -> list[Any]:
+    def windows(self, texts: list[Any], length: int | None, stride: int, split: bool) -> Any:
         """See `TextEncoder`."""
+        encoder = self._slot.get(self.tokenizer)
+        if encoder is not None:
+            side: Any = "left" if self.from_end else "right"
+            return encoder.encode(
+                texts, max_length=length, stride=stride, truncation_side=side, is_split_into_words=split
+            )
         return list(self.limited(length, stride).encode_batch(texts, is_pretokenized=split))
 
-    def whole(self, texts: list[str]) -> list[Any]:
+    def whole(self, texts: list[str]) -> Any:
         """See `TextEncoder`."""
+        encoder = self._slot.get(self.tokenizer)
+        if encoder is not None:
+            return encoder.encode(texts, add_special_tokens=False)
         return list(lift_limits(self.tokenizer).encode_batch(texts, add_special_tokens=False))
 
     def pair(self, first: str, second: str) -> Any:
         """See `TextEncoder`."""
+        encoder = self._slot.get(self.tokenizer)
+        if encoder is not None:
+            return encoder.encode([first], [second])[0]
         return lift_limits(self.tokenizer).encode(first, second)
+
+    def report(self) -> str:
+        """See `TextEncoder`."""
+        return self._slot.report()
 
     def limited(self, length: int | None, stride: int) -> Any:
         """The tokenizer, set to cut texts; not touched if it is, as other threads may be using it."""

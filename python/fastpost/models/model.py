@@ -194,5 +194,5 @@ def check_model(model: Any, outputs: tuple[str, ...], tokenizer: Any = None) -> 
 def _short_window(parts: Parts) -> Windows[None]:
     """One window of a letter."""
     (encoding,) = parts.encoder.windows(["a"], parts.max_length, 0, False)
-    ids = np.array(encoding.ids or [0], np.int64)
+    ids = np.array(encoding.ids if len(encoding.ids) else [0], np.int64)
     return Windows(np.array([len(ids)]), {"input_ids": ids, "token_type_ids": np.zeros_like(ids)}, None)

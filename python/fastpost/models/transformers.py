@@ -12,6 +12,7 @@ from fastpost.models.batches import Padding
 from fastpost.models.encode import lift_limits
 from fastpost.models.length import as_length, positions
 from fastpost.models.runners.torch import TorchRunner
+from fastpost.models.slot import EncoderSlot
 
 if TYPE_CHECKING:
     import torch
@@ -26,13 +27,17 @@ class FastEncoder:
     Args:
         tokenizer: the tokenizer, which stays the caller's: it is looked at anew for each chunk.
         tokens: what was read off it before.
+        slot: its encoder, which is kept from call to call.
     """
 
     cuts_itself = True
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, tokens: Tokens | None = None) -> None:
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerBase, tokens: Tokens | None = None, slot: EncoderSlot | None = None
+    ) -> None:
         self.tokenizer: Any = tokenizer
         self._tokens = tokens
+        self._slot = slot or EncoderSlot()
 
     @property
     def tokens(self) -> Tokens:
@@ -57,7 +62,7 @@ class FastEncoder:
         """Whether texts are cut at their beginning."""
         return bool(self.tokenizer.truncation_side == "left")
 
-    def windows(self, texts: list[Any], length: int | None, stride: int, split: bool) -> list[Any]:
+    def windows(self, texts: list[Any], length: int | None, stride: int, split: bool) -> Any:
         """See `TextEncoder`; without `length` texts are cut where the tokenizer says."""
         # Asked anew for each chunk: another user of the tokenizer may have changed its set-up since.
         tokenizer = self.tokenizer
@@ -76,15 +81,36 @@ class FastEncoder:
         backend = tokenizer.backend_tokenizer
         if backend.encode_special_tokens != tokenizer.split_special_tokens:
             backend.encode_special_tokens = tokenizer.split_special_tokens
-        return list(backend.encode_batch(texts, is_pretokenized=split))
+        encoder = self._slot.get(backend)
+        if encoder is None:
+            return list(backend.encode_batch(texts, is_pretokenized=split))
+        cut: Any = truncation.value
+        return encoder.encode(
+            texts,
+            max_length=None if cut == "do_not_truncate" else most,
+            stride=stride,
+            truncation=None if cut == "do_not_truncate" else cut,
+            truncation_side=tokenizer.truncation_side,
+            is_split_into_words=split,
+        )
 
-    def whole(self, texts: list[str]) -> list[Any]:
+    def whole(self, texts: list[str]) -> Any:
         """See `TextEncoder`."""
+        encoder = self._slot.get(self._backend())
+        if encoder is not None:
+            return encoder.encode(texts, add_special_tokens=False)
         return list(lift_limits(self._backend()).encode_batch(texts, add_special_tokens=False))
 
     def pair(self, first: str, second: str) -> Any:
         """See `TextEncoder`."""
+        encoder = self._slot.get(self._backend())
+        if encoder is not None:
+            return encoder.encode([first], [second])[0]
         return lift_limits(self._backend()).encode(first, second)
+
+    def report(self) -> str:
+        """See `TextEncoder`."""
+        return self._slot.report()
 
     def _backend(self) -> Any:
         return self.tokenizer.backend_tokenizer

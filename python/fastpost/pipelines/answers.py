@@ -16,7 +16,7 @@ import numpy as np
 
 from fastpost._inputs import arrays as _arrays
 from fastpost._inputs.bounds import shown
-from fastpost._inputs.encodings import Encodings
+from fastpost._inputs.encodings import Read, read_first
 from fastpost.answers.decoder import AnswerDecoder
 from fastpost.models.batches import Logits, Windows
 from fastpost.pipelines.run import ItemError
@@ -82,7 +82,7 @@ class Chunk:
 class Segments:
     """Arrays end to end, from which windows take stretches."""
 
-    def __init__(self, read: Encodings) -> None:
+    def __init__(self, read: Read) -> None:
         self.read = read
         self.lengths = read.lengths
         self.starts = np.cumsum(read.lengths) - read.lengths
@@ -105,7 +105,7 @@ class AnswerTask:
         ranked: whether all contexts of a chunk belong to one question and are ranked together.
     """
 
-    encode_texts: Callable[[list[str]], list[Any]]
+    encode_texts: Callable[[list[str]], Any]
     encode_pair: Callable[[str, str], Any]
     max_length: int
     stride: int
@@ -143,7 +143,7 @@ class AnswerTask:
                     ) from None
         texts: dict[str, int] = {}
         at = np.array([[texts.setdefault(t, len(texts)) for t in (item.question, item.context)] for item in items])
-        pool = Segments(Encodings.flat(self.encode_texts(list(texts))))
+        pool = Segments(read_first(self.encode_texts(list(texts))))
         question, context = at[:, 0], at[:, 1]
         owner, start, length = self._plan(pool.lengths[question], pool.lengths[context], items)
         return self._assemble(pool, owner, question[owner], context[owner], start, length, items)

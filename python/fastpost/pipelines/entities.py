@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from fastpost._inputs import arrays as _arrays
 from fastpost._inputs import bounds as _bounds
-from fastpost._inputs.encodings import Encodings
+from fastpost._inputs.encodings import Read, read_first, read_texts
 from fastpost._inputs.probabilities import warn_of_rows
 from fastpost._inputs.tokenizer import Tokens
 from fastpost.entities.decoder import EntityDecoder
@@ -86,10 +86,11 @@ def _freeze(value: Any) -> Any:
 class EntityTask:
     """Token classification of texts, or of texts split into words.
 
-    `encode_batch` is called with a list of texts (or of lists of words) and returns their encodings.
+    `encode_batch` is called with a list of texts (or of lists of words) and returns their encodings: a list of them, or what
+    `fastpost.Encoder` makes.
     """
 
-    encode_batch: Callable[[list[Any]], list[Any]]
+    encode_batch: Callable[[list[Any]], Any]
     input_names: tuple[str, ...]
     tokens: Tokens
     id2label: dict[int, str]
@@ -117,16 +118,15 @@ class EntityTask:
         self._check(items, first)
         try:
             encodings = self.encode_batch(items)
-        except TypeError as error:
+        except (TypeError, ValueError) as error:
             raise _not_unicode(items, first) or error from error
-        if self.windowed:
-            read = Encodings.expanded(encodings)
-        else:
-            read = Encodings.flat(encodings)
+        if self.windowed or self.on_truncate is not None or self.most_tokens is not None:
+            read, _ = read_texts(encodings, None)
+        if not self.windowed:
             if self.on_truncate is not None or self.most_tokens is not None:
-                counts = np.bincount(Encodings.expanded(encodings).texts)
-                for number in np.flatnonzero(counts > 1):
+                for number in np.flatnonzero(np.bincount(read.texts) > 1):
                     self._cut(int(number), first)
+            read = read_first(encodings)
         special = read.special_tokens_mask
         offsets = self._offsets(read, special)
         texts = items
@@ -134,10 +134,11 @@ class EntityTask:
             texts = [self.delimiter.join(words) for words in items]
             offsets = offsets + self._word_starts(items, read)[:, None]
         words = None if self.options is None else read.word_ids
-        inputs = {"input_ids": read.ids}
+        ids = read.ids
+        inputs = {"input_ids": ids}
         if "token_type_ids" in self.input_names:
             inputs["token_type_ids"] = read.type_ids
-        return Windows(read.lengths, inputs, Chunk(first, texts, read.texts, read.ids, offsets, special, words))
+        return Windows(read.lengths, inputs, Chunk(first, texts, read.texts, ids, offsets, special, words))
 
     def decode(self, windows: Windows[Chunk], logits: Logits) -> Sequence[list[Entity] | list[Token]]:
         """One list of dicts a text."""
@@ -308,7 +309,7 @@ class EntityTask:
                     ),
                 )
 
-    def _offsets(self, read: Encodings, special: Any) -> Ints2d:
+    def _offsets(self, read: Read, special: Any) -> Ints2d:
         if self.offset_mapping is None:
             return read.offsets
         starts = np.cumsum(read.lengths) - read.lengths
@@ -321,7 +322,7 @@ class EntityTask:
             )
         return given[np.minimum(position, max(len(given) - 1, 0))]
 
-    def _word_starts(self, items: list[list[str]], read: Encodings) -> Ints1d:
+    def _word_starts(self, items: list[list[str]], read: Read) -> Ints1d:
         """Where the word of each token starts in its text; 0 for tokens of no word."""
         gap = len(self.delimiter or "")
         sizes = np.fromiter((len(word) + gap for words in items for word in words), np.int64)

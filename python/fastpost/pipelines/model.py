@@ -52,6 +52,10 @@ class _ModelPipeline:
         """Where the model runs, if it says so: a `str` such as "cpu" or "cuda:0", with `type` and `index`."""
         return getattr(self.model, "device", None)
 
+    def report(self) -> dict[str, Any]:
+        """What the pipeline runs: `path` is "fastpost", and `encoder` says what encodes texts, and why."""
+        return {"path": "fastpost", "encoder": self._parts.encoder.report()}
+
     def _show(self, **options: Any) -> str:
         name = getattr(self.model, "path", None) or type(self.model).__name__
         place = "" if self.device is None else f", {self.device}"
@@ -120,10 +124,10 @@ class EntityPipeline(_ModelPipeline):
     def report(self) -> dict[str, Any]:
         """What the decoder of the last call has read off the labels, and what told words apart in that call.
 
-        As `EntityDecoder.report`, with `path`, which is always "fastpost" here; before the first call, that of a call
-        without options.
+        As `EntityDecoder.report`, with `path`, which is always "fastpost" here, and `encoder`, which says what encodes
+        texts, and why; before the first call, that of a call without options.
         """
-        return {"path": "fastpost", **self._task.report()}
+        return {**super().report(), **self._task.report()}
 
     @property
     def labels(self) -> tuple[str, ...]:

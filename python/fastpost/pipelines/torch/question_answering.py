@@ -16,7 +16,8 @@ from fastpost._warn import warn_caller
 from fastpost.answers.decoder import AnswerDecoder
 from fastpost.models.batches import choose_batching
 from fastpost.models.model import START_AND_END, Parts, trust_model
-from fastpost.models.transformers import TransformersModel
+from fastpost.models.slot import EncoderSlot
+from fastpost.models.transformers import FastEncoder, TransformersModel
 from fastpost.pipelines.answers import AnswerTask, ask_size
 from fastpost.pipelines.job import answer_decoder, answer_task
 from fastpost.pipelines.questions import asks, read, single
@@ -70,9 +71,16 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
             self._decoder(self._postprocess_params)
 
     def report(self) -> dict[str, Any]:
-        """Which path calls take: `path` is "fastpost", or "transformers" with the `reason`."""
+        """Which path calls take: `path` is "fastpost", or "transformers" with the `reason`; `encoder` is what encodes texts."""
         reason = self._original_path()
-        return {"path": "fastpost"} if reason is None else {"path": "transformers", "reason": reason}
+        if reason is not None:
+            return {"path": "transformers", "reason": reason}
+        return {"path": "fastpost", "encoder": self._slot().report()}
+
+    def _slot(self) -> EncoderSlot:
+        if "_fastpost_encoder" not in vars(self):
+            self._fastpost_encoder = EncoderSlot()
+        return self._fastpost_encoder
 
     def _original_path(self) -> str | None:
         """Why calls take the original path; `None` if they do not."""
@@ -190,8 +198,15 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
 
     def _parts(self, width: int | None = None) -> Parts:
         """The model and the tokenizer as they are now."""
+        encoder = FastEncoder(self.tokenizer, slot=self._slot())
         model = TransformersModel(
-            self.model, self.tokenizer, START_AND_END, context=self._inference, device=self.device, width=width
+            self.model,
+            self.tokenizer,
+            START_AND_END,
+            context=self._inference,
+            device=self.device,
+            encoder=encoder,
+            width=width,
         )
         return trust_model(model)
 

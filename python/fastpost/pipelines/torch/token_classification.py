@@ -16,6 +16,7 @@ from fastpost._warn import warn_caller
 from fastpost.entities.decoder import EntityDecoder
 from fastpost.entities.options import ENTITY_OPTIONS, OPTIONS, choose_strategy
 from fastpost.models.model import Parts, trust_model
+from fastpost.models.slot import EncoderSlot
 from fastpost.models.transformers import FastEncoder, TransformersModel, read_tokens
 from fastpost.pipelines.entities import (
     OF_PIPELINES,
@@ -92,12 +93,13 @@ class FastTokenClassification:
         """What the decoder of the last call has read off the labels, and what told words apart in that call.
 
         As `EntityDecoder.report`, and more: `path` is "fastpost", or "transformers" where the original path is taken,
-        whose `reason` follows. Before the first call, that of a call without options.
+        whose `reason` follows; `encoder` says what encodes texts, and why. Before the first call, that of a call without options.
         """
         task = self._last_task()
         if isinstance(task, str):
             return {"path": "transformers", "reason": task}
-        return {"path": "fastpost", **task.report()}
+        encoder = vars(self).get("_fastpost_encoder") or EncoderSlot()
+        return {"path": "fastpost", "encoder": encoder.report(), **task.report()}
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -147,7 +149,7 @@ class FastTokenClassification:
         pipe: Any = self
         state, tokens = read_tokens(pipe.tokenizer, vars(pipe).get("_fastpost_tokens", ((None,), None)))
         pipe._fastpost_tokens = state, tokens
-        encoder = FastEncoder(pipe.tokenizer, tokens)
+        encoder = FastEncoder(pipe.tokenizer, tokens, vars(pipe).setdefault("_fastpost_encoder", EncoderSlot()))
         model = TransformersModel(
             pipe.model,
             pipe.tokenizer,

@@ -1,0 +1,25 @@
+"""The `fastpost.Encoder` of a pipeline's tokenizer: which texts it encodes, and why not the others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastpost.encoding import Encoder
+
+
+class EncoderSlot:
+    """The encoder of one tokenizer, made when the first text comes, and anew for another tokenizer."""
+
+    def __init__(self) -> None:
+        self._of: Any = None
+        self._encoder: Encoder | None = None
+
+    def get(self, backend: Any) -> Encoder | None:
+        """The encoder of a `tokenizers.Tokenizer` as it is now; `None` where tokenizers has to encode."""
+        if self._of is not backend or self._encoder is None:
+            self._of, self._encoder = backend, backend if isinstance(backend, Encoder) else Encoder(backend)
+        return self._encoder if self._encoder.native else None
+
+    def report(self) -> str:
+        """What encodes texts, and why, in words."""
+        return "no text yet" if self._encoder is None else str(self._encoder.report())

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from fastpost._inputs.tokenizer import Tokens
+from fastpost.encoding.file import FileTokenizer
 from fastpost.models.slot import EncoderSlot
 
 
@@ -133,16 +134,12 @@ def lift_limits(tokenizer: Any) -> Any:
 
 
 def load_tokenizer(folders: list[Path], tokenizer: Any) -> Any:
-    """A `tokenizers.Tokenizer` of the pipeline's own.
+    """A `tokenizers.Tokenizer` of the pipeline's own; where tokenizers is not installed, a `FileTokenizer`.
 
     Args:
         folders: where the model's own tokenizer.json may lie.
         tokenizer: a tokenizer of tokenizers or transformers, a folder or tokenizer.json to read, or `None`.
     """
-    try:
-        from tokenizers import Tokenizer
-    except ImportError as error:
-        raise ImportError("this pipeline needs tokenizers; pip install 'fastpost[onnx]'") from error
     if tokenizer is not None and not isinstance(tokenizer, (str, Path)):
         backend = getattr(tokenizer, "backend_tokenizer", tokenizer)
         if not hasattr(backend, "to_str"):
@@ -150,6 +147,8 @@ def load_tokenizer(folders: list[Path], tokenizer: Any) -> Any:
                 f"`tokenizer` is of type {type(tokenizer).__name__}; pass a tokenizers.Tokenizer, a fast tokenizer of "
                 "transformers, or a folder with a tokenizer.json"
             )
+        from tokenizers import Tokenizer
+
         # Its truncation and padding are set for each chunk; the caller's own object keeps what it has.
         return Tokenizer.from_str(backend.to_str())
     places = folders if tokenizer is None else [Path(tokenizer)]
@@ -158,11 +157,23 @@ def load_tokenizer(folders: list[Path], tokenizer: Any) -> Any:
     if not path.exists():
         raise FileNotFoundError(f"{path} is missing; save the model's fast tokenizer there (tokenizer.save_pretrained)")
     try:
+        from tokenizers import Tokenizer
+    except ImportError:
+        return _without_tokenizers(path)
+    try:
         return Tokenizer.from_file(str(path))
     except Exception as error:  # the library raises nothing narrower
         raise ValueError(
             f"{path} can't be read by this version of tokenizers: {str(error)[:120]}; save the model's fast tokenizer anew"
         ) from error
+
+
+def _without_tokenizers(path: Path) -> FileTokenizer:
+    """The tokenizer of a file that `fastpost.Encoder` knows itself."""
+    try:
+        return FileTokenizer(path)
+    except ImportError as error:
+        raise ImportError(f"this pipeline needs tokenizers: {error}, or pip install 'fastpost[onnx]'") from error
 
 
 def read_settings(*folders: Path) -> dict[str, Any]:

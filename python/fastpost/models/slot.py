@@ -17,7 +17,7 @@ class EncoderSlot:
     def get(self, backend: Any) -> Encoder | None:
         """The encoder of a `tokenizers.Tokenizer` as it is now; `None` where tokenizers has to encode."""
         if self._of is not backend or self._encoder is None:
-            self._of, self._encoder = backend, backend if isinstance(backend, Encoder) else Encoder(backend)
+            self._of, self._encoder = backend, getattr(backend, "encoder", None) or Encoder(backend)
         return self._encoder if self._encoder.native else None
 
     def report(self) -> str:

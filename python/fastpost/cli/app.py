@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from fastpost.cli import bench, compare, doctor, failure, ner, qa, training, view, warned
+from fastpost.cli import bench, compare, doctor, encode, failure, ner, qa, training, view, warned
 
 app = typer.Typer(
     name="fastpost",
@@ -45,7 +45,7 @@ def _options(
 
 
 # Each group of commands is one file with a function of this kind.
-for group in (ner, qa, view, compare, training, bench, doctor):
+for group in (ner, qa, view, compare, training, encode, bench, doctor):
     group.add_to(app)
 
 

@@ -2,5 +2,6 @@
 
 from fastpost.encoding.batch import Encodings, Window
 from fastpost.encoding.encoder import Encoder, EncoderReport
+from fastpost.encoding.stream import TokenBatch
 
-__all__ = ["Encoder", "EncoderReport", "Encodings", "Window"]
+__all__ = ["Encoder", "EncoderReport", "Encodings", "TokenBatch", "Window"]

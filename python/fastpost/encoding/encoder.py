@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import threading
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -16,6 +16,7 @@ from fastpost import _fastpost
 from fastpost._inputs.bounds import shown
 from fastpost.encoding.batch import Columns, Encodings, Padding, native_columns
 from fastpost.encoding.source import Options, Reference, Source, vocabulary_of
+from fastpost.encoding.stream import TokenBatch, batches
 from fastpost.encoding.verify import difference, samples
 from fastpost.types import Shorts1d
 
@@ -139,6 +140,39 @@ class Encoder:
             if reasons:
                 self._sent_back.update(reasons)
         return Encodings(columns, loaded.names, loaded.padding, len(listed))
+
+    def encode_corpus(
+        self, corpus: Any, *, add_special_tokens: bool = True, end_id: int | None = None, threads: int | None = None
+    ) -> Iterator[TokenBatch]:
+        """The ids of all documents of a corpus end to end, in memory that stays constant.
+
+        Each batch of the corpus gives one of ids, uint16 where the vocabulary allows it, else uint32, and where each
+        document ends in it. `fastpost encode` writes them to files.
+
+        Args:
+            corpus: a `Corpus`, or what it can be made of: a path, a folder, an iterable of texts.
+            add_special_tokens: whether to put the model's special tokens around each document.
+            end_id: the id of a token to put after each document, or None.
+            threads: cores to use; None is all of them.
+
+        Raises:
+            ValueError: if `end_id` is no id of the vocabulary.
+        """
+        return batches(self, corpus, bool(add_special_tokens), end_id, _count("threads", threads, 1))
+
+    def token_id(self, token: str) -> int | None:
+        """The id of a token, as the vocabulary spells it; None for none."""
+        return self._current().ids.get(token)
+
+    @property
+    def largest_id(self) -> int:
+        """The largest id that it gives."""
+        return self._current().largest_id
+
+    @property
+    def written(self) -> bytes | None:
+        """Its tokenizer.json as it is now; None if a part is written in Python."""
+        return self._current().written
 
     @property
     def native(self) -> bool:
@@ -264,6 +298,23 @@ class _Loaded:
     @cached_property
     def _vocabulary(self) -> dict[int, str]:
         return {} if self._json is None else vocabulary_of(self._json)
+
+    @property
+    def written(self) -> bytes | None:
+        """The tokenizer.json."""
+        return self._json
+
+    @cached_property
+    def ids(self) -> dict[str, int]:
+        """The ids of all tokens."""
+        if self._json is None:
+            return dict(self._source.live.get_vocab())
+        return {token: number for number, token in self._vocabulary.items()}
+
+    @cached_property
+    def largest_id(self) -> int:
+        """The largest id of its vocabulary."""
+        return max(self.ids.values(), default=0)
 
     def names(self, ids: Shorts1d) -> list[str]:
         """How the vocabulary spells tokens."""

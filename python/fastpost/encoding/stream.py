@@ -1,0 +1,186 @@
+"""A corpus -> one long row of token ids and where its documents end, in memory batch by batch, or in files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from fastpost.corpus import Corpus
+from fastpost.exceptions import Argument, refuse
+from fastpost.types import Ints1d
+
+if TYPE_CHECKING:
+    from fastpost.encoding.encoder import Encoder
+
+HEADER = 128
+"""Bytes before the values of a .npy file, so that its length can be written in when it is known."""
+
+
+class TokenBatch(NamedTuple):
+    """The ids of some documents, end to end."""
+
+    ids: npt.NDArray[Any]
+    """uint16 (tokens,), or uint32 where the vocabulary needs it."""
+    ends: Ints1d
+    """(documents,), where each document ends in `ids`."""
+
+
+def batches(
+    encoder: Encoder, corpus: Any, special: bool, end_id: int | None, threads: int | None
+) -> Iterator[TokenBatch]:
+    """The ids of a corpus, a batch of its documents at a time; see `Encoder.encode_corpus`."""
+    corpus = corpus if isinstance(corpus, Corpus) else Corpus(corpus)
+    largest = encoder.largest_id
+    if end_id is not None and not 0 <= end_id <= largest:
+        raise refuse(ValueError, Argument("end_id"), f" is {end_id}", cure=f"pass an id from 0 to {largest}, or None")
+    dtype = np.uint16 if largest < 1 << 16 else np.uint32
+    for texts in corpus:
+        found = encoder.encode(texts, add_special_tokens=special, threads=threads)
+        ids, ends = found.ids.astype(dtype), np.cumsum(found.lengths)
+        if end_id is not None:
+            ids = np.insert(ids, ends, np.array(end_id, dtype))
+            ends = ends + np.arange(1, len(ends) + 1)
+        yield TokenBatch(ids, ends)
+
+
+@dataclass
+class Written:
+    """What is in the files so far."""
+
+    documents: int = 0
+    tokens: int = 0
+    dtype: str = "uint16"
+    made_by: str = ""
+    """A digest of the tokenizer and of the options."""
+    done: bool = False
+
+
+def write(
+    encoder: Encoder,
+    corpus: Corpus,
+    out: Path,
+    *,
+    special: bool = True,
+    end_id: int | None = None,
+    threads: int | None = None,
+    resume: bool = False,
+    save_every: float = 10.0,
+    progress: Callable[[int, int], None] | None = None,
+) -> Written:
+    """Writes the ids of a corpus to `out`, a .npy or .bin file, and where documents end to `out`.ends.npy beside it.
+
+    What is in the files is noted in `out`.json every `save_every` seconds and at the end, whatever ends it.
+
+    Args:
+        encoder, corpus, special, end_id, threads: see `Encoder.encode_corpus`.
+        out: the file to write; a .bin file has the values alone, in the byte order of a PC.
+        resume: goes on after the documents that the files hold.
+        save_every: seconds.
+        progress: called with documents and tokens after each batch.
+
+    Raises:
+        ValueError: if `resume` is given and the files were made with another tokenizer or with other options, or nothing
+            says how.
+    """
+    noted = out.with_name(out.name + ".json")
+    digest = _digest(encoder, special, end_id)
+    state = Written(made_by=digest, dtype="uint16" if encoder.largest_id < 1 << 16 else "uint32")
+    if resume and out.exists() and not noted.exists():
+        raise refuse(
+            ValueError, f"{out} has no {noted.name} beside it, which says what it holds", cure="write another file"
+        )
+    if resume and noted.exists():
+        state = Written(**json.loads(noted.read_text(encoding="utf-8")))
+        if state.made_by != digest:
+            raise refuse(
+                ValueError,
+                f"{out} was begun with another tokenizer or with other options",
+                cure="pass those again, or write another file",
+            )
+        if state.done:
+            return state
+    mode = "r+b" if state.documents else "w+b"
+    names = out, out.with_name(out.name + ".ends.npy")
+    with open(names[0], mode) as ids, open(names[1], mode) as ends:
+        files = Column(ids, state.dtype, out.suffix == ".npy"), Column(ends, "int64", True)
+        files[0].cut(state.tokens)
+        files[1].cut(state.documents)
+        saved = time.monotonic()
+        try:
+            rest = corpus.skip(state.documents) if state.documents else corpus
+            for batch in batches(encoder, rest, special, end_id, threads):
+                files[0].append(batch.ids)
+                files[1].append(batch.ends + state.tokens)
+                state.documents += len(batch.ends)
+                state.tokens += len(batch.ids)
+                if progress is not None:
+                    progress(len(batch.ends), len(batch.ids))
+                if time.monotonic() - saved >= save_every:
+                    _note(noted, state, files)
+                    saved = time.monotonic()
+            state.done = True
+        finally:
+            _note(noted, state, files)
+    return state
+
+
+class Column:
+    """A file of values of one type."""
+
+    def __init__(self, file: IO[bytes], dtype: str, headed: bool) -> None:
+        self._file, self._dtype = file, np.dtype(dtype).newbyteorder("<")
+        self._first = HEADER if headed else 0
+        self._values = 0
+
+    def cut(self, values: int) -> None:
+        """Leaves so many values, which are there."""
+        size = self._first + values * self._dtype.itemsize
+        if values and os.fstat(self._file.fileno()).st_size < size:
+            raise refuse(ValueError, f"{self._file.name} is shorter than was noted", cure="write it anew")
+        self._file.truncate(size if values else 0)
+        self._values = values
+        self._write_header()
+        self._file.seek(size)
+
+    def append(self, values: npt.NDArray[Any]) -> None:
+        """Writes values at the end."""
+        self._file.write(values.astype(self._dtype, copy=False).data)
+        self._values += len(values)
+
+    def flush(self) -> None:
+        """Brings all of it to the disk, with a header that says how much it is."""
+        self._write_header()
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def _write_header(self) -> None:
+        if not self._first:
+            return
+        text = f"{{'descr': {self._dtype.str!r}, 'fortran_order': False, 'shape': ({self._values},), }}".encode()
+        head = b"\x93NUMPY\x01\x00" + (HEADER - 10).to_bytes(2, "little")
+        self._file.seek(0)
+        self._file.write(head + text.ljust(HEADER - 11) + b"\n")
+        self._file.seek(0, os.SEEK_END)
+
+
+def _note(path: Path, state: Written, files: tuple[Column, ...]) -> None:
+    for file in files:
+        file.flush()
+    beside = path.with_name(path.name + ".part")
+    beside.write_text(json.dumps(asdict(state)) + "\n", encoding="utf-8")
+    beside.replace(path)
+
+
+def _digest(encoder: Encoder, special: bool, end_id: int | None) -> str:
+    read = hashlib.sha256(encoder.written or repr(encoder).encode())
+    read.update(repr((special, end_id)).encode())
+    return read.hexdigest()

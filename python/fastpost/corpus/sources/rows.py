@@ -1,0 +1,148 @@
+"""Columns of Arrow, row by row, with what is kept of them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from fastpost._inputs.bounds import listed, short
+from fastpost.corpus.sources.options import Options
+from fastpost.exceptions import Argument, CorpusError, Words
+
+_AT_ONCE = 8192
+"""Rows of Arrow data that become Python objects at once."""
+
+
+PASS_COLUMN: Words = (". Pass ", Argument("column"))
+
+
+def _plain(value: Any) -> str:
+    """A value that JSON has not, as text: bytes that are none as hexadecimal digits."""
+    if not isinstance(value, bytes):
+        return str(value)
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.hex()
+
+
+class Row(NamedTuple):
+    """A text, or what stands in its place, and the columns that come along as a JSON object."""
+
+    text: Any
+    kept: str
+
+
+class Fault(NamedTuple):
+    """What is wrong with a row, which is no text because of it."""
+
+    reason: str
+    cure: Words = ()
+
+
+def json_of(columns: Mapping[str, Any]) -> str:
+    """Columns as a JSON object; NaN and infinities, which JSON has not, are null."""
+    try:
+        return json.dumps(columns, default=_plain, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        try:
+            return json.dumps(_finite(columns), default=_plain, ensure_ascii=False, allow_nan=False)
+        except RecursionError:
+            raise ValueError(f"`keep` has {listed(columns)}, of which one holds itself; leave it out") from None
+
+
+def _finite(value: Any) -> Any:
+    """`value` with None for each number that is none."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {name: _finite(one) for name, one in value.items()}
+    return [_finite(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def columns_of(options: Options) -> tuple[str, ...]:
+    """The columns to read; none means all."""
+    return () if options.keep_all else (options.column, *options.keep)
+
+
+def rows_of(batches: Iterable[Any], name: str, options: Options) -> Iterator[Row | Fault]:
+    """The rows of Arrow tables or record batches."""
+    import pyarrow as pa
+
+    for batch in batches:
+        names = batch.schema.names
+        wanted = [name for name in names if name != options.column] if options.keep_all else list(options.keep)
+        for column in (options.column, *wanted):
+            if names.count(column) != 1:
+                what = "no column" if column not in names else "more than one column"
+                reason = f"{what} `{short(column)}`; the data has {listed(names)}"
+                raise CorpusError(reason, name, cure=PASS_COLUMN)
+        columns = {column: batch[column] for column in (options.column, *wanted)}
+        for column, values in columns.items():
+            for chunk in values.chunks if isinstance(values, pa.ChunkedArray) else [values]:
+                _check_indices(chunk, column, name)
+        for start in range(0, len(batch), _AT_ONCE):  # a run may be longer than memory could hold rows
+            some = {called: column.slice(start, _AT_ONCE) for called, column in columns.items()}
+            try:
+                yield from _some_rows(some, options)
+            except pa.ArrowException as error:  # an index that is none of its dictionary
+                raise CorpusError(f"the Arrow data is damaged: {str(error)[:200]}", name) from error
+
+
+def _check_indices(array: Any, column: str, name: str) -> None:
+    """Refuses indices for which a dictionary has no value; pyarrow would read what lies in memory there."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_run_end_encoded(array.type):
+        _check_indices(array.values, column, name)
+    elif pa.types.is_dictionary(array.type):
+        ends = pc.min_max(array.indices).as_py()
+        count = len(array.dictionary)
+        for index in (ends["min"], ends["max"]):
+            if index is not None and not 0 <= index < count:
+                raise CorpusError(
+                    f"column `{short(column)}` is a dictionary of {count} values but holds the index {index}; the "
+                    "Arrow data is damaged",
+                    name,
+                )
+        _check_indices(array.dictionary, column, name)
+
+
+def _some_rows(columns: dict[str, Any], options: Options) -> Iterator[Row | Fault]:
+    wanted = [name for name in columns if options.keep_all or name in options.keep]
+    wanted = [name for name in wanted if name != options.column or name in options.keep]
+    try:
+        values = {name: column.to_pylist() for name, column in columns.items()}
+    except UnicodeDecodeError:
+        for row in range(len(columns[options.column])):
+            yield _one_row({name: column.slice(row, 1) for name, column in columns.items()}, wanted, options)
+        return
+    for row, text in enumerate(values[options.column]):
+        yield Row(text, json_of({name: values[name][row] for name in wanted}))
+
+
+def _one_row(columns: dict[str, Any], wanted: list[str], options: Options) -> Row | Fault:
+    """A row of a batch that has a string somewhere which is not UTF-8."""
+    import pyarrow as pa
+
+    values = {}
+    for name, column in columns.items():
+        try:
+            values[name] = column.to_pylist()[0]
+        except UnicodeDecodeError as error:
+            if not options.replace:
+                found = error.object[error.start]
+                reason = f"not UTF-8: byte 0x{found:02x} at byte {error.start} of column `{short(name)}`"
+                replaced: Words = ("; pass ", Argument("on_error", ("replace",)), " to have U+FFFD there")
+                return Fault(reason, replaced)
+            if isinstance(column, pa.ChunkedArray):
+                column = column.combine_chunks()
+            while pa.types.is_dictionary(column.type):
+                column = column.dictionary_decode()
+            if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+                return Fault(f"column `{short(name)}` holds bytes that are not UTF-8 inside {short(str(column.type))}")
+            values[name] = column.cast(pa.large_binary()).to_pylist()[0].decode("utf-8", "replace")
+    return Row(values[options.column], json_of({name: values[name] for name in wanted}))

@@ -27,7 +27,6 @@ ELSEWHERE = {
 }
 
 
-
 def name_of(path):
     return path.relative_to(PACKAGE).as_posix()
 
@@ -118,3 +117,130 @@ def rust_rooms():
 
 def test_rooms_of_rust_make_no_circle():
     assert circle(rust_rooms()) is None
+
+
+LINES, BODY, PARAMETERS = 600, 60, 8
+PUBLIC = "users name each of them; the reference has a line for each"
+SIGNATURE = "the arguments that Python hands over, read one by one"
+TABLE = "one row a column or a message; to cut it would hide the order"
+CLASS = "one type with its methods, or one table with its readers; what could leave it is named in no other file"
+STEPS = "the steps of one algorithm, in order, over the same few variables"
+# What is larger than the rules allow, each with its reason. A name goes as soon as it fits.
+LARGE = {
+    "python/alignment/labels.py: _read(...)": SIGNATURE,
+    "python/alignment/labels.py: labels_to_spans(...)": PUBLIC,
+    "python/alignment/labels.py: spans_to_labels(...)": PUBLIC,
+    "python/answers/decoder.py: __init__(...)": PUBLIC,
+    "python/answers/decoder.py: decode(...)": PUBLIC,
+    "python/answers/predictions.py: postprocess_qa_predictions": STEPS,
+    "python/answers/predictions.py: postprocess_qa_predictions(...)": PUBLIC,
+    "python/cli/encode.py: encode(...)": PUBLIC,
+    "python/cli/qa.py: qa(...)": PUBLIC,
+    "python/cli/training.py: count_words(...)": PUBLIC,
+    "python/cli/training.py: train_tokenizer(...)": PUBLIC,
+    "python/corpus/corpus.py": CLASS,
+    "python/corpus/corpus.py: __init__(...)": PUBLIC,
+    "python/encoding/encoder.py: encode(...)": PUBLIC,
+    "python/encoding/stream.py: write(...)": SIGNATURE,
+    "python/entities/decoder.py: __init__(...)": PUBLIC,
+    "python/entities/decoder.py: _run(...)": SIGNATURE,
+    "python/entities/decoder.py: decode(...)": PUBLIC,
+    "python/entities/result.py: _restored(...)": SIGNATURE,
+    "python/integrations/spacy.py: __init__(...)": PUBLIC,
+    "python/metrics/sequence.py: classification_report(...)": PUBLIC,
+    "python/metrics/sequence.py: f1_score(...)": PUBLIC,
+    "python/metrics/sequence.py: precision_recall_fscore_support(...)": PUBLIC,
+    "python/metrics/sequence.py: precision_score(...)": PUBLIC,
+    "python/metrics/sequence.py: recall_score(...)": PUBLIC,
+    "python/pipelines/torch/question_answering.py: _sanitize_parameters(...)": PUBLIC,
+    "python/tokenizers/train.py: train_new_from_iterator(...)": PUBLIC,
+    "rust/core/src/align/mod.rs": CLASS,
+    "rust/core/src/align/mod.rs: choose": STEPS,
+    "rust/core/src/answers/own.rs: apart": STEPS,
+    "rust/core/src/answers/own.rs: right": STEPS,
+    "rust/core/src/answers/transformers.rs: transformers": STEPS,
+    "rust/core/src/corpus/cutter.rs: cut": STEPS,
+    "rust/core/src/corpus/jsonl.rs: fields": STEPS,
+    "rust/core/src/encode/unigram.rs: by_chunks": STEPS,
+    "rust/core/src/entities/own/mod.rs": CLASS,
+    "rust/core/src/entities/own/mod.rs: stitched": STEPS,
+    "rust/core/src/labels/mod.rs": CLASS,
+    "rust/core/src/labels/mod.rs: new": STEPS,
+    "rust/core/src/parallel.rs: fold": STEPS,
+    "rust/core/src/train/merges.rs": CLASS,
+    "rust/py/src/align.rs: new": SIGNATURE,
+    "rust/py/src/answers/columns.rs: answer_table": TABLE,
+    "rust/py/src/answers/columns.rs: answer_table(...)": SIGNATURE,
+    "rust/py/src/answers/mod.rs": CLASS,
+    "rust/py/src/answers/mod.rs: decode": SIGNATURE,
+    "rust/py/src/answers/mod.rs: decode(...)": SIGNATURE,
+    "rust/py/src/answers/mod.rs: nbest": SIGNATURE,
+    "rust/py/src/answers/mod.rs: nbest(...)": SIGNATURE,
+    "rust/py/src/answers/mod.rs: new(...)": SIGNATURE,
+    "rust/py/src/corpus/mod.rs": CLASS,
+    "rust/py/src/encode.rs: encode(...)": SIGNATURE,
+    "rust/py/src/entities/columns.rs: entity_json": TABLE,
+    "rust/py/src/entities/columns.rs: entity_table": TABLE,
+    "rust/py/src/entities/columns.rs: entity_table(...)": SIGNATURE,
+    "rust/py/src/entities/lines.rs: entity_lines": TABLE,
+    "rust/py/src/entities/mod.rs": CLASS,
+    "rust/py/src/entities/mod.rs: decode": SIGNATURE,
+    "rust/py/src/entities/mod.rs: decode(...)": SIGNATURE,
+    "rust/py/src/text.rs: plan_windows(...)": SIGNATURE,
+    "rust/py/src/train.rs: train(...)": SIGNATURE,
+}
+FUNCTION = re.compile(r"^( *)(?:pub(?:\([a-z]+\))? )?(?:const )?fn (\w+)")
+
+
+def sizes_of_python(path):
+    """What of a file is too large: `file.py`, `file.py: name` (lines of a body) and `file.py: name(...)` (parameters)."""
+    name, text = f"python/{name_of(path)}", path.read_text(encoding="utf-8")
+    if len(text.splitlines()) > LINES:
+        yield name
+    for node in ast.walk(ast.parse(text)):
+        if not isinstance(node, ast.FunctionDef):
+            continue
+        body = node.body[1:] if ast.get_docstring(node, clean=False) else node.body
+        if body and node.end_lineno - body[0].lineno + 1 > BODY:
+            yield f"{name}: {node.name}"
+        named = [one.arg for one in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
+        if len([one for one in named if one not in ("self", "cls")]) > PARAMETERS:
+            yield f"{name}: {node.name}(...)"
+
+
+def sizes_of_rust(path):
+    """The same of a file in Rust, its tests left out."""
+    name = path.relative_to(ROOT).as_posix()
+    lines = path.read_text(encoding="utf-8").split("#[cfg(test)]\nmod tests")[0].splitlines()
+    if len(lines) > LINES:
+        yield name
+    for at, line in enumerate(lines):
+        if not (found := FUNCTION.match(line)):
+            continue
+        closing = (end for end in range(at, len(lines)) if lines[end] == f"{found[1]}}}" or lines[end].endswith(" {}"))
+        end = at if line.endswith("}") else next(closing, at)
+        if end - at + 1 > BODY:
+            yield f"{name}: {found[2]}"
+        signature = "".join(lines[at : end + 1]).split("{")[0].split("->")[0].partition("(")[2]
+        if len(re.findall(r"\b\w+: ", signature)) > PARAMETERS:
+            yield f"{name}: {found[2]}(...)"
+
+
+def test_files_functions_and_signatures_are_small():
+    files = [path for top in ("core", "py") for path in sorted((ROOT / "rust" / top / "src").rglob("*.rs"))]
+    large = [one for path in FILES for one in sizes_of_python(path)]
+    large += [one for path in files for one in sizes_of_rust(path)]
+    assert set(large) == LARGE.keys()
+
+
+def test_what_is_too_large_is_found(tmp_path, monkeypatch):
+    monkeypatch.setitem(globals(), "PACKAGE", tmp_path)
+    monkeypatch.setitem(globals(), "ROOT", tmp_path)
+    python = tmp_path / "a.py"
+    body = "\n".join(f"    x = {number}" for number in range(BODY + 1))
+    python.write_text(f"def f(a, b, c, d, e, f, g, h, i):\n{body}\n" + "\n" * LINES)
+    assert list(sizes_of_python(python)) == ["python/a.py", "python/a.py: f", "python/a.py: f(...)"]
+    rust = tmp_path / "a.rs"
+    arguments = ", ".join(f"a{number}: u8" for number in range(PARAMETERS + 1))
+    rust.write_text(f"pub(crate) fn f({arguments}) {{\n{body}\n}}\n" + "\n" * LINES)
+    assert list(sizes_of_rust(rust)) == ["a.rs", "a.rs: f", "a.rs: f(...)"]

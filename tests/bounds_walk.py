@@ -176,6 +176,20 @@ def family(name):
         yield "plan_windows", fastpost.plan_windows, plan, None
         yield "plan_windows words", fastpost.plan_windows, {**plan, "texts": None, "word_ids": [np.arange(5)]}, None
         yield "check_offsets", fastpost.check_offsets, {"encoding": OFFSETS[0], "text": TEXT}, None
+        yield (
+            "Padding",
+            fastpost.Padding,
+            {
+                "names": ("input_ids",),
+                "token_id": 0,
+                "left": False,
+                "width": 8,
+                "rows": 2,
+                "first_position": 0,
+                "even": False,
+            },
+            None,
+        )
         yield "OffsetMap", fastpost.OffsetMap, {"text": TEXT}, None
         places = fastpost.OffsetMap("a\N{HUGGING FACE}é")
         yield "OffsetMap.length", places.length, {}, None

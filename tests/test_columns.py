@@ -724,7 +724,7 @@ def test_spans_of_dicts_come_back():
         ("abc", TypeError, "`spans[1][0]` is 'abc'"),
         ((0.5, 1, "A"), TypeError, "`spans[1][0]` has the place 0.5 to 1"),
         ((0, 1, 7), TypeError, "`spans[1][0]` has the label 7"),
-        ({"start": 0, "label": "A"}, ValueError, "`spans[1][0]` has no `end`; it has start, label"),
+        ({"start": 0, "label": "A"}, ValueError, "`spans[1][0]` has no `end`; it has `start`, `label`"),
         ({"start": 0, "end": 1}, ValueError, "`spans[1][0]` has no `label`"),
         ((0, 1, "B"), ValueError, "`spans[1][0]` has the label 'B', which is not among `labels`"),
     ],

@@ -76,6 +76,7 @@ def test_every_column_is_that_of_tokenizers(encoders, name, batch, call):
 def test_real_texts(encoders, name, wikigold_documents, xquad):
     """Wikigold, questions and paragraphs in English and Chinese, cut and paired."""
     encoder, theirs = encoders(name), tokenizer(name)
+    before = encoder.report()  # other tests had it encode odd texts
     documents = wikigold_documents[::3]
     assert_same(encoder.encode(documents), read(theirs, documents))
     for questions, paragraphs in (xquad("en"), xquad("zh")):
@@ -89,8 +90,12 @@ def test_real_texts(encoders, name, wikigold_documents, xquad):
             assert_same(encoder.encode(questions, paragraphs, **cut), want)
         assert_same(encoder.encode(paragraphs), read(theirs, paragraphs))
     report = encoder.report()
-    hard = {why: count for why, count in report.sent_back.items() if "without a post-processor" not in why}
-    assert sum(hard.values()) <= 0.1 * report.texts, report
+    hard = {
+        why: count - before.sent_back.get(why, 0)
+        for why, count in report.sent_back.items()
+        if "without a post-processor" not in why
+    }
+    assert sum(hard.values()) <= 0.1 * (report.texts - before.texts), report
 
 
 @pytest.mark.parametrize("name", ["rampart", "roberta-added"])

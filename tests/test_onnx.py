@@ -231,13 +231,18 @@ def test_needs_neither_torch_nor_transformers(python, rampart_dir):
 
 
 @pytest.mark.parametrize("missing", ["onnxruntime", "tokenizers"])
-def test_what_is_missing_is_named(python, rampart_dir, missing):
+def test_what_is_missing_is_named(python, rampart_dir, tmp_path, missing):
+    """tokenizers is missed only where `fastpost.Encoder` is not native: a WordPiece tokenizer without BERT's normalizer."""
+    folder = shutil.copytree(rampart_dir, tmp_path / "model")
+    document = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    document["normalizer"] = {"type": "Lowercase"}
+    (folder / "tokenizer.json").write_text(json.dumps(document), encoding="utf-8")
     script = f"""
 import sys
 sys.modules[{missing!r}] = None
 import fastpost
 try:
-    fastpost.pipeline("ner", model={str(rampart_dir)!r}, backend="onnxruntime")
+    fastpost.pipeline("ner", model={str(folder)!r}, backend="onnxruntime")
 except ImportError as error:
     print(error)
 """

@@ -226,7 +226,7 @@ def test_no_differences():
         (
             [{"start": 0, "end": 1}],
             ValueError,
-            "`entities[0]` has no `entity_group`, `entity` or `label`; it has start, end",
+            "`entities[0]` has no `entity_group`, `entity` or `label`; it has `start`, `end`",
         ),
         ([{"entity": "A", "start": 0.5, "end": 1}], TypeError, "`entities[0]` has the start 0.5; pass an int"),
         (["A"], TypeError, "`entities[0]` is of type str; pass dicts"),

@@ -49,7 +49,42 @@ class TextEncoder(Protocol):
         """Whether `fastpost.Encoder` encodes texts, and if not, why, in words."""
 
 
-class BareEncoder:
+class UncutEncoder:
+    """What all encoders do alike: texts and pairs as they are, by `fastpost.Encoder` where it is native.
+
+    Args:
+        slot: the encoder of the tokenizer.
+    """
+
+    def __init__(self, slot: EncoderSlot) -> None:
+        self._slot = slot
+
+    def _backend(self) -> Any:
+        """The `tokenizers.Tokenizer` as it is now."""
+        raise NotImplementedError
+
+    def whole(self, texts: list[str]) -> Any:
+        """See `TextEncoder`."""
+        backend = self._backend()
+        encoder = self._slot.get(backend)
+        if encoder is not None:
+            return encoder.encode(texts, add_special_tokens=False)
+        return list(lift_limits(backend).encode_batch(texts, add_special_tokens=False))
+
+    def pair(self, first: str, second: str) -> Any:
+        """See `TextEncoder`."""
+        backend = self._backend()
+        encoder = self._slot.get(backend)
+        if encoder is not None:
+            return encoder.encode([first], [second])[0]
+        return lift_limits(backend).encode(first, second)
+
+    def report(self) -> str:
+        """See `TextEncoder`."""
+        return self._slot.report()
+
+
+class BareEncoder(UncutEncoder):
     """A `tokenizers.Tokenizer` that belongs to the pipeline, so that it may be set up for each chunk.
 
     Args:
@@ -64,12 +99,15 @@ class BareEncoder:
     def __init__(
         self, tokenizer: Any, unk_token: str | None = None, cls_token: str | None = None, from_end: bool = False
     ) -> None:
+        super().__init__(EncoderSlot())
         self.tokenizer = tokenizer
         self.from_end = from_end
         self.cls_token_id: int | None = None if cls_token is None else tokenizer.token_to_id(cls_token)
         self._unk_token = unk_token
         self._tokens: Tokens | None = None
-        self._slot = EncoderSlot()
+
+    def _backend(self) -> Any:
+        return self.tokenizer
 
     @property
     def tokens(self) -> Tokens:
@@ -92,24 +130,6 @@ class BareEncoder:
                 texts, max_length=length, stride=stride, truncation_side=side, is_split_into_words=split
             )
         return list(self.limited(length, stride).encode_batch(texts, is_pretokenized=split))
-
-    def whole(self, texts: list[str]) -> Any:
-        """See `TextEncoder`."""
-        encoder = self._slot.get(self.tokenizer)
-        if encoder is not None:
-            return encoder.encode(texts, add_special_tokens=False)
-        return list(lift_limits(self.tokenizer).encode_batch(texts, add_special_tokens=False))
-
-    def pair(self, first: str, second: str) -> Any:
-        """See `TextEncoder`."""
-        encoder = self._slot.get(self.tokenizer)
-        if encoder is not None:
-            return encoder.encode([first], [second])[0]
-        return lift_limits(self.tokenizer).encode(first, second)
-
-    def report(self) -> str:
-        """See `TextEncoder`."""
-        return self._slot.report()
 
     def limited(self, length: int | None, stride: int) -> Any:
         """The tokenizer, set to cut texts; not touched if it is, as other threads may be using it."""

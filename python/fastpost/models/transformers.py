@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastpost._inputs.tokenizer import Tokens, decoder_json
 from fastpost.models.batches import Padding
-from fastpost.models.encode import lift_limits
+from fastpost.models.encode import UncutEncoder
 from fastpost.models.length import as_length, positions
 from fastpost.models.runners.torch import TorchRunner
 from fastpost.models.slot import EncoderSlot
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _INPUTS = ("input_ids", "token_type_ids", "attention_mask")
 
 
-class FastEncoder:
+class FastEncoder(UncutEncoder):
     """A fast tokenizer of transformers, set up as its `__call__` would set it up.
 
     Args:
@@ -35,9 +35,9 @@ class FastEncoder:
     def __init__(
         self, tokenizer: PreTrainedTokenizerBase, tokens: Tokens | None = None, slot: EncoderSlot | None = None
     ) -> None:
+        super().__init__(slot or EncoderSlot())
         self.tokenizer: Any = tokenizer
         self._tokens = tokens
-        self._slot = slot or EncoderSlot()
 
     @property
     def tokens(self) -> Tokens:
@@ -94,24 +94,6 @@ class FastEncoder:
             is_split_into_words=split,
         )
 
-    def whole(self, texts: list[str]) -> Any:
-        """See `TextEncoder`."""
-        encoder = self._slot.get(self._backend())
-        if encoder is not None:
-            return encoder.encode(texts, add_special_tokens=False)
-        return list(lift_limits(self._backend()).encode_batch(texts, add_special_tokens=False))
-
-    def pair(self, first: str, second: str) -> Any:
-        """See `TextEncoder`."""
-        encoder = self._slot.get(self._backend())
-        if encoder is not None:
-            return encoder.encode([first], [second])[0]
-        return lift_limits(self._backend()).encode(first, second)
-
-    def report(self) -> str:
-        """See `TextEncoder`."""
-        return self._slot.report()
-
     def _backend(self) -> Any:
         return self.tokenizer.backend_tokenizer
 
@@ -126,7 +108,6 @@ class TransformersModel:
         context: what a forward pass runs in.
         device: where its inputs go; default: where the model is.
         encoder: the tokenizer as it was read before.
-        width: tokens that every window is padded to.
         tells_length: whether a longer batch than the model reads, on which it fails, is told as too long.
     """
 
@@ -139,7 +120,6 @@ class TransformersModel:
         context: Callable[[], AbstractContextManager[Any]],
         device: torch.device | None = None,
         encoder: FastEncoder | None = None,
-        width: int | None = None,
         tells_length: bool = False,
     ) -> None:
         self.tokenizer = tokenizer
@@ -148,7 +128,7 @@ class TransformersModel:
         self.labels = {int(label): str(name) for label, name in (model.config.id2label or {}).items()}
         self._positions = positions(model.config)
         names = tuple(name for name in tokenizer.model_input_names if name in _INPUTS)
-        self.pad = Padding(names, tokenizer.pad_token_id, tokenizer.padding_side == "left", width=width)
+        self.pad = Padding(names, tokenizer.pad_token_id, tokenizer.padding_side == "left")
         uncached = len(outputs) > 1 and "use_cache" in inspect.signature(model.forward).parameters
         more = {"use_cache": False} if uncached else {}
         self.runner = TorchRunner(model, self.device, context, outputs, more, self._positions if tells_length else None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Sized
-from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import transformers
@@ -24,6 +24,7 @@ from fastpost.pipelines.questions import asks, read, single
 from fastpost.pipelines.run import Results, Told, shown, stream
 from fastpost.pipelines.sizes import check_batches, check_size, check_sizes, refuse_tokens
 from fastpost.pipelines.torch.token_classification import (
+    inference,
     original_path_reason,
     warn_original_path,
 )
@@ -186,37 +187,38 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
                 inputs, num_workers, batch_size, preprocess_params, forward_params, postprocess_params
             )
         batch_size = check_size(batch_size, tokens)
-        task = self._task(preprocess_params, postprocess_params, rank)
+        model = self._parts()
+        task = self._task(preprocess_params, postprocess_params, rank, model)
         padding = preprocess_params.get("padding", False)
         fixed = not isinstance(padding, bool) and PaddingStrategy(padding) == PaddingStrategy.MAX_LENGTH
-        model = self._parts(task.max_length if fixed else None)
-        batching = choose_batching(batch_size, tokens, model.pad, model.device)
+        pad = replace(model.pad, width=task.max_length) if fixed else model.pad
+        batching = choose_batching(batch_size, tokens, pad, model.device)
         unit = shown(progress, "questions")
         return Results(
             lambda: stream(read(inputs), task, model.runner, batching, ask_size, together=rank, progress=unit), length
         )
 
-    def _parts(self, width: int | None = None) -> Parts:
+    def _parts(self) -> Parts:
         """The model and the tokenizer as they are now."""
         encoder = FastEncoder(self.tokenizer, slot=self._slot())
         model = TransformersModel(
             self.model,
             self.tokenizer,
             START_AND_END,
-            context=self._inference,
+            context=lambda: inference(self),
             device=self.device,
             encoder=encoder,
-            width=width,
         )
         return trust_model(model)
 
-    @contextmanager
-    def _inference(self) -> Iterator[None]:
-        with self.device_placement(), self.get_inference_context()():
-            yield
-
-    def _task(self, preprocess: dict[str, Any], postprocess: dict[str, Any], rank: bool = False) -> AnswerTask:
-        """The task with the defaults of transformers 4."""
+    def _task(
+        self,
+        preprocess: dict[str, Any],
+        postprocess: dict[str, Any],
+        rank: bool = False,
+        model: Parts | None = None,
+    ) -> AnswerTask:
+        """The task with the defaults of transformers 4, for a model that was read already, or as it is now."""
         tokenizer = self.tokenizer
         if not tokenizer.is_fast:
             kind = type(tokenizer).__name__
@@ -225,7 +227,7 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
         # Of the length transformers knows what the tokenizer says, not what the model has positions for.
         most = preprocess.get("max_seq_len") or min(tokenizer.model_max_length, 384)
         window = {"max_seq_len": most, "doc_stride": preprocess.get("doc_stride")}
-        return answer_task(self._parts(), {**settings, **window}, rank)
+        return answer_task(model or self._parts(), {**settings, **window}, rank)
 
     def _decoder(self, postprocess: dict[str, Any]) -> AnswerDecoder:
         """The decoder of these options, which was made with the pipeline if they are its own."""
@@ -253,8 +255,9 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
 
         def _forward(self, inputs: dict[str, Any]) -> dict[str, Any]:
             """Start and end logits of one window."""
-            names = [name for name in self._parts().pad.names if name in inputs]
-            start, end = self._parts().runner({name: inputs[name].cpu().numpy() for name in names})()
+            model = self._parts()
+            names = [name for name in model.pad.names if name in inputs]
+            start, end = model.runner({name: inputs[name].cpu().numpy() for name in names})()
             return {"start": start, "end": end, **inputs}
 
         def postprocess(self, model_outputs: list[dict[str, Any]], **parameters: Any) -> Any:

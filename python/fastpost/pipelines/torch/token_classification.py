@@ -153,7 +153,7 @@ class FastTokenClassification:
         model = TransformersModel(
             pipe.model,
             pipe.tokenizer,
-            context=lambda: _inference(pipe),
+            context=lambda: inference(pipe),
             device=pipe.device,
             encoder=encoder,
             tells_length=not right,
@@ -290,7 +290,7 @@ def _plain_scores(entities: Any) -> Any:
 
 
 @contextmanager
-def _inference(pipe: Any) -> Iterator[None]:
+def inference(pipe: Any) -> Iterator[None]:
     """What transformers runs a forward pass in."""
     with pipe.device_placement(), pipe.get_inference_context()():
         yield

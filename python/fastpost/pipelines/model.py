@@ -63,6 +63,17 @@ class _ModelPipeline:
         return f"<{type(self).__name__}: {name}{place}{shown_options}>"
 
     @classmethod
+    def _check(cls, options: dict[str, Any]) -> None:
+        """Refuses what a pipeline can't be made with; workers there are none, as tokenizing has threads of its own."""
+        check_sizes(options)
+        cls._refuse({name: value for name, value in options.items() if name != "num_workers"})
+
+    @classmethod
+    def _refuse(cls, given: dict[str, Any]) -> None:
+        """Raises for arguments that nothing here takes."""
+        raise NotImplementedError
+
+    @classmethod
     def _refuse_unknown(cls, given: dict[str, Any], known: set[str]) -> None:
         """Raises for arguments that nothing here takes."""
         unknown = given.keys() - known
@@ -98,10 +109,7 @@ class EntityPipeline(_ModelPipeline):
     outputs = ("logits",)
 
     def __init__(self, model: Any, tokenizer: Any = None, *, num_workers: int | None = None, **options: Any) -> None:
-        check_sizes(
-            {**options, "num_workers": num_workers}
-        )  # of which there are none: tokenizing has threads of its own
-        self._refuse(options)
+        self._check({**options, "num_workers": num_workers})
         super().__init__(model, tokenizer)
         self._defaults: dict[str, Any] = dict(_CALL)
         self._decoders = DecoderCache()
@@ -266,10 +274,7 @@ class AnswerPipeline(_ModelPipeline):
     outputs = START_AND_END
 
     def __init__(self, model: Any, tokenizer: Any = None, *, num_workers: int | None = None, **options: Any) -> None:
-        check_sizes(
-            {**options, "num_workers": num_workers}
-        )  # of which there are none: tokenizing has threads of its own
-        self._refuse(options)
+        self._check({**options, "num_workers": num_workers})
         super().__init__(model, tokenizer)
         known = {"batch_size": 1, "batch_tokens": None, "doc_stride": None, "max_seq_len": None}
         self._defaults = _one_of_two(options, {**known, **options})

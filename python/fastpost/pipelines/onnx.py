@@ -9,7 +9,6 @@ from typing import Any
 from fastpost.models.model import START_AND_END
 from fastpost.models.onnx import OnnxFolder
 from fastpost.pipelines.model import AnswerPipeline, EntityPipeline
-from fastpost.pipelines.sizes import check_sizes
 
 _OF_FOLDER = ("device", "file_name", "num_workers", "providers", "session_options")
 
@@ -50,8 +49,7 @@ class OnnxTokenClassificationPipeline(EntityPipeline):
         session_options: Any = None,
         **options: Any,
     ) -> None:
-        check_sizes(options)
-        self._refuse({name: value for name, value in options.items() if name != "num_workers"})
+        self._check(options)
         folder = OnnxFolder(model, tokenizer, ("logits",), file_name, device, providers, session_options)
         super().__init__(folder, **options)
 
@@ -83,7 +81,6 @@ class OnnxQuestionAnsweringPipeline(AnswerPipeline):
         session_options: Any = None,
         **options: Any,
     ) -> None:
-        check_sizes(options)
-        self._refuse({name: value for name, value in options.items() if name != "num_workers"})
+        self._check(options)
         folder = OnnxFolder(model, tokenizer, START_AND_END, file_name, device, providers, session_options)
         super().__init__(folder, **options)

@@ -31,6 +31,7 @@ __all__ = [
     "answer_lists",
     "answer_table",
     "answer_words",
+    "check_windows",
     "entity_columns",
     "entity_json",
     "entity_kind",
@@ -59,6 +60,8 @@ def simd() -> str: ...
 def option_names() -> dict[str, dict[str, tuple[str | None, ...]]]: ...
 
 # encode
+def check_windows(option: str, text: int, counts: list[int], room: int, stride: int, truncation: str) -> None: ...
+
 @final
 class TokenEncoder:
     def __new__(cls, json: bytes) -> TokenEncoder: ...

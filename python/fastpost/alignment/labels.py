@@ -83,7 +83,7 @@ def plan_windows(
         offsets: of each text's tokens: what `fastpost.Encoder` made of them, or `tokenizers.Encoding` objects, not truncated; or (tokens, 2) integers: a list
             with one array a text, or one array end to end with `lengths`. `None` if `word_ids` are given.
         max_length: most tokens of a window, those of `special_tokens` counted.
-        stride: tokens that neighbouring windows share.
+        stride: tokens that neighbouring windows share; windows hold a text 64 times over at most, from 65,536 tokens on.
         texts: the texts; words are then those of UAX #29, and single letters in scripts without spaces.
         word_ids: the word of each token, -1 or None for none, in the shape of `offsets`; the encodings' own if they
             are given and `texts` is not.

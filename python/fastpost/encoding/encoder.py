@@ -98,7 +98,8 @@ class Encoder:
             pairs: the second text of each.
             max_length: tokens of a window, special ones included; None cuts nothing. A text that is longer gets several
                 windows.
-            stride: tokens that neighbouring windows of a text share.
+            stride: tokens that neighbouring windows of a text share; windows hold a text 64 times over at most, from
+                65,536 tokens on.
             truncation: which text of a pair is cut; None cuts nothing.
             truncation_side: "left" lays the first window at the end of the text.
             add_special_tokens: whether to put the model's special tokens around texts.
@@ -108,7 +109,7 @@ class Encoder:
         Raises:
             TypeError: if a text is no string, or no list of strings.
             ValueError: for a lone surrogate, with its text's number; for a `max_length` that leaves no room beside the
-                special tokens, a `stride` that leaves none to go on, a strategy that can't make a text fit.
+                special tokens, a `stride` that leaves none to go on or too few, a strategy that can't make a text fit.
         """
         if isinstance(texts, str) or isinstance(pairs, str):
             name = "texts" if isinstance(texts, str) else "pairs"
@@ -292,6 +293,7 @@ class _Loaded:
                     f"`max_length` is {options.max_length} with {marks} special tokens; a window must hold at least one "
                     "token of the text"
                 )
+            self._reference.check_overlap(texts, pairs, options, marks, numbers)
         encodings = self._reference.encode(texts, pairs, options)
         return Columns.of_encodings(encodings, numbers)
 

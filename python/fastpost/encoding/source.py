@@ -14,6 +14,7 @@ from typing import Any
 from fastpost._inputs.bounds import shown
 from fastpost._inputs.paths import path_of
 from fastpost.encoding.batch import INPUT_NAMES, Padding
+from fastpost.encoding.overlap import check_overlap
 
 # Bytes of a part that are written down and compared at each call, in a microsecond or two.
 MOST_COMPARED = 8000
@@ -180,6 +181,25 @@ class Reference:
             finally:
                 if before is not None:
                     _restore(backend, *before)
+
+    def check_overlap(
+        self, texts: Sequence[Any], pairs: Sequence[Any] | None, options: Options, marks: int, numbers: Sequence[int]
+    ) -> None:
+        """Refuses texts whose windows of this shape, with `marks` special tokens, would hold them many times over."""
+        if options.max_length is None or options.truncation is None:
+            return
+        inputs = list(texts) if pairs is None else list(zip(texts, pairs))
+        with self._lock:
+            check_overlap(
+                self._backend,
+                inputs,
+                options.max_length - marks,
+                options.stride,
+                options.truncation,
+                split=options.is_split_into_words,
+                pairs=pairs is not None,
+                numbers=numbers,
+            )
 
     def _truncate(self, options: Options) -> None:
         if options.max_length is None or options.truncation is None:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from fastpost._inputs.tokenizer import Tokens
 from fastpost.encoding.file import FileTokenizer
+from fastpost.encoding.overlap import check_overlap
 from fastpost.models.slot import EncoderSlot
 
 
@@ -129,6 +130,8 @@ class BareEncoder(UncutEncoder):
             return encoder.encode(
                 texts, max_length=length, stride=stride, truncation_side=side, is_split_into_words=split
             )
+        if length is not None:
+            check_overlap(self.tokenizer, texts, length - self.special, stride, "longest_first", split=split)
         return list(self.limited(length, stride).encode_batch(texts, is_pretokenized=split))
 
     def limited(self, length: int | None, stride: int) -> Any:

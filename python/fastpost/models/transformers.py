@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from fastpost._inputs.tokenizer import Tokens, decoder_json
+from fastpost.encoding.overlap import check_overlap
 from fastpost.models.batches import Padding
 from fastpost.models.encode import UncutEncoder
 from fastpost.models.length import as_length, positions
@@ -83,6 +84,8 @@ class FastEncoder(UncutEncoder):
             backend.encode_special_tokens = tokenizer.split_special_tokens
         encoder = self._slot.get(backend)
         if encoder is None:
+            if most is not None and truncation.value != "do_not_truncate":
+                check_overlap(backend, texts, most - self.special, stride, truncation.value, split=split)
             return list(backend.encode_batch(texts, is_pretokenized=split))
         cut: Any = truncation.value
         return encoder.encode(

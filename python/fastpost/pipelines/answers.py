@@ -14,12 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from fastpost import _fastpost
 from fastpost._inputs import arrays as _arrays
 from fastpost._inputs.bounds import shown
 from fastpost._inputs.encodings import Read, read_first
 from fastpost.answers.decoder import AnswerDecoder
 from fastpost.models.batches import Logits, Windows
-from fastpost.pipelines.run import ItemError
+from fastpost.pipelines.run import ItemError, refuse_overlap
 from fastpost.types import Ints1d, Ints2d
 
 _QUESTION, _CONTEXT = 0, 1
@@ -145,10 +146,10 @@ class AnswerTask:
         at = np.array([[texts.setdefault(t, len(texts)) for t in (item.question, item.context)] for item in items])
         pool = Segments(read_first(self.encode_texts(list(texts))))
         question, context = at[:, 0], at[:, 1]
-        owner, start, length = self._plan(pool.lengths[question], pool.lengths[context], items)
+        owner, start, length = self._plan(pool.lengths[question], pool.lengths[context], items, first)
         return self._assemble(pool, owner, question[owner], context[owner], start, length, items)
 
-    def _plan(self, questions: Ints1d, contexts: Ints1d, items: list[Ask]) -> tuple[Ints1d, Ints1d, Ints1d]:
+    def _plan(self, questions: Ints1d, contexts: Ints1d, items: list[Ask], first: int) -> tuple[Ints1d, Ints1d, Ints1d]:
         """The windows: which item each belongs to, and its stretch of the context."""
         room = self.max_length - self.layout.special - questions
         tight = (contexts > room) & (room <= self.stride)
@@ -166,6 +167,13 @@ class AnswerTask:
             )
         step = np.maximum(room - self.stride, 1)
         count = np.where(contexts <= room, 1, 1 + -(-(contexts - room) // step))
+        for number in np.flatnonzero((count > 1) & (room > 64 * step)).tolist():
+            try:
+                _fastpost.check_windows(
+                    "doc_stride", number, [int(contexts[number])], int(room[number]), self.stride, "only_first"
+                )
+            except ValueError as error:
+                raise refuse_overlap(error, first) from None
         owner = np.repeat(np.arange(len(items)), count)
         nth = np.arange(len(owner)) - np.repeat(np.cumsum(count) - count, count)
         if self.from_end:

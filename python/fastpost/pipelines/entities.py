@@ -20,7 +20,7 @@ from fastpost.entities.options import OPTIONS
 from fastpost.entities.result import Entities, TextEntities
 from fastpost.exceptions import Argument, refuse
 from fastpost.models.batches import Logits, Windows
-from fastpost.pipelines.run import ItemError
+from fastpost.pipelines.run import ItemError, refuse_overlap
 from fastpost.types import Entity, Ints1d, Ints2d, Token
 
 
@@ -119,7 +119,7 @@ class EntityTask:
         try:
             encodings = self.encode_batch(items)
         except (TypeError, ValueError) as error:
-            raise _not_unicode(items, first) or error from error
+            raise _not_unicode(items, first) or refuse_overlap(error, first) from error
         if self.windowed or self.on_truncate is not None or self.most_tokens is not None:
             read, _ = read_texts(encodings, None)
         if not self.windowed:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
+from fastpost.exceptions import Argument, refuse
 from fastpost.models.batches import Batching, Logits, Runner, Windows, forward
 
 Item = TypeVar("Item")
@@ -28,6 +29,18 @@ class ItemError(Exception):
         super().__init__(str(error))
         self.number = number
         self.error = error
+
+
+def refuse_overlap(error: Exception, first: int) -> Exception:
+    """The error that refuses a text of a chunk, by the number that the text has among all: `first` is the chunk's.
+
+    An error that speaks of the whole chunk comes back as it is.
+    """
+    name, number = getattr(error, "argument", None), getattr(error, "text", None)
+    if name not in ("stride", "doc_stride") or number is None:
+        return error
+    told = str(error).partition(f"`{name}`")[2]
+    return ItemError(number, refuse(type(error), f"text {first + number}: ", Argument(name), told, text=first + number))
 
 
 class Task(Protocol[Item, Answer, Info]):

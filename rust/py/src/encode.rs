@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 
+use fastpost_core::Error;
 use fastpost_core::encode::{Columns, Encoder, Side, Strategy, Texts, Truncation};
 use numpy::{PyArray1, PyArray2, PyArrayMethods};
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -9,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString};
 
 use crate::batch::texts::{borrowed, strings};
-use crate::door::detached;
+use crate::door::{detached, exception};
 
 /// See `fastpost_core::encode::Encoder`.
 #[pyclass(frozen, module = "fastpost._fastpost")]
@@ -121,13 +122,7 @@ impl TokenEncoder {
         let other = pairs.map(|pairs| Listed::new("pairs", pairs, words)).transpose()?;
         let (texts, pairs) =
             (listed.texts("texts")?, other.as_ref().map(|other| other.texts("pairs")).transpose()?);
-        let strategy = match truncation {
-            None => None,
-            Some("longest_first") => Some(Strategy::LongestFirst),
-            Some("only_first") => Some(Strategy::OnlyFirst),
-            Some("only_second") => Some(Strategy::OnlySecond),
-            Some(other) => return Err(PyValueError::new_err(format!("`truncation` is {other:?}"))),
-        };
+        let strategy = truncation.map(strategy).transpose()?;
         let side = if side == "left" { Side::Left } else { Side::Right };
         let truncation = max_length.zip(strategy).map(|(max_length, strategy)| Truncation {
             max_length,
@@ -150,6 +145,35 @@ impl TokenEncoder {
             WindowShapes(columns),
             sent_back,
         ))
+    }
+}
+
+/// A strategy by its name.
+fn strategy(name: &str) -> PyResult<Strategy> {
+    match name {
+        "longest_first" => Ok(Strategy::LongestFirst),
+        "only_first" => Ok(Strategy::OnlyFirst),
+        "only_second" => Ok(Strategy::OnlySecond),
+        other => Err(PyValueError::new_err(format!("`truncation` is {other:?}"))),
+    }
+}
+
+/// Refuses windows that hold text number `text`, of `counts` tokens, many times over; the message names `option`.
+#[pyfunction]
+pub(crate) fn check_windows(
+    option: &str,
+    text: usize,
+    counts: Vec<usize>,
+    room: usize,
+    stride: usize,
+    truncation: &str,
+) -> PyResult<()> {
+    let cut = Truncation { max_length: room, stride, strategy: strategy(truncation)?, side: Side::Right };
+    match cut.cut(text, &counts, room) {
+        Err(Error::Overlap { text, stride, tokens, held, most, pair, .. }) if option == "doc_stride" => {
+            Err(exception(Error::Overlap { name: "doc_stride", text, stride, tokens, held, most, pair }))
+        }
+        cut => cut.map(drop).map_err(exception),
     }
 }
 

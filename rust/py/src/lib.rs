@@ -46,7 +46,7 @@ mod _fastpost {
     #[pymodule_export]
     use super::corpus::TextReader;
     #[pymodule_export]
-    use super::encode::{TokenEncoder, WindowShapes};
+    use super::encode::{TokenEncoder, WindowShapes, check_windows};
     #[pymodule_export]
     use super::entities::{
         EntityKernel, EntityTable, RightColumns, TokenTable, entity_columns, entity_json, entity_kind,

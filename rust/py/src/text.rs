@@ -189,7 +189,7 @@ pub(crate) fn plan_windows<'py>(
     check_count("offsets", offsets.map_or(tokens, |all| all.len() / 2), tokens).map_err(exception)?;
     check_count("word_ids", word_ids.map_or(tokens, <[i64]>::len), tokens).map_err(exception)?;
     check_count("texts", texts.as_ref().map_or(windows.len(), Vec::len), windows.len()).map_err(exception)?;
-    let plan = py.detach(|| {
+    let plan = detached(py, || {
         let mut plan = Plan::default();
         for (text, tokens) in windows.into_iter().enumerate() {
             let at = tokens.start;
@@ -203,10 +203,10 @@ pub(crate) fn plan_windows<'py>(
                 (_, _, Some(word_ids)) => opens_by_word_ids(&word_ids[at + first..at + end]),
                 _ => vec![true; end - first],
             };
-            plan.push(text, first, &opens, size);
+            plan.push(text, first, &opens, size)?;
         }
-        plan
-    });
+        Ok(plan)
+    })?;
     Ok((
         PyArray1::from_vec(py, plan.texts),
         PyArray1::from_vec(py, plan.starts),

@@ -46,6 +46,41 @@ impl Size {
     }
 }
 
+/// What windows of one text may hold in all: so many times its tokens, or so many tokens, whichever is more.
+///
+/// Windows that share half of their tokens hold a text twice, those that share nine tenths ten times. Without a limit
+/// memory would grow with the size of a window times that of a text. The second number lets short texts be read at any
+/// overlap.
+const MOST_TIMES: usize = 64;
+const ALWAYS_HELD: usize = 1 << 16;
+
+/// A text whose windows are planned, for [`check_overlap`].
+#[derive(Debug, Clone, Copy)]
+pub struct Overlap {
+    /// The option that asks for the overlap.
+    pub name: &'static str,
+    /// Text, counted from 0.
+    pub text: usize,
+    /// Tokens that neighbours share.
+    pub stride: usize,
+    /// Tokens of the text.
+    pub tokens: usize,
+    /// Whether both texts of a pair are cut, so that windows are multiplied.
+    pub pair: bool,
+}
+
+/// Refuses windows that hold `held` tokens in all, if that is out of proportion to their text.
+///
+/// # Errors
+/// [`Error::Overlap`] above 64 times the tokens of the text, from 65,536 on.
+pub fn check_overlap(plan: Overlap, held: usize) -> Result<()> {
+    if held <= ALWAYS_HELD || held <= plan.tokens.saturating_mul(MOST_TIMES) {
+        return Ok(());
+    }
+    let Overlap { name, text, stride, tokens, pair } = plan;
+    Err(Error::Overlap { name, text, stride, tokens, held, most: MOST_TIMES, pair })
+}
+
 impl Plan {
     /// Appends the windows of one text of `opens.len()` tokens, counted from `first`; `opens` says of each token
     /// whether a word starts with it.
@@ -54,8 +89,13 @@ impl Plan {
     /// and starts no later than that one ends. An edge lies between two words unless the word is longer than a
     /// window. Two neighbours share at least `stride` tokens, up to the start of the word there; fewer where the
     /// next word would not fit otherwise. A text without tokens has one empty window.
-    pub fn push(&mut self, text: usize, first: usize, opens: &[bool], size: Size) {
+    ///
+    /// # Errors
+    /// [`Error::Overlap`] if the windows hold the text many times over.
+    pub fn push(&mut self, text: usize, first: usize, opens: &[bool], size: Size) -> Result<()> {
         let tokens = opens.len();
+        let plan = Overlap { name: "stride", text, stride: size.stride, tokens, pair: false };
+        let mut held = 0;
         let is_edge = |at: usize| at == 0 || at >= tokens || opens[at];
         let mut start = 0;
         let mut end = 0; // of the window before
@@ -66,8 +106,10 @@ impl Plan {
             self.texts.push(text as i64);
             self.starts.push((first + start) as i64);
             self.ends.push((first + end) as i64);
+            held += end - start;
+            check_overlap(plan, held)?;
             if end == tokens {
-                return;
+                return Ok(());
             }
             start = next_start(start, end, tokens, is_edge, size);
         }
@@ -113,7 +155,7 @@ mod tests {
 
     fn plan(opens: &[bool], max_length: usize, stride: usize) -> Vec<(usize, usize)> {
         let mut plan = Plan::default();
-        plan.push(0, 0, opens, Size::new(max_length, stride, 0).unwrap());
+        plan.push(0, 0, opens, Size::new(max_length, stride, 0).unwrap()).unwrap();
         plan.starts.iter().zip(&plan.ends).map(|(&start, &end)| (start as usize, end as usize)).collect()
     }
 
@@ -142,6 +184,23 @@ mod tests {
         assert!(Size::new(2, 0, 2).is_err());
         assert!(Size::new(4, 2, 2).is_err());
         assert!(Size::new(4, 1, 2).is_ok());
+    }
+
+    #[test]
+    fn windows_that_hold_a_text_many_times_over_are_refused() {
+        let push = |tokens: usize, stride| {
+            Plan::default().push(7, 0, &vec![true; tokens], Size::new(512, stride, 0).unwrap())
+        };
+        for (tokens, stride) in [(600, 511), (100_000, 504), (100_000, 0)] {
+            assert_eq!(push(tokens, stride), Ok(()), "{tokens} {stride}");
+        }
+        let refused = push(100_000, 505).unwrap_err();
+        assert_eq!(refused.about().text, Some(7));
+        assert!(
+            refused.to_string().starts_with("text 7: `stride` is 505, so that its 100000 tokens"),
+            "{refused}"
+        );
+        assert!(push(700, 511).is_err());
     }
 
     proptest! {

@@ -1,5 +1,6 @@
 //! The tokens of a text, or of two -> ranges of windows that fit a length, as tokenizers truncates.
 
+use crate::batch::plan::{Overlap, check_overlap};
 use crate::{Error, Result};
 
 /// Which of two texts gives way where both are too long.
@@ -42,8 +43,9 @@ impl Truncation {
     /// The windows of texts of so many tokens each, where special tokens leave room for `room`, at least one.
     ///
     /// # Errors
-    /// [`Error::BadOption`] if the strategy can't make text number `text` fit, or `stride` leaves no room to go on.
-    pub(super) fn cut(&self, text: usize, counts: &[usize], room: usize) -> Result<Vec<Ranges>> {
+    /// [`Error::BadOption`] if the strategy can't make text number `text` fit, or `stride` leaves no room to go on;
+    /// [`Error::Overlap`] if the windows hold the texts many times over.
+    pub fn cut(&self, text: usize, counts: &[usize], room: usize) -> Result<Vec<Ranges>> {
         let total: usize = counts.iter().sum();
         if total <= room {
             return Ok(counts.iter().map(|&count| vec![(0, count)]).collect());
@@ -76,7 +78,25 @@ impl Truncation {
             }
         };
         let ranges = counts.iter().zip(keep).map(|(&count, most)| self.ranges(text, count, most));
-        ranges.collect()
+        let ranges: Vec<Ranges> = ranges.collect::<Result<_>>()?;
+        self.check(text, total, &ranges)?;
+        Ok(ranges)
+    }
+
+    /// Refuses windows that hold the texts, of `tokens` tokens, many times over.
+    fn check(&self, text: usize, tokens: usize, ranges: &[Ranges]) -> Result<()> {
+        let held = |ranges: &Ranges| ranges.iter().map(|(start, end)| end - start).sum::<usize>();
+        let (pair, held) = match ranges {
+            // Each window of one comes with each of the other.
+            [first, second] => (
+                first.len() > 1 && second.len() > 1,
+                held(first)
+                    .saturating_mul(second.len())
+                    .saturating_add(held(second).saturating_mul(first.len())),
+            ),
+            _ => (false, ranges.iter().map(held).sum()),
+        };
+        check_overlap(Overlap { name: "stride", text, stride: self.stride, tokens, pair }, held)
     }
 
     /// Windows of up to `most` tokens over `count`.

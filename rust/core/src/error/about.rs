@@ -71,7 +71,9 @@ impl Error {
             | Self::BadTag { name, text, token, .. }
             | Self::LabelId { name, text, token, .. } => About::in_text(name, *text, Some(*token)),
             Self::NoScheme { .. } => About::of("y_true"),
-            Self::SpanOrder { name, text, .. } => About::in_text(name, *text, None),
+            Self::Overlap { name, text, .. } | Self::SpanOrder { name, text, .. } => {
+                About::in_text(name, *text, None)
+            }
             Self::File { .. } | Self::BadCounts { .. } | Self::Stopped => About::default(),
         }
     }

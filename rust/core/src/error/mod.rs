@@ -220,6 +220,27 @@ pub enum Error {
         /// What it should be.
         cure: &'static str,
     },
+    /// Windows that overlap so far that they hold a text many times over.
+    #[error(
+        "text {text}: `{name}` is {stride}, so that its {tokens} tokens make windows of {held} tokens in all; windows may hold a text {most} times over: pass {}",
+        if *pair { "truncation=\"only_first\" or \"only_second\", for each window of one text comes with each of the other" } else { "a smaller one" }
+    )]
+    Overlap {
+        /// The option.
+        name: &'static str,
+        /// Text, counted from 0.
+        text: usize,
+        /// Tokens that neighbours share.
+        stride: usize,
+        /// Tokens of the text.
+        tokens: usize,
+        /// Tokens of its windows.
+        held: usize,
+        /// How many times windows may hold a text.
+        most: usize,
+        /// Whether both texts of a pair are cut.
+        pair: bool,
+    },
     /// A name that no value of an option has.
     #[error("`{option}` is {}; {cure}", shown(got.as_deref()))]
     UnknownName {

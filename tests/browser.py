@@ -33,12 +33,13 @@ BEFORE = "<script>const ran = [];</script>"
 SCRIPT = """<script>
 addEventListener("load", () => setTimeout(() => {
   const fetched = performance.getEntriesByType("resource").map((entry) => entry.name);
-  const found = [...document.querySelectorAll(".fp-text")].map((block) => {
+  const found = [...document.querySelectorAll(".fp-text, .fp-pair")].map((block) => {
     const walker = document.createTreeWalker(block, NodeFilter.SHOW_TEXT);
     const coloured = [], tags = [], hidden = [], gaps = [];
     let text = "", node, last = null;
     while ((node = walker.nextNode())) {
       const parent = node.parentElement, style = getComputedStyle(parent);
+      if (parent.closest(".fp-names, .fp-" + HIDDEN)) continue;
       const tag = parent.closest(".fp-tag");
       const box = document.createRange(); box.selectNodeContents(node);
       if (tag) {
@@ -95,13 +96,14 @@ def proxy():
         server.server_close()
 
 
-def opened(folder, page, *, dark=False):
+def opened(folder, page, *, dark=False, lines="second"):
     """What Chromium makes of a page.
 
     Args:
         folder: an empty one.
         page: the HTML, with one `</body>`.
         dark: whether the reader has chosen dark.
+        lines: of texts that stand there twice, the line to look at: "first" or "second".
 
     Returns:
         `found`: of each text its characters, which of them are in colour, its tags and what is only heard; `ran` and
@@ -109,7 +111,8 @@ def opened(folder, page, *, dark=False):
         `wide`: whether the page is wider than the window; `title`; `ink` and `paper`, the colours of text and ground.
     """
     assert page.count("</body>") == page.count("<body") == 1
-    page = re.sub("(<body[^>]*>)", lambda tag: tag[1] + BEFORE, page).replace("</body>", SCRIPT + "</body>")
+    script = SCRIPT.replace("HIDDEN", json.dumps({"first": "second"}.get(lines, "first")))
+    page = re.sub("(<body[^>]*>)", lambda tag: tag[1] + BEFORE, page).replace("</body>", script + "</body>")
     path = folder / "opened.html"
     path.write_text(page, encoding="utf-8", newline="")
     with proxy() as (asked, address):

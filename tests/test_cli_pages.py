@@ -18,8 +18,11 @@ from fastpost.entities.options import OPTIONS, defaults
 from fastpost.entities.redact import redact
 from fastpost.jobs.entities import entity_lines
 from fastpost.jobs.texts import Reading, Texts
+from fastpost.pipelines.compare import show_differences
+from fastpost.pipelines.layout import width_of
+from in_process import call as run
 from pages import DOCS
-from test_cli_jobs import rows_of, run
+from test_cli_jobs import rows_of
 from test_render import contrast, luminance, rgb
 
 TEXTS = [
@@ -46,20 +49,22 @@ def pipe(rampart_dir):
 def test_a_page_holds_what_render_gives(lines, rampart_dir, pipe, tmp_path):
     out = tmp_path / "page.html"
     said = run("view", lines, "--model", rampart_dir, "--out", out)
-    found = pipe(TEXTS, compat=None)
+    shown = [text for text in TEXTS if text]
+    found = pipe(shown, compat=None)
     written = out.read_text(encoding="utf-8")
-    numbers = [f"text {number}" for number in range(len(TEXTS))]
-    assert fastpost.render(TEXTS, found, title="x.jsonl", captions=numbers) in written
+    names = [f"id {number}" for number, text in enumerate(TEXTS) if text]
+    assert fastpost.render(shown, found, title="x.jsonl (1 empty text left out)", captions=names) in written
     assert written.startswith("<!doctype html>")
     assert "<title>x.jsonl</title>" in written
     assert not re.search(r"<(script|link|img|iframe)|https?:|url\(", written)  # needs nothing else
     assert said.stdout == ""
-    assert f"{sum(map(len, found))} entities in 5 texts -> {out}" in said.stderr
+    assert f"{sum(map(len, found))} entities in 4 texts; 1 empty text left out -> {out}" in said.stderr
     assert list(tmp_path.iterdir()) == [out]
     assert "exists; pass --overwrite" in run("view", lines, "--model", rampart_dir, "--out", out, check=2).stderr
     again = run("view", lines, "--model", rampart_dir, "--out", out, "--overwrite", "--texts", 1, "--title", "<a>")
-    assert "the first 1 texts are read; --texts takes more" in again.stderr
-    assert fastpost.render(TEXTS[:1], found[:1], title="<a>") in out.read_text(encoding="utf-8")
+    note = "shown 1 of about 5, --texts takes more"
+    assert f"{len(found[0])} entities in 1 text; {note} -> {out}" in again.stderr
+    assert fastpost.render(TEXTS[:1], found[:1], title=f"<a> ({note})") in out.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("command", ["view", "compare"])
@@ -68,7 +73,8 @@ def test_a_null_has_nothing_to_show(command, rampart_dir, tmp_path):
     path.write_text("".join(json.dumps({"text": text}) + "\n" for text in (TEXTS[0], None, TEXTS[1])))
     plain.write_text("".join(json.dumps({"text": text}) + "\n" for text in TEXTS[:2]))
     pages = [run(command, file, "--model", rampart_dir, "--title", "t").stdout for file in (path, plain)]
-    assert pages[0] == pages[1]
+    second = pages[0].replace("text 2", "text 1").replace("t (1 empty text left out)", "t")
+    assert second == pages[1]
     assert "555-0199" in pages[0]
 
 
@@ -83,19 +89,23 @@ def test_differences_as_a_table_and_on_a_page(lines, rampart_dir, pipe, tmp_path
     compared = fastpost.compare(pipe, TEXTS)
     differing = sorted({one.text_index for one in compared.differences})
     assert 0 < len(differing) < len(TEXTS)
-    assert run("compare", lines, "--model", rampart_dir).stdout == f"{compared}\n"
+    compared = fastpost.compare(pipe, [text for text in TEXTS if text])
+    names = [f"id {number}" for number, text in enumerate(TEXTS) if text]
     out = tmp_path / "d.html"
     said = run("compare", lines, "--model", rampart_dir, "--out", out)
-    assert said.stdout == f"{compared}\n"
+    assert said.stdout == f"{compared.table(80, names)}\n"
+    assert max(map(width_of, said.stdout.split("\n"))) <= 80
     written = out.read_text(encoding="utf-8")
-    assert written.count('<div class="fp-text" dir="auto">') == len(differing)
-    assert re.findall('<div class="fp-caption"><bdi>text (\\d+)</bdi>', written) == list(map(str, differing))
-    assert "only in transformers" in written
-    assert f"{len(differing)} of {len(TEXTS)} texts differ" in written
+    assert show_differences(compared, title="x.jsonl (1 empty text left out)", names=names) in written
+    assert re.findall('<div class="fp-caption"><bdi>id (\\d+): ', written) == list(map(str, differing))
+    *_, places, sides = said.stdout.splitlines()  # what the table says is what stands on the page
+    assert f"{places}; {sides}" in written
+    assert f"in {len(differing)} of 4 texts" in places
     assert run("compare", lines, "--model", rampart_dir, "--out", "-").stdout.startswith("<!doctype html>")
     nothing = run("compare", TEXTS[1], "--model", rampart_dir, "--out", out, "--overwrite")
-    assert nothing.stdout == "no difference in 1 texts, 0 entities\n"
-    assert "0 of 1 texts differ" in out.read_text(encoding="utf-8")
+    words = "no difference in 1 text; 0 entities in both, 0 only in transformers, 0 only in fastpost"
+    assert nothing.stdout == f"{words}\n"
+    assert words in out.read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -121,12 +131,9 @@ def test_a_browser_shows_the_page_and_runs_nothing(hostile, command, dark, tmp_p
     run(command, path, "--model", model, "--out", out, "--title", HOSTILE)
     pipe = fastpost.pipeline("ner", model, backend="onnxruntime", aggregation_strategy="average")
     right = pipe(texts, compat=None)
-    shown = [(text, found) for text, found in zip(texts, right, strict=True)]
+    shown = [(text, found) for text, found in zip(texts, right, strict=True) if text]
     if command == "compare":
-        theirs = pipe(texts)
-        compared = fastpost.compare(pipe, texts)
-        differing = {one.text_index for one in compared.differences}
-        shown = [(texts[n], [*theirs[n], *right[n]]) for n in sorted(differing)]
+        shown = [(texts[n], right[n]) for n in fastpost.compare(pipe, texts).differing]
     page = opened(tmp_path, out.read_text(encoding="utf-8"), dark=dark)
     assert (page["ran"], page["fetched"], page["asked"]) == ([], [], [])
     assert page["title"].startswith("<script>ran.push")

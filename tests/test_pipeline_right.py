@@ -290,15 +290,19 @@ class TestCompare:
         assert [e["word"] for e in phone.transformers] == ["71", "##8 - 555 - 0199"]
         assert [e["word"] for e in phone.right] == ["718-555-0199"]
         table = str(found)
-        assert "PHONE '71' + PHONE '##8 - 555 - 0199'    PHONE '718-555-0199'              snap" in table
-        assert "EMAIL 'anna. mueller' + EMAIL 'example'  EMAIL 'anna.mueller@example.com'  snap" in table
-        assert table.endswith("6 differences in 1 texts, 7 entities; snap: 2, word: 4")
+        assert (
+            "PHONE '71'                       PHONE '718-555-0199'              snap\n      PHONE '##8 - 555 - 0199'"
+            in table
+        )
+        assert "EMAIL 'anna. mueller'            EMAIL 'anna.mueller@example.com'  snap\n      EMAIL 'example'" in table
+        assert table.endswith(
+            "6 differences in 1 text; snap: 2, word: 4\n5 entities in both, 4 only in transformers, 2 only in fastpost"
+        )
         assert len(found.to_dicts()) == len(found) == 6
-        assert repr(found) == "<Comparison: 6 differences in 1 texts, 7 entities; snap: 2, word: 4>"
+        assert repr(found) == "<Comparison: 6 differences in 1 text; snap: 2, word: 4>"
         page = found._repr_html_()
-        assert "1 of 1 texts differ" in page
-        assert "names" not in page
-        assert "only in fastpost (+)" in page
+        assert "6 differences in 1 text" in page
+        assert "5 entities in both, 4 only in transformers, 2 only in fastpost" in page
 
     def test_text_past_the_first_window_is_put_down_to_its_length(self):
         pipe = right("wordpiece-uncased", 24, aggregation_strategy="first")
@@ -333,9 +337,9 @@ class TestCompare:
     def test_nothing_to_say(self):
         pipe = right("wordpiece-uncased", aggregation_strategy="simple")
         found = fastpost.compare(pipe, [""])
-        assert str(found) == "no difference in 1 texts, 0 entities"
-        assert repr(found) == "<Comparison: 0 differences in 1 texts, 0 entities>"
-        assert "0 of 1 texts differ" in found._repr_html_()
+        assert str(found) == ("no difference in 1 text; 0 entities in both, 0 only in transformers, 0 only in fastpost")
+        assert repr(found) == "<Comparison: 0 differences in 1 text>"
+        assert "no difference in 1 text" in found._repr_html_()
         with pytest.raises(TypeError, match="`pipe` is of type object"):
             fastpost.compare(object(), "text")
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import fastpost
 from browser import HOSTILE, in_browser, opened
-from fastpost.entities import render as _render
+from fastpost.entities import marks as _render
 from test_columns import BARE, batch
 from test_entities import TEXT
 
@@ -173,40 +173,6 @@ def test_bars_of_entities_that_overlap_do_not_hide_each_other():
     ]  # fmt: skip
     lanes = [re.findall(r"100% - (\d)px", style) for style, _ in marks]
     assert lanes == [["0"], ["0", "4"], ["0", "4", "8"], ["4"]]
-
-
-# --- two results ----------------------------------------------------------------------------------
-
-
-def test_differences():
-    first = [at(SENTENCE, "Sarah Johnson", score=0.9), at(SENTENCE, "Hugging Face", "ORG"), at(SENTENCE, "York")]
-    second = [
-        at(SENTENCE, "Sarah Johnson", score=0.8),
-        at(SENTENCE, "Hugging Face", "PRODUCT"),
-        at(SENTENCE, "New York City"),
-        at(SENTENCE, "New York City"),
-    ]
-    fragment = fastpost.render(SENTENCE, first, other=second, names=("transformers", "fastpost"))
-    page = Page(fragment)
-    assert page.tags == [
-        "PER 0.900 / 0.800", "− ORG 0.750", "+ PRODUCT 0.750", "− PER 0.750", "+ PER 0.750", "+ PER 0.750",
-    ]  # fmt: skip
-    assert page.heard == [
-        "entity: ",
-        "entity only in transformers: ",
-        "entity only in fastpost: ",
-        "entity only in fastpost: ",
-        "entity only in fastpost: ",
-        "entity only in transformers: ",
-    ]
-    assert page.marked == covered(first + second)
-    assert "1 in both, 2 only in transformers (&minus;), 3 only in fastpost (+)" in fragment
-
-
-def test_no_differences():
-    fragment = fastpost.render(SENTENCE, OVERLAPPING, other=OVERLAPPING)
-    assert "7 in both, 0 only in first (&minus;), 0 only in second (+)" in fragment
-    assert "repeating-linear-gradient" not in fragment
 
 
 # --- what is refused ------------------------------------------------------------------------------
@@ -398,14 +364,6 @@ def test_a_browser_reads_from_right_to_left(tmp_path):
     hebrew, english = ([place for *_, place, _ in block["coloured"]] for block in page["found"])
     assert hebrew == sorted(hebrew, reverse=True)
     assert english == sorted(english)
-
-
-@in_browser
-def test_a_browser_colours_both_results(tmp_path):
-    first, second = OVERLAPPING[:2], [OVERLAPPING[0], OVERLAPPING[3]]
-    page = opened(tmp_path, themed(fastpost.render(SENTENCE, first, other=second)))
-    coloured = {place for start, end, *_ in page["found"][0]["coloured"] for place in range(start, end)}
-    assert coloured == covered(first + second)
 
 
 @in_browser

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from typing import Annotated, Any
 
 import typer
 
 from fastpost.cli import entity_options as options
 from fastpost.cli import page
-from fastpost.cli.failure import guarded, tell
+from fastpost.cli.failure import counted, guarded
 from fastpost.cli.options import NOT_OF_PAGES, Running, takes_records
 from fastpost.jobs.texts import Reading
 
@@ -36,26 +38,21 @@ def compare(
     running.check()
     chosen = options.with_defaults(chosen)
     target = None if out is None else page.PageFile(out, overwrite)
-    texts, name = page.texts_of(inputs, most, "--texts", reading)
+    shown = page.texts_of(inputs, most, reading)
     import fastpost
+    from fastpost.pipelines.compare import show_differences
 
     pipe = running.load("ner", **chosen)
-    compared = fastpost.compare(pipe, texts)
+    compared = fastpost.compare(pipe, shown.texts)
     if out != "-":
-        typer.echo(str(compared))
-    if target is None:
-        return
-    differing = sorted({difference.text_index for difference in compared.differences})
-    fragment = fastpost.render(
-        [texts[n] for n in differing],
-        [compared.transformers[n] for n in differing],
-        other=[compared.right[n] for n in differing],
-        names=("transformers", "fastpost"),
-        title=f"{name if title is None else title}: {len(differing):,} of {len(texts):,} texts differ",
-        captions=[f"text {number}" for number in differing],
-    )
-    target.write(fragment, name if title is None else title)
-    tell(
-        f"{len(compared):,} differences in {len(differing):,} of {len(texts):,} texts"
-        + (f" -> {out}" if out != "-" else "")
-    )
+        columns = max(shutil.get_terminal_size((80, 24)).columns, 80) if sys.stdout.isatty() else 80
+        typer.echo(compared.table(columns, [name.removeprefix("text ") for name in shown.names]))
+    if target is not None:
+        title = shown.title if title is None else title
+        above = f"{title} ({shown.note})" if shown.note else title
+        target.write(show_differences(compared, title=above, names=shown.names), title)
+    if target is not None or shown.note:
+        found = counted(len(compared), "difference")
+        texts = counted(len(shown.texts), "text")
+        texts = texts if len(shown.texts) == 1 else f"{len(compared.differing):,} of {texts}"
+        page.tell_done(f"{found} in {texts}", shown, "-" if out is None else out)

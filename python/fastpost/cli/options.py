@@ -150,7 +150,7 @@ class Writing:
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False
 
 
-NOT_OF_PAGES = ("id_column", "keep_columns", "with_source", "threads", "chunk_size")
+NOT_OF_PAGES = ("keep_columns", "with_source", "threads", "chunk_size")
 """Fields of `Reading` that commands don't take which show texts on a page."""
 
 _RECORDS: dict[type, dict[str, Any]] = {Reading: _READING, Running: {}, Writing: {}}

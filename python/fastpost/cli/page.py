@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import html
 import os
-from itertools import islice
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fastpost.cli.failure import UsageError, tell
+from fastpost.cli.failure import UsageError, counted, tell
 from fastpost.jobs.output import write_output
 from fastpost.jobs.texts import Reading
+
+if TYPE_CHECKING:
+    from fastpost import Corpus
 
 Input = Annotated[
     list[str], typer.Argument(metavar="FILE_OR_TEXT...", help="Files, folders or quoted globs; - ; or a text itself.")
 ]
 Page = Annotated[str, typer.Option(help="Page to write, .html; - is standard output.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a page that exists.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
 Title = Annotated[str | None, typer.Option(help="What stands above the texts; default: the names of the files.")]
 
 
@@ -43,7 +47,7 @@ class PageFile:
         data = (
             f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>\n'
             '<meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark">\n'
-            f"<style>body{{margin:24px auto;max-width:60em;padding:0 16px}}</style></head><body>\n{fragment}\n</body></html>\n"
+            f"<style>{_STYLE}</style></head><body>\n{fragment}\n</body></html>\n"
         ).encode("utf-8", "replace")
         if self._path is None:
             write_output(data)
@@ -59,31 +63,97 @@ class PageFile:
             raise
 
 
-def texts_of(inputs: list[str], most: int, name: str, reading: Reading) -> tuple[list[str], str]:
-    """The first `most` texts of files, or the arguments that are texts themselves; and what to call them.
+@dataclass(frozen=True)
+class Chosen:
+    """The texts of a page."""
+
+    texts: list[str]
+    names: list[str]
+    """What each is called: its id, or its number among all texts."""
+    title: str
+    """What they are called together."""
+    note: str = ""
+    """What is said of those that were left out."""
+
+
+def texts_of(inputs: list[str], most: int, reading: Reading) -> Chosen:
+    """The first texts of files, or the arguments that are texts themselves. What is empty or null has nothing to show.
 
     Args:
         inputs: what the command was given.
-        most: texts to read at most; what is left out is told. Null texts are not among them.
-        name: the option that says so.
+        most: texts to take at most: `--texts`.
         reading: how files are read.
     """
+    files = [_is_file(one) for one in inputs]
+    if not all(files) and any(files):
+        raise UsageError(f"{inputs[files.index(False)][:60]!r} is no file but others are; pass files or texts")
+    corpus = _corpus(inputs, most, reading) if files[0] else _given(inputs)
+    found, seen, more = _first(corpus, reading.id_column or "id", most)
+    if files[0]:
+        title = ", ".join("standard input" if one == "-" else os.path.basename(one) or one for one in inputs)
+    else:
+        title = counted(len(inputs), "text")
+    note = _note(len(found), seen - len(found), _guessed(corpus) if more else None, more)
+    return Chosen([text for _, text in found], [name for name, _ in found], title, note)
+
+
+def _given(texts: list[str]) -> Corpus:
+    """The corpus of texts that are arguments themselves."""
     from fastpost import Corpus
 
-    files = [_is_file(one) for one in inputs]
-    if not any(files):
-        return inputs, "1 text" if len(inputs) == 1 else f"{len(inputs)} texts"
-    if not all(files):
-        raise UsageError(f"{inputs[files.index(False)][:60]!r} is no file but others are; pass files or texts")
+    return Corpus.from_texts(texts)
+
+
+def _corpus(inputs: list[str], most: int, reading: Reading) -> Corpus:
+    from fastpost import Corpus
+
     source = inputs[0] if len(inputs) == 1 else inputs
     options = {name: getattr(reading, name) for name in ("column", "split", "format", "on_error")}
-    corpus = Corpus(source, batch_size=min(most + 1, 1000), nulls="keep", **options)
-    # A null has nothing to show.
-    texts = list(islice((text for batch in corpus for text in batch if text is not None), most + 1))
-    if len(texts) > most:
-        tell(f"the first {most:,} texts are read; {name} takes more")
-    title = ", ".join("standard input" if one == "-" else os.path.basename(one) or one for one in inputs)
-    return texts[:most], title
+    keep: Any = (
+        "all" if reading.id_column is None else (reading.id_column,)
+    )  # a column `id` is looked for, not asked for
+    return Corpus(source, batch_size=min(most + 1, 1000), nulls="keep", keep=keep, **options)
+
+
+def _first(corpus: Corpus, column: str, most: int) -> tuple[list[tuple[str, str]], int, bool]:
+    """The first texts that are not empty, with their names; how many were looked at; whether there are more."""
+    found: list[tuple[str, str]] = []
+    seen = 0
+    for records in corpus.records():
+        ids = records.columns.get(column) or [None] * len(records.texts)
+        for number, text, named in zip(records.numbers, records.texts, ids, strict=True):
+            if text is not None and text.strip():
+                if len(found) == most:
+                    return found, seen, True
+                found.append((f"text {number}" if named is None else f"{column} {named!s:.80}", text))
+            seen += 1
+    return found, seen, False
+
+
+def _guessed(corpus: Corpus) -> int | None:
+    """About how many texts the files hold; None where nobody knows."""
+    return None if corpus._once else corpus._sample(1 << 16)[1]
+
+
+def _note(shown: int, empty: int, total: int | None, more: bool) -> str:
+    """What is said of the texts that a page leaves out."""
+    parts = []
+    if more:
+        of = "more" if total is None else f"about {total:,}"
+        parts.append(f"shown {shown:,} of {of}, --texts takes more")
+    if empty:
+        parts.append(f"{counted(empty, 'empty text')} left out")
+    return ", ".join(parts)
+
+
+_STYLE = (
+    "body{margin:24px auto;max-width:60em;padding:0 16px}@media(max-width:40em){body{margin:8px auto;padding:0 4px}}"
+)
+
+
+def tell_done(found: str, shown: Chosen, out: str) -> None:
+    """Says in one line what a page shows, and what it leaves out."""
+    tell(found + (f"; {shown.note}" if shown.note else "") + (f" -> {out}" if out != "-" else ""))
 
 
 _SUFFIXES = (".txt", ".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".tab", ".parquet", ".arrow", ".gz", ".zst")

@@ -8,7 +8,7 @@ import typer
 
 from fastpost.cli import entity_options as options
 from fastpost.cli import page
-from fastpost.cli.failure import guarded, tell
+from fastpost.cli.failure import counted, guarded
 from fastpost.cli.options import NOT_OF_PAGES, Running, takes_records
 from fastpost.jobs.texts import Reading
 
@@ -33,12 +33,14 @@ def view(
     running.check()
     chosen = options.with_defaults(chosen)
     target = page.PageFile(out, overwrite)
-    texts, name = page.texts_of(inputs, most, "--texts", reading)
+    shown = page.texts_of(inputs, most, reading)
     from fastpost import render
 
     pipe = running.load("ner", **chosen)
-    found = pipe(texts)
-    title = name if title is None else title
-    captions = [f"text {number}" for number in range(len(texts))] if len(texts) > 1 else None
-    target.write(render(texts, found, title=title, captions=captions), title)
-    tell(f"{sum(map(len, found)):,} entities in {len(texts):,} texts" + (f" -> {out}" if out != "-" else ""))
+    found = pipe(shown.texts)
+    title = shown.title if title is None else title
+    above = f"{title} ({shown.note})" if shown.note else title
+    captions = shown.names if len(shown.texts) > 1 else None
+    target.write(render(shown.texts, found, title=above, captions=captions), title)
+    entities, texts = counted(sum(map(len, found)), "entity", "entities"), counted(len(shown.texts), "text")
+    page.tell_done(f"{entities} in {texts}", shown, out)

@@ -484,8 +484,10 @@ class Corpus:
         try:
             sample, total = next(batches, []), self.total_bytes
             reader = other._pass.reader
-            if total is None or reader is None:
+            if total is None:
                 return sample, None
+            if reader is None:  # the sample is all there is
+                return sample, other.position - self._start
             texts = other.position
             while other.stats.bytes_read < _LOOK and (more := reader.skip(1000)):
                 texts += more

@@ -17,6 +17,7 @@ from fastpost._inputs.option import ABSENT
 from fastpost.entities.options import ENTITY_OPTIONS
 from fastpost.models.batches import Logits, Windows
 from fastpost.pipelines.entities import Chunk, EntityTask, text_size
+from fastpost.pipelines.layout import lay_out
 from fastpost.pipelines.run import stream
 
 RULES = {
@@ -77,18 +78,14 @@ class Comparison:
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the first texts that differ, with the entities of both in colour."""
-        from fastpost.entities.render import SHOWN_TEXTS, render
+        from fastpost.entities.render import SHOWN_TEXTS
 
-        differing = sorted({difference.text_index for difference in self.differences})
-        shown = differing[:SHOWN_TEXTS]
-        more = f", of which {len(shown)} are shown" if len(shown) < len(differing) else ""
-        return render(
-            [self.texts[number] for number in shown],
-            [self.transformers[number] for number in shown],
-            other=[self.right[number] for number in shown],
-            names=("transformers", "fastpost"),
-            title=f"{len(differing)} of {len(self.texts)} texts differ{more}",
-        )
+        return show_differences(self, most=SHOWN_TEXTS)
+
+    @property
+    def differing(self) -> list[int]:
+        """The numbers of the texts that differ, in order."""
+        return sorted({difference.text_index for difference in self.differences})
 
     @property
     def counts(self) -> dict[str, int]:
@@ -104,35 +101,98 @@ class Comparison:
         return len(self.differences)
 
     def __str__(self) -> str:
-        """A table of the differences, and how many there are by rule."""
-        total = sum(map(len, self.right))
+        """A table of the differences, 80 columns wide at most, and how many there are by rule."""
+        return self.table()
+
+    def table(self, columns: int = 80, names: Sequence[str] | None = None) -> str:
+        """A table of the differences, and how many there are.
+
+        Args:
+            columns: how wide it may be; what is longer goes on below, in its own column.
+            names: what the texts are called, one a text; default: their numbers.
+        """
         if not self.differences:
-            return f"no difference in {len(self.texts)} texts, {total} entities"
-        rows = [("text", "transformers", "fastpost", "rule")]
+            return f"no difference in {_counted(len(self.texts), 'text')}; {_sides(self)}"
+        rows = [(["text"], ["transformers"], ["fastpost"], ["rule"])]
         for difference in self.differences:
-            cells = [_cell(entities) for entities in (difference.transformers, difference.right)]
-            rows.append((str(difference.text_index), *cells, ", ".join(difference.rules)))  # type: ignore[arg-type]
-        widths = [max(len(row[column]) for row in rows) for column in range(4)]
-        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
-        lines.insert(1, "  ".join("-" * width for width in widths))
-        return "\n".join([*lines, "", _places_of(self)])
+            number = difference.text_index
+            name = str(number) if names is None else names[number]
+            cells = (_items(entities) for entities in (difference.transformers, difference.right))
+            rows.append(([name], *cells, difference.rules))  # type: ignore[arg-type]
+        return f"{lay_out(rows, columns)}\n\n{_places_of(self)}\n{_sides(self)}"
+
+
+def show_differences(
+    compared: Comparison, *, title: str | None = None, names: Sequence[str] | None = None, most: int | None = None
+) -> str:
+    """The texts that differ as one piece of HTML: each twice, with the entities of transformers above, of fastpost below.
+
+    Args:
+        compared: what `compare` found.
+        title: what stands above.
+        names: what the texts are called, one a text; default: their numbers.
+        most: texts to show at most. What is counted above them is counted in all.
+    """
+    from fastpost.entities.pairs import draw_pairs
+    from fastpost.entities.render import read_spans
+
+    differing = compared.differing
+    shown = differing[:most]
+    texts = [compared.texts[number] for number in shown]
+    above = read_spans("transformers", [compared.transformers[number] for number in shown], texts)
+    below = read_spans("fastpost", [compared.right[number] for number in shown], texts)
+    rules: dict[int, list[str]] = {}
+    for difference in compared.differences:
+        known = rules.setdefault(difference.text_index, [])
+        known += [rule for rule in difference.rules if rule not in known]
+    captions = [
+        f"{f'text {number}' if names is None else names[number]}: {', '.join(rules[number])}" for number in shown
+    ]
+    if not compared.differences:
+        count = f"no difference in {_counted(len(compared.texts), 'text')}; {_sides(compared)}"
+    else:
+        more = f", shown {len(shown):,} of {len(differing):,}" if len(shown) < len(differing) else ""
+        count = f"{_places_of(compared)}; {_sides(compared)}{more}"
+    return draw_pairs(texts, above, below, _NAMES, title=title, captions=captions, count=count)
+
+
+_NAMES = ("transformers", "fastpost")
 
 
 def _places_of(compared: Comparison) -> str:
-    """How many differences there are, and how many each rule has part in."""
+    """How many differences there are, in how many texts, and how many each rule has part in."""
     counts = ", ".join(f"{rule}: {count}" for rule, count in compared.counts.items())
-    total = sum(map(len, compared.right))
-    places = f"{len(compared)} differences in {len(compared.texts)} texts, {total} entities"
+    texts = _counted(len(compared.texts), "text")
+    texts = texts if len(compared.texts) == 1 else f"{len(compared.differing):,} of {texts}"
+    places = f"{_counted(len(compared), 'difference')} in {texts}"
     return f"{places}; {counts}" if counts else places
 
 
-def _cell(entities: list[dict[str, Any]]) -> str:
-    shown = [f"{_name(entity)} {entity['word']!r}" for entity in entities]
-    return _short(" + ".join(shown)) if shown else "-"
+def _sides(compared: Comparison) -> str:
+    """How many entities both have, and each alone."""
+    from fastpost.entities.pairs import count_sides
+
+    above, below = (
+        [[(entity["start"], entity["end"], _name(entity)) for entity in found] for found in side]
+        for side in (compared.transformers, compared.right)
+    )
+    return count_sides(above, below, _NAMES)
 
 
-def _short(text: str, most: int = 60) -> str:
-    return text if len(text) <= most else text[: most - 3] + "..."
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+_SHOWN = 3
+"""Entities of one place that a table shows; a word can be cut into as many as it has letters."""
+
+
+def _items(entities: list[dict[str, Any]]) -> list[str]:
+    """The entities of one side of one place, one a line."""
+    items = [f"{_name(entity)} {entity['word']!r}" for entity in entities]
+    if len(items) > _SHOWN:
+        items[_SHOWN - 1 :] = [f"and {len(items) - _SHOWN + 1} more"]
+    return items or ["-"]
 
 
 def _name(entity: dict[str, Any]) -> str:

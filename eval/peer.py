@@ -25,7 +25,7 @@ def differing(folder: Path, recorded: Recorded, sample: int, stride: int) -> dic
     texts = recorded.texts[::step]
     out = {}
     for strategy in strategies(recorded):
-        ours = recorded.found(compat="transformers", strategy=strategy)[::step]
+        ours = recorded.found(compat="transformers", aggregation_strategy=strategy)[::step]
         theirs = _live(folder, recorded, texts, strategy, stride)
         out[strategy] = sum(not _same(a, b) for a, b in zip(ours, theirs, strict=True))
     return out

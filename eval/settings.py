@@ -9,22 +9,25 @@ from fastpost.entities.options import defaults
 Settings = dict[str, dict[str, Any]]
 
 TRANSFORMERS: Settings = {
-    name: {"compat": "transformers", "strategy": name} for name in ("none", "simple", "first", "average", "max")
+    name: {"compat": "transformers", "aggregation_strategy": name}
+    for name in ("none", "simple", "first", "average", "max")
 }
 OWN: dict[str, Any] = {}
 """The decoder's own defaults: nothing is said."""
 REDACTION: dict[str, Any] = {
-    "strategy" if name == "aggregation_strategy" else name: value for name, value in defaults("redaction").items()
+    "aggregation_strategy" if name == "aggregation_strategy" else name: value
+    for name, value in defaults("redaction").items()
 }
 
 STRATEGIES: Settings = {
-    f'strategy="{name}"': {"strategy": name} for name in ("none", "simple", "first", "average", "max")
+    f'aggregation_strategy="{name}"': {"aggregation_strategy": name}
+    for name in ("none", "simple", "first", "average", "max")
 }
 
 OPTIONS: Settings = {
-    'strategy="simple"': {"strategy": "simple"},
-    'strategy="first"': {"strategy": "first"},
-    'strategy="max"': {"strategy": "max"},
+    'aggregation_strategy="simple"': {"aggregation_strategy": "simple"},
+    'aggregation_strategy="first"': {"aggregation_strategy": "first"},
+    'aggregation_strategy="max"': {"aggregation_strategy": "max"},
     'decode="argmax"': {"decode": "argmax"},
     'decode="argmax", repair="keep"': {"decode": "argmax", "repair": "keep"},
     'decode="argmax", repair="discard"': {"decode": "argmax", "repair": "discard"},
@@ -43,7 +46,7 @@ OPTIONS: Settings = {
 BIASES = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
 """Tried for redaction."""
 REDACTIONS: Settings = {
-    'strategy="average"': {"strategy": "average"},
+    'aggregation_strategy="average"': {"aggregation_strategy": "average"},
     'join="pieces"': {"join": "pieces"},
     'decode="argmax"': {"decode": "argmax"},
     "threshold=0.5": {"threshold": 0.5},

@@ -107,8 +107,10 @@ class Evaluation:
                     [subject.name, "transformers", f"`{name}`", *five(subject.measure(settings.TRANSFORMERS[name]))]
                 )
             for name in settings.TRANSFORMERS:
-                rows.append([subject.name, "fastpost", f"`{name}`", *five(subject.measure({"strategy": name}))])
-        return table(("", "", "strategy", *MEASURES), rows)
+                rows.append(
+                    [subject.name, "fastpost", f"`{name}`", *five(subject.measure({"aggregation_strategy": name}))]
+                )
+        return table(("", "", "aggregation_strategy", *MEASURES), rows)
 
     def options(self) -> str:
         """What each option changes beside the default."""

@@ -1,4 +1,4 @@
-"""How many entities of wikigold differ between transformers and the right answer, by rule, with a real model.
+"""How many entities of wikigold differ between transformers and fastpost, by rule, with a real model.
 
     python examples/compare.py [DOCUMENTS]
 
@@ -36,7 +36,7 @@ def main() -> None:
     pipe = fastpost.pipeline("ner", model=model, backend="onnxruntime", batch_size=8)
     found = {name: fastpost.compare(pipe, texts, aggregation_strategy=name) for name in STRATEGIES}
     shown = [rule for rule in RULES if any(rule in comparison.counts for comparison in found.values())]
-    heads = ["strategy", "transformers", "fastpost", "places that differ", *shown]
+    heads = ["aggregation_strategy", "transformers", "fastpost", "places that differ", *shown]
     print(f"| {' | '.join(heads)} |\n|{' --- |' * len(heads)}")
     for name, comparison in found.items():
         entities = [sum(map(len, side)) for side in (comparison.transformers, comparison.right)]

@@ -110,7 +110,7 @@ def main(folder: Path) -> list[dict[str, Any]]:
     server = serve(folder)
     try:
         model = RemoteModel(f"http://127.0.0.1:{server.server_port}/", folder)
-        ner = fastpost.pipeline("ner", model=model, compat=None)
+        ner = fastpost.pipeline("ner", model=model, compat="fastpost")
         found = ner("My name is Anna Schmidt and I live at 12 Baker Street, London.")
     finally:
         server.shutdown()

@@ -137,7 +137,7 @@ def family(name):
             {"decode": "viterbi", "transitions": np.zeros((3, 3))},
             options_of(entity),
         )
-        same = {"compat": "transformers", "strategy": "average"}
+        same = {"compat": "transformers", "aggregation_strategy": "average"}
         yield "EntityDecoder transformers", decoded, same, options_of(entity.decode)
         spans = fastpost.Entities.from_spans
         yield "Entities.from_spans", spans, {"spans": SPANS, "texts": [TEXT]}, None
@@ -261,7 +261,7 @@ def family(name):
 
 ENTITY_OPTIONS = [*inspect.signature(fastpost.EntityDecoder).parameters, "aggregation_strategy", "stride", "max_length",
                   "on_long_text", "batch_size", "num_workers"]  # fmt: skip
-ENTITY_OPTIONS = [name for name in ENTITY_OPTIONS if name not in ("id2label", "strategy", "tokenizer")]
+ENTITY_OPTIONS = [name for name in ENTITY_OPTIONS if name not in ("id2label", "aggregation_strategy", "tokenizer")]
 ANSWER_OPTIONS = ["top_k", "doc_stride", "max_answer_len", "max_seq_len", "max_question_len", "handle_impossible_answer",
                   "align_to_words", "batch_size", "num_workers", "dedupe", "rank", "null_threshold"]  # fmt: skip
 
@@ -288,8 +288,8 @@ def pipelines():
     def made(kind, given, arguments):
         return lambda **options: kind(**given, **options)(**arguments)
 
-    for mode in ({"compat": None}, {"compat": "transformers", "aggregation_strategy": "simple"}):
-        named = "own" if mode["compat"] is None else "transformers"
+    for mode in ({"compat": "fastpost"}, {"compat": "transformers", "aggregation_strategy": "simple"}):
+        named = "own" if mode["compat"] == "fastpost" else "transformers"
         torch_pipe = fastpost.TokenClassificationPipeline(**torch_model, **mode)
         onnx_pipe = fastpost.pipeline("ner", model=folder, **mode)
         calls = [*ENTITY_OPTIONS, "is_split_into_words", "offset_mapping", "progress", "inputs"]

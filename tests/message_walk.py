@@ -119,7 +119,7 @@ def arrays(text, whole):
     yield "label names", lambda: decode(names=[text, "B-" + text, text])
     yield "labels without scheme", lambda: decode(names=["O", f"B-{text}", text, f"I-{text}"])
     yield "labels of another scheme", lambda: decode(names=["O", f"B-{text}", f"X-{text}"], options={"scheme": "IOB2"})
-    for option in ("strategy", "compat", "scheme", "decode", "repair", "score", "words", "snap", "join", "trim", "window_merge",
+    for option in ("aggregation_strategy", "compat", "scheme", "decode", "repair", "score", "words", "snap", "join", "trim", "window_merge",
                    "threshold", "ignore_labels", "outside_bias", "transitions", "biases", "units", "return_probs", "threads",
                    "tokenizer"):  # fmt: skip
         yield option, lambda option=option: decode(options={option: text})
@@ -360,7 +360,7 @@ def pipelines(text, whole):
         [text.encode("utf-8", "replace")],
     )
     for name, pipe in pipes.items():
-        for mode in ({"compat": None}, {"compat": "transformers", "aggregation_strategy": "simple"}):
+        for mode in ({"compat": "fastpost"}, {"compat": "transformers", "aggregation_strategy": "simple"}):
             for given in inputs:
                 yield f"{name} {mode}", lambda p=pipe, g=given, m=mode: p(g, **m)
                 yield f"{name} {mode} words", lambda p=pipe, g=given, m=mode: p(g, is_split_into_words=True, **m)
@@ -372,7 +372,7 @@ def pipelines(text, whole):
         yield f"{name} compare", lambda p=pipe: str(fastpost.compare(p, [whole, text]))
         yield f"{name} compare types", lambda p=pipe: str(fastpost.compare(p, [whole, 5]))
     qa = fastpost.QuestionAnsweringPipeline(model=answering(len(tokenizer)), tokenizer=tokenizer, device=-1)
-    for mode in (None, "transformers"):
+    for mode in ("fastpost", "transformers"):
         for asked in (
             {"question": text, "context": text}, {"question": "Who?", "context": text}, {"question": text, "context": ""},
             {"question": "", "context": text}, {"question": [text, text], "context": [text]}, {"question": text},
@@ -434,7 +434,7 @@ def command_line(text, whole):
         question = ["--question", "Who?"] if command == "qa" else []
         base = [command, "a.txt", "--model", folder, *question]
         for option in ("--out", "--column", "--format", "--split", "--on-error", "--id-column", "--keep-columns", "--redact",
-                       "--threshold", "--scheme", "--ignore-label", "--aggregation", "--transitions", "--biases", "--device",
+                       "--threshold", "--scheme", "--ignore-label", "--aggregation-strategy", "--transitions", "--biases", "--device",
                        "--question", "--questions", "--title", "--model", "--score", "--top-k", "--stride"):  # fmt: skip
             yield f"{command} {option}", lambda b=base, o=option: main([*b, o, shown])
             yield f"{command} {option} and more", lambda b=base, o=option: main([*b, o, "{" + shown, "--overwrite"])

@@ -141,12 +141,14 @@ class Oracle:
             return Case(delimiter.join(text), windows, text, delimiter, steps)
         return Case(text, windows, steps=steps)
 
-    def entities(self, case: Case, logits, labels, strategy="simple", ignore_labels=("O",)) -> list[dict]:
+    def entities(self, case: Case, logits, labels, aggregation_strategy="simple", ignore_labels=("O",)) -> list[dict]:
         """transformers' own `_forward` and `postprocess` on these logits, one array a window."""
         self._logits = [np.ascontiguousarray(rows) for rows in logits]
         self._overlapping = []
         self.pipe.model.config.id2label = dict(enumerate(labels))
-        _, _, post = self.pipe._sanitize_parameters(aggregation_strategy=strategy, ignore_labels=list(ignore_labels))
+        _, _, post = self.pipe._sanitize_parameters(
+            aggregation_strategy=aggregation_strategy, ignore_labels=list(ignore_labels)
+        )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # "fallback heuristic", RuntimeWarning of -inf - -inf
             # `gather_pre_entities` adds word starts to the offsets in place, so each run gets its own.

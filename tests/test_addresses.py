@@ -16,7 +16,7 @@ def found(text, labels, **options):
     logits = np.zeros((len(text), len(LABELS)), np.float32)
     logits[np.arange(len(text)), labels] = 8
     offsets = [[(at, at + 1) for at in range(len(text))]]
-    options = {"strategy": "simple", "trim": None, "join": None, **options}
+    options = {"aggregation_strategy": "simple", "trim": None, "join": None, **options}
     entities = EntityDecoder(LABELS, threads=1, **options).decode([logits], texts=[text], offsets=offsets)
     return [(entity["start"], entity["end"], entity["entity_group"]) for entity in entities]
 
@@ -62,7 +62,7 @@ def test_its_score_is_that_of_what_the_model_labelled():
     logits = np.zeros((len(text), len(LABELS)), np.float32)
     logits[:, 0] = 8
     logits[3, [0, 1]] = 0, 6
-    entities = EntityDecoder(LABELS, threads=1, strategy="simple", threshold=0.9).decode(
+    entities = EntityDecoder(LABELS, threads=1, aggregation_strategy="simple", threshold=0.9).decode(
         [logits], texts=[text], offsets=[[(at, at + 1) for at in range(len(text))]]
     )
     (entity,) = entities
@@ -90,7 +90,9 @@ def test_tokens_out_of_order_never_overlap():
     text = "Lя:sสม"
     logits = np.zeros((3, len(LABELS)), np.float32)
     logits[[0, 1, 2], [1, 3, 3]] = 8
-    decoder = EntityDecoder(LABELS, threads=1, strategy="simple", decode="argmax", words="unicode", join=None)
+    decoder = EntityDecoder(
+        LABELS, threads=1, aggregation_strategy="simple", decode="argmax", words="unicode", join=None
+    )
     entities = decoder.decode([logits], texts=[text], offsets=[[(0, 2), (2, 6), (3, 6)]])
     assert [(entity["start"], entity["end"], entity["entity_group"]) for entity in entities] == [
         (0, 4, "EMAIL"),

@@ -63,7 +63,7 @@ def test_white_space_is_what_python_says_for_all_code_points():
     assert made.normalized == "".join(" x" if char in spaces else f"{char}x" for char in chars)
 
     # An entity of one token without snapping: is the character trimmed off?
-    decoder = fastpost.EntityDecoder(["O", "B-L"], strategy="simple", snap=None, join=None)
+    decoder = fastpost.EntityDecoder(["O", "B-L"], aggregation_strategy="simple", snap=None, join=None)
     logits = np.tile(np.float32([0, 9]), (len(chars), 1))
     entities = decoder.decode(logits[None], offsets=offsets[None], texts=[text])
     starts = entities.start.tolist()

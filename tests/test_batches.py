@@ -54,7 +54,7 @@ def onnx(tmp_path_factory):
 
 
 @pytest.mark.parametrize("options", [{"batch_tokens": 64}, {"batch_tokens": 1}, {"batch_size": "auto"}])
-@pytest.mark.parametrize("compat", [None, "transformers"])
+@pytest.mark.parametrize("compat", ["fastpost", "transformers"])
 def test_results_and_order_are_as_ever(options, compat, onnx):
     pipe = fastpost.pipeline("ner", model=onnx, compat=compat, aggregation_strategy="simple", stride=4)
     want = pipe(TEXTS, batch_size=3)
@@ -115,7 +115,7 @@ def test_what_makes_no_sense_is_refused_when_a_pipeline_is_made_and_in_a_call(op
 def test_torch_takes_them_as_well(rampart_torch_dir, monkeypatch):
     pytest.importorskip("torch")
     texts = [f"My name is Anna Schmidt, {n} " * (1 + n % 5) for n in range(12)]
-    pipe = fastpost.pipeline("ner", model=rampart_torch_dir, compat=None)
+    pipe = fastpost.pipeline("ner", model=rampart_torch_dir, compat="fastpost")
     plain = lambda found: [[(e["start"], e["end"], e["entity_group"]) for e in text] for text in found]  # noqa: E731
     want = plain(pipe(texts, batch_size=1))
     assert sum(map(len, want)) > 20
@@ -128,7 +128,7 @@ def test_torch_takes_them_as_well(rampart_torch_dir, monkeypatch):
         shapes.clear()
         assert plain(pipe(texts, **options)) == want
         assert max(rows * width for rows, width in shapes) <= (options.get("batch_tokens") or TOKENS_ON_CPU)
-    made = fastpost.pipeline("ner", model=rampart_torch_dir, compat=None, batch_tokens=128)
+    made = fastpost.pipeline("ner", model=rampart_torch_dir, compat="fastpost", batch_tokens=128)
     assert plain(made(texts)) == plain(made(texts, batch_size=2)) == want
     assert made.report()["path"] == "fastpost"
     with pytest.raises(ValueError, match="`batch_tokens` is 8 and `batch_size` is 4; pass one of the two"):
@@ -173,7 +173,7 @@ def test_engines_take_them(onnx):
         assert EntityReader(str(onnx), **options)(TEXTS) == want
     rows = {"text": TEXTS}
     want = fastpost.ner_udf(str(onnx))(rows)
-    shapes = fastpost.pipeline("ner", model=Seen(), compat=None)
+    shapes = fastpost.pipeline("ner", model=Seen(), compat="fastpost")
     for given in ({"batch_tokens": 64}, {"call": {"batch_tokens": 64}}, {"batch_size": "auto"}):
         assert fastpost.ner_udf(str(onnx), **given)(rows) == want
     fastpost.ner_udf(shapes, call={"batch_tokens": 64})(rows)

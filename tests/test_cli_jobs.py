@@ -59,7 +59,7 @@ def lines(records, tmp_path_factory):
 def found(records, rampart_dir) -> list[list[dict]]:
     """What the pipeline says of the same texts."""
     pipe = fastpost.pipeline(
-        "ner", rampart_dir, backend="onnxruntime", aggregation_strategy="average", compat=None, batch_size=32
+        "ner", rampart_dir, backend="onnxruntime", aggregation_strategy="average", compat="fastpost", batch_size=32
     )
     return pipe([record["body"] for record in records])
 
@@ -109,7 +109,7 @@ def test_parquet_has_a_row_an_entity_and_the_type_of_the_ids(lines, records, fou
 
 
 def test_no_character_of_a_detected_span_survives(lines, records, found, rampart_dir):
-    source = [lines, "--model", rampart_dir, "--column", "body", "--aggregation", "average"]
+    source = [lines, "--model", rampart_dir, "--column", "body", "--aggregation-strategy", "average"]
     source += ["--join", "pieces", "--window-merge", "context", "--outside-bias", "0"]
     source += ["--redact", "\0"]
     rows = rows_of(run("ner", *source[:-1], "[{label}]", "--quiet").stdout)
@@ -242,8 +242,8 @@ def test_what_cannot_be_carried_out(lines, rampart_dir, tmp_path):
         (2, [*source, "--out", tmp_path / "x.csv"], "ends with .jsonl or .parquet"),
         (2, [*source, "--out", tmp_path / "no" / "x.jsonl"], "no place for a file"),
         (2, [*source, "--resume"], "--resume needs a file"),
-        (2, [*source, "--aggregation", "none", "--stride", 4], "--stride needs"),
-        (2, [*source, "--aggregation", "some"], "--aggregation"),
+        (2, [*source, "--aggregation-strategy", "none", "--stride", 4], "--stride needs"),
+        (2, [*source, "--aggregation-strategy", "some"], "--aggregation-strategy"),
         (2, [*source, "--dtype", "bfloat16"], "--dtype is for torch"),
         (2, [*source[:3], tmp_path / "bare", *source[4:]], "holds no tokenizer"),
         (2, [*source[:3], tmp_path / "none", *source[4:]], "no such folder: "),

@@ -116,9 +116,9 @@ def test_a_cure_without_an_option_is_left_out(monkeypatch):
     monkeypatch.setattr(failure, "_options", failure.ContextVar("x", default=frozenset({"--nulls"})))
     assert failure.spelled(error) == "`threads` is 0; pass --nulls keep"
     assert failure.spelled(ValueError("pass `threads`")) == "pass `threads`"
-    told = describe(UserWarning("x"), ("pass ", Argument("compat", (None,))))
+    told = describe(UserWarning("x"), ("pass ", Argument("compat", ("fastpost",))))
     monkeypatch.setattr(failure, "_options", failure.ContextVar("x", default=frozenset({"--compat"})))
-    assert failure.spelled(told) == "pass --compat right"
+    assert failure.spelled(told) == "pass --compat fastpost"
 
 
 def test_a_text_that_is_no_file_is_not_printed(count, tmp_path):

@@ -50,7 +50,7 @@ def test_a_page_holds_what_render_gives(lines, rampart_dir, pipe, tmp_path):
     out = tmp_path / "page.html"
     said = run("view", lines, "--model", rampart_dir, "--out", out)
     shown = [text for text in TEXTS if text]
-    found = pipe(shown, compat=None)
+    found = pipe(shown, compat="fastpost")
     written = out.read_text(encoding="utf-8")
     names = [f"id {number}" for number, text in enumerate(TEXTS) if text]
     assert fastpost.render(shown, found, title="x.jsonl (1 empty text left out)", captions=names) in written
@@ -79,7 +79,7 @@ def test_a_null_has_nothing_to_show(command, rampart_dir, tmp_path):
 
 
 def test_a_text_itself_is_shown(rampart_dir, pipe):
-    for compat, mode, strategy in (("right", None, "average"), ("transformers", "transformers", "simple")):
+    for compat, mode, strategy in (("fastpost", "fastpost", "average"), ("transformers", "transformers", "simple")):
         said = run("view", TEXTS[0], "--model", rampart_dir, "--compat", compat)
         found = pipe([TEXTS[0]], compat=mode, aggregation_strategy=strategy)
         assert fastpost.render([TEXTS[0]], found, title="1 text") in said.stdout
@@ -130,7 +130,7 @@ def test_a_browser_shows_the_page_and_runs_nothing(hostile, command, dark, tmp_p
     out = tmp_path / "page.html"
     run(command, path, "--model", model, "--out", out, "--title", HOSTILE)
     pipe = fastpost.pipeline("ner", model, backend="onnxruntime", aggregation_strategy="average")
-    right = pipe(texts, compat=None)
+    right = pipe(texts, compat="fastpost")
     shown = [(text, found) for text, found in zip(texts, right, strict=True) if text]
     if command == "compare":
         shown = [(texts[n], right[n]) for n in fastpost.compare(pipe, texts).differing]
@@ -161,7 +161,7 @@ def test_pages_that_cannot_be_made(lines, rampart_dir, tmp_path):
         (2, ["view", lines, "A text.", *source], "'A text.' is no file but others are"),
         (1, ["view", tmp_path / "missing.jsonl", *source], "missing.jsonl: No such file or directory"),
         (1, ["compare", lines, *source, "--column", "body"], "no column `body`"),
-        (2, ["compare", lines, *source, "--stride", 8, "--aggregation", "none"], "--stride needs"),
+        (2, ["compare", lines, *source, "--stride", 8, "--aggregation-strategy", "none"], "--stride needs"),
         (1, ["view", "A text.", *source, "--threshold", "FOO=0.5"], "`threshold` is given for"),
         (1, ["view", "A text.", *source, "--scheme", "some"], "`scheme` is"),
     ]
@@ -182,12 +182,12 @@ def test_options_of_the_pipeline():
     def options(**given):
         return entity_options(**given)
 
-    assert options() == {"compat": None}
+    assert options() == {"compat": "fastpost"}
     assert with_defaults(options(), True)["aggregation_strategy"] == "simple"
-    assert with_defaults(options()) == {"aggregation_strategy": "average", "compat": None}
+    assert with_defaults(options()) == {"aggregation_strategy": "average", "compat": "fastpost"}
     given = options(stride=3, scheme="IOB2", decode="viterbi", snap=False, on_long_text="error", threshold=["0.5"])
     assert given == {
-        "compat": None,
+        "compat": "fastpost",
         "stride": 3,
         "scheme": "IOB2",
         "decode": "viterbi",
@@ -199,10 +199,10 @@ def test_options_of_the_pipeline():
     assert options(threshold=["A=0.25", "B=C=1"])["threshold"] == {"A": 0.25, "B=C": 1.0}
     old = {"compat": "transformers", "stride": 64}
     assert options(compat="transformers") == old
-    assert options(compat="transformers", aggregation="none")["stride"] is None
+    assert options(compat="transformers", aggregation_strategy="none")["stride"] is None
     for bad, words in [
-        ({"compat": "transformers", "snap": False}, "--snap needs --compat right"),
-        ({"compat": "transformers", "on_long_text": "window"}, "--on-long-text needs --compat right"),
+        ({"compat": "transformers", "snap": False}, "--snap needs --compat fastpost"),
+        ({"compat": "transformers", "on_long_text": "window"}, "--on-long-text needs --compat fastpost"),
         ({"threshold": ["0.5", "A=0.5"]}, "--threshold is 0.5 and A=0.5; pass one number"),
         ({"threshold": ["A=0.5", "A=0.6"]}, "--threshold is A=0.5 and A=0.6"),
         ({"threshold": ["A=x"]}, "--threshold is A=x"),
@@ -218,9 +218,9 @@ def test_every_option_of_the_decoder_has_one_here(tmp_path):
     assert not ABSENT.keys() & here
     whole = tmp_path / "whole.json"
     whole.write_text('{"start_transitions": [1], "end_transitions": [2]}')
-    assert entity_options(transitions=whole) == {"compat": None, "start_transitions": [1], "end_transitions": [2]}
+    assert entity_options(transitions=whole) == {"compat": "fastpost", "start_transitions": [1], "end_transitions": [2]}
     assert entity_options(join="none", outside_bias=0.0, max_length=9, window_merge="union") == {
-        "compat": None, "join": None, "outside_bias": 0.0, "max_length": 9, "window_merge": "union"
+        "compat": "fastpost", "join": None, "outside_bias": 0.0, "max_length": 9, "window_merge": "union"
     }  # fmt: skip
     for text, says in (
         ("[", "no JSON"),
@@ -232,7 +232,7 @@ def test_every_option_of_the_decoder_has_one_here(tmp_path):
         with pytest.raises(UsageError, match=f"--transitions is .*{says}"):
             entity_options(transitions=whole)
     whole.write_text('{"start_transitions": [1]}')
-    with pytest.raises(UsageError, match="--transitions needs --compat right"):
+    with pytest.raises(UsageError, match="--transitions needs --compat fastpost"):
         entity_options(transitions=whole, compat="transformers")
 
 
@@ -247,7 +247,7 @@ def test_each_option_reaches_the_pipeline(lines, rampart_dir, pipe, tmp_path):
         (["--threshold", "SURNAME=1", "--threshold", "PHONE=0.2"], {"threshold": {"SURNAME": 1.0, "PHONE": 0.2}}),
         (["--threshold", "0.9"], {"threshold": 0.9}),
         (["--on-long-text", "error"], {"on_long_text": "error"}),
-        (["--aggregation", "none"], {"aggregation_strategy": "none"}),
+        (["--aggregation-strategy", "none"], {"aggregation_strategy": "none"}),
         (["--ignore-label", "SURNAME", "--ignore-label", "O"], {"ignore_labels": ["SURNAME", "O"]}),
         (["--score", "min", "--repair", "discard"], {"score": "min", "repair": "discard"}),
         (["--words", "transformers", "--no-trim"], {"words": "transformers", "trim": None}),
@@ -260,7 +260,7 @@ def test_each_option_reaches_the_pipeline(lines, rampart_dir, pipe, tmp_path):
     outcomes = []
     for arguments, options in cases:
         rows = rows_of(run("ner", lines, "--model", rampart_dir, *arguments).stdout)
-        found = pipe(TEXTS, **{"compat": None, "aggregation_strategy": "average", **options})
+        found = pipe(TEXTS, **{"compat": "fastpost", "aggregation_strategy": "average", **options})
         want = [
             [(e["start"], e["end"], e.get("entity_group", e.get("entity")), e["score"], e["word"]) for e in text]
             for text in found
@@ -276,11 +276,11 @@ def test_redacting_leaves_no_half_of_a_name(lines, rampart_dir, pipe):
     rows = rows_of(run("ner", lines, "--model", rampart_dir, "--redact", "[{label}]").stdout)
     assert rows[0]["text"] == "My name is [GIVEN_NAME] [SURNAME], call me at [PHONE]."
     assert [
-        redact(text, found, "").text for text, found in zip(TEXTS, pipe(TEXTS, compat=None, **defaults("redaction")))
+        redact(text, found, "").text for text, found in zip(TEXTS, pipe(TEXTS, compat="fastpost", **defaults("redaction")))
     ] == [row["text"] for row in rows_of(run("ner", lines, "--model", rampart_dir, "--redact", "").stdout)]
     refused = run("ner", lines, "--model", rampart_dir, "--redact", "", "--on-long-text", "truncate", check=2)
     assert "--redact would write the end of long texts as it is" in refused.stderr
-    old = ["--compat", "transformers", "--aggregation", "none"]
+    old = ["--compat", "transformers", "--aggregation-strategy", "none"]
     refused = run("ner", lines, "--model", rampart_dir, "--redact", "", *old, check=2)
     assert "--redact would write the end of long texts as it is" in refused.stderr
 
@@ -316,7 +316,7 @@ def test_lines_are_the_same_from_columns_and_from_dicts(lines, pipe, redact, mon
 
 
 def test_lines_of_a_torch_pipeline(lines, rampart_torch_dir):
-    pipe = fastpost.pipeline("ner", rampart_torch_dir, aggregation_strategy="first", compat=None)
+    pipe = fastpost.pipeline("ner", rampart_torch_dir, aggregation_strategy="first", compat="fastpost")
 
     def rows():
         texts = Texts.of([str(lines)], reading=Reading(threads=1, chunk_size=2))

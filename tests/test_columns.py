@@ -28,18 +28,20 @@ ODD = ["", "plain", 'quo"te', "back\\slash", "new\nline\ttab\r", "\x00\x01\x1f\x
 LONE = ["\ud800", "a\udfffb", "\ud83d\ude00", "\udc80🤗\ud800"]
 
 
-def found(strategy="simple", **changes):
+def found(aggregation_strategy="simple", **changes):
     """The entities of one sentence, and of two texts that have none."""
     arrays = {**seed_arrays(), **changes.pop("arrays", {})}
-    return make(strategy=strategy, tokenizer=changes.pop("tokenizer", None)).decode(seed_logits(), **arrays)
+    return make(aggregation_strategy=aggregation_strategy, tokenizer=changes.pop("tokenizer", None)).decode(
+        seed_logits(), **arrays
+    )
 
 
-def batch(strategy="average", tokenizer=True, texts=True, offsets=True, ids=True):
+def batch(aggregation_strategy="average", tokenizer=True, texts=True, offsets=True, ids=True):
     """Five texts: some empty, one without an entity, the sentence twice, two windows of one text."""
     encodings = seed_arrays()
     empty = np.zeros((19, len(LABELS)), np.float32)
     empty[:, 0] = 9
-    return make(strategy=strategy, tokenizer=seed_tokenizer() if tokenizer else None).decode(
+    return make(aggregation_strategy=aggregation_strategy, tokenizer=seed_tokenizer() if tokenizer else None).decode(
         np.stack([seed_logits(), empty, seed_logits(), seed_logits()]),
         offsets=np.stack([encodings["offsets"]] * 4) if offsets else None,
         special_tokens_mask=np.stack([encodings["special_tokens_mask"]] * 4),
@@ -210,7 +212,7 @@ def test_parquet_and_back(tmp_path):
 def test_no_entities(strategy):
     logits = seed_logits()
     logits[:, 0] = 50
-    entities = make(strategy=strategy).decode(logits, **seed_arrays())
+    entities = make(aggregation_strategy=strategy).decode(logits, **seed_arrays())
     assert entities.to_arrow().num_rows == entities.to_polars().height == len(entities.to_pandas()) == 0
     assert entities.to_arrow().schema == pa.schema(found(strategy))
     assert entities.nested().to_arrow().to_pylist() == [{"entities": []}]
@@ -234,7 +236,7 @@ def test_no_offsets_are_nulls():
 
 def test_labels_of_one_name_are_one_category():
     labels = ["O", "B-X", "B-X", "B-Y", *LABELS[4:]]
-    entities = make(labels, strategy="none").decode(seed_logits(), **seed_arrays())
+    entities = make(labels, aggregation_strategy="none").decode(seed_logits(), **seed_arrays())
     table = entities.to_arrow()
     names = table.column("label").combine_chunks().dictionary.to_pylist()
     assert len(names) == len(set(names)) == len(labels) - 1
@@ -264,14 +266,16 @@ def test_words_are_the_slices_of_their_texts(texts, random):
     assert_json(entities)
 
 
-# --- compat=None ----------------------------------------------------------------------------------
+# --- compat="fastpost" ----------------------------------------------------------------------------------
 
 
-def right(strategy="simple", **options):
-    """The same entities, and what only `compat=None` tells of them; the first text has a character of four bytes."""
+def right(aggregation_strategy="simple", **options):
+    """The same entities, and what only `compat="fastpost"` tells of them; the first text has a character of four bytes."""
     arrays = seed_arrays()
     emoji = "🤗" + TEXT[1:]
-    decoder = EntityDecoder(LABELS, strategy=strategy, decode="argmax", snap=None, join=None, **options)
+    decoder = EntityDecoder(
+        LABELS, aggregation_strategy=aggregation_strategy, decode="argmax", snap=None, join=None, **options
+    )
     return decoder.decode(
         np.stack([seed_logits()] * 2),
         offsets=np.stack([arrays["offsets"]] * 2),
@@ -431,7 +435,7 @@ print(polars.DataFrame(entities)["word"].to_list(), entities.to_pandas()["label"
 # --- answers --------------------------------------------------------------------------------------
 
 
-def answers(compat=None, contexts=("a lone context", "", 'quo"te 🤗 ok'), **options):
+def answers(compat="fastpost", contexts=("a lone context", "", 'quo"te 🤗 ok'), **options):
     """Answers to three questions, the second of which has an empty context."""
     options = {"handle_impossible_answer": True, **options}
     start = np.linspace(-1, 3, 15, dtype=np.float32).reshape(3, 5)
@@ -541,7 +545,7 @@ def counted(corpus):
 @pytest.mark.parametrize("method", ["spawn", "fork"])
 def test_across_processes(method, tmp_path):
     (tmp_path / "a.txt").write_text("one\ntwo\nthree")
-    decoder = make(strategy="first", tokenizer=seed_tokenizer())
+    decoder = make(aggregation_strategy="first", tokenizer=seed_tokenizer())
     with multiprocessing.get_context(method).Pool(1) as pool:
         entities = pool.apply(decoded, (decoder,))
         assert pool.apply(counted, (Corpus(str(tmp_path)),)) == 3
@@ -551,7 +555,7 @@ def test_across_processes(method, tmp_path):
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_entity_decoder_pickles(strategy, protocol):
-    decoder = make(strategy=strategy, tokenizer=seed_tokenizer(), threads=2, ignore_labels={"O", "LOC"})
+    decoder = make(aggregation_strategy=strategy, tokenizer=seed_tokenizer(), threads=2, ignore_labels={"O", "LOC"})
     for again in (pickle.loads(pickle.dumps(decoder, protocol)), copy.copy(decoder), copy.deepcopy(decoder)):
         assert decoded(again).to_dicts() == decoded(decoder).to_dicts()
         assert repr(again) == repr(decoder)

@@ -22,7 +22,7 @@ def both(kind, texts=TEXTS, pairs=None, *, cut=None, words=False):
     cut = cut or {}
     if cut:
         theirs.enable_truncation(
-            cut["max_length"], stride=cut["stride"], strategy="only_second" if pairs else "longest_first"
+            cut["max_length"], stride=cut["stride"], aggregation_strategy="only_second" if pairs else "longest_first"
         )
     inputs = texts if pairs is None else list(zip(texts, pairs))
     encodings = theirs.encode_batch(inputs, is_pretokenized=words)
@@ -38,10 +38,10 @@ def logits_of(batch, columns, seed=0):
 
 @pytest.mark.parametrize("cut", CUTS, ids=["whole", "cut"])
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("compat", [None, "transformers"])
+@pytest.mark.parametrize("compat", ["fastpost", "transformers"])
 def test_entities(kind, cut, compat):
     batch, encodings = both(kind, cut=cut)
-    decoder = fastpost.EntityDecoder(LABELS, strategy="simple", compat=compat)
+    decoder = fastpost.EntityDecoder(LABELS, aggregation_strategy="simple", compat=compat)
     logits = logits_of(batch, len(LABELS))
     for given in (logits, [window[:length] for window, length in zip(logits, batch.lengths)]):
         want = decoder.decode(given, encodings, TEXTS).to_dicts()
@@ -52,7 +52,7 @@ def test_entities(kind, cut, compat):
 
 @pytest.mark.parametrize("cut", [{}, {"max_length": 14, "stride": 2}], ids=["whole", "cut"])
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("compat", [None, "transformers"])
+@pytest.mark.parametrize("compat", ["fastpost", "transformers"])
 def test_answers(kind, cut, compat):
     questions = ["Who?"] * len(TEXTS)
     batch, encodings = both(kind, questions, TEXTS, cut=cut)

@@ -59,7 +59,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("compat", [None, "transformers"])
+@pytest.mark.parametrize("compat", ["fastpost", "transformers"])
 def test_a_tokenizer_that_is_changed_after_the_first_call(change, compat, monkeypatch):
     tokenizer = fast("wordpiece-uncased", 64)
     stride = {"stride": 8} if compat == "transformers" else {}
@@ -89,7 +89,9 @@ def test_dropout_is_left_to_tokenizers(monkeypatch):
 @pytest.mark.parametrize(
     "kind", ["wordpiece-cased", "byte-level-prefix-space", "roberta", "metaspace-bpe", "byte-fallback", "unigram"]
 )
-@pytest.mark.parametrize("options", [{"compat": None}, {"compat": None, "on_long_text": "truncate"}, {"stride": 8}, {}])
+@pytest.mark.parametrize(
+    "options", [{"compat": "fastpost"}, {"compat": "fastpost", "on_long_text": "truncate"}, {"stride": 8}, {}]
+)
 def test_every_kind_gives_what_tokenizers_gives(kind, options, monkeypatch):
     pipe = entity_pipe(fast(kind, 64), **options)
     got = pipe(TEXTS)
@@ -138,7 +140,7 @@ if BLOCK:
 import json, fastpost
 texts = ["Anna Schmidt lives in Berlin.", "", "in Berlin, Anna", "Anna lives " * 300]
 out = []
-for options in ({{}}, {{"compat": None}}, {{"stride": 4}}):
+for options in ({{}}, {{"compat": "fastpost"}}, {{"stride": 4}}):
     pipe = fastpost.pipeline("ner", model={str(ner)!r}, backend="onnxruntime", aggregation_strategy="simple", **options)
     out.append(pipe(texts))
     assert pipe.report()["encoder"].startswith("native (WordPiece)"), pipe.report()

@@ -232,7 +232,7 @@ def test_pipelines_and_decoders_are_pickled_and_copied_after_use():
     mine, _ = pipes()
     want = mine(SENTENCES)
     assert copy.deepcopy(mine)(SENTENCES) == want
-    decoder = fastpost.EntityDecoder(LABELS, compat="transformers", strategy="none", threads=1)
+    decoder = fastpost.EntityDecoder(LABELS, compat="transformers", aggregation_strategy="none", threads=1)
     logits, texts = np.eye(4, dtype=np.float32)[None] * 5, ["abcd"]
     offsets = [[(0, 1), (1, 2), (2, 3), (3, 4)]]
     want = decoder.decode(logits, offsets=offsets, texts=texts).to_dicts()

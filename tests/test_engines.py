@@ -33,7 +33,9 @@ def texts(wikigold_sentences):
 @pytest.fixture(scope="module")
 def want(texts, rampart_dir):
     """What the pipeline gives in this process, one text at a time; `None` for what is null."""
-    pipe = fastpost.pipeline("ner", rampart_dir, backend="onnxruntime", aggregation_strategy="average", compat=None)
+    pipe = fastpost.pipeline(
+        "ner", rampart_dir, backend="onnxruntime", aggregation_strategy="average", compat="fastpost"
+    )
     return [
         None if text is None else [(row["start"], row["end"], row["entity_group"], row["score"]) for row in pipe(text)]
         for text in texts

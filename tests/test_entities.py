@@ -90,7 +90,7 @@ def test_seed_numbers_simple():
 
 
 def test_seed_numbers_average():
-    decoder = make(strategy="average", tokenizer=seed_tokenizer())
+    decoder = make(aggregation_strategy="average", tokenizer=seed_tokenizer())
     (entities,) = decoder.decode(seed_logits(), **seed_arrays()).to_dicts()
     assert [entity["entity_group"] for entity in entities] == ["PER", "ORG", "LOC"]
     assert entities[1]["score"] == pytest.approx(0.9819008, abs=1e-6)
@@ -101,7 +101,7 @@ def test_seed_text_equals_transformers(strategy):
     oracle = Oracle("wordpiece-cased")
     case = oracle.case(TEXT)
     logits = [random_logits("runs", 3, len(case.windows[0].input_ids), len(LABELS))]
-    decoder = make(strategy=strategy, tokenizer=oracle.pipe.tokenizer)
+    decoder = make(aggregation_strategy=strategy, tokenizer=oracle.pipe.tokenizer)
     got = decoder.decode(logits, [case.windows[0].encoding], [TEXT]).to_dicts()
     assert_equal(got[0], oracle.entities(case, logits, LABELS, strategy))
 
@@ -150,7 +150,7 @@ def batch_arguments(encodings, logits) -> dict[str, list]:
 def test_each_argument_takes_three_shapes(name, shape, strategy):
     """One argument in each shape while the others stay lists; what lies in the padding is never looked at."""
     tokenizer, encodings, logits = batch()
-    decoder = make(strategy=strategy, tokenizer=tokenizer)
+    decoder = make(aggregation_strategy=strategy, tokenizer=tokenizer)
     parts = batch_arguments(encodings, logits)
     lengths = [len(rows) for rows in logits]
     reference = decoder.decode(texts=BATCH, **{k: shaped(v, "list", None) for k, v in parts.items()}).to_dicts()
@@ -267,7 +267,7 @@ def test_without_offsets_start_and_end_are_none():
     """As transformers gives them for slow tokenizers."""
     tokenizer, encodings, logits = batch()
     for strategy in STRATEGIES:
-        decoder = make(strategy=strategy, tokenizer=tokenizer)
+        decoder = make(aggregation_strategy=strategy, tokenizer=tokenizer)
         arguments = batch_arguments(encodings, logits)
         del arguments["offsets"]
         arguments = {k: shaped(v, "list", None) for k, v in arguments.items()}
@@ -287,7 +287,7 @@ def test_encodings_with_what_overflowed(strategy):
     flat = [(i, window) for i, e in enumerate(encodings) for window in (e, *e.overflowing)]
     assert len(flat) > len(texts)
     logits = [random_logits("runs", n, len(window.ids), len(LABELS)) for n, (_, window) in enumerate(flat)]
-    decoder = make(strategy=strategy, tokenizer=tokenizer)
+    decoder = make(aggregation_strategy=strategy, tokenizer=tokenizer)
     got = decoder.decode(logits, encodings, texts).to_dicts()
     want = decoder.decode(logits, [w for _, w in flat], texts, windows=[i for i, _ in flat]).to_dicts()
     assert got == want
@@ -347,7 +347,7 @@ def test_logits_of_every_dtype(name, shape):
     tokenizer, encodings, logits = batch()
     # Values that float16 and bfloat16 hold exactly, so every container says the same.
     logits = [np.round(rows * 4) / 4 for rows in logits]
-    decoder = make(strategy="average", tokenizer=tokenizer)
+    decoder = make(aggregation_strategy="average", tokenizer=tokenizer)
     want = decoder.decode(logits, encodings, BATCH).to_dicts()
     got = decoder.decode(shaped(logits, shape, 0, CONTAINERS[name]), encodings, BATCH).to_dicts()
     assert len(got) == len(want)
@@ -405,7 +405,9 @@ def test_any_number_of_threads_gives_the_same_bytes(strategy):
     logits = [random_logits("normal", i, len(e.ids), len(LABELS)) for i, e in enumerate(encodings)]
     results = []
     for threads in (1, 2, 8, None):
-        entities = make(strategy=strategy, tokenizer=tokenizer, threads=threads).decode(logits, encodings, texts)
+        entities = make(aggregation_strategy=strategy, tokenizer=tokenizer, threads=threads).decode(
+            logits, encodings, texts
+        )
         columns = (getattr(entities, name).tobytes() for name in COLUMNS)
         results.append((*columns, json.dumps(entities.to_dicts())))
     assert len(set(results)) == 1
@@ -416,9 +418,9 @@ def test_any_number_of_threads_gives_the_same_bytes(strategy):
 COLUMNS = ("text_index", "start", "end", "label_id", "score", "index")
 
 
-def result(strategy="simple"):
+def result(aggregation_strategy="simple"):
     tokenizer, encodings, logits = batch()
-    return make(strategy=strategy, tokenizer=tokenizer).decode(logits, encodings, BATCH)
+    return make(aggregation_strategy=aggregation_strategy, tokenizer=tokenizer).decode(logits, encodings, BATCH)
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
@@ -502,7 +504,7 @@ def test_empty_text(strategy):
     tokenizer = fast("unigram")
     encoding = tokenizer.backend_tokenizer.encode("")
     logits = np.ones((1, len(encoding.ids), len(LABELS)), np.float32)
-    decoder = make(strategy=strategy, tokenizer=tokenizer)
+    decoder = make(aggregation_strategy=strategy, tokenizer=tokenizer)
     assert decoder.decode(logits, [encoding], [""]).to_dicts() == [[]]
     assert decoder.decode(logits[:, :0], offsets=np.zeros((1, 0, 2), int), texts=[""]).to_dicts() == [[]]
 
@@ -669,8 +671,8 @@ SETTINGS = {
     "a gap in the ids": ({"id2label": {0: "O", 2: "B-X"}}, ValueError, r"id2label.*(1|2)"),
     "ids from 1": ({"id2label": {1: "O", 2: "B-X"}}, ValueError, r"id2label.*0"),
     "a name that is no str": ({"id2label": {0: "O", 1: 5}}, TypeError, r"id2label.*int.*str"),
-    "an unknown strategy": ({"strategy": "best"}, ValueError, r"strategy.*best.*(none|simple)"),
-    "a strategy that is no str": ({"strategy": 3}, (TypeError, ValueError), r"strategy.*3"),
+    "an unknown strategy": ({"aggregation_strategy": "best"}, ValueError, r"strategy.*best.*(none|simple)"),
+    "a strategy that is no str": ({"aggregation_strategy": 3}, (TypeError, ValueError), r"strategy.*3"),
     "an unknown compat": ({"compat": "spacy"}, ValueError, r"compat.*spacy.*transformers"),
     "ignore_labels a str": ({"ignore_labels": "O"}, TypeError, r"ignore_labels.*O.*list"),
     "ignore_labels a number": ({"ignore_labels": 0}, TypeError, r"ignore_labels"),
@@ -691,9 +693,10 @@ def test_bad_settings(name):
 
 
 def test_compat_is_one_of_two():
-    assert EntityDecoder({0: "O", 1: "B-X"}).compat is None
-    with pytest.raises(ValueError, match="`compat` is 'right'; choose \"transformers\" or None"):
-        EntityDecoder({0: "O", 1: "B-X"}, compat="right")
+    assert EntityDecoder({0: "O", 1: "B-X"}).compat == "fastpost"
+    for unknown in ("right", None):
+        with pytest.raises(ValueError, match=f'`compat` is {unknown!r}; choose "fastpost" or "transformers"'):
+            EntityDecoder({0: "O", 1: "B-X"}, compat=unknown)
     with pytest.raises(ValueError, match='`snap` is None and `compat` is "transformers"'):
         EntityDecoder({0: "O", 1: "B-X"}, compat="transformers", snap=None)
 
@@ -780,7 +783,7 @@ def test_difference_nan_is_refused():
 
 def test_tie_goes_to_the_smallest_label():
     logits = np.zeros((1, 1, 3), np.float32)
-    decoder = make(["A", "B", "C"], strategy="none")
+    decoder = make(["A", "B", "C"], aggregation_strategy="none")
     (entity,) = decoder.decode(logits, offsets=np.array([[[0, 1]]]), texts=["a"])
     assert entity["entity"] == "A"
     assert entity["score"] == pytest.approx(1 / 3, abs=1e-6)
@@ -793,7 +796,7 @@ def test_labels_whose_probabilities_round_to_the_same_float_are_tied():
     rows = np.zeros((len(case.windows[0].input_ids), 2), np.float32)
     rows[:, 1] = 1e-9
     (theirs,) = oracle.entities(case, [rows], ["A", "B"], "none")
-    (ours,) = make(["A", "B"], strategy="none", tokenizer=oracle.pipe.tokenizer).decode(
+    (ours,) = make(["A", "B"], aggregation_strategy="none", tokenizer=oracle.pipe.tokenizer).decode(
         [rows], [case.windows[0].encoding], ["My"]
     )
     assert ours["entity"] == theirs["entity"] == "A"

@@ -61,7 +61,7 @@ def decoder(oracle, labels, ignore, strategy, raw: bool = False) -> EntityDecode
         tokenizer = tokenizer.backend_tokenizer
     return EntityDecoder(
         dict(enumerate(labels)),
-        strategy=strategy,
+        aggregation_strategy=strategy,
         compat="transformers",
         ignore_labels=ignore,
         tokenizer=tokenizer,
@@ -211,7 +211,7 @@ def test_batches_in_every_shape(kind, texts, choice, strategy, logit_kind, seed,
     flat = [window for case in cases for window in case.windows]
     ours = EntityDecoder(
         dict(enumerate(labels)),
-        strategy=strategy,
+        aggregation_strategy=strategy,
         compat="transformers",
         ignore_labels=ignore,
         tokenizer=peer.pipe.tokenizer,
@@ -251,7 +251,9 @@ def test_without_a_tokenizer(kind, text, choice, strategy, logit_kind, seed):
     if peer.pipe.tokenizer.unk_token_id in case.windows[0].input_ids:
         return  # an unknown token begins a word, which nothing in the arrays tells
     logits = make_logits(case, labels, logit_kind, seed)
-    ours = EntityDecoder(dict(enumerate(labels)), strategy=strategy, compat="transformers", ignore_labels=ignore)
+    ours = EntityDecoder(
+        dict(enumerate(labels)), aggregation_strategy=strategy, compat="transformers", ignore_labels=ignore
+    )
     context = f"{kind} {strategy} {labels} ignore {ignore} {text!r} {logit_kind} {seed}"
 
     def sliced(entities):

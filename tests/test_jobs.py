@@ -12,7 +12,7 @@ from onnx_models import TEXT, write_folder
 @pytest.fixture(scope="module")
 def pipe(tmp_path_factory):
     folder = write_folder(tmp_path_factory.mktemp("onnx"))
-    return fastpost.pipeline("ner", model=folder, compat=None, batch_size=4)
+    return fastpost.pipeline("ner", model=folder, compat="fastpost", batch_size=4)
 
 
 @pytest.fixture

@@ -68,7 +68,7 @@ def onnx(tmp_path_factory):
 
 
 @pytest.mark.parametrize("kind", [Table, Late, Based])
-@pytest.mark.parametrize("options", [{"compat": None}, {"aggregation_strategy": "simple", "stride": 4}, {}])
+@pytest.mark.parametrize("options", [{"compat": "fastpost"}, {"aggregation_strategy": "simple", "stride": 4}, {}])
 def test_any_object_gives_what_the_same_model_in_a_folder_gives(kind, options, onnx):
     model = kind(max_length=32) if kind is not Based else kind()
     got = fastpost.pipeline("ner", model=model, **options)(TEXTS, batch_size=3)
@@ -81,11 +81,11 @@ def test_any_object_gives_what_the_same_model_in_a_folder_gives(kind, options, o
 
 def test_it_is_a_pipeline_like_the_others(onnx):
     model = Based()
-    pipe = fastpost.pipeline("ner", model=model, compat=None)
+    pipe = fastpost.pipeline("ner", model=model, compat="fastpost")
     assert pipe.model is model
     assert pipe.labels == ("PER", "LOC")
     assert pipe.report()["path"] == "fastpost"
-    assert repr(pipe) == "<EntityPipeline: Based, labels=5, aggregation_strategy='average', compat=None>"
+    assert repr(pipe) == "<EntityPipeline: Based, labels=5, aggregation_strategy='average', compat='fastpost'>"
     assert list(pipe(iter(TEXTS[:2]))) == pipe(TEXTS[:2])
     assert pipe([["Anna", "lives"]], is_split_into_words=True)[0][0]["word_index"] == (0, 1)
     assert fastpost.compare(pipe, TEXTS).texts == TEXTS
@@ -174,11 +174,11 @@ def test_an_object_is_passed_without_what_is_for_folders():
 
 
 def test_a_tokenizer_takes_the_place_of_the_models_own(onnx):
-    pipe = fastpost.pipeline("ner", model=Table(tokenizer=None), tokenizer=onnx, compat=None)
+    pipe = fastpost.pipeline("ner", model=Table(tokenizer=None), tokenizer=onnx, compat="fastpost")
     assert [entity["word"] for entity in pipe(TEXT)] == ["Anna Schmidt", "Berlin"]
     own = small_tokenizer()
     own.enable_truncation(8)
-    cut = fastpost.pipeline("ner", model=Table(tokenizer=own), compat=None)
+    cut = fastpost.pipeline("ner", model=Table(tokenizer=own), compat="fastpost")
     assert cut(LONG).windows > 10  # what the tokenizer was saved with is the length of a window
     assert own.truncation["max_length"] == 8  # and the caller's own is as it was
 
@@ -187,7 +187,7 @@ def test_logits_of_torch_do_as_well():
     torch = pytest.importorskip("torch")
     table = torch.from_numpy(logits_table()).to(torch.bfloat16)
     model = Table(runner=lambda batch: table[torch.from_numpy(batch["input_ids"])])
-    assert [entity["word"] for entity in fastpost.pipeline("ner", model=model, compat=None)(TEXT)] == [
+    assert [entity["word"] for entity in fastpost.pipeline("ner", model=model, compat="fastpost")(TEXT)] == [
         "Anna Schmidt",
         "Berlin",
     ]
@@ -207,14 +207,14 @@ def test_folders_and_models_of_transformers_meet_the_protocol(onnx, rampart_torc
         assert isinstance(parts, Parts)
         assert parts.labels == one.labels
         assert parts.max_length == one.max_length > parts.encoder.special > 0
-    pipe = fastpost.pipeline("ner", model=TransformersModel(model, tokenizer, context=torch.no_grad), compat=None)
+    pipe = fastpost.pipeline("ner", model=TransformersModel(model, tokenizer, context=torch.no_grad), compat="fastpost")
     text = "My name is Anna Schmidt."
-    assert pipe(text) == fastpost.pipeline("ner", model=rampart_torch_dir, compat=None)(text) != []
+    assert pipe(text) == fastpost.pipeline("ner", model=rampart_torch_dir, compat="fastpost")(text) != []
 
 
 def test_batches_of_a_model_that_was_built_for_some_number_of_windows():
     model = Table(pad=fastpost.Padding(width=16, rows=3))
-    fastpost.pipeline("ner", model=model, compat=None)([TEXT] * 5, batch_size=64)
+    fastpost.pipeline("ner", model=model, compat="fastpost")([TEXT] * 5, batch_size=64)
     assert [shapes["input_ids"] for shapes in model.seen] == [(1, 16), (3, 16), (2, 16)]
 
 
@@ -236,14 +236,16 @@ def test_the_example_of_a_remote_model(rampart_dir, capsys):
     example = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(example)
     found = example.main(Path(rampart_dir))
-    here = fastpost.pipeline("ner", model=rampart_dir, compat=None)
+    here = fastpost.pipeline("ner", model=rampart_dir, compat="fastpost")
     assert found == here("My name is Anna Schmidt and I live at 12 Baker Street, London.")
     assert "SURNAME         Schmidt" in capsys.readouterr().out
     server = example.serve(Path(rampart_dir))
     try:
         model = example.RemoteModel(f"http://127.0.0.1:{server.server_port}/", Path(rampart_dir))
         texts = [f"Call Tom Baker number {n}, " * (1 + 60 * (n == 3)) for n in range(9)]
-        assert fastpost.pipeline("ner", model=model, compat=None)(texts, batch_size=2) == here(texts, batch_size=2)
+        assert fastpost.pipeline("ner", model=model, compat="fastpost")(texts, batch_size=2) == here(
+            texts, batch_size=2
+        )
     finally:
         server.shutdown()
         server.server_close()

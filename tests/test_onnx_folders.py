@@ -12,7 +12,7 @@ from onnx_models import FOUND, INPUTS, LABELS, TEXT, WORDS, small_tokenizer, wri
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
-OPTIONS = {"aggregation_strategy": "simple", "compat": None, "decode": "argmax"}
+OPTIONS = {"aggregation_strategy": "simple", "compat": "fastpost", "decode": "argmax"}
 LONG = " ".join([TEXT] * 40)
 
 
@@ -328,7 +328,7 @@ def test_attributes_are_those_of_transformers(tmp_path):
     shown = repr(pipe)
     assert str(folder / "model.onnx") in shown
     assert "cpu" in shown
-    assert "aggregation_strategy='simple', compat=None" in shown
+    assert "aggregation_strategy='simple', compat='fastpost'" in shown
     assert "0x" not in shown
 
 
@@ -341,10 +341,10 @@ def test_an_unknown_argument_names_the_choices(tmp_path):
     folder = write_folder(tmp_path)
     with pytest.raises(TypeError, match=r"unexpected argument `dtype`; choose of .*device, .*file_name.*own types"):
         load(folder, dtype="float16")
-    with pytest.raises(TypeError, match="unexpected argument `strategy`; choose of aggregation_strategy"):
-        load(folder, strategy="simple")
-    with pytest.raises(TypeError, match="unexpected argument `strategy`"):
-        load(folder)(TEXT, strategy="simple")
+    with pytest.raises(TypeError, match="unexpected argument `aggregation_strategy`; choose of aggregation_strategy"):
+        load(folder, aggregation_strategy="simple")
+    with pytest.raises(TypeError, match="unexpected argument `aggregation_strategy`"):
+        load(folder)(TEXT, aggregation_strategy="simple")
 
 
 # --- windows ------------------------------------------------------------------------------------

@@ -41,7 +41,9 @@ def test_the_signature_is_the_list(decoder, options):
             if name == "scheme":  # it has other names, too, and any case
                 assert flat(hints[name]) == [str]
             else:
-                assert values == {*option.choices, None} if name == "strategy" else set(option.choices), name
+                assert values == {*option.choices, None} if name == "aggregation_strategy" else set(option.choices), (
+                    name
+                )
 
 
 def flat(hint):
@@ -80,7 +82,7 @@ def test_each_name_is_taken_and_no_other(name):
 
 
 def test_errors_of_options_say_which():
-    wrong = {"strategy": "x", "join": 3, "threshold": 2, "return_probs": "yes", "threads": 0, "units": "utf8",
+    wrong = {"aggregation_strategy": "x", "join": 3, "threshold": 2, "return_probs": "yes", "threads": 0, "units": "utf8",
              "outside_bias": float("nan"), "biases": {}, "ignore_labels": "O", "compat": "y", "scheme": None}  # fmt: skip
     for name, value in wrong.items():
         with pytest.raises((TypeError, ValueError), match=f"`{name}") as raised:
@@ -100,7 +102,7 @@ def test_errors_of_arrays_say_where():
     assert fields == {"argument": "logits", "window": 1, "token": 0}
 
 
-@pytest.mark.parametrize("compat", [None, "transformers"])
+@pytest.mark.parametrize("compat", ["fastpost", "transformers"])
 def test_an_error_of_a_pipeline_says_which_text(compat):
     pipe = torch_pipe()
     pipe.model.table[WORDS.index(" York")] = float("nan")
@@ -130,7 +132,7 @@ def test_transformers_has_none_of_our_own_for_answers(name):
 
 def test_defaults_by_behaviour():
     """What each kind of door takes where nothing is said."""
-    assert defaults("own") == {"aggregation_strategy": "average", "compat": None, "batch_size": 32}
+    assert defaults("own") == {"aggregation_strategy": "average", "compat": "fastpost", "batch_size": 32}
     assert defaults("transformers") == {
         "aggregation_strategy": "none", "compat": "transformers", "batch_size": 1
     }  # fmt: skip
@@ -177,11 +179,9 @@ OF_DECODERS_ALONE = {"compat", "tokenizer", "threads"}
 
 
 def test_each_option_is_walked():
-    known = {one.in_pipelines for one in ENTITY_OPTIONS.values()} | {"max_length", "on_long_text"}
+    known = {one.name for one in ENTITY_OPTIONS.values()} | {"max_length", "on_long_text"}
     assert {*CASES, *SHOWN_IN_DICTS} == known - OF_DECODERS_ALONE
-    assert known - OF_DECODERS_ALONE <= {
-        one.in_pipelines for one in (*ENTITY_OPTIONS.values(), *PIPELINE_OPTIONS.values())
-    }
+    assert known - OF_DECODERS_ALONE <= {one.name for one in (*ENTITY_OPTIONS.values(), *PIPELINE_OPTIONS.values())}
 
 
 @pytest.fixture(scope="module")
@@ -199,15 +199,17 @@ def torch_pipe(**options):
                                         unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]")  # fmt: skip
     model = lookup_model(LABELS, len(tokenizer))
     model.table = torch.from_numpy(logits_table())
-    return fastpost.TokenClassificationPipeline(model=model, tokenizer=tokenizer, device=-1, compat=None, **options)
+    return fastpost.TokenClassificationPipeline(
+        model=model, tokenizer=tokenizer, device=-1, compat="fastpost", **options
+    )
 
 
 def by_onnx(folder, **options):
-    return fastpost.pipeline("ner", model=folder, compat=None, **options)(TEXT)
+    return fastpost.pipeline("ner", model=folder, compat="fastpost", **options)(TEXT)
 
 
 def by_call(folder, **options):
-    return fastpost.pipeline("ner", model=folder)(TEXT, compat=None, **options)
+    return fastpost.pipeline("ner", model=folder)(TEXT, compat="fastpost", **options)
 
 
 def by_torch(folder, **options):
@@ -259,7 +261,7 @@ def by_spacy(folder, **options):
 
 
 def by_compare(folder, **options):
-    return fastpost.compare(fastpost.pipeline("ner", model=folder), [TEXT], **options).right[0]
+    return fastpost.compare(fastpost.pipeline("ner", model=folder), [TEXT], **options).fastpost[0]
 
 
 DOORS = [
@@ -316,7 +318,7 @@ def flags_of(name, value, folder):
         return ["--biases" if name == "biases" else "--transitions", str(file)]
     if name in ("snap", "trim"):
         return [f"--no-{name}"]
-    flag = {"aggregation_strategy": "--aggregation", "ignore_labels": "--ignore-label"}.get(
+    flag = {"aggregation_strategy": "--aggregation-strategy", "ignore_labels": "--ignore-label"}.get(
         name, f"--{name.replace('_', '-')}"
     )
     values = value if isinstance(value, list) else ["none" if value is None else value]
@@ -375,4 +377,4 @@ def test_the_decoder_of_answers_is_made_with_the_pipeline(tmp_path, monkeypatch)
     pipe(question="Who?", context="Anna lives in Berlin", top_k=3)
     assert [options["top_k"] for options in made] == [1, 3]
     with pytest.raises(ValueError, match="`dedupe` is 'x'; pass one of 'span', 'text', 'overlap'"):
-        qa_pipe(compat=None, dedupe="x")
+        qa_pipe(compat="fastpost", dedupe="x")

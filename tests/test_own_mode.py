@@ -1,4 +1,4 @@
-"""What `compat=None` promises on names, one line of the promise a test: units, scores, pieces, runs, windows."""
+"""What `compat="fastpost"` promises on names, one line of the promise a test: units, scores, pieces, runs, windows."""
 
 import re
 
@@ -71,7 +71,7 @@ def find(text, spelled, tokens=None, **options):
     ],
 )
 def test_units(text, spelled, want, strategy, decode):
-    assert find(text, spelled, strategy=strategy, decode=decode) == want
+    assert find(text, spelled, aggregation_strategy=strategy, decode=decode) == want
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_units(text, spelled, want, strategy, decode):
 )
 @pytest.mark.parametrize("decode", ["viterbi", "argmax"])
 def test_a_part_of_a_unit_grows_to_all_of_it(text, part, want, decode):
-    assert [word for _, word in find(text, [(part, "PER")], strategy="simple", decode=decode)] == [want]
+    assert [word for _, word in find(text, [(part, "PER")], aggregation_strategy="simple", decode=decode)] == [want]
 
 
 @pytest.mark.parametrize("dropped", ["\u200b", "\x01", "\u200b\x7f"])
@@ -98,7 +98,7 @@ def test_what_the_tokenizer_drops_parts_no_unit(dropped):
     end = 4 + len(dropped)
     tokens = [(0, 2), (end - 2, end), (end, end + 1), (end + 1, end + 2), (end + 3, end + 7)]
     rows = logits_of(text, tokens, [("An", "PER")])
-    decoder = EntityDecoder(LABELS, strategy="simple")
+    decoder = EntityDecoder(LABELS, aggregation_strategy="simple")
     found = decoder.decode([rows], offsets=[tokens], texts=[text], word_ids=[[0, 0, 1, 2, 3]]).to_dicts()[0]
     assert [e["word"] for e in found] == [f"An{dropped}na"]
     assert "joined" in next(iter(decoder.report()["words"]))
@@ -116,7 +116,7 @@ def test_widening_does_not_lower_a_score(text, score, strategy):
     tokens = [start, *((a, b) for a, b in [(start[1], start[1] + 1)]), (start[1] + 1, len(text))]
     rows = np.zeros((3, 5), np.float32)
     rows[:, 0], rows[0] = 8, (0, 8, 0, 0, 0)
-    options = {"strategy": "simple" if strategy == "simple" else strategy, "score": score}
+    options = {"aggregation_strategy": "simple" if strategy == "simple" else strategy, "score": score}
     given = {"offsets": [tokens], "texts": [text]}
     alone = EntityDecoder(LABELS, snap=None, join=None, **options).decode([rows], **given)
     widened = EntityDecoder(LABELS, **options).decode([rows], **given)
@@ -145,7 +145,7 @@ def test_no_name_above_the_threshold_is_lost(text, seed):
         return
     rows = (rng.normal(0, 2, (len(tokens), 5))).astype(np.float32)
     options = {
-        "strategy": ("simple", "first", "average", "max")[seed % 4],
+        "aggregation_strategy": ("simple", "first", "average", "max")[seed % 4],
         "decode": ("viterbi", "argmax")[seed // 4 % 2],
         "score": SCORES[seed // 8 % 5],
         "words": ("auto", "unicode")[seed // 40 % 2],
@@ -174,7 +174,7 @@ def test_what_falls_below_its_threshold_gives_back_what_it_took():
     tokens = [(0, 5), (5, 8)]
     rows = np.array([[0, 0, 0, 0.6, 0], [0, 9, 0, 0, 0]], np.float32)
     given = {"offsets": [tokens], "texts": ["Kristjan"]}
-    options = {"strategy": "simple", "decode": "argmax"}
+    options = {"aggregation_strategy": "simple", "decode": "argmax"}
     shared = EntityDecoder(LABELS, **options).decode([rows], **given).to_dicts()[0]
     assert [(e["entity_group"], e["word"]) for e in shared] == [("LOC", "Kristjan")]
     found = EntityDecoder(LABELS, threshold=0.5, **options).decode([rows], **given).to_dicts()[0]
@@ -203,9 +203,9 @@ def test_what_falls_below_its_threshold_gives_back_what_it_took():
 )
 def test_pieces_of_one_thing_are_joined(text, spelled, pieces, run):
     for join, want in (("pieces", pieces), ("run", run)):
-        found = find(text, spelled, strategy="simple", join=join)
+        found = find(text, spelled, aggregation_strategy="simple", join=join)
         assert [word for _, word in found] == want, join
-    apart = [word for _, word in find(text, spelled, strategy="simple", join=None, snap=None)]
+    apart = [word for _, word in find(text, spelled, aggregation_strategy="simple", join=None, snap=None)]
     assert len(apart) == len(spelled)
 
 
@@ -214,7 +214,7 @@ def test_scripts_without_spaces_are_no_run(join):
     tokens = [(0, 2), (2, 4), (4, 5), (5, 7)]
     rows = np.zeros((4, 5), np.float32)
     rows[[0, 1, 3], 3], rows[2, 0] = 9, 9
-    found = EntityDecoder(LABELS, strategy="simple", join=join).decode(
+    found = EntityDecoder(LABELS, aggregation_strategy="simple", join=join).decode(
         [rows], offsets=[tokens], texts=["北京上海和东京"]
     )
     assert [(int(a), int(b)) for a, b in zip(found.start, found.end)] == [(0, 2), (2, 4), (5, 7)]
@@ -223,9 +223,11 @@ def test_scripts_without_spaces_are_no_run(join):
 def test_what_a_run_has_between_two_of_one_type_is_covered_whatever_it_is_called():
     text = "id 718-Anna-x-0199 end"
     spelled = [("718", "LOC"), ("Anna", "PER"), ("0199", "LOC")]
-    found = find(text, spelled, strategy="simple", join="run")
+    found = find(text, spelled, aggregation_strategy="simple", join="run")
     assert found == [("LOC", "718-"), ("PER", "Anna-x-"), ("LOC", "0199")]
-    labels_apart = find("Name:Anna.City:Berlin", [("Anna", "PER"), ("Berlin", "LOC")], strategy="simple", join="run")
+    labels_apart = find(
+        "Name:Anna.City:Berlin", [("Anna", "PER"), ("Berlin", "LOC")], aggregation_strategy="simple", join="run"
+    )
     assert labels_apart == [("PER", "Anna"), ("LOC", "Berlin")]
 
 
@@ -233,7 +235,7 @@ def test_the_score_of_a_joined_entity_is_that_of_its_surest_piece():
     text, tokens = "a-b", [(0, 1), (1, 2), (2, 3)]
     rows = np.array([[0, 3, 0, 0, 0], [9, 0, 0, 0, 0], [0, 9, 0, 0, 0]], np.float32)
     for score in SCORES:
-        options = {"strategy": "simple", "score": score, "return_probs": True}
+        options = {"aggregation_strategy": "simple", "score": score, "return_probs": True}
         given = {"offsets": [tokens], "texts": [text]}
         apart = EntityDecoder(LABELS, join=None, **options).decode([rows], **given)
         (joined,) = EntityDecoder(LABELS, **options).decode([rows], **given).to_dicts()[0]
@@ -249,7 +251,7 @@ def test_max_with_viterbi_decides_the_type_over_the_word():
     """The most certain token is an `I-`, which may not begin: the word is the person's, and begins it."""
     tokens = [(0, 3), (3, 6), (7, 9)]
     rows = np.array([[3, 2.5, 0, 0, 0], [0, 0, 9, 0, 0], [9, 0, 0, 0, 0]], np.float32)
-    decoder = EntityDecoder(LABELS, strategy="max", return_probs=True)
+    decoder = EntityDecoder(LABELS, aggregation_strategy="max", return_probs=True)
     (found,) = decoder.decode([rows], offsets=[tokens], texts=["Schmid ok"]).to_dicts()[0]
     assert (found["entity_group"], found["word"], found["index"]) == ("PER", "Schmid", (0, 2))
     assert found["probs"]["PER"] > 0.99
@@ -267,7 +269,13 @@ def test_outside_bias_finds_more(labels, strategy, decode):
     for bias in (-20, 0, 20, 1e300):
         for ignored in (("O",), ()):
             decoder = EntityDecoder(
-                labels, strategy=strategy, decode=decode, outside_bias=bias, ignore_labels=ignored, snap=None, join=None
+                labels,
+                aggregation_strategy=strategy,
+                decode=decode,
+                outside_bias=bias,
+                ignore_labels=ignored,
+                snap=None,
+                join=None,
             )
             found = decoder.decode([rows], offsets=[tokens], texts=[text])
             named = [found.labels[label] != "O" for label in found.label_id]
@@ -295,7 +303,7 @@ def test_the_union_of_windows_has_each_character_of_each_window(text, seed):
     starts = sorted({*range(0, len(tokens) - size, max(1, size - 1)), len(tokens) - size})
     windows = [tokens[start : start + size] for start in starts]
     rows = [rng.normal(0, 3, (size, 5)).astype(np.float32) for _ in starts]
-    options = {"strategy": ("simple", "average")[seed % 2], "join": ("pieces", "run", None)[seed % 3]}
+    options = {"aggregation_strategy": ("simple", "average")[seed % 2], "join": ("pieces", "run", None)[seed % 3]}
     given = {"offsets": windows, "windows": [0] * len(starts), "texts": [text]}
     union = EntityDecoder(LABELS, window_merge="union", **options).decode(rows, **given)
     covered = {at for start, end in zip(union.start, union.end) for at in range(start, end)}
@@ -315,7 +323,7 @@ def test_entities_without_a_place_are_told(offsets, strategy):
     rows = np.array([[0, 8, 0, 0, 0], [0, 0, 8, 0, 0]], np.float32)
     lost = 1 if offsets[0] == (0, 4) else 0
     with pytest.warns(UserWarning, match=rf"token {lost} of window 1 \(text 1\) is labelled as an entity's but its"):
-        EntityDecoder(LABELS, strategy=strategy).decode(
+        EntityDecoder(LABELS, aggregation_strategy=strategy).decode(
             [rows, rows], offsets=[[(0, 4), (5, 12)], offsets], texts=["Anna Schmidt"] * 2
         )
 
@@ -325,7 +333,7 @@ def test_names_to_ignore_that_never_come_out_are_refused(strategy, name):
     with pytest.raises(
         ValueError, match=rf'`ignore_labels` is given for "{name}", which is none of .*; name labels as they'
     ):
-        EntityDecoder(LABELS, strategy=strategy, ignore_labels=["O", name])
+        EntityDecoder(LABELS, aggregation_strategy=strategy, ignore_labels=["O", name])
     EntityDecoder(["PER", "LOC"], ignore_labels=["O"])
 
 
@@ -335,7 +343,7 @@ def test_windows_do_not_show_behind_special_tokens_that_are_written_out(text, st
     """A tokenizer with `add_prefix_space` trims a space off the offsets there that it has put in itself."""
     tokenizer = fast("roberta").backend_tokenizer
     rows = np.random.default_rng(3).normal(0, 4, (tokenizer.get_vocab_size() + 50, 5)).astype(np.float32)
-    decoder = EntityDecoder(LABELS, strategy=strategy, decode="argmax")
+    decoder = EntityDecoder(LABELS, aggregation_strategy=strategy, decode="argmax")
 
     def places(cut):
         windows = [cut, *cut.overflowing]
@@ -379,7 +387,7 @@ def test_windows_show_by_a_space_that_the_tokenizer_has_made_up_alone():
     """
     tokenizer = fast("roberta").backend_tokenizer
     rows = np.random.default_rng(3).normal(0, 4, (tokenizer.get_vocab_size() + 50, 5)).astype(np.float32)
-    decoder = EntityDecoder(LABELS, strategy="average", decode="argmax")
+    decoder = EntityDecoder(LABELS, aggregation_strategy="average", decode="argmax")
     special = {"[SEP]", "[CLS]", "[UNK]", "<s>", "[MASK]"}
 
     def places(cut):
@@ -420,4 +428,4 @@ def test_windows_show_by_a_space_that_the_tokenizer_has_made_up_alone():
 @pytest.mark.parametrize("name", [None, 5, b"x", True])
 def test_names_to_ignore_are_str(name):
     with pytest.raises(TypeError, match=f"`ignore_labels` holds a name of type {type(name).__name__}; pass a list of"):
-        EntityDecoder(["O", "B-x"], strategy="simple", ignore_labels=["O", name])
+        EntityDecoder(["O", "B-x"], aggregation_strategy="simple", ignore_labels=["O", name])

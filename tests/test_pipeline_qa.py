@@ -476,7 +476,7 @@ def test_padding_on_the_left_in_batches_changes_nothing(kind):
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_compat_none_does_not_depend_on_the_padding_side(side):
     """The question is masked on both sides; the answer lies in the context."""
-    mine = mine_alone(tokenizer=fast("wordpiece-uncased", padding_side=side), compat=None, top_k=5)
+    mine = mine_alone(tokenizer=fast("wordpiece-uncased", padding_side=side), compat="fastpost", top_k=5)
     for item, answers in zip(DICTS, mine(DICTS, batch_size=3, **SMALL), strict=True):
         assert isinstance(answers, list)
         assert all(item["context"][a["start"] : a["end"]] == a["answer"] != "" for a in answers)
@@ -492,14 +492,14 @@ def test_no_crash_at_the_size_of_the_window():
 
 def test_results_are_json():
     mine = mine_alone()
-    for result in (mine(DICTS), mine(DICTS, top_k=3, compat=None, **SMALL)):
+    for result in (mine(DICTS), mine(DICTS, top_k=3, compat="fastpost", **SMALL)):
         assert json.loads(json.dumps(result)) == result
 
 
 def test_call_arguments_do_not_stick():
     mine = mine_alone()
     before = mine(DICTS)
-    mine(DICTS, top_k=3, compat=None, rank=True, **SMALL)
+    mine(DICTS, top_k=3, compat="fastpost", rank=True, **SMALL)
     assert mine(DICTS) == before
 
 
@@ -778,7 +778,7 @@ def test_a_context_is_encoded_once():
         ({"question": ["Who?"] * 3, "context": ["Ann"] * 2}, "question. has 3, .context. 2"),
         ({"question": "Who?", "context": "Ann", "normalize": "window"}, "normalize.*compat"),
         ({"question": "Who?", "context": "Ann", "compat": "v3"}, "compat.*v3"),
-        ({"question": "Who?", "context": "Ann", "compat": None, "dedupe": "all"}, "dedupe.*all"),
+        ({"question": "Who?", "context": "Ann", "compat": "fastpost", "dedupe": "all"}, "dedupe.*all"),
         ({"question": "Who?", "context": "Ann", "align_to_words": "auto"}, "align_to_words.*compat"),
     ],
     ids=str,
@@ -793,8 +793,8 @@ def test_bad_input_is_named_with_its_values(call, message):
 def test_a_context_without_a_token_has_no_answer(kind, context):
     mine = mine_alone(kind)
     if not len(mine.tokenizer(context, add_special_tokens=False)["input_ids"]):
-        assert mine(question="Who?", context=context, compat=None) == []
-        nothing = mine(question="Who?", context=context, compat=None, handle_impossible_answer=True)
+        assert mine(question="Who?", context=context, compat="fastpost") == []
+        nothing = mine(question="Who?", context=context, compat="fastpost", handle_impossible_answer=True)
         assert [(a["answer"], a["score"]) for a in nothing] == [("", 1.0)]
     for options in ({}, {"handle_impossible_answer": True}, {"top_k": 3}):
         assert rows(mine(question="Who?", context=context, **options)) is not None
@@ -828,7 +828,7 @@ def test_an_error_of_the_model_comes_through():
         mine(DICTS)
 
 
-# --- compat=None, rank ----------------------------------------------------------------------------
+# --- compat="fastpost", rank ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -851,8 +851,8 @@ def test_an_error_of_the_model_comes_through():
 def test_the_right_answer(kind, options):
     """At the call and at construction, it is what `AnswerDecoder` gives for the tokenizer's own encodings."""
     mine = mine_alone(kind)
-    got = mine(DICTS, compat=None, batch_size=3, **SMALL, **options)
-    assert mine_alone(kind, model=mine.model, compat=None, **options)(DICTS, **SMALL) == got
+    got = mine(DICTS, compat="fastpost", batch_size=3, **SMALL, **options)
+    assert mine_alone(kind, model=mine.model, compat="fastpost", **options)(DICTS, **SMALL) == got
     decoder = fastpost.AnswerDecoder(**options)
     for item, answers in zip(DICTS, got, strict=True):
         assert isinstance(answers, list)
@@ -873,7 +873,7 @@ def test_contexts_ranked_together():
     assert sum(scores) <= 1 + 1e-9
     for answer in ranked:
         assert CONTEXTS[answer["text_index"]][answer["start"] : answer["end"]] == answer["answer"]
-    alone = [mine(question=QUESTIONS[0], context=context, compat=None, **SMALL) for context in CONTEXTS]
+    alone = [mine(question=QUESTIONS[0], context=context, compat="fastpost", **SMALL) for context in CONTEXTS]
     assert {(a["text_index"], a["start"], a["end"]) for a in ranked} <= {
         (number, a["start"], a["end"]) for number, answers in enumerate(alone) for a in answers
     }
@@ -1096,8 +1096,8 @@ def test_fastpost_pipeline(folder, registry):
 def test_fastpost_pipeline_of_objects(registry):
     tokenizer = fast("wordpiece-uncased")
     model = lookup_model(len(tokenizer))
-    pipe = fastpost.pipeline("question-answering", model=model, tokenizer=tokenizer, device="cpu", compat=None)
-    assert pipe(DICTS) == mine_alone(model=model, tokenizer=tokenizer)(DICTS, compat=None)
+    pipe = fastpost.pipeline("question-answering", model=model, tokenizer=tokenizer, device="cpu", compat="fastpost")
+    assert pipe(DICTS) == mine_alone(model=model, tokenizer=tokenizer)(DICTS, compat="fastpost")
 
 
 def test_install_and_uninstall(folder, registry):
@@ -1233,7 +1233,7 @@ ONNX_OPTIONS = (
     {},
     {"top_k": 3, **SMALL},
     {"handle_impossible_answer": True, "batch_size": 3},
-    {"compat": None, "top_k": 2, "dedupe": "text", **SMALL},
+    {"compat": "fastpost", "top_k": 2, "dedupe": "text", **SMALL},
     {"align_to_words": False, "max_answer_len": 3, "batch_size": 2},
 )
 

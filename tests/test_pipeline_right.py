@@ -1,4 +1,4 @@
-"""Pipelines with `compat=None`: one keyword, on torch and ONNX Runtime; and `fastpost.compare`."""
+"""Pipelines with `compat="fastpost"`: one keyword, on torch and ONNX Runtime; and `fastpost.compare`."""
 
 import copy
 import itertools
@@ -28,7 +28,9 @@ def right(kind="wordpiece-uncased", max_length=512, labels=LABELS, **kwargs):
     tokenizer = fast(kind, max_length)
     model = lookup_model(labels, len(tokenizer))
     model.config.max_position_embeddings = 100_000
-    return fastpost.TokenClassificationPipeline(model=model, tokenizer=tokenizer, device=-1, compat=None, **kwargs)
+    return fastpost.TokenClassificationPipeline(
+        model=model, tokenizer=tokenizer, device=-1, compat="fastpost", **kwargs
+    )
 
 
 def plain(results):
@@ -41,7 +43,7 @@ def plain(results):
 def test_equals_the_array_decoder(kind, strategy):
     pipe = right(kind, aggregation_strategy=strategy)
     encodings = pipe.tokenizer.backend_tokenizer.encode_batch(SENTENCES)
-    decoder = fastpost.EntityDecoder(pipe.model.config.id2label, strategy=strategy)
+    decoder = fastpost.EntityDecoder(pipe.model.config.id2label, aggregation_strategy=strategy)
     logits = [pipe.model(input_ids=torch.tensor([e.ids])).logits[0].detach().numpy() for e in encodings]
     got, want = pipe(SENTENCES, batch_size=3), decoder.decode(logits, encodings, SENTENCES).to_dicts()
     assert any(want)
@@ -150,10 +152,10 @@ def test_one_keyword_in_a_call_or_for_good():
     drop_in = fastpost.TokenClassificationPipeline(
         model=pipe.model, tokenizer=pipe.tokenizer, device=-1, aggregation_strategy="simple"
     )
-    assert plain([drop_in(text, compat=None)]) == plain([pipe(text)])
+    assert plain([drop_in(text, compat="fastpost")]) == plain([pipe(text)])
     assert drop_in(text) == pipe(text, compat="transformers")
     assert type(drop_in(text)) is list
-    assert drop_in([text], compat=None)[0].covered == pipe(text).covered
+    assert drop_in([text], compat="fastpost")[0].covered == pipe(text).covered
     assert copy.copy(pipe)(text) == pickle.loads(pickle.dumps(pipe))(text) == pipe(text)
 
 
@@ -193,10 +195,12 @@ def test_scheme_and_report_over_onnx(rampart_dir):
     pipe = fastpost.pipeline("ner", model=rampart_dir, backend="onnxruntime", aggregation_strategy="simple")
     assert pipe.scheme is None
     assert pipe.report().keys() == {"path", "encoder"}
-    pipe(["Anna lives here.", "Bob too."], compat=None)
+    pipe(["Anna lives here.", "Bob too."], compat="fastpost")
     assert pipe.scheme == "IOB2"
     assert list(pipe.report()["words"].values()) == [2]
-    own = fastpost.pipeline("ner", model=rampart_dir, backend="onnxruntime", aggregation_strategy="simple", compat=None)
+    own = fastpost.pipeline(
+        "ner", model=rampart_dir, backend="onnxruntime", aggregation_strategy="simple", compat="fastpost"
+    )
     assert own.scheme == "IOB2"
 
 
@@ -225,8 +229,8 @@ def test_a_subclass_with_its_own_step_is_refused():
     drop_in = fastpost.TokenClassificationPipeline(model=pipe.model, tokenizer=pipe.tokenizer, device=-1)
     assert plain([own("Anna")]) == plain([drop_in("Anna")])
     assert own("Anna", compat="transformers") == own("Anna")
-    with pytest.raises(ValueError, match="`compat` is None, but `postprocess` is overridden"):
-        own("Anna", compat=None)
+    with pytest.raises(ValueError, match='`compat` is "fastpost", but `postprocess` is overridden'):
+        own("Anna", compat="fastpost")
 
 
 def test_empty_texts_and_streams():
@@ -239,7 +243,7 @@ def test_empty_texts_and_streams():
 
 def test_onnx_equals_torch(rampart_dir, rampart_torch_dir, wikigold_documents):
     texts = [*wikigold_documents[:2], "Call Anna-Lena at 718-555-0199.", ""]
-    options = {"aggregation_strategy": "simple", "compat": None}
+    options = {"aggregation_strategy": "simple", "compat": "fastpost"}
     onnx = fastpost.pipeline("ner", model=rampart_dir, backend="onnxruntime", **options)
     torch_pipe = fastpost.pipeline("ner", model=str(rampart_torch_dir), **options)
     got, want = onnx(texts), torch_pipe(texts)
@@ -268,9 +272,9 @@ class TestCompare:
         texts = [document[:1200] for document in wikigold_documents[:4]]
         for strategy in STRATEGIES:
             found = fastpost.compare(pipe, texts, aggregation_strategy=strategy, batch_size=2)
-            assert plain(found.right) == plain(pipe(texts, aggregation_strategy=strategy, compat=None))
+            assert plain(found.fastpost) == plain(pipe(texts, aggregation_strategy=strategy, compat="fastpost"))
             assert plain(found.transformers) == plain(pipe(texts, aggregation_strategy=strategy))
-            pairs = zip(found.transformers, found.right, strict=True)
+            pairs = zip(found.transformers, found.fastpost, strict=True)
             changed = sum(
                 len(
                     {(*a, e["word"]) for a, e in zip(plain([x])[0], x)}
@@ -278,7 +282,7 @@ class TestCompare:
                 )
                 for x, y in pairs
             )
-            assert changed == sum(len(d.transformers) + len(d.right) for d in found.differences)
+            assert changed == sum(len(d.transformers) + len(d.fastpost) for d in found.differences)
 
     def test_rules(self, rampart_dir):
         pipe = fastpost.pipeline("ner", model=rampart_dir, backend="onnxruntime", aggregation_strategy="simple")
@@ -286,9 +290,9 @@ class TestCompare:
         # The e-mail address is whole by widening already: an entity that has a part of one goes on to its ends.
         assert found.counts == {"snap": 2, "word": 4}
         assert fastpost.compare(pipe, "SSN 123-45-6789, call +1-212-555-0101").counts == {"join": 1}
-        phone = next(d for d in found.differences if d.rules == ["snap"] and d.right[0]["entity_group"] == "PHONE")
+        phone = next(d for d in found.differences if d.rules == ["snap"] and d.fastpost[0]["entity_group"] == "PHONE")
         assert [e["word"] for e in phone.transformers] == ["71", "##8 - 555 - 0199"]
-        assert [e["word"] for e in phone.right] == ["718-555-0199"]
+        assert [e["word"] for e in phone.fastpost] == ["718-555-0199"]
         table = str(found)
         assert (
             "PHONE '71'                       PHONE '718-555-0199'              snap\n      PHONE '##8 - 555 - 0199'"
@@ -312,7 +316,7 @@ class TestCompare:
         beyond = [
             d
             for d in found.differences
-            if d.right and d.right[0]["start"] > pipe(LONG, on_long_text="truncate").covered[1]
+            if d.fastpost and d.fastpost[0]["start"] > pipe(LONG, on_long_text="truncate").covered[1]
         ]
         assert beyond
         assert all("long text" in d.rules for d in beyond)

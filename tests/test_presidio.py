@@ -56,7 +56,9 @@ def test_in_the_analyzer(analyzer, rampart_dir):
 
 
 def test_results_are_those_of_the_pipeline(recognizer, rampart_dir):
-    pipe = fastpost.pipeline("ner", rampart_dir, backend="onnxruntime", aggregation_strategy="average", compat=None)
+    pipe = fastpost.pipeline(
+        "ner", rampart_dir, backend="onnxruntime", aggregation_strategy="average", compat="fastpost"
+    )
     for text in TEXTS:
         want = sorted(
             (row["start"], row["end"], recognizer.label_mapping[row["entity_group"]], row["score"])
@@ -162,7 +164,9 @@ def test_wrong_arguments(rampart_dir, arguments, message):
 
 
 def test_a_ready_pipeline(rampart_dir, recognizer):
-    pipe = fastpost.pipeline("ner", rampart_dir, backend="onnxruntime", aggregation_strategy="average", compat=None)
+    pipe = fastpost.pipeline(
+        "ner", rampart_dir, backend="onnxruntime", aggregation_strategy="average", compat="fastpost"
+    )
     assert rows(FastpostRecognizer(pipe).analyze(TEXTS[0])) == rows(recognizer.analyze(TEXTS[0]))
     with pytest.raises(ValueError, match="`model` is a pipeline"):
         FastpostRecognizer(pipe, device=0)

@@ -41,7 +41,7 @@ def test_the_gold_entities_are_found(marked, kind):
 def test_where_the_rule_finds_others_they_are_known(case, kind):
     """By one rule that gold shows to be worth more: `why`."""
     assert unmarked(case["gold"])[0] == unmarked(case["found"])[0]
-    assert found(case["gold"], kind, strategy="simple") == marked_words(case["found"])
+    assert found(case["gold"], kind, aggregation_strategy="simple") == marked_words(case["found"])
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -49,4 +49,7 @@ def test_every_strategy_finds_them(kind):
     for strategy in ("simple", "first", "average", "max"):
         for options in ({"decode": "argmax"}, {"score": "path"}, {"outside_bias": 2.0}):
             for marked in cases():
-                assert found(marked, kind, strategy=strategy, **options) == marked_words(marked), (strategy, options)
+                assert found(marked, kind, aggregation_strategy=strategy, **options) == marked_words(marked), (
+                    strategy,
+                    options,
+                )

@@ -254,7 +254,7 @@ def decoded(**options):
 def test_entities_of_a_decoder():
     assert redact("Jo Do x", decoded()).text == "[PER] x"
     assert redact("Jo Do x", decoded(compat="transformers")).text == "[PER] x"
-    assert redact("Jo Do x", decoded(strategy="none")).text == "[B-PER] [I-PER] x"
+    assert redact("Jo Do x", decoded(aggregation_strategy="none")).text == "[B-PER] [I-PER] x"
     assert redact(["Jo Do x"], decoded(), "{label}").texts == ["PER x"]
     logits = np.zeros((1, 1, 2), np.float32)
     logits[0, 0, 1] = 5

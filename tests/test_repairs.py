@@ -1,6 +1,6 @@
-"""What transformers gets wrong and `compat=None` gets right: one test a defect, with a text that is as small as it gets.
+"""What transformers gets wrong and `compat="fastpost"` gets right: one test a defect, with a text that is as small as it gets.
 
-In each, transformers itself and `compat="transformers"` show the defect and `compat=None` does not. The defects of
+In each, transformers itself and `compat="transformers"` show the defect and `compat="fastpost"` does not. The defects of
 question answering are those of transformers 4.57, which `AnswerDecoder(compat="transformers")` repeats.
 """
 
@@ -37,18 +37,22 @@ def rows_of(window, text, labels, spelled):
     return rows
 
 
-def both(kind, text, labels, spelled, strategy="simple", *, rows=None, stride=None, max_length=512, **options):
-    """What transformers and what `compat=None` find, as (name, word) pairs; each token by itself where not said."""
+def both(
+    kind, text, labels, spelled, aggregation_strategy="simple", *, rows=None, stride=None, max_length=512, **options
+):
+    """What transformers and what `compat="fastpost"` find, as (name, word) pairs; each token by itself where not said."""
     options.setdefault("decode", "argmax")
     transformers = oracle(kind, max_length)
     case = transformers.case(text, stride=stride)
     if rows is None:
         rows = [rows_of(window, text, labels, spelled) for window in case.windows]
-    theirs = transformers.entities(case, rows, labels, strategy)
+    theirs = transformers.entities(case, rows, labels, aggregation_strategy)
     encodings, windows = [window.encoding for window in case.windows], [0] * len(case.windows)
-    drop_in = EntityDecoder(labels, strategy=strategy, compat="transformers", tokenizer=transformers.pipe.tokenizer)
+    drop_in = EntityDecoder(
+        labels, aggregation_strategy=aggregation_strategy, compat="transformers", tokenizer=transformers.pipe.tokenizer
+    )
     assert_equal(drop_in.decode(rows, encodings, [text], windows=windows).to_dicts()[0], theirs)
-    right = EntityDecoder(labels, strategy=strategy, **options)
+    right = EntityDecoder(labels, aggregation_strategy=aggregation_strategy, **options)
     ours = right.decode(rows, encodings, [text], windows=windows).to_dicts()[0]
     return [[(e["entity_group"], e["word"]) for e in found] for found in (theirs, ours)]
 
@@ -129,11 +133,11 @@ def test_plain_labels_lose_letters():
 # --- words ----------------------------------------------------------------------------------------
 
 
-def sees(kind, text, spelled, strategy="first"):
-    """What transformers and `compat=None` find with labels by words, as (name, characters without white space)."""
-    theirs, ours = both(kind, text, BIO, spelled, strategy)
+def sees(kind, text, spelled, aggregation_strategy="first"):
+    """What transformers and `compat="fastpost"` find with labels by words, as (name, characters without white space)."""
+    theirs, ours = both(kind, text, BIO, spelled, aggregation_strategy)
     case = oracle(kind).case(text)
-    found = oracle(kind).entities(case, [rows_of(case.windows[0], text, BIO, spelled)], BIO, strategy)
+    found = oracle(kind).entities(case, [rows_of(case.windows[0], text, BIO, spelled)], BIO, aggregation_strategy)
     assert [e["entity_group"] for e in found] == [name for name, _ in theirs]
     shown = [(e["entity_group"], text[e["start"] : e["end"]].strip()) for e in found]
     return [entity for entity in shown if entity[1]], ours
@@ -174,7 +178,7 @@ def test_a_decomposed_accent_begins_no_new_word():
     ids = tokenizer.convert_tokens_to_ids(["m", "e", "##v", "##a"])
     assert tokenizer.unk_token_id not in ids
     arrays = {"offsets": np.array([tokens]), "input_ids": np.array([ids]), "texts": [text]}
-    words = {"tokenizer": tokenizer, "strategy": "first"}
+    words = {"tokenizer": tokenizer, "aggregation_strategy": "first"}
     theirs = EntityDecoder(labels, compat="transformers", **words).decode(logits[None], **arrays).to_dicts()[0]
     ours = EntityDecoder(labels, **words).decode(logits[None], **arrays).to_dicts()[0]
     assert theirs == []
@@ -214,12 +218,12 @@ def test_text_past_the_length_of_the_model_is_not_dropped():
     )
     assert_equal(drop_in(text), dropped)
     assert seen < len(text) / 3
-    right = drop_in(text, compat=None)
+    right = drop_in(text, compat="fastpost")
     assert right.covered == (0, len(text.rstrip()))
     assert not right.truncated
     assert max(entity["end"] for entity in right) > 2 * len(text) / 3
     with pytest.raises(ValueError, match="has more than the 16 tokens"):
-        drop_in(text, compat=None, on_long_text="error")
+        drop_in(text, compat="fastpost", on_long_text="error")
 
 
 # --- entities -------------------------------------------------------------------------------------
@@ -257,7 +261,7 @@ def test_an_entity_ends_inside_a_word():
 
 def answers(compat, windows, contexts, owners=None, dtype=np.float32, **options):
     """Answers of a question of one token; each window is (spans of its context, start logits, end logits)."""
-    given = {"cls_token_id": 101} if compat else {}
+    given = {"cls_token_id": 101} if compat == "transformers" else {}
     return AnswerDecoder(compat=compat, **options).decode(
         [np.array([0, -90, -90, *start, -90], dtype) for _, start, _ in windows],
         [np.array([0, -90, -90, *end, -90], dtype) for _, _, end in windows],
@@ -278,7 +282,7 @@ def test_scores_of_equal_texts_are_added():
     windows = [(ANNA, [9, 9], [9, 9])] * 3
     merged = answers("transformers", windows, ["Anna anna"], [0, 0, 0], top_k=2, max_answer_len=1)
     assert merged.score[0] > 1
-    apart = answers(None, windows, ["Anna anna"], [0, 0, 0], top_k=4, max_answer_len=1)
+    apart = answers("fastpost", windows, ["Anna anna"], [0, 0, 0], top_k=4, max_answer_len=1)
     assert apart.score.sum() <= 1 + 1e-9
     assert sorted(apart.start.tolist()) == [0, 5]
 
@@ -289,7 +293,7 @@ def test_scores_of_different_windows_can_be_compared():
     sure = (ANNA, [9.0, 8.5], [9.0, 8.5])
     text = "Anna Lena Hugo"
     theirs = answers("transformers", [sure, unsure], [text], [0, 0])
-    ours = answers(None, [sure, unsure], [text], [0, 0], max_answer_len=1)
+    ours = answers("fastpost", [sure, unsure], [text], [0, 0], max_answer_len=1)
     assert theirs.answers == ["Hugo"]
     assert ours.answers == ["Anna"]
 
@@ -298,7 +302,7 @@ def test_one_answer_is_a_dict_and_several_a_list():
     one = [(ANNA, [9, 0], [9, 0])]
     shapes = [type(answers("transformers", one, ["Anna anna"], top_k=k).to_dicts()[0]) for k in (1, 2)]
     assert shapes == [dict, list]
-    assert {type(answers(None, one, ["Anna anna"], top_k=k).to_dicts()[0]) for k in (1, 2)} == {list}
+    assert {type(answers("fastpost", one, ["Anna anna"], top_k=k).to_dicts()[0]) for k in (1, 2)} == {list}
 
 
 def test_half_precision_keeps_three_digits():
@@ -306,7 +310,7 @@ def test_half_precision_keeps_three_digits():
     exact = answers("transformers", windows, ["Anna anna"]).score[0]
     half = answers("transformers", windows, ["Anna anna"], dtype=np.float16).score[0]
     assert 1e-5 < abs(half - exact) < 1e-2
-    ours = [answers(None, windows, ["Anna anna"], dtype=kind).score[0] for kind in (np.float16, np.float32)]
+    ours = [answers("fastpost", windows, ["Anna anna"], dtype=kind).score[0] for kind in (np.float16, np.float32)]
     assert ours[0] == ours[1]
 
 
@@ -323,7 +327,7 @@ def test_the_search_is_no_matrix():
     spans = [(5 * word, 5 * word + 4) for word in range(words)]
     start, end = np.full((2, words), -9.0)
     start[150_000] = end[150_001] = 9
-    for compat in ("transformers", None):
+    for compat in ("transformers", "fastpost"):
         found = answers(compat, [(spans, start, end)], ["word " * words], max_answer_len=2)
         assert (found.start.tolist(), found.end.tolist()) == ([750_000], [750_009])
 
@@ -350,7 +354,7 @@ def test_the_question_is_masked_with_left_padding():
     """The best span lies in the question; transformers gives what stands at that place of the context."""
     logits = [-9, 1, 2, -9, 9, -9]
     theirs = context_first("transformers", PADDED, logits, logits, max_answer_len=1)
-    ours = context_first(None, PADDED, logits, logits, max_answer_len=1)
+    ours = context_first("fastpost", PADDED, logits, logits, max_answer_len=1)
     assert theirs.answers == ["Ann"]
     assert ours.answers == ["Lena"]
 
@@ -361,9 +365,9 @@ def test_cls_is_where_it_is():
     theirs = context_first("transformers", PADDED, logits, logits, max_answer_len=1)
     assert theirs.answers == [""]
     assert theirs.score[0] > 0.9
-    ours = context_first(None, PADDED, logits, logits, max_answer_len=1)
+    ours = context_first("fastpost", PADDED, logits, logits, max_answer_len=1)
     assert ours.answers == ["Lena"]
-    allowed = context_first(None, PADDED, logits, logits, max_answer_len=1, handle_impossible_answer=True)
+    allowed = context_first("fastpost", PADDED, logits, logits, max_answer_len=1, handle_impossible_answer=True)
     assert allowed.answers == [""]
     assert allowed.score[0] > 0.9
 
@@ -372,7 +376,7 @@ def test_no_empty_answers():
     """Where there are fewer spans than asked for, token 0 makes up the number: an answer without text, of score 0."""
     window = [([(0, 4)], [9], [9])]
     theirs = answers("transformers", window, ["Anna"], top_k=3, align_to_words=False)
-    ours = answers(None, window, ["Anna"], top_k=3, align_to_words=False)
+    ours = answers("fastpost", window, ["Anna"], top_k=3, align_to_words=False)
     assert "" in theirs.answers
     assert ours.answers == ["Anna"]
 
@@ -382,6 +386,6 @@ def test_as_many_answers_as_pairs_of_tokens():
     scores = np.zeros(25)
     with pytest.raises(ValueError, match="out of bounds"):
         np.argpartition(-scores, 25)
-    for compat in ("transformers", None):
+    for compat in ("transformers", "fastpost"):
         found = answers(compat, [([(0, 4)], [9], [9])], ["Anna"], top_k=25, align_to_words=False)
         assert found.answers[0] == "Anna"

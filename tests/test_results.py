@@ -26,7 +26,7 @@ def logits(ids):
 
 
 def entities(texts=TEXTS, places=PLACES, ids=IDS, **options):
-    decoder = fastpost.EntityDecoder(LABELS, strategy="simple", **options)
+    decoder = fastpost.EntityDecoder(LABELS, aggregation_strategy="simple", **options)
     return decoder.decode([logits(row) for row in ids], texts=texts, offsets=places)
 
 
@@ -207,7 +207,7 @@ def test_answers_outlive_the_list_of_contexts():
 )
 def test_decoders_never_change(decoder):
     shown = repr(decoder)
-    for name in ("strategy", "compat", "threads", "labels", "top_k", "new"):
+    for name in ("aggregation_strategy", "compat", "threads", "labels", "top_k", "new"):
         with pytest.raises(
             AttributeError, match=rf"`{name}` can't be set: .*{type(decoder).__name__}\(..., {name}=...\)"
         ):
@@ -224,11 +224,11 @@ def test_decoders_never_change(decoder):
 # --- frames ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("options", [*OPTIONS.values(), {"strategy": "none"}], ids=str)
+@pytest.mark.parametrize("options", [*OPTIONS.values(), {"aggregation_strategy": "none"}], ids=str)
 @pytest.mark.parametrize("bare", [False, True])
 def test_empty_frames_have_the_types_of_full_ones(options, bare):
     def decoded(ids, texts, places):
-        decoder = fastpost.EntityDecoder(LABELS, **{"strategy": "simple", **options})
+        decoder = fastpost.EntityDecoder(LABELS, **{"aggregation_strategy": "simple", **options})
         given = {} if bare else {"texts": texts, "offsets": places}
         return decoder.decode([logits(row) for row in ids], **given)
 
@@ -285,21 +285,21 @@ def test_text_index_is_in_every_frame():
     ("decoder", "shown"),
     [
         (
-            fastpost.EntityDecoder(["O", "B-PER", "I-PER"], strategy="simple"),
-            "EntityDecoder(3 labels, strategy='simple', compat=None)",
+            fastpost.EntityDecoder(["O", "B-PER", "I-PER"], aggregation_strategy="simple"),
+            "EntityDecoder(3 labels, aggregation_strategy='simple', compat='fastpost')",
         ),
         (
-            fastpost.EntityDecoder(LABELS, strategy="max", threshold=0.5, ignore_labels=["O", "LOC"], threads=1),
-            "EntityDecoder(5 labels, strategy='max', compat=None, ignore_labels=['O', 'LOC'], threads=1, threshold=0.5)",
+            fastpost.EntityDecoder(LABELS, aggregation_strategy="max", threshold=0.5, ignore_labels=["O", "LOC"], threads=1),
+            "EntityDecoder(5 labels, aggregation_strategy='max', compat='fastpost', ignore_labels=['O', 'LOC'], threads=1, threshold=0.5)",
         ),
         (
-            fastpost.EntityDecoder(LABELS, strategy="first", threshold={"PER": 0.5}, decode="viterbi", score="path", transitions=np.zeros((5, 5))),
+            fastpost.EntityDecoder(LABELS, aggregation_strategy="first", threshold={"PER": 0.5}, decode="viterbi", score="path", transitions=np.zeros((5, 5))),
             "transitions=..., score='path', threshold={'PER': 0.5})",
         ),
-        (fastpost.AnswerDecoder(), "AnswerDecoder(top_k=1, max_answer_len=15, compat=None)"),
+        (fastpost.AnswerDecoder(), "AnswerDecoder(top_k=1, max_answer_len=15, compat='fastpost')"),
         (
             fastpost.AnswerDecoder(top_k=3, null_threshold=0.25, dedupe="text"),
-            "AnswerDecoder(top_k=3, max_answer_len=15, compat=None, null_threshold=0.25, dedupe='text')",
+            "AnswerDecoder(top_k=3, max_answer_len=15, compat='fastpost', null_threshold=0.25, dedupe='text')",
         ),
     ],
 )  # fmt: skip

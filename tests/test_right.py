@@ -1,4 +1,4 @@
-"""`EntityDecoder(compat=None)` equals its plain twin on random everything, and keeps its promises.
+"""`EntityDecoder(compat="fastpost")` equals its plain twin on random everything, and keeps its promises.
 
 The examples of a run are few; `FASTPOST_PARITY_EXAMPLES` sets another total (`make parity`, drawn anew).
 """
@@ -170,7 +170,7 @@ def windows_of(rng, text, labels, exact, one=False):
 
 def random_options(rng, labels, scheme, exact):
     options = {
-        "strategy": choose(rng, "none", "simple", "simple", "simple", "first", "average", "max"),
+        "aggregation_strategy": choose(rng, "none", "simple", "simple", "simple", "first", "average", "max"),
         "scheme": scheme if scheme in ("IOB1", "IOE1", "plain") or rng.random() < 0.5 else "auto",
         "ignore_labels": choose(rng, ("O",), ("O",), ("O",), (), ("x",), ("O", "x", labels[0])),
         "decode": choose(rng, "argmax", "viterbi"),
@@ -184,9 +184,9 @@ def random_options(rng, labels, scheme, exact):
         "trim": choose(rng, "whitespace", "whitespace", None),
         "window_merge": choose(rng, "context", "context", "average", "union", "transformers"),
     }
-    if options["strategy"] == "average" or options["window_merge"] == "average":
+    if options["aggregation_strategy"] == "average" or options["window_merge"] == "average":
         exact = False
-    if options["strategy"] == "max" and options["decode"] == "viterbi":
+    if options["aggregation_strategy"] == "max" and options["decode"] == "viterbi":
         exact = False
     if options["scheme"] == "auto":
         try:
@@ -194,7 +194,7 @@ def random_options(rng, labels, scheme, exact):
         except ValueError:
             options["scheme"] = scheme
     kinds = [kind for _, kind in twin_right.read_labels(labels, options["scheme"])[1]]
-    shown = ["O", *(labels if options["strategy"] == "none" else kinds)]
+    shown = ["O", *(labels if options["aggregation_strategy"] == "none" else kinds)]
     options["ignore_labels"] = tuple(name for name in options["ignore_labels"] if name in shown)
     if options["decode"] == "viterbi" or options["score"] == "path":
         draw = rng.random()
@@ -208,7 +208,7 @@ def random_options(rng, labels, scheme, exact):
                 options["start_transitions"], options["end_transitions"] = weights(count), weights(count)
     if rng.random() < 0.3:
         kinds = twin_right.read_labels(labels, scheme)[1]
-        names = labels if options["strategy"] == "none" else [kind for _, kind in kinds]
+        names = labels if options["aggregation_strategy"] == "none" else [kind for _, kind in kinds]
         options["threshold"] = choose(rng, 0.3, 0.55, {choose(rng, *names): 0.6})
     return options, exact
 
@@ -262,8 +262,8 @@ def test_equals_its_twin(text, seed):
         options["words"] = "auto"
     if not with_text and options["words"] == "unicode":
         options["words"] = "auto"
-    if not with_text and windows[0].words is None and options["strategy"] in ("first", "average", "max"):
-        options["strategy"] = "simple"
+    if not with_text and windows[0].words is None and options["aggregation_strategy"] in ("first", "average", "max"):
+        options["aggregation_strategy"] = "simple"
     context = f"{labels} {options} {text!r} {seed}"
     ours = EntityDecoder(labels, threads=1, **options)
     twin = Twin(labels, exact=exact, **options)
@@ -402,14 +402,14 @@ def test_the_best_of_all_paths(scheme, weights, tokens, kinds, seed):
     context = f"{labels} {options} {logits.tolist()}"
 
     form = {"offsets": [[(at, at + 1) for at in range(tokens)]], "texts": ["a b c d"[:tokens]]}
-    found = EntityDecoder(labels, strategy="none", ignore_labels=(), **options).decode([logits], **form)
+    found = EntityDecoder(labels, aggregation_strategy="none", ignore_labels=(), **options).decode([logits], **form)
     path = found.label_id.tolist()
     assert len(path) == tokens
     assert twin.is_legal(path), context
     place = int(np.flatnonzero((paths == path).all(axis=1))[0])
     assert score[place] == score.max() > -np.inf, context
 
-    options.update(score="path", snap=None, join=None, trim=None, strategy="simple")
+    options.update(score="path", snap=None, join=None, trim=None, aggregation_strategy="simple")
     entities = EntityDecoder(labels, **options).decode([logits], **form)
     share_of = np.exp(score - score.max())
     share_of /= share_of.sum()
@@ -432,7 +432,9 @@ def test_no_illegal_path_comes_out(scheme, tokens, seed):
     labels = full_labels(scheme, ["x", "y", "z"])
     logits = rng.normal(0, 5, (tokens, len(labels))).astype(np.float32)
     logits[:, 0] -= 5
-    found = EntityDecoder(labels, strategy="none", scheme=scheme, decode="viterbi", ignore_labels=()).decode([logits])
+    found = EntityDecoder(
+        labels, aggregation_strategy="none", scheme=scheme, decode="viterbi", ignore_labels=()
+    ).decode([logits])
     twin = Twin(labels, scheme=scheme)
     assert twin.is_legal(found.label_id.tolist())
 
@@ -452,7 +454,7 @@ def test_no_illegal_path_comes_out(scheme, tokens, seed):
     ],
 )
 def test_ties_of_paths(labels, rows, want):
-    decoder = EntityDecoder(labels, strategy="none", decode="viterbi", ignore_labels=())
+    decoder = EntityDecoder(labels, aggregation_strategy="none", decode="viterbi", ignore_labels=())
     found = decoder.decode([np.array(rows, np.float32)])
     assert [labels[label] for label in found.label_id] == want
 
@@ -462,17 +464,17 @@ def test_ties_between_windows_go_to_the_earlier_one():
     one, other = np.array([[0, 9, 0]] * 3, np.float32), np.array([[0, 0, 9]] * 3, np.float32)
     offsets = np.array([[(0, 1), (1, 2), (2, 3)], [(1, 2), (2, 3), (3, 4)]])
     # Token 1: one from the edge in the first, at the edge of the second. Token 2: the other way round.
-    found = EntityDecoder(labels, strategy="none").decode([one, other], offsets=offsets, windows=[0, 0])
+    found = EntityDecoder(labels, aggregation_strategy="none").decode([one, other], offsets=offsets, windows=[0, 0])
     assert [found.labels[label] for label in found.label_id] == ["PER", "PER", "LOC", "LOC"]
     three = np.array([[(0, 1), (1, 2), (2, 3)], [(2, 3), (3, 4), (4, 5)]])  # token 2 is at both edges
-    found = EntityDecoder(labels, strategy="none").decode([one, other], offsets=three, windows=[0, 0])
+    found = EntityDecoder(labels, aggregation_strategy="none").decode([one, other], offsets=three, windows=[0, 0])
     assert [found.labels[label] for label in found.label_id] == ["PER", "PER", "PER", "LOC", "LOC"]
 
 
 @share(100)
 @given(draws.evenly(SCHEMES), st.integers(1, 5), seeds)
 def test_path_of_a_token_is_the_share_of_its_label(scheme, tokens, seed):
-    """`score="path"` with `strategy="none"`, against all sequences that the scheme allows."""
+    """`score="path"` with `aggregation_strategy="none"`, against all sequences that the scheme allows."""
     rng = np.random.default_rng(seed)
     labels = full_labels(scheme, ["x"])
     logits = (rng.integers(-12, 13, (tokens, len(labels))) / 4).astype(np.float32)
@@ -480,7 +482,9 @@ def test_path_of_a_token_is_the_share_of_its_label(scheme, tokens, seed):
     paths, score = all_paths(twin, logits.astype(np.float64))
     share_of = np.exp(score - score.max())
     share_of /= share_of.sum()
-    decoder = EntityDecoder(labels, strategy="none", scheme=scheme, score="path", ignore_labels=(), decode="viterbi")
+    decoder = EntityDecoder(
+        labels, aggregation_strategy="none", scheme=scheme, score="path", ignore_labels=(), decode="viterbi"
+    )
     found = decoder.decode([logits])
     for token, (label, got) in enumerate(zip(found.label_id.tolist(), found.score.tolist(), strict=True)):
         assert got == pytest.approx(share_of[paths[:, token] == label].sum(), abs=1e-6), f"{scheme} {logits.tolist()}"
@@ -509,7 +513,7 @@ def test_letters_alone_are_a_scheme_of_one_unnamed_type(labels, scheme, path, wa
         found = decoder.decode([logits], **form).to_dicts()[0]
         assert [(e["start"], e["end"]) for e in found] == want
         assert {e["entity_group"] for e in found} == {"_"}
-    tokens = EntityDecoder(labels, strategy="none", ignore_labels=()).decode([logits], **form)
+    tokens = EntityDecoder(labels, aggregation_strategy="none", ignore_labels=()).decode([logits], **form)
     assert [e["entity"] for e in tokens.to_dicts()[0]] == list(path)
 
 
@@ -545,7 +549,7 @@ def test_an_entity_takes_its_word_from_what_is_outside():
         rows = logits[[1, 0, 2]] if turned else logits
         spans = [[(0, 6), (6, 8), (9, 14)]] if turned else offsets
         for ignored in (("O",), ()):
-            decoder = EntityDecoder(["O", "PER"], strategy="simple", ignore_labels=ignored)
+            decoder = EntityDecoder(["O", "PER"], aggregation_strategy="simple", ignore_labels=ignored)
             found = decoder.decode([rows], offsets=spans, texts=[text])
             words = {e["entity_group"]: e["word"] for e in found.to_dicts()[0]}
             assert words["PER"] == "Kristjan"
@@ -568,7 +572,7 @@ def test_no_entity_ends_inside_what_readers_take_for_a_character(text, cut, want
     start = min(text.index(want), cut - 1)
     spans = [(start, cut), (cut, len(text))]
     logits = np.array([[0, 9], [9, 0]], np.float32)
-    decoder = EntityDecoder(["O", "PER"], strategy="simple")
+    decoder = EntityDecoder(["O", "PER"], aggregation_strategy="simple")
     found = decoder.decode([logits], offsets=[spans], texts=[text]).to_dicts()[0]
     places = fastpost.OffsetMap(text)
     clusters = set(places.convert(np.arange(places.length("graphemes") + 1), "graphemes", "chars").tolist())
@@ -641,7 +645,7 @@ def test_windows_of_tokenizers_do_not_show(kind, merge, words):
     rows = np.random.default_rng(5).normal(0, 3, (len(tokenizer), len(labels))).astype(np.float32)
     texts = [" ".join(draws.SENTENCES), "Zoë " * 30, "在北京工作的人 😀👨‍👩‍👧 " * 4]
     for strategy, decode in itertools.product(("simple", "average"), ("argmax", "viterbi")):
-        options = {"strategy": strategy, "decode": decode, "window_merge": merge, "words": words}
+        options = {"aggregation_strategy": strategy, "decode": decode, "window_merge": merge, "words": words}
         decoder = EntityDecoder(labels, tokenizer=backend, **options)
         backend.no_truncation()
         whole = backend.encode_batch(texts)
@@ -699,7 +703,7 @@ def test_no_entity_edge_inside_a_word(kind):
         encoding = tokenizer.encode(text)
         logits = np.random.default_rng(seed).normal(0, 2, (len(encoding.ids), len(labels))).astype(np.float32)
         strategy = ("simple", "first", "average", "max")[seed % 4]
-        decoder = EntityDecoder(labels, snap="word", words=words, strategy=strategy)
+        decoder = EntityDecoder(labels, snap="word", words=words, aggregation_strategy=strategy)
         found = decoder.decode([logits], [encoding], [text])
         used = next(iter(decoder.report()["words"]))
         edges = {edge for start, end in zip(found.start.tolist(), found.end.tolist()) for edge in (start, end)}
@@ -817,7 +821,7 @@ def test_biases_as_published(tmp_path):
 def test_bad_arrays(match, changes, decode, strategy):
     given = {"logits": ROWS[None], "offsets": SPANS[None], "texts": ["ab"], "word_ids": np.array([[0, 1]]), **changes}
     with pytest.raises(ValueError, match=match):
-        EntityDecoder(THREE, decode=decode, strategy=strategy).decode(**given)
+        EntityDecoder(THREE, decode=decode, aggregation_strategy=strategy).decode(**given)
 
 
 def test_a_row_without_a_legal_label_is_named():
@@ -843,7 +847,7 @@ def test_what_is_missing_is_named(missing):
 @pytest.mark.parametrize("merge", ["context", "average", "union", "transformers"])
 @pytest.mark.parametrize("strategy", ["none", "simple", "average"])
 def test_texts_without_windows_and_windows_without_tokens(strategy, merge):
-    decoder = EntityDecoder(THREE, strategy=strategy, window_merge=merge)
+    decoder = EntityDecoder(THREE, aggregation_strategy=strategy, window_merge=merge)
     logits = np.full((1, 2, 3), -9, np.float32)
     logits[..., 1] = 9
     found = decoder.decode(logits, offsets=SPANS[None], texts=["", "ab", ""], windows=[1])
@@ -905,7 +909,7 @@ def test_a_hundred_thousand_tokens(kind, merge):
     if kind == "other tokens":
         offsets = [span + np.array([0, number % 2]) for number, span in enumerate(offsets)]
     words_of = "auto" if words is None else "word_ids"
-    decoder = EntityDecoder(THREE, strategy="simple", window_merge=merge, words=words_of)
+    decoder = EntityDecoder(THREE, aggregation_strategy="simple", window_merge=merge, words=words_of)
     found = decoder.decode(
         np.concatenate([logits[part] for part in parts]),
         lengths=[size] * len(parts),
@@ -917,7 +921,7 @@ def test_a_hundred_thousand_tokens(kind, merge):
     )
     assert len(found) > 0
     assert found.covered[0, 0] == 0
-    whole = EntityDecoder(THREE, strategy="simple", score="path", join="run", threshold=0.01).decode(
+    whole = EntityDecoder(THREE, aggregation_strategy="simple", score="path", join="run", threshold=0.01).decode(
         [logits], offsets=[spans], texts=[text]
     )
     assert len(whole) > 0

@@ -33,7 +33,9 @@ def nlp(rampart_dir):
 
 @pytest.fixture(scope="module")
 def pipe(rampart_dir):
-    return fastpost.pipeline("ner", rampart_dir, backend="onnxruntime", aggregation_strategy="average", compat=None)
+    return fastpost.pipeline(
+        "ner", rampart_dir, backend="onnxruntime", aggregation_strategy="average", compat="fastpost"
+    )
 
 
 def entities(doc):

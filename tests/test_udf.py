@@ -114,7 +114,7 @@ def test_a_folder_in_each_process(folder, processes):
     find = fastpost.ner_udf(folder, batch_size=4, device=-1, call={"ignore_labels": []})
     source = rows()
     mapped = source.map(find, batched=True, num_proc=processes, features=find.features(source.features))
-    want = wanted(fastpost.pipeline("ner", model=folder, device=-1, compat=None), ignore_labels=[])
+    want = wanted(fastpost.pipeline("ner", model=folder, device=-1, compat="fastpost"), ignore_labels=[])
     got = list(mapped["entities"])
     assert [[e["label"] for e in found] for found in got] == [[e["label"] for e in found] for found in want]
     assert [[e["start"] for e in found] for found in got] == [[e["start"] for e in found] for found in want]
@@ -142,13 +142,18 @@ def test_the_same_function_is_not_computed_twice(folder):
 
 
 def test_a_pipeline_is_called_with_its_own_options():
-    for options in ({}, {"aggregation_strategy": "simple"}, {"compat": None}, {"compat": None, "threshold": 0.6}):
+    for options in (
+        {},
+        {"aggregation_strategy": "simple"},
+        {"compat": "fastpost"},
+        {"compat": "fastpost", "threshold": 0.6},
+    ):
         pipe = free(**options)
         assert fastpost.ner_udf(pipe)({"text": TEXTS})["entities"] == wanted(pipe)
 
 
 def test_null_texts_pass_through():
-    pipe, texts = free(compat=None), ["Sylvain works", None, "", None]
+    pipe, texts = free(compat="fastpost"), ["Sylvain works", None, "", None]
     find = fastpost.ner_udf(pipe)
     found = find({"text": texts})["entities"]
     assert found[1] is found[3] is None

@@ -1,4 +1,4 @@
-"""The plain twin of `EntityDecoder(compat=None)`: one text at a time, written from the docstrings, no cleverness.
+"""The plain twin of `EntityDecoder(compat="fastpost")`: one text at a time, written from the docstrings, no cleverness.
 
 Labels are tuples (role, type); "O" is the role of labels in no entity. Legal sequences are those that the scheme's
 writer writes for some entities: all of them over a few tokens are written out, and their neighbours are what is legal.
@@ -273,7 +273,7 @@ class Undefined(Exception):  # noqa: N818 no error: such a draw is left out  # n
 @dataclass
 class Twin:
     labels: list
-    strategy: str = "simple"
+    aggregation_strategy: str = "simple"
     ignore_labels: tuple = ("O",)
     scheme: str = "auto"
     decode: str = "viterbi"
@@ -665,7 +665,7 @@ class Twin:
         for at in range(first, last):
             probs = np.exp(log_softmax(rows[at]))
             role, own = self.tags[labels[at]]
-            mixed = self.strategy == "average" and len(items[at]) > 1 and not outside
+            mixed = self.aggregation_strategy == "average" and len(items[at]) > 1 and not outside
             if own == kind and (role == "O") == outside and not mixed:
                 values.append(probs[labels[at]])
             else:
@@ -706,21 +706,21 @@ class Twin:
         return found, covered
 
     def _row(self, tokens, text, has_offsets, has_ids):
-        if has_offsets and self.strategy != "none":
+        if has_offsets and self.aggregation_strategy != "none":
             tokens = [token for token in tokens if token.start < token.end]
         if not tokens:
             return []
         text = text if has_offsets else None
-        joins = self.strategy in ("first", "average", "max")
+        joins = self.aggregation_strategy in ("first", "average", "max")
         used, numbers, edges = None, list(range(len(tokens))), None
-        if joins or (self.snap is not None and self.strategy != "none"):
+        if joins or (self.snap is not None and self.aggregation_strategy != "none"):
             used, numbers, edges = self.words_of(tokens, text, has_ids)
         items = [[at] for at in range(len(tokens))]
         if joins:
             items = [[at for at, _ in run] for _, run in itertools.groupby(enumerate(numbers), key=lambda x: x[1])]
         rows = [self._biased(self._item_row([tokens[at].rows for at in item])) for item in items]
         labels = self.argmax(rows) if self.decode == "argmax" else self.viterbi(rows)
-        if self.strategy == "none":
+        if self.aggregation_strategy == "none":
             return self._each(tokens, rows, labels)
         spans = []
         for first, last, kind, outside in self.chunks(labels):
@@ -756,12 +756,14 @@ class Twin:
 
     def _union(self, found, tokens, text):
         """Each character goes to the longest of the entities that have it, one of each type."""
-        outer = self.tags if self.strategy == "none" else self.kinds
+        outer = self.tags if self.aggregation_strategy == "none" else self.kinds
         outside = {
-            name: (tag[0] == "O" if self.strategy == "none" else tag[1])
-            for name, tag in zip(self.labels if self.strategy == "none" else [kind for kind, _ in self.kinds], outer)
+            name: (tag[0] == "O" if self.aggregation_strategy == "none" else tag[1])
+            for name, tag in zip(
+                self.labels if self.aggregation_strategy == "none" else [kind for kind, _ in self.kinds], outer
+            )
         }
-        order = self.labels if self.strategy == "none" else [kind for kind, _ in self.kinds]
+        order = self.labels if self.aggregation_strategy == "none" else [kind for kind, _ in self.kinds]
         spans = []
         for new in sorted(found, key=lambda e: (order.index(e["name"]), e["start"])):
             if new["start"] == new["end"]:
@@ -784,7 +786,7 @@ class Twin:
                 chars = [at for _, at in run]
                 out.append({**span, "start": chars[0], "end": chars[-1] + 1})
         out.sort(key=lambda e: e["start"])
-        if self.strategy != "none" and text is not None:
+        if self.aggregation_strategy != "none" and text is not None:
             if self.trim is not None:
                 for span in out:
                     span["start"], span["end"] = tidied(text, span["start"], span["end"])
@@ -799,12 +801,12 @@ class Twin:
         return [self._entity(span, tokens, span["score"], span["probs"]) for span in out]
 
     def _item_row(self, rows):
-        if len(rows) == 1 or self.strategy == "first":
+        if len(rows) == 1 or self.aggregation_strategy == "first":
             return rows[0]
         probs = np.exp([log_softmax(row) for row in rows])
-        if self.strategy == "max" and self.decode == "viterbi":
+        if self.aggregation_strategy == "max" and self.decode == "viterbi":
             return self._word_row(probs)
-        if self.strategy == "max":
+        if self.aggregation_strategy == "max":
             top = probs.max(axis=1)
             at = int(np.argmax(top))
             if sum(top >= top[at] - CLOSE) > 1 and not all(

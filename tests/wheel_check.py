@@ -38,7 +38,7 @@ def entities() -> int:
     offsets = [[(0, 5), (6, 13), (14, 19), (20, 22), (23, 29)]]
     logits = np.array([[[0, 6, 1, 0], [0, 1, 5, 0], [7, 0, 0, 0], [7, 0, 0, 0], [1, 0, 0, 5]]], np.float32)
     for strategy in ("simple", "first", "average", "max"):
-        decoder = fastpost.EntityDecoder(labels, strategy=strategy, compat="transformers")
+        decoder = fastpost.EntityDecoder(labels, aggregation_strategy=strategy, compat="transformers")
         found = decoder.decode(logits, offsets=offsets, texts=[text])
         rows = [(row["entity_group"], row["word"], row["start"], row["end"]) for row in found]
         assert rows == [("PER", "Sarah Johnson", 0, 13), ("LOC", "London", 23, 29)], (strategy, rows)

@@ -98,7 +98,7 @@ def own_entities(count: int) -> list[dict[str, Any]]:
         shown = {
             name: value
             for name, value in options.items()
-            if name == "strategy" or not np.array_equal(value, getattr(defaults, name))
+            if name == "aggregation_strategy" or not np.array_equal(value, getattr(defaults, name))
         }
         cases.append(
             {
@@ -174,7 +174,7 @@ def transformers_entities() -> list[dict[str, Any]]:
                         {
                             "name": f"{strategy}, {kind}, {len(windows)} windows, draw {seed}",
                             "inputs": inputs,
-                            "options": {"behaviour": "transformers", "strategy": strategy},
+                            "options": {"behaviour": "transformers", "aggregation_strategy": strategy},
                             "expected": {"entities": entities},
                         }
                     )

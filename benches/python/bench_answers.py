@@ -221,7 +221,7 @@ def long_context() -> None:
     at = np.arange(tokens) * 3
     offsets = np.stack([at, at + 2], 1)
     arrays = {"contexts": ["ab " * tokens], "offsets": offsets, "sequence_ids": np.ones(tokens, np.int8)}
-    for compat in ("transformers", None):
+    for compat in ("transformers", "fastpost"):
         decoder = fastpost.AnswerDecoder(compat=compat, align_to_words=False, threads=1)
         decode = partial(decoder.decode, start, end, **arrays)
         median = statistics.median(seconds(decode, 3) for _ in range(5))

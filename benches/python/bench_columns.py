@@ -52,7 +52,9 @@ def batch(folder: Path) -> tuple[fastpost.EntityDecoder, fastpost.EntityDecoder,
     arrays = {ours: read[name].repeat(WINDOWS, *[1] * (read[name].ndim - 1)).numpy() for ours, name in names.items()}
     arguments = {"logits": logits.repeat(WINDOWS, 1, 1).numpy(), "texts": [text] * WINDOWS, **arrays}
     decoders = [
-        fastpost.EntityDecoder(model.config.id2label, strategy="simple", compat="transformers", tokenizer=given)
+        fastpost.EntityDecoder(
+            model.config.id2label, aggregation_strategy="simple", compat="transformers", tokenizer=given
+        )
         for given in (tokenizer, None)
     ]
     return decoders[0], decoders[1], arguments

@@ -97,7 +97,7 @@ def decoding(folder: Path) -> list[Row]:
     rows, columns = [], []
     for strategy in STRATEGIES:
         decoder = fastpost.EntityDecoder(
-            model.config.id2label, strategy=strategy, compat="transformers", tokenizer=tokenizer
+            model.config.id2label, aggregation_strategy=strategy, compat="transformers", tokenizer=tokenizer
         )
 
         def one(decoder=decoder):
@@ -145,7 +145,7 @@ def lengths(folder: Path) -> list[dict[str, float]]:
     model = AutoModelForTokenClassification.from_pretrained(folder).eval()
     pipe = transformers.TokenClassificationPipeline(model=model, tokenizer=tokenizer, device=-1)
     decoder = fastpost.EntityDecoder(
-        model.config.id2label, strategy="simple", compat="transformers", tokenizer=tokenizer
+        model.config.id2label, aggregation_strategy="simple", compat="transformers", tokenizer=tokenizer
     )
     text = " ".join(PERSONAL + document[:200] for document in wikigold_documents())
     read = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, return_tensors="pt", verbose=False)

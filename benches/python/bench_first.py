@@ -24,7 +24,9 @@ ARGUMENTS = {"stride": 128, "batch_size": 32}
 def rows(name: str, theirs: transformers.TokenClassificationPipeline, texts: list[str], rounds: int) -> list[Row]:
     """transformers' mode beside transformers, then fastpost's own beside transformers' best strategy."""
     same = fastpost.accelerate(theirs)
-    own = fastpost.TokenClassificationPipeline(model=theirs.model, tokenizer=theirs.tokenizer, device=-1, compat=None)
+    own = fastpost.TokenClassificationPipeline(
+        model=theirs.model, tokenizer=theirs.tokenizer, device=-1, compat="fastpost"
+    )
 
     def peer(strategy: str) -> list:
         return theirs(texts, aggregation_strategy=strategy, **ARGUMENTS)

@@ -90,7 +90,9 @@ def main() -> None:
             model = make().to(device=device, dtype=dtype).eval()
             theirs = transformers.TokenClassificationPipeline(model=model, tokenizer=tokenizer, device=device)
             same = fastpost.accelerate(theirs)
-            own = fastpost.TokenClassificationPipeline(model=model, tokenizer=tokenizer, device=device, compat=None)
+            own = fastpost.TokenClassificationPipeline(
+                model=model, tokenizer=tokenizer, device=device, compat="fastpost"
+            )
             for kind, (texts, size) in kinds.items():
                 asked = {"batch_size": size, "aggregation_strategy": STRATEGY}
                 part = texts[: 2 * size]

@@ -69,7 +69,7 @@ def numpy_softmax_argmax(logits: Any) -> tuple[Any, Any]:
 
 def decoder(decode: str) -> fastpost.EntityDecoder:
     """Each token with its label and score, on one thread."""
-    return fastpost.EntityDecoder(LABELS, strategy="none", decode=decode, ignore_labels=(), threads=1)  # type: ignore[arg-type]
+    return fastpost.EntityDecoder(LABELS, aggregation_strategy="none", decode=decode, ignore_labels=(), threads=1)  # type: ignore[arg-type]
 
 
 def rows(count: int, rounds: int) -> list[Row]:

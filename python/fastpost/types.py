@@ -35,7 +35,7 @@ class _Entity(TypedDict):
 
 
 class Token(_Entity):
-    """One token, as `strategy="none"` gives it."""
+    """One token, as `aggregation_strategy="none"` gives it."""
 
     entity: str
     index: int

@@ -48,8 +48,6 @@ class Option(NamedTuple):
     """Where nothing is said, with `compat="transformers"`; `ABSENT` if that has no such option."""
     redaction: Any = ABSENT
     """Where nothing is said and the entities are to be taken out of the text; `ABSENT` if that is `default`."""
-    pipeline: str = ""
-    """What pipelines call it, where that is another name."""
     rule: str = ""
     """The rule of `fastpost.compare` that it has part in; "" if no entity changes its place with it."""
     plain: Any = ABSENT
@@ -71,11 +69,6 @@ class Option(NamedTuple):
     def own_only(self) -> bool:
         """Whether `compat="transformers"` has no such option."""
         return self.transformers is ABSENT
-
-    @property
-    def in_pipelines(self) -> str:
-        """What pipelines and all that is made of them call it."""
-        return self.pipeline or self.name
 
 
 def table(*options: Option) -> dict[str, Option]:

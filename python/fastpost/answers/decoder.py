@@ -34,10 +34,10 @@ class AnswerDecoder(Settled):
         align_to_words: whether an answer that begins or ends inside a word is widened to all of it. "auto" widens,
             but not across characters of scripts without spaces (Chinese, Japanese, Thai, Lao, Khmer, Burmese), and
             does without where there are no `word_ids`.
-        compat: `None` gives the right answer. "transformers" gives what `QuestionAnsweringPipeline.postprocess` of
-            transformers 4.57.6 gives, answer by answer: softmax by window, float16 where the logits are, texts
-            equal but for case merged with their scores added, one answer as a dict. It knows neither
-            `normalize` nor `null_threshold` nor `dedupe`.
+        compat: "fastpost" gives answers whose scores can be compared. "transformers" gives what
+            `QuestionAnsweringPipeline.postprocess` of transformers 4.57.6 gives, answer by answer: softmax by
+            window, float16 where the logits are, texts equal but for case merged with their scores added, one
+            answer as a dict. It knows neither `normalize` nor `null_threshold` nor `dedupe`.
         normalize: what scores are shares of. "global": all spans that may be an answer, in all windows of the
             question, and no answer where that is allowed; scores of one question add up to at most 1. "window":
             the product of a softmax over the start logits and one over the end logits of a window and its CLS.
@@ -64,7 +64,7 @@ class AnswerDecoder(Settled):
         max_answer_len: int = 15,
         handle_impossible_answer: bool = False,
         align_to_words: bool | Literal["auto"] = True,
-        compat: Literal["transformers"] | None = None,
+        compat: Literal["fastpost", "transformers"] = "fastpost",
         normalize: Normalize = "global",
         null_threshold: float | None = None,
         dedupe: Dedupe = "span",

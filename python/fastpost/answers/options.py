@@ -42,8 +42,8 @@ ANSWER_OPTIONS: dict[str, Option] = table(
     Option("max_answer_len", 15, "Tokens of the longest answer.", (), _positive, transformers=15),
     _choice("handle_impossible_answer", False, "Whether no answer is an answer.", (True, False), transformers=False),
     _choice("align_to_words", True, "Widen answers to whole words.", (True, False, "auto"), transformers=True),
-    _choice("compat", None, "None for answers whose scores can be compared, or those of transformers.",
-            (None, "transformers"), transformers="transformers"),
+    _choice("compat", "fastpost", "Answers whose scores can be compared, or those of transformers.",
+            ("fastpost", "transformers"), transformers="transformers"),
     _choice("normalize", "global", "What scores are shares of: all windows of a question, or each.", _NAMES["normalize"]),
     Option("null_threshold", None, "Give no answer where its probability is above this.", (), _share_or_none),
     _choice("dedupe", "span", "Of which answers only the best is kept.", _NAMES["dedupe"]),
@@ -54,7 +54,7 @@ ANSWER_OPTIONS: dict[str, Option] = table(
 # fmt: on
 
 OWN_ONLY: tuple[str, ...] = tuple(name for name, option in ANSWER_OPTIONS.items() if option.own_only)
-"""What only `compat=None` takes."""
+"""What only `compat="fastpost"` takes."""
 
 
 def read_options(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -69,5 +69,5 @@ def read_options(given: Mapping[str, Any]) -> dict[str, Any]:
         name = next((name for name, is_changed in changed.items() if is_changed), None)
         name = "align_to_words" if options["align_to_words"] == "auto" else name
         if name is not None:
-            raise ValueError(f"`{name}` is not what transformers knows; leave it out, or pass compat=None")
+            raise ValueError(f'`{name}` is not what transformers knows; leave it out, or pass compat="fastpost"')
     return options

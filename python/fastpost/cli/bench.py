@@ -53,27 +53,26 @@ def ner(
     running: Running,
     against: Against = "transformers",
     reading: Reading,
-    aggregation: Aggregation = None,
+    aggregation_strategy: Aggregation = None,
     compat: Compat = "transformers",
     count: Count = 200,
     rounds: Rounds = 3,
 ) -> None:
     """Time the token-classification pipeline; results are compared first.
 
-    The mode is transformers', unlike that of all other commands: only there is the work of both the same. --compat right times
-    our own, whose results differ.
+    The mode is transformers', unlike that of all other commands: only there is the work of both the same.
+    --compat fastpost times our own, whose results differ.
     """
     running.check()
     texts = _texts(inputs, reading.column, count)
-    own = {"compat": None if compat == "right" else compat}
-    aggregation = aggregation or with_defaults({"compat": own["compat"]})["aggregation_strategy"]
-    shared = {"aggregation_strategy": aggregation, **running.batches()}
-    ours = replace(running, backend="torch").load("ner", aggregation_strategy=aggregation, **own)
+    strategy = aggregation_strategy or with_defaults({"compat": compat})["aggregation_strategy"]
+    shared = {"aggregation_strategy": strategy, **running.batches()}
+    ours = replace(running, backend="torch").load("ner", aggregation_strategy=strategy, compat=compat)
     theirs = None if against == "nothing" else _twin(ours, "TokenClassificationPipeline", shared)
     if compat == "transformers":
         _limit(ours)
-    title = f"ner, {len(texts):,} texts, {aggregation}, compat {compat}"
-    why = "as those of transformers are not right" if compat == "right" else _OTHER_WORK
+    title = f"ner, {len(texts):,} texts, {strategy}, compat {compat}"
+    why = "as those of transformers are not right" if compat == "fastpost" else _OTHER_WORK
     _timed(title, ours, theirs, lambda pipe: pipe(texts), rounds, why)
 
 

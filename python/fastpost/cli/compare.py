@@ -1,4 +1,4 @@
-"""`compare`: where transformers' entities differ from the right ones, as a table and on a page."""
+"""`compare`: where transformers' entities differ from fastpost's, as a table and on a page."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def compare(
     chosen: dict[str, Any],
     overwrite: page.Overwrite = False,
 ) -> None:
-    """Print which entities differ between transformers and --compat right, and which rule made the difference.
+    """Print which entities differ between transformers and --compat fastpost, and which rule made the difference.
 
     The model runs once. Without --stride, transformers reads the first window of a long text only.
     """

@@ -18,14 +18,14 @@ from fastpost._inputs.option import Option
 from fastpost.cli.failure import UsageError
 from fastpost.entities.options import ENTITY_OPTIONS, OPTIONS, PIPELINE_OPTIONS, Strategy, defaults
 
-_STRATEGY = ENTITY_OPTIONS["strategy"]
+_STRATEGY = ENTITY_OPTIONS["aggregation_strategy"]
 
 Aggregation = Annotated[
     Strategy | None, typer.Option(help=f"{_STRATEGY.doc[:-1]}, {_STRATEGY.redaction} with --redact.")
 ]
 Compat = Annotated[
-    Literal["right", "transformers"],
-    typer.Option(help="The right entities, or those of transformers with all that is wrong about them."),
+    Literal["fastpost", "transformers"],
+    typer.Option(help=ENTITY_OPTIONS["compat"].doc),
 ]
 
 ABSENT = {
@@ -70,8 +70,8 @@ _OWN |= {name: option for name, option in PIPELINE_OPTIONS.items() if option.own
 
 
 def entity_options(
-    aggregation: Aggregation = None,
-    compat: Compat = "right",
+    aggregation_strategy: Aggregation = None,
+    compat: Compat = "fastpost",
     stride: Annotated[
         int | None,
         typer.Option(
@@ -84,20 +84,20 @@ def entity_options(
     **own: Any,
 ) -> dict[str, Any]:
     """The options of a pipeline that these options of a command stand for: those that were given, and `compat`."""
-    if stride is not None and aggregation == "none":
-        raise UsageError("--stride needs an --aggregation other than none")
-    options = _given({"aggregation_strategy": aggregation, "ignore_labels": ignore_label or None})
+    if stride is not None and aggregation_strategy == "none":
+        raise UsageError("--stride needs an --aggregation-strategy other than none")
+    options = _given({"aggregation_strategy": aggregation_strategy, "ignore_labels": ignore_label or None})
     right: dict[str, Any] = {}
     for name, value in own.items():
         if value is not None and value != []:
             right |= _READ[name](value) if name in _READ else {name: None if value == "none" else value}
-    if compat == "right":
-        options |= {"compat": None, **right}
+    if compat == "fastpost":
+        options |= {"compat": "fastpost", **right}
         return options if stride is None else {**options, "stride": stride}
     if right:
         name = min(right).replace("start_", "").replace("end_", "").replace("_", "-")
-        raise UsageError(f"--{name} needs --compat right; transformers has no such option")
-    if stride is None and aggregation != "none":
+        raise UsageError(f"--{name} needs --compat fastpost; transformers has no such option")
+    if stride is None and aggregation_strategy != "none":
         stride = 64
     return {**options, "compat": "transformers", "stride": stride}
 
@@ -143,7 +143,7 @@ def takes_entity_options(without: tuple[str, ...] = ()) -> Callable[[Callable[..
 
 def with_defaults(chosen: dict[str, Any], redacts: bool = False) -> dict[str, Any]:
     """The options with what a command takes where nothing was said; a job that redacts would rather hide too much."""
-    if chosen["compat"] is not None:
+    if chosen["compat"] != "fastpost":
         return {"aggregation_strategy": "simple", **chosen}
     taken = defaults("redaction") if redacts else {"aggregation_strategy": defaults("own")["aggregation_strategy"]}
     return {**taken, **chosen}

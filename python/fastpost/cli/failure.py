@@ -120,14 +120,13 @@ _options: ContextVar[frozenset[str]] = ContextVar("options", default=frozenset()
 """The options of the command that runs."""
 
 _CALLED_OTHERWISE = {
-    "aggregation_strategy": "--aggregation",
     "ignore_labels": "--ignore-label",
     "keep": "--keep-columns",
     "new_special_tokens": "--new-special-token",
 }
 """Options that are not called as the arguments that they stand for."""
 
-_VALUES: dict[tuple[str, str | int | None], str] = {("--compat", None): "right", ("--join", None): "none"}
+_VALUES: dict[tuple[str, str | int | None], str] = {("--join", None): "none"}
 """Values that are called otherwise here."""
 
 

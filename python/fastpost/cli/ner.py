@@ -35,7 +35,7 @@ def ner(
     With --redact the texts are written with every detected span replaced, and without the words that were found;
     start and end count in the original text. A Parquet file then has a row a text.
 
-    The options from --scheme to --on-long-text need --compat right, which is the default: it finds whole words and
+    The options from --scheme to --on-long-text need --compat fastpost, which is the default: it finds whole words and
     reads long texts to their end, so that --redact leaves no half of a name.
     """
     running.check()
@@ -44,7 +44,7 @@ def ner(
         _check_redaction(chosen, redact)
     from fastpost.jobs.entities import EntityJob
 
-    settings = {"command": "ner", **running.settings(), **_flags(chosen)}
+    settings = {"command": "ner", **running.settings(), **chosen}
     with (
         EntityJob(inputs, writing.out, reading, redact=redact,
                   resume=writing.resume, overwrite=writing.overwrite, settings=settings) as job,
@@ -66,16 +66,11 @@ def _check_redaction(chosen: dict[str, Any], redact: str) -> None:
         )
     if chosen["compat"] == "transformers" and chosen["aggregation_strategy"] == "none":
         raise UsageError(
-            "--redact would write the end of long texts as it is: transformers reads no windows with --aggregation none; "
-            "pass another, or --compat right"
+            "--redact would write the end of long texts as it is: transformers reads no windows with "
+            "--aggregation-strategy none; "
+            "pass another, or --compat fastpost"
         )
     try:
         template(redact, "--redact")
     except ValueError as error:
         raise UsageError(str(error)) from error
-
-
-def _flags(chosen: dict[str, Any]) -> dict[str, Any]:
-    """Options of the pipeline under the names they have here: what must not change when a job is resumed."""
-    names = {"aggregation_strategy": "aggregation"}
-    return {names.get(name, name): value for name, value in chosen.items()}

@@ -36,13 +36,13 @@ class EntityDecoder(Settled):
             `decode="viterbi"`, "max" takes the type of the most certain token, and whether an entity begins or ends
             there from the word's first and last token. `None`: "average", over tokens where nothing tells words
             apart; for `compat="transformers"` "simple".
-        compat: `None` gives the right answer where transformers is wrong. "transformers" gives what transformers'
+        compat: "fastpost" gives its own entities, of whole words. "transformers" gives what transformers'
             pipeline gives, entity by entity; the options from `scheme` on can't be set then.
         ignore_labels: entities not to report: full label names for "none", names without prefix for the others.
             "O" stands for all names that mean so: `OUTSIDE`, `NONE`, `_` and the like. Other names must be of labels
             that come out, unless `compat` is "transformers".
         tokenizer: the model's tokenizer, a `tokenizers.Tokenizer` or a fast tokenizer of transformers. It tells
-            how transformers splits words and prints them; for `compat=None` only `words="transformers"` needs it.
+            how transformers splits words and prints them; for `compat="fastpost"` only `words="transformers"` needs it.
         threads: threads of a call; `None` is all cores, 1 is the calling thread. Results do not depend on it.
         scheme: how labels spell entities: "IO", "IOB1", "IOB2" ("BIO"), "IOE1", "IOE2", "BIOES" ("IOBES"), "BILOU"
             ("BILUO"), "BMES", "plain"; "auto" reads it off `id2label`. What was read is `decoder.scheme`. Entities of
@@ -59,8 +59,8 @@ class EntityDecoder(Settled):
         score: of an entity, over the tokens, or words where the strategy joins them, that the model labelled so; what
             `snap` and `join` add does not count. "mean", "min", "first", "max" of the probabilities of their labels;
             "path": the probability, among all sequences the scheme allows, that exactly these tokens are an entity of
-            this type; for `strategy="none"`, that the token has its label. An entity that was joined of several has
-            the score of the surest. Stretches outside, where they are reported, have the mean.
+            this type; for `aggregation_strategy="none"`, that the token has its label. An entity that was joined of
+            several has the score of the surest. Stretches outside, where they are reported, have the mean.
         return_probs: whether to give the distribution over labels of each entity, over the tokens of its score.
         threshold: entities with a lower score are left out, and give back what they took from others; a number, or a
             dict by label.
@@ -100,8 +100,8 @@ class EntityDecoder(Settled):
         self,
         id2label: Mapping[int, str] | Mapping[str, str] | Sequence[str],
         *,
-        strategy: Strategy | None = None,
-        compat: Literal["transformers"] | None = None,
+        aggregation_strategy: Strategy | None = None,
+        compat: Literal["fastpost", "transformers"] = "fastpost",
         ignore_labels: Collection[str] = ("O",),
         tokenizer: Any = None,
         threads: int | None = None,
@@ -135,17 +135,17 @@ class EntityDecoder(Settled):
         self._arguments = {"id2label": id2label, **given, **kept}
         self._columns = len(names)
         own_default = "simple" if compat == "transformers" else STRATEGY
-        self.strategy = own_default if strategy is None else strategy
+        self.aggregation_strategy = own_default if aggregation_strategy is None else aggregation_strategy
         self.compat = compat
         self.threads = options["threads"]
         self._units: tuple[Units, ...] = options["units"]
         self._return_probs: bool = options["return_probs"]
-        named = str(getattr(self.strategy, "value", self.strategy))
+        named = str(getattr(self.aggregation_strategy, "value", self.aggregation_strategy))
         marks_subwords, printed = (False, None) if tokens is None else (tokens.marks_subwords, tokens.table)
         if compat == "transformers":
             self._kernel = _fastpost.EntityKernel(names, named, ignore_labels, marks_subwords, printed)
         else:
-            options["lenient"] = strategy is None
+            options["lenient"] = aggregation_strategy is None
             self._kernel = _fastpost.EntityKernel.right(names, named, options, marks_subwords, printed)
         self.labels = tuple(self._kernel.names)
         self.scheme = self._kernel.scheme
@@ -289,7 +289,7 @@ class EntityDecoder(Settled):
 
     def __repr__(self) -> str:
         return printed_options(
-            "EntityDecoder", f"{self._columns} labels", self._arguments, _DEFAULTS, ("strategy", "compat")
+            "EntityDecoder", f"{self._columns} labels", self._arguments, _DEFAULTS, ("aggregation_strategy", "compat")
         )
 
 

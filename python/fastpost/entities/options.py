@@ -22,8 +22,8 @@ _NAMES = _fastpost.option_names()["entities"]
 
 
 def _compat(name: str, value: Any) -> Any:
-    if value not in (None, "transformers"):
-        raise ValueError(f'`{name}` is {shown(value)}; choose "transformers" or None')
+    if value not in ("fastpost", "transformers"):
+        raise ValueError(f'`{name}` is {shown(value)}; choose "fastpost" or "transformers"')
     return value
 
 
@@ -49,20 +49,19 @@ def _named(name: str, default: str | None, doc: str, **more: Any) -> Option:
 
 ENTITY_OPTIONS: dict[str, Option] = table(
     Option(
-        "strategy",
+        "aggregation_strategy",
         None,
         "How tokens become entities; default: average.",
-        _NAMES["strategy"],
+        _NAMES["aggregation_strategy"],
         _strategy,
         transformers="none",
         redaction="simple",
-        pipeline="aggregation_strategy",
     ),
     Option(
         "compat",
-        None,
-        "None for the right entities, or those of transformers with all that is wrong about them.",
-        (None, "transformers"),
+        "fastpost",
+        "Entities of fastpost, of whole words, or those of transformers.",
+        ("fastpost", "transformers"),
         _compat,
         transformers="transformers",
     ),
@@ -157,11 +156,11 @@ PIPELINE_OPTIONS: dict[str, Option] = table(
 """Of pipelines, beside those of the decoder."""
 
 OPTIONS: tuple[str, ...] = tuple(name for name, option in ENTITY_OPTIONS.items() if option.own_only)
-"""What only `compat=None` takes."""
+"""What only `compat="fastpost"` takes."""
 
 STRATEGY: str = "average"
 """The strategy of our own behaviour where none is said: with `None`, tokens stand for words where nothing tells those apart."""
-COMPAT: str | None = ENTITY_OPTIONS["compat"].default
+COMPAT: str = ENTITY_OPTIONS["compat"].default
 BATCH_SIZE: int = PIPELINE_OPTIONS["batch_size"].default
 
 
@@ -173,19 +172,19 @@ def defaults(behaviour: Literal["own", "transformers", "redaction"]) -> dict[str
     its bias was chosen on gold: `make eval`, docs/redaction.md.
     """
     if behaviour == "redaction":
-        changed = {one.in_pipelines: one.redaction for one in ENTITY_OPTIONS.values() if one.redaction is not ABSENT}
+        changed = {one.name: one.redaction for one in ENTITY_OPTIONS.values() if one.redaction is not ABSENT}
         return {**changed, "decode": ENTITY_OPTIONS["decode"].default, "threshold": ENTITY_OPTIONS["threshold"].default}
     if behaviour == "own":
         return {"aggregation_strategy": STRATEGY, "compat": COMPAT, "batch_size": BATCH_SIZE}
-    shared = (ENTITY_OPTIONS["strategy"], ENTITY_OPTIONS["compat"], PIPELINE_OPTIONS["batch_size"])
-    return {one.in_pipelines: one.transformers for one in shared}
+    shared = (ENTITY_OPTIONS["aggregation_strategy"], ENTITY_OPTIONS["compat"], PIPELINE_OPTIONS["batch_size"])
+    return {one.name: one.transformers for one in shared}
 
 
-def choose_strategy(given: Any, compat: str | None) -> Any:
+def choose_strategy(given: Any, compat: str) -> Any:
     """The strategy that a pipeline means where `given` may be `None`."""
     if given is not None:
         return given
-    return STRATEGY if compat is None else ENTITY_OPTIONS["strategy"].transformers
+    return STRATEGY if compat == "fastpost" else ENTITY_OPTIONS["aggregation_strategy"].transformers
 
 
 def read_options(given: Mapping[str, Any], labels: int) -> dict[str, Any]:
@@ -223,5 +222,5 @@ def refuse_own(given: Mapping[str, Any]) -> None:
         if not is_same(given[name], ENTITY_OPTIONS[name].default):
             raise ValueError(
                 f'`{name}` is {shown(given[name])} and `compat` is "transformers", which has no such option; '
-                "pass compat=None to use it"
+                'pass compat="fastpost" to use it'
             )

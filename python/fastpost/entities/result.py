@@ -27,11 +27,11 @@ class Entities(Rows[list[Entity] | list[Token], Entity | Token]):
 
     The columns are NumPy arrays that share memory with the result and are read-only. Dicts and words are made
     when they are asked for. `token_start`, `token_end`, `word_start`, `word_end`, `probs` and `covered` belong to
-    `compat=None`, they are `None` otherwise.
+    `compat="fastpost"`, they are `None` otherwise.
 
     Arrow, and what reads Arrow (`polars.DataFrame(entities)`, DuckDB), gets one row an entity: `text_index`,
-    `start`, `end`, `label` (a dictionary), `score`, `word` and, for `strategy="none"`, `index`; `start` and `end` are
-    null without `offsets`, `word` where it is `None`. `start_utf8` and so on follow for `units`, and for
+    `start`, `end`, `label` (a dictionary), `score`, `word` and, for `aggregation_strategy="none"`, `index`; `start`
+    and `end` are null without `offsets`, `word` where it is `None`. `start_utf8` and so on follow for `units`, and for
     `return_probs=True` `probs`, a list of one value a label. `nested()` has one row a text.
 
     `entities[i]` are the dicts of text i, `entities[a:b]` the `Entities` of some texts, numbered from 0 again; `len` and
@@ -105,7 +105,7 @@ class Entities(Rows[list[Entity] | list[Token], Entity | Token]):
 
     @property
     def index(self) -> Ints1d:
-        """int64 (entities,), its token in its window for `strategy="none"`, else -1."""
+        """int64 (entities,), its token in its window for `aggregation_strategy="none"`, else -1."""
         return self._table.index
 
     @property
@@ -186,7 +186,7 @@ class Entities(Rows[list[Entity] | list[Token], Entity | Token]):
     def words(self) -> list[str | None]:
         """The text of each entity, `None` without texts.
 
-        For `compat=None` its characters; else what the tokenizer prints for its tokens, if it has one.
+        For `compat="fastpost"` its characters; else what the tokenizer prints for its tokens, if it has one.
         """
         return self._table.words()
 
@@ -203,7 +203,7 @@ class Entities(Rows[list[Entity] | list[Token], Entity | Token]):
     def to_dicts(self) -> list[list[Entity]] | list[list[Token]]:
         """One list a text of one dict an entity, with the keys and the order of transformers.
 
-        For `compat=None` there are more keys: `index`, the range of its tokens, for all strategies but "none";
+        For `compat="fastpost"` there are more keys: `index`, the range of its tokens, for all strategies but "none";
         `start_utf8`, `end_utf8` and so on for `units`; `probs`, a dict by label, for `return_probs=True`.
         """
         texts = self._table.to_dicts()
@@ -353,7 +353,7 @@ def _picked(table: _fastpost.EntityTable, rows: Ints1d) -> list[str | None]:
 
 
 class TextEntities(list[Any]):
-    """The entities of one text as a pipeline gives them with `compat=None`: a list that says what it covers.
+    """The entities of one text as a pipeline gives them with `compat="fastpost"`: a list that says what it covers.
 
     Attributes:
         covered: the first character that the model saw and the last one, excluded; (-1, -1) if it saw none.

@@ -33,7 +33,7 @@ def ner_udf(
     dataset = dataset.map(find, batched=True)
     ```
     A column holds, for each text, a list of records of `start`, `end` (int64), `label` (string) and `score` (float32);
-    for a text that is null, null. Entities are those of `compat=None`, as with every door that is no drop-in. The
+    for a text that is null, null. Entities are those of `compat="fastpost"`, as with every door that is no drop-in. The
     dataset may be in any format: "arrow", "pandas", "polars", "numpy", "torch".
 
     Args:

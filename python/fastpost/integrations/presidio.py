@@ -35,7 +35,7 @@ class FastpostRecognizer(LocalRecognizer):  # type: ignore[misc]
         threshold: entities with a lower score are not reported.
         name, version, context: as in Presidio.
         options: of the model: `backend`, `aggregation_strategy` (default: "average", which gives whole words),
-            `compat` (default: `None`, the right answer; "transformers" for its results), `batch_size`, and everything
+            `compat` (default: "fastpost"; "transformers" for its results), `batch_size`, and everything
             that `fastpost.pipeline` takes.
 
     Scores are the model's probabilities. A text that is longer than the model is read in windows, to its end.

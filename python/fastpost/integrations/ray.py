@@ -26,7 +26,7 @@ class EntityPredictor:
         output: the new column, `list<struct<start, end, label, score>>`: characters of the text, end excluded. A
             text that is null has null.
         options: of the model: `backend`, `aggregation_strategy` (default: "average", which gives whole words),
-            `compat` (default: `None`, the right answer; "transformers" for its results), `batch_size` (windows that
+            `compat` (default: "fastpost"; "transformers" for its results), `batch_size` (windows that
             the model is given at once; that of `map_batches` counts texts), and everything that `fastpost.pipeline`
             takes. A worker that has a GPU (`num_gpus` of `map_batches`) runs the model there; `device` says otherwise.
 

@@ -29,7 +29,7 @@ class EntityReader:
         backend: "torch" or "onnxruntime"; default: "onnxruntime" for an `.onnx` file and for a folder that holds no
             other model, else "torch".
         aggregation_strategy: as in transformers; default: "average", which decides by whole words.
-        compat: `None` for the right answer where transformers is wrong, long texts in windows included;
+        compat: "fastpost" for its own entities, long texts in windows included;
             "transformers" for its results.
         batch_size: windows that the model is given at once, or "auto"; default: 32. `batch_tokens` among the options
             takes its place.
@@ -47,7 +47,7 @@ class EntityReader:
         *,
         backend: str | None = None,
         aggregation_strategy: str = STRATEGY,
-        compat: str | None = COMPAT,
+        compat: str = COMPAT,
         batch_size: int | str | None = None,
         gpu: int | None = None,
         **options: Any,

@@ -51,7 +51,7 @@ class FastpostNer:
         batch_size: windows that the model is given at once; `nlp.pipe` has its own, of texts.
         backend: "torch" or "onnxruntime"; default: the one that the folder is for.
         aggregation_strategy: as in transformers; default: "average", which gives whole words.
-        compat: `None` for the right answer where transformers is wrong; "transformers" for its results.
+        compat: "fastpost" for its own entities; "transformers" for its results.
         options: everything else that `fastpost.pipeline` takes, such as `{"device": "cuda:0"}`.
 
     In `doc.ents` what is there already stays, and of two entities that overlap the longer one does.
@@ -71,7 +71,7 @@ class FastpostNer:
         batch_size: int,
         backend: str | None,
         aggregation_strategy: str,
-        compat: str | None,
+        compat: str,
         options: dict[str, Any],
     ) -> None:
         if alignment_mode not in ("strict", "contract", "expand"):

@@ -30,7 +30,7 @@ def entities(
         output: the new column, see `schema`; `start` and `end` are characters of the text, end excluded, counted
             from 0. A text that is null has null.
         options: of the model: `backend`, `aggregation_strategy` (default: "average", which gives whole words),
-            `compat` (default: `None`, the right answer; "transformers" for its results), `batch_size`, and everything
+            `compat` (default: "fastpost"; "transformers" for its results), `batch_size`, and everything
             that `fastpost.pipeline` takes. A task that has a GPU (`spark.task.resource.gpu.amount`) runs the model
             there, and fails if torch or ONNX Runtime can't use it; `device` says otherwise.
     """

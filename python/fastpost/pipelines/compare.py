@@ -1,7 +1,7 @@
-"""Which entities differ between transformers' answer and the right one, and which rule makes the difference.
+"""Which entities differ between transformers' answer and fastpost's, and which rule makes the difference.
 
 The model runs once. Its logits are decoded as transformers does, and then again and again with one rule more of
-`compat=None` each time: a rule has part in a difference if entities at its place change when it is switched on.
+`compat="fastpost"` each time: a rule has part in a difference if entities at its place change when it is switched on.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ RULES = {
     "score": "another score, and the threshold on it",
     "word": "the word is the text itself, not put together from tokens",
 }
-"""What is switched on, in this order, on the way from transformers' answer to the right one."""
+"""What is switched on, in this order, on the way from transformers' answer to fastpost's."""
 
 _PLAIN = {name: option.plain for name, option in ENTITY_OPTIONS.items() if option.plain is not ABSENT}
 """The options of the decoder that come closest to transformers."""
@@ -52,8 +52,8 @@ class Difference:
     text_index: int
     transformers: list[dict[str, Any]]
     """What `compat="transformers"` finds there."""
-    right: list[dict[str, Any]]
-    """What `compat=None` finds there."""
+    fastpost: list[dict[str, Any]]
+    """What `compat="fastpost"` finds there."""
     rules: list[str]
     """The rules that changed something there: keys of `RULES`. `word` stands alone, where nothing but the word differs."""
 
@@ -64,13 +64,13 @@ class Comparison:
 
     Attributes:
         texts: the texts.
-        transformers, right: the entities of each text in the two modes.
+        transformers, fastpost: the entities of each text in the two modes.
         differences: where they differ, in order.
     """
 
     texts: list[Any]
     transformers: list[list[dict[str, Any]]]
-    right: list[list[dict[str, Any]]]
+    fastpost: list[list[dict[str, Any]]]
     differences: list[Difference] = field(default_factory=list)
 
     def __repr__(self) -> str:
@@ -94,7 +94,7 @@ class Comparison:
         return {rule: counted[rule] for rule in RULES if counted[rule]}
 
     def to_dicts(self) -> list[dict[str, Any]]:
-        """One dict a difference: `text_index`, `transformers`, `right`, `rules`."""
+        """One dict a difference: `text_index`, `transformers`, `fastpost`, `rules`."""
         return [vars(difference) for difference in self.differences]
 
     def __len__(self) -> int:
@@ -117,7 +117,7 @@ class Comparison:
         for difference in self.differences:
             number = difference.text_index
             name = str(number) if names is None else names[number]
-            cells = (_items(entities) for entities in (difference.transformers, difference.right))
+            cells = (_items(entities) for entities in (difference.transformers, difference.fastpost))
             rows.append(([name], *cells, difference.rules))  # type: ignore[arg-type]
         return f"{lay_out(rows, columns)}\n\n{_places_of(self)}\n{_sides(self)}"
 
@@ -140,7 +140,7 @@ def show_differences(
     shown = differing[:most]
     texts = [compared.texts[number] for number in shown]
     above = read_spans("transformers", [compared.transformers[number] for number in shown], texts)
-    below = read_spans("fastpost", [compared.right[number] for number in shown], texts)
+    below = read_spans("fastpost", [compared.fastpost[number] for number in shown], texts)
     rules: dict[int, list[str]] = {}
     for difference in compared.differences:
         known = rules.setdefault(difference.text_index, [])
@@ -174,7 +174,7 @@ def _sides(compared: Comparison) -> str:
 
     above, below = (
         [[(entity["start"], entity["end"], _name(entity)) for entity in found] for found in side]
-        for side in (compared.transformers, compared.right)
+        for side in (compared.transformers, compared.fastpost)
     )
     return count_sides(above, below, _NAMES)
 
@@ -200,13 +200,13 @@ def _name(entity: dict[str, Any]) -> str:
 
 
 def compare(pipe: Any, texts: str | Iterable[str], **options: Any) -> Comparison:
-    """Which entities differ between `compat="transformers"` and `compat=None`, and which rule caused it.
+    """Which entities differ between `compat="transformers"` and `compat="fastpost"`, and which rule caused it.
 
     Args:
         pipe: a token-classification pipeline: fastpost's own, with torch or ONNX Runtime, or one of transformers.
         texts: a text, or several.
         options: of a call of the pipeline: `aggregation_strategy`, `stride`, ..., and the options of
-            `fastpost.EntityDecoder` for `compat=None`.
+            `fastpost.EntityDecoder` for `compat="fastpost"`.
 
     Returns:
         The differences, which print as a table. Scores are not compared. Where transformers would cut a text, or

@@ -94,7 +94,7 @@ class EntityTask:
     input_names: tuple[str, ...]
     tokens: Tokens
     id2label: dict[int, str]
-    strategy: str
+    aggregation_strategy: str
     ignore_labels: Collection[str]
     windowed: bool
     """Whether what overflows from an encoding is read as further windows."""
@@ -105,7 +105,7 @@ class EntityTask:
     on_truncate: Callable[[int], None] | None = None
     """Called with the number of a text whose end was cut off."""
     options: dict[str, Any] | None = None
-    """Options of the decoder for `compat=None`; `None` stands for `compat="transformers"`."""
+    """Options of the decoder for `compat="fastpost"`; `None` stands for `compat="transformers"`."""
     most_tokens: int | None = None
     """With `options`: refuse texts of which something overflowed, as they have more tokens than so many."""
     _decoders: Decoders = field(default_factory=dict)
@@ -271,8 +271,8 @@ class EntityTask:
                 )
             decoder = EntityDecoder(
                 names,
-                strategy=self.strategy,  # type: ignore[arg-type]  # checked there
-                compat="transformers" if self.options is None else None,
+                aggregation_strategy=self.aggregation_strategy,  # type: ignore[arg-type]  # checked there
+                compat="transformers" if self.options is None else "fastpost",
                 ignore_labels=self.ignore_labels,
                 tokenizer=self.tokens,
                 **(self.options or {}),
@@ -406,23 +406,24 @@ def right_options(given: dict[str, Any], split: bool) -> dict[str, Any] | None:
     The words of a text that is split into words are the caller's own.
     """
     compat = given.get("compat", "transformers")
-    if compat not in ("transformers", None):
-        raise ValueError(f'`compat` is {_bounds.shown(compat)}; choose "transformers" or None')
+    if compat not in ("fastpost", "transformers"):
+        raise ValueError(f'`compat` is {_bounds.shown(compat)}; choose "fastpost" or "transformers"')
     options = {name: given[name] for name in OPTIONS if name in given}
-    if compat is None:
+    if compat == "fastpost":
         if split and options.get("words", "auto") == "auto":
             options["words"] = "word_ids"
         return options
     for name in (*OF_PIPELINES, *OPTIONS):
         if name in given and (name != "max_length" or given[name] is not None):
             raise ValueError(
-                f'`{name}` is {_bounds.shown(given[name])} and `compat` is "transformers", which has no such option; pass compat=None'
+                f'`{name}` is {_bounds.shown(given[name])} and `compat` is "transformers", which has no such '
+                'option; pass compat="fastpost"'
             )
     return None
 
 
 OF_PIPELINES = ("on_long_text", "max_length")
-"""What only `compat=None` takes, beside the options of the decoder."""
+"""What only `compat="fastpost"` takes, beside the options of the decoder."""
 
 
 def long_texts(given: dict[str, Any]) -> str:

@@ -37,7 +37,7 @@ class Job(Generic[Kind]):
     batching: Batching
 
 
-def name_strategy(given: Any, compat: str | None) -> str:
+def name_strategy(given: Any, compat: str) -> str:
     """The name of a strategy, which may come as transformers' enum, or not at all."""
     given = choose_strategy(given, compat)
     return str(getattr(given, "value", given)).lower()
@@ -51,7 +51,7 @@ def entity_task(
     Args:
         model: the model.
         options: of a call: `aggregation_strategy`, `ignore_labels`, `stride`, `compat`, `delimiter`, and for
-            `compat=None` those of the decoder, `on_long_text` and `max_length`.
+            `compat="fastpost"` those of the decoder, `on_long_text` and `max_length`.
         decoders: those that the pipeline has made before.
         split: whether each text is a list of words.
         offset_mapping: offsets of the caller.
@@ -76,7 +76,7 @@ def entity_task(
         input_names=model.pad.names,
         tokens=encoder.tokens,
         id2label=model.labels,
-        strategy=strategy,
+        aggregation_strategy=strategy,
         ignore_labels=ignored,
         windowed=windowed,
         delimiter=options["delimiter"] if split else None,
@@ -101,7 +101,7 @@ def _warn_truncated(length: int, right: bool, number: int) -> None:
         ", for example ",
         Argument("stride", (128,)),
         ", or ",
-        Argument("compat", (None,)),
+        Argument("compat", ("fastpost",)),
         ",",
     )
     warn_caller(
@@ -120,7 +120,9 @@ def answer_decoder(left: bool, options: Mapping[str, Any], ranked: bool = False)
         options: those of `fastpost.AnswerDecoder`.
         ranked: whether the answers of all contexts are ranked together.
     """
-    return decoder_for(context_sequence=0 if left else 1, **{"compat": None if ranked else "transformers", **options})
+    return decoder_for(
+        context_sequence=0 if left else 1, **{"compat": "fastpost" if ranked else "transformers", **options}
+    )
 
 
 def answer_task(model: Parts, options: Mapping[str, Any], ranked: bool = False) -> AnswerTask:

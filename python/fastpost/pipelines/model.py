@@ -26,7 +26,7 @@ from fastpost.pipelines.run import Results, Told, shown, stream
 from fastpost.pipelines.sizes import check_sizes
 from fastpost.pipelines.texts import read_inputs
 
-_STRATEGIES = ENTITY_OPTIONS["strategy"].choices
+_STRATEGIES = ENTITY_OPTIONS["aggregation_strategy"].choices
 
 
 class _ModelPipeline:
@@ -92,13 +92,13 @@ class EntityPipeline(_ModelPipeline):
             refused here.
         tokenizer: one to take in place of the model's own.
         aggregation_strategy, ignore_labels, stride, delimiter, batch_size: as in transformers' pipeline; each
-            can be given again in a call. With `compat=None` the strategy is "average" where none is given.
+            can be given again in a call. With `compat="fastpost"` the strategy is "average" where none is given.
         batch_tokens: in place of `batch_size`, the tokens of a batch, padding included: as many windows as fit.
             `batch_size="auto"` chooses by the device.
         num_workers: accepted as in transformers' pipeline, and not needed.
-        compat: "transformers" for its results; `None` for the right ones, as `fastpost.TokenClassificationPipeline`
+        compat: "transformers" for its results; "fastpost" for its own, as `fastpost.TokenClassificationPipeline`
             has it: each result is a `TextEntities`, and texts that are too long are read in windows.
-        options: for `compat=None`, `on_long_text`, `max_length` (tokens of a window) and the options of
+        options: for `compat="fastpost"`, `on_long_text`, `max_length` (tokens of a window) and the options of
             `fastpost.EntityDecoder` from `scheme` on; each can be given again in a call.
 
     With `compat="transformers"`, texts that are longer than the model are cut, with a warning; `stride=` reads them
@@ -192,8 +192,8 @@ class EntityPipeline(_ModelPipeline):
         return self._job(self._defaults, False, None)
 
     def _comparison_job(self, options: dict[str, Any]) -> tuple[Job[EntityTask], bool]:
-        """What a call with `compat=None` would run, and whether transformers would read long texts in windows, too."""
-        merged = self._merged({**options, "compat": None})
+        """What a call with `compat="fastpost"` would run, and whether transformers would read windows, too."""
+        merged = self._merged({**options, "compat": "fastpost"})
         return self._job(merged, False, None), merged["stride"] is not None
 
     def _job(self, options: dict[str, Any], split: bool, offset_mapping: Any) -> Job[EntityTask]:
@@ -245,7 +245,7 @@ _CALL: dict[str, Any] = {
     "batch_tokens": None,
     "compat": "transformers",
 }
-"""What a call takes beside the options of `compat=None`, with the defaults."""
+"""What a call takes beside the options of `compat="fastpost"`, with the defaults."""
 
 
 def _one_of_two(given: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:

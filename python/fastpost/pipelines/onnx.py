@@ -21,14 +21,14 @@ class OnnxTokenClassificationPipeline(EntityPipeline):
             optimum writes it; or such a file in it.
         tokenizer: a `tokenizers.Tokenizer`, or a folder or `tokenizer.json` to read; default: the model's own.
         aggregation_strategy, ignore_labels, stride, delimiter, batch_size: as in transformers' pipeline; each
-            can be given again in a call. With `compat=None` the strategy is "average" where none is given.
+            can be given again in a call. With `compat="fastpost"` the strategy is "average" where none is given.
         num_workers: accepted as in transformers' pipeline, and not needed.
         file_name: the `.onnx` file to take where the folder has several.
         device: "cpu", or "cuda" / "cuda:1" for ONNX Runtime's CUDA provider.
         providers, session_options: handed to ONNX Runtime; `providers` replaces `device`.
-        compat: "transformers" for its results; `None` for the right ones, as `fastpost.TokenClassificationPipeline`
+        compat: "transformers" for its results; "fastpost" for its own, as `fastpost.TokenClassificationPipeline`
             has it: each result is a `TextEntities`, and texts that are too long are read in windows.
-        options: for `compat=None`, `on_long_text`, `max_length` (tokens of a window) and the options of
+        options: for `compat="fastpost"`, `on_long_text`, `max_length` (tokens of a window) and the options of
             `fastpost.EntityDecoder` from `scheme` on; each can be given again in a call.
 
     With `compat="transformers"`, texts that are longer than the model (its `model_max_length`, else

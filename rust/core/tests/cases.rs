@@ -151,7 +151,7 @@ fn own_decoder(names: &[String], options: &Value) -> own::Decoder {
     let scheme = scheme.map(|name| Scheme::parse(name).unwrap());
     let tagging = Tagging::new(names, scheme).unwrap();
     let grammar = Grammar::new(tagging, weights(options)).unwrap();
-    let strategy = Strategy::parse(string(&options["strategy"])).unwrap();
+    let strategy = Strategy::parse(string(&options["aggregation_strategy"])).unwrap();
     let shown = own::names(names, &grammar, strategy).to_vec();
     let listed = given(options, "ignore_labels").map_or_else(|| owned(&["O"]), strings);
     let ignored = shown.iter().enumerate().map(|(at, name)| {
@@ -211,7 +211,7 @@ fn entities() {
             assert_eq!(found.covered, integers(&case["expected"]["covered"]), "{name}");
             (found.start, found.end, found.label_id, found.score, decoder.names().to_vec())
         } else {
-            let strategy = Strategy::parse(string(&options["strategy"])).unwrap();
+            let strategy = Strategy::parse(string(&options["aggregation_strategy"])).unwrap();
             let pairs = inputs["vocabulary"].as_object().map(|tokens| {
                 tokens.iter().map(|(id, token)| (string(token).to_owned(), id.parse::<usize>().unwrap()))
             });

@@ -64,7 +64,7 @@ class TorchRunner:
             raise type(error)(
                 f"a text has {tokens} tokens, but the model reads {self.most}, and the tokenizer names no length to cut it "
                 f"at: {str(error)[:80]}; set tokenizer.model_max_length = {self.most} (with stride= to read the text whole), "
-                "or pass compat=None"
+                'or pass compat="fastpost"'
             ) from error
 
     def _sent(self, array: Ints2d) -> torch.Tensor:

@@ -48,10 +48,10 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
     `max_question_len`, `handle_impossible_answer`, `align_to_words`, `padding`, `batch_size`. Gives the answers
     it gave: a dict for one answer, a list for several. `max_question_len` is read by nobody, as in transformers 4.57
     with a fast tokenizer: a question that leaves no room for the context is refused. An argument that is unknown is
-    ignored with a warning, as transformers ignores it in silence; with `compat=None` it is refused.
+    ignored with a warning, as transformers ignores it in silence; with `compat="fastpost"` it is refused.
 
     New here: one question about a list of contexts, and with `rank=True` all of them ranked together;
-    `compat=None` for answers whose scores can be compared between windows and documents, with `normalize`,
+    `compat="fastpost"` for answers whose scores can be compared between windows and documents, with `normalize`,
     `null_threshold` and `dedupe` (see `fastpost.AnswerDecoder`); `progress=True` for a bar. `report()` says which path is
     taken: a slow tokenizer, or a subclass that overrides a step, takes the original one, with a warning.
     """
@@ -130,7 +130,7 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
         """Refuses arguments that nobody reads; in transformers' mode, which ignores them, warns once of each."""
         before = {**vars(self).get("_postprocess_params", {}), **postprocess}
         ranked = rank or vars(self).get("_forward_params", {}).get("rank")
-        if before.get("compat", None if ranked else "transformers") is None:
+        if before.get("compat", "fastpost" if ranked else "transformers") == "fastpost":
             choices = ", ".join(_KNOWN)
             raise TypeError(f"unexpected argument `{min(names)}`{_guess(min(names))}; choose of {choices}")
         if "_fastpost_warned" not in vars(self):

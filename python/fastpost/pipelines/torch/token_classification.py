@@ -110,7 +110,7 @@ class FastTokenClassification:
             return self._own_task(pipe._preprocess_params, given).labels()
         ignored = given.get("ignore_labels", ["O"])
         strategy = choose_strategy(given.get("aggregation_strategy"), "transformers")
-        decoder = EntityDecoder(pipe.model.config.id2label, strategy=strategy, compat="transformers")
+        decoder = EntityDecoder(pipe.model.config.id2label, aggregation_strategy=strategy, compat="transformers")
         return tuple(name for name in decoder.labels if name not in ignored)
 
     def _last_task(self) -> EntityTask | str:
@@ -175,11 +175,15 @@ class FastTokenClassification:
         strategy = kwargs.get("aggregation_strategy")
         if isinstance(strategy, str) and strategy.upper() not in AggregationStrategy.__members__:
             compat = own.get("compat", vars(self).get("_postprocess_params", {}).get("compat", "transformers"))
-            known = ENTITY_OPTIONS["strategy"].choices if compat is None else [one.value for one in AggregationStrategy]
+            known = (
+                ENTITY_OPTIONS["aggregation_strategy"].choices
+                if compat == "fastpost"
+                else [one.value for one in AggregationStrategy]
+            )
             if strategy.lower() not in known:
                 names = ", ".join(map(repr, known))
                 # transformers raises a KeyError.
-                raise (KeyError if compat else ValueError)(
+                raise (KeyError if compat == "transformers" else ValueError)(
                     f"`aggregation_strategy` is {bounds.shown(strategy)}; pass one of {names}"
                 )
             own["aggregation_strategy"] = kwargs.pop("aggregation_strategy").lower()  # one that is ours alone
@@ -206,7 +210,9 @@ class FastTokenClassification:
         split = bool(preprocess_params.get("is_split_into_words"))
         reason = self._original_path((preprocess_params, forward_params, postprocess_params), split)
         if right_options(postprocess_params, split) is not None and reason is not None:
-            raise ValueError(f'`compat` is None, but {reason}; pass compat="transformers" to take the original path')
+            raise ValueError(
+                f'`compat` is "fastpost", but {reason}; pass compat="transformers" to take the original path'
+            )
         if reason is not None:
             refuse_tokens(batch_size, tokens, reason)
             warn_original_path(self, reason)
@@ -255,13 +261,13 @@ class FastTokenClassification:
         return self._job(pipe._batch_size or 1, pipe._preprocess_params, pipe._postprocess_params, self._batch_tokens())
 
     def _comparison_job(self, options: dict[str, Any]) -> tuple[Job[EntityTask], bool]:
-        """What a call with `compat=None` would run, and whether transformers would read long texts in windows, too."""
+        """What a call with `compat="fastpost"` would run, and whether transformers would read windows, too."""
         pipe: Any = self
         options = dict(options)
         batch_size, tokens = options.pop("batch_size", None), options.pop("batch_tokens", None)
         if batch_size is None and tokens is None:
             batch_size, tokens = pipe._batch_size, self._batch_tokens()
-        given, _, own = self._sanitize_parameters(**{**options, "compat": None})
+        given, _, own = self._sanitize_parameters(**{**options, "compat": "fastpost"})
         preprocess, postprocess = {**pipe._preprocess_params, **given}, {**pipe._postprocess_params, **own}
         reason = original_path_reason(self, transformers.TokenClassificationPipeline, _STEPS)
         if reason is not None:
@@ -311,10 +317,10 @@ class TokenClassificationPipeline(FastTokenClassification, transformers.TokenCla
 
     Beside what the original takes: tuples, Series of pandas and polars, arrays, columns and iterators of texts.
 
-    `compat=None`, here or in a call, gives the right answer where transformers is wrong, and takes the options of
-    `fastpost.EntityDecoder` from `scheme` on; where no `aggregation_strategy` is given it is "average". Each result is then a `TextEntities`, a list that says what it covers,
-    and `on_long_text` says what becomes of texts longer than the model: "window" (default) reads them in windows that
-    overlap by `stride` tokens, a quarter of a window if not given; "truncate" cuts them, with a warning; "error"
+    `compat="fastpost"`, here or in a call, gives fastpost's own entities, and takes the options of
+    `fastpost.EntityDecoder` from `scheme` on; where no `aggregation_strategy` is given it is "average".
+    Each result is then a `TextEntities`, a list that says what it covers, and `on_long_text` says what becomes of
+    texts longer than the model: "window" (default) reads them in windows that overlap by `stride` tokens, a quarter of a window if not given; "truncate" cuts them, with a warning; "error"
     refuses them. `max_length` is the tokens of a window, for models that were trained on shorter ones than they read.
     `pipe.scheme` and `pipe.report()` are those of the decoder.
 

@@ -5,7 +5,7 @@ use crate::error::named;
 
 named! {
     /// How tokens become entities.
-    pub enum Strategy of "strategy" {
+    pub enum Strategy of "aggregation_strategy" {
         /// Each token is an entity of its own.
         None = "none",
         /// Neighbouring tokens of one type are an entity.

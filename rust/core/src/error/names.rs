@@ -130,7 +130,7 @@ mod tests {
         assert_eq!(refused.to_string(), "`join` is \"piece\"; choose \"pieces\", \"run\" or None");
         assert_eq!(
             Strategy::parse(None).unwrap_err().to_string(),
-            "`strategy` is None; choose \"none\", \"simple\", \"first\", \"average\" or \"max\""
+            "`aggregation_strategy` is None; choose \"none\", \"simple\", \"first\", \"average\" or \"max\""
         );
     }
 

@@ -145,7 +145,7 @@ impl EntityKernel {
         Ok(Self { decoder: Decoder::Transformers(decoder), strategy, columns, names, tokens })
     }
 
-    /// A decoder for `compat=None`.
+    /// A decoder for `compat="fastpost"`.
     #[staticmethod]
     fn right(
         py: Python<'_>,
@@ -379,7 +379,7 @@ pub(crate) struct EntityTable {
     more: Option<Py<RightColumns>>,
 }
 
-/// Columns that `compat=None` has beside the others.
+/// Columns that `compat="fastpost"` has beside the others.
 #[pyclass(frozen, module = "fastpost._fastpost", get_all)]
 pub(crate) struct RightColumns {
     token_start: Py<PyArray1<i64>>,

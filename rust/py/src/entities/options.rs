@@ -1,4 +1,4 @@
-//! Options of `EntityDecoder` with `compat=None`: a dict of Python -> settings of the core.
+//! Options of `EntityDecoder` with `compat="fastpost"`: a dict of Python -> settings of the core.
 
 use crate::options::{Name, SchemeName};
 use fastpost_core::entities::Strategy;

@@ -276,7 +276,7 @@ impl Decoder {
     }
 }
 
-/// Names that entities get under `strategy`.
+/// Names that entities get under `aggregation_strategy`.
 #[must_use]
 pub fn names<'a>(labels: &'a [String], grammar: &'a Grammar, strategy: Strategy) -> &'a [String] {
     if strategy.is_by_token() { labels } else { &grammar.tagging().kinds }

@@ -76,7 +76,7 @@ demo: $(if $(QA_MODEL),$(VENV)/.test-installed,$(VENV)/.demo-installed) $(VENV)/
 test: test-rust test-python test-old ## all tests, under both major versions of transformers
 
 test-rust:
-	cargo test --locked --quiet --workspace
+	cargo test --locked --quiet -p fastpost-core
 
 test-python: $(VENV)/.test-installed $(VENV)/.built
 	$(BIN)/python -m pytest -n auto --dist loadfile -m '$(APART)'
@@ -106,7 +106,7 @@ parity: $(VENV)/.test-installed $(VENV)/.built ## long comparisons with the peer
 		tests/test_metrics_sequence.py tests/test_encoder_parity.py
 	$(BIN)/python -m pytest -m parity
 
-lint: lint-source lint-stubs ## rustfmt, clippy, ruff, mypy, stubtest, the workflows
+lint: lint-source lint-stubs ## rustfmt, clippy, ruff, mypy, pyright, stubtest, the workflows
 
 lint-source: $(VENV)/.lint-installed $(VENV)/.build-installed
 	cargo fmt --all --check
@@ -114,6 +114,7 @@ lint-source: $(VENV)/.lint-installed $(VENV)/.build-installed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/basedpyright --level error --pythonpath $(BIN)/python
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/zizmor --offline --quiet --no-progress .github/workflows
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Literal, TypeAlias, TypedDict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Literal, Protocol, TypeAlias, TypedDict, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +27,19 @@ Batch: TypeAlias = ArrayLike | Sequence[ArrayLike]
 """An array argument in one of the three shapes a batch comes in: padded, laid end to end, a list of arrays."""
 
 
-class _Entity(TypedDict):
+class _Positions(TypedDict, total=False):
+    """Keys that are there where `units=` or `return_probs=True` asks for them."""
+
+    start_utf8: int
+    end_utf8: int
+    start_utf16: int
+    end_utf16: int
+    start_graphemes: int
+    end_graphemes: int
+    probs: dict[str, float]
+
+
+class _Entity(_Positions):
     score: float
     word: str | None
     start: int | None
@@ -41,7 +53,12 @@ class Token(_Entity):
     index: int
 
 
-class Entity(_Entity):
+class _Range(TypedDict, total=False):
+    index: tuple[int, int]
+    """The range of its tokens, end excluded; with `compat="fastpost"`."""
+
+
+class Entity(_Entity, _Range):
     """One entity, as all other strategies give it."""
 
     entity_group: str
@@ -71,3 +88,71 @@ class RankedAnswer(Answer):
     """One answer of a question that was asked of several contexts."""
 
     text_index: int
+
+
+class _Pipeline(Protocol):
+    """What all pipelines have."""
+
+    model: Any
+    tokenizer: Any
+    task: str
+    device: Any
+
+    def report(self) -> dict[str, Any]:
+        """Which path it takes, what encodes its texts, how words are told apart."""
+
+
+class FindsEntities(_Pipeline, Protocol):
+    """What `fastpost.pipeline` gives for "ner" where words are joined to entities."""
+
+    @overload
+    def __call__(self, inputs: str, **options: Any) -> list[Entity]: ...
+    @overload
+    def __call__(self, inputs: Iterator[str], **options: Any) -> Iterator[list[Entity]]: ...
+    @overload
+    def __call__(self, inputs: Iterable[str], **options: Any) -> list[list[Entity]]: ...
+    def __call__(self, inputs: Any, **options: Any) -> Any:
+        """Entities of one text, or of each of many; an iterator gives an iterator."""
+
+
+class FindsTokens(_Pipeline, Protocol):
+    """What `fastpost.pipeline` gives for "ner" with `aggregation_strategy="none"`, transformers' default."""
+
+    @overload
+    def __call__(self, inputs: str, **options: Any) -> list[Token]: ...
+    @overload
+    def __call__(self, inputs: Iterator[str], **options: Any) -> Iterator[list[Token]]: ...
+    @overload
+    def __call__(self, inputs: Iterable[str], **options: Any) -> list[list[Token]]: ...
+    def __call__(self, inputs: Any, **options: Any) -> Any:
+        """Tokens of one text, or of each of many; an iterator gives an iterator."""
+
+
+class FindsAnswer(_Pipeline, Protocol):
+    """What `fastpost.pipeline` gives for "question-answering": one answer is a dict, several are a list."""
+
+    @overload
+    def __call__(self, *, question: str, context: str) -> Answer: ...
+    @overload
+    def __call__(self, *args: Any, **options: Any) -> Any: ...
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        """The answer of one question, or those of several."""
+
+
+class RanksAnswers(_Pipeline, Protocol):
+    """What `fastpost.pipeline` gives for "question-answering" with `compat="fastpost"`: a list for each question."""
+
+    @overload
+    def __call__(self, *, question: str, context: str, **options: Any) -> list[Answer]: ...
+    @overload
+    def __call__(
+        self, *, question: str | Sequence[str], context: str | Sequence[str], rank: Literal[True], **options: Any
+    ) -> list[RankedAnswer]: ...
+    @overload
+    def __call__(
+        self, *, question: str | Sequence[str], context: str | Sequence[str], **options: Any
+    ) -> list[list[Answer]]: ...
+    @overload
+    def __call__(self, *args: Any, **options: Any) -> Any: ...
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        """The answers of one question, best first, or those of several."""

@@ -3,6 +3,7 @@
 It is not run. `make lint` checks it; an expression whose type gets weaker is an error here.
 """
 
+from collections.abc import Iterator
 from typing import assert_type
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy.typing as npt
 
 import fastpost
 from fastpost import metrics
+from fastpost.types import Answer, Entity, Token
 
 logits = np.zeros((1, 5, 4), np.float32)
 offsets = [[(0, 5), (6, 13), (14, 19), (20, 22), (23, 29)]]
@@ -43,3 +45,19 @@ assert_type(encoded, fastpost.Encodings)
 
 found = metrics.f1_score([["B-PER", "O"]], [["B-PER", "O"]])
 print(found)
+
+ner = fastpost.pipeline("ner", model="folder", compat="fastpost")
+for found_entity in ner("Anna"):
+    assert_type(found_entity, Entity)
+    print(found_entity["entity_group"], found_entity["score"], found_entity["start"], found_entity.get("index"))
+assert_type(ner(["Anna", "Bob"]), list[list[Entity]])
+assert_type(fastpost.pipeline("ner", "folder", aggregation_strategy="simple")("Anna"), list[Entity])
+assert_type(fastpost.pipeline("token-classification", "folder")(["Anna"]), list[list[Token]])
+assert_type(ner(text for text in ("Anna", "Bob")), Iterator[list[Entity]])
+
+reader = fastpost.pipeline("question-answering", model="folder")
+assert_type(reader(question="Who?", context="Anna."), Answer)
+ranking = fastpost.pipeline("question-answering", model="folder", compat="fastpost")
+assert_type(ranking(question="Who?", context="Anna.", top_k=3), list[Answer])
+assert_type(ranking(question=["Who?"], context="Anna."), list[list[Answer]])
+assert_type(answers.to_dicts(), list[list[Answer]] | list[Answer | list[Answer]])

@@ -98,7 +98,7 @@ class Answers(Rows[Any, Answer | RankedAnswer]):
         """The text of each answer."""
         return self._table.answers()
 
-    def to_dicts(self) -> list[Any]:
+    def to_dicts(self) -> list[list[Answer]] | list[Answer | list[Answer]]:
         """One list a question of one dict an answer, with the keys and the order of transformers.
 
         With `compat="transformers"`, a question with one answer has that dict in place of a list. Where

@@ -61,7 +61,7 @@ class EntityReader:
         if self._loads:
             given = gpu is not None and not options.keys() & {"device", "device_map", "providers"}
             place = {"device": gpu} if given else {}
-            self._pipe = pipeline("ner", model=model, backend=backend, **settings, **options, **place)
+            self._pipe: Any = pipeline("ner", model=model, backend=backend, **settings, **options, **place)
             if given and getattr(getattr(self._pipe, "device", None), "type", None) == "cpu":
                 raise ValueError(
                     f'this worker was given GPU {gpu}, but torch sees none; install torch for it, or pass device="cpu"'

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 from fastpost._inputs.bounds import shown
 from fastpost.models.backends import BACKENDS, TORCH, backend_of
 from fastpost.models.place import missing_model
+
+if TYPE_CHECKING:
+    from fastpost.types import FindsAnswer, FindsEntities, FindsTokens, RanksAnswers
+
+Entities: TypeAlias = Literal["ner", "token-classification"]
 
 _TASKS = {
     "token-classification": "token-classification",
@@ -16,6 +21,81 @@ _TASKS = {
 }
 
 
+# What a result is depends on what the pipeline is made with: the first signature that fits says it.
+@overload
+def pipeline(
+    task: Entities,
+    model: Any = None,
+    config: Any = None,
+    tokenizer: Any = None,
+    *,
+    aggregation_strategy: Literal["none"],
+    backend: str | None = None,
+    **kwargs: Any,
+) -> FindsTokens: ...
+@overload
+def pipeline(
+    task: Entities,
+    model: Any = None,
+    config: Any = None,
+    tokenizer: Any = None,
+    *,
+    aggregation_strategy: Literal["simple", "first", "average", "max"],
+    backend: str | None = None,
+    **kwargs: Any,
+) -> FindsEntities: ...
+@overload
+def pipeline(
+    task: Entities,
+    model: Any = None,
+    config: Any = None,
+    tokenizer: Any = None,
+    *,
+    compat: Literal["fastpost"],
+    backend: str | None = None,
+    **kwargs: Any,
+) -> FindsEntities: ...
+@overload
+def pipeline(
+    task: Entities,
+    model: Any = None,
+    config: Any = None,
+    tokenizer: Any = None,
+    *,
+    backend: str | None = None,
+    **kwargs: Any,
+) -> FindsTokens: ...
+@overload
+def pipeline(
+    task: Literal["question-answering"],
+    model: Any = None,
+    config: Any = None,
+    tokenizer: Any = None,
+    *,
+    compat: Literal["fastpost"],
+    backend: str | None = None,
+    **kwargs: Any,
+) -> RanksAnswers: ...
+@overload
+def pipeline(
+    task: Literal["question-answering"],
+    model: Any = None,
+    config: Any = None,
+    tokenizer: Any = None,
+    *,
+    backend: str | None = None,
+    **kwargs: Any,
+) -> FindsAnswer: ...
+@overload
+def pipeline(
+    task: str | None = None,
+    model: Any = None,
+    config: Any = None,
+    tokenizer: Any = None,
+    *,
+    backend: str | None = None,
+    **kwargs: Any,
+) -> Any: ...
 def pipeline(
     task: str | None = None,
     model: Any = None,

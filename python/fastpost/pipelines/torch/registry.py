@@ -5,9 +5,12 @@ from __future__ import annotations
 import copy
 import functools
 import os
-from typing import Any
+from typing import Any, TypeVar
 
 TASKS = ("token-classification", "question-answering")
+
+
+P = TypeVar("P")
 
 
 def open_pipeline(task: str, model: Any, config: Any, tokenizer: Any, options: dict[str, Any]) -> Any:
@@ -35,7 +38,7 @@ def open_pipeline(task: str, model: Any, config: Any, tokenizer: Any, options: d
             _remove(task)
 
 
-def accelerate(pipe: Any) -> Any:
+def accelerate(pipe: P) -> P:
     """The fast twin of a token-classification or question-answering pipeline of transformers.
 
     It shares model and tokenizer with `pipe`, takes over its settings and gives the same results; `pipe`
@@ -60,7 +63,7 @@ def accelerate(pipe: Any) -> Any:
         raise TypeError(
             f"`pipe` is of type {kind.__name__}; pass a token-classification or question-answering pipeline of transformers"
         )
-    twin = kind.__new__(kind)
+    twin: Any = kind.__new__(kind)
     for name, value in vars(pipe).items():
         setattr(twin, name, copy.copy(value) if isinstance(value, (dict, set)) else value)
     reason = twin._original_path()
@@ -68,7 +71,7 @@ def accelerate(pipe: Any) -> Any:
         from fastpost.pipelines.torch.token_classification import warn_original_path
 
         warn_original_path(twin, reason)
-    return twin
+    return twin  # type: ignore[no-any-return]
 
 
 @functools.cache

@@ -39,7 +39,7 @@ def main() -> None:
     heads = ["aggregation_strategy", "transformers", "fastpost", "places that differ", *shown]
     print(f"| {' | '.join(heads)} |\n|{' --- |' * len(heads)}")
     for name, comparison in found.items():
-        entities = [sum(map(len, side)) for side in (comparison.transformers, comparison.right)]
+        entities = [sum(map(len, side)) for side in (comparison.transformers, comparison.fastpost)]
         counts = [comparison.counts.get(rule, 0) for rule in shown]
         print(f"| {name} | {' | '.join(map(str, [*entities, len(comparison), *counts]))} |", flush=True)
 

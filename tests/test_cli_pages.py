@@ -276,7 +276,8 @@ def test_redacting_leaves_no_half_of_a_name(lines, rampart_dir, pipe):
     rows = rows_of(run("ner", lines, "--model", rampart_dir, "--redact", "[{label}]").stdout)
     assert rows[0]["text"] == "My name is [GIVEN_NAME] [SURNAME], call me at [PHONE]."
     assert [
-        redact(text, found, "").text for text, found in zip(TEXTS, pipe(TEXTS, compat="fastpost", **defaults("redaction")))
+        redact(text, found, "").text
+        for text, found in zip(TEXTS, pipe(TEXTS, compat="fastpost", **defaults("redaction")))
     ] == [row["text"] for row in rows_of(run("ner", lines, "--model", rampart_dir, "--redact", "").stdout)]
     refused = run("ner", lines, "--model", rampart_dir, "--redact", "", "--on-long-text", "truncate", check=2)
     assert "--redact would write the end of long texts as it is" in refused.stderr

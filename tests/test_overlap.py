@@ -83,7 +83,7 @@ def test_a_plan_refuses_windows_without_end():
 
 
 @pytest.mark.parametrize("native", [True, False])
-@pytest.mark.parametrize("options", [{"compat": None}, {"aggregation_strategy": "simple"}])
+@pytest.mark.parametrize("options", [{"compat": "fastpost"}, {"aggregation_strategy": "simple"}])
 def test_pipelines_refuse_by_the_number_of_the_text(native, options):
     pipe = fastpost.pipeline("ner", model=Table(native), **options, stride=255)
     assert pipe(SMALL)

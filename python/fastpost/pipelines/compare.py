@@ -233,7 +233,7 @@ def compare(pipe: Any, texts: str | Iterable[str], **options: Any) -> Comparison
 
 @dataclass(frozen=True)
 class _Steps:
-    """A task whose result for a text is one list of entities for each step from transformers to right.
+    """A task whose result for a text is one list of entities for each step from transformers to fastpost.
 
     Before them stands where transformers stops reading it, in characters.
     """

@@ -103,9 +103,9 @@ def test_what_comments_do():
 
 def test_commands_name_what_there_is():
     """`make` targets, scripts, commands and their options in shell blocks exist, and the extras of `pip install`."""
-    from fastpost.cli.app import app
+    from fastpost.cli.app import build_app
 
-    commands: Any = get_command(app)
+    commands: Any = get_command(build_app())
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     extras = set(re.findall(r"^(\w+) = \[", project.split("[project.optional-dependencies]")[1].split("\n[")[0], re.M))

@@ -452,10 +452,10 @@ def ask_decoder(folder, tmp_path):
 def ask_command(folder, tmp_path):
     from typer.testing import CliRunner
 
-    from fastpost.cli.app import app
+    from fastpost.cli.app import build_app
 
     (tmp_path / "mail.txt").write_text(MAIL)
-    done = CliRunner().invoke(app, ["ner", str(tmp_path / "mail.txt"), "--model", str(folder), "-q"])
+    done = CliRunner().invoke(build_app(), ["ner", str(tmp_path / "mail.txt"), "--model", str(folder), "-q"])
     assert done.exit_code == 0, done.output
     return json.loads(done.stdout.splitlines()[0])["entities"]
 

@@ -13,7 +13,7 @@ from fastpost import _fastpost
 from fastpost._inputs.option import ABSENT as NONE
 from fastpost.answers.options import ANSWER_OPTIONS
 from fastpost.answers.options import OWN_ONLY as OWN_ANSWERS
-from fastpost.cli.app import app
+from fastpost.cli.app import build_app
 from fastpost.cli.entity_options import ABSENT, PARAMETERS
 from fastpost.entities.options import ENTITY_OPTIONS, OPTIONS, PIPELINE_OPTIONS, defaults
 from fastpost.integrations.reader import EntityReader
@@ -332,12 +332,12 @@ def test_an_option_counts_on_the_command_line(name, folder, tmp_path):
     (tmp_path / "text.txt").write_text(TEXT)
     given = [flag for one, other in {**WINDOWS, **also, name: value}.items() for flag in flags_of(one, other, tmp_path)]
     command = ["ner", str(tmp_path / "text.txt"), "--model", str(folder), "-q"]
-    done = CliRunner().invoke(app, [*command, *given])
+    done = CliRunner().invoke(build_app(), [*command, *given])
     assert done.exit_code == 0, done.output
     want = by_onnx(folder, **{**WINDOWS, **also, name: value})
     assert rows_of(json.loads(done.stdout.splitlines()[0])["entities"]) == rows_of(want)
     if name not in ("snap", "trim"):  # on or off
-        refused = CliRunner().invoke(app, [*command, *flags_of(name, wrong, tmp_path)])
+        refused = CliRunner().invoke(build_app(), [*command, *flags_of(name, wrong, tmp_path)])
         assert refused.exit_code in (1, 2), refused.output
 
 

@@ -8,21 +8,95 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, NamedTuple
 
 import typer
 
-from fastpost.cli import bench, compare, doctor, encode, failure, ner, qa, training, view, warned
+from fastpost.cli import failure, warned
+from fastpost.cli.help import Command, Commands
 
-app = typer.Typer(
-    name="fastpost",
-    help="Entities, answers and tokenizers from files of texts, with Hugging Face models.",
-    epilog="Exit codes: 0 done, 1 the job failed, 2 usage, 130 Ctrl-C, 141 standard output closed, 143 SIGTERM.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-)
+
+class Row(NamedTuple):
+    """A command, as the list of commands has it."""
+
+    module: str
+    """The file that it is in, which is not imported for another command."""
+    panel: str
+    help: str
+    """The first sentence of its own help."""
+
+
+_TEXTS, _TOKENIZERS, _MACHINE = "Texts", "Tokenizers", "This machine"
+COMMANDS: dict[str, Row] = {
+    "ner": Row(
+        "ner", _TEXTS, "Find the entities of texts: a line of JSON a text, or a Parquet file with a row an entity."
+    ),
+    "qa": Row(
+        "qa", _TEXTS, "Answer questions from texts: a line of JSON a text, or a Parquet file with a row an answer."
+    ),
+    "view": Row("view", _TEXTS, "Show the entities of texts in colour, on one HTML page that needs nothing else."),
+    "compare": Row(
+        "compare",
+        _TEXTS,
+        "Print where transformers and fastpost find other entities, and which rule makes the difference.",
+    ),
+    "train-tokenizer": Row(
+        "training",
+        _TOKENIZERS,
+        "Train a tokenizer like another one on a corpus: the tokenizer.json of `train_new_from_iterator`.",
+    ),
+    "count-words": Row(
+        "training",
+        _TOKENIZERS,
+        "Count the words of a corpus, or of a part of it, where it lies; merge-counts adds parts up.",
+    ),
+    "merge-counts": Row("training", _TOKENIZERS, "Add up word counts of the parts of a corpus."),
+    "encode": Row(
+        "encode", _TOKENIZERS, "Encode a corpus to one long row of token ids, and where its texts end, on all cores."
+    ),
+    "bench": Row("bench", _MACHINE, "Time fastpost beside transformers on your own machine, model and texts."),
+    "doctor": Row(
+        "doctor",
+        _MACHINE,
+        "Show versions, cores, vector instructions, devices, and what is installed and what it enables.",
+    ),
+}
+"""All commands, in the order of their list."""
+
+
+def build_app(wanted: str | None = None) -> typer.Typer:
+    """The program; if only one command is `wanted`, the others are names without options, and their files stay unread."""
+    app = typer.Typer(
+        name="fastpost",
+        cls=Commands,
+        help="Entities, answers and tokenizers from files of texts, with Hugging Face models.",
+        epilog="Exit codes: 0 done, 1 the job failed, 2 usage, 130 Ctrl-C, 141 standard output closed, 143 SIGTERM.",
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_options)
+    whole = {row.module for name, row in COMMANDS.items() if wanted in (None, name)}
+    added = set()
+    for name, row in COMMANDS.items():
+        if row.module not in whole:
+            app.command(name, cls=Command, help=row.help, rich_help_panel=row.panel)(_not_read)
+        elif row.module not in added:
+            added.add(row.module)
+            import_module(f"fastpost.cli.{row.module}").add_to(app)
+    return app
+
+
+def _not_read() -> None:
+    raise AssertionError("the file of this command was not read")
+
+
+def _wanted(arguments: Sequence[str]) -> str:
+    """The command that a line of arguments calls, or that a shell completes; "" for none."""
+    if "_FASTPOST_COMPLETE" in os.environ:
+        arguments = os.environ.get("COMP_WORDS", os.environ.get("_TYPER_COMPLETE_ARGS", "")).split()[1:]
+    first = next((one for one in arguments if not one.startswith("-")), "")
+    return first if first in COMMANDS else ""
 
 
 def _version(wanted: bool) -> None:
@@ -33,20 +107,14 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _options(
-    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback if something fails.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", hidden=True)] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     del version  # dealt with by its callback
     failure.Debug.on = failure.Debug.on or debug
-
-
-# Each group of commands is one file with a function of this kind.
-for group in (ner, qa, view, compare, training, encode, bench, doctor):
-    group.add_to(app)
 
 
 def _open_streams() -> None:
@@ -85,7 +153,9 @@ def run(arguments: Sequence[str]) -> int:
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
         with _stopped_politely(), warned.told():
-            result = app(arguments, prog_name="fastpost", standalone_mode=False)
+            # Without a word it shows what it can do.
+            app = build_app(_wanted(arguments))
+            result = app(arguments or ["--help"], prog_name="fastpost", standalone_mode=False)
     except (KeyboardInterrupt, OSError) as error:
         if failure.Debug.on and isinstance(error, OSError):
             raise

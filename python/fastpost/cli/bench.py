@@ -15,10 +15,11 @@ import typer
 
 from fastpost.cli.entity_options import Aggregation, Compat, with_defaults
 from fastpost.cli.failure import UsageError, guarded, tell
+from fastpost.cli.help import Command, Commands
 from fastpost.cli.options import Inputs, Running, takes_records
 from fastpost.jobs.texts import Reading
 
-bench = typer.Typer(help="Time fastpost beside transformers on your own machine, model and texts.")
+bench = typer.Typer(cls=Commands, help="Time fastpost beside transformers on your own machine, model and texts.")
 
 Count = Annotated[int, typer.Option("--texts", min=1, help="Texts to take from the files.")]
 Rounds = Annotated[int, typer.Option(min=1, help="Times that each is run; the medians are shown.")]
@@ -44,7 +45,7 @@ def add_to(app: typer.Typer) -> None:
     """Makes the commands known."""
     app.add_typer(bench, name="bench")
     for command in (ner, qa, train):
-        bench.command(command.__name__)(guarded(takes_records(_NOT_HERE)(command)))
+        bench.command(command.__name__, cls=Command)(guarded(takes_records(_NOT_HERE)(command)))
 
 
 def ner(

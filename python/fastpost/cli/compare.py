@@ -11,13 +11,16 @@ import typer
 from fastpost.cli import entity_options as options
 from fastpost.cli import page
 from fastpost.cli.failure import counted, guarded
+from fastpost.cli.help import Command
 from fastpost.cli.options import NOT_OF_PAGES, Running, takes_records
 from fastpost.jobs.texts import Reading
 
 
 def add_to(app: typer.Typer) -> None:
     """Makes the command known."""
-    app.command("compare")(guarded(options.takes_entity_options(("compat",))(takes_records(NOT_OF_PAGES)(compare))))
+    app.command("compare", cls=Command)(
+        guarded(options.takes_entity_options(("compat",))(takes_records(NOT_OF_PAGES)(compare)))
+    )
 
 
 def compare(
@@ -31,7 +34,7 @@ def compare(
     chosen: dict[str, Any],
     overwrite: page.Overwrite = False,
 ) -> None:
-    """Print which entities differ between transformers and --compat fastpost, and which rule made the difference.
+    """Print where transformers and fastpost find other entities, and which rule makes the difference.
 
     The model runs once. Without --stride, transformers reads the first window of a long text only.
     """

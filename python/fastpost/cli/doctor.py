@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from fastpost.cli.failure import guarded
+from fastpost.cli.help import Command
 
 _LIBRARIES = {
     "numpy": ("arrays in and columns out", ""),
@@ -32,7 +33,7 @@ _VECTORS = {"V3": "AVX2 with FMA", "V4": "AVX-512", "Neon": "NEON", "Scalar": "n
 
 def add_to(app: typer.Typer) -> None:
     """Makes the command known."""
-    app.command("doctor")(guarded(doctor))
+    app.command("doctor", cls=Command)(guarded(doctor))
 
 
 def doctor(

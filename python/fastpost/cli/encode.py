@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from fastpost.cli.failure import UsageError, guarded, tell
+from fastpost.cli.help import Command
 from fastpost.cli.options import tell_left_out
 from fastpost.cli.progress import Progress
 from fastpost.cli.training import Column, Format, OnError, Overwrite, Quiet, Split, Threads, _corpus
@@ -16,7 +17,7 @@ from fastpost.jobs.texts import refuse_input
 
 def add_to(app: typer.Typer) -> None:
     """Makes the command known."""
-    app.command("encode")(guarded(encode))
+    app.command("encode", cls=Command)(guarded(encode))
 
 
 def encode(

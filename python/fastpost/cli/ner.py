@@ -8,6 +8,7 @@ import typer
 
 from fastpost.cli import entity_options as options
 from fastpost.cli.failure import UsageError, counted, guarded, tell
+from fastpost.cli.help import Command
 from fastpost.cli.options import Inputs, Running, Writing, takes_records, tell_left_out
 from fastpost.cli.progress import Progress
 from fastpost.jobs.texts import Reading
@@ -15,7 +16,7 @@ from fastpost.jobs.texts import Reading
 
 def add_to(app: typer.Typer) -> None:
     """Makes the command known."""
-    app.command("ner")(guarded(options.takes_entity_options()(takes_records()(ner))))
+    app.command("ner", cls=Command)(guarded(options.takes_entity_options()(takes_records()(ner))))
 
 
 def ner(
@@ -35,8 +36,8 @@ def ner(
     With --redact the texts are written with every detected span replaced, and without the words that were found;
     start and end count in the original text. A Parquet file then has a row a text.
 
-    The options from --scheme to --on-long-text need --compat fastpost, which is the default: it finds whole words and
-    reads long texts to their end, so that --redact leaves no half of a name.
+    What transformers does not have, from --threshold to --window-merge, needs --compat fastpost, which is the default: it
+    finds whole words and reads long texts to their end, so that --redact leaves no half of a name.
     """
     running.check()
     chosen = options.with_defaults(chosen, redact is not None)

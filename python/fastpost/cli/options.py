@@ -55,7 +55,7 @@ class Running:
     batch_size: Annotated[
         str | None,
         typer.Option(
-            metavar="INTEGER|auto", help="Windows that the model is given at once, or auto, by the device; default: 32."
+            metavar="N|auto", help="Windows that the model is given at once, or auto, by the device; default: 32."
         ),
     ] = None
     batch_tokens: Annotated[

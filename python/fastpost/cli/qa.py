@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from fastpost.cli.failure import UsageError, counted, guarded, tell
+from fastpost.cli.help import Command
 from fastpost.cli.options import Inputs, Running, Writing, takes_records, tell_left_out
 from fastpost.cli.progress import Progress
 from fastpost.jobs.texts import Reading
@@ -15,7 +16,7 @@ from fastpost.jobs.texts import Reading
 
 def add_to(app: typer.Typer) -> None:
     """Makes the command known."""
-    app.command("qa")(guarded(takes_records()(qa)))
+    app.command("qa", cls=Command)(guarded(takes_records()(qa)))
 
 
 def qa(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from fastpost.cli.failure import UsageError, guarded, tell
+from fastpost.cli.help import Command
 from fastpost.cli.options import tell_left_out
 from fastpost.cli.progress import Progress
 from fastpost.jobs.errors import note_resumable
@@ -54,13 +55,15 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 
 def add_to(app: typer.Typer) -> None:
     """Makes the commands known."""
-    app.command("train-tokenizer")(guarded(train_tokenizer))
-    app.command("count-words")(guarded(count_words))
-    app.command("merge-counts")(guarded(merge_counts))
+    app.command("train-tokenizer", cls=Command)(guarded(train_tokenizer))
+    app.command("count-words", cls=Command)(guarded(count_words))
+    app.command("merge-counts", cls=Command)(guarded(merge_counts))
 
 
 def train_tokenizer(
-    out: Annotated[Path, typer.Option(help="Folder to write; with several sizes, a folder for each in it.")],
+    out: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="Folder to write; with several sizes, a folder for each in it.")
+    ],
     vocab_size: Annotated[list[int], typer.Option(min=0, help="Tokens, special ones included. Repeatable.")],
     source: From = None,
     corpus: Inputs = None,

@@ -9,13 +9,14 @@ import typer
 from fastpost.cli import entity_options as options
 from fastpost.cli import page
 from fastpost.cli.failure import counted, guarded
+from fastpost.cli.help import Command
 from fastpost.cli.options import NOT_OF_PAGES, Running, takes_records
 from fastpost.jobs.texts import Reading
 
 
 def add_to(app: typer.Typer) -> None:
     """Makes the command known."""
-    app.command("view")(guarded(options.takes_entity_options()(takes_records(NOT_OF_PAGES)(view))))
+    app.command("view", cls=Command)(guarded(options.takes_entity_options()(takes_records(NOT_OF_PAGES)(view))))
 
 
 def view(

@@ -1,0 +1,128 @@
+"""What `fastpost --help` and `COMMAND --help` show, what is imported for it, and completion in a shell."""
+
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip("typer")
+from typer.main import get_command
+
+from fastpost.cli import main
+from fastpost.cli.app import COMMANDS, build_app
+from fastpost.cli.help import EXAMPLES, GROUPS
+from in_process import call
+
+PROGRAM = get_command(build_app())
+PATHS = [*COMMANDS, *(f"bench {name}" for name in PROGRAM.commands["bench"].commands)]
+
+
+def command_at(path):
+    found = PROGRAM
+    for name in path.split():
+        found = found.commands[name]
+    return found
+
+
+@pytest.fixture(params=[60, 80, 200])
+def columns(request, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(request.param))
+    return request.param
+
+
+@pytest.mark.parametrize("path", ["", *PATHS])
+def test_the_page_of_a_command(path, columns):
+    """Groups, three examples and no line that is broken: names of values stand whole, whatever the width."""
+    page = call(*path.split(), "--help").stdout
+    lines = page.split("\n")
+    assert lines[0].startswith(f"Usage: fastpost {path}".rstrip())
+    assert all(f"  {line}" in lines for line in EXAMPLES[path or "fastpost"])
+    heads = [line for line in lines if line and line[0] != " " and line in GROUPS]
+    assert heads == [title for title in GROUPS if title in heads]
+    assert heads[-1:] == ["About"]
+    if columns >= 80:
+        wide = [line for line in lines if len(line) > min(columns, 100)]
+        assert not wide
+    command = command_at(path)
+    for param in command.params:
+        assert (
+            getattr(param, "hidden", False)
+            or param.param_type_name == "argument"
+            or all(re.search(rf"(^|[ ,]){re.escape(name)}\b", page, re.MULTILINE) for name in param.opts)
+        ), param.name
+
+
+def test_names_of_values_are_whole():
+    """They once stood in a column of 20 letters: `raise|skip|replac` and below it `e`."""
+    page = call("ner", "--help").stdout
+    for name, values in [
+        ("--on-error", "raise|skip|replace"),
+        ("--format", "text|jsonl|csv|tsv|parquet|arrow"),
+        ("--window-merge", "context|average|union|transformers"),
+        ("--backend", "torch|onnxruntime"),
+    ]:
+        assert f"  {name} {values}" in page
+    assert "<bool>" not in page
+    assert page.index("Examples") < page.index("Input") < page.index("Output") < page.index("Entities")
+
+
+def test_every_option_has_a_place():
+    listed = [name for names in GROUPS.values() for name in names]
+    assert len(listed) == len(set(listed))
+    there = {param.name for path in ["", *PATHS] for param in command_at(path).params} - {"debug"}
+    assert there <= set(listed), there - set(listed)
+
+
+@pytest.mark.parametrize("path", ["fastpost", "bench", *PATHS])
+def test_examples_are_lines_that_can_be_typed(path):
+    """Each names options that there are, and is short enough for 80 columns."""
+    for line in EXAMPLES[path]:
+        assert len(line) <= 78, line
+        words = shlex.split(line.split("|")[-2] if "| head" in line else line.split("|")[-1])
+        words = words[words.index("fastpost") + 1 :]
+        name = " ".join(words[: 2 if words[0] == "bench" else 1])
+        if path != "fastpost":
+            assert name.startswith(path.split()[0])
+        options = {option for param in command_at(name).params for option in (*param.opts, *param.secondary_opts)}
+        assert {word for word in words if word.startswith("--")} <= options, line
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_says_what_the_command_says(name):
+    """The list is read without the file of the command."""
+    first = (PROGRAM.commands[name].help or "").split("\n\n")[0]
+    assert " ".join(first.split()) == COMMANDS[name].help
+
+
+def test_without_a_word_it_shows_what_it_can_do():
+    assert call().stdout == call("--help").stdout
+    assert "compare" in call().stdout
+
+
+def test_help_and_version_import_no_numpy():
+    script = (
+        "import sys\nfrom fastpost.cli import main\nassert main(sys.argv[1:]) == 0\n"
+        "print({'numpy', 'tokenizers', 'pyarrow', 'torch'} & sys.modules.keys())"
+    )
+    for arguments in (["--version"], ["--help"]):
+        done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=True)
+        assert done.stdout.splitlines()[-1] == "set()"
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [("fastpost n", "ner"), ("fastpost ner --on", "--on-long-text"), ("fastpost ner --on-error s", "skip")],
+)
+def test_a_shell_can_complete(words, found, monkeypatch, capsys):
+    monkeypatch.setenv("_FASTPOST_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split()) - 1))
+    with pytest.raises(SystemExit):
+        main([])
+    assert found in capsys.readouterr().out.split()
+
+
+def test_install_completion_is_offered():
+    assert "--install-completion" in call("--help").stdout

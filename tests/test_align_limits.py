@@ -91,3 +91,31 @@ def test_a_token_without_width_that_is_not_special_is_a_fault_of_its_own():
     assert faults[0].message == "token 0 is at (0, 0) and covers nothing"
     # Without a mask, (0, 0) is what special tokens have.
     assert [fault.token for fault in fastpost.check_offsets([(0, 0), (5, 5)], "Anna Schmidt")] == [1]
+
+
+@pytest.mark.parametrize(
+    ("offsets", "words"),
+    [
+        ([(6, 7), (4, 5)], r"`offsets` holds \(4, 5\) at window 1, token 1, behind a token at \(6, 7\)"),
+        ([(0, 5), (1, 2)], r"\(1, 2\) at window 1, token 1, behind a token at \(0, 5\)"),
+        ([(6, 5), (7, 8)], r"\(6, 5\) at window 1, token 0"),
+        ([(-3, 5), (7, 8)], r"\(-3, 5\) at window 1, token 0"),
+        ([(3, 5), (7, 80)], r"\(7, 80\) at window 1, token 1, but its text has 10 characters"),
+    ],
+)
+def test_tokens_out_of_order_or_out_of_their_text_are_refused(offsets, words):
+    """They used to give spans such as (6, 5)."""
+    windows, texts, label2id = [[(0, 1)], offsets], ["a", "abcdefghij"], {"O": 0, "B-x": 1, "I-x": 2}
+    for call in (
+        lambda: fastpost.labels_to_spans([[0], [1, 2]], windows, label2id=label2id, texts=texts),
+        lambda: fastpost.spans_to_labels(windows, [[], [(4, 7, "x")]], label2id=label2id, texts=texts),
+    ):
+        with pytest.raises(ValueError, match=words) as bad:
+            call()
+        assert (bad.value.argument, bad.value.window) == ("offsets", 1)
+    # Special tokens, and tokens without a character, may be anywhere.
+    mask = [[0], [1, 1]]
+    got = fastpost.labels_to_spans([[1], [1, 2]], windows, label2id=label2id, special_tokens_mask=mask, texts=texts)
+    assert got == [[(0, 1, "x")], []]
+    still = fastpost.labels_to_spans([[1, 2, 2]], [[(4, 5), (3, 3), (5, 7)]], label2id=label2id)
+    assert still == [[(4, 7, "x")]]

@@ -37,6 +37,18 @@ def test_overlaps_end_where_tokens_run_backwards():
     assert 1 <= len(decoder.decode(**arguments(offsets=offsets))) <= 5
 
 
+@pytest.mark.parametrize("dedupe", ["span", "text"])
+def test_an_answer_that_ends_before_it_starts_is_refused(dedupe):
+    """Its tokens are out of order."""
+    offsets = np.array([[[8, 9], [0, 1], [4, 5], [6, 7], [2, 3]]])
+    decoder = AnswerDecoder(top_k=sys.maxsize, dedupe=dedupe)
+    with pytest.raises(
+        ValueError, match=r"`offsets` holds \(0, 1\) at window 0, token 1, behind a token at \(8, 9\)"
+    ) as bad:
+        decoder.decode(**arguments(offsets=offsets))
+    assert (bad.value.argument, bad.value.window, bad.value.token) == ("offsets", 0, 1)
+
+
 def test_more_spans_than_memory_holds_are_refused():
     tokens = 1 << 13
     logits = np.zeros((1, tokens), np.float32)

@@ -152,6 +152,39 @@ def test_numbers_that_json_has_not_come_along_as_null(tmp_path):
         assert not any(word in row for row in batch.kept for word in (": NaN", ": Infinity"))
 
 
+LONG, DEEP = "9" * 5_000, "[" * 300 + '{"b": [1e999999, NaN, "]\\ud83d"]}' + "]" * 300
+
+
+@pytest.mark.parametrize("value", ["1e999999", LONG, f"-{LONG}.{LONG}e-9", DEEP, "[" * 100_000 + "]" * 100_000])
+@pytest.mark.parametrize("line", ['{{"a": {}, "text": "fine"}}', '{{"text": "fine", "a": {} , "b": "\\ud83d"}}'])
+def test_a_value_that_nobody_reads_may_be_as_long_and_as_deep_as_it_likes(line, value, tmp_path):
+    path = tmp_path / "x.jsonl"
+    path.write_text(f'{{"text": "first"}}\n{line.format(value)}\n{{"text": "last"}}\n')
+    assert texts_of(Corpus(path)) == ["first", "fine", "last"]
+    assert rows_of(Corpus(path, keep=["c"])) == [("first", {}), ("fine", {}), ("last", {})]
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (LONG, "a number of more than 4,300 digits at byte"),
+        (DEEP, "more than 200 lists and objects, one in the other, at"),
+    ],
+)
+def test_a_value_that_comes_along_is_one_that_json_reads(value, words, tmp_path):
+    path = tmp_path / "x.jsonl"
+    path.write_text(f'{{"text": "first", "a": {value}}}\n{{"text": {value}}}\n{{"text": "last"}}\n')
+    for keep in (["a"], "all"):
+        with pytest.raises(CorpusError, match=rf":1: not a JSON record: {words}"):
+            texts_of(Corpus(path, keep=keep))
+    with pytest.raises(CorpusError, match=r":2: column `text` holds a (number|list), not text"):
+        texts_of(Corpus(path))
+    path.write_text(f'{{"a": {value}, "text": "no end"\n{{"a": {value}, "body": "no text"}}\n{{"text": "last"}}\n')
+    corpus = Corpus(path, on_error="skip")
+    assert texts_of(corpus) == ["last"]
+    assert "no column `text`; the record has `a`, `body`" in corpus.stats.reasons[1]
+
+
 def arrow_strings(*values):
     """Strings that need not be UTF-8, which Arrow does not check."""
     pa = pytest.importorskip("pyarrow")

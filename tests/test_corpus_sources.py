@@ -66,9 +66,14 @@ def test_texts_of_several_formats_are_refused(tmp_path):
     with pytest.raises(ValueError, match="holds texts of several formats") as raised:
         Corpus(tmp_path)
     assert '1 csv (m.csv); 1 jsonl (mails.jsonl); 1 text (a.txt); pass format="csv" or another' in str(raised.value)
-    assert texts_of(Corpus(tmp_path, format="csv")) == ["m.csv"]
-    assert texts_of(Corpus(tmp_path, format="jsonl")) == ["mails.jsonl"]
-    assert texts_of(Corpus(tmp_path, format="text")) == ["a.txt", "c.eml"]
+    for chosen, texts, left in (
+        ("csv", ["m.csv"], "3 files of the folder {} are left out: a.txt, c.eml, mails.jsonl, by"),
+        ("jsonl", ["mails.jsonl"], "3 files of the folder {} are left out: a.txt, c.eml, m.csv, by"),
+        ("text", ["a.txt", "c.eml"], "2 files of the folder {} are left out: m.csv, mails.jsonl, by"),
+    ):
+        with pytest.warns(UserWarning, match="left out") as told:
+            assert texts_of(Corpus(tmp_path, format=chosen)) == texts
+        assert str(told[0].message) == f'{left.format(tmp_path)} format="{chosen}"; pass a glob to choose others'
     assert texts_of(Corpus(tmp_path / "*.[jt]*")) == ["a.txt", "mails.jsonl"]
     assert texts_of(Corpus([tmp_path / "m.csv", tmp_path / "a.txt"])) == ["m.csv", "a.txt"]
     (tmp_path / "a.txt").unlink()

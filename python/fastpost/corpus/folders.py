@@ -62,13 +62,15 @@ class Folders:
             raise _no_file(folder, *_nothing_known(folder, there, self.format))
         _refuse_twins(folder, files)
         left = sorted(set(there) - set(files))
-        if left and self.format is None:
+        if left:
             one = len(left) == 1
+            why: Words = ("; pass a glob or ", Argument("format"), " to choose others")
+            if self.format is not None:
+                why = (", by ", Argument("format", (self.format,)), "; pass a glob to choose others")
             warn_caller(
                 f"{len(left):,} {'file' if one else 'files'} of the folder {folder} {'is' if one else 'are'} left out: "
-                f"{_some(folder, left)}; pass a glob or ",
-                Argument("format"),
-                " to choose others",
+                f"{_some(folder, left)}",
+                *why,
             )
         return files
 

@@ -126,6 +126,14 @@ impl TokenSpans {
                     });
                 }
             }
+            for (text, of_text) in of_text.iter().enumerate() {
+                let chars = texts.as_ref().map(|texts| texts[text].1);
+                for (number, tokens) in of_text.clone().zip(&windows[of_text.clone()]) {
+                    let (offsets, special) =
+                        (&offsets[2 * tokens.start..2 * tokens.end], &special[tokens.clone()]);
+                    Window { offsets, special, word_ids: None }.check(number, chars)?;
+                }
+            }
             let solid = texts
                 .map(|texts| texts.iter().map(|(text, chars)| Solid::new(text, *chars)).collect::<Vec<_>>());
             for (range, solid) in of_text.iter().zip(solid.iter().flatten()) {

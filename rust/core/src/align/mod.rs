@@ -133,6 +133,31 @@ fn all_pieces(windows: &[Window<'_>], subwords: Subwords) -> Vec<Vec<Piece>> {
 }
 
 impl Window<'_> {
+    /// Whether its tokens lie in a text of `chars` characters, one behind the other. `number` is the window's own.
+    ///
+    /// Tokens that stand for no text, and those that cover none of it, may be anywhere.
+    ///
+    /// # Errors
+    /// [`Error::BadOffset`] or [`Error::OffsetOrder`] for the first one that is elsewhere.
+    pub fn check(&self, number: usize, chars: Option<usize>) -> Result<()> {
+        let limit = chars.map_or(i64::MAX, |chars| chars as i64);
+        let mut before = (0, 0);
+        for (token, (pair, &special)) in self.offsets.chunks_exact(2).zip(self.special).enumerate() {
+            let (start, end) = (pair[0], pair[1]);
+            if special != 0 || (start == end && start >= 0) {
+                continue;
+            }
+            if start < 0 || end < start || end > limit {
+                return Err(Error::BadOffset { window: number, token, start, end, limit: chars });
+            }
+            if start < before.0 || end < before.1 {
+                return Err(Error::OffsetOrder { window: number, token, start, end, before });
+            }
+            before = (start, end);
+        }
+        Ok(())
+    }
+
     fn pieces(&self, subwords: Subwords) -> Vec<Piece> {
         let mut out: Vec<Piece> = Vec::with_capacity(self.special.len());
         let mut word = -1;
@@ -711,6 +736,23 @@ mod tests {
                 prop_assert_eq!(found, want);
             }
         }
+    }
+
+    #[test]
+    fn tokens_out_of_order_are_refused() {
+        let check = |offsets: &[i64], chars| {
+            let special = vec![0; offsets.len() / 2];
+            Window { offsets, special: &special, word_ids: None }.check(3, chars)
+        };
+        assert_eq!(check(&[0, 3, 3, 3, 2, 4, 9, 9, 4, 8], Some(8)), Ok(()));
+        let order =
+            |token, start, end, before| Err(Error::OffsetOrder { window: 3, token, start, end, before });
+        assert_eq!(check(&[6, 7, 4, 5], None), order(1, 4, 5, (6, 7)));
+        assert_eq!(check(&[0, 5, 1, 2], None), order(1, 1, 2, (0, 5)));
+        let bad = |start, end, limit| Err(Error::BadOffset { window: 3, token: 0, start, end, limit });
+        assert_eq!(check(&[6, 5], None), bad(6, 5, None));
+        assert_eq!(check(&[-2, -2], None), bad(-2, -2, None));
+        assert_eq!(check(&[2, 9], Some(8)), bad(2, 9, Some(8)));
     }
 
     fn labelled(spans: &[(i64, i64)], policy: Policy) -> (Vec<i64>, Vec<Misfit>) {

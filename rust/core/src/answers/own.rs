@@ -201,6 +201,27 @@ impl<'a> Ready<'a> {
             end_logit: self.end[last],
         }
     }
+
+    /// The characters of an answer.
+    ///
+    /// # Errors
+    /// [`Error::OffsetOrder`] if its last token stands in the text before its first.
+    fn text_of(&self, pair: Pair, answer: &Answer) -> Result<&str> {
+        let (first, last) = (pair.first as usize, pair.last as usize);
+        if answer.end < answer.start {
+            let place =
+                |token: usize| (self.window.offsets.get(2 * token), self.window.offsets.get(2 * token + 1));
+            let (start, end) = place(last);
+            return Err(Error::OffsetOrder {
+                window: self.index,
+                token: last,
+                start,
+                end,
+                before: place(first),
+            });
+        }
+        self.chars.slice(self.index, first, answer.start, answer.end)
+    }
 }
 
 fn keep_wide<T: PartialOrd>(allowed: &mut [bool], offsets: &[T]) {
@@ -242,7 +263,7 @@ fn distinct(
         for (_, pair, which) in found {
             let ready = &ready[which];
             let answer = ready.answer(pair, shifts[which]);
-            let text = ready.chars.slice(ready.index, pair.first as usize, answer.start, answer.end)?;
+            let text = ready.text_of(pair, &answer)?;
             // A text of the same place is the same, and may be long.
             let new = places.insert((answer.text, answer.start, answer.end))
                 && (!by_text || texts.insert(Folded::new(text)));
@@ -354,7 +375,7 @@ fn apart(ready: &[Ready<'_>], shifts: &[f64], max_len: NonZeroUsize, top_k: usiz
         part.seen = answers.len();
         let Free { which, best: pair, .. } = part;
         let answer = ready[which].answer(pair, shifts[which]);
-        ready[which].chars.slice(ready[which].index, pair.first as usize, answer.start, answer.end)?;
+        ready[which].text_of(pair, &answer)?;
         answers.push(answer);
         own.push((which, pair.first, pair.last));
         free.push(part);

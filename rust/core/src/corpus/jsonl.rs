@@ -10,6 +10,7 @@ use std::borrow::Cow;
 use jiter::{Jiter, JiterErrorType, JsonErrorType, Peek};
 
 use super::fault::{Reason, listed};
+use super::relaxed::relaxed;
 use super::text;
 use super::texts::Block;
 use super::{Keep, Wanted};
@@ -17,7 +18,8 @@ use super::{Keep, Wanted};
 /// Takes the wanted columns out of each line of a block; `first_line` is the line of its first byte.
 ///
 /// As in Python's json the last of equal keys counts, and NaN and Infinity are numbers. Blank lines are no
-/// records. Half a surrogate pair has no UTF-8: in the text it is a fault or U+FFFD, elsewhere it is stepped over.
+/// records. Half a surrogate pair has no UTF-8: in the text it is a fault or U+FFFD, elsewhere it is stepped over, and so
+/// are numbers of any length and lists of any depth in columns that nobody reads.
 pub(crate) fn split(bytes: &[u8], first_line: u64, wanted: &Wanted, out: &mut Block<'_>) {
     let sound = simdutf8::basic::from_utf8(bytes).is_ok();
     let mut tape = Vec::new();
@@ -61,16 +63,19 @@ fn record(
         Err(error) => error,
     };
     out.undo();
-    // jiter refuses half a surrogate pair wherever it stands.
-    let whole = mended(line).map(|whole| fields(&whole, line, number, wanted, tape, out));
-    match whole {
-        Some(Ok(done)) => done,
-        Some(Err(error)) => {
-            out.undo();
-            Err(no_json(line, &error))
-        }
-        None => Err(no_json(line, &error)),
+    // jiter refuses half a surrogate pair wherever it stands, and what is too long or too deep for it.
+    let mut whole = Cow::Borrowed(line);
+    let mut error = error;
+    for mend in [|line: &[u8], _: &Wanted| mended(line), relaxed] {
+        let Some(changed) = mend(&whole, wanted) else { continue };
+        whole = Cow::Owned(changed);
+        error = match fields(&whole, line, number, wanted, tape, out) {
+            Ok(done) => return done,
+            Err(error) => error,
+        };
+        out.undo();
     }
+    Err(no_json(line, &error))
 }
 
 /// Why a line is no JSON.
@@ -89,7 +94,20 @@ fn no_json(line: &[u8], error: &jiter::JiterError) -> Reason {
         [b'{', ..] if cut && matches!(line.last(), Some(b'{' | b'[' | b',' | b':')) => {
             Reason::Pretty { opened: "an object", filter: "." }
         }
-        _ => Reason::Json { message: error.error_type.to_string(), at: error.index },
+        _ => Reason::Json { message: message(&error.error_type), at: error.index },
+    }
+}
+
+/// What is wrong, in words that say what is meant by "limit" and "range".
+fn message(error: &JiterErrorType) -> String {
+    match error {
+        JiterErrorType::JsonError(JsonErrorType::RecursionLimitExceeded) => {
+            "more than 200 lists and objects, one in the other,".into()
+        }
+        JiterErrorType::JsonError(JsonErrorType::NumberOutOfRange) => {
+            "a number of more than 4,300 digits".into()
+        }
+        other => other.to_string(),
     }
 }
 
@@ -136,7 +154,8 @@ fn fields(
     tape: &mut Vec<u8>,
     out: &mut Block<'_>,
 ) -> Result<Result<(), Reason>, jiter::JiterError> {
-    let mut json = Jiter::with_tape(json, std::mem::take(tape)).with_allow_inf_nan();
+    let bytes = json;
+    let mut json = Jiter::with_tape(bytes, std::mem::take(tape)).with_allow_inf_nan();
     let first = json.peek()?;
     if first != Peek::Object {
         json.known_skip(first)?;
@@ -167,7 +186,7 @@ fn fields(
                 Peek::Null => Found::Null,
                 Peek::String if value == whole || wanted.replace => found,
                 Peek::String => Found::HalfPair,
-                _ => Found::Other(kind(peek)),
+                _ => Found::Other(kind(Peek::new(line[from]))),
             };
         }
         if let Some(place) = place {
@@ -185,7 +204,7 @@ fn fields(
         found => {
             out.undo();
             return Ok(Err(match found {
-                Found::Nothing => Reason::NoColumn { column: column(), keys: keys(line) },
+                Found::Nothing => Reason::NoColumn { column: column(), keys: keys(bytes) },
                 Found::HalfPair => Reason::HalfPair { column: column() },
                 Found::Other(found) => Reason::NotText { column: column(), found: found.into(), cure: "" },
                 _ => Reason::NotText { column: column(), found: "null".into(), cure: "" },

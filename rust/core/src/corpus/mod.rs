@@ -16,6 +16,7 @@ mod each;
 mod fault;
 mod jsonl;
 mod open;
+mod relaxed;
 mod shelf;
 #[cfg(test)]
 mod tests;
@@ -140,6 +141,15 @@ pub enum Keep {
 impl Keep {
     fn is_nothing(&self) -> bool {
         *self == Self::Nothing
+    }
+
+    /// Whether the column `name`, which is not that of the text, comes along.
+    fn has(&self, name: &str) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Columns(names) => names.iter().any(|kept| kept == name),
+            Self::All => true,
+        }
     }
 }
 

@@ -49,7 +49,9 @@ impl Error {
             Self::TokenCount { name, window, .. } => About { window: Some(*window), ..About::of(name) },
             Self::LengthOverWidth { window, .. } => About { window: Some(*window), ..About::of("lengths") },
             Self::BadLogits { window, token, .. } => About::at("logits", *window, *token),
-            Self::BadOffset { window, token, .. } => About::at("offsets", *window, *token),
+            Self::BadOffset { window, token, .. } | Self::OffsetOrder { window, token, .. } => {
+                About::at("offsets", *window, *token)
+            }
             Self::TextCount { .. } => About::of("texts"),
             Self::BadWindowText { window, .. } => About { window: Some(*window), ..About::of("windows") },
             Self::UnknownToken { window, token, .. } => About::at("input_ids", *window, *token),

@@ -142,6 +142,23 @@ pub enum Error {
         /// Characters of the text, where it is there.
         limit: Option<usize>,
     },
+    /// A token that stands behind one of which the characters come later.
+    #[error(
+        "`offsets` holds ({start}, {end}) at window {window}, token {token}, behind a token at ({}, {}); pass tokens in the order of their text",
+        before.0, before.1
+    )]
+    OffsetOrder {
+        /// Window, counted from 0.
+        window: usize,
+        /// Token in the window.
+        token: usize,
+        /// Its start.
+        start: i64,
+        /// Its end.
+        end: i64,
+        /// Start and end of the token before it.
+        before: (i64, i64),
+    },
     /// Texts and windows that cannot be told to belong together.
     #[error(
         "`texts` has {texts} items but `logits` has {windows} windows; pass `windows`, the text index of each window"

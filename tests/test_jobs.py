@@ -54,6 +54,140 @@ def test_a_job_that_was_stopped_is_gone_on_with(pipe, source, tmp_path):
         jobs.EntityJob(source, str(out), reading, redact="[{label}]", resume=True)
 
 
+class StoppedError(Exception):
+    pass
+
+
+def begun(pipe, source, out, settings=None):
+    """What a job leaves that was stopped after two of its five texts."""
+
+    def stop(tally):
+        if tally.texts == 2:
+            raise StoppedError
+
+    with (
+        pytest.raises(StoppedError),
+        jobs.EntityJob(source, str(out), jobs.Reading(chunk_size=1), settings=settings) as job,
+    ):
+        job.run(pipe, stop)
+    return out.with_name(f"{out.name}.unfinished")
+
+
+def cut(out, note):
+    out.write_bytes(out.read_bytes()[:-7])
+
+
+def longer(out, note):
+    out.write_bytes(out.read_bytes() + b'{"text_index":2,"enti')
+
+
+def wrong_line(out, note):
+    out.write_bytes(b'{"a": 1}\n' + out.read_bytes())
+
+
+def no_table(out, note):
+    out.write_bytes(b"[1]\n")
+
+
+def nothing(out, note):
+    pass
+
+
+NO_NOTE = (
+    "has 2 texts and the input has more, but out.jsonl.unfinished, which says what it was begun with, is gone; pass"
+)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (nothing, None),
+        (cut, None),
+        (longer, None),
+        (lambda out, note: out.unlink(), None),
+        (lambda out, note: out.write_bytes(b""), None),
+        (lambda out, note: (out.unlink(), note.unlink()), None),
+        (lambda out, note: note.unlink(), NO_NOTE),
+        (lambda out, note: note.write_bytes(b""), NO_NOTE),
+        (lambda out, note: (cut(out, note), note.unlink()), "out.jsonl ends inside a line, but out.jsonl.unfinished"),
+        (
+            lambda out, note: note.write_bytes(b"\xff{"),
+            "unfinished is damaged; pass overwrite=True without resume=True",
+        ),
+        (lambda out, note: note.write_text("{}"), r"was begun with another `m` \(None, now 1\); pass the same"),
+        (wrong_line, "line 1 of .*out.jsonl is damaged; pass overwrite=True without resume=True to start again"),
+        (no_table, "line 1 of .*out.jsonl is damaged"),
+    ],
+)
+def test_every_state_of_a_job_is_gone_on_with_or_told(change, words, pipe, source, tmp_path):
+    out = tmp_path / "out.jsonl"
+    change(out, begun(pipe, source, out, {"m": 1}))
+    make = lambda **options: jobs.EntityJob(  # noqa: E731
+        source, str(out), jobs.Reading(chunk_size=1), settings={"m": 1}, **options
+    )
+    if words is not None:
+        before = out.read_bytes()
+        with pytest.raises(jobs.JobError, match=words):
+            make(resume=True)
+        assert out.read_bytes() == before
+    with make(resume=words is None, overwrite=words is not None) as job:
+        tally = job.run(pipe)
+    assert (tally.texts, tally.found, tally.total) == (5, 10, 5)
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [row["text_index"] for row in rows] == [0, 1, 2, 3, 4]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.jsonl", "x.jsonl"]
+    with pytest.raises(jobs.Finished, match="is whole"):
+        make(resume=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"settings": {"m": 2}}, r"was begun with another `m` \(1, now 2\); pass the same, or overwrite=True without"),
+        ({"redact": "[{label}]"}, r"another `redact` \(None, now '\[\{label\}\]'\)"),
+        ({"reading": jobs.Reading(chunk_size=1, id_column="id")}, r"another `id column` \(None, now 'id'\)"),
+        ({"reading": jobs.Reading(chunk_size=1, keep_columns="all")}, "another `keep-columns`"),
+        ({"reading": jobs.Reading(chunk_size=1, on_error="skip")}, "another `on_error`"),
+        ({"touch": True}, "other input files, or they have changed since"),
+    ],
+)
+def test_a_job_goes_on_with_the_same_options_and_files_alone(options, words, pipe, source, tmp_path):
+    out = tmp_path / "out.jsonl"
+    begun(pipe, source, out, {"m": 1})
+    if options.pop("touch", False):
+        with open(source, "a") as file:
+            file.write('{"text": "more"}\n')
+    given = {"reading": jobs.Reading(chunk_size=1), "settings": {"m": 1}, **options}
+    with pytest.raises(jobs.JobError, match=words):
+        jobs.EntityJob(source, str(out), resume=True, **given)
+    assert len(out.read_text().splitlines()) == 2
+
+
+def test_a_table_is_gone_on_with_whatever_is_left_of_it(pipe, source, tmp_path):
+    out = tmp_path / "out.parquet"
+    pq = pytest.importorskip("pyarrow.parquet")
+    for change, words in (
+        (lambda parts, note: (parts / "0.jsonl").unlink(), None),
+        (lambda parts, note: (parts / "0.jsonl").write_bytes((parts / "0.jsonl").read_bytes()[:-5]), None),
+        (lambda parts, note: note.unlink(), "out.parquet.parts exists; pass overwrite=True to replace what is in it"),
+    ):
+        note = begun(pipe, source, out, {"m": 1})
+        change(tmp_path / "out.parquet.parts", note)
+        make = lambda **options: jobs.EntityJob(  # noqa: E731
+            source, str(out), jobs.Reading(chunk_size=1), settings={"m": 1}, **options
+        )
+        if words is not None:
+            with pytest.raises(jobs.JobError, match=words):
+                make(resume=True)
+        with make(resume=words is None, overwrite=words is not None) as job:
+            assert job.run(pipe)[:2] == (5, 10)
+        assert pq.read_table(out)["text_index"].to_pylist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["out.parquet", "x.jsonl"]
+        with pytest.raises(jobs.Finished):
+            make(resume=True)
+        out.unlink()
+
+
 def test_what_a_job_refuses_before_a_model_is_needed(source, tmp_path):
     for options, words in (
         ({"out": source}, "`out` is .*, which is read; pass another name"),

@@ -429,3 +429,18 @@ def test_windows_show_by_a_space_that_the_tokenizer_has_made_up_alone():
 def test_names_to_ignore_are_str(name):
     with pytest.raises(TypeError, match=f"`ignore_labels` holds a name of type {type(name).__name__}; pass a list of"):
         EntityDecoder(["O", "B-x"], aggregation_strategy="simple", ignore_labels=["O", name])
+
+
+@pytest.mark.parametrize("merge", ["context", "average", "union", "transformers"])
+def test_tokens_are_numbered_as_if_one_window_held_the_text(merge):
+    """With `window_merge="transformers"` each window counted from its own first token."""
+    words, labels = ["Anna", "met", "Bob", "in", "York"] * 3, ["O", "B-PER", "B-LOC"]
+    text, starts = " ".join(words), np.cumsum([0] + [len(word) + 1 for word in words[:-1]])
+    offsets = np.array([(at, at + len(word)) for at, word in zip(starts, words)])
+    rows = 9 * np.eye(3, dtype=np.float32)[[{"Anna": 1, "Bob": 1, "York": 2}.get(word, 0) for word in words]]
+    decoder = EntityDecoder(labels, window_merge=merge)
+    cuts = [slice(0, 6), slice(4, 10), slice(8, 15)]
+    got = decoder.decode([rows[cut] for cut in cuts], offsets=[offsets[cut] for cut in cuts], texts=[text],
+                         special_tokens_mask=[np.zeros(len(rows[cut]), int) for cut in cuts], windows=[0, 0, 0])  # fmt: skip
+    want = [at for at, word in enumerate(words) if word in ("Anna", "Bob", "York")]
+    assert [(entity["start"], entity["index"]) for entity in got[0]] == [(starts[at], (at, at + 1)) for at in want]

@@ -698,7 +698,8 @@ class Twin:
             if self.window_merge == "union":
                 found = self._union(found, stitch(parts, "context"), text)
             else:
-                found = _keep_longest(found)
+                tokens = [token for token in stitch(parts, "context") if token.start < token.end]
+                found = [self._renumbered(entity, tokens) for entity in _keep_longest(found)]
         if self.close:
             raise Undefined
         covering = [t for part in parts for t in part if t.start < t.end]
@@ -750,6 +751,22 @@ class Twin:
             spans = [span for span in spans if self.passes(span["score"], span["kind"])]
         return [self._entity(span, tokens, span["score"], span["probs"]) for span in spans]
 
+    def _place(self, span, tokens):
+        """Sets the first and the last of the tokens in the characters of `span`."""
+        covering = sorted((t.end, at) for at, t in enumerate(tokens))
+        span["first"] = next((at for end, at in covering if end > span["start"]), covering[-1][1])
+        span["last"] = span["first"] + 1
+        self._reach(span, tokens, grow=True)
+
+    def _renumbered(self, entity, tokens):
+        """With the tokens of one window that holds all of the text."""
+        if self.strategy == "none" or entity["start"] == entity["end"]:
+            return entity
+        span = {"start": entity["start"], "end": entity["end"], "kind": entity["name"], "outside": False}
+        self._place(span, tokens)
+        placed = self._entity(span, tokens, entity["score"], entity["probs"])
+        return {**entity, "tokens": placed["tokens"], "words": placed["words"]}
+
     def _biased(self, row):
         lowered = np.array([self.outside_bias if role == "O" else 0.0 for role, _ in self.tags])
         return np.asarray(row, np.float64) - lowered
@@ -794,10 +811,7 @@ class Twin:
             out = self.joined(out, text)
         tokens = [token for token in tokens if token.start < token.end]
         for span in out:
-            covering = sorted((t.end, at) for at, t in enumerate(tokens))
-            span["first"] = next((at for end, at in covering if end > span["start"]), covering[-1][1])
-            span["last"] = span["first"] + 1
-            self._reach(span, tokens, grow=True)
+            self._place(span, tokens)
         return [self._entity(span, tokens, span["score"], span["probs"]) for span in out]
 
     def _item_row(self, rows):

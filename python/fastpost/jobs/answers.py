@@ -55,7 +55,9 @@ class AnswerJob:
         self.questions, self.rank = list(questions), rank
         self.texts = texts = Texts.of(inputs, out, reading, own=_OWN)
         job = {**(settings or {}), "questions": self.questions, "rank": rank, **texts.job()}
-        self.output = Output(out, job, resume=resume, overwrite=overwrite, table=answer_table(texts.copied))
+        self.output = Output(
+            out, job, resume=resume, overwrite=overwrite, table=answer_table(texts.copied), has_more=texts.has_more
+        )
         try:
             texts.check()
         except BaseException as error:

@@ -82,7 +82,7 @@ class EntityJob:
         self.texts = texts = Texts.of(inputs, out, reading, own=own, redacted=redact is not None)
         table = entity_table(texts.copied, redact is not None, texts.text_name)
         job = {**(settings or {}), "redact": redact, **texts.job()}
-        self.output = Output(out, job, resume=resume, overwrite=overwrite, table=table)
+        self.output = Output(out, job, resume=resume, overwrite=overwrite, table=table, has_more=texts.has_more)
         try:
             texts.check()
         except BaseException as error:

@@ -6,13 +6,22 @@ import errno
 import json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO, Any, Protocol
 
 from fastpost.exceptions import describe, refuse
 from fastpost.jobs.claim import Claim
-from fastpost.jobs.errors import OUT, OVERWRITE, RESUME, STANDARD_OUTPUT, JobError, note_resumable
+from fastpost.jobs.errors import (
+    OUT,
+    OVERWRITE,
+    RESUME,
+    STANDARD_OUTPUT,
+    START_AGAIN,
+    Finished,
+    JobError,
+    note_resumable,
+)
 from fastpost.jobs.lines import Done, append, whole_lines
 from fastpost.jobs.parts import Parts, Table
 
@@ -30,6 +39,9 @@ class Store(Protocol):
 
     def is_ours(self) -> bool:
         """Whether the whole output is one that this job may have written."""
+
+    def refuse_half(self, has_more: Callable[[int], bool]) -> None:
+        """Refuses an output that is none of the whole ones, though no note of a job lies beside it."""
 
     def start(self) -> None:
         """Makes room for a new job: removes what is there."""
@@ -55,6 +67,7 @@ class Output:
         job: what must be the same for it to be gone on with.
         resume, overwrite: the options of these names.
         table: how lines become rows of a Parquet file.
+        has_more: whether there are texts behind so many; asked where an output seems to be whole.
 
     Attributes:
         done: lines that are there already.
@@ -65,7 +78,16 @@ class Output:
         JobError: if something is there that is neither to be gone on with nor to be replaced.
     """
 
-    def __init__(self, out: str, job: Json, *, resume: bool, overwrite: bool, table: Table) -> None:
+    def __init__(
+        self,
+        out: str,
+        job: Json,
+        *,
+        resume: bool,
+        overwrite: bool,
+        table: Table,
+        has_more: Callable[[int], bool] = lambda _: False,
+    ) -> None:
         self.done, self.found = Done()
         self._claim: Claim | None = None
         self._store: Store = _StandardOutput()
@@ -80,7 +102,11 @@ class Output:
             self._store = Parts(path, table)
         else:
             self._store = _LinesFile(path, table)
-        self._claim = Claim(path, job, resume=resume, overwrite=overwrite, is_ours=self._store.is_ours)
+        try:
+            self._claim = Claim(path, job, resume=resume, overwrite=overwrite, is_ours=self._store.is_ours)
+        except Finished:
+            self._store.refuse_half(has_more)
+            raise
         try:
             if self._claim.resumed:
                 self.done, self.found = self._store.resume()
@@ -175,6 +201,9 @@ class _StandardOutput:
     def is_ours(self) -> bool:
         return False
 
+    def refuse_half(self, has_more: Callable[[int], bool]) -> None:
+        pass
+
     def start(self) -> None:
         pass
 
@@ -211,6 +240,21 @@ class _LinesFile:
             return not line or self._table.found(json.loads(line)) >= 0
         except (OSError, ValueError, KeyError, TypeError):
             return False
+
+    def refuse_half(self, has_more: Callable[[int], bool]) -> None:
+        """Counts its lines: without the note nothing else tells a file that was stopped from one that is whole."""
+        lines, last = 0, b"\n"
+        with open(self._path, "rb") as file:
+            for lines, last in enumerate(file, 1):  # noqa: B007
+                pass
+        half = "ends inside a line" if not last.endswith(b"\n") else f"has {lines:,} texts and the input has more"
+        if not last.endswith(b"\n") or has_more(lines):
+            note = f"{self._path.name}.unfinished"
+            raise refuse(
+                JobError,
+                f"{self._path} {half}, but {note}, which says what it was begun with, is gone",
+                cure=START_AGAIN,
+            )
 
     def start(self) -> None:
         self._path.unlink(missing_ok=True)

@@ -98,6 +98,9 @@ class Parts:
             return False
         return names.issuperset(name for name, _ in self._table.fields())
 
+    def refuse_half(self, has_more: Callable[[int], bool]) -> None:
+        """Refuses nothing: a table is put in its place when it is whole."""
+
     def write(self, data: bytes) -> None:
         """Keeps whole lines, and makes a part of them when there are many."""
         if self._file is None:

@@ -180,6 +180,10 @@ class Texts:
                 cure = "name the columns to keep, without it" if self.keep == "all" else "leave it out, or rename it"
                 raise refuse(JobError, _KEEP, f" has `{name}`, which the output has of its own", cure=cure)
 
+    def has_more(self, done: int) -> bool:
+        """Whether there are texts behind the first `done`; no, where they can be read only once."""
+        return self.corpus._once is None and any(True for _ in self.corpus.skip(done).records())
+
     def guessed(self) -> int | None:
         """About how many there are, if they are in files."""
         return None if self.corpus._once else self.corpus._sample(1 << 16)[1]

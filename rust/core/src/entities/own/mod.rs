@@ -35,6 +35,7 @@ use std::cell::OnceCell;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use stitch::{Merge, Part, Stitched};
+use union::Numbered;
 use words::{Source, Words};
 
 named! {
@@ -367,6 +368,7 @@ impl TextDecoder<'_> {
 
     /// Decodes each window by itself and keeps the longer one of entities that overlap.
     fn longest(&self, parts: Vec<Part<'_>>) -> Result<Found> {
+        let tokens = Numbered::of(&parts);
         let all = self.each_window(parts)?;
         let spans = all.drafts.iter().enumerate().map(|(number, draft)| {
             let (label, score, start, end) = (draft.name, draft.score, draft.start, draft.end);
@@ -377,7 +379,11 @@ impl TextDecoder<'_> {
         kept.dedup_by_key(|(number, _)| *number); // an empty one in first place comes out twice
         let mut out = Found { covered: all.covered, lost: all.lost, ..Found::default() };
         for (number, _) in kept {
-            out.drafts.push(all.drafts[number].clone());
+            let mut draft = all.drafts[number].clone();
+            if draft.start < draft.end && !self.decoder.settings.strategy.is_by_token() {
+                tokens.number(&mut draft);
+            }
+            out.drafts.push(draft);
             out.probs.extend_from_slice(self.probs_of(&all, number));
         }
         Ok(out)

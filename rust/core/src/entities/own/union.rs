@@ -3,7 +3,7 @@
 //! `stitch` decides each token once, by the window that sees most around it, and what only another window took for an
 //! entity is lost. Where a character too many costs less than one too few, in redaction, all windows count.
 
-use super::stitch::{self, Merge, Part};
+use super::stitch::{self, Merge, Part, Token};
 use super::{Found, TextDecoder, join, means_outside, spans::Draft};
 use crate::Result;
 use std::cmp::Reverse;
@@ -16,10 +16,8 @@ impl TextDecoder<'_> {
     /// longer entity, ties to the surer and then to the earlier one; the other keeps what sticks out, as one entity or
     /// two. What is outside gives way to any entity.
     pub(super) fn union(&self, parts: Vec<Part<'_>>) -> Result<Found> {
-        let bare = parts.iter().map(Part::without_values).collect();
+        let tokens = Numbered::of(&parts);
         let all = self.each_window(parts)?;
-        let mut tokens = stitch::stitch(bare, 0, Merge::Context).tokens;
-        tokens.retain(|token| token.start < token.end);
         let merged = merge(&all.drafts);
         let settings = &self.decoder.settings;
         let outside = |name: u32| means_outside(&self.decoder.grammar, settings.strategy, name as usize);
@@ -33,19 +31,44 @@ impl TextDecoder<'_> {
         if let Some(text) = self.text.filter(|_| !settings.strategy.is_by_token()) {
             drafts = join::join(drafts, text, settings.join, outside);
         }
-        let mut by_end: Vec<usize> = (0..tokens.len()).collect();
-        by_end.sort_by_key(|&at| tokens[at].end);
         let mut out = Found { covered: all.covered, lost: all.lost, ..Found::default() };
         for mut draft in drafts {
-            let next = by_end.partition_point(|&at| tokens[at].end <= draft.start);
-            let Some(&first) = by_end.get(next).or(by_end.last()) else { continue };
-            draft.range = first..first + 1;
-            draft.reach(&tokens);
-            draft.number(&tokens);
+            if !tokens.number(&mut draft) {
+                continue;
+            }
             out.probs.extend_from_slice(self.probs_of(&all, draft.labelled.start));
             out.drafts.push(draft);
         }
         Ok(out)
+    }
+}
+
+/// The tokens of all windows of a text, as if one window held it all.
+pub(super) struct Numbered {
+    /// Those that cover something, in order.
+    tokens: Vec<Token>,
+    /// Their places by where they end.
+    by_end: Vec<usize>,
+}
+
+impl Numbered {
+    pub(super) fn of(parts: &[Part<'_>]) -> Self {
+        let bare = parts.iter().map(Part::without_values).collect();
+        let mut tokens = stitch::stitch(bare, 0, Merge::Context).tokens;
+        tokens.retain(|token| token.start < token.end);
+        let mut by_end: Vec<usize> = (0..tokens.len()).collect();
+        by_end.sort_by_key(|&at| tokens[at].end);
+        Self { tokens, by_end }
+    }
+
+    /// Gives `draft` the numbers of the tokens and words in its characters; false if there are no tokens.
+    pub(super) fn number(&self, draft: &mut Draft) -> bool {
+        let next = self.by_end.partition_point(|&at| self.tokens[at].end <= draft.start);
+        let Some(&first) = self.by_end.get(next).or(self.by_end.last()) else { return false };
+        draft.range = first..first + 1;
+        draft.reach(&self.tokens);
+        draft.number(&self.tokens);
+        true
     }
 }
 

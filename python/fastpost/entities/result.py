@@ -108,27 +108,31 @@ class Entities(Rows[list[Entity] | list[Token], Entity | Token]):
         """int64 (entities,), its token in its window for `aggregation_strategy="none"`, else -1."""
         return self._table.index
 
+    def _more(self, name: str) -> Ints1d | None:
+        """A column of one value an entity that not every behaviour has."""
+        return None if self._table.more is None else self._table.more.column(name)
+
     @property
     def token_start(self) -> Ints1d | None:
         """int64 (entities,), its first token, as a position in the model's input; where a text has several windows, as if
         one window held it all.
         """  # noqa: D205
-        return None if self._table.more is None else self._table.more.token_start
+        return self._more("token_start")
 
     @property
     def token_end(self) -> Ints1d | None:
         """int64 (entities,), one after its last token."""
-        return None if self._table.more is None else self._table.more.token_end
+        return self._more("token_end")
 
     @property
     def word_start(self) -> Ints1d | None:
         """int64 (entities,), its first word by `word_ids`; -1 without them."""
-        return None if self._table.more is None else self._table.more.word_start
+        return self._more("word_start")
 
     @property
     def word_end(self) -> Ints1d | None:
         """int64 (entities,), one after its last word by `word_ids`; -1 without them."""
-        return None if self._table.more is None else self._table.more.word_end
+        return self._more("word_end")
 
     @property
     def probs(self) -> Floats2d | None:
@@ -258,10 +262,10 @@ class Entities(Rows[list[Entity] | list[Token], Entity | Token]):
         table, more = self._table, None
         tokens, has_offsets = _fastpost.entity_kind(table)
         if table.more is not None:
-            names = ("token_start", "token_end", "word_start", "word_end")
+            each = {name: column[rows] for name, column in table.more.each.items()}
             probs, covered = table.more.probs, table.more.covered.reshape(-1, 2)[chosen]
             of_rows = probs.reshape(len(self), -1)[rows].reshape(-1) if probs.size else probs
-            more = (*(getattr(table.more, name)[rows] for name in names), of_rows, covered.reshape(-1))
+            more = (each, of_rows, covered.reshape(-1))
         texts = _fastpost.entity_texts(table, chosen)
         made = _fastpost.entity_table(
             len(chosen), tokens, has_offsets, owners, table.start[rows], table.end[rows], table.label_id[rows],
@@ -277,8 +281,7 @@ class Entities(Rows[list[Entity] | list[Token], Entity | Token]):
         kind = _fastpost.entity_kind(self._table)
         more = None
         if self._table.more is not None:
-            names = ("token_start", "token_end", "word_start", "word_end", "probs", "covered")
-            more = tuple(getattr(self._table.more, name) for name in names)
+            more = (self._table.more.each, self._table.more.probs, self._table.more.covered)
         places = {unit: (start, end) for unit, start, end in self._unit_places()}
         return _restored, (
             *(self.text_count, *kind, *columns, list(self.labels), self.words, None),

@@ -7,26 +7,22 @@ use crate::door::exception;
 use arrow_array::{ArrayRef, FixedSizeListArray, Float32Array};
 use arrow_schema::{DataType, Field};
 use fastpost_core::Error;
+use fastpost_core::entities::own as right;
 use fastpost_core::text::units::byte_after;
 use fastpost_core::tokenizer::decoder::{TokenText, Vocabulary};
 use numpy::{PyArray1, PyArrayMethods, PyReadonlyArray1};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// The name of a unit, and start and end of each entity in it.
 type Places<'py> = (String, PyReadonlyArray1<'py, i64>, PyReadonlyArray1<'py, i64>);
 
-/// Columns that not every behaviour has: tokens, words, distributions and what was covered.
-type More<'py> = (
-    PyReadonlyArray1<'py, i64>,
-    PyReadonlyArray1<'py, i64>,
-    PyReadonlyArray1<'py, i64>,
-    PyReadonlyArray1<'py, i64>,
-    PyReadonlyArray1<'py, f32>,
-    PyReadonlyArray1<'py, i64>,
-);
+/// Columns that not every behaviour has: those of one value an entity by name, distributions and what was covered.
+type More<'py> =
+    (HashMap<String, PyReadonlyArray1<'py, i64>>, PyReadonlyArray1<'py, f32>, PyReadonlyArray1<'py, i64>);
 
 /// One row an entity; places in other units and distributions over the names as asked for.
 #[pyfunction]
@@ -97,8 +93,8 @@ pub(crate) fn entity_json<'py>(
     }
     let more = table.more.as_ref().map(Py::get);
     let ranges = more.filter(|_| table.aggregated);
-    let ranges =
-        ranges.map(|more| (more.token_start.bind(py).readonly(), more.token_end.bind(py).readonly()));
+    let ranges = ranges.map(RightColumns::tokens);
+    let ranges = ranges.map(|(from, to)| (from.bind(py).readonly(), to.bind(py).readonly()));
     let ranges = match &ranges {
         Some((from, to)) => Some((from.as_slice()?, to.as_slice()?)),
         None => None,
@@ -295,17 +291,20 @@ pub(crate) fn entity_table(
     }
     let column =
         |values: &PyReadonlyArray1<'_, i64>| Ok::<_, PyErr>(arrays::column(py, values.as_slice()?.to_vec()));
-    let more = more.map(|(token_start, token_end, word_start, word_end, probs, covered)| {
-        for (name, column, want) in [
-            ("token_start", &token_start, len),
-            ("token_end", &token_end, len),
-            ("word_start", &word_start, len),
-            ("word_end", &word_end, len),
-            ("covered", &covered, text_count.saturating_mul(2)),
-        ] {
-            if column.as_slice()?.len() != want {
-                return Err(wrong(name, column.as_slice()?.len()));
+    let more = more.map(|(named, probs, covered)| {
+        for name in right::MORE {
+            let got = named.get(name).map_or(Ok(0), |values| values.as_slice().map(<[i64]>::len))?;
+            if got != len {
+                return Err(wrong(name, got));
             }
+        }
+        let each = right::MORE.map(|name| {
+            let values = named.get(name).and_then(|values| values.as_slice().ok()).unwrap_or_default();
+            arrays::column(py, values.to_vec())
+        });
+        let got = covered.as_slice()?.len();
+        if got != text_count.saturating_mul(2) {
+            return Err(wrong("covered", got));
         }
         let (got, want) = (probs.as_slice()?.len(), len * names.len());
         if got != 0 && got != want {
@@ -314,10 +313,7 @@ pub(crate) fn entity_table(
         Py::new(
             py,
             RightColumns {
-                token_start: column(&token_start)?,
-                token_end: column(&token_end)?,
-                word_start: column(&word_start)?,
-                word_end: column(&word_end)?,
+                each,
                 probs: arrays::column(py, probs.as_slice()?.to_vec()),
                 covered: column(&covered)?,
                 lost: None,

@@ -27,7 +27,7 @@ use fastpost_core::{Error, Result};
 use half::slice::HalfBitsSliceExt;
 use half::{bf16, f16};
 use numpy::{PyArray1, PyArrayMethods, PyReadonlyArray1};
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyKeyError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PySequence, PyString};
@@ -380,18 +380,45 @@ pub(crate) struct EntityTable {
 }
 
 /// Columns that `compat="fastpost"` has beside the others.
-#[pyclass(frozen, module = "fastpost._fastpost", get_all)]
+#[pyclass(frozen, module = "fastpost._fastpost")]
 pub(crate) struct RightColumns {
-    token_start: Py<PyArray1<i64>>,
-    token_end: Py<PyArray1<i64>>,
-    word_start: Py<PyArray1<i64>>,
-    word_end: Py<PyArray1<i64>>,
+    /// One value an entity: the columns that [`right::MORE`] names, in its order.
+    each: [Py<PyArray1<i64>>; right::MORE.len()],
     /// One value a name for each entity, end to end; empty if not asked for.
+    #[pyo3(get)]
     probs: Py<PyArray1<f32>>,
     /// First and last covered character of each text, end to end.
+    #[pyo3(get)]
     covered: Py<PyArray1<i64>>,
     /// How many tokens of entities cover nothing, and text, window and token of the first one; `None` if none does.
+    #[pyo3(get)]
     lost: Option<(usize, usize, usize, usize)>,
+}
+
+#[pymethods]
+impl RightColumns {
+    /// The columns of one value an entity, by name.
+    #[getter]
+    fn each<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let named = PyDict::new(py);
+        for (name, column) in right::MORE.iter().zip(&self.each) {
+            named.set_item(name, column)?;
+        }
+        Ok(named)
+    }
+
+    /// One of them.
+    fn column(&self, py: Python<'_>, name: &str) -> PyResult<Py<PyArray1<i64>>> {
+        let place = right::MORE.iter().position(|&known| known == name);
+        Ok(self.each[place.ok_or_else(|| PyKeyError::new_err(name.to_owned()))?].clone_ref(py))
+    }
+}
+
+impl RightColumns {
+    /// First token of each entity, and one after its last.
+    fn tokens(&self) -> (&Py<PyArray1<i64>>, &Py<PyArray1<i64>>) {
+        (&self.each[0], &self.each[1])
+    }
 }
 
 /// What a table has whatever the behaviour.
@@ -452,7 +479,8 @@ impl EntityTable {
             (start.as_slice()?, end.as_slice()?, score.as_slice()?, index.as_slice()?);
         let more = match (&self.more, self.aggregated) {
             (Some(more), true) => {
-                Some((more.get().token_start.bind(py).readonly(), more.get().token_end.bind(py).readonly()))
+                let (from, to) = more.get().tokens();
+                Some((from.bind(py).readonly(), to.bind(py).readonly()))
             }
             _ => None,
         };
@@ -519,14 +547,11 @@ impl EntityTable {
         }
     }
 
-    fn of_right(py: Python<'_>, found: right::Entities, shared: Shared) -> PyResult<Self> {
+    fn of_right(py: Python<'_>, mut found: right::Entities, shared: Shared) -> PyResult<Self> {
         let aggregated = !shared.strategy.is_by_token();
         let index = if aggregated { vec![-1; found.start.len()] } else { found.token_start.clone() };
         let more = RightColumns {
-            token_start: arrays::column(py, found.token_start),
-            token_end: arrays::column(py, found.token_end),
-            word_start: arrays::column(py, found.word_start),
-            word_end: arrays::column(py, found.word_end),
+            each: found.take_more().map(|values| arrays::column(py, values)),
             probs: arrays::column(py, found.probs),
             covered: arrays::column(py, found.covered),
             lost: (found.lost.count > 0).then(|| {

@@ -164,6 +164,18 @@ pub struct Entities {
     pub lost: Lost,
 }
 
+/// What [`Entities::take_more`] gives, in its order.
+pub const MORE: [&str; 4] = ["token_start", "token_end", "word_start", "word_end"];
+
+impl Entities {
+    /// The columns of [`MORE`], one value an entity, which the caller has from then on. Bindings and pickles read them by
+    /// name from here: one that is added there is known there.
+    pub fn take_more(&mut self) -> [Vec<i64>; MORE.len()] {
+        [&mut self.token_start, &mut self.token_end, &mut self.word_start, &mut self.word_end]
+            .map(std::mem::take)
+    }
+}
+
 /// Tokens whose label is an entity's and whose offsets hold nothing.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Lost {

@@ -3,7 +3,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# Twice quiet: it names each package that this version of Python leaves out.
+PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check
 RUST := $(shell find rust -name '*.rs') Cargo.toml Cargo.lock rust/core/Cargo.toml rust/py/Cargo.toml
 # The second major version of transformers, beside the one in the environment and over the same torch.
 OLD := .cache/transformers-4.57

@@ -1,12 +1,11 @@
 """`fastpost bench`: results are compared, times are printed; no test looks at a time."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 
 from fastpost.cli.bench import _different
+from in_process import call
 from training_bases import fast, xquad
 
 
@@ -17,10 +16,8 @@ def texts(tmp_path_factory):
     return path
 
 
-def bench(*arguments, differ=False) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "fastpost", "bench", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=300)
-    assert done.returncode == 0, done.stdout + done.stderr
+def bench(*arguments, differ=False):
+    done = call("bench", *arguments)
     assert ("differ" in done.stderr) == differ
     return done
 
@@ -28,13 +25,32 @@ def bench(*arguments, differ=False) -> subprocess.CompletedProcess:
 def test_ner(texts, rampart_torch_dir):
     said = bench("ner", texts, "--model", rampart_torch_dir, "--texts", 3, "--rounds", 1).stdout.splitlines()
     assert said[0].startswith("ner, 3 texts, simple, compat transformers; median of 1")
-    assert [line.split()[0] for line in said[1:]] == ["transformers", "fastpost"]
-    assert all("around the model" in line for line in said[1:])
+    assert [line.split()[0] for line in said[1:]] == ["transformers", "fastpost", "the"]
+    assert all("around the model" in line for line in said[1:3])
+    assert said[3].startswith("  the model alone ")
+    assert said[3].endswith("x is to be had")
     assert "x" in said[2]
     alone = bench(
         "ner", texts, "--model", rampart_torch_dir, "--texts", 3, "--rounds", 1, "--against", "nothing"
     ).stdout
-    assert [line.split()[0] for line in alone.splitlines()[1:]] == ["fastpost"]
+    assert [line.split()[0] for line in alone.splitlines()[1:]] == ["fastpost", "the"]
+
+
+@pytest.mark.parametrize("compat", ["transformers", "fastpost"])
+def test_texts_longer_than_the_model(rampart_torch_dir, tmp_path, compat):
+    """They are cut in transformers' mode, as it would fail on them, and it is said where."""
+    path = tmp_path / "long.txt"
+    path.write_text(" ".join(" ".join(xquad("en")[:8]).split()), encoding="utf-8")
+    source = ["ner", path, "--model", rampart_torch_dir, "--rounds", 1, "--compat", compat]
+    said = bench(*source, differ=compat == "fastpost")
+    assert "the tokenizer names no length; longer texts are cut at the 512 that the model reads" in said.stderr
+    assert said.stdout.startswith("ner, 1 text, ")
+
+
+def test_nothing_to_time(tmp_path, rampart_torch_dir):
+    path = tmp_path / "empty.txt"
+    path.write_text("\n \n")
+    assert "holds no text to time" in call("bench", "ner", path, "--model", rampart_torch_dir, check=2).stderr
 
 
 def test_ner_as_it_should_be(texts, rampart_torch_dir):

@@ -239,7 +239,7 @@ with Output({str(out)!r}, {{}}, resume=False, overwrite=False, table=None) as ou
             opened(out, **options)
     first.communicate(b"\n", timeout=60)
     assert first.returncode == 0
-    assert out.read_text() == '{"a": 1}\n'
+    assert out.read_text() == '{"a":1}\n'
     assert list(tmp_path.iterdir()) == [out]
     with opened(out, overwrite=True) as output:
         output.finish()

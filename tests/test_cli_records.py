@@ -74,7 +74,7 @@ def test_columns_come_along_into_parquet(mails, rampart_dir, tmp_path):
 
 def test_a_column_that_is_not_there_is_told_whatever_is_skipped(mails, rampart_dir):
     for more in ([], ["--on-error", "skip"]):
-        done = run("ner", mails, "--model", rampart_dir, "--quiet", "--id-column", "idd", *more, check=0 if more else 1)
+        done = run("ner", mails, "--model", rampart_dir, "--id-column", "idd", *more, check=0 if more else 1)
         assert "warning: the first record has no `idd`, which --id-column names" in done.stderr
     mails.write_text('{"id": 7, "text": "My name is Anna Schmidt"}\n{"id": 8, "text": "x \\ud83d"}\n')
     for how in ("raise", "skip", "replace"):
@@ -104,7 +104,7 @@ def test_split_file_names_the_file(rampart_dir, tmp_path):
 
 def test_resuming_what_is_whole_is_success(mails, rampart_dir, tmp_path):
     out = tmp_path / "o.jsonl"
-    source = ["ner", mails, "--model", rampart_dir, "--quiet", "--on-error", "skip", "--out", out]
+    source = ["ner", mails, "--model", rampart_dir, "--on-error", "skip", "--out", out]
     assert "4 entities in 4 texts" in run(*source).stderr
     before = out.read_bytes()
     done = run(*source, "--resume")
@@ -143,7 +143,7 @@ def test_totals_after_resuming_are_of_the_whole_file(suffix, tmp_path, monkeypat
 def test_a_text_that_is_refused_is_named_by_the_number_of_its_record(rampart_dir, tmp_path):
     path = tmp_path / "x.jsonl"
     path.write_text('{"text": null}\n{"text": "a"}\nBROKEN\n{"text": "' + "John Smith " * 1000 + '"}\n')
-    source = ["ner", path, "--model", rampart_dir, "--on-error", "skip", "--on-long-text", "error", "--quiet"]
+    source = ["ner", path, "--model", rampart_dir, "--on-error", "skip", "--on-long-text", "error"]
     done = run(*source, check=1)
     assert [row["text_index"] for row in rows_of(done.stdout)] == [0, 1]
     assert "text 3 of the input has more than" in done.stderr

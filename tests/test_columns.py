@@ -218,7 +218,7 @@ def test_no_entities(strategy):
     assert entities.nested().to_arrow().to_pylist() == [{"entities": []}]
     assert entities.to_json() == b"[[]]"
     assert entities.to_json(lines=True) == b"[]\n"
-    assert repr(entities) == "<Entities: 0 in 1 texts>"
+    assert repr(entities) == "<Entities: 0 in 1 text>"
 
 
 def test_no_texts():
@@ -649,7 +649,7 @@ def test_a_corpus_that_is_read_once_says_why_it_does_not_pickle(tmp_path):
 
 def test_repr_is_a_short_table():
     assert repr(found("simple", tokenizer=seed_tokenizer())) == (
-        "<Entities: 3 in 1 texts>\n"
+        "<Entities: 3 in 1 text>\n"
         "  text  start  end  label   score  word\n"
         "     0     11   18    PER  0.9982  Sylvain\n"
         "     0     33   45    ORG  0.9796  Hugging Face\n"

@@ -740,7 +740,7 @@ def test_progress_is_told_and_may_stop_the_run(capsys):
     assert told[0][0] == "count"
     assert told[-1] == ("merge", 900, 900)
     fastpost.train_new_from_iterator(fast("gpt2"), xquad("en"), 900, progress=True)
-    assert "merge: 900 of 900 tokens" in capsys.readouterr().err
+    assert "merge: 100 %, 900 of 900 tokens" in capsys.readouterr().err
 
     def stop(stage, *_):
         if stage == "merge":

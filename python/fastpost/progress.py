@@ -1,48 +1,223 @@
-"""Progress of counting and merging."""
+"""How far long work is: one class counts and says it, whatever shows it, a bar of tqdm, a terminal or a log."""
 
 from __future__ import annotations
 
 import sys
 import time
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 # Called with "count" (bytes so far, all bytes or None) or "merge" (tokens so far, tokens wanted). Bytes are those read
 # from the files, packed as they are, where the corpus is files only; otherwise those of the texts, of an unknown sum.
-Progress: TypeAlias = "Callable[[str, int, int | None], object]"
+Told: TypeAlias = "Callable[[str, int, int | None], object]"
 
 
-def teller(progress: bool | Progress) -> Progress | None:
-    """What is called with progress: the caller's own, a bar of ours, or nothing."""
-    if callable(progress):
-        return progress
-    return _Meter() if progress else None
+class Step(NamedTuple):
+    """How far a stage is."""
+
+    stage: str
+    done: float
+    total: float | None
+    text: str
+    """What to show beside it."""
+
+    @property
+    def line(self) -> str:
+        """All of it on one line."""
+        share = "" if not self.total else f"{min(100, int(100 * self.done / self.total)):3d} %, "
+        return f"{self.stage}: {share}{self.text}"
 
 
-class _Meter:
-    """Progress on stderr: one line that is rewritten on a terminal, else one at each tenth or doubling."""
+class Screen(Protocol):
+    """What shows the stages of some work, one after the other."""
+
+    def begin(self, step: Step) -> None:
+        """A stage begins."""
+
+    def show(self, step: Step) -> None:
+        """It is so far now."""
+
+    def end(self, step: Step | None) -> None:
+        """It has ended as `step` says; `None` if it was stopped."""
+
+    def close(self, whole: bool) -> None:
+        """Nothing more comes; `whole` if nothing went wrong."""
+
+
+class Progress:
+    """Follows work through its stages, one after the other, and tells a screen."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        self._step: Step | None = None
+        self._began = time.monotonic()
+
+    def __call__(self, stage: str, done: float, total: float | None, text: str) -> None:
+        """Tells that `done` of `total` is done; `text` is what to show beside it."""
+        before, self._step = self._step, Step(stage, done, total, text)
+        if before is None or before.stage != stage:
+            if before is not None:
+                self._screen.end(before)
+            self._began = time.monotonic()
+            self._screen.begin(self._step)
+        self._screen.show(self._step)
+
+    def rate(self, done: float, stage: str) -> float:
+        """`done` a second since `stage` began; 0 if it has not."""
+        if self._step is None or self._step.stage != stage:
+            return 0.0
+        return done / max(time.monotonic() - self._began, 1e-9)
+
+    def close(self, whole: bool = True) -> None:
+        """Nothing more comes; `whole` if the work was done."""
+        if self._step is not None:
+            self._screen.end(self._step if whole else None)
+        self._screen.close(whole)
+        self._step = None
+
+
+class Log:
+    """Lines for a file: one at each tenth of a stage, or where the total is not known at each doubling, and at its end."""
+
+    def __init__(self, first: float = 1 << 24) -> None:
+        """`first` is where the first line stands if the total is not known."""
+        self._first, self._next = first, 0.0
+        self._printed = ""
+
+    def begin(self, step: Step) -> None:
+        """See `Screen`."""
+        self._next = self._first if step.total is None else step.total / 10
+
+    def show(self, step: Step) -> None:
+        """See `Screen`."""
+        if step.done >= self._next:
+            self._print(step)
+            total = step.total
+            self._next = 2 * step.done if not total else (int(10 * step.done / total) + 1) * total / 10
+
+    def end(self, step: Step | None) -> None:
+        """See `Screen`."""
+        if step is not None:
+            self._print(step)
+
+    def close(self, whole: bool) -> None:
+        """See `Screen`."""
+
+    def _print(self, step: Step) -> None:
+        if step.line != self._printed:
+            print(step.line, file=sys.stderr, flush=True)
+            self._printed = step.line
+
+
+class Line:
+    """One line of a terminal, which is rewritten."""
+
+    def begin(self, step: Step) -> None:
+        """See `Screen`."""
+
+    def show(self, step: Step) -> None:
+        """See `Screen`."""
+        sys.stderr.write(f"\r\x1b[2K{step.line}")
+        sys.stderr.flush()
+
+    def end(self, step: Step | None) -> None:  # noqa: ARG002
+        """See `Screen`."""
+        sys.stderr.write("\n")
+
+    def close(self, whole: bool) -> None:
+        """See `Screen`."""
+
+
+class Bar:
+    """A bar of tqdm, in notebooks, too; what it counts is the stage."""
 
     def __init__(self) -> None:
-        self.start = time.monotonic()
-        self.stage = ""
-        self.next = 0.0
+        self._bar: Any = None
+
+    def begin(self, step: Step) -> None:
+        """See `Screen`."""
+        from tqdm.auto import tqdm
+
+        self._bar = tqdm(total=step.total, unit=f" {step.stage}")
+
+    def show(self, step: Step) -> None:
+        """See `Screen`."""
+        self._bar.set_postfix_str(step.text, refresh=False)
+        self._bar.update(step.done - self._bar.n)
+
+    def end(self, step: Step | None) -> None:  # noqa: ARG002
+        """See `Screen`: it stays as it stands."""
+        self._bar.close()
+
+    def close(self, whole: bool) -> None:
+        """See `Screen`."""
+
+
+class Silence:
+    """Shows nothing."""
+
+    def begin(self, step: Step) -> None:
+        """See `Screen`."""
+
+    def show(self, step: Step) -> None:
+        """See `Screen`."""
+
+    def end(self, step: Step | None) -> None:
+        """See `Screen`."""
+
+    def close(self, whole: bool) -> None:
+        """See `Screen`."""
+
+
+def teller(progress: bool | Told) -> Told | None:
+    """What is called with the progress of counting and merging: the caller's own, a line of ours, or nothing."""
+    if callable(progress):
+        return progress
+    if not progress:
+        return None
+    counting = Counting(Progress(Line() if sys.stderr.isatty() else Log()))
+
+    def tell(stage: str, done: int, total: int | None) -> None:
+        counting(stage, done, total)
+        if done == total:
+            counting.progress.close()
+
+    return tell
+
+
+class Counting:
+    """The progress of counting and merging, in words."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+        self.merging = "merge"
+        """What merging is called."""
 
     def __call__(self, stage: str, done: int, total: int | None) -> None:
-        live = sys.stderr.isatty()
-        if stage != self.stage:
-            self.stage, self.next = stage, 0.0
-        if done < self.next and not live and done != total:
-            return
-        seconds = max(time.monotonic() - self.start, 1e-9)
-        if total is None:
-            self.next = max(2 * done, 1 << 24)
-            line = f"{stage}: {done / 1e6:,.0f} MB, {done / 1e6 / seconds:,.0f} MB/s"
-        elif stage == "count":
-            self.next = done + total / 10
-            line = f"{stage}: {done / 1e6:,.0f} of {total / 1e6:,.0f} MB, {done / 1e6 / seconds:,.0f} MB/s"
+        """Tells `done` of `total`: bytes that are counted, or tokens that are merged."""
+        if stage == "count":
+            of = "" if total is None else f" of {total / 1e6:,.0f}"
+            text = f"{done / 1e6:,.0f}{of} MB, {self.progress.rate(done, stage) / 1e6:,.0f} MB/s"
         else:
-            self.next = done + total / 10
-            line = f"{stage}: {done:,} of {total:,} tokens"
-        end = "\n" if not live or done == total else ""
-        sys.stderr.write(f"{chr(13) if live else ''}{line}{end}")
-        sys.stderr.flush()
+            stage, text = self.merging, f"{done:,} of {total:,} tokens"
+        self.progress(stage, done, total, text)
+
+
+class Tokens:
+    """The progress of a pipeline: items, and tokens a second."""
+
+    def __init__(self, progress: Progress, unit: str, total: int | None) -> None:
+        self._progress, self._unit, self._total = progress, unit, total
+        self._items = self._tokens = 0
+        progress(unit, 0, total, "")
+
+    def __call__(self, items: int, tokens: int) -> None:
+        """Counts `items` more of `tokens` tokens together."""
+        self._items += items
+        self._tokens += tokens
+        rate = self._progress.rate(self._tokens, self._unit)
+        self._progress(self._unit, self._items, self._total, f"{rate:,.0f} tokens/s")
+
+    def close(self, whole: bool = True) -> None:
+        """Nothing more comes."""
+        self._progress.close(whole)

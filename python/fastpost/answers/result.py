@@ -169,7 +169,7 @@ class Answers(Rows[Any, Answer | RankedAnswer]):
         shown = shown_rows(len(self))
         columns = [getattr(self, name)[:shown].tolist() for name in ("question_index", "start", "end", "score")]
         rows = list(zip(*columns, _fastpost.answer_words(self._table, 0, shown)))
-        head = f"<Answers: {len(self)} to {self.question_count} questions>"
+        head = f"<Answers: {len(self)} to {self.question_count} question{'' if self.question_count == 1 else 's'}>"
         return printed_table(head, ("question", "start", "end", "score", "answer"), rows, len(self))
 
 

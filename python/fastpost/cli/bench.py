@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from fastpost.cli.entity_options import Aggregation, Compat, with_defaults
-from fastpost.cli.failure import UsageError, guarded, tell
+from fastpost.cli.failure import UsageError, counted, guarded, note
 from fastpost.cli.help import Command, Commands
 from fastpost.cli.options import Inputs, Running, takes_records
 from fastpost.jobs.texts import Reading
@@ -70,9 +70,9 @@ def ner(
     shared = {"aggregation_strategy": strategy, **running.batches()}
     ours = replace(running, backend="torch").load("ner", aggregation_strategy=strategy, compat=compat)
     theirs = None if against == "nothing" else _twin(ours, "TokenClassificationPipeline", shared)
-    if compat == "transformers":
+    if compat == "transformers" or theirs is not None:
         _limit(ours)
-    title = f"ner, {len(texts):,} texts, {strategy}, compat {compat}"
+    title = f"ner, {counted(len(texts), 'text')}, {strategy}, compat {compat}"
     why = "as those of transformers are not right" if compat == "fastpost" else _OTHER_WORK
     _timed(title, ours, theirs, lambda pipe: pipe(texts), rounds, why)
 
@@ -93,7 +93,13 @@ def qa(
     ours = replace(running, backend="torch").load("question-answering")
     theirs = None if against == "nothing" else _twin(ours, "QuestionAnsweringPipeline", {**running.batches()})
     asked = [question] * len(texts)
-    _timed(f"qa, {len(texts):,} texts", ours, theirs, lambda pipe: list(pipe(question=asked, context=texts)), rounds)
+    _timed(
+        f"qa, {counted(len(texts), 'text')}",
+        ours,
+        theirs,
+        lambda pipe: list(pipe(question=asked, context=texts)),
+        rounds,
+    )
 
 
 def train(
@@ -130,17 +136,25 @@ def _texts(inputs: list[str], column: str | None, count: int) -> list[str]:
     from fastpost import Corpus
 
     corpus = Corpus(inputs[0] if len(inputs) == 1 else list(inputs), column=column, batch_size=min(count, 1000))
-    return list(itertools.islice((text for batch in corpus for text in batch), count))
+    texts = list(itertools.islice((text for batch in corpus for text in batch), count))
+    if not any(map(str.strip, texts)):
+        raise UsageError(f"{', '.join(inputs):.80} holds no text to time; pass other files")
+    return texts
 
 
 def _limit(pipe: Any) -> None:
-    """Lets the tokenizer cut texts at what the model reads, where it names no length: both pipelines would fail on them."""
+    """Lets the tokenizer cut texts at what the model reads, where it names no length or a longer one.
+
+    The pipelines of transformers, and ours in its mode, would fail on texts that are longer.
+    """
     from fastpost.models.length import as_length, positions
 
     most = positions(pipe.model.config)
-    if as_length(pipe.tokenizer.model_max_length) is None and most is not None:
+    length = as_length(pipe.tokenizer.model_max_length)
+    if most is not None and (length is None or length > most):
         pipe.tokenizer.model_max_length = most
-        tell(f"the tokenizer names no length; texts are cut at the {most:,} tokens that the model reads")
+        named = "no length" if length is None else f"{length:,} tokens"
+        note(f"the tokenizer names {named}; longer texts are cut at the {most:,} that the model reads")
 
 
 def _twin(ours: Any, name: str, options: dict[str, Any]) -> Any:
@@ -149,7 +163,7 @@ def _twin(ours: Any, name: str, options: dict[str, Any]) -> Any:
 
     kind = getattr(transformers, name, None)
     if kind is None:
-        tell(f"transformers {transformers.__version__} has no {name}; only fastpost is timed")
+        note(f"transformers {transformers.__version__} has no {name}; only fastpost is timed")
         return None
     device = ours.device
     return kind(model=ours.model, tokenizer=ours.tokenizer, device=device, **options)
@@ -167,7 +181,7 @@ def _timed(
     if theirs is not None:
         different = _different(*results.values())
         if different:
-            tell(f"{different}, {if_different}")
+            note(f"{different}, {if_different}")
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in pipes}
     for _ in range(rounds):
         for name, pipe in pipes.items():
@@ -187,6 +201,10 @@ def _timed(
         if ratio and model:
             ratio += f", around the model {first[1] / max(whole - model, 1e-9):.1f}x"
         print(f"  {name:14}{whole:8.3f} s{rest}{ratio}")
+        if model and name == "fastpost":
+            print(
+                f"  the model alone {model:7.3f} s: whatever is around it, no more than {first[0] / model:.1f}x is to be had"
+            )
 
 
 @contextmanager

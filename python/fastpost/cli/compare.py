@@ -12,7 +12,8 @@ from fastpost.cli import entity_options as options
 from fastpost.cli import page
 from fastpost.cli.failure import counted, guarded
 from fastpost.cli.help import Command
-from fastpost.cli.options import NOT_OF_PAGES, Running, takes_records
+from fastpost.cli.options import NOT_OF_PAGES, Running, Showing, takes_records
+from fastpost.cli.progress import Progress
 from fastpost.jobs.texts import Reading
 
 
@@ -28,11 +29,10 @@ def compare(
     inputs: page.Input,
     running: Running,
     out: Annotated[str | None, typer.Option(help="Page to write, too: the texts that differ, in colour.")] = None,
-    title: page.Title = None,
+    showing: Showing,
     reading: Reading,
     most: Annotated[int, typer.Option("--texts", min=1, help="Texts to compare at most.")] = 1000,
     chosen: dict[str, Any],
-    overwrite: page.Overwrite = False,
 ) -> None:
     """Print where transformers and fastpost find other entities, and which rule makes the difference.
 
@@ -40,18 +40,21 @@ def compare(
     """
     running.check()
     chosen = options.with_defaults(chosen)
-    target = None if out is None else page.PageFile(out, overwrite)
+    target = None if out is None else page.PageFile(out, showing.overwrite)
     shown = page.texts_of(inputs, most, reading)
     import fastpost
     from fastpost.pipelines.compare import show_differences
 
-    pipe = running.load("ner", **chosen)
-    compared = fastpost.compare(pipe, shown.texts)
+    with Progress(showing.quiet) as progress:
+        progress.load(running.model)
+        pipe = running.load("ner", **chosen)
+        progress("compare", 0, None, counted(len(shown.texts), "text"))
+        compared = fastpost.compare(pipe, shown.texts)
     if out != "-":
         columns = max(shutil.get_terminal_size((80, 24)).columns, 80) if sys.stdout.isatty() else 80
         typer.echo(compared.table(columns, [name.removeprefix("text ") for name in shown.names]))
     if target is not None:
-        title = shown.title if title is None else title
+        title = shown.title if showing.title is None else showing.title
         above = f"{title} ({shown.note})" if shown.note else title
         target.write(show_differences(compared, title=above, names=shown.names), title)
     if target is not None or shown.note:

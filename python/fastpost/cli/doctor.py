@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import json
 import os
 import platform
 import sys
@@ -15,6 +14,7 @@ import typer
 
 from fastpost.cli.failure import guarded
 from fastpost.cli.help import Command
+from fastpost.jobs.output import dump_json
 
 _LIBRARIES = {
     "numpy": ("arrays in and columns out", ""),
@@ -42,12 +42,12 @@ def doctor(
     """Show versions, cores, vector instructions, devices, and what is installed and what it enables."""
     found = examined()
     if as_json:
-        print(json.dumps(found))
+        print(dump_json(found))
         return
     for name in ("fastpost", "python", "system", "cores", "vectors", "memory"):
         print(f"{name:14}{found[name]}")
     for name, devices in found["devices"].items():
-        print(f"{name:14}{', '.join(devices)}")
+        print(f"{name:14}{'runs on ' if found['libraries'][name]['version'] else ''}{', '.join(devices)}")
     print()
     for name, library in found["libraries"].items():
         version, enables = library["version"], library["enables"]
@@ -116,7 +116,9 @@ def _devices(library: str, version: str | None) -> list[str]:
     except Exception as error:  # a broken installation is what a doctor is asked about
         return [f"can't be imported: {' '.join(str(error).split())}"]
     if library == "onnxruntime":
-        return [name.removesuffix("ExecutionProvider") for name in module.get_available_providers()]
+        # Every build names Azure, which is a service elsewhere and no device of this machine.
+        providers = [name.removesuffix("ExecutionProvider") for name in module.get_available_providers()]
+        return sorted((name for name in providers if name != "Azure"), key=lambda name: (name != "CPU", name))
     devices = ["cpu"]
     if module.cuda.is_available():
         devices += [f"cuda:{n} {module.cuda.get_device_name(n)}" for n in range(module.cuda.device_count())]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fastpost.cli.failure import UsageError, guarded, tell
+from fastpost.cli.failure import UsageError, counted, guarded, note
 from fastpost.cli.help import Command
 from fastpost.cli.options import tell_left_out
 from fastpost.cli.progress import Progress
@@ -64,4 +64,4 @@ def encode(
             encoder, texts, out, special=special_tokens, end_id=end_id, threads=threads, resume=resume, progress=told
         )
     tell_left_out(texts)
-    tell(f"{out}: {made.documents:,} texts, {made.tokens:,} tokens, {made.dtype}; {encoder.report()}")
+    note(f"{out}: {counted(made.documents, 'text')}, {counted(made.tokens, 'token')}, {made.dtype}; {encoder.report()}")

@@ -41,12 +41,19 @@ class Debug:
     on = False
 
 
+class Quiet:
+    """Whether standard error is for errors alone: `--quiet`."""
+
+    on = False
+
+
 def guarded(command: Callable[P, None]) -> Callable[P, None]:
     """`command`, which ends in an exit code whatever happens in it."""
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         _options.set(options)
+        Quiet.on = bool(kwargs.get("quiet"))
         try:
             command(*args, **kwargs)
             if sys.stdout is not None:
@@ -67,7 +74,7 @@ def fail(error: BaseException, resumable: bool = False) -> NoReturn:
         drop_output()
     if Debug.on:
         traceback.print_exception(error)
-    tell(line)
+    (tell if code else note)(line)
     raise typer.Exit(code)
 
 
@@ -169,6 +176,12 @@ def counted(number: int, one: str, many: str | None = None) -> str:
 def tell(line: str) -> None:
     """Writes one line of our own to standard error."""
     print(f"fastpost: {without_texts(line)}", file=sys.stderr)
+
+
+def note(line: str) -> None:
+    """Writes one line of our own that is no error: nothing with `--quiet`."""
+    if not Quiet.on:
+        tell(line)
 
 
 _MOST = 80

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from fastpost.cli import entity_options as options
-from fastpost.cli.failure import UsageError, counted, guarded, tell
+from fastpost.cli.failure import UsageError, counted, guarded, note
 from fastpost.cli.help import Command
 from fastpost.cli.options import Inputs, Running, Writing, takes_records, tell_left_out
 from fastpost.cli.progress import Progress
@@ -51,10 +51,11 @@ def ner(
                   resume=writing.resume, overwrite=writing.overwrite, settings=settings) as job,
         Progress(writing.quiet, first=1000) as progress,
     ):  # fmt: skip
-        tally = job.run(running.load("ner", **chosen), progress.follow("ner", "entities"))
+        progress.load(running.model)
+        tally = job.run(running.load("ner", **chosen), progress.follow("ner", "entity", "entities"))
     tell_left_out(job.texts.corpus)
     found, read = counted(tally.found, "entity", "entities"), counted(tally.texts, "text")
-    tell(f"{found} in {read}" + (f" -> {writing.out}" if writing.out != "-" else ""))
+    note(f"{found} in {read}" + (f" -> {writing.out}" if writing.out != "-" else "") + progress.took())
 
 
 def _check_redaction(chosen: dict[str, Any], redact: str) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import typer
 
-from fastpost.cli.failure import UsageError, spelled, tell
+from fastpost.cli.failure import Quiet, UsageError, counted, note, spelled
 from fastpost.jobs.texts import Reading
 from fastpost.models.backends import BACKENDS, TORCH
 
@@ -97,6 +97,10 @@ class Running:
             if backend != "torch":
                 raise UsageError("--dtype is for torch; an ONNX model has its own")
             options["dtype"] = self.dtype
+        if backend == TORCH and (Quiet.on or folder.is_dir()):  # a model that has to be fetched shows how far that is
+            from fastpost.models.transformers import hide_bars
+
+            hide_bars()
         return fastpost.pipeline(task, self.model, backend=backend, **self.batches(), **options)
 
     def batches(self) -> dict[str, Any]:
@@ -147,13 +151,24 @@ class Writing:
     out: Annotated[str, typer.Option(help="File to write, .jsonl or .parquet; - is standard output.")] = "-"
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a job that was interrupted.")] = False
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an output that exists.")] = False
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Showing:
+    """A page, and what it may replace."""
+
+    title: Annotated[str | None, typer.Option(help="What stands above the texts; default: the names of the files.")] = (
+        None
+    )
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a page that exists.")] = False
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False
 
 
 NOT_OF_PAGES = ("keep_columns", "with_source", "threads", "chunk_size")
 """Fields of `Reading` that commands don't take which show texts on a page."""
 
-_RECORDS: dict[type, dict[str, Any]] = {Reading: _READING, Running: {}, Writing: {}}
+_RECORDS: dict[type, dict[str, Any]] = {Reading: _READING, Running: {}, Writing: {}, Showing: {}}
 """Records of options, and how each field is asked for that does not say so itself."""
 
 
@@ -207,8 +222,8 @@ def tell_left_out(corpus: Corpus) -> None:
     """Says what `--on-error skip` has left out."""
     stats = corpus.stats
     if stats.skipped:
-        left = "1 record or file was" if stats.skipped == 1 else f"{stats.skipped:,} records or files were"
-        tell(f"{left} left out, first: {'; '.join(map(_reason, stats.errors[:3]))}")
+        left = counted(stats.skipped, "record or file was", "records or files were")
+        note(f"{left} left out, first: {'; '.join(map(_reason, stats.errors[:3]))}")
 
 
 def _reason(error: Exception) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fastpost.cli.failure import UsageError, counted, tell
+from fastpost.cli.failure import UsageError, counted, note
 from fastpost.jobs.output import write_output
 from fastpost.jobs.texts import Reading
 
@@ -21,9 +21,6 @@ Input = Annotated[
     list[str], typer.Argument(metavar="FILE_OR_TEXT...", help="Files, folders or quoted globs; - ; or a text itself.")
 ]
 Page = Annotated[str, typer.Option(help="Page to write, .html; - is standard output.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a page that exists.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
-Title = Annotated[str | None, typer.Option(help="What stands above the texts; default: the names of the files.")]
 
 
 class PageFile:
@@ -153,7 +150,7 @@ _STYLE = (
 
 def tell_done(found: str, shown: Chosen, out: str) -> None:
     """Says in one line what a page shows, and what it leaves out."""
-    tell(found + (f"; {shown.note}" if shown.note else "") + (f" -> {out}" if out != "-" else ""))
+    note(found + (f"; {shown.note}" if shown.note else "") + (f" -> {out}" if out != "-" else ""))
 
 
 _SUFFIXES = (".txt", ".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".tab", ".parquet", ".arrow", ".gz", ".zst")

@@ -1,4 +1,4 @@
-"""Progress on standard error: a bar on a terminal, one line per tenth elsewhere."""
+"""Progress on standard error, from the first second: a bar on a terminal, a line at each tenth elsewhere."""
 
 from __future__ import annotations
 
@@ -8,78 +8,33 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from fastpost import progress as shown
+from fastpost.cli.failure import counted
+from fastpost.progress import Step
+
 if TYPE_CHECKING:
     from fastpost.jobs.entities import Tally
 
 
-class Progress:
-    """Follows a job through its stages, one after the other.
+class Progress(shown.Progress):
+    """The progress of a command, which is a context manager."""
 
-    On a terminal each stage is a bar with the time left. Elsewhere it is a line at each tenth of it; where the
-    total is not known, at each doubling of what is done, and at the end.
-    """
+    def __init__(self, quiet: bool = False, first: float = 1 << 24) -> None:
+        """`first` is where the first line of a log stands if the total is not known."""
+        self.started = time.monotonic()
+        screen: shown.Screen = shown.Log(first)
+        if quiet:
+            screen = shown.Silence()
+        elif sys.stderr.isatty():
+            screen = Terminal()
+        super().__init__(screen)
 
-    def __init__(self, quiet: bool = False, first: int = 1 << 24) -> None:
-        """`first` is where the first line stands if the total is not known."""
-        self._first = first
-        self.seconds = 0.0
-        self._quiet = quiet
-        self._bar: Any = None
-        self._task: Any = None
-        self._stage = ""
-        self._began = time.monotonic()
-        self._next = 0.0
-        self._last = self._printed = ""
-        if not quiet and sys.stderr.isatty():
-            from rich.console import Console, ConsoleDimensions
-            from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-            from rich.progress import Progress as Bar
-            from rich.table import Column
+    def load(self, model: str) -> None:
+        """Tells that a model is loaded, which takes seconds in which nothing else is to be seen."""
+        self("load", 0, None, model)
 
-            class Narrow(Console):
-                """A terminal whose last columns stay free for the ^C that it writes itself.
-
-                In a line that is full it would begin a second one, and the bar would stand there twice.
-                """
-
-                @property
-                def size(self) -> ConsoleDimensions:
-                    columns, lines = super().size
-                    return ConsoleDimensions(max(columns - 4, 1), lines)
-
-                @size.setter
-                def size(self, size: tuple[int, int]) -> None:
-                    self._width, self._height = size
-
-            self._bar = Bar(
-                TextColumn("{task.description}", table_column=Column(no_wrap=True, min_width=5)),
-                BarColumn(),
-                TextColumn("{task.fields[text]}", markup=False),
-                TimeRemainingColumn(),
-                console=Narrow(stderr=True),
-            )
-            self._bar.start()
-
-    def __call__(self, stage: str, done: float, total: float | None, text: str) -> None:
-        """Tells that `done` of `total` is done; `text` is what to show beside it."""
-        if stage != self._stage:
-            self._close_stage()
-            self._stage, self._began = stage, time.monotonic()
-            self._next = self._first if total is None else total / 10
-            if self._bar is not None:
-                self._task = self._bar.add_task(stage, total=total, text=text)
-        self.seconds = max(time.monotonic() - self._began, 1e-9)
-        if self._bar is not None:
-            self._bar.update(self._task, completed=done, total=total, text=text)
-            return
-        share = "" if not total else f"{min(100, int(100 * done / total)):3d} %, "
-        self._last = f"{stage}: {share}{text}"
-        if done >= self._next:
-            self._print()
-            self._next = 2 * done if not total else (int(10 * done / total) + 1) * total / 10
-
-    def follow(self, stage: str, what: str) -> Callable[[Tally], None]:
-        """What a job is to call: shows how far it is, `what` being the things that it finds."""
+    def follow(self, stage: str, one: str, many: str) -> Callable[[Tally], None]:
+        """What a job is to call: shows how far it is; `one` and `many` are the things that it finds."""
         first: list[int] = []
 
         def show(tally: Tally) -> None:
@@ -88,22 +43,29 @@ class Progress:
                 speed = f"{self.rate(tally.tokens, stage):,.0f} tokens/s"
             else:
                 speed = f"{self.rate(tally.texts - first[0], stage):,.1f} texts/s"
-            self(stage, tally.texts, tally.total, f"{tally.texts:,} texts, {speed}, {tally.found:,} {what}")
+            of = "" if tally.total is None else f" of {tally.total:,}"
+            texts = f"{tally.texts:,}{of} {'text' if (tally.total or tally.texts) == 1 else 'texts'}"
+            self(stage, tally.texts, tally.total, f"{texts}, {speed}, {counted(tally.found, one, many)}")
 
         return show
 
-    def rate(self, done: float, stage: str) -> float:
-        """`done` a second since `stage` began; 0 if it has not."""
-        return done / max(time.monotonic() - self._began, 1e-9) if stage == self._stage else 0.0
+    def count(self, stage: str, total: int) -> Callable[[int, int], None]:
+        """What a pipeline is to call with texts and tokens: shows how far it is."""
+        done = [0]
 
-    def _print(self) -> None:
-        if self._last != self._printed and not self._quiet:
-            print(self._last, file=sys.stderr, flush=True)
-            self._printed = self._last
+        def tell(texts: int, _tokens: int) -> None:
+            done[0] += texts
+            self(stage, done[0], total, f"{done[0]:,} of {counted(total, 'text')}")
 
-    def _close_stage(self) -> None:
-        if self._bar is None:
-            self._print()
+        return tell
+
+    def took(self) -> str:
+        """How long it took, for the last line of a command; nothing where nobody had to wait."""
+        seconds = time.monotonic() - self.started
+        if seconds < _LONG:
+            return ""
+        minutes, rest = divmod(round(seconds), 60)
+        return f", in {minutes:,} min {rest} s" if minutes else f", in {rest} s"
 
     def __enter__(self) -> Progress:
         return self
@@ -111,7 +73,62 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None:
-            self._close_stage()
-        if self._bar is not None:
-            self._bar.stop()
+        self.close(kind is None)
+
+
+_LONG = 10.0
+"""Seconds after which the last line says how long it took."""
+
+
+class Terminal:
+    """A bar with its share and the time left, which goes when all is done and stays where work was stopped."""
+
+    def __init__(self) -> None:
+        from rich.console import Console, ConsoleDimensions
+        from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
+        from rich.table import Column
+
+        class Narrow(Console):
+            """A terminal whose last columns stay free for the ^C that it writes itself.
+
+            In a line that is full it would begin a second one, and the bar would stand there twice.
+            """
+
+            @property
+            def size(self) -> ConsoleDimensions:
+                columns, lines = super().size
+                return ConsoleDimensions(max(columns - 4, 1), lines)
+
+            @size.setter
+            def size(self, size: tuple[int, int]) -> None:
+                self._width, self._height = size
+
+        self._bar = Bar(
+            TextColumn("{task.description}", table_column=Column(no_wrap=True, min_width=5)),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[text]}", markup=False, table_column=Column(ratio=1, no_wrap=True)),
+            TimeRemainingColumn(compact=True),
+            console=Narrow(stderr=True),
+        )
+        self._task: Any = None
+
+    def begin(self, step: Step) -> None:
+        """See `Screen`: each stage takes the place of the one before it."""
+        if self._task is not None:
+            self._bar.remove_task(self._task)
+        self._task = self._bar.add_task(step.stage, total=step.total, text=step.text)
+        self._bar.start()
+
+    def show(self, step: Step) -> None:
+        """See `Screen`."""
+        self._bar.update(self._task, completed=step.done, total=step.total, text=step.text)
+
+    def end(self, step: Step | None) -> None:
+        """See `Screen`."""
+
+    def close(self, whole: bool) -> None:
+        """See `Screen`."""
+        self._bar.live.transient = whole  # the last line of the command says what came of it
+        self._bar.stop()

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fastpost.cli.failure import UsageError, counted, guarded, tell
+from fastpost.cli.failure import UsageError, counted, guarded, note
 from fastpost.cli.help import Command
 from fastpost.cli.options import Inputs, Running, Writing, takes_records, tell_left_out
 from fastpost.cli.progress import Progress
@@ -54,9 +54,11 @@ def qa(
                   resume=writing.resume, overwrite=writing.overwrite, settings=settings) as job,
         Progress(writing.quiet, first=1000) as progress,
     ):  # fmt: skip
-        tally = job.run(running.load("question-answering"), options, progress.follow("qa", "answers"))
+        progress.load(running.model)
+        tally = job.run(running.load("question-answering"), options, progress.follow("qa", "answer", "answers"))
     tell_left_out(job.texts.corpus)
-    tell(counted(tally.found, "answer") + (f" -> {writing.out}" if writing.out != "-" else ""))
+    found, read = counted(tally.found, "answer"), counted(tally.texts, "text")
+    note(f"{found} from {read}" + (f" -> {writing.out}" if writing.out != "-" else "") + progress.took())
 
 
 def _asked(given: list[str], file: Path | None) -> list[str]:

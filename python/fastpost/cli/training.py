@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from fastpost.cli.failure import UsageError, guarded, tell
+from fastpost.cli.failure import UsageError, counted, guarded, note
 from fastpost.cli.help import Command
 from fastpost.cli.options import tell_left_out
 from fastpost.cli.progress import Progress
 from fastpost.jobs.errors import note_resumable
 from fastpost.jobs.texts import refuse_input
 from fastpost.models.place import missing_model
+from fastpost.progress import Counting
 from fastpost.tokenizers.checkpoint import remove
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ Resume = Annotated[bool, typer.Option("--resume", help="Go on with a count that 
 Force = Annotated[bool, typer.Option("--force", help="Go on where the checks of corpus and result would stop.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an output that exists.")]
 SaveEvery = Annotated[float, typer.Option(min=0, help="Seconds between two savings of an unfinished count.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -98,7 +99,7 @@ def train_tokenizer(
     options: dict[str, Any] = {"min_frequency": min_frequency, "limit_alphabet": limit_alphabet}
     options = {name: value for name, value in options.items() if value is not None}
     with Progress(quiet) as progress:
-        told = _Told(progress)
+        told = Counting(progress)
         if corpus:
             if counts is not None:
                 _free(counts, overwrite or (resume and unfinished.exists()))
@@ -116,11 +117,11 @@ def train_tokenizer(
         else:
             raise UsageError("pass --corpus to count, or --counts with a file of word counts")
         for size, folder in folders.items():
-            told.stage = "merge" if len(sizes) == 1 else f"merge {size}"
+            told.merging = "merge" if len(sizes) == 1 else f"merge {size}"
             made = words.train(size, list(new_special_token or ()) or None, progress=told, force=force, **options)
             _save(made, folder, _settings(source, made, new_special_token or ()))
     remove(unfinished)
-    tell(f"{', '.join(map(str, folders.values()))}: from {words.total:,} words, {len(words):,} of them distinct")
+    note(f"{', '.join(map(str, folders.values()))}: from {_words(words)}")
 
 
 def count_words(
@@ -146,11 +147,11 @@ def count_words(
     with Progress(quiet) as progress:
         texts = _corpus(corpus, column, split, format_, on_error, threads)
         refuse_input("out", out, texts.files)
-        words = _counted(source, texts, unfinished, resume, overwrite, save_every, force, _Told(progress))
+        words = _counted(source, texts, unfinished, resume, overwrite, save_every, force, Counting(progress))
         words.save(out)
     remove(unfinished)
     tell_left_out(texts)
-    tell(f"{out}: {words.total:,} words, {len(words):,} of them distinct")
+    note(f"{out}: {_words(words)}")
 
 
 def merge_counts(
@@ -167,29 +168,16 @@ def merge_counts(
     for path in others:
         words = words.merge(WordCounts.load(path))
     words.save(out)
-    tell(f"{out}: {words.total:,} words, {len(words):,} of them distinct, from {len(parts)} files")
+    note(f"{out}: {_words(words)}, from {counted(len(parts), 'file')}")
+
+
+def _words(words: WordCounts) -> str:
+    return f"{counted(words.total, 'word')}, {len(words):,} of them distinct"
 
 
 def _unfinished(out: Path) -> Path:
     """Where a count for `out` is kept while it lasts."""
     return out.parent / f"{out.name or out.resolve().name}.unfinished"
-
-
-class _Told:
-    """The progress of counting and merging, in words."""
-
-    def __init__(self, progress: Progress) -> None:
-        self.stage = "merge"
-        self._progress = progress
-
-    def __call__(self, stage: str, done: int, total: int | None) -> None:
-        progress, unit = self._progress, 1e6
-        if stage == "count":
-            of = "" if total is None else f" of {total / unit:,.0f}"
-            text = f"{done / unit:,.0f}{of} MB, {progress.rate(done, stage) / unit:,.0f} MB/s"
-        else:
-            stage, text = self.stage, f"{done:,} of {total:,} tokens"
-        progress(stage, done, total, text)
 
 
 def _free(path: Path, overwrite: bool) -> None:
@@ -220,7 +208,7 @@ def _counted(
     overwrite: bool,
     save_every: float,
     force: bool,
-    told: _Told,
+    told: Counting,
 ) -> WordCounts:
     """The counts of a corpus, from where an interrupted count left off if that is wanted."""
     from fastpost import WordCounts

@@ -10,7 +10,8 @@ from fastpost.cli import entity_options as options
 from fastpost.cli import page
 from fastpost.cli.failure import counted, guarded
 from fastpost.cli.help import Command
-from fastpost.cli.options import NOT_OF_PAGES, Running, takes_records
+from fastpost.cli.options import NOT_OF_PAGES, Running, Showing, takes_records
+from fastpost.cli.progress import Progress
 from fastpost.jobs.texts import Reading
 
 
@@ -24,22 +25,23 @@ def view(
     inputs: page.Input,
     running: Running,
     out: page.Page = "-",
-    title: page.Title = None,
+    showing: Showing,
     reading: Reading,
     most: Annotated[int, typer.Option("--texts", min=1, help="Texts to show at most.")] = 100,
     chosen: dict[str, Any],
-    overwrite: page.Overwrite = False,
 ) -> None:
     """Show the entities of texts in colour, on one HTML page that needs nothing else."""
     running.check()
     chosen = options.with_defaults(chosen)
-    target = page.PageFile(out, overwrite)
+    target = page.PageFile(out, showing.overwrite)
     shown = page.texts_of(inputs, most, reading)
     from fastpost import render
 
-    pipe = running.load("ner", **chosen)
-    found = pipe(shown.texts)
-    title = shown.title if title is None else title
+    with Progress(showing.quiet) as progress:
+        progress.load(running.model)
+        pipe = running.load("ner", **chosen)
+        found = pipe(shown.texts, progress=progress.count("view", len(shown.texts)))
+    title = shown.title if showing.title is None else showing.title
     above = f"{title} ({shown.note})" if shown.note else title
     captions = shown.names if len(shown.texts) > 1 else None
     target.write(render(shown.texts, found, title=above, captions=captions), title)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from fastpost.cli.failure import spelled, tell
+from fastpost.cli.failure import note, spelled
 
 _SHOWN = 3
 """How often a warning is shown that differs in its numbers only."""
@@ -28,7 +28,7 @@ def told() -> Iterator[None]:
         kind = re.sub(r"\d+", "N", text)
         counts[kind] += 1
         if counts[kind] <= _SHOWN:
-            tell(f"warning: {text}")
+            note(f"warning: {text}")
 
     with warnings.catch_warnings():
         warnings.showwarning = show
@@ -37,4 +37,4 @@ def told() -> Iterator[None]:
         finally:
             for kind, count in counts.items():
                 if count > _SHOWN:
-                    tell(f"warning: {count - _SHOWN:,} more like this: {kind}")
+                    note(f"warning: {count - _SHOWN:,} more like this: {kind}")

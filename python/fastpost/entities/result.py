@@ -309,7 +309,7 @@ class Entities(Rows[list[Entity] | list[Token], Entity | Token]):
             )
             for row, word in enumerate(_fastpost.entity_words(self._table, 0, shown))
         ]
-        head = f"<Entities: {len(self)} in {self.text_count} texts>"
+        head = f"<Entities: {len(self)} in {self.text_count} text{'' if self.text_count == 1 else 's'}>"
         return printed_table(head, ("text", "start", "end", "label", "score", "word"), rows, len(self))
 
 

@@ -87,19 +87,26 @@ class AnswerJob:
         progress(tally)
         for batch in self.texts.batches(output.done):
             given = [text for text in batch.texts if text is not None]
-            answered = iter(_answers(pipe, [(q, text) for text in given for q in asked], options))
+            ahead = [0, 0]
+
+            def count(items: int, tokens: int, ahead: list[int] = ahead, tally: Tally = tally) -> None:
+                ahead[0], ahead[1] = ahead[0] + items, ahead[1] + tokens
+                progress(tally.more(ahead[0] // len(asked), 0, ahead[1]))
+
+            told = {"progress": count, **options}
+            answered = iter(_answers(pipe, [(q, text) for text in given for q in asked], told))
             rows: list[Json] = []
-            count = 0
+            found = 0
             for head, text in zip(batch.heads, batch.texts, strict=True):
                 if text is None:
                     rows.append({**head, "answers": None})
                     continue
                 one = list(itertools.islice(answered, len(asked)))
-                answers = [{"question": q, **answer} for q, found in zip(asked, one, strict=True) for answer in found]
+                answers = [{"question": q, **answer} for q, each in zip(asked, one, strict=True) for answer in each]
                 rows.append({**head, "answers": answers})
-                count += len(answers)
+                found += len(answers)
             output.write(rows)
-            tally = tally.more(len(rows), count)
+            tally = tally.more(len(rows), found, ahead[1])
             progress(tally)
         tally = tally._replace(total=tally.texts)
         progress(tally)

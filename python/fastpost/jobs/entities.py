@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from fastpost import _fastpost
@@ -12,7 +12,7 @@ from fastpost.entities.redact import template as read_template
 from fastpost.entities.result import Entities
 from fastpost.exceptions import Argument, refuse
 from fastpost.jobs.errors import JobError
-from fastpost.jobs.output import Output
+from fastpost.jobs.output import Output, dump_json
 from fastpost.jobs.parts import Table
 from fastpost.jobs.texts import Reading, Texts
 from fastpost.models.batches import Logits, Windows
@@ -38,6 +38,14 @@ class Tally(NamedTuple):
         texts += self.texts
         total = None if self.total is None else max(self.total, texts + 1)
         return Tally(texts, found + self.found, tokens + self.tokens, total)
+
+
+@dataclass
+class _Ahead:
+    """What the model has read and nobody has written yet."""
+
+    texts: int = 0
+    tokens: int = 0
 
 
 class EntityJob:
@@ -98,17 +106,18 @@ class EntityJob:
         """
         output, texts = self.output, self.texts
         tally = Tally(output.done, output.found, 0, texts.guessed())
-        tokens = 0
+        ahead = _Ahead()
 
-        def count(_items: int, more: int) -> None:
-            nonlocal tokens
-            tokens += more
+        def count(items: int, tokens: int) -> None:
+            ahead.texts, ahead.tokens = ahead.texts + items, ahead.tokens + tokens
+            progress(tally.more(ahead.texts, 0, ahead.tokens))
 
         progress(tally)
         for lines in entity_lines(pipe, texts, output.done, self._redact, count):
             output.write_lines(lines.data)
-            tally, tokens = tally.more(lines.texts, lines.entities, tokens), 0
-            progress(tally)
+            tally = tally.more(lines.texts, lines.entities, ahead.tokens)
+            ahead.texts, ahead.tokens = max(ahead.texts - lines.texts, 0), 0
+            progress(tally.more(ahead.texts, 0))
         tally = tally._replace(total=tally.texts)
         progress(tally)
         output.finish()
@@ -258,7 +267,7 @@ class _Heads:
 
 
 def _dumped(value: Json) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
+    return dump_json(value).encode("utf-8", "backslashreplace")
 
 
 def _null(texts: Texts, template: str | None) -> Json:
@@ -285,7 +294,7 @@ def _of_dicts(
         for head, text in zip(batch.heads, batch.texts, strict=True):
             last = _null(texts, template) if text is None else _row(text, next(found), template, texts.text_name)
             rows.append({**head, **last})
-        data = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        data = "".join(f"{dump_json(row)}\n" for row in rows)
         progress(len(rows), 0)
         count = sum(len(row["entities"] or ()) for row in rows)
         yield Lines(data.encode("utf-8", "backslashreplace"), len(rows), count)

@@ -28,6 +28,11 @@ from fastpost.jobs.parts import Parts, Table
 Json = dict[str, Any]
 
 
+def dump_json(value: Json) -> str:
+    """A line of output: the one way in which all commands write JSON."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
 class Store(Protocol):
     """Where lines are kept; after a batch of them was written, whatever stops the program leaves it."""
 
@@ -122,7 +127,7 @@ class Output:
 
     def write(self, rows: Iterable[Json]) -> None:
         """Writes a batch of rows as lines."""
-        lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        lines = "".join(f"{dump_json(row)}\n" for row in rows)
         self.write_lines(lines.encode("utf-8", "backslashreplace"))
 
     def write_lines(self, data: bytes) -> None:

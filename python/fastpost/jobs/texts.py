@@ -21,6 +21,8 @@ Json = dict[str, Any]
 
 CHUNK = 512
 """`Reading.chunk_size` by default: what the pipelines encode at once."""
+_FIRST = 32
+"""Texts of the first batch."""
 _CHECKED = 100
 """Files whose first text is read before a job begins; the others are opened."""
 
@@ -188,8 +190,20 @@ class Texts:
         """About how many there are, if they are in files."""
         return None if self.corpus._once else self.corpus._sample(1 << 16)[1]
 
-    def batches(self, done: int) -> Iterator[Batch]:
-        """Batches after the first `done` texts."""
+    def batches(self, done: int, first: int = _FIRST) -> Iterator[Batch]:
+        """Batches after the first `done` texts: of `first`, then twice as many each time, up to those that are read at once.
+
+        The first rows of a job come out early so, and the model still gets full batches.
+        """
+        size = first
+        for batch in self._read(done):
+            at = 0
+            while at < len(batch.texts):
+                yield Batch(batch.heads[at : at + size], batch.texts[at : at + size])
+                at, size = at + size, min(2 * size, max(self.corpus.batch_size or 1, first))
+
+    def _read(self, done: int) -> Iterator[Batch]:
+        """Batches as they are read, after the first `done` texts."""
         for records in self.corpus.skip(done).records():
             heads: list[Json] = [{"text_index": number} for number in records.numbers]
             rows = [json.loads(row, parse_constant=str) for row in records.kept or ()]

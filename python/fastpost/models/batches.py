@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -120,8 +120,14 @@ _MIDDLING = 64
 """Tokens of a text that is neither short nor long."""
 
 
-def forward(windows: Windows[Any], runner: Runner, batching: Batching) -> Logits:
-    """Runs the model over all windows, longest first, so that a batch too large fails at once."""
+def forward(
+    windows: Windows[Any], runner: Runner, batching: Batching, progress: Callable[[int], None] | None = None
+) -> Logits:
+    """Runs the model over all windows, longest first, so that a batch too large fails at once.
+
+    `progress` is called with the tokens of each batch once it is run.
+    """
+    tell = progress or (lambda _tokens: None)
     lengths = windows.lengths
     starts = np.cumsum(lengths) - lengths
     order = np.argsort(-lengths, kind="stable")
@@ -129,8 +135,16 @@ def forward(windows: Windows[Any], runner: Runner, batching: Batching) -> Logits
     for rows in _batches(order, lengths[order], batching):
         batch, shift = _padded(windows.inputs, lengths[rows], starts[rows], batching.pad)
         shape = next(iter(batch.values())).shape
-        fetches.append((runner(batch), shift, shape))
-    return Logits([_unshifted(_checked(_fetched(fetch), shape), shift) for fetch, shift, shape in fetches], order)
+        fetch, tokens = runner(batch), int(lengths[rows].sum())
+        if not callable(fetch):  # else the model may still be at work on it
+            tell(tokens)
+        fetches.append((fetch, shift, shape, tokens))
+    made = []
+    for fetch, shift, shape, tokens in fetches:
+        made.append(_unshifted(_checked(_fetched(fetch), shape), shift))
+        if callable(fetch):
+            tell(tokens)
+    return Logits(made, order)
 
 
 def _batches(order: Ints1d, lengths: Ints1d, batching: Batching) -> Iterator[Ints1d]:

@@ -19,6 +19,14 @@ if TYPE_CHECKING:
     import torch
     from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
+
+def hide_bars() -> None:
+    """Keeps transformers from showing bars of its own: of files that it gets, of weights that it loads."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+
+
 _INPUTS = ("input_ids", "token_type_ids", "attention_mask")
 
 

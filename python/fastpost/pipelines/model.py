@@ -159,7 +159,7 @@ class EntityPipeline(_ModelPipeline):
             is_split_into_words: `inputs` is one text as a list of words, or a list of such; the result is a list
                 of lists of dicts for both.
             offset_mapping: offsets to use in place of the tokenizer's, one (start, end) a token.
-            progress: show a bar; a function is called with texts and tokens after each chunk instead.
+            progress: show a bar; a function is called with texts and tokens after each batch instead.
             kwargs: options of the constructor, for this call.
         """
         check_sizes({**kwargs, "is_split_into_words": is_split_into_words, "progress": progress})
@@ -293,7 +293,7 @@ class AnswerPipeline(_ModelPipeline):
         Args:
             args: dicts with `question` and `context`, a list, generator or dataset of them.
             rank: rank the answers of all contexts together; the result is one list.
-            progress: show a bar; a function is called with texts and tokens after each chunk instead.
+            progress: show a bar; a function is called with texts and tokens after each batch instead.
             kwargs: `question` and `context`, each a `str` or a list; options of the constructor, for this call.
         """
         check_sizes({**kwargs, "rank": rank, "progress": progress})

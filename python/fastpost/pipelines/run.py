@@ -9,17 +9,21 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from fastpost.exceptions import Argument, refuse
 from fastpost.models.batches import Batching, Logits, Runner, Windows, forward
+from fastpost.progress import Bar, Progress, Tokens
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Info = TypeVar("Info")
 Answer = TypeVar("Answer", covariant=True)
+
+
+Told: TypeAlias = Callable[[int, int], None]
+"""What is told items and tokens after each batch."""
 
 
 class ItemError(Exception):
@@ -64,7 +68,7 @@ def run(
     batching: Batching,
     *,
     ahead: bool = True,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Told | None = None,
 ) -> Iterator[Result]:
     """Results of all items of `chunks`, in order.
 
@@ -75,9 +79,8 @@ def run(
         batching: how windows become batches.
         ahead: whether the next chunk may be read before the results of this one are given out. Without it a
             caller can wait for a result before it provides the next item.
-        progress: called with items and tokens after each chunk.
+        progress: called with items and tokens after each batch.
     """
-    done = progress or (lambda _items, _tokens: None)
     source = iter(chunks)
     first = 0
     failure: Exception | None = None
@@ -88,22 +91,38 @@ def run(
             if chunk is None:
                 break
             windows, failure = _encoded(chunk, first, task)
-            logits = forward(windows, runner, batching)
+            told = None if progress is None else _shared_out(len(chunk), int(windows.lengths.sum()), progress)
+            logits = forward(windows, runner, batching, told)
         except Exception as error:  # raised again once the results of what was read before it are out
             failure = error
             break
         first += len(chunk)
         previous, decoding = decoding, _Later(task.decode, windows, logits, start=ahead)
-        done(len(chunk), int(windows.lengths.sum()))
         if previous is not None:
             yield from previous.result()
-        if not ahead:
+        if not ahead or previous is None:  # the first results come before the second chunk is run
             yield from decoding.result()
             decoding = None
     if decoding is not None:
         yield from decoding.result()
     if failure is not None:
         raise failure
+
+
+def _shared_out(items: int, tokens: int, progress: Told) -> Callable[[int], None]:
+    """What is called with the tokens of each batch of a chunk: tells how many items these come to.
+
+    A batch holds windows of many items, so an item is counted once so many tokens are done; at the end all are.
+    """
+    done = [0, 0]
+
+    def tell(more: int) -> None:
+        done[0] += more
+        whole = items if done[0] >= tokens else items * done[0] // tokens
+        progress(whole - done[1], more)
+        done[1] = whole
+
+    return tell
 
 
 def _encoded(chunk: list[Item], first: int, task: Task[Item, Any, Info]) -> tuple[Windows[Info], Exception | None]:
@@ -180,7 +199,7 @@ def stream(
     size_of: Callable[[Item], int],
     *,
     together: bool = False,
-    progress: str | Callable[[int, int], None] | None = None,
+    progress: str | Told | None = None,
 ) -> Iterator[Result]:
     """Results of `items`, in order, while they are read; a list is taken in the largest chunks.
 
@@ -189,7 +208,7 @@ def stream(
         task, runner, batching: see `run`.
         size_of: characters of an item.
         together: whether all items are one chunk.
-        progress: what a bar counts; or a function that is called with items and tokens after each chunk.
+        progress: what a bar counts; or a function that is called with items and tokens after each batch.
     """
     # An iterator without a length may wait for a result before it gives its next item. With batch_size=1 that
     # works in transformers, so nothing is read ahead then.
@@ -208,7 +227,7 @@ def stream(
         )
         chunks = _chunked(items, first, first if length is None else batching.chunk, size_of)
     ahead = not (lockstep or together or length == 1)
-    bar = Progress(length, progress) if isinstance(progress, str) else None
+    bar = Tokens(Progress(Bar()), progress, length) if isinstance(progress, str) else None
     told = progress if bar is None and callable(progress) else bar
     try:
         yield from run(chunks, task, runner, batching, ahead=ahead, progress=told)
@@ -234,10 +253,6 @@ def _chunked(items: Iterable[Item], first: int, most: int, size_of: Callable[[It
         raise
     if chunk:
         yield chunk
-
-
-Told: TypeAlias = Callable[[int, int], None]
-"""What is told items and tokens after each chunk."""
 
 
 def shown(progress: bool | Told | None, unit: str) -> str | Told | None:
@@ -269,25 +284,3 @@ class Results(Iterator[Result]):
         if self._length is None:
             raise TypeError("these results come from a source without a length")
         return self._length
-
-
-class Progress:
-    """A bar that counts items and shows tokens a second."""
-
-    def __init__(self, total: int | None, unit: str = "texts") -> None:
-        from tqdm.auto import tqdm
-
-        self._bar = tqdm(total=total, unit=" " + unit)
-        self._tokens = 0
-        self._since = time.perf_counter()
-
-    def __call__(self, items: int, tokens: int) -> None:
-        """Counts `items` more texts of `tokens` tokens together."""
-        self._tokens += tokens
-        rate = self._tokens / (time.perf_counter() - self._since)
-        self._bar.set_postfix_str(f"{rate:,.0f} tokens/s", refresh=False)
-        self._bar.update(items)
-
-    def close(self) -> None:
-        """Leaves the bar as it stands."""
-        self._bar.close()

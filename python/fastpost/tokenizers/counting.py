@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from fastpost._fastpost import Splitter, TextReader, WordTable
 from fastpost.corpus.corpus import Corpus
-from fastpost.progress import Progress
+from fastpost.progress import Told
 from fastpost.tokenizers.checkpoint import Checkpoint
 from fastpost.tokenizers.memory import memory_available
 
@@ -32,7 +32,7 @@ def count_words(
     corpus: Texts,
     length: int | None,
     threads: int | None,
-    tell: Progress | None,
+    tell: Told | None,
     force: bool,
     saved: Checkpoint | None = None,
 ) -> WordTable:
@@ -59,7 +59,7 @@ def _count_readers(
     splitter: Splitter,
     corpus: Corpus,
     threads: int | None,
-    tell: Progress | None,
+    tell: Told | None,
     check: Check | None,
     length: int | None,
     saved: Checkpoint | None,
@@ -112,7 +112,7 @@ def _count_batches(
     splitter: Splitter,
     corpus: Corpus,
     threads: int | None,
-    tell: Progress | None,
+    tell: Told | None,
     check: Check | None,
     saved: Checkpoint,
 ) -> WordTable:

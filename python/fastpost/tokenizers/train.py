@@ -19,7 +19,7 @@ from fastpost._fastpost import WordTable
 from fastpost._inputs.paths import path_of
 from fastpost._warn import warn_caller
 from fastpost.corpus.corpus import Corpus
-from fastpost.progress import Progress, teller
+from fastpost.progress import Told, teller
 from fastpost.tokenizers.checkpoint import Checkpoint
 from fastpost.tokenizers.counting import Texts, count_words, refuse_str
 from fastpost.tokenizers.rebuild import (
@@ -51,7 +51,7 @@ def train_new_from_iterator(
     special_tokens_map: dict[str, str] | None = None,
     *,
     threads: int | None = None,
-    progress: bool | Progress = False,
+    progress: bool | Told = False,
     force: bool = False,
     **kwargs: Any,
 ) -> Any:
@@ -129,7 +129,7 @@ class WordCounts:
         *,
         length: int | None = None,
         threads: int | None = None,
-        progress: bool | Progress = False,
+        progress: bool | Told = False,
         force: bool = False,
         checkpoint: str | os.PathLike[str] | None = None,
         every: float = 60.0,
@@ -161,7 +161,7 @@ class WordCounts:
         corpus: Texts,
         length: int | None,
         threads: int | None,
-        progress: bool | Progress,
+        progress: bool | Told,
         force: bool,
         saved: Checkpoint | None = None,
     ) -> None:
@@ -269,7 +269,7 @@ class WordCounts:
         new_special_tokens: list[str | AddedToken] | None = None,
         special_tokens_map: dict[str, str] | None = None,
         *,
-        progress: bool | Progress = False,
+        progress: bool | Told = False,
         force: bool = False,
         **kwargs: Any,
     ) -> Any:
@@ -283,7 +283,7 @@ class WordCounts:
         vocab_size: int,
         new_special_tokens: list[str | AddedToken] | None,
         special_tokens_map: dict[str, str] | None,
-        progress: bool | Progress,
+        progress: bool | Told,
         force: bool,
         options: Json,
         rehearses: bool = False,

@@ -8,6 +8,7 @@
 
 use crate::labels::{ROLES, Role, Tagging};
 use crate::math::logits::{RowFault, Rows};
+use crate::math::wide::wide;
 use crate::{Error, Result};
 
 /// Transition weights that openai/privacy-filter publishes in `viterbi_calibration.json`, for schemes in which each
@@ -204,8 +205,16 @@ impl Grammar {
             return Ok(());
         }
         let found = match &self.lanes {
-            Some(lanes) => pulp::Arch::new().dispatch(|| lanes.search(self, rows, items, space, out)),
-            None => pulp::Arch::new().dispatch(|| self.search(rows, items, out)),
+            Some(lanes) => wide(
+                pulp::Arch::new(),
+                #[inline(always)]
+                || lanes.search(self, rows, items, space, out),
+            ),
+            None => wide(
+                pulp::Arch::new(),
+                #[inline(always)]
+                || self.search(rows, items, out),
+            ),
         };
         found.map_err(|at| (items[at] as usize, "no legal label: all are -inf"))
     }

@@ -7,6 +7,8 @@
 
 use half::{bf16, f16};
 
+use crate::math::wide::wide;
+
 /// The values of some rows, as they came in: never copied just to change their type.
 #[derive(Debug, Clone, Copy)]
 pub enum Values<'a> {
@@ -104,52 +106,72 @@ impl<'a> Rows<'a> {
     /// The first row that has none, and what it holds.
     pub fn argmaxes(&self, rows: &[u32], out: &mut Vec<u32>) -> Result<(), (usize, RowFault)> {
         out.clear();
-        self.arch.dispatch(|| {
-            for &row in rows {
-                match argmax(self.row(row as usize)) {
-                    Ok(label) => out.push(label as u32),
-                    Err(fault) => return Err((row as usize, fault)),
+        wide(
+            self.arch,
+            #[inline(always)]
+            || {
+                for &row in rows {
+                    match argmax(self.row(row as usize)) {
+                        Ok(label) => out.push(label as u32),
+                        Err(fault) => return Err((row as usize, fault)),
+                    }
                 }
-            }
-            Ok(())
-        })
+                Ok(())
+            },
+        )
     }
 
     /// Probability of `label` in `row`.
     #[must_use]
     pub fn probability(&self, row: usize, label: usize) -> f32 {
-        self.arch.dispatch(|| probability(self.row(row), label))
+        wide(
+            self.arch,
+            #[inline(always)]
+            || probability(self.row(row), label),
+        )
     }
 
     /// Whether each of `rows` has its largest value at `label`, by so much that rounding can't hide it.
     #[must_use]
     pub fn agree_on(&self, rows: &[u32], label: usize) -> bool {
-        self.arch.dispatch(|| rows.iter().all(|&row| leads(self.row(row as usize), label)))
+        wide(
+            self.arch,
+            #[inline(always)]
+            || rows.iter().all(|&row| leads(self.row(row as usize), label)),
+        )
     }
 
     /// Appends the logarithms of the mean of the softmax of `rows`.
     pub fn mean_logs(&self, rows: &[u32], space: &mut MeanSpace, out: &mut Vec<f32>) {
-        self.arch.dispatch(|| {
-            let count = rows.len() as f32;
-            out.extend(self.sums(rows, space).iter().map(|sum| (sum / count).ln()));
-        });
+        wide(
+            self.arch,
+            #[inline(always)]
+            || {
+                let count = rows.len() as f32;
+                out.extend(self.sums(rows, space).iter().map(|sum| (sum / count).ln()));
+            },
+        );
     }
 
     /// Mean of the softmax of `rows` and its largest entry: label and probability.
     ///
     /// Ties go to the smallest label.
     pub fn mean_argmax(&self, rows: &[u32], space: &mut MeanSpace) -> (u32, f32) {
-        self.arch.dispatch(|| {
-            let count = rows.len() as f32;
-            let (mut label, mut best) = (0, f32::NEG_INFINITY);
-            for (index, &value) in self.sums(rows, space).iter().enumerate() {
-                let mean = value / count;
-                if mean > best {
-                    (label, best) = (index as u32, mean);
+        wide(
+            self.arch,
+            #[inline(always)]
+            || {
+                let count = rows.len() as f32;
+                let (mut label, mut best) = (0, f32::NEG_INFINITY);
+                for (index, &value) in self.sums(rows, space).iter().enumerate() {
+                    let mean = value / count;
+                    if mean > best {
+                        (label, best) = (index as u32, mean);
+                    }
                 }
-            }
-            (label, best)
-        })
+                (label, best)
+            },
+        )
     }
 
     /// Sum of the softmax of `rows`.
@@ -287,7 +309,11 @@ pub fn softmax_into(row: &[f32], out: &mut [f32]) {
 pub fn softmax_onto(row: &[f32], out: &mut Vec<f32>) {
     let from = out.len();
     out.resize(from + row.len(), 0.0);
-    pulp::Arch::new().dispatch(|| softmax_into(row, &mut out[from..]));
+    wide(
+        pulp::Arch::new(),
+        #[inline(always)]
+        || softmax_into(row, &mut out[from..]),
+    );
 }
 
 #[inline(always)]

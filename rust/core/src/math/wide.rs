@@ -1,0 +1,24 @@
+//! Loops compiled for the widest vector instructions of the machine.
+
+use pulp::{Arch, Simd, WithSimd};
+
+/// Runs `work` with the widest vector instructions that this machine has.
+///
+/// The closure is to be marked `#[inline(always)]`: it is compiled for wide vectors only where it is inlined here. Given
+/// to `pulp` as it is, it goes through the `FnOnce` of a closure that could be called again, which nothing marks so: a
+/// larger one then was compiled for the narrowest vectors, and an arg-max took half as long again.
+#[inline(always)]
+pub(crate) fn wide<T>(arch: Arch, work: impl FnMut() -> T) -> T {
+    arch.dispatch(Wide(work))
+}
+
+struct Wide<F>(F);
+
+impl<T, F: FnMut() -> T> WithSimd for Wide<F> {
+    type Output = T;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, _: S) -> T {
+        (self.0)()
+    }
+}

@@ -63,11 +63,7 @@ impl WordEdges {
     fn read(text: &str, cut: bool) -> Self {
         let (edges, words) = (Bits::new(text.len()), Bits::new(text.len()));
         let mut new = Self { len: 0, edges, words, cut, addresses: Vec::new() };
-        if text.is_ascii() {
-            new.read_ascii(text.as_bytes());
-        } else {
-            new.push_segments(text);
-        }
+        new.read_stretches(text);
         new.edges.set(new.len);
         new = Self { edges: new.edges.counted(new.len), words: new.words.counted(new.len), ..new };
         if cut {
@@ -149,6 +145,31 @@ impl WordEdges {
             self.words.fill(self.len, self.len + chars);
         }
         self.len += chars;
+    }
+
+    /// Reads what is ASCII up to a space by shorter rules than the rest.
+    ///
+    /// A space is parted from ASCII behind it whatever stands around the two, and what is ASCII takes a fifth of the time:
+    /// most words of most texts, even where some are not.
+    fn read_stretches(&mut self, text: &str) {
+        let bytes = text.as_bytes();
+        let mut at = 0;
+        while at < bytes.len() {
+            let Some(wide) = bytes[at..].iter().position(|byte| !byte.is_ascii()).map(|offset| at + offset)
+            else {
+                return self.read_ascii(&bytes[at..]);
+            };
+            // The space before the word of the first character that is not ASCII; not one right before it, which may be a mark.
+            let before = wide.saturating_sub(1).max(at);
+            if let Some(space) = bytes[at..before].iter().rposition(|&byte| byte == b' ') {
+                self.read_ascii(&bytes[at..=at + space]);
+                at += space + 1;
+            }
+            let parted = |pair: &[u8]| pair[0] == b' ' && pair[1].is_ascii();
+            let end = bytes[wide..].windows(2).position(parted).map_or(bytes.len(), |space| wide + space + 1);
+            self.push_segments(&text[at..end]);
+            at = end;
+        }
     }
 
     fn push_segments(&mut self, text: &str) {

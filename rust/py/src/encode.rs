@@ -9,7 +9,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString};
 
-use crate::batch::texts::{borrowed, strings};
+use crate::batch::texts::{strings, utf8};
 use crate::door::{detached, exception};
 
 /// See `fastpost_core::encode::Encoder`.
@@ -58,27 +58,26 @@ impl<'py> Listed<'py> {
     }
 
     fn texts(&self, name: &str) -> PyResult<Texts<'_>> {
-        let borrow = |first: usize, last: usize, name: &str| borrowed(name, &self.strings[first..last]);
+        let Some(ends) = &self.ends else {
+            return Self::checked(name, utf8(name, &self.strings)?, None);
+        };
         let mut out = Vec::with_capacity(self.strings.len());
-        match &self.ends {
-            None => out.extend(borrow(0, self.strings.len(), name)?.into_iter().map(|(text, _)| text)),
-            Some(ends) => {
-                let mut first = 0;
-                for (number, &last) in ends.iter().enumerate() {
-                    out.extend(
-                        borrow(first, last, &format!("{name}[{number}]"))?.into_iter().map(|(text, _)| text),
-                    );
-                    first = last;
-                }
-            }
+        let mut first = 0;
+        for (number, &last) in ends.iter().enumerate() {
+            out.extend(utf8(&format!("{name}[{number}]"), &self.strings[first..last])?);
+            first = last;
         }
+        Self::checked(name, out, Some(ends.clone()))
+    }
+
+    fn checked<'a>(name: &str, out: Vec<&'a str>, ends: Option<Vec<usize>>) -> PyResult<Texts<'a>> {
         if let Some(long) = out.iter().position(|text| text.len() > i32::MAX as usize) {
             return Err(PyValueError::new_err(format!(
                 "`{name}[{long}]` has {} bytes; a text holds less than 2 GB: cut it into several",
                 out[long].len()
             )));
         }
-        Ok(Texts { strings: out, ends: self.ends.clone() })
+        Ok(Texts { strings: out, ends })
     }
 }
 
@@ -140,7 +139,7 @@ impl TokenEncoder {
             PyArray1::from_vec(py, std::mem::take(&mut columns.ids)),
             PyArray1::from_vec(py, offsets.into_flattened()).reshape([tokens, 2])?,
             PyArray1::from_vec(py, std::mem::take(&mut columns.words)),
-            PyArray1::from_slice(py, &columns.lengths),
+            PyArray1::from_vec(py, std::mem::take(&mut columns.lengths)),
             texts,
             WindowShapes(columns),
             sent_back,

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::template::{Part, Template};
-use crate::parallel::{self, Threads};
 
 /// The tokens of a text, and how far in it they reach.
 #[derive(Debug, Default)]
@@ -110,25 +109,10 @@ pub(super) struct Piece {
 
 /// What a window is made of: how many tokens of the first text and of the second, and whether each of them is what
 /// was cut off from the text's first window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Shape {
     pub(super) tokens: [u32; 2],
     pub(super) later: [bool; 2],
-}
-
-/// A column of all parts.
-enum Joined {
-    Ids(Vec<i32>),
-    Offsets(Vec<[i32; 2]>),
-    Words(Vec<i32>),
-}
-
-fn concat<T: Copy>(parts: &[Columns], column: impl Fn(&Columns) -> &Vec<T>) -> Vec<T> {
-    let mut out = Vec::with_capacity(parts.iter().map(|part| column(part).len()).sum());
-    for part in parts {
-        out.extend_from_slice(column(part));
-    }
-    out
 }
 
 /// The windows of a batch, end to end. Columns that the template and the shapes tell are made when asked for.
@@ -190,36 +174,60 @@ impl Columns {
         self.texts.push(text as i64);
     }
 
-    /// All windows of `parts`, which have one template, in order. The columns of tokens are laid out side by side, on up to
-    /// `threads` threads.
-    pub(super) fn joined(parts: &[Self], threads: Threads) -> Option<Self> {
-        let first = parts.first()?;
-        let tokens: usize = parts.iter().map(|part| part.ids.len()).sum();
-        let columns = parallel::map(3, threads, tokens, |column| {
-            Ok::<_, ()>(match column {
-                0 => Joined::Offsets(concat(parts, |part| &part.offsets)),
-                1 => Joined::Ids(concat(parts, |part| &part.ids)),
-                _ => Joined::Words(concat(parts, |part| &part.words)),
-            })
-        });
-        let mut out = Self::new(Arc::clone(&first.template));
-        for column in columns.into_iter().flatten() {
-            match column {
-                Joined::Ids(ids) => out.ids = ids,
-                Joined::Offsets(offsets) => out.offsets = offsets,
-                Joined::Words(words) => out.words = words,
-            }
+    /// As many tokens and windows of nothing.
+    pub(super) fn blank(template: Arc<Template>, tokens: usize, windows: usize) -> Self {
+        Self {
+            ids: vec![0; tokens],
+            offsets: vec![[0, 0]; tokens],
+            words: vec![0; tokens],
+            lengths: vec![0; windows],
+            texts: vec![0; windows],
+            shapes: vec![Shape::default(); windows],
+            template,
         }
-        out.lengths = concat(parts, |part| &part.lengths);
-        out.texts = concat(parts, |part| &part.texts);
-        out.shapes = concat(parts, |part| &part.shapes);
-        Some(out)
+    }
+
+    /// Forgets its windows and keeps their memory.
+    pub(super) fn clear(&mut self) {
+        self.cut(self.ids.len(), self.lengths.len());
+    }
+
+    /// Takes back the last so many tokens and windows.
+    pub(super) fn cut(&mut self, tokens: usize, windows: usize) {
+        let (tokens, windows) = (self.ids.len() - tokens, self.lengths.len() - windows);
+        self.ids.truncate(tokens);
+        self.offsets.truncate(tokens);
+        self.words.truncate(tokens);
+        self.lengths.truncate(windows);
+        self.texts.truncate(windows);
+        self.shapes.truncate(windows);
+    }
+
+    /// Adds the windows of `other`.
+    pub(super) fn append(&mut self, other: &Self) {
+        self.ids.extend_from_slice(&other.ids);
+        self.offsets.extend_from_slice(&other.offsets);
+        self.words.extend_from_slice(&other.words);
+        self.lengths.extend_from_slice(&other.lengths);
+        self.texts.extend_from_slice(&other.texts);
+        self.shapes.extend_from_slice(&other.shapes);
+    }
+
+    /// Gives back memory that it does not use.
+    pub(super) fn shrink(&mut self) {
+        self.ids.shrink_to_fit();
+        self.offsets.shrink_to_fit();
+        self.words.shrink_to_fit();
+        self.lengths.shrink_to_fit();
+        self.texts.shrink_to_fit();
+        self.shapes.shrink_to_fit();
     }
 
     /// A column that is the same over each part of a window.
     fn by_part<T: Copy>(&self, value: impl Fn(&Part, &Shape) -> T) -> Vec<T> {
-        let tokens: i64 = self.lengths.iter().sum();
-        let mut out = Vec::with_capacity(tokens as usize);
+        let of_texts: usize =
+            self.shapes.iter().flat_map(|shape| shape.tokens).map(|count| count as usize).sum();
+        let mut out = Vec::with_capacity(of_texts + self.shapes.len() * self.template.marks());
         for shape in &self.shapes {
             for part in &self.template.parts {
                 let count = match part {

@@ -14,6 +14,7 @@ mod cache;
 mod char_bpe;
 mod charsmap;
 mod columns;
+mod laid;
 mod merges;
 mod nfc;
 mod pages;
@@ -36,6 +37,7 @@ use crate::{Error, Result};
 use added::{Finder, Stretch};
 use cache::Cache;
 use columns::{Blanks, Tokens};
+use laid::Laid;
 use template::{Processor, Template, Trim};
 
 /// Why a text is sent back, as half a sentence.
@@ -189,17 +191,11 @@ impl Encoder {
         // A thread is worth its start for some 30 kB.
         let workers = if bytes < 60_000 { 1 } else { parallel::available(threads).min(bytes / 30_000) };
         if workers == 1 {
-            return job.run(0, texts.len());
+            let mut columns = Columns::new(Arc::clone(template));
+            let sent_back = job.run(0, texts.len(), &mut columns)?;
+            return Ok(Encoded { columns, sent_back });
         }
-        let parts = (workers * 4).min(texts.len());
-        let cuts = job.cuts(parts, bytes);
-        let parts =
-            parallel::map(cuts.len() - 1, threads, bytes * 4, |part| job.run(cuts[part], cuts[part + 1]))?;
-        let (columns, sent_back): (Vec<Columns>, Vec<_>) =
-            parts.into_iter().map(|part| (part.columns, part.sent_back)).unzip();
-        let columns =
-            Columns::joined(&columns, threads).unwrap_or_else(|| Columns::new(Arc::clone(template)));
-        Ok(Encoded { columns, sent_back: sent_back.concat() })
+        job.run_on_all(workers, bytes, threads)
     }
 
     fn state(&self) -> State {
@@ -348,6 +344,9 @@ impl Encoder {
     }
 }
 
+/// Bytes of text that a thread takes at a time: what it makes of them stays in its cache until it is copied to its place.
+const PART: usize = 1 << 16;
+
 /// A call.
 struct Job<'a> {
     encoder: &'a Encoder,
@@ -363,8 +362,7 @@ impl Job<'_> {
         let mut cuts = vec![0];
         let mut sum = 0;
         for text in 0..self.texts.len() {
-            let sides = [Some(self.texts), self.pairs];
-            sum += sides.iter().flatten().flat_map(|side| side.get(text)).map(|one| one.len()).sum::<usize>();
+            sum += self.bytes(text, text + 1);
             if sum * parts >= bytes * cuts.len() && cuts.len() < parts {
                 cuts.push(text + 1);
             }
@@ -374,18 +372,55 @@ impl Job<'_> {
         cuts
     }
 
-    /// Encodes texts `from..to`.
-    fn run(&self, from: usize, to: usize) -> Result<Encoded> {
+    /// Encodes all texts on several threads.
+    ///
+    /// The first part says how much room all of them need, more or less.
+    fn run_on_all(&self, workers: usize, bytes: usize, threads: Threads) -> Result<Encoded> {
+        let parts = (workers * 4).max(bytes / PART).min(self.texts.len());
+        let cuts = self.cuts(parts, bytes);
+        let mut first = Columns::new(Arc::clone(self.template));
+        let sent_back = self.run(cuts[0], cuts[1], &mut first)?;
+        let share = self.bytes(cuts[0], cuts[1]).max(1);
+        let room = |count: usize| (count.saturating_mul(bytes) / share).saturating_mul(9) / 8 + count;
+        let windows = room(first.lengths.len()).min(bytes + first.lengths.len());
+        let mut columns =
+            Columns::blank(Arc::clone(self.template), room(first.ids.len()).min(bytes), windows);
+        let laid = Laid::over(&mut columns);
+        laid.put(0, first, sent_back);
+        parallel::map(cuts.len() - 2, threads, bytes * 4, |part| {
+            let mut columns = laid.spare(self.template);
+            let sent_back = self.run(cuts[part + 1], cuts[part + 2], &mut columns)?;
+            laid.put(part + 1, columns, sent_back);
+            Ok::<_, Error>(())
+        })?;
+        let ([tokens, windows], rest, sent_back) = laid.finish();
+        columns.cut(tokens, windows);
+        for part in &rest {
+            columns.append(part);
+        }
+        columns.shrink();
+        Ok(Encoded { columns, sent_back })
+    }
+
+    /// Bytes of texts `from..to`, and of their pairs.
+    fn bytes(&self, from: usize, to: usize) -> usize {
+        let sides = [Some(self.texts), self.pairs];
+        let of =
+            |text: usize| sides.iter().flatten().flat_map(move |side| side.get(text)).map(|one| one.len());
+        (from..to).flat_map(of).sum()
+    }
+
+    /// Encodes texts `from..to` into `columns`; which of them are sent back, and why.
+    fn run(&self, from: usize, to: usize, columns: &mut Columns) -> Result<Vec<(usize, Unlike)>> {
         let mut state = self.encoder.state();
-        let mut columns = Columns::new(Arc::clone(self.template));
         let mut sent_back = Vec::new();
         for text in from..to {
-            if let Err(why) = self.text(text, &mut state, &mut columns)? {
+            if let Err(why) = self.text(text, &mut state, columns)? {
                 sent_back.push((text, why));
             }
         }
         self.encoder.states.lock().unwrap_or_else(PoisonError::into_inner).push(state);
-        Ok(Encoded { columns, sent_back })
+        Ok(sent_back)
     }
 
     fn text(

@@ -16,18 +16,25 @@ pub(crate) fn strings<'py>(name: &str, list: &Bound<'py, PyList>) -> PyResult<Ve
     list.iter().enumerate().map(string).collect()
 }
 
-/// Their characters, and how many there are; one that is no UTF-8 is refused by its number.
+/// Their characters; one that is no UTF-8 is refused by its number.
+pub(crate) fn utf8<'a>(name: &str, strings: &'a [Bound<'_, PyString>]) -> PyResult<Vec<&'a str>> {
+    let borrow = |(index, string): (usize, &'a Bound<'_, PyString>)| {
+        string.to_str().map_err(|error| {
+            PyValueError::new_err(format!(
+                "`{name}[{index}]` is not valid Unicode ({}); replace its lone surrogates, for example with \
+                 text.encode(\"utf-8\", \"replace\").decode()",
+                error.value(string.py())
+            ))
+        })
+    };
+    strings.iter().enumerate().map(borrow).collect()
+}
+
+/// The same, and how many characters there are.
 pub(crate) fn borrowed<'a>(
     name: &str,
     strings: &'a [Bound<'_, PyString>],
 ) -> PyResult<Vec<(&'a str, usize)>> {
-    let borrow = |(index, string): (usize, &'a Bound<'_, PyString>)| match string.to_str() {
-        Ok(text) => Ok((text, string.len()?)),
-        Err(error) => Err(PyValueError::new_err(format!(
-            "`{name}[{index}]` is not valid Unicode ({}); replace its lone surrogates, for example with \
-             text.encode(\"utf-8\", \"replace\").decode()",
-            error.value(string.py())
-        ))),
-    };
-    strings.iter().enumerate().map(borrow).collect()
+    let texts = utf8(name, strings)?;
+    texts.into_iter().zip(strings).map(|(text, string)| Ok((text, string.len()?))).collect()
 }

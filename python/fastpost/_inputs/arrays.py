@@ -16,6 +16,8 @@ Array = npt.NDArray[Any]
 _FLOAT32 = np.dtype(np.float32)
 _INT64 = np.dtype(np.int64)
 _LONG: frozenset[np.dtype[Any]] = frozenset({_INT64})
+BORROWED: frozenset[np.dtype[Any]] = frozenset({_INT64, np.dtype(np.int32), np.dtype(np.int8)})
+"""Types that both decoders read where they lie."""
 _MOST_LEVELS = 5
 """Lists in lists: a batch of windows of tokens of values has three levels."""
 

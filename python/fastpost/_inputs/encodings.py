@@ -44,6 +44,11 @@ class Encodings:
         return _fastpost.flatten(self.windows, "ids")
 
     @property
+    def as_it_lies(self) -> Encodings:
+        """The same columns in the type that they have, for those who read any."""
+        return self
+
+    @property
     def ids(self) -> Ints1d:
         """(tokens,), token ids."""
         return self._ids[0]
@@ -117,6 +122,11 @@ class Encoded:
                 f"`windows` has {len(owners)} items but `encodings` has {len(batch)} windows; pass one text for each"
             )
         return cls(batch, batch.text_index, batch.text_count) if owners is None else cls(batch, owners, None)
+
+    @property
+    def as_it_lies(self) -> Any:
+        """The batch itself, whose columns are int32, for those who read any type: a copy to int64 writes all once more."""
+        return self.batch
 
     @property
     def ids(self) -> Ints1d:

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Literal
 
-import numpy as np
-
 from fastpost import _fastpost
 from fastpost._frozen import Settled
 from fastpost._inputs import arrays as _arrays
@@ -166,9 +164,10 @@ class AnswerDecoder(Settled):
                     f"`contexts` has {len(contexts)} items but `encodings` is of {made} texts; pass one context for each, "
                     "or `windows`, the context that each window was cut from"
                 )
-            offsets, sequence_ids, word_ids, lengths = read.offsets, read.sequence_ids, read.word_ids, read.lengths
+            lie = read.as_it_lies
+            offsets, sequence_ids, word_ids, lengths = lie.offsets, lie.sequence_ids, lie.word_ids, read.lengths
             attention_mask, windows = read.attention_mask, read.texts
-            input_ids = None if cls_token_id is None else read.ids
+            input_ids = None if cls_token_id is None else lie.ids
         if offsets is None or sequence_ids is None:
             name = "offsets" if offsets is None else "sequence_ids"
             raise ValueError(f"`{name}` is None; pass it, or `encodings`")
@@ -177,7 +176,7 @@ class AnswerDecoder(Settled):
         starts, start_bits = _arrays.logits("start_logits", start_logits, 1)
         ends, end_bits = _arrays.logits("end_logits", end_logits, 1)
         tokens = _arrays.vector("lengths", lengths)
-        pairs, outside = _arrays.offsets(offsets, _BORROWED)
+        pairs, outside = _arrays.offsets(offsets, _arrays.BORROWED)
         sequences = _integers("sequence_ids", sequence_ids)
         if outside is not None:
             sequences = _masks.not_of_text(sequences, outside, tokens)
@@ -234,9 +233,6 @@ def _made(*values: Any) -> AnswerDecoder:
     return AnswerDecoder(**dict(zip(_DEFAULTS, values)))
 
 
-_BORROWED: frozenset[np.dtype[Any]] = frozenset({np.dtype(np.int64), np.dtype(np.int32), np.dtype(np.int8)})
-
-
 def _integers(name: str, value: Any, none: int | None = -1) -> Any:
     """Integers for Rust: int64, int32 or int8 as they are, all others as int64; `None` in lists is -1."""
-    return _arrays.integers(name, value, none=none, kinds=_BORROWED)
+    return _arrays.integers(name, value, none=none, kinds=_arrays.BORROWED)

@@ -234,12 +234,13 @@ class EntityDecoder(Settled):
                     f"`texts` has {len(listed)} items but `encodings` has {made}; pass one encoding per text, "
                     "or `windows`, the text index of each encoding"
                 )
-            words = None if self.compat == "transformers" else read.word_ids
+            lie = read.as_it_lies
+            words = None if self.compat == "transformers" else lie.word_ids
             return self._run(
-                values, kind, listed, read.lengths, read.offsets, read.special_tokens_mask, read.ids, read.texts, words
+                values, kind, listed, read.lengths, lie.offsets, lie.special_tokens_mask, lie.ids, read.texts, words
             )
         tokens = _arrays.vector("lengths", lengths)
-        pairs, outside = _arrays.offsets(offsets)
+        pairs, outside = _arrays.offsets(offsets, _arrays.BORROWED)
         special = _arrays.integers("special_tokens_mask", special_tokens_mask, np.uint8)
         if attention_mask is not None:
             tokens, padding = _masks.attention(attention_mask, "logits", values, tokens, 2)
@@ -253,9 +254,9 @@ class EntityDecoder(Settled):
             tokens,
             pairs,
             special,
-            _arrays.integers("input_ids", input_ids),
+            _arrays.integers("input_ids", input_ids, kinds=_arrays.BORROWED),
             _arrays.vector("windows", windows),
-            _arrays.integers("word_ids", word_ids, none=-1),
+            _arrays.integers("word_ids", word_ids, none=-1, kinds=_arrays.BORROWED),
         )
 
     def _run(

@@ -20,8 +20,8 @@ class Windows(Generic[Info]):
 
     lengths: Ints1d
     """(windows,), tokens of each window."""
-    inputs: dict[str, Ints1d]
-    """(tokens,) each, by the model's argument names; the engine makes `attention_mask` and `position_ids`."""
+    inputs: dict[str, Any]
+    """(tokens,) each, of integers, by the model's argument names; the engine makes `attention_mask` and `position_ids`."""
     info: Info
     """What the task needs to decode the chunk."""
 
@@ -184,7 +184,7 @@ def _checked(logits: Any, shape: tuple[int, ...]) -> Any:
 
 
 def _padded(
-    inputs: dict[str, Ints1d], lengths: Ints1d, starts: Ints1d, pad: Padding
+    inputs: dict[str, Any], lengths: Ints1d, starts: Ints1d, pad: Padding
 ) -> tuple[dict[str, Ints2d], Ints1d | None]:
     """One batch as (windows, tokens) arrays, and by how many tokens each window is shifted to the right."""
     width = max(int(lengths.max()), pad.width or 0)
@@ -210,7 +210,7 @@ def _padded(
             inside = np.where((inside >= 0) & (inside < lengths[:, None]), inside, -1)
             batch[name] = np.maximum(inside + pad.first_position, 0)
         elif used is None:
-            batch[name] = inputs[name][at]
+            batch[name] = inputs[name][at].astype(np.int64, copy=False)
         else:
             fill = pad.token_id if name == "input_ids" else 0
             batch[name] = np.full((len(lengths), width), fill, np.int64)

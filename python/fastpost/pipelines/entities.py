@@ -21,7 +21,7 @@ from fastpost.entities.result import Entities, TextEntities
 from fastpost.exceptions import Argument, refuse
 from fastpost.models.batches import Logits, Windows
 from fastpost.pipelines.run import ItemError, refuse_overlap
-from fastpost.types import Entity, Ints1d, Ints2d, Token
+from fastpost.types import Entity, Ints1d, Token
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,11 @@ class Chunk:
     first: int
     texts: list[str]
     owners: Ints1d
-    ids: Ints1d
-    offsets: Ints2d
+    ids: Any
+    """This and the others that follow in the type that the encoder gives: int64 or int32."""
+    offsets: Any
     special: Any
-    words: Ints1d | None
+    words: Any
 
 
 Decoders: TypeAlias = dict[int, tuple[EntityDecoder, list[int]]]
@@ -127,17 +128,18 @@ class EntityTask:
                 for number in np.flatnonzero(np.bincount(read.texts) > 1):
                     self._cut(int(number), first)
             read = read_first(encodings)
-        special = read.special_tokens_mask
+        lie = read.as_it_lies
+        special = lie.special_tokens_mask
         offsets = self._offsets(read, special)
         texts = items
         if self.delimiter is not None:
             texts = [self.delimiter.join(words) for words in items]
             offsets = offsets + self._word_starts(items, read)[:, None]
-        words = None if self.options is None else read.word_ids
-        ids = read.ids
+        words = None if self.options is None else lie.word_ids
+        ids = lie.ids
         inputs = {"input_ids": ids}
         if "token_type_ids" in self.input_names:
-            inputs["token_type_ids"] = read.type_ids
+            inputs["token_type_ids"] = lie.type_ids
         return Windows(read.lengths, inputs, Chunk(first, texts, read.texts, ids, offsets, special, words))
 
     def decode(self, windows: Windows[Chunk], logits: Logits) -> Sequence[list[Entity] | list[Token]]:
@@ -309,9 +311,9 @@ class EntityTask:
                     ),
                 )
 
-    def _offsets(self, read: Read, special: Any) -> Ints2d:
+    def _offsets(self, read: Read, special: Any) -> Any:
         if self.offset_mapping is None:
-            return read.offsets
+            return read.as_it_lies.offsets
         starts = np.cumsum(read.lengths) - read.lengths
         position = np.arange(len(special)) - np.repeat(starts, read.lengths)
         given = self.offset_mapping

@@ -65,7 +65,7 @@ fn entities(c: &mut Criterion) {
         text: 0,
         tokens: to - from,
         logits: Values::F32(&logits[from * labels..to * labels]),
-        offsets: Some(&offsets[2 * from..2 * to]),
+        offsets: Some(offsets[2 * from..2 * to].into()),
         special: None,
         ids: None,
         words: None,

@@ -15,7 +15,7 @@
 //! # Example
 //!
 //! ```
-//! use fastpost_core::batch::{Text, Window};
+//! use fastpost_core::batch::{Ints, Text, Window};
 //! use fastpost_core::entities::transformers::words::Boundary;
 //! use fastpost_core::entities::{Decoder, Options, Strategy};
 //! use fastpost_core::math::logits::Values;
@@ -31,7 +31,7 @@
 //!         8.0, 0.0, 0.0, // in
 //!         0.0, 0.0, 8.0, // Berlin
 //!     ]),
-//!     offsets: Some(&[0, 4, 5, 10, 11, 13, 14, 20]),
+//!     offsets: Some(Ints::I64(&[0, 4, 5, 10, 11, 13, 14, 20])),
 //!     special: None,
 //!     ids: None,
 //!     words: None,

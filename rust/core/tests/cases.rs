@@ -114,10 +114,10 @@ impl Held {
             text: 0,
             tokens: self.special.len(),
             logits: Values::F32(&self.logits),
-            offsets: Some(&self.offsets),
+            offsets: Some(self.offsets.as_slice().into()),
             special: Some(&self.special),
-            ids: self.ids.as_deref(),
-            words: self.words.as_deref(),
+            ids: self.ids.as_deref().map(Into::into),
+            words: self.words.as_deref().map(Into::into),
         }
     }
 }

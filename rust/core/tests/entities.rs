@@ -80,6 +80,28 @@ fn legal_labels(sample: &Sample, plan: &[(usize, usize, bool)]) -> Vec<usize> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(192))]
 
+    /// Words that are outside for certain are not looked at further; where what is outside is reported, too, each is.
+    #[test]
+    fn words_that_are_left_out_change_nothing(
+        sample in sample(9, 24), above in prop::collection::vec(0.0_f32..14.0, 1..9),
+        score in prop::sample::select(&[Score::Mean, Score::Min, Score::First, Score::Max][..]),
+    ) {
+        let mut logits = sample.logits.clone();
+        logits.chunks_exact_mut(9).zip(above.iter().cycle()).for_each(|(row, above)| row[0] += above);
+        let sample = sample.with(logits);
+        let settings = Settings { viterbi: true, probs: true, score, ..bare(&BIOES, Strategy::Average) };
+        let every = Settings { ignored: vec![false; settings.ignored.len()], ..settings.clone() };
+        let window = [sample.window(0, sample.tokens())];
+        let some = decode(&own(&BIOES, settings), &sample, &window);
+        let all = decode(&own(&BIOES, every), &sample, &window);
+        let kinds = all.probs.len() / all.start.len().max(1);
+        let rows: Vec<usize> = (0..all.start.len()).filter(|&row| all.label_id[row] != 0).collect();
+        prop_assert_eq!(spans(&some), rows.iter().map(|&row| spans(&all)[row]).collect::<Vec<_>>());
+        prop_assert_eq!(some.score, rows.iter().map(|&row| all.score[row]).collect::<Vec<_>>());
+        let probs = rows.iter().flat_map(|&row| &all.probs[row * kinds..][..kinds]);
+        prop_assert_eq!(some.probs, probs.copied().collect::<Vec<_>>());
+    }
+
     /// Cut into windows whose rows are those of the whole, a text has the entities of the whole: its tokens are decided
     /// once. The mean of equal rows is that row, but for rounding.
     #[test]

@@ -65,10 +65,10 @@ impl Held {
             text,
             tokens: self.words.len(),
             logits: Values::F32(&self.logits),
-            offsets: Some(&self.offsets),
+            offsets: Some(self.offsets.as_slice().into()),
             special: Some(&self.special),
-            ids: Some(&self.ids),
-            words: Some(&self.words),
+            ids: Some(self.ids.as_slice().into()),
+            words: Some(self.words.as_slice().into()),
         }
     }
 }
@@ -169,10 +169,10 @@ pub fn stitch(bytes: &[u8]) {
         text: 0,
         tokens: to - from,
         logits: Values::F32(&logits[from * columns..to * columns]),
-        offsets: Some(&offsets[2 * from..2 * to]),
+        offsets: Some(offsets[2 * from..2 * to].into()),
         special: None,
-        ids: Some(&ids[from..to]),
-        words: Some(&ids[from..to]),
+        ids: Some(ids[from..to].into()),
+        words: Some(ids[from..to].into()),
     };
     let (mut windows, mut from) = (Vec::new(), 0);
     loop {

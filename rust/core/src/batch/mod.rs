@@ -1,11 +1,13 @@
 //! One window of a text as the model saw it, and an entity found in it.
 
 pub mod faults;
+pub mod ints;
 pub mod plan;
 
 use crate::math::logits::Values;
 use crate::tokenizer::decoder::Vocabulary;
 use crate::{Error, Result};
+pub use ints::Ints;
 
 /// One window of a text as the model saw it. All slices have one entry a token, `offsets` two.
 #[derive(Debug, Clone, Copy)]
@@ -17,20 +19,20 @@ pub struct Window<'a> {
     /// `tokens` rows of one value a label.
     pub logits: Values<'a>,
     /// Start and end of each token in characters of the text.
-    pub offsets: Option<&'a [i64]>,
+    pub offsets: Option<Ints<'a>>,
     /// Not 0 for tokens to leave out: `[CLS]`, padding.
     pub special: Option<&'a [u8]>,
     /// Token ids.
-    pub ids: Option<&'a [i64]>,
+    pub ids: Option<Ints<'a>>,
     /// The word of each token as the tokenizer numbers them, -1 for none.
-    pub words: Option<&'a [i64]>,
+    pub words: Option<Ints<'a>>,
 }
 
 impl Window<'_> {
     /// Start and end of `token`, `(-1, -1)` without offsets.
     #[must_use]
     pub fn span(&self, token: usize) -> (i64, i64) {
-        self.offsets.map_or((-1, -1), |offsets| (offsets[2 * token], offsets[2 * token + 1]))
+        self.offsets.map_or((-1, -1), |offsets| (offsets.get(2 * token), offsets.get(2 * token + 1)))
     }
 
     /// The tokens that are not special.

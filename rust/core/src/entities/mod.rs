@@ -1,5 +1,6 @@
 //! Logits -> entities: [`transformers`] equals transformers' pipeline, [`own`] is right where that is wrong.
 
+pub(crate) mod certain;
 pub mod chunks;
 pub mod lattice;
 pub mod own;

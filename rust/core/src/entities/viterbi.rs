@@ -4,8 +4,10 @@
 //! labels)`: labels squared for each token, 560,000 steps for 512 tokens of 33 labels. Under a scheme a step
 //! depends on the two roles and on whether the types agree, so the best predecessor is the best label of some role,
 //! whatever its type, or one of the few labels of the same type: labels, not labels squared, and the loop over types
-//! is vector code. Which predecessor it was is found on the way back, for the labels of the path alone. Where the best labels of all tokens make a legal sequence there is nothing to search.
+//! is vector code. Which predecessor it was is found on the way back, for the labels of the path alone. Where the best labels of all tokens make a legal sequence there is nothing to
+//! search, and else only what lies between tokens that are outside for certain (`certain`).
 
+use crate::entities::certain;
 use crate::labels::{ROLES, Role, Tagging};
 use crate::math::logits::{RowFault, Rows};
 use crate::math::wide::wide;
@@ -58,6 +60,10 @@ pub struct Grammar {
     /// Labels of each type, those outside left out.
     kinds: Vec<Vec<u32>>,
     free: bool,
+    /// The label that most tokens have: the first one outside, 0 if there is none.
+    likely: u32,
+    /// Whether no step weighs anything and each entity of a legal sequence can be taken out of it.
+    sheds: bool,
     matrix: Option<(Vec<f32>, Vec<f32>, Vec<f32>)>,
     lanes: Option<Lanes>,
 }
@@ -93,6 +99,8 @@ impl Grammar {
     /// +inf; [`Error::WeightCount`] for a matrix of another size.
     pub fn new(tagging: Tagging, weights: Weights) -> Result<Self> {
         let labels = tagging.tags.len();
+        let outside = tagging.tags.iter().position(|tag| tag.role == Role::Outside);
+        let likely = outside.unwrap_or(0) as u32;
         let mut kinds = vec![Vec::new(); tagging.kinds.len()];
         for (label, tag) in tagging.tags.iter().enumerate().filter(|(_, tag)| tag.role != Role::Outside) {
             kinds[tag.kind as usize].push(label as u32);
@@ -114,7 +122,7 @@ impl Grammar {
                     }
                 }
                 let matrix = Some((barred(&tagging, steps), start, end));
-                return Ok(Self { tagging, kinds, free: false, matrix, lanes: None });
+                return Ok(Self { tagging, kinds, free: false, likely, sheds: false, matrix, lanes: None });
             }
         };
         let Biases { background_stay, background_to_start, inside_to_continue, inside_to_end, .. } = biases;
@@ -143,7 +151,8 @@ impl Grammar {
             let (steps, start, end) = dense(&tagging, &biases);
             (barred(&tagging, steps), start, end)
         });
-        Ok(Self { tagging, kinds, free, matrix, lanes })
+        let sheds = free && outside.is_some() && lanes.is_some() && certain::sheds(scheme);
+        Ok(Self { tagging, kinds, free, likely, sheds, matrix, lanes })
     }
 
     /// The labels.
@@ -200,10 +209,33 @@ impl Grammar {
         space: &mut Space,
         out: &mut Vec<u32>,
     ) -> std::result::Result<(), (usize, RowFault)> {
-        rows.argmaxes(items, out)?;
+        let likely = self.likely as usize;
+        let mut leads = Vec::new();
+        if self.sheds {
+            rows.leads(items, likely, out, &mut leads)?;
+        } else {
+            rows.argmaxes(items, likely, out)?;
+        }
         if self.free && self.is_legal(out) {
             return Ok(());
         }
+        if !self.sheds {
+            return self.search_run(rows, items, space, out);
+        }
+        for run in certain::runs(out, &leads, self.likely) {
+            self.search_run(rows, &items[run.clone()], space, &mut out[run])?;
+        }
+        Ok(())
+    }
+
+    /// The best legal sequence over `items`, with what is outside, or an edge, on both sides, into `out`.
+    pub(crate) fn search_run(
+        &self,
+        rows: &Rows<'_>,
+        items: &[u32],
+        space: &mut Space,
+        out: &mut [u32],
+    ) -> std::result::Result<(), (usize, RowFault)> {
         let found = match &self.lanes {
             Some(lanes) => wide(
                 pulp::Arch::new(),
@@ -219,13 +251,26 @@ impl Grammar {
         found.map_err(|at| (items[at] as usize, "no legal label: all are -inf"))
     }
 
+    /// The label that most tokens have.
+    pub(crate) fn likely(&self) -> u32 {
+        self.likely
+    }
+
+    /// Whether the tokens that [`certain::runs`] leaves out are outside on every best path.
+    pub(crate) fn sheds(&self) -> bool {
+        self.sheds
+    }
+
     /// Whether each step of `labels` is one that the scheme allows.
     #[must_use]
     pub fn is_legal(&self, labels: &[u32]) -> bool {
         let (Some(&first), Some(&last)) = (labels.first(), labels.last()) else { return true };
         self.tagging.allows(None, Some(first))
             && self.tagging.allows(Some(last), None)
-            && labels.windows(2).all(|pair| self.tagging.allows(Some(pair[0]), Some(pair[1])))
+            && labels.windows(2).all(|pair| {
+                let stays_outside = self.free && pair[0] == pair[1] && pair[0] == self.likely;
+                stays_outside || self.tagging.allows(Some(pair[0]), Some(pair[1]))
+            })
     }
 
     /// The search over all pairs of labels, for weights of the caller.
@@ -670,6 +715,30 @@ mod tests {
             let grammar = Grammar::new(tagging, weights).unwrap();
             prop_assert!(grammar.lanes.is_some());
             check(&grammar, &values[..tokens * names.len()], names.len())?;
+        }
+
+        /// The twin is the search over all tokens.
+        #[test]
+        fn what_lies_between_tokens_outside_is_searched_by_itself(
+            scheme in schemes(),
+            values in prop::collection::vec(prop_oneof![30 => -4.0_f32..4.0, 1 => Just(BARRED)], 13 * 60),
+            above in prop::collection::vec(-1.0_f32..9.0, 1..9),
+        ) {
+            let names = scheme.names(&["x", "y", "z"]);
+            let tagging = Tagging::new(&names, Some(scheme)).unwrap();
+            let grammar = Grammar::new(tagging, Weights::default()).unwrap();
+            let columns = names.len();
+            let mut values = values[..columns * 60].to_vec();
+            values.chunks_exact_mut(columns).zip(above.iter().cycle()).for_each(|(row, above)| row[0] += above);
+            let (rows, items) = (Rows::new(&values, columns), (0..60).collect::<Vec<u32>>());
+            prop_assume!(values.chunks(columns).all(|row| row.iter().any(|value| value.is_finite())));
+            let (mut path, mut twin, mut space) = (Vec::new(), vec![0; 60], Space::default());
+            let found = grammar.best_path(&rows, &items, &mut space, &mut path);
+            let want = grammar.search_run(&rows, &items, &mut space, &mut twin);
+            prop_assert_eq!(found.is_ok(), want.is_ok());
+            if found.is_ok() {
+                prop_assert_eq!(path, twin);
+            }
         }
 
         #[test]

@@ -6,6 +6,7 @@
 //! the rows that are asked for.
 
 use half::{bf16, f16};
+use pulp::{Simd, WithSimd};
 
 use crate::math::wide::wide;
 
@@ -83,6 +84,9 @@ pub struct Rows<'a> {
     values: &'a [f32],
     columns: usize,
     arch: pulp::Arch,
+    /// Rows that were made of others; they are numbered from `split` on.
+    made: &'a [f32],
+    split: usize,
 }
 
 impl<'a> Rows<'a> {
@@ -90,35 +94,55 @@ impl<'a> Rows<'a> {
     #[must_use]
     pub fn new(values: &'a [f32], columns: usize) -> Self {
         debug_assert!(columns > 0 && values.len().is_multiple_of(columns));
-        Self { values, columns, arch: pulp::Arch::new() }
+        Self { values, columns, arch: pulp::Arch::new(), made: &[], split: values.len() / columns }
+    }
+
+    /// These rows, and those of `made` behind them.
+    #[must_use]
+    pub fn and(self, made: &'a [f32]) -> Self {
+        debug_assert!(self.made.is_empty() && made.len().is_multiple_of(self.columns));
+        Self { made, ..self }
+    }
+
+    /// How many rows there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.split + self.made.len() / self.columns
     }
 
     /// The values of `row`, one a label.
     #[inline(always)]
     #[must_use]
     pub fn row(&self, row: usize) -> &'a [f32] {
-        &self.values[row * self.columns..(row + 1) * self.columns]
+        let (values, at) = if row < self.split { (self.values, row) } else { (self.made, row - self.split) };
+        &values[at * self.columns..(at + 1) * self.columns]
     }
 
-    /// Writes the most probable label of each of `rows` (row numbers) into `out`.
+    /// Writes the most probable label of each of `rows` (row numbers) into `out`. `likely` is a label that most rows have;
+    /// the result does not depend on it.
     ///
     /// # Errors
     /// The first row that has none, and what it holds.
-    pub fn argmaxes(&self, rows: &[u32], out: &mut Vec<u32>) -> Result<(), (usize, RowFault)> {
+    pub fn argmaxes(&self, rows: &[u32], likely: usize, out: &mut Vec<u32>) -> Result<(), (usize, RowFault)> {
+        self.leads(rows, likely, out, &mut Vec::new())
+    }
+
+    /// The same, and into `leads` by how much `likely` is above the best other label of each row.
+    ///
+    /// # Errors
+    /// The first row that has no most probable label, and what it holds.
+    pub fn leads(
+        &self,
+        rows: &[u32],
+        likely: usize,
+        out: &mut Vec<u32>,
+        leads: &mut Vec<f32>,
+    ) -> Result<(), (usize, RowFault)> {
         out.clear();
-        wide(
-            self.arch,
-            #[inline(always)]
-            || {
-                for &row in rows {
-                    match argmax(self.row(row as usize)) {
-                        Ok(label) => out.push(label as u32),
-                        Err(fault) => return Err((row as usize, fault)),
-                    }
-                }
-                Ok(())
-            },
-        )
+        out.resize(rows.len(), likely as u32);
+        leads.clear();
+        leads.resize(rows.len(), 0.0);
+        self.arch.dispatch(Leads { all: *self, rows, likely, labels: out, by: leads })
     }
 
     /// Probability of `label` in `row`.
@@ -191,6 +215,91 @@ impl<'a> Rows<'a> {
     }
 }
 
+/// See [`Rows::leads`].
+///
+/// Most rows of a classifier of tokens have one label, and by far. There one pass over the values is enough, and the
+/// largest of them needs no looking for. Whether a value is NaN is seen once, from sums over all rows.
+struct Leads<'a, 'o> {
+    all: Rows<'a>,
+    rows: &'a [u32],
+    likely: usize,
+    labels: &'o mut [u32],
+    /// By how much the likely label is above the others.
+    by: &'o mut [f32],
+}
+
+impl WithSimd for Leads<'_, '_> {
+    type Output = Result<(), (usize, RowFault)>;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
+        let Self { all, rows, likely, labels, by } = self;
+        let (mut sums, mut rest) = ([simd.splat_f32s(0.0); 4], 0.0);
+        for ((&row, label), lead) in rows.iter().zip(&mut *labels).zip(by) {
+            let values = all.row(row as usize);
+            let own = values[likely];
+            let mut others = f32::NEG_INFINITY;
+            if likely > 0 {
+                others = largest_of(simd, &values[..likely], &mut sums, &mut rest);
+            }
+            let behind = largest_of(simd, &values[likely + 1..], &mut sums, &mut rest);
+            others = if behind > others { behind } else { others };
+            *lead = own - others;
+            rest += own;
+            if *lead > NEAR && own < f32::INFINITY {
+                continue;
+            }
+            let top = if own > others { own } else { others };
+            // Where there is a NaN, this is done again.
+            *label = first_near(values, top).unwrap_or(likely) as u32;
+            rest += if top.is_infinite() { f32::NAN } else { 0.0 };
+        }
+        let [a, b, c, d] = sums;
+        let sum = simd.reduce_sum_f32s(simd.add_f32s(simd.add_f32s(a, b), simd.add_f32s(c, d)));
+        if (sum + rest).is_nan() {
+            for (&row, label) in rows.iter().zip(labels) {
+                *label = argmax(all.row(row as usize)).map_err(|fault| (row as usize, fault))? as u32;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The largest of `values`, which are added to sums that become NaN if one of them is, and -inf if there is none.
+#[inline(always)]
+fn largest_of<S: Simd>(simd: S, values: &[f32], sums: &mut [S::f32s; 4], rest: &mut f32) -> f32 {
+    let (vectors, tail) = S::as_simd_f32s(values);
+    let mut tops = simd.splat_f32s(f32::NEG_INFINITY);
+    let (fours, few) = vectors.as_chunks::<4>();
+    for four in fours {
+        for (sum, &vector) in sums.iter_mut().zip(four) {
+            *sum = simd.add_f32s(*sum, vector);
+            tops = simd.max_f32s(tops, vector);
+        }
+    }
+    for (sum, &vector) in sums.iter_mut().zip(few) {
+        *sum = simd.add_f32s(*sum, vector);
+        tops = simd.max_f32s(tops, vector);
+    }
+    if tail.is_empty() {
+        return simd.reduce_max_f32s(tops);
+    }
+    if let Some(before) = values.len().checked_sub(S::F32_LANES) {
+        // Looks at some values twice, which changes nothing.
+        for &last in S::as_simd_f32s(&values[before..]).0 {
+            sums[3] = simd.add_f32s(sums[3], last);
+            tops = simd.max_f32s(tops, last);
+        }
+        return simd.reduce_max_f32s(tops);
+    }
+    let mut top = f32::NEG_INFINITY;
+    for &value in tail {
+        *rest += value;
+        top = if value > top { value } else { top };
+    }
+    top
+}
+
 /// Scratch rows of [`Rows::mean_argmax`] and [`Rows::mean_logs`], kept between calls.
 #[derive(Debug, Default)]
 pub struct MeanSpace {
@@ -214,9 +323,12 @@ pub type RowFault = &'static str;
 #[inline(always)]
 pub fn argmax(row: &[f32]) -> Result<usize, RowFault> {
     let (top, has_nan) = scan(row);
-    if has_nan {
-        return Err("NaN");
-    }
+    if has_nan { Err("NaN") } else { first_near(row, top) }
+}
+
+/// Index of the first value whose probability is that of `top`, the largest of a row without NaN.
+#[inline(always)]
+fn first_near(row: &[f32], top: f32) -> Result<usize, RowFault> {
     if top.is_infinite() {
         return Err(if top > 0.0 { "+inf" } else { "only -inf" });
     }
@@ -440,6 +552,18 @@ mod tests {
         exps.iter().map(|e| e / total).collect()
     }
 
+    /// Logits, now and then what no row may hold, or a near tie.
+    fn cell() -> impl Strategy<Value = f32> {
+        prop_oneof![
+            60 => -9.0_f32..9.0,
+            8 => Just(9.0),
+            4 => Just(9.000_001),
+            2 => Just(f32::NEG_INFINITY),
+            1 => Just(3.0e38),
+            1 => prop_oneof![Just(f32::NAN), Just(f32::INFINITY), Just(f32::NEG_INFINITY)],
+        ]
+    }
+
     proptest! {
         #[test]
         fn softmax_equals_its_twin(row in prop::collection::vec(-60.0_f32..60.0, 1..300)) {
@@ -458,6 +582,30 @@ mod tests {
             let probs = softmax(&row);
             let best = probs.iter().copied().fold(0.0, f64::max);
             prop_assert_eq!(argmax(&row), Ok(probs.iter().position(|&p| p == best).unwrap()));
+        }
+
+        #[test]
+        fn leads_equal_their_twin(
+            (columns, likely) in (1_usize..40).prop_flat_map(|columns| (Just(columns), 0..columns)),
+            cells in prop::collection::vec(cell(), 40 * 9),
+            rows in 0_usize..9,
+        ) {
+            let cells = &cells[..rows * columns];
+            let (all, numbers) = (Rows::new(cells, columns), (0..rows as u32).collect::<Vec<_>>());
+            let (mut labels, mut leads) = (Vec::new(), Vec::new());
+            let got = all.leads(&numbers, likely, &mut labels, &mut leads);
+            let want: Result<Vec<u32>, _> = (0..rows)
+                .map(|row| argmax(all.row(row)).map(|label| label as u32).map_err(|fault| (row, fault)))
+                .collect();
+            prop_assert_eq!(got.map(|()| labels), want);
+            if got.is_ok() {
+                for (row, lead) in cells.chunks(columns).zip(leads) {
+                    let others = row.iter().enumerate().filter(|(label, _)| *label != likely);
+                    let largest = others.map(|(_, &value)| value).fold(f32::NEG_INFINITY, f32::max);
+                    let want = row[likely] - largest;
+                    prop_assert!(lead == want || (lead.is_nan() && want.is_nan()), "{lead}, not {want}");
+                }
+            }
         }
 
         #[test]

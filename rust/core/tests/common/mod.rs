@@ -43,10 +43,10 @@ impl Sample {
             text: 0,
             tokens: to - from,
             logits: Values::F32(&self.logits[from * self.labels..to * self.labels]),
-            offsets: Some(&self.offsets[2 * from..2 * to]),
+            offsets: Some(self.offsets[2 * from..2 * to].into()),
             special: None,
-            ids: Some(&self.ids[from..to]),
-            words: Some(&self.words[from..to]),
+            ids: Some(self.ids[from..to].into()),
+            words: Some(self.words[from..to].into()),
         }
     }
 

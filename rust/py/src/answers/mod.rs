@@ -6,7 +6,7 @@ pub(crate) use columns::{
     answer_columns, answer_json, answer_kind, answer_lists, answer_table, answer_words,
 };
 
-use crate::batch::arrays::{Lengths, Ragged};
+use crate::batch::arrays::{Integers, Lengths, Ragged};
 use crate::batch::texts;
 use crate::door::{detached, exception};
 use crate::options::read;
@@ -66,38 +66,6 @@ impl<'py> Logits<'py> {
             "bfloat16" => Ok(rows(half)?.map(|row| Floats::Bf16(row.reinterpret_cast::<bf16>())).collect()),
             _ => Err(Error::TypeFloats { name }),
         }
-    }
-}
-
-/// Integers as they come.
-#[derive(FromPyObject)]
-pub(crate) enum Integers<'py> {
-    #[pyo3(transparent)]
-    Long(Ragged<'py, i64>),
-    #[pyo3(transparent)]
-    Int(Ragged<'py, i32>),
-    #[pyo3(transparent)]
-    Byte(Ragged<'py, i8>),
-}
-
-impl<'py> Integers<'py> {
-    /// An argument that can be read as it is.
-    fn borrow(given: &Bound<'py, PyAny>) -> Option<Self> {
-        let read: Self = given.extract().ok()?;
-        let laid_out = match &read {
-            Self::Long(array) => array.is_laid_out(),
-            Self::Int(array) => array.is_laid_out(),
-            Self::Byte(array) => array.is_laid_out(),
-        };
-        laid_out.then_some(read)
-    }
-
-    fn windows(&self, name: &'static str, width: usize, lengths: &Lengths) -> Result<Vec<Ints<'_>>> {
-        Ok(match self {
-            Self::Long(array) => array.tokens(name, width, lengths)?.into_iter().map(Ints::I64).collect(),
-            Self::Int(array) => array.tokens(name, width, lengths)?.into_iter().map(Ints::I32).collect(),
-            Self::Byte(array) => array.tokens(name, width, lengths)?.into_iter().map(Ints::I8).collect(),
-        })
     }
 }
 

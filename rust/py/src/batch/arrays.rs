@@ -1,5 +1,6 @@
 //! NumPy in -> slices, one a window; core columns -> NumPy out.
 
+use fastpost_core::batch::Ints;
 use fastpost_core::{Error, Result};
 use numpy::{
     Element, PyArray1, PyArrayDescrMethods, PyArrayDyn, PyArrayMethods, PyReadonlyArrayDyn, PyUntypedArray,
@@ -403,6 +404,43 @@ fn pages<'a, T>(
         out.push(&values[start..start + used]);
     }
     Ok(())
+}
+
+/// Integers as they come.
+#[derive(FromPyObject)]
+pub(crate) enum Integers<'py> {
+    #[pyo3(transparent)]
+    Long(Ragged<'py, i64>),
+    #[pyo3(transparent)]
+    Int(Ragged<'py, i32>),
+    #[pyo3(transparent)]
+    Byte(Ragged<'py, i8>),
+}
+
+impl<'py> Integers<'py> {
+    /// An argument that can be read as it is.
+    pub(crate) fn borrow(given: &Bound<'py, PyAny>) -> Option<Self> {
+        let read: Self = given.extract().ok()?;
+        let laid_out = match &read {
+            Self::Long(array) => array.is_laid_out(),
+            Self::Int(array) => array.is_laid_out(),
+            Self::Byte(array) => array.is_laid_out(),
+        };
+        laid_out.then_some(read)
+    }
+
+    pub(crate) fn windows(
+        &self,
+        name: &'static str,
+        width: usize,
+        lengths: &Lengths,
+    ) -> Result<Vec<Ints<'_>>> {
+        Ok(match self {
+            Self::Long(array) => array.tokens(name, width, lengths)?.into_iter().map(Ints::I64).collect(),
+            Self::Int(array) => array.tokens(name, width, lengths)?.into_iter().map(Ints::I32).collect(),
+            Self::Byte(array) => array.tokens(name, width, lengths)?.into_iter().map(Ints::I8).collect(),
+        })
+    }
 }
 
 /// Moves a core column into NumPy, read-only.

@@ -9,13 +9,13 @@ pub(crate) use columns::{
 };
 pub(crate) use lines::entity_lines;
 
-use crate::batch::arrays::{self, Lengths, Ragged};
+use crate::batch::arrays::{self, Integers, Lengths, Ragged};
 use crate::batch::texts;
 use crate::door::{detached, exception};
 use crate::entities::options::EntityOptions;
 use crate::options::read;
 use crate::threads::Threads;
-use fastpost_core::batch::{CHARACTERS, Piece, Text, Tokens, Window};
+use fastpost_core::batch::{CHARACTERS, Ints, Piece, Text, Tokens, Window};
 use fastpost_core::entities::own as right;
 use fastpost_core::entities::transformers::decode as core;
 use fastpost_core::entities::transformers::words::Boundary;
@@ -212,10 +212,10 @@ impl EntityKernel {
         logits: Logits<'_>,
         bits: &str,
         lengths: Option<PyReadonlyArray1<'_, i64>>,
-        offsets: Option<Ragged<'_, i64>>,
+        offsets: Option<Integers<'_>>,
         special: Option<Ragged<'_, u8>>,
-        ids: Option<Ragged<'_, i64>>,
-        words: Option<Ragged<'_, i64>>,
+        ids: Option<Integers<'_>>,
+        words: Option<Integers<'_>>,
         windows: Option<PyReadonlyArray1<'_, i64>>,
         texts: Option<Bound<'_, PyList>>,
         order: Option<PyReadonlyArray1<'_, i64>>,
@@ -243,7 +243,8 @@ impl EntityKernel {
         let text_count =
             text_count(lengths.tokens.len(), owners, strings.as_ref().map(Vec::len)).map_err(exception)?;
         let offsets = per_window("offsets", 2, offsets.as_ref(), &lengths).map_err(exception)?;
-        let special = per_window("special_tokens_mask", 1, special.as_ref(), &lengths).map_err(exception)?;
+        let special = special.as_ref().map(|array| array.tokens("special_tokens_mask", 1, &lengths));
+        let special = special.transpose().map_err(exception)?;
         let ids = per_window("input_ids", 1, ids.as_ref(), &lengths).map_err(exception)?;
         let words = per_window("word_ids", 1, words.as_ref(), &lengths).map_err(exception)?;
         let batch: Vec<_> = rows
@@ -335,13 +336,13 @@ fn text_count(windows: usize, owners: Option<&[i64]>, texts: Option<usize>) -> R
     }
 }
 
-fn per_window<'a, T: numpy::Element>(
+fn per_window<'a>(
     name: &'static str,
     width: usize,
-    array: Option<&'a Ragged<'_, T>>,
+    array: Option<&'a Integers<'_>>,
     lengths: &Lengths,
-) -> Result<Option<Vec<&'a [T]>>> {
-    array.map(|array| array.tokens(name, width, lengths)).transpose()
+) -> Result<Option<Vec<Ints<'a>>>> {
+    array.map(|array| array.windows(name, width, lengths)).transpose()
 }
 
 /// Start and end of each entity.

@@ -1,11 +1,14 @@
 //! Tokens -> items, which are labelled: a token each, or a word each with the row that its strategy makes of its tokens'.
 
-use super::TextDecoder;
 use super::stitch::Stitched;
+use super::{Score, TextDecoder};
+use crate::entities::certain;
 use crate::entities::strategy::Decides;
+use crate::entities::viterbi::Space;
 use crate::labels::{Role, Tagging};
 use crate::math::logits::{self, MeanSpace, Rows};
 use crate::{Error, Result};
+use std::ops::Range;
 
 impl TextDecoder<'_> {
     pub(super) fn fault(&self, text: &Stitched<'_>, token: usize, found: &'static str) -> Error {
@@ -13,17 +16,108 @@ impl TextDecoder<'_> {
         Error::BadLogits { found, window: self.numbers[window as usize], token: token as usize }
     }
 
-    /// The row that decides each item: its only token's, its first one's, its most certain one's, or their mean.
-    ///
-    /// Rows that are made anew come back with their numbers; none are if each item has one token.
-    pub(super) fn item_rows(
-        &self,
-        rows: &Rows<'_>,
-        text: &Stitched<'_>,
-        items: &[(u32, u32)],
-    ) -> Result<(Vec<f32>, Vec<u32>)> {
+    /// The label of each item of a text, and the row that it was decided by.
+    pub(super) fn decide(&self, text: &Stitched<'_>, items: &[(u32, u32)]) -> Result<Decided> {
+        if self.makes_some_rows() {
+            return self.decide_by_runs(text, items);
+        }
         let settings = &self.decoder.settings;
-        let first = || Ok((Vec::new(), items.iter().map(|item| text.rows[item.0 as usize]).collect()));
+        let grammar = &self.decoder.grammar;
+        let columns = self.decoder.label_names.len();
+        let base = Rows::new(&text.values, columns);
+        let mut out = self.item_rows(&base, text, items)?;
+        if settings.outside_bias != 0.0 {
+            out.made = self.biased(&base.and(&out.made), &out.rows);
+            out.rows = (base.count() as u32..).take(items.len()).collect();
+        }
+        let rows = base.and(&out.made);
+        let decided = if settings.viterbi {
+            grammar.best_path(&rows, &out.rows, &mut Space::default(), &mut out.labels)
+        } else {
+            rows.argmaxes(&out.rows, grammar.likely() as usize, &mut out.labels)
+        };
+        let token = |row: usize| items[position(&out.rows, row)].0 as usize;
+        decided.map_err(|(row, fault)| self.fault(text, token(row), fault))?;
+        Ok(out)
+    }
+
+    /// Whether rows of words need not all be made: most are outside for certain, whatever their mean is, and nobody asks
+    /// for their score.
+    fn makes_some_rows(&self) -> bool {
+        let settings = &self.decoder.settings;
+        let tags = &self.decoder.grammar.tagging().tags;
+        settings.viterbi
+            && self.decoder.grammar.sheds()
+            && matches!(settings.strategy.decides(), Some(Decides::Mean))
+            && settings.outside_bias == 0.0
+            && settings.score != Score::Path
+            && tags.iter().all(|tag| tag.role != Role::Outside || settings.ignored[tag.kind as usize])
+    }
+
+    /// The same as the best path over the means of all words, of which only those are made that may be in an entity.
+    ///
+    /// Where each token of a word has its logit of "outside" above all others by so much, the mean of their distributions
+    /// has, too.
+    fn decide_by_runs(&self, text: &Stitched<'_>, items: &[(u32, u32)]) -> Result<Decided> {
+        let grammar = &self.decoder.grammar;
+        let outside = grammar.likely();
+        let base = Rows::new(&text.values, self.decoder.label_names.len());
+        let (mut best, mut leads) = (Vec::new(), Vec::new());
+        base.leads(&text.rows, outside as usize, &mut best, &mut leads)
+            .map_err(|(row, fault)| self.fault(text, position(&text.rows, row), fault))?;
+        let mut out = Decided { rows: Vec::with_capacity(items.len()), ..Decided::default() };
+        out.labels.reserve(items.len());
+        let mut above = Vec::with_capacity(items.len());
+        let mut words = Means::new(&base, text);
+        for (number, &(from, to)) in items.iter().enumerate() {
+            let members = from as usize..to as usize;
+            let least = leads[members.clone()].iter().copied().fold(f32::INFINITY, f32::min);
+            let clear =
+                certain::is_clear(least) && best[members.clone()].iter().all(|&label| label == outside);
+            let row = match members.len() {
+                1 => text.rows[members.start],
+                _ if clear => UNMADE,
+                _ => words.make(number, members.clone(), &mut out.made),
+            };
+            out.rows.push(row);
+            out.labels.push(best[members.start]);
+            above.push(least);
+        }
+        let made: Vec<u32> = words.items.iter().map(|&item| out.rows[item]).collect();
+        base.and(&out.made)
+            .leads(&made, outside as usize, &mut best, &mut leads)
+            .map_err(|(row, fault)| self.fault(text, items[position(&out.rows, row)].0 as usize, fault))?;
+        for (&item, (&label, &lead)) in words.items.iter().zip(best.iter().zip(&leads)) {
+            (out.labels[item], above[item]) = (label, lead);
+        }
+        if grammar.is_legal(&out.labels) {
+            return Ok(out);
+        }
+        let runs = certain::runs(&out.labels, &above, outside);
+        for item in runs.iter().cloned().flatten() {
+            if out.rows[item] == UNMADE {
+                let (from, to) = items[item];
+                out.rows[item] = words.make(item, from as usize..to as usize, &mut out.made);
+            }
+        }
+        let rows = base.and(&out.made);
+        let mut space = Space::default();
+        for run in runs {
+            let labels = &mut out.labels[run.clone()];
+            grammar.search_run(&rows, &out.rows[run], &mut space, labels).map_err(|(row, fault)| {
+                self.fault(text, items[position(&out.rows, row)].0 as usize, fault)
+            })?;
+        }
+        Ok(out)
+    }
+
+    /// The row that decides each item: its only token's, its first one's, its most certain one's, or their mean.
+    fn item_rows(&self, rows: &Rows<'_>, text: &Stitched<'_>, items: &[(u32, u32)]) -> Result<Decided> {
+        let settings = &self.decoder.settings;
+        let first = || {
+            let rows = items.iter().map(|item| text.rows[item.0 as usize]).collect();
+            Ok(Decided { rows, ..Decided::default() })
+        };
         let wins = match settings.strategy.decides() {
             None | Some(Decides::First) => return first(),
             Some(Decides::Wins(wins)) => Some(wins),
@@ -34,24 +128,29 @@ impl TextDecoder<'_> {
         }
         // Rows without a most probable label are refused before they go into a choice or a mean.
         let mut best = Vec::new();
-        rows.argmaxes(&text.rows, &mut best)
+        rows.argmaxes(&text.rows, self.decoder.grammar.likely() as usize, &mut best)
             .map_err(|(row, fault)| self.fault(text, position(&text.rows, row), fault))?;
         if let Some(wins) = wins.filter(|_| !settings.viterbi) {
             let winner = |&item: &(u32, u32)| winner(rows, text, &best, item, wins);
-            return Ok((Vec::new(), items.iter().map(winner).collect()));
+            return Ok(Decided { rows: items.iter().map(winner).collect(), ..Decided::default() });
         }
-        let mut space = MeanSpace::default();
+        let mut out = Decided::default();
+        let mut means = Means::new(rows, text);
         let mut word = WordRow::new(self.decoder.grammar.tagging());
-        let mut values = Vec::with_capacity(items.len() * self.decoder.label_names.len());
-        for &(from, to) in items {
-            let members = &text.rows[from as usize..to as usize];
-            match (members, wins) {
-                ([row], _) => values.extend_from_slice(rows.row(*row as usize)),
-                (_, Some(wins)) => word.push(rows, members, wins, &mut values),
-                (_, None) => rows.mean_logs(members, &mut space, &mut values),
-            }
+        for (number, &(from, to)) in items.iter().enumerate() {
+            let members = from as usize..to as usize;
+            let row = match (members.len(), wins) {
+                (1, _) => text.rows[members.start],
+                (_, None) => means.make(number, members, &mut out.made),
+                (_, Some(wins)) => {
+                    let row = (rows.count() + out.made.len() / self.decoder.label_names.len()) as u32;
+                    word.push(rows, &text.rows[members], wins, &mut out.made);
+                    row
+                }
+            };
+            out.rows.push(row);
         }
-        Ok((values, (0..items.len() as u32).collect()))
+        Ok(out)
     }
 
     /// The rows of items, less the bias of labels that are outside.
@@ -71,7 +170,43 @@ impl TextDecoder<'_> {
     }
 }
 
-pub(super) fn position(rows: &[u32], row: usize) -> usize {
+/// What a text's items were labelled, and why.
+#[derive(Debug, Default)]
+pub(super) struct Decided {
+    /// One an item.
+    pub(super) labels: Vec<u32>,
+    /// The row of each item; those behind the rows of the text are in `made`. [`UNMADE`] where none was needed.
+    pub(super) rows: Vec<u32>,
+    /// Rows that were made of several tokens'.
+    pub(super) made: Vec<f32>,
+}
+
+/// Stands for the row of a word that is outside for certain.
+const UNMADE: u32 = u32::MAX;
+
+/// Makes rows of words: the logarithms of the means of their tokens' distributions.
+struct Means<'a> {
+    rows: &'a Rows<'a>,
+    text: &'a Stitched<'a>,
+    space: MeanSpace,
+    /// The items that have got one.
+    items: Vec<usize>,
+}
+
+impl<'a> Means<'a> {
+    fn new(rows: &'a Rows<'a>, text: &'a Stitched<'a>) -> Self {
+        Self { rows, text, space: MeanSpace::default(), items: Vec::new() }
+    }
+
+    /// Appends the row of `item`, whose tokens are `members`; its number.
+    fn make(&mut self, item: usize, members: Range<usize>, made: &mut Vec<f32>) -> u32 {
+        self.rows.mean_logs(&self.text.rows[members], &mut self.space, made);
+        self.items.push(item);
+        (self.rows.count() + self.items.len() - 1) as u32
+    }
+}
+
+fn position(rows: &[u32], row: usize) -> usize {
     rows.iter().position(|&other| other as usize == row).unwrap_or(0)
 }
 

@@ -19,7 +19,7 @@ use crate::entities::chunks::{self, Repair};
 use crate::entities::transformers::decode as entities;
 use crate::entities::transformers::overlaps;
 use crate::entities::transformers::words::Boundary;
-use crate::entities::viterbi::{Grammar, Space};
+use crate::entities::viterbi::Grammar;
 use crate::error::named;
 use crate::labels::Role;
 use crate::math::logits::Rows;
@@ -27,7 +27,6 @@ use crate::parallel;
 use crate::text::units::CharIndex;
 use crate::text::words::WordEdges;
 use crate::{Error, Result};
-use items::position;
 use join::Join;
 use scores::Scores;
 use spans::Draft;
@@ -422,29 +421,16 @@ impl TextDecoder<'_> {
             found.covered = (found.covered.0.min(token.start), found.covered.1.max(token.end));
         }
         let words = self.words(tokens)?;
-        let rows = Rows::new(&text.values, columns);
         let items: Vec<(u32, u32)> = match &words {
             Some(words) if settings.strategy.joins_words() => words.runs.clone(),
             _ => (0..tokens.len() as u32).map(|token| (token, token + 1)).collect(),
         };
-        let (space, mut item_rows) = self.item_rows(&rows, text, &items)?;
-        let mut rows = if space.is_empty() { rows } else { Rows::new(&space, columns) };
-        let biased = if settings.outside_bias == 0.0 { Vec::new() } else { self.biased(&rows, &item_rows) };
-        if !biased.is_empty() {
-            rows = Rows::new(&biased, columns);
-            item_rows = (0..items.len() as u32).collect();
-        }
-        let mut labels = Vec::new();
-        let decided = if settings.viterbi {
-            self.decoder.grammar.best_path(&rows, &item_rows, &mut Space::default(), &mut labels)
-        } else {
-            rows.argmaxes(&item_rows, &mut labels)
-        };
-        decided
-            .map_err(|(row, fault)| self.fault(text, items[position(&item_rows, row)].0 as usize, fault))?;
-        let scores = Scores::new(self.decoder, rows, &item_rows, &labels, &items);
+        let decided = self.decide(text, &items)?;
+        let labels = &decided.labels;
+        let rows = Rows::new(&text.values, columns).and(&decided.made);
+        let scores = Scores::new(self.decoder, rows, &decided.rows, labels, &items);
         if settings.strategy.is_by_token() {
-            self.each_token(text, &scores, &labels, &mut found);
+            self.each_token(text, &scores, labels, &mut found);
             return Ok(found);
         }
         let mut item_of = vec![0; tokens.len()];
@@ -453,7 +439,7 @@ impl TextDecoder<'_> {
         }
         let items_of = |range: &Range<usize>| item_of[range.start]..item_of[range.end - 1] + 1;
         let mut drafts = Vec::new();
-        for chunk in chunks::chunks(tagging, &labels, settings.repair) {
+        for chunk in chunks::chunks(tagging, labels, settings.repair) {
             if settings.ignored[chunk.kind as usize] {
                 continue;
             }
@@ -492,7 +478,7 @@ impl TextDecoder<'_> {
                 next = token.start;
                 continue;
             }
-            rows.argmaxes(&text.rows[at..=at], &mut label)
+            rows.argmaxes(&text.rows[at..=at], self.decoder.grammar.likely() as usize, &mut label)
                 .map_err(|(_, fault)| self.fault(text, at, fault))?;
             let kind = tagging.tags[label[0] as usize].kind;
             if token.start == next || tagging.is_outside(kind) || self.decoder.settings.ignored[kind as usize]

@@ -113,7 +113,7 @@ impl<'a> Part<'a> {
             Token {
                 start,
                 end,
-                word: window.words.map_or(-1, |words| words[token as usize]),
+                word: window.words.map_or(-1, |words| words.get(token as usize)),
                 index: i64::from(token),
                 opens: opens.is_some_and(|opens| opens[place]),
                 origin: (number as u32, token),
@@ -265,7 +265,7 @@ impl Joined {
     /// Source: Knuth, Morris and Pratt, Fast Pattern Matching in Strings (1977).
     fn find(&self, parts: &[Part<'_>], next: &Part<'_>) -> Option<usize> {
         let run = self.runs.get(self.reach.0)?;
-        let id = |part: &Part<'_>, token: &Token| part.window.ids.map(|ids| ids[token.origin.1 as usize]);
+        let id = |part: &Part<'_>, token: &Token| part.window.ids.map(|ids| ids.get(token.origin.1 as usize));
         // Byte-level tokenizers leave the space before a window's first token in its offsets, and trim all others:
         // where a token starts does not count, nor where one that covers nothing stands.
         let end = |token: &Token| if token.start < token.end { token.end } else { -1 };

@@ -42,6 +42,8 @@ pub struct Decoder {
     labels: Labels,
     label_names: Vec<String>,
     ignored: Vec<bool>,
+    /// The label that most tokens have: the first one that is left out.
+    likely: usize,
     strategy: Strategy,
     boundary: Boundary,
 }
@@ -69,8 +71,11 @@ impl Decoder {
     ) -> Self {
         let labels = Labels::transformers(names);
         let shown = if strategy.is_by_token() { names } else { &labels.groups };
-        let ignored = shown.iter().map(|name| is_ignored(name)).collect();
-        Self { label_names: names.to_vec(), ignored, strategy, boundary, labels }
+        let ignored: Vec<bool> = shown.iter().map(|name| is_ignored(name)).collect();
+        let name =
+            |label: usize| if strategy.is_by_token() { label } else { labels.labels[label].group as usize };
+        let likely = (0..names.len()).find(|&label| ignored[name(label)]).unwrap_or(0);
+        Self { label_names: names.to_vec(), ignored, likely, strategy, boundary, labels }
     }
 
     /// Names that [`Entities::label_id`] points into.
@@ -167,11 +172,8 @@ impl WindowDecoder<'_> {
         }
         self.check_ids(&unmasked)?;
         let mut best = Vec::with_capacity(unmasked.len());
-        rows.argmaxes(&unmasked, &mut best).map_err(|(token, found)| Error::BadLogits {
-            found,
-            window: self.number,
-            token,
-        })?;
+        rows.argmaxes(&unmasked, self.decoder.likely, &mut best)
+            .map_err(|(token, found)| Error::BadLogits { found, window: self.number, token })?;
         let mut out = Found::default();
         if self.decoder.strategy.is_by_token() {
             self.each_token(&rows, &unmasked, &best, &mut out)?;
@@ -202,8 +204,8 @@ impl WindowDecoder<'_> {
     fn check_ids(&self, unmasked: &[u32]) -> Result<()> {
         let (Some(ids), Some(tokens)) = (self.window.ids, self.tokens) else { return Ok(()) };
         let known = tokens.vocabulary.len() as u64;
-        match unmasked.iter().find(|&&token| ids[token as usize] as u64 >= known) {
-            Some(&token) => Err(self.unknown_token(ids[token as usize], token as usize)),
+        match unmasked.iter().find(|&&token| ids.get(token as usize) as u64 >= known) {
+            Some(&token) => Err(self.unknown_token(ids.get(token as usize), token as usize)),
             None => Ok(()),
         }
     }
@@ -279,7 +281,7 @@ impl WindowDecoder<'_> {
     fn push_piece(&self, token: u32, opens_word: bool, pieces: &mut Vec<Piece>) -> Result<()> {
         let (Some(ids), Some(tokens)) = (self.window.ids, self.tokens) else { return Ok(()) };
         let (start, end) = self.window.span(token as usize);
-        let id = ids[token as usize];
+        let id = ids.get(token as usize);
         let shown_as_text = id == tokens.unknown && self.window.offsets.is_some();
         if !shown_as_text && tokens.vocabulary.chars(id as usize).is_none() {
             return Err(self.unknown_token(id, token as usize));

@@ -33,7 +33,7 @@ pub fn split(
             return false;
         }
         let (start, end) = window.span(token);
-        let id = window.ids.zip(tokens).map(|(ids, tokens)| (ids[token], tokens));
+        let id = window.ids.zip(tokens).map(|(ids, tokens)| (ids.get(token), tokens));
         if id.is_some_and(|(id, tokens)| id == tokens.unknown) {
             return false;
         }

@@ -760,7 +760,7 @@ class Twin:
 
     def _renumbered(self, entity, tokens):
         """With the tokens of one window that holds all of the text."""
-        if self.strategy == "none" or entity["start"] == entity["end"]:
+        if self.aggregation_strategy == "none" or entity["start"] == entity["end"]:
             return entity
         span = {"start": entity["start"], "end": entity["end"], "kind": entity["name"], "outside": False}
         self._place(span, tokens)

@@ -494,9 +494,13 @@ def said(call):
 
 
 def main(family):
+    """With FASTPOST_WALK=whole (`make parity`) every call is given all spellings, else those that run models two of five."""
     count = 0
-    for kind, text in TEXTS.items():
-        for name, call in calls(family, text):
+    part = family in ("pipelines", "command line") and os.environ.get("FASTPOST_WALK") != "whole"
+    for spelling, (kind, text) in enumerate(TEXTS.items()):
+        for number, (name, call) in enumerate(calls(family, text)):
+            if part and (number + spelling) % len(TEXTS) > 1:
+                continue
             count += 1
             for line in said(call):
                 if (shown := line.count(MARK)) > MOST:

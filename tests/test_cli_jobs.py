@@ -135,7 +135,7 @@ SMALL_PARTS = (
 
 
 @pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
-def test_killed_twenty_times_and_resumed(suffix, lines, rampart_dir, tmp_path):
+def test_killed_again_and_again_and_resumed(suffix, lines, rampart_dir, tmp_path):
     if suffix == "parquet":
         pytest.importorskip("pyarrow")
     source = ["ner", lines, "--model", rampart_dir, "--column", "body", "--id-column", "key", "--chunk-size", 2]
@@ -152,7 +152,7 @@ def test_killed_twenty_times_and_resumed(suffix, lines, rampart_dir, tmp_path):
         ]
 
     chance, kills = random.Random(5), 0
-    while kills < 20:
+    while kills < (20 if os.environ.get("FASTPOST_WALK") == "whole" else 8):
         before = written()
         process = subprocess.Popen(command, stderr=subprocess.PIPE)
         # Until it has written more, then a moment: from the middle of a line or part to some chunks later.

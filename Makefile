@@ -27,13 +27,17 @@ APART := not parity and not wheel and not engines and not neighbours
 FUZZ_SECONDS ?= 60
 # A small question-answering model for the demo. Where it is absent, recorded logits take its place.
 QA_MODEL ?= $(wildcard ../shared/models/minilm-xquad)
+# Who is sent through the pages by `make strangers`; all of tests/strangers/personas.py, unless STRANGERS="cli ray" says which.
+STRANGERS ?=
+# The model of the tests as a folder of transformers.
+TORCH_MODEL ?= .cache/rampart-torch
 # Gold texts and the models that `make eval` runs; it says what it does not find.
 EVAL_DATA ?= ../shared/data/gold
 EVAL_MODELS ?= ../shared/models
 EVAL_OPTIONS ?= --write
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-rust test-python test-old test-lowest test-wheel test-engines test-neighbours parity wheel lint lint-source lint-stubs fuzz fuzz-stable fmt eval bench \
+.PHONY: help build demo test test-rust test-python test-old test-lowest test-wheel test-engines test-neighbours strangers parity wheel lint lint-source lint-stubs fuzz fuzz-stable fmt eval bench \
 	bench-entities bench-answers bench-corpus bench-train bench-metrics bench-align bench-columns bench-cli bench-viterbi bench-encoder plots docs clean
 
 help: ## what the targets do
@@ -101,6 +105,13 @@ test-engines: $(VENV)/.engines-installed $(VENV)/.built ## Ray Data and Spark, o
 
 test-neighbours: $(VENV)/.neighbours-installed $(VENV)/.built $(OLD)/.installed $(OPTIMUM)/.installed ## Presidio, spaCy, optimum
 	$(BIN)/python -m pytest -m neighbours tests/test_presidio.py tests/test_spacy.py tests/test_optimum.py
+
+.cache/rampart-torch: | $(VENV)/.test-installed
+	$(BIN)/python tests/rampart.py $@
+
+# A folder of torch is written only for those who read of torch.
+strangers: wheel docs $(if $(STRANGERS),$(if $(filter pipeline,$(STRANGERS)),$(TORCH_MODEL)),$(TORCH_MODEL)) ## the pages as pasted by those who read them, from the wheel, in fresh environments
+	QA_MODEL='$(abspath $(QA_MODEL))' TORCH_MODEL='$(abspath $(TORCH_MODEL))' $(PYTHON) tests/strangers dist/*.whl $(STRANGERS)
 
 parity: $(VENV)/.test-installed $(VENV)/.built ## long comparisons with the peers (EXAMPLES=100000)
 	FASTPOST_PARITY_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/test_entities_parity.py tests/test_answers_parity.py \

@@ -5,7 +5,7 @@ the values of its bare expressions, as the interpreter would show them. The call
 before a block say what is not for readers:
 
     <!-- run: not here, REASON -->            the block does not run
-    <!-- run: where QA_MODEL is, REASON -->   it runs where that placeholder has a value
+    <!-- run: where QA_MODEL is, REASON -->   it runs where that placeholder has a value, or that package is installed
     <!-- run: sh -->                          the `sh` block below runs, too, and its `text` block is what it prints
     <!-- run: python                          code that runs, unseen
     ... -->
@@ -13,6 +13,7 @@ before a block say what is not for readers:
 
 import ast
 import contextlib
+import importlib.util
 import io
 import os
 import re
@@ -76,6 +77,11 @@ def assert_shown(got: str, want: str, laid_out: bool, tolerance: float, place: s
         assert same(a, b, tolerance), f"{note}\nline {a!r}\nnot  {b!r}"
 
 
+def is_absent(name: str, names: dict[str, Any]) -> bool:
+    """Whether a placeholder has no value, or else a package of that name is not installed."""
+    return names[name] is None if name in MODELS else importlib.util.find_spec(name) is None
+
+
 Shown = Callable[[re.Match[str], str, bool, str], None]
 """Called with a `text` block, what the block before it shows, whether these are values, and the place in the page."""
 
@@ -112,7 +118,7 @@ def run_page(text: str, name: str, names: dict[str, Any], shown: Shown | None = 
             continue
         missing = re.fullmatch(r"where (\w+) is, .+", note, re.DOTALL)
         assert missing or not note or re.match(r"not here, .+", note), f"{place}: what is {note!r}?"
-        if (missing and names[missing[1]] is None) or note.startswith("not here"):
+        if (missing and is_absent(missing[1], names)) or note.startswith("not here"):
             skipped.append(f"{place}: {note}")
         else:
             # Empty lines in front make the lines of a traceback those of the page.

@@ -339,8 +339,8 @@ def test_a_failure_in_a_worker_comes_back(local_ray, local_spark, rampart_dir, t
         df.mapInArrow(mapper, schema=fastpost.spark.schema(df)).collect()
 
 
-def test_the_page(local_ray, local_spark, rampart_dir, tokenizer):
-    assert pages.check("engines.md", MODEL=str(rampart_dir), tokenizer=tokenizer) == 4
+def test_the_page(local_ray, local_spark, rampart_dir):
+    assert pages.check("engines.md", MODEL=str(rampart_dir)) == 4
 
 
 @pytest.mark.parametrize("job", ["ray_job.py", "spark_job.py"])

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 import fastpost
+import pages
 from fastpost import _fastpost
 from fastpost._inputs.option import ABSENT as NONE
 from fastpost.answers.options import ANSWER_OPTIONS
@@ -378,3 +379,14 @@ def test_the_decoder_of_answers_is_made_with_the_pipeline(tmp_path, monkeypatch)
     assert [options["top_k"] for options in made] == [1, 3]
     with pytest.raises(ValueError, match="`dedupe` is 'x'; pass one of 'span', 'text', 'overlap'"):
         qa_pipe(compat="fastpost", dedupe="x")
+
+
+def test_the_page_of_options_is_complete(monkeypatch):
+    """The tables of docs/options.md have every option, its values and its defaults as they are now."""
+    monkeypatch.syspath_prepend(str(pages.DOCS.parent / "tools"))
+    import make_options
+
+    page = make_options.PAGE.read_text(encoding="utf-8")
+    assert page == make_options.filled(page), "write it anew: python tools/make_options.py"
+    named = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
+    assert named == [*ENTITY_OPTIONS, *PIPELINE_OPTIONS, *ANSWER_OPTIONS]

@@ -45,6 +45,11 @@ def test_a_citation_names_this_version():
     assert f"\nversion: {VERSION}\n" in text
 
 
+def test_the_site_shows_this_version():
+    assert f'\ncopyright = "fastpost {VERSION} ' in (ROOT / "tools" / "zensical.toml").read_text(encoding="utf-8")
+    assert f"\nVersion {VERSION} · [repository]" in (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+
+
 def test_links_lead_to_one_repository():
     repository = PROJECT["urls"]["Repository"]
     assert PROJECT["urls"]["Changelog"] == f"{repository}/blob/main/CHANGELOG.md"

@@ -10,7 +10,7 @@ from typing import Any
 
 import griffe
 
-_SECTION = re.compile(r"^(Args|Attributes):$")
+_SECTION = re.compile(r"^((Keyword )?Args|Attributes):$")
 _GROUP = re.compile(r"^    (?P<first>\*{0,2}\w+)(?P<more>(?:, \*{0,2}\w+)+)(?P<rest>, and all others)?: ")
 
 

@@ -30,7 +30,7 @@ class EntityDecoder(Settled):
 
     Args:
         id2label: the model's label names, `model.config.id2label` or a list; as many as the logits have columns.
-        strategy: how tokens become entities, transformers' `aggregation_strategy`. "none": each token is one.
+        aggregation_strategy: how tokens become entities, as in transformers. "none": each token is one.
             "simple": neighbouring tokens of one type are one. "first", "average", "max": the same over words,
             which get the label of their first token, of their mean probabilities, of their most certain token; with
             `decode="viterbi"`, "max" takes the type of the most certain token, and whether an entity begins or ends

@@ -91,15 +91,17 @@ class EntityPipeline(_ModelPipeline):
         model: an object that meets `fastpost.Model`. It is given one short window, so that one that can't run is
             refused here.
         tokenizer: one to take in place of the model's own.
-        aggregation_strategy, ignore_labels, stride, delimiter, batch_size: as in transformers' pipeline; each
-            can be given again in a call. With `compat="fastpost"` the strategy is "average" where none is given.
+        num_workers: accepted as in transformers' pipeline, and not needed.
+        options: those below, and for `compat="fastpost"` `on_long_text`, `max_length` (tokens of a window) and the options
+            of `fastpost.EntityDecoder` from `scheme` on; each can be given again in a call.
+
+    Keyword Args:
+        aggregation_strategy, ignore_labels, stride, delimiter, batch_size: as in transformers' pipeline. With
+            `compat="fastpost"` the strategy is "average" where none is given.
         batch_tokens: in place of `batch_size`, the tokens of a batch, padding included: as many windows as fit.
             `batch_size="auto"` chooses by the device.
-        num_workers: accepted as in transformers' pipeline, and not needed.
         compat: "transformers" for its results; "fastpost" for its own, as `fastpost.TokenClassificationPipeline`
             has it: each result is a `TextEntities`, and texts that are too long are read in windows.
-        options: for `compat="fastpost"`, `on_long_text`, `max_length` (tokens of a window) and the options of
-            `fastpost.EntityDecoder` from `scheme` on; each can be given again in a call.
 
     With `compat="transformers"`, texts that are longer than the model are cut, with a warning; `stride=` reads them
     whole. `model`, `tokenizer`, `task`, `device`, `labels` and `report()` say what the pipeline is made of.
@@ -261,13 +263,15 @@ class AnswerPipeline(_ModelPipeline):
 
     Args:
         model, tokenizer: as for entities.
+        num_workers: accepted as in transformers' pipeline, and not needed.
+        options: those below, and of `fastpost.AnswerDecoder` `top_k`, `max_answer_len`, `handle_impossible_answer`,
+            `align_to_words`, `compat` (default here: "transformers"), `normalize`, `null_threshold`, `dedupe`. Each
+            can be given again in a call.
+
+    Keyword Args:
         doc_stride: tokens by which windows overlap; default: a third of a window of 384, at most 128.
         max_seq_len: tokens of a window; default: what the model reads, at most 384.
         batch_size, batch_tokens: as for entities.
-        num_workers: accepted as in transformers' pipeline, and not needed.
-        options: of `fastpost.AnswerDecoder`: `top_k`, `max_answer_len`, `handle_impossible_answer`,
-            `align_to_words`, `compat` (default here: "transformers"), `normalize`, `null_threshold`, `dedupe`. Each
-            can be given again in a call, as can those above.
     """
 
     task = "question-answering"

@@ -20,16 +20,18 @@ class OnnxTokenClassificationPipeline(EntityPipeline):
         model: a folder with `config.json`, `tokenizer.json` and one `.onnx` file (there or in `onnx/`), as
             optimum writes it; or such a file in it.
         tokenizer: a `tokenizers.Tokenizer`, or a folder or `tokenizer.json` to read; default: the model's own.
-        aggregation_strategy, ignore_labels, stride, delimiter, batch_size: as in transformers' pipeline; each
-            can be given again in a call. With `compat="fastpost"` the strategy is "average" where none is given.
-        num_workers: accepted as in transformers' pipeline, and not needed.
         file_name: the `.onnx` file to take where the folder has several.
         device: "cpu", or "cuda" / "cuda:1" for ONNX Runtime's CUDA provider.
         providers, session_options: handed to ONNX Runtime; `providers` replaces `device`.
+        options: those below, and for `compat="fastpost"` `on_long_text`, `max_length` (tokens of a window) and the options
+            of `fastpost.EntityDecoder` from `scheme` on; each can be given again in a call.
+
+    Keyword Args:
+        aggregation_strategy, ignore_labels, stride, delimiter, batch_size, batch_tokens: as
+            `fastpost.pipelines.model.EntityPipeline` has them.
+        num_workers: accepted as in transformers' pipeline, and not needed.
         compat: "transformers" for its results; "fastpost" for its own, as `fastpost.TokenClassificationPipeline`
             has it: each result is a `TextEntities`, and texts that are too long are read in windows.
-        options: for `compat="fastpost"`, `on_long_text`, `max_length` (tokens of a window) and the options of
-            `fastpost.EntityDecoder` from `scheme` on; each can be given again in a call.
 
     With `compat="transformers"`, texts that are longer than the model (its `model_max_length`, else
     `max_position_embeddings`) are cut, with a warning; `stride=` reads them whole. `model`, `tokenizer`, `task`,
@@ -59,13 +61,15 @@ class OnnxQuestionAnsweringPipeline(AnswerPipeline):
 
     Args:
         model, tokenizer, file_name, device, providers, session_options: as for token classification.
+        options: those below, and of `fastpost.AnswerDecoder` `top_k`, `max_answer_len`, `handle_impossible_answer`,
+            `align_to_words`, `compat` (default here: "transformers"), `normalize`, `null_threshold`, `dedupe`. Each
+            can be given again in a call.
+
+    Keyword Args:
         doc_stride: tokens by which windows overlap; default: a third of a window of 384, at most 128.
         max_seq_len: tokens of a window; default: what the model reads, at most 384.
-        batch_size: windows that the model is given at once.
+        batch_size, batch_tokens: as `fastpost.pipelines.model.AnswerPipeline` has them.
         num_workers: accepted as in transformers' pipeline, and not needed.
-        options: of `fastpost.AnswerDecoder`: `top_k`, `max_answer_len`, `handle_impossible_answer`,
-            `align_to_words`, `compat` (default here: "transformers"), `normalize`, `null_threshold`, `dedupe`. Each
-            can be given again in a call, as can the three above.
     """
 
     of_folder = _OF_FOLDER

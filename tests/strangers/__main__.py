@@ -83,16 +83,16 @@ def tried(persona: Persona, python: Path) -> bool:
         "notebook": persona.notebook,
         "then": persona.then,
     }
-    clean = {
-        name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV", "PYTHONHOME")
-    }
+    activated = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
+    activated |= {"VIRTUAL_ENV": str(python.parent.parent), "HF_HUB_OFFLINE": "1"}
+    activated["PATH"] = f"{python.parent}{os.pathsep}{os.environ['PATH']}"
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         command = [python, HERE / "paste.py", json.dumps(task)]
         done = subprocess.run(
             command,
             cwd=folder,
-            env={**clean, "HF_HUB_OFFLINE": "1"},
+            env=activated,
             capture_output=True,
             encoding="utf-8",
             errors="replace",

@@ -107,7 +107,7 @@ class Shell:
         """What commands print, both streams as a terminal has them, and the code of the last one."""
         state, printed = self.folder / ".state", self.folder / ".printed"
         script = f"set -a; test -e {state} && . {state}\n{commands}\ncode=$?; export -p > {state}; exit $code"
-        environment = {**os.environ, **self.variables, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+        environment = {**os.environ, **self.variables}
         with printed.open("w") as out:
             done = subprocess.Popen(
                 ["bash", "-c", script], stdout=out, stderr=out, stdin=subprocess.DEVNULL, env=environment, cwd=self.folder, start_new_session=True

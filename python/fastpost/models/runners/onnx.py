@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,15 +64,15 @@ class OnnxRunner:
     def _chosen(self) -> list[Any]:
         return [node for node in self.session.get_outputs() if node.name in self.outputs]
 
-    def __call__(self, batch: dict[str, Ints2d]) -> Callable[[], Any]:
-        """Runs one batch."""
+    def __call__(self, batch: dict[str, Ints2d]) -> Any:
+        """Runs one batch, and waits for it."""
         rows = len(batch["input_ids"])
         size = self.fixed_batch or rows
         parts = [self._run(batch, first, size) for first in range(0, rows, size)]
         found = [np.concatenate(some)[:rows] if len(some) > 1 else some[0][:rows] for some in zip(*parts)]
         if self._split:
             found = [found[0][..., column] for column in range(2)]
-        return lambda: found[0] if len(found) == 1 else tuple(found)
+        return found[0] if len(found) == 1 else tuple(found)
 
     def _run(self, batch: dict[str, Ints2d], first: int, size: int) -> list[Any]:
         """Outputs of `size` windows from `first` on; where there are fewer, the last one stands for those missing."""

@@ -39,8 +39,8 @@ class TorchRunner:
         self.more = more or {}
         self.most = most
 
-    def __call__(self, batch: dict[str, Ints2d]) -> Callable[[], Any]:
-        """Starts one batch; the result waits for it."""
+    def __call__(self, batch: dict[str, Ints2d]) -> Any:
+        """Runs one batch on the CPU, or starts it on another device: then the result is a function that waits for it."""
         inputs = {name: self._sent(array) for name, array in batch.items()}
         with self.context():
             output = self._call(inputs)
@@ -49,9 +49,8 @@ class TorchRunner:
             else:
                 parts = [output[number] for number in range(len(self.outputs))]
             fetches = [_fetch(part) for part in parts]
-        if len(fetches) == 1:
-            return fetches[0]
-        return lambda: tuple(fetch() for fetch in fetches)
+        fetch = fetches[0] if len(fetches) == 1 else lambda: tuple(fetch() for fetch in fetches)
+        return fetch() if self.device.type == "cpu" else fetch
 
     def _call(self, inputs: dict[str, torch.Tensor]) -> Any:
         try:

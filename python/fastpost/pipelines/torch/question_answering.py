@@ -257,7 +257,8 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
             """Start and end logits of one window."""
             model = self._parts()
             names = [name for name in model.pad.names if name in inputs]
-            start, end = model.runner({name: inputs[name].cpu().numpy() for name in names})()
+            logits = model.runner({name: inputs[name].cpu().numpy() for name in names})
+            start, end = logits() if callable(logits) else logits
             return {"start": start, "end": end, **inputs}
 
         def postprocess(self, model_outputs: list[dict[str, Any]], **parameters: Any) -> Any:

@@ -16,17 +16,33 @@ use unicode_categories::UnicodeCategories;
 /// small letter and a capital (`anna@example.org.Then`).
 #[must_use]
 pub fn addresses(text: &str) -> Vec<(usize, usize)> {
-    if !text.contains(is_at) {
-        return Vec::new();
-    }
-    let chars: Vec<char> = text.chars().collect();
+    let bytes = text.as_bytes();
     let mut out: Vec<(usize, usize)> = Vec::new();
-    for at in (0..chars.len()).filter(|&at| is_at(chars[at])) {
-        let (Some(start), Some(end)) = (name(&chars, at), host(&chars, at + 1)) else { continue };
-        match out.last_mut() {
-            Some(last) if start < last.1 => last.1 = end,
-            _ => out.push((start, end)),
+    // Bytes that were looked at, bytes whose characters were counted, and those characters.
+    let (mut seen, mut counted, mut before) = (0, 0, 0);
+    // The second is what the other form of `@` starts with.
+    while let Some(offset) = memchr::memchr2(b'@', 0xEF, &bytes[seen..]) {
+        let near = seen + offset;
+        if !text[near..].starts_with(is_at) {
+            seen = near + 1;
+            continue;
         }
+        // No address has a blank in it.
+        let blank = |byte: &u8| byte.is_ascii_whitespace();
+        let start = bytes[counted..near].iter().rposition(blank).map_or(counted, |blank| counted + blank + 1);
+        let end = bytes[near..].iter().position(blank).map_or(bytes.len(), |blank| near + blank);
+        before += text[counted..start].chars().count();
+        let chars: Vec<char> = text[start..end].chars().collect();
+        for at in (0..chars.len()).filter(|&at| is_at(chars[at])) {
+            let (Some(first), Some(last)) = (name(&chars, at), host(&chars, at + 1)) else { continue };
+            let (first, last) = (before + first, before + last);
+            match out.last_mut() {
+                Some(address) if first < address.1 => address.1 = last,
+                _ => out.push((first, last)),
+            }
+        }
+        before += chars.len();
+        (seen, counted) = (end, end);
     }
     out
 }

@@ -211,9 +211,9 @@ def test_bad_entities(entities, error, says):
 def test_lists_that_do_not_fit():
     with pytest.raises(ValueError, match="`entities` holds 1 lists for 2 texts"):
         fastpost.render(["a", "b"], [[]])
-    with pytest.raises(ValueError, match="`entities` holds 5 lists for 1 texts"):
+    with pytest.raises(ValueError, match="`entities` holds 5 lists for 1 text;"):
         fastpost.render("a", batch())
-    with pytest.raises(ValueError, match="`captions` has 2 items for 1 texts; pass one a text"):
+    with pytest.raises(ValueError, match="`captions` has 2 items for 1 text; pass one a text"):
         fastpost.render("a", [], captions=["text 0", "text 1"])
     with pytest.raises(ValueError, match="`names` has 1 items"):
         fastpost.render("a", [], other=[], names=("one",))

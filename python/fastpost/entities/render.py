@@ -66,7 +66,7 @@ def render(
     """
     texts = [text] if isinstance(text, str) else list(text)
     if captions is not None and len(captions) != len(texts):
-        raise ValueError(f"`captions` has {len(captions)} items for {len(texts)} texts; pass one a text")
+        raise ValueError(f"`captions` has {len(captions)} items for {_texts(len(texts))}; pass one a text")
     for name, given in (("title", () if title is None else (title,)), ("captions", captions or ())):
         for one in given:
             if not isinstance(one, str):
@@ -80,11 +80,17 @@ def render(
     return draw_pairs(texts, first, second, names, title=title, captions=captions)
 
 
+def _texts(number: int) -> str:
+    return "1 text" if number == 1 else f"{number:,} texts"
+
+
 def read_spans(name: str, entities: Any, texts: list[str], single: bool = False) -> list[list[Span]]:
     """The entities of each text, checked."""
     lists = entities.to_dicts() if hasattr(entities, "to_dicts") else [entities] if single else list(entities)
     if len(lists) != len(texts):
-        raise ValueError(f"`{name}` holds {len(lists)} lists for {len(texts)} texts; pass one list of entities a text")
+        raise ValueError(
+            f"`{name}` holds {len(lists)} lists for {_texts(len(texts))}; pass one list of entities a text"
+        )
     return [
         [
             _span(f"{name}[{index}]" if single else f"{name}[{number}][{index}]", entity, text)

@@ -261,8 +261,11 @@ impl WordEdges {
             // Where the letters and digits behind the last joint begin, and what stands behind the last cut.
             let (mut run, mut from) = (at, at);
             loop {
+                // Most of a text is letters: they take no question each.
+                let letters = text[at..].iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+                word |= letters > 0;
+                at += letters;
                 match class(at) {
-                    Class::Letter | Class::Digit => word = true,
                     Class::Joiner => {}
                     between => {
                         let around = if at == start { Class::Other } else { class(at - 1) };

@@ -190,7 +190,7 @@ bench-encoder: $(BENCH)
 plots: $(BENCH) $(OLD)/.installed ## docs/figures, from benches that are run for it
 	$(BIN)/python benches/python/bench_entities.py --lengths --json .cache/bench/entities.json
 	PYTHONPATH=$(OLD) $(BIN)/python benches/python/bench_answers.py --lengths --json .cache/bench/answers.json
-	$(BIN)/python benches/python/bench_train.py --json .cache/bench/train.json
+	BENCH_WRITE=1 $(BIN)/python benches/python/bench_train.py
 	$(BIN)/python benches/python/plots.py .cache/bench docs/figures
 
 docs: $(VENV)/.docs-installed ## the documentation site, in site/; a warning is an error

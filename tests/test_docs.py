@@ -163,6 +163,17 @@ def test_the_rendered_example_is_what_render_gives(theme, rampart_dir, monkeypat
         assert same(ours, theirs, 2e-3), "write it anew: python benches/python/plots.py .cache/bench docs/figures"
 
 
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_figure_of_training_is_its_table(theme, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benches" / "python"))
+    import plots
+
+    (look,) = [one for one in plots.THEMES if one.name == theme]
+    want = plots.training(plots.PAGE.read_text(encoding="utf-8"), look)
+    got = (ROOT / "docs" / "figures" / f"train-{theme}.svg").read_text(encoding="utf-8")
+    assert got == want, "write it anew: python benches/python/plots.py .cache/bench docs/figures"
+
+
 def test_every_page_is_in_the_navigation():
     settings = (ROOT / "tools" / "zensical.toml").read_text(encoding="utf-8")
     for page in (ROOT / "docs").rglob("*.md"):

@@ -45,6 +45,15 @@ def test_a_citation_names_this_version():
     assert f"\nversion: {VERSION}\n" in text
 
 
+def test_every_stranger_is_sent_by_a_workflow(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "tests" / "strangers"))
+    import personas
+
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+    sent = re.search(r"^ +who: (\[.+\])$", workflow, re.MULTILINE)[1]
+    assert sorted(re.findall(r"\w+", sent)) == sorted([*(one.name for one in personas.PERSONAS), "site"])
+
+
 def test_the_site_shows_this_version():
     assert f'\ncopyright = "fastpost {VERSION} ' in (ROOT / "tools" / "zensical.toml").read_text(encoding="utf-8")
     assert f"\nVersion {VERSION} · [repository]" in (ROOT / "docs" / "index.md").read_text(encoding="utf-8")

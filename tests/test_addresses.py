@@ -43,7 +43,15 @@ def labelled(text, **parts):
         ("ben@example.org", {"PER": "ben", "EMAIL": "@example.org"}, [("ben@example.org", "EMAIL")]),
         ("benjamin@b.co", {"PER": "benjamin", "EMAIL": "co"}, [("benjamin@b.co", "PER")]),
         ("a@b.co,c@d.ef", {"PER": "a", "EMAIL": "d"}, [("a@b.co", "PER"), ("c@d.ef", "EMAIL")]),
+        # The same of web addresses.
+        ("at https://a.example/in/bo-8?id=7.", {"PER": "bo"}, [("https://a.example/in/bo-8?id=7", "PER")]),
+        (
+            "www.bo.example.Then (http://b.example)x",
+            {"EMAIL": "bo", "PER": "b.example)"},
+            [("www.bo.example", "EMAIL"), ("http://b.example)", "PER")],
+        ),
         # None of these is an address.
+        ("awww.bo.example http://-bo", {"PER": "bo.e", "EMAIL": "-bo"}, [("awww.bo.example", "PER"), ("-bo", "EMAIL")]),
         ("hi @Paul", {"PER": "Paul"}, [("Paul", "PER")]),
         ("anna@home is", {"PER": "anna"}, [("anna", "PER")]),
         ("5@10.20", {"PER": "5"}, [("5", "PER")]),
@@ -70,7 +78,23 @@ def test_its_score_is_that_of_what_the_model_labelled():
     assert entity["score"] == pytest.approx(np.exp(6) / (np.exp(6) + 4))
 
 
-pieces = st.sampled_from([*"aB1.@@-+_,: '", "é", "e\u0301", "東", "org", "ben@example.org", ".Then", "＠", "．", "ก"])
+pieces = st.sampled_from(
+    [
+        *"aB1.@@-+_,: '/?!",
+        "https://",
+        "www.",
+        "ftp://",
+        "é",
+        "e\u0301",
+        "東",
+        "org",
+        "ben@example.org",
+        ".Then",
+        "＠",
+        "．",
+        "ก",
+    ]
+)
 
 
 @given(st.lists(pieces, min_size=1, max_size=14).map("".join), st.data())

@@ -110,6 +110,9 @@ def test_what_nobody_named_is_looked_at(tmp_path):
     for data in (line, b"\xef\xbb\xbf" + line, b"\n \n" + line, gzip.compress(line), gzip.compress(line) + bytes(600)):
         (tmp_path / "x").write_bytes(data)
         assert texts_of(Corpus(tmp_path / "x")) == texts_of(Corpus(io.BytesIO(data))) == ["My name"]
+    packed = pytest.importorskip("zstandard").compress(line)
+    (tmp_path / "x").write_bytes(packed)
+    assert texts_of(Corpus(tmp_path / "x")) == texts_of(Corpus(io.BytesIO(packed))) == ["My name"]
     assert texts_of(Corpus(io.BytesIO(line), format="text")) == [line.decode().strip()]
     assert texts_of(Corpus(io.BytesIO(b"[1] note\nplain {x}\n"))) == ["[1] note", "plain {x}"]
     with pytest.raises(CorpusError, match="holds a list, not a JSON object"):

@@ -169,6 +169,8 @@ def test_a_table_is_gone_on_with_whatever_is_left_of_it(pipe, source, tmp_path):
     for change, words in (
         (lambda parts, note: (parts / "0.jsonl").unlink(), None),
         (lambda parts, note: (parts / "0.jsonl").write_bytes((parts / "0.jsonl").read_bytes()[:-5]), None),
+        (lambda parts, note: (parts / "0.jsonl").rename(parts / "1.jsonl"), None),
+        (lambda parts, note: (parts / "0.jsonl").rename(parts / "7.parquet"), None),
         (lambda parts, note: note.unlink(), "out.parquet.parts exists; pass overwrite=True to replace what is in it"),
     ):
         note = begun(pipe, source, out, {"m": 1})

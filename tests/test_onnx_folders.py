@@ -341,10 +341,10 @@ def test_an_unknown_argument_names_the_choices(tmp_path):
     folder = write_folder(tmp_path)
     with pytest.raises(TypeError, match=r"unexpected argument `dtype`; choose of .*device, .*file_name.*own types"):
         load(folder, dtype="float16")
-    with pytest.raises(TypeError, match="unexpected argument `aggregation_strategy`; choose of aggregation_strategy"):
-        load(folder, aggregation_strategy="simple")
-    with pytest.raises(TypeError, match="unexpected argument `aggregation_strategy`"):
-        load(folder)(TEXT, aggregation_strategy="simple")
+    with pytest.raises(TypeError, match="unexpected argument `strategy`; choose of aggregation_strategy"):
+        load(folder, strategy="simple")
+    with pytest.raises(TypeError, match="unexpected argument `strategy`"):
+        load(folder)(TEXT, strategy="simple")
 
 
 # --- windows ------------------------------------------------------------------------------------

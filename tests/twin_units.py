@@ -119,10 +119,18 @@ ADDRESS = regex.compile(
 """An e-mail address: a name, `@`, labels with full stops between; see `fastpost_core::addresses`."""
 
 
+WEB = regex.compile(
+    rf"(?V1)(?<!{SPACED})(?:(?:[hH][tT][tT][pP][sS]?|[fF][tT][pP])://|[wW]ww\.|WWW\.){BEGIN}"
+    rf"(?:(?:{SPACED}|[-_~:/?#@!$\&*+=%]|(?<!\p{{Lowercase}})\.|\.(?!\p{{Uppercase}}))*(?:{SPACED}|[-_~/#@$\&+=%]))?"
+)
+"""A web address: a scheme or `www.`, and what may follow."""
+
+
 def addresses(text, edges):
-    """The characters of the e-mail addresses, with the rest of the units that they begin and end in."""
+    """The characters of the addresses, with the rest of the units that they begin and end in."""
     out = []
-    for found in ADDRESS.finditer(text, overlapped=True):
+    both = [*ADDRESS.finditer(text, overlapped=True), *WEB.finditer(text, overlapped=True)]
+    for found in sorted(both, key=lambda found: found.span()):
         start, end = max(e for e in edges if e <= found.start()), min(e for e in edges if e >= found.end())
         if out and start < out[-1][1]:
             first, last = out.pop()

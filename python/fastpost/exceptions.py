@@ -7,6 +7,7 @@ has to read them out of its message: `getattr(error, "argument", None)`.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -43,10 +44,17 @@ def refuse(kind: type[E], *words: str | Argument, cure: str | Words = (), **fiel
         kind: the class of the exception; it takes the message alone.
         words: what is wrong.
         cure: what to do about it; pieces begin with what stands between the two.
-        fields: `argument` (default: the first of the words), `file`, `line`, `text`, `window`, `token`.
+        fields: `argument` (default: the first of the words; of `offsets[3]` it is `offsets`), `file`, `line`, `text`,
+            `window`, `token`. Without `cure` the error's is what stands behind the last "; " of the words.
     """
-    cure = (f"; {cure}",) if isinstance(cure, str) else cure
-    return describe(kind("".join(map(str, (*words, *cure)))), (*words, *cure), cure, **fields)
+    cure = (f"; {cure}",) if isinstance(cure, str) and cure else tuple(cure)
+    message = "".join(map(str, (*words, *cure)))
+    if "argument" in fields:
+        fields["argument"] = re.split(r"[.\[]", fields["argument"])[0]
+    error = describe(kind(message), (*words, *cure), cure, **fields)
+    if not cure and "; " in message:
+        setattr(error, "cure", message.rpartition("; ")[2])  # noqa: B010  (exceptions have no such attribute)
+    return error
 
 
 def describe(error: E, words: Words, cure: Words = (), **fields: Any) -> E:

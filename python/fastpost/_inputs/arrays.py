@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fastpost.exceptions import refuse
 from fastpost.types import Batch, Ints1d
 
 Array = npt.NDArray[Any]
@@ -44,17 +45,23 @@ def to_numpy(name: str, value: Any) -> Array:
             if torch is not None:  # it reads bfloat16, which NumPy has no type for
                 return _from_torch(torch, name, torch.from_dlpack(value))
             if not hasattr(value, "__array__"):
-                raise TypeError(f"`{name}` can't be read through DLPack ({error}); pass a NumPy array") from error
+                raise refuse(
+                    TypeError, f"`{name}` can't be read through DLPack ({error}); pass a NumPy array", argument=name
+                ) from error
     try:
         array = np.asarray(value)
         if array.dtype == object:  # of numbers, perhaps
             array = np.asarray(array.tolist())
     except ValueError as error:  # rows of different lengths
-        raise ValueError(f"`{name}` can't be read as one array ({error}); pass a list of arrays") from error
+        raise refuse(
+            ValueError, f"`{name}` can't be read as one array ({error}); pass a list of arrays", argument=name
+        ) from error
     if array.dtype == object:
         if type(value) in (list, tuple, np.ndarray) and any(item is None for item in array.reshape(-1)):
-            raise TypeError(f"`{name}` holds None; pass an array of numbers")
-        raise TypeError(f"`{name}` holds {type(value).__name__} objects; pass an array of numbers")
+            raise refuse(TypeError, f"`{name}` holds None; pass an array of numbers", argument=name)
+        raise refuse(
+            TypeError, f"`{name}` holds {type(value).__name__} objects; pass an array of numbers", argument=name
+        )
     return array.view(np.uint16) if array.dtype.name == "bfloat16" else array
 
 
@@ -64,7 +71,7 @@ def _from_torch(torch: Any, name: str, tensor: Any) -> Array:
     except (RuntimeError, TypeError):  # it requires gradients, is on a device, or is of a type unknown to NumPy
         pass
     if tensor.device.type != "cpu":
-        raise TypeError(f"`{name}` is on device {tensor.device}; pass `{name}.cpu()`")
+        raise refuse(TypeError, f"`{name}` is on device {tensor.device}; pass `{name}.cpu()`", argument=name)
     tensor = tensor.detach()
     if tensor.dtype == torch.bfloat16:
         return np.asarray(tensor.contiguous().view(torch.int16).numpy()).view(np.uint16)
@@ -96,7 +103,11 @@ def logits(name: str, value: Batch, rank: int = 2, columns: int = 0) -> tuple[Ar
     read = [_window_bits(name, number, item, rank) for number, item in enumerate(nested)]
     kinds = {kind for array, kind in read if array.size}
     if len(kinds) > 1:
-        raise TypeError(f"`{name}` mixes the types {', '.join(sorted(kinds))}; pass one type in all windows")
+        raise refuse(
+            TypeError,
+            f"`{name}` mixes the types {', '.join(sorted(kinds))}; pass one type in all windows",
+            argument=name,
+        )
     kind = kinds.pop() if kinds else "float32"
     dtype = np.float32 if kind == "float32" else np.uint16
     return [array if array.size else _empty_as(array.astype(dtype), rank, columns) for array, _ in read], kind
@@ -120,7 +131,9 @@ def _float_bits(name: str, value: Any) -> tuple[Array, str]:
         return _laid_out(array, np.float32), "float32"
     if array.dtype.kind in "iu" and isinstance(value, (list, tuple)):  # JSON writes 8.0 as 8
         return _laid_out(array, np.float32), "float32"
-    raise TypeError(f"`{name}` is of type {array.dtype}; pass float32, float16, bfloat16 or float64")
+    raise refuse(
+        TypeError, f"`{name}` is of type {array.dtype}; pass float32, float16, bfloat16 or float64", argument=name
+    )
 
 
 def _can_be_borrowed(array: Array) -> bool:
@@ -190,11 +203,11 @@ def _integers(name: str, value: Any, dtype: type[np.generic]) -> Array:
         return value
     array = to_numpy(name, value)
     if array.size and array.dtype.kind not in "iub":
-        raise TypeError(f"`{name}` is of type {array.dtype}; pass integers")
+        raise refuse(TypeError, f"`{name}` is of type {array.dtype}; pass integers", argument=name)
     if dtype is np.uint8:
         return np.ascontiguousarray(array != 0).view(np.uint8)
     if array.dtype.kind == "u" and array.dtype.itemsize == 8 and array.size and array.max() > np.iinfo(np.int64).max:
-        raise ValueError(f"`{name}` holds {array.max()}; pass integers below 2**63")
+        raise refuse(ValueError, f"`{name}` holds {array.max()}; pass integers below 2**63", argument=name)
     return _laid_out(array, dtype)
 
 
@@ -230,7 +243,7 @@ def vector(name: str, value: Any) -> Ints1d | None:
     nested = _items(value)
     array = _integers(name, value if nested is None else nested, np.int64)
     if array.ndim != 1:
-        raise TypeError(f"`{name}` has {array.ndim} dimensions; pass one integer per window")
+        raise refuse(TypeError, f"`{name}` has {array.ndim} dimensions; pass one integer per window", argument=name)
     return array
 
 
@@ -286,8 +299,10 @@ def _rows(name: str, nested: Sequence[Any], rank: int, none: int | None = None) 
     parts = [_float_bits(name, item) if rank == 2 and none is None else (to_numpy(name, item), "") for item in nested]
     kinds = {kind for _, kind in parts}
     if len({array.shape for array, _ in parts}) > 1 or len(kinds) > 1:
-        raise ValueError(
-            f"`{name}` has rows of different lengths or types; pass rows of one shape, or a list of windows"
+        raise refuse(
+            ValueError,
+            f"`{name}` has rows of different lengths or types; pass rows of one shape, or a list of windows",
+            argument=name,
         )
     stacked = np.stack([array for array, _ in parts])
     kind = kinds.pop()

@@ -85,12 +85,16 @@ def records(name: str, rows: Iterable[Any], *keys: str) -> list[Mapping[str, Any
     listed = list(rows)
     for at, row in enumerate(listed):
         if not isinstance(row, Mapping):
-            raise TypeError(
-                f"`{name}[{at}]` is {shown(row)}, a {type(row).__name__}; pass a dict with {', '.join(keys)}"
+            raise refuse(
+                TypeError,
+                f"`{name}[{at}]` is {shown(row)}, a {type(row).__name__}; pass a dict with {', '.join(keys)}",
+                argument=name,
             )
         missing = next((key for key in keys if key not in row), None)
         if missing is not None:
-            raise ValueError(f"`{name}[{at}]` has no {shown(missing)}; pass a dict with {', '.join(keys)}")
+            raise refuse(
+                ValueError, f"`{name}[{at}]` has no {shown(missing)}; pass a dict with {', '.join(keys)}", argument=name
+            )
     return listed
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastpost import _fastpost
+from fastpost.exceptions import refuse
 from fastpost.types import Ints1d, Ints2d
 
 
@@ -118,8 +119,10 @@ class Encoded:
         if isinstance(batch, (list, tuple)):
             batch = type(batch[0]).joined(batch)
         if owners is not None and len(owners) != len(batch):
-            raise ValueError(
-                f"`windows` has {len(owners)} items but `encodings` has {len(batch)} windows; pass one text for each"
+            raise refuse(
+                ValueError,
+                f"`windows` has {len(owners)} items but `encodings` has {len(batch)} windows; pass one text for each",
+                argument="windows",
             )
         return cls(batch, batch.text_index, batch.text_count) if owners is None else cls(batch, owners, None)
 
@@ -239,9 +242,11 @@ def read_windows(encodings: Any, owners: Ints1d | None, count: int | None) -> tu
     if is_encoded(encodings):
         encoded = Encoded.of(encodings, owners)
         if count is not None and count != len(encoded.texts):
-            raise ValueError(
+            raise refuse(
+                ValueError,
                 f"`encodings` has {len(encoded.texts)} windows but the logits have {count}; pass the batch that the logits "
-                "were made from"
+                "were made from",
+                argument="encodings",
             )
         return encoded, encoded.text_count
     if getattr(encodings, "encodings", None) is not None:
@@ -253,9 +258,11 @@ def read_windows(encodings: Any, owners: Ints1d | None, count: int | None) -> tu
         return Encodings.flat(encodings), len(encodings)
     expanded = Encodings.expanded(encodings)
     if count is not None and count != len(expanded.windows):
-        raise ValueError(
+        raise refuse(
+            ValueError,
             f"`encodings` holds {len(encodings)} encodings, {len(expanded.windows)} windows with their overflowing "
-            f"ones, but the logits have {count} windows; pass the encodings that the logits were made from"
+            f"ones, but the logits have {count} windows; pass the encodings that the logits were made from",
+            argument="encodings",
         )
     return expanded, len(encodings)
 
@@ -273,8 +280,10 @@ def _long(values: npt.NDArray[Any]) -> Ints1d:
 def _listed(encodings: Sequence[Any]) -> list[Any]:
     for number, encoding in enumerate(encodings):
         if not hasattr(encoding, "special_tokens_mask") or not hasattr(encoding, "overflowing"):
-            raise TypeError(
+            raise refuse(
+                TypeError,
                 f"`encodings[{number}]` is of type {type(encoding).__name__}; pass tokenizers.Encoding objects: what "
-                "`tokenizer.encode_batch(texts)` returns, or `.encodings` of a transformers BatchEncoding"
+                "`tokenizer.encode_batch(texts)` returns, or `.encodings` of a transformers BatchEncoding",
+                argument="encodings",
             )
     return list(encodings)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastpost._inputs.bounds import listed, shown
+from fastpost.exceptions import refuse
 
 _LABEL = ("label", "entity_group", "entity")
 _WORD = ("word", "text")
@@ -17,7 +18,11 @@ _WORD = ("word", "text")
 def columns(spans: Sequence[Sequence[Any]], texts: list[str] | None, labels: Sequence[str] | None) -> tuple[Any, ...]:
     """Text numbers, starts, ends, label ids, scores, label names and words; a word is `None` where none is given."""
     if texts is not None and len(texts) != len(spans):
-        raise ValueError(f"`spans` holds {len(spans)} lists for {len(texts)} texts; pass one list of spans a text")
+        raise refuse(
+            ValueError,
+            f"`spans` holds {len(spans)} lists for {len(texts)} texts; pass one list of spans a text",
+            argument="spans",
+        )
     ids: dict[str, int] = {label: number for number, label in enumerate(labels or ())}
     rows: list[tuple[int, int, int, int, float]] = []
     words: list[str | None] = []
@@ -34,7 +39,9 @@ def columns(spans: Sequence[Sequence[Any]], texts: list[str] | None, labels: Seq
                 )
             if label not in ids:
                 if labels is not None:
-                    raise ValueError(f"`{name}` has the label {shown(label)}, which is not among `labels`")
+                    raise refuse(
+                        ValueError, f"`{name}` has the label {shown(label)}, which is not among `labels`", argument=name
+                    )
                 ids[label] = len(ids)
             rows.append((number, start, end, ids[label], score))
             words.append(word)
@@ -50,22 +57,30 @@ def _read(name: str, span: Any) -> tuple[int, int, str, float, str | None]:
         missing = [key for key in ("start", "end") if span.get(key) is None]
         label = next((span[key] for key in _LABEL if span.get(key) is not None), None)
         if missing or label is None:
-            raise ValueError(f"`{name}` has no `{missing[0] if missing else 'label'}`; it has {listed(span)}")
+            raise refuse(
+                ValueError,
+                f"`{name}` has no `{missing[0] if missing else 'label'}`; it has {listed(span)}",
+                argument=name,
+            )
         start, end, score = span["start"], span["end"], span.get("score")
         word = next((span[key] for key in _WORD if span.get(key) is not None), None)
     elif isinstance(span, Sequence) and not isinstance(span, str) and len(span) in (3, 4):
         start, end, label, score = (*span, None)[:4]
         word = None
     else:
-        raise TypeError(
-            f"`{name}` is {shown(span)}; pass a dict, or a tuple (start, end, label) or (start, end, label, score)"
+        raise refuse(
+            TypeError,
+            f"`{name}` is {shown(span)}; pass a dict, or a tuple (start, end, label) or (start, end, label, score)",
+            argument=name,
         )
     try:
         start, end = operator.index(start), operator.index(end)
     except TypeError:
-        raise TypeError(
-            f"`{name}` has the place {shown(start)} to {shown(end)}; pass ints, in characters of the text"
+        raise refuse(
+            TypeError,
+            f"`{name}` has the place {shown(start)} to {shown(end)}; pass ints, in characters of the text",
+            argument=name,
         ) from None
     if not isinstance(label, str):
-        raise TypeError(f"`{name}` has the label {shown(label)}; labels are str")
+        raise refuse(TypeError, f"`{name}` has the label {shown(label)}; labels are str", argument=name)
     return start, end, label, 1.0 if score is None else float(score), word

@@ -39,27 +39,35 @@ def attention(
         return lengths, None  # an error that is told elsewhere
     rows = _cut(read, widths, flat)
     if len(rows) != len(widths):
-        raise ValueError(
-            f"`attention_mask` has {len(rows)} windows but `{name}` has {len(widths)}; pass one row per window"
+        raise refuse(
+            ValueError,
+            f"`attention_mask` has {len(rows)} windows but `{name}` has {len(widths)}; pass one row per window",
+            argument="attention_mask",
         )
     firsts, ends, counts = _bounds(rows)
     for window in np.flatnonzero(ends - firsts != counts).tolist():
         hole = firsts[window] + int(np.argmin(rows[window][firsts[window] :]))
-        raise ValueError(
+        raise refuse(
+            ValueError,
             f"`attention_mask` is 0 at token {hole} of window {window}, between tokens where it is 1; it tells padding, at "
-            "one end; to leave tokens out pass `special_tokens_mask`, or a sequence id of -1"
+            "one end; to leave tokens out pass `special_tokens_mask`, or a sequence id of -1",
+            argument="attention_mask",
         )
     for window, (row, width, end) in enumerate(zip(rows, widths, ends.tolist())):
         if len(row) < width or end > width:
-            raise ValueError(
+            raise refuse(
+                ValueError,
                 f"`attention_mask` has {len(row)} tokens in window {window} but `{name}` has {width}; pass one value per "
-                "token"
+                "token",
+                argument="attention_mask",
             )
     if lengths is not None and not flat:
         for window in np.flatnonzero((lengths != ends) | (firsts > 0)).tolist():
-            raise ValueError(
+            raise refuse(
+                ValueError,
                 f"`lengths` says that window {window} has {int(lengths[window])} tokens, and `attention_mask` that it has "
-                f"those from {firsts[window]} to {ends[window]}; pass one of the two"
+                f"those from {firsts[window]} to {ends[window]}; pass one of the two",
+                argument="lengths",
             )
         return lengths, None
     if flat:
@@ -171,5 +179,9 @@ def _cut(mask: Any, widths: list[int], flat: bool) -> Any:
         rows = mask if mask.ndim > 1 else [mask]
     for number, row in enumerate(rows[:1] if isinstance(rows, np.ndarray) else rows):
         if row.ndim != 1:
-            raise TypeError(f"`attention_mask[{number}]` has {row.ndim} dimensions; pass one value per token")
+            raise refuse(
+                TypeError,
+                f"`attention_mask[{number}]` has {row.ndim} dimensions; pass one value per token",
+                argument="attention_mask",
+            )
     return rows

@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from fastpost._inputs import bounds
+from fastpost.exceptions import refuse
 
 
 class _Absent:
@@ -28,7 +29,9 @@ def keep(name: str, value: Any) -> Any:  # noqa: ARG001 others need the name
 def flag(name: str, value: Any) -> bool:
     """True or False; nothing else that counts as one of them."""
     if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"`{name}` is {bounds.shown(value)}, a {type(value).__name__}; pass True or False")
+        raise refuse(
+            TypeError, f"`{name}` is {bounds.shown(value)}, a {type(value).__name__}; pass True or False", argument=name
+        )
     return bool(value)
 
 

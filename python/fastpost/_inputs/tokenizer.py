@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastpost import _fastpost
+from fastpost.exceptions import refuse
 
 
 @dataclass(frozen=True)
@@ -27,9 +28,11 @@ class Tokens:
             return tokenizer
         backend = getattr(tokenizer, "_tokenizer", None) or getattr(tokenizer, "backend_tokenizer", None) or tokenizer
         if not hasattr(backend, "get_vocab") or not hasattr(backend, "model"):
-            raise TypeError(
+            raise refuse(
+                TypeError,
                 f"`tokenizer` is of type {type(tokenizer).__name__}; pass a tokenizers.Tokenizer, a fast tokenizer of "
-                "transformers, or None"
+                "transformers, or None",
+                argument="tokenizer",
             )
         own = _own_printing(tokenizer)
         vocabulary = list(backend.get_vocab(with_added_tokens=True).items())

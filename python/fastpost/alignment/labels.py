@@ -12,6 +12,7 @@ from fastpost._inputs import arrays as _arrays
 from fastpost._inputs.bounds import shown
 from fastpost._inputs.encodings import Encoded, Encodings, is_encoded, is_encodings, read_texts
 from fastpost.entities.decoder import _label_names
+from fastpost.exceptions import refuse
 from fastpost.types import ArrayLike, Ints1d, Ints2d
 
 Span: TypeAlias = tuple[int, int, str]
@@ -116,10 +117,18 @@ def plan_windows(
         tokens = _read_arrays(offsets, word_ids, lengths, None, None)
         added = 0 if special_tokens is None else special_tokens
         if tokens.word_ids is None and (listed is None or tokens.offsets is None):
-            raise ValueError("nothing tells where words begin; pass `offsets` and `texts`, or `word_ids`")
+            raise refuse(
+                ValueError,
+                "nothing tells where words begin; pass `offsets` and `texts`, or `word_ids`",
+                argument="word_ids",
+            )
     _whole("special_tokens", added, 0)
     if listed is not None and len(listed) != len(tokens.lengths):
-        raise ValueError(f"`texts` has {len(listed)} items but `offsets` has {len(tokens.lengths)}; pass one per text")
+        raise refuse(
+            ValueError,
+            f"`texts` has {len(listed)} items but `offsets` has {len(tokens.lengths)}; pass one per text",
+            argument="texts",
+        )
     found = _fastpost.plan_windows(
         None if tokens.offsets is None else tokens.offsets.reshape(-1),
         tokens.word_ids,
@@ -279,8 +288,10 @@ def align_labels(
     else:
         listed = list(word_ids)
     if len(listed) != len(word_labels):
-        raise ValueError(
-            f"`word_labels` has {len(word_labels)} items but `word_ids` has {len(listed)}; pass one of each per text"
+        raise refuse(
+            ValueError,
+            f"`word_labels` has {len(word_labels)} items but `word_ids` has {len(listed)}; pass one of each per text",
+            argument="word_labels",
         )
     inside = None if label2id is None else _label_set(label2id, "auto").inside()
     return _fastpost.align_labels(list(word_labels), listed, subwords, inside)
@@ -300,7 +311,7 @@ def align_tokens(a: Sequence[str], b: Sequence[str]) -> tuple[list[list[int]], l
     """
     for name, tokens in (("a", a), ("b", b)):
         if isinstance(tokens, str):
-            raise TypeError(f"`{name}` is one str; pass a list of tokens")
+            raise refuse(TypeError, f"`{name}` is one str; pass a list of tokens", argument=name)
     return _fastpost.align_tokens(list(a), list(b))
 
 
@@ -318,7 +329,11 @@ def _read(
 ) -> tuple[_Tokens, _fastpost.TokenSpans]:
     """The tokens of a batch, for Rust; `count` texts if the argument `name` says so."""
     if sequence not in (None, 0, 1):
-        raise ValueError(f"`sequence` is {shown(sequence)}; pass 0 for the first text of each pair, 1 for the second")
+        raise refuse(
+            ValueError,
+            f"`sequence` is {shown(sequence)}; pass 0 for the first text of each pair, 1 for the second",
+            argument="sequence",
+        )
     if is_encodings(encodings):
         read, text_count = read_texts(encodings, _arrays.vector("windows", windows))
         ids = None
@@ -328,28 +343,40 @@ def _read(
         if sequence is not None:
             special_tokens |= read.sequence_ids != sequence
         elif read.pairs:
-            raise ValueError(
+            raise refuse(
+                ValueError,
                 "`encodings` are of pairs of texts, whose offsets count from the start of each; pass `sequence`, 0 or 1, to "
-                "say which of the two"
+                "say which of the two",
+                argument="encodings",
             )
         tokens = _Tokens(read.offsets, special_tokens, ids, read.lengths, read.texts)
         made = int(read.texts.max(initial=-1)) + 1 if text_count is None else text_count
     else:
         if sequence is not None:
-            raise ValueError(
+            raise refuse(
+                ValueError,
                 "`sequence` is given with offsets, which do not say what text they are of; pass encodings, or leave out the "
-                "tokens of the other text by `special_tokens_mask`"
+                "tokens of the other text by `special_tokens_mask`",
+                argument="sequence",
             )
         tokens = _read_arrays(encodings, word_ids, lengths, special, windows)
         text_count = len(tokens.lengths) if windows is None else None
         made = int(tokens.texts.max(initial=-1)) + 1 if text_count is None else text_count
     if tokens.offsets is None:
-        raise ValueError("`encodings` is None; pass encodings or offsets")
+        raise refuse(ValueError, "`encodings` is None; pass encodings or offsets", argument="encodings")
     texts_made = made if text_count is not None else max(made, count or 0)
     if count is not None and count != texts_made:
-        raise ValueError(f"`{name}` has {count} items but `encodings` makes {made} texts; pass one list per text")
+        raise refuse(
+            ValueError,
+            f"`{name}` has {count} items but `encodings` makes {made} texts; pass one list per text",
+            argument=name,
+        )
     if texts is not None and len(texts) != texts_made:
-        raise ValueError(f"`texts` has {len(texts)} items but `encodings` makes {made} texts; pass one per text")
+        raise refuse(
+            ValueError,
+            f"`texts` has {len(texts)} items but `encodings` makes {made} texts; pass one per text",
+            argument="texts",
+        )
     kernel = _fastpost.TokenSpans(
         tokens.offsets.reshape(-1), tokens.special, tokens.word_ids, tokens.lengths, tokens.texts, texts, texts_made
     )
@@ -365,14 +392,20 @@ def _read_arrays(
     words = None if word_ids is None else _end_to_end("word_ids", word_ids, given, 1)
     first = pairs or words
     if first is None:
-        raise ValueError("`offsets` and `word_ids` are both None; pass one of them")
+        raise refuse(ValueError, "`offsets` and `word_ids` are both None; pass one of them", argument="offsets")
     flat, counts = first
     if words is not None and not np.array_equal(words[1], counts):
-        raise ValueError("`word_ids` and `offsets` have different lengths; pass one word per token")
+        raise refuse(
+            ValueError, "`word_ids` and `offsets` have different lengths; pass one word per token", argument="word_ids"
+        )
     if special is not None:
         mask, others = _end_to_end("special_tokens_mask", special, given, 1)
         if not np.array_equal(others, counts):
-            raise ValueError("`special_tokens_mask` and `offsets` have different lengths; pass one value per token")
+            raise refuse(
+                ValueError,
+                "`special_tokens_mask` and `offsets` have different lengths; pass one value per token",
+                argument="special_tokens_mask",
+            )
     elif pairs is not None:
         mask = (flat[:, 0] | flat[:, 1]) == 0
     else:
@@ -380,7 +413,11 @@ def _read_arrays(
     owners = _arrays.vector("windows", windows)
     texts = np.arange(len(counts)) if owners is None else owners
     if len(texts) != len(counts):
-        raise ValueError(f"`windows` has {len(texts)} items but there are {len(counts)} windows; pass one text each")
+        raise refuse(
+            ValueError,
+            f"`windows` has {len(texts)} items but there are {len(counts)} windows; pass one text each",
+            argument="windows",
+        )
     return _Tokens(
         None if pairs is None else pairs[0],
         (mask != 0).astype(np.uint8),
@@ -397,23 +434,31 @@ def _end_to_end(name: str, value: Any, lengths: Ints1d | None, rank: int) -> tup
     if not isinstance(read, list):
         if read.ndim == rank and lengths is not None:
             if int(lengths.sum()) != len(read) or (lengths < 0).any():
-                raise ValueError(
+                raise refuse(
+                    ValueError,
                     f"`lengths` adds up to {int(lengths.sum())} tokens but `{name}` has {len(read)}; lengths must "
-                    "cover each token once"
+                    "cover each token once",
+                    argument="lengths",
                 )
             return _window(name, 0, read, rank), lengths
         if read.ndim == rank and not read.size:
             read = []  # `[]` is a batch without windows
         if not isinstance(read, list) and read.ndim != rank + 1:
-            raise TypeError(
+            raise refuse(
+                TypeError,
                 f"`{name}` has {read.ndim} dimensions; pass a list with one array a window, one padded array, or one "
-                "array end to end with `lengths`"
+                "array end to end with `lengths`",
+                argument=name,
             )
     parts = [_window(name, number, item, rank) for number, item in enumerate(read)]
     counts = np.array([len(part) for part in parts], np.int64)
     if lengths is not None:
         if len(lengths) != len(parts) or (lengths > counts).any() or (lengths < 0).any():
-            raise ValueError(f"`lengths` does not fit `{name}`; pass one length a window, at most its tokens")
+            raise refuse(
+                ValueError,
+                f"`lengths` does not fit `{name}`; pass one length a window, at most its tokens",
+                argument="lengths",
+            )
         parts = [part[:length] for part, length in zip(parts, lengths.tolist())]
         counts = lengths
     return np.concatenate([np.empty((0, 2) if rank == 2 else (0,), np.int64), *parts]), counts
@@ -422,24 +467,36 @@ def _end_to_end(name: str, value: Any, lengths: Ints1d | None, rank: int) -> tup
 def _window(name: str, number: int, array: Any, rank: int) -> Any:
     if array.ndim != rank or (rank == 2 and array.shape[1] != 2):
         want = "(tokens, 2) integers" if rank == 2 else "(tokens,) integers"
-        raise TypeError(f"`{name}[{number}]` has the shape {array.shape} and type {array.dtype}; pass {want}")
+        raise refuse(
+            TypeError,
+            f"`{name}[{number}]` has the shape {array.shape} and type {array.dtype}; pass {want}",
+            argument=name,
+        )
     return np.ascontiguousarray(array, np.int64)
 
 
 def _labels(labels: Any, lengths: Ints1d) -> Ints1d:
     """Label ids of all tokens, end to end."""
     if labels is None:
-        raise TypeError("`labels` is None; pass one label id a token")
+        raise refuse(TypeError, "`labels` is None; pass one label id a token", argument="labels")
     read: Any = _arrays.integers("labels", labels)
     if not isinstance(read, list) and read.ndim == 1 and len(read) == lengths.sum():
         return np.ascontiguousarray(read, np.int64)
     if len(read) != len(lengths):
-        raise ValueError(f"`labels` has {len(read)} windows but `encodings` has {len(lengths)}; pass one row each")
+        raise refuse(
+            ValueError,
+            f"`labels` has {len(read)} windows but `encodings` has {len(lengths)}; pass one row each",
+            argument="labels",
+        )
     rows = []
     for number, (row, length) in enumerate(zip(read, lengths.tolist())):
         ids = _window("labels", number, row, 1)
         if len(ids) < length:
-            raise ValueError(f"`labels[{number}]` has {len(ids)} ids for {length} tokens; pass one per token")
+            raise refuse(
+                ValueError,
+                f"`labels[{number}]` has {len(ids)} ids for {length} tokens; pass one per token",
+                argument="labels",
+            )
         rows.append(ids[:length])
     return np.concatenate([np.empty(0, np.int64), *rows])
 
@@ -450,13 +507,21 @@ def _label_set(label2id: Mapping[str, int], scheme: str) -> _fastpost.LabelSet:
 
 def _by_id(label2id: Mapping[str, int]) -> dict[int, str]:
     if not isinstance(label2id, Mapping):
-        raise TypeError(f"`label2id` is of type {type(label2id).__name__}; pass a dict from label names to ids")
+        raise refuse(
+            TypeError,
+            f"`label2id` is of type {type(label2id).__name__}; pass a dict from label names to ids",
+            argument="label2id",
+        )
     for name, number in label2id.items():
         if not isinstance(name, str) or isinstance(number, bool) or not hasattr(number, "__index__"):
-            raise TypeError(f"`label2id` has {shown(name)}: {shown(number)}; pass a dict from label names to ids")
+            raise refuse(
+                TypeError,
+                f"`label2id` has {shown(name)}: {shown(number)}; pass a dict from label names to ids",
+                argument="label2id",
+            )
     by_id = {int(number): name for name, number in label2id.items()}
     if len(by_id) != len(label2id):
-        raise ValueError("`label2id` gives one id to two labels; pass one id per label")
+        raise refuse(ValueError, "`label2id` gives one id to two labels; pass one id per label", argument="label2id")
     return by_id
 
 
@@ -464,8 +529,10 @@ def _of_windows(word_labels: list[Sequence[int]], read: Encoded) -> list[Sequenc
     """The labels of the text of each window."""
     made = int(read.texts.max(initial=-1)) + 1 if read.text_count is None else read.text_count
     if len(word_labels) < made or (read.text_count is not None and len(word_labels) != made):
-        raise ValueError(
-            f"`word_labels` has {len(word_labels)} items but `word_ids` is of {made} texts; pass one of each per text"
+        raise refuse(
+            ValueError,
+            f"`word_labels` has {len(word_labels)} items but `word_ids` is of {made} texts; pass one of each per text",
+            argument="word_labels",
         )
     return [word_labels[text] for text in read.texts.tolist()]
 
@@ -476,10 +543,10 @@ def _encodings(value: Any) -> list[Any]:
 
 def _texts(texts: Sequence[str]) -> list[str]:
     if isinstance(texts, str):
-        raise TypeError("`texts` is one str; pass a list of texts, [text] for one")
+        raise refuse(TypeError, "`texts` is one str; pass a list of texts, [text] for one", argument="texts")
     return list(texts)
 
 
 def _whole(name: str, value: Any, least: int) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ValueError(f"`{name}` is {shown(value)}; pass an int of at least {least}")
+        raise refuse(ValueError, f"`{name}` is {shown(value)}; pass an int of at least {least}", argument=name)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from fastpost import _fastpost
 from fastpost._inputs import arrays as _arrays
 from fastpost._inputs.bounds import shown
+from fastpost.exceptions import refuse
 from fastpost.types import ArrayLike, Ints1d
 
 Unit = Literal["chars", "utf8", "utf16", "graphemes"]
@@ -42,7 +43,7 @@ class OffsetMap:
 
     def __init__(self, text: str) -> None:
         if not isinstance(text, str):
-            raise TypeError(f"`text` is of type {type(text).__name__}; pass a str")
+            raise refuse(TypeError, f"`text` is of type {type(text).__name__}; pass a str", argument="text")
         self._table = _fastpost.OffsetTable(text)
         self.text = text
 
@@ -72,7 +73,11 @@ class OffsetMap:
         """
         array = np.ascontiguousarray(_integers("positions", positions))
         if inside == "outward" and array.shape[-1:] != (2,):
-            raise ValueError(f'`positions` has the shape {array.shape}; inside="outward" takes pairs (start, end)')
+            raise refuse(
+                ValueError,
+                f'`positions` has the shape {array.shape}; inside="outward" takes pairs (start, end)',
+                argument="positions",
+            )
         found = self._table.convert(array.reshape(-1), source, target, inside)
         return int(found[0]) if np.ndim(positions) == 0 else found.reshape(array.shape)
 
@@ -193,57 +198,85 @@ def check_offsets(
     """
     if not isinstance(text, str):
         if special_tokens_mask is not None:
-            raise ValueError(
-                "`special_tokens_mask` is given for a list of texts; pass one text at a time with its mask"
+            raise refuse(
+                ValueError,
+                "`special_tokens_mask` is given for a list of texts; pass one text at a time with its mask",
+                argument="special_tokens_mask",
             )
         return [check_offsets(row, own) for row, own in _rows(encoding, list(text))]
     from fastpost._inputs.encodings import Encoded, Encodings, is_encoded
 
-    if hasattr(encoding, "text_count"):
-        if len(encoding) != 1:
-            raise ValueError(
-                f"`encoding` has {len(encoding)} windows but `text` is one str; pass the list of texts that it was made from"
-            )
-        encoding = encoding[0]
-    if getattr(encoding, "encodings", None) is not None:
-        if len(encoding.encodings) != 1:
-            raise ValueError(
-                f"`encoding` has {len(encoding.encodings)} rows but `text` is one str; pass the list of texts that it "
-                "was made from"
-            )
-        encoding = encoding.encodings[0]
-    elif hasattr(encoding, "input_ids") and not hasattr(encoding, "special_tokens_mask"):
-        raise TypeError(
-            f"`encoding` is a {type(encoding).__name__} without `encodings`, as slow tokenizers make it; pass what a fast "
-            "tokenizer gives, or integers (tokens, 2)"
-        )
+    encoding = _only_one(encoding)
     outside: Any = None
     if hasattr(encoding, "special_tokens_mask"):
         read = Encoded.of([encoding]) if is_encoded(encoding) else Encodings.flat([encoding])
         offsets, skip = read.offsets, read.special_tokens_mask
     else:
         if encoding is None:
-            raise TypeError("`encoding` is None; pass a tokenizers.Encoding, or integers (tokens, 2)")
+            raise refuse(
+                TypeError,
+                "`encoding` is None; pass a tokenizers.Encoding, or integers (tokens, 2)",
+                argument="encoding",
+            )
         pairs, outside = _arrays.offsets(encoding, name="encoding")
         if isinstance(pairs, list) or pairs.ndim != 2:
             count = 3 if isinstance(pairs, list) else pairs.ndim
-            raise TypeError(f"`encoding` has {count} dimensions; pass (tokens, 2) integers, one text at a time")
+            raise refuse(
+                TypeError,
+                f"`encoding` has {count} dimensions; pass (tokens, 2) integers, one text at a time",
+                argument="encoding",
+            )
         offsets = _pairs("encoding", pairs)
         skip = (offsets == 0).all(axis=1).astype(np.uint8)
     if special_tokens_mask is not None:
         mask: Any = _arrays.integers("special_tokens_mask", special_tokens_mask, np.uint8)
         if isinstance(mask, list):
-            raise TypeError(f"`special_tokens_mask` is {len(mask)} lists; pass (tokens,), one value a token")
+            raise refuse(
+                TypeError,
+                f"`special_tokens_mask` is {len(mask)} lists; pass (tokens,), one value a token",
+                argument="special_tokens_mask",
+            )
         skip = mask if outside is None else mask | outside
     if skip.shape != (len(offsets),):
-        raise ValueError(
-            f"`special_tokens_mask` has the shape {skip.shape} but there are {len(offsets)} tokens; pass one value each"
+        raise refuse(
+            ValueError,
+            f"`special_tokens_mask` has the shape {skip.shape} but there are {len(offsets)} tokens; pass one value each",
+            argument="special_tokens_mask",
         )
     faults = []
     for token, kind, other in _fastpost.offset_faults(offsets.reshape(-1), skip, len(text)):
         start, end = (int(at) for at in offsets[token])
         faults.append(OffsetFault(token, kind, start, end, _message(token, kind, start, end, other, offsets, text)))
     return faults
+
+
+def _only_one(encoding: Any) -> Any:
+    """The one encoding of what was made of a list of texts."""
+    if hasattr(encoding, "text_count"):
+        if len(encoding) != 1:
+            raise refuse(
+                ValueError,
+                f"`encoding` has {len(encoding)} windows but `text` is one str; pass the list of texts that it was made from",
+                argument="encoding",
+            )
+        encoding = encoding[0]
+    if getattr(encoding, "encodings", None) is not None:
+        if len(encoding.encodings) != 1:
+            raise refuse(
+                ValueError,
+                f"`encoding` has {len(encoding.encodings)} rows but `text` is one str; pass the list of texts that it "
+                "was made from",
+                argument="encoding",
+            )
+        encoding = encoding.encodings[0]
+    elif hasattr(encoding, "input_ids") and not hasattr(encoding, "special_tokens_mask"):
+        raise refuse(
+            TypeError,
+            f"`encoding` is a {type(encoding).__name__} without `encodings`, as slow tokenizers make it; pass what a fast "
+            "tokenizer gives, or integers (tokens, 2)",
+            argument="encoding",
+        )
+    return encoding
 
 
 def _rows(encoding: Any, texts: list[str]) -> list[tuple[Any, str]]:
@@ -260,7 +293,11 @@ def _rows(encoding: Any, texts: list[str]) -> list[tuple[Any, str]]:
         rows, owners = encoding.encodings, batch_owners(encoding).tolist()
     made = max(owners, default=-1) + 1
     if made != len(texts):
-        raise ValueError(f"`text` has {len(texts)} items but `encoding` is made of {made}; pass one text for each")
+        raise refuse(
+            ValueError,
+            f"`text` has {len(texts)} items but `encoding` is made of {made}; pass one text for each",
+            argument="text",
+        )
     return [(row, texts[owner]) for row, owner in zip(rows, owners)]
 
 
@@ -277,10 +314,10 @@ def _message(token: int, kind: str, start: int, end: int, other: int | None, off
 
 def _integers(name: str, value: ArrayLike) -> Ints:
     if value is None:
-        raise TypeError(f"`{name}` is None; pass integers")
+        raise refuse(TypeError, f"`{name}` is None; pass integers", argument=name)
     array = np.asarray(_arrays.to_numpy(name, value))
     if array.size and array.dtype.kind not in "iu":
-        raise TypeError(f"`{name}` is of type {array.dtype}; pass integers")
+        raise refuse(TypeError, f"`{name}` is of type {array.dtype}; pass integers", argument=name)
     return np.asarray(array, dtype=np.int64)
 
 
@@ -289,7 +326,7 @@ def _pairs(name: str, value: ArrayLike) -> Ints:
     if array.size == 0 and array.shape[-1:] != (2,):
         array = array.reshape(0, 2)
     if array.shape[-1:] != (2,):
-        raise TypeError(f"`{name}` has the shape {array.shape}; its last axis is (start, end)")
+        raise refuse(TypeError, f"`{name}` has the shape {array.shape}; its last axis is (start, end)", argument=name)
     return np.ascontiguousarray(array)
 
 
@@ -301,11 +338,17 @@ def _step(table: _fastpost.NormalTable, step: Normalizer) -> _fastpost.NormalTab
         return table.then(step)
     function = getattr(step, "normalize_str", step)
     if not callable(function):
-        raise TypeError(f"`normalizer` is {shown(step)}; pass a name, a function from str to str, or a list of these")
+        raise refuse(
+            TypeError,
+            f"`normalizer` is {shown(step)}; pass a name, a function from str to str, or a list of these",
+            argument="normalizer",
+        )
     text = table.text
     whole = function(text)
     if not isinstance(whole, str):
-        raise TypeError(f"`normalizer` returned a {type(whole).__name__}; it maps str to str")
+        raise refuse(
+            TypeError, f"`normalizer` returned a {type(whole).__name__}; it maps str to str", argument="normalizer"
+        )
     places = OffsetMap(text)
     edges = places.convert(np.arange(places.length("graphemes") + 1), "graphemes", "chars")
     parts = [function(text[start:end]) for start, end in zip(edges[:-1].tolist(), edges[1:].tolist())]
@@ -313,9 +356,11 @@ def _step(table: _fastpost.NormalTable, step: Normalizer) -> _fastpost.NormalTab
         return _joined(table, parts, edges)
     if function is not step and hasattr(step, "normalize"):
         return _aligned_by_tokenizers(table, step)
-    raise ValueError(
+    raise refuse(
+        ValueError,
         f"`normalizer` {shown(step)} makes something else of the text than of its graphemes one by one, so nothing leads "
-        "back; pass the names of what it does, or a normalizer of tokenizers"
+        "back; pass the names of what it does, or a normalizer of tokenizers",
+        argument="normalizer",
     )
 
 

@@ -16,6 +16,7 @@ from fastpost._inputs.probabilities import warn_of_windows
 from fastpost.answers.options import ANSWER_OPTIONS, Dedupe, Normalize, read_options
 from fastpost.answers.result import Answers
 from fastpost.columns import printed_options
+from fastpost.exceptions import refuse
 from fastpost.types import ArrayLike, Batch
 
 __all__ = ["AnswerDecoder", "Dedupe", "Normalize", "decoder_for"]
@@ -145,24 +146,26 @@ class AnswerDecoder(Settled):
                 an argument that the options need is missing. The message names the argument, both values and
                 the cure.
         """
-        if contexts is None:
-            raise ValueError("`contexts` is None; pass the list of texts that the answers are cut from")
-        if isinstance(contexts, str):
-            raise TypeError("`contexts` is one str; pass a list of texts, [context] for one")
-        contexts = list(contexts)  # answers are read from it later, whatever becomes of the caller's list
+        contexts = _listed(contexts)
         if encodings is not None:
             given = {"offsets": offsets, "sequence_ids": sequence_ids, "word_ids": word_ids, "input_ids": input_ids,
                      "attention_mask": attention_mask, "lengths": lengths}  # fmt: skip
             doubled = [name for name, value in given.items() if value is not None]
             if doubled:
-                raise ValueError(f"`encodings` and `{doubled[0]}` are both given; pass the one or the other")
+                raise refuse(
+                    ValueError,
+                    f"`encodings` and `{doubled[0]}` are both given; pass the one or the other",
+                    argument="encodings",
+                )
             padded = isinstance(start_logits, (list, tuple)) or getattr(start_logits, "ndim", 1) == 2
             owners = _arrays.vector("windows", windows)
             read, made = read_windows(encodings, owners, len(start_logits) if padded else None)
             if isinstance(read, Encoded) and made is not None and made != len(contexts):
-                raise ValueError(
+                raise refuse(
+                    ValueError,
                     f"`contexts` has {len(contexts)} items but `encodings` is of {made} texts; pass one context for each, "
-                    "or `windows`, the context that each window was cut from"
+                    "or `windows`, the context that each window was cut from",
+                    argument="contexts",
                 )
             lie = read.as_it_lies
             offsets, sequence_ids, word_ids, lengths = lie.offsets, lie.sequence_ids, lie.word_ids, read.lengths
@@ -170,7 +173,7 @@ class AnswerDecoder(Settled):
             input_ids = None if cls_token_id is None else lie.ids
         if offsets is None or sequence_ids is None:
             name = "offsets" if offsets is None else "sequence_ids"
-            raise ValueError(f"`{name}` is None; pass it, or `encodings`")
+            raise refuse(ValueError, f"`{name}` is None; pass it, or `encodings`", argument=name)
         if cls_token_id is not None:
             cls_token_id = _bounds.whole("cls_token_id", cls_token_id)
         starts, start_bits = _arrays.logits("start_logits", start_logits, 1)
@@ -231,6 +234,19 @@ def decoder_for(**options: Any) -> AnswerDecoder:
 @lru_cache(maxsize=16)
 def _made(*values: Any) -> AnswerDecoder:
     return AnswerDecoder(**dict(zip(_DEFAULTS, values)))
+
+
+def _listed(contexts: Any) -> list[str]:
+    """The contexts: answers are read from them later, whatever becomes of the caller's list."""
+    if contexts is None:
+        raise refuse(
+            ValueError,
+            "`contexts` is None; pass the list of texts that the answers are cut from",
+            argument="contexts",
+        )
+    if isinstance(contexts, str):
+        raise refuse(TypeError, "`contexts` is one str; pass a list of texts, [context] for one", argument="contexts")
+    return list(contexts)
 
 
 def _integers(name: str, value: Any, none: int | None = -1) -> Any:

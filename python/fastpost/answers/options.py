@@ -11,6 +11,7 @@ from typing import Any, Literal
 from fastpost import _fastpost
 from fastpost._inputs import bounds
 from fastpost._inputs.option import Option, is_same, table
+from fastpost.exceptions import refuse
 
 __all__ = ["ANSWER_OPTIONS", "OWN_ONLY", "Dedupe", "Normalize", "read_options"]
 
@@ -69,5 +70,9 @@ def read_options(given: Mapping[str, Any]) -> dict[str, Any]:
         name = next((name for name, is_changed in changed.items() if is_changed), None)
         name = "align_to_words" if options["align_to_words"] == "auto" else name
         if name is not None:
-            raise ValueError(f'`{name}` is not what transformers knows; leave it out, or pass compat="fastpost"')
+            raise refuse(
+                ValueError,
+                f'`{name}` is not what transformers knows; leave it out, or pass compat="fastpost"',
+                argument=name,
+            )
     return options

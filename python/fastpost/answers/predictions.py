@@ -14,6 +14,7 @@ from fastpost import _fastpost
 from fastpost._inputs import arrays as _arrays
 from fastpost._inputs import bounds as _bounds
 from fastpost._inputs.bounds import listed, shown
+from fastpost.exceptions import refuse
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +64,11 @@ def postprocess_qa_predictions(
     if log_level is not None:
         logger.setLevel(log_level)
     if len(predictions) != 2:
-        raise ValueError(f"`predictions` has {len(predictions)} entries; pass (start_logits, end_logits)")
+        raise refuse(
+            ValueError,
+            f"`predictions` has {len(predictions)} entries; pass (start_logits, end_logits)",
+            argument="predictions",
+        )
     n_best_size = _bounds.whole("n_best_size", n_best_size, 1)
     max_answer_length = _bounds.whole("max_answer_length", max_answer_length, 1)
     if output_dir is not None and not os.path.isdir(output_dir):
@@ -74,12 +79,16 @@ def postprocess_qa_predictions(
         _logits(name, values) for name, values in zip(("start_logits", "end_logits"), predictions, strict=True)
     )
     if start.shape != end.shape:
-        raise ValueError(
-            f"`predictions` holds start logits {start.shape} but end logits {end.shape}; pass one of each per token"
+        raise refuse(
+            ValueError,
+            f"`predictions` holds start logits {start.shape} but end logits {end.shape}; pass one of each per token",
+            argument="predictions",
         )
     if len(start) != len(features):
-        raise ValueError(
-            f"`predictions` has {len(start)} windows but `features` has {len(features)}; pass one row per feature"
+        raise refuse(
+            ValueError,
+            f"`predictions` has {len(start)} windows but `features` has {len(features)}; pass one row per feature",
+            argument="predictions",
         )
 
     ids, contexts = _columns("examples", examples, "id", "context")
@@ -87,16 +96,20 @@ def postprocess_qa_predictions(
     examples_of, mappings = _columns("features", features, "example_id", "offset_mapping")
     unknown = next((example for example in examples_of if example not in number), None)
     if unknown is not None:
-        raise ValueError(
-            f"`features` holds the example_id {shown(unknown)}, which `examples` has not; pass the examples of the features"
+        raise refuse(
+            ValueError,
+            f"`features` holds the example_id {shown(unknown)}, which `examples` has not; pass the examples of the features",
+            argument="features",
         )
     logger.info("Post-processing %d examples split into %d features.", len(ids), len(examples_of))
     max_contexts = _optional(features, "token_is_max_context")
     for row, known in enumerate(max_contexts):
         if known is not None and not isinstance(known, Mapping):
-            raise TypeError(
+            raise refuse(
+                TypeError,
                 f"`features[{row}]` has the token_is_max_context {_bounds.shown(known)}, a {type(known).__name__}; it is a "
-                "dict of token numbers as text to bool, or None"
+                "dict of token numbers as text to bool, or None",
+                argument="features",
             )
     texts, lists, odds = _fastpost.nbest(
         start,
@@ -133,9 +146,9 @@ def _logits(name: str, values: Any) -> Any:
     if "bfloat16" in str(getattr(values, "dtype", "")):
         array = (array.astype(np.uint32) << 16).view(np.float32)
     if array.ndim != 2:
-        raise TypeError(f"`{name}` has {array.ndim} dimensions; pass (windows, tokens)")
+        raise refuse(TypeError, f"`{name}` has {array.ndim} dimensions; pass (windows, tokens)", argument=name)
     if array.dtype.kind != "f":
-        raise TypeError(f"`{name}` is of type {array.dtype}; pass floats")
+        raise refuse(TypeError, f"`{name}` is of type {array.dtype}; pass floats", argument=name)
     return np.ascontiguousarray(array, dtype=np.float32)
 
 
@@ -145,7 +158,9 @@ def _columns(argument: str, table: Any, *names: str) -> list[list[Any]]:
         known = getattr(table, "column_names", table)
         missing = next((name for name in names if name not in known), None)
         if missing is not None:
-            raise ValueError(f"`{argument}` has no column {shown(missing)}; pass {listed(names)}")
+            raise refuse(
+                ValueError, f"`{argument}` has no column {shown(missing)}; pass {listed(names)}", argument=argument
+            )
         return [list(table[name]) for name in names]
     rows = _bounds.records(argument, table, *names)
     return [[row[name] for row in rows] for name in names]

@@ -12,6 +12,7 @@ import numpy as np
 
 from fastpost._inputs.bounds import short, shown
 from fastpost._inputs.paths import path_of
+from fastpost.exceptions import refuse
 from fastpost.types import ArrayLike, Units
 
 _BIASES = (
@@ -45,31 +46,37 @@ def biases(_: str, value: Mapping[str, Any] | str | os.PathLike[str] | None) -> 
             try:
                 value = json.load(file)
             except ValueError as error:
-                raise ValueError(
-                    f"`biases` is {shown(path)}, which is no JSON ({error}); pass viterbi_calibration.json"
+                raise refuse(
+                    ValueError,
+                    f"`biases` is {shown(path)}, which is no JSON ({error}); pass viterbi_calibration.json",
+                    argument="biases",
                 ) from error
     named: Any = value
     if isinstance(value, Mapping) and "operating_points" in value:
         points = value["operating_points"]
         if not isinstance(points, Mapping) or "default" not in points:
-            raise ValueError(
-                f'`biases` has the operating points {_shown(points)}; name one "default", or pass the `biases` of one'
+            raise refuse(
+                ValueError,
+                f'`biases` has the operating points {_shown(points)}; name one "default", or pass the `biases` of one',
+                argument="biases",
             )
         named = points["default"]
     if isinstance(named, Mapping) and "biases" in named:
         named = named["biases"]
     if not isinstance(named, Mapping):
-        raise TypeError(
-            f"`biases` is {shown(named)}; pass a dict of the six biases, or the path of viterbi_calibration.json"
+        raise refuse(
+            TypeError,
+            f"`biases` is {shown(named)}; pass a dict of the six biases, or the path of viterbi_calibration.json",
+            argument="biases",
         )
     given = {str(name).removeprefix(_PREFIX): weight for name, weight in named.items()}
     missing, unknown = sorted(set(_BIASES) - set(given)), sorted(set(given) - set(_BIASES))
     if missing or unknown:
         wrong = f"lacks {_shown(missing)}" if missing else f"has {_shown(unknown)}"
-        raise ValueError(f"`biases` {wrong}; it holds exactly {_shown(_BIASES)}")
+        raise refuse(ValueError, f"`biases` {wrong}; it holds exactly {_shown(_BIASES)}", argument="biases")
     for name in _BIASES:
         if isinstance(given[name], bool) or not isinstance(given[name], (int, float)):
-            raise ValueError(f"`biases[{name!r}]` is {shown(given[name])}; pass a number")
+            raise refuse(ValueError, f"`biases[{name!r}]` is {shown(given[name])}; pass a number", argument="biases")
     return [float(given[name]) for name in _BIASES]
 
 
@@ -97,12 +104,16 @@ def transitions(
         try:
             array = np.asarray(value, np.float32)
         except (TypeError, ValueError) as error:
-            raise TypeError(
-                f"`{name}` is no array of numbers ({str(error)[:80]}); pass an array of shape {shape}, by the label ids of `id2label`"
+            raise refuse(
+                TypeError,
+                f"`{name}` is no array of numbers ({str(error)[:80]}); pass an array of shape {shape}, by the label ids of `id2label`",
+                argument=name,
             ) from error
         if array.shape != shape:
-            raise ValueError(
-                f"`{name}` has shape {array.shape} but `id2label` has {labels} labels; pass an array of shape {shape}"
+            raise refuse(
+                ValueError,
+                f"`{name}` has shape {array.shape} but `id2label` has {labels} labels; pass an array of shape {shape}",
+                argument=name,
             )
         return array.ravel().tolist()
 
@@ -121,8 +132,10 @@ def threshold(_: str, value: float | Mapping[str, float]) -> tuple[float, dict[s
     for name, number in numbers:
         if isinstance(number, bool) or not isinstance(number, (int, float, np.number)) or not 0 <= number <= 1:
             where = "" if name is None else f"[{short(name)!r}]"
-            raise ValueError(
-                f"`threshold{where}` is {short(shown(number))}; pass a number between 0 and 1, or a dict by label"
+            raise refuse(
+                ValueError,
+                f"`threshold{where}` is {short(shown(number))}; pass a number between 0 and 1, or a dict by label",
+                argument="threshold",
             )
     return float(default), {str(name): float(number) for name, number in named.items()}
 
@@ -134,26 +147,44 @@ _MOST_BIAS = 10_000.0
 def ignored(_: str, names: Any) -> set[str]:
     """The names of labels that are not reported; the decoder knows which there are."""
     if isinstance(names, str) or not isinstance(names, Collection):
-        raise TypeError(f'`ignore_labels` is {shown(names)}; pass a list of label names, such as ["O"]')
+        raise refuse(
+            TypeError,
+            f'`ignore_labels` is {shown(names)}; pass a list of label names, such as ["O"]',
+            argument="ignore_labels",
+        )
     for name in names:
         if not isinstance(name, str):
             kind = type(name).__name__
-            raise TypeError(f'`ignore_labels` holds a name of type {kind}; pass a list of label names, such as ["O"]')
+            raise refuse(
+                TypeError,
+                f'`ignore_labels` holds a name of type {kind}; pass a list of label names, such as ["O"]',
+                argument="ignore_labels",
+            )
     return set(names)
 
 
 def outside_bias(_: str, value: float) -> float:
     """What is taken from the logits of labels outside."""
     if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not math.isfinite(value):
-        raise ValueError(f"`outside_bias` is {shown(value)}; pass a finite number, above 0 to find more")
+        raise refuse(
+            ValueError,
+            f"`outside_bias` is {shown(value)}; pass a finite number, above 0 to find more",
+            argument="outside_bias",
+        )
     return max(-_MOST_BIAS, min(_MOST_BIAS, float(value)))
 
 
 def units(_: str, value: Sequence[Units]) -> tuple[Units, ...]:
     """The units to give positions in beside characters."""
     if isinstance(value, str):
-        raise TypeError(f"`units` is the str {short(value)!r}; pass a tuple of names, ({short(value)!r},) for one")
+        raise refuse(
+            TypeError,
+            f"`units` is the str {short(value)!r}; pass a tuple of names, ({short(value)!r},) for one",
+            argument="units",
+        )
     for unit in value:
         if unit not in UNITS:
-            raise ValueError(f"`units` has {shown(unit)}; choose of {', '.join(map(repr, UNITS))}")
+            raise refuse(
+                ValueError, f"`units` has {shown(unit)}; choose of {', '.join(map(repr, UNITS))}", argument="units"
+            )
     return tuple(value)

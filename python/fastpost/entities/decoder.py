@@ -20,6 +20,7 @@ from fastpost._warn import warn_caller
 from fastpost.columns import printed_options
 from fastpost.entities.options import ENTITY_OPTIONS, OPTIONS, STRATEGY, Strategy, read_options, refuse_own
 from fastpost.entities.result import Entities, _texts
+from fastpost.exceptions import refuse
 from fastpost.types import ArrayLike, Batch, Ints1d, Units
 
 __all__ = ["OPTIONS", "EntityDecoder", "Strategy"]
@@ -226,13 +227,19 @@ class EntityDecoder(Settled):
             }
             doubled = [name for name, value in given.items() if value is not None]
             if doubled:
-                raise ValueError(f"`encodings` and `{doubled[0]}` are both given; pass the one or the other")
+                raise refuse(
+                    ValueError,
+                    f"`encodings` and `{doubled[0]}` are both given; pass the one or the other",
+                    argument="encodings",
+                )
             count = len(values) if isinstance(values, list) or values.ndim == 3 else None
             read, made = read_windows(encodings, _arrays.vector("windows", windows), count)
             if listed is not None and made is not None and len(listed) != made:
-                raise ValueError(
+                raise refuse(
+                    ValueError,
                     f"`texts` has {len(listed)} items but `encodings` has {made}; pass one encoding per text, "
-                    "or `windows`, the text index of each encoding"
+                    "or `windows`, the text index of each encoding",
+                    argument="texts",
                 )
             lie = read.as_it_lies
             words = None if self.compat == "transformers" else lie.word_ids
@@ -322,23 +329,39 @@ def _label_names(id2label: Mapping[Any, str] | Sequence[str], argument: str = "i
     """Label names by id; `argument` is what the caller gave."""
     if isinstance(id2label, str) or not isinstance(id2label, (Mapping, Sequence)):
         kind = type(id2label).__name__
-        raise TypeError(f"`{argument}` is {shown(id2label)}, a {kind}; pass a dict of id to name, or a list of names")
+        raise refuse(
+            TypeError,
+            f"`{argument}` is {shown(id2label)}, a {kind}; pass a dict of id to name, or a list of names",
+            argument=argument,
+        )
     if not id2label:
-        raise ValueError(f"`{argument}` is empty; pass the model's own, with one name for each column of the logits")
+        raise refuse(
+            ValueError,
+            f"`{argument}` is empty; pass the model's own, with one name for each column of the logits",
+            argument=argument,
+        )
     pairs = id2label.items() if isinstance(id2label, Mapping) else enumerate(id2label)
     by_id: dict[int, Any] = {}
     for label, name in pairs:
         if not isinstance(label, (int, str)) or not str(label).isdecimal():
-            raise ValueError(f"`{argument}` has the id {shown(label)}; label ids are 0, 1, ...")
+            raise refuse(
+                ValueError, f"`{argument}` has the id {shown(label)}; label ids are 0, 1, ...", argument=argument
+            )
         if int(label) in by_id:
-            raise ValueError(f"`{argument}` names id {int(label)} twice; name each id once")
+            raise refuse(ValueError, f"`{argument}` names id {int(label)} twice; name each id once", argument=argument)
         by_id[int(label)] = name
     for label, name in by_id.items():
         if not isinstance(name, str):
-            raise TypeError(f"`{argument}[{label}]` is {shown(name)}, a {type(name).__name__}; label names are str")
+            raise refuse(
+                TypeError,
+                f"`{argument}[{label}]` is {shown(name)}, a {type(name).__name__}; label names are str",
+                argument=argument,
+            )
     missing = sorted(set(range(len(by_id))) - by_id.keys())
     if missing:
-        raise ValueError(
-            f"`{argument}` has {len(by_id)} names but none for id {missing[0]}; name every id from 0 to {len(by_id) - 1}"
+        raise refuse(
+            ValueError,
+            f"`{argument}` has {len(by_id)} names but none for id {missing[0]}; name every id from 0 to {len(by_id) - 1}",
+            argument=argument,
         )
     return [by_id[label] for label in range(len(by_id))]

@@ -13,6 +13,7 @@ from fastpost import _fastpost
 from fastpost._inputs.bounds import shown, threads, whole
 from fastpost._inputs.option import ABSENT, Option, flag, is_same, keep, table
 from fastpost.entities import checks
+from fastpost.exceptions import refuse
 
 __all__ = ["BATCH_SIZE", "COMPAT", "ENTITY_OPTIONS", "OPTIONS", "PIPELINE_OPTIONS", "STRATEGY", "Strategy", "defaults"]
 
@@ -23,7 +24,7 @@ _NAMES = _fastpost.option_names()["entities"]
 
 def _compat(name: str, value: Any) -> Any:
     if value not in ("fastpost", "transformers"):
-        raise ValueError(f'`{name}` is {shown(value)}; choose "fastpost" or "transformers"')
+        raise refuse(ValueError, f'`{name}` is {shown(value)}; choose "fastpost" or "transformers"', argument=name)
     return value
 
 
@@ -38,7 +39,11 @@ def _batch_size(name: str, value: Any) -> int:
 def _strategy(name: str, value: Any) -> Any:
     value = getattr(value, "value", value)  # transformers' enum
     if value is not None and not isinstance(value, str):
-        raise TypeError(f"`{name}` is {shown(value)}, a {type(value).__name__}; pass the name of a strategy, or None")
+        raise refuse(
+            TypeError,
+            f"`{name}` is {shown(value)}, a {type(value).__name__}; pass the name of a strategy, or None",
+            argument=name,
+        )
     return value
 
 
@@ -199,14 +204,20 @@ def read_options(given: Mapping[str, Any], labels: int) -> dict[str, Any]:
     """
     weights = checks.transitions(given["transitions"], given["start_transitions"], given["end_transitions"], labels)
     if weights is not None and given["biases"] is not None:
-        raise ValueError("`transitions` and `biases` are both given; pass the one or the other")
+        raise refuse(
+            ValueError, "`transitions` and `biases` are both given; pass the one or the other", argument="transitions"
+        )
     if (
         (weights is not None or given["biases"] is not None)
         and given["decode"] != "viterbi"
         and given["score"] != "path"
     ):
         name = "transitions" if given["biases"] is None else "biases"
-        raise ValueError(f'`{name}` is given but `decode` is {shown(given["decode"])}; pass decode="viterbi" to use it')
+        raise refuse(
+            ValueError,
+            f'`{name}` is given but `decode` is {shown(given["decode"])}; pass decode="viterbi" to use it',
+            argument=name,
+        )
     options = {name: option.check(given[name]) for name, option in ENTITY_OPTIONS.items()}
     threshold, thresholds = options["threshold"]
     return {**options, "transitions": weights, "threshold": threshold, "thresholds": thresholds}
@@ -220,7 +231,9 @@ def refuse_own(given: Mapping[str, Any]) -> None:
     """
     for name in OPTIONS:
         if not is_same(given[name], ENTITY_OPTIONS[name].default):
-            raise ValueError(
+            raise refuse(
+                ValueError,
                 f'`{name}` is {shown(given[name])} and `compat` is "transformers", which has no such option; '
-                'pass compat="fastpost" to use it'
+                'pass compat="fastpost" to use it',
+                argument=name,
             )

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, overload
 
 from fastpost import _fastpost
 from fastpost.entities.result import Entities
+from fastpost.exceptions import refuse
 from fastpost.types import RedactedSpan
 
 __all__ = ["Redaction", "redact"]
@@ -95,12 +96,14 @@ class Redaction:
     def _restored(self, text: str, name: str) -> str:
         _check_text(name, text)
         if "" in self._originals:
-            raise ValueError(
+            raise refuse(
+                ValueError,
                 "`replace` left nothing where entities stood, so they can't be put back; pass a template such as "
-                "'[{label}_{n}]' to `redact`"
+                "'[{label}_{n}]' to `redact`",
+                argument="replace",
             )
         for start, end in _occurrences(text, self.ambiguous, in_numbers=True):
-            raise ValueError(self._refusal(name, text[start:end]))
+            raise refuse(ValueError, self._refusal(name, text[start:end]), argument=name)
         pieces, at = [], 0
         for start, end in _occurrences(text, self._originals):
             pieces += [text[at:start], self._originals[text[start:end]][0]]
@@ -238,7 +241,11 @@ class _Placeholders:
     def __init__(self, replace: str | Replace, texts: list[str]) -> None:
         if not isinstance(replace, str) and not callable(replace):
             kind = type(replace).__name__
-            raise TypeError(f"`replace` is a {kind}; pass a template such as '[{{label}}]', or a function")
+            raise refuse(
+                TypeError,
+                f"`replace` is a {kind}; pass a template such as '[{{label}}]', or a function",
+                argument="replace",
+            )
         self._template = template(replace) if isinstance(replace, str) else None
         self._replace = replace
         self._texts = texts
@@ -262,7 +269,11 @@ class _Placeholders:
             places = {"start": span.start, "end": span.end, "label": span.label, "score": span.score, "word": word}
             made = self._replace({**span.given, **places, "n": self._number(span.label, word)})  # type: ignore[operator]
             if not isinstance(made, str):
-                raise TypeError(f"`replace` returned a {type(made).__name__} for `{span.name}`; it should return a str")
+                raise refuse(
+                    TypeError,
+                    f"`replace` returned a {type(made).__name__} for `{span.name}`; it should return a str",
+                    argument="replace",
+                )
             return made
         pieces = []
         for literal, name in self._template:
@@ -273,7 +284,8 @@ class _Placeholders:
                 pieces.append(str(self._number(span.label, word)))
             elif name == "score":
                 if span.score is None:
-                    raise ValueError(f"`{span.name}` has no score; leave {{score}} out of `replace`, or give it one")
+                    told = f"`{span.name}` has no score; leave {{score}} out of `replace`, or give it one"
+                    raise refuse(ValueError, told, argument=span.name)
                 pieces.append(f"{span.score:.2f}")
         return "".join(pieces)
 
@@ -325,17 +337,21 @@ def template(text: str, argument: str = "`replace`") -> tuple[tuple[str, str | N
     try:
         parts = list(string.Formatter().parse(text))
     except ValueError as error:
-        raise ValueError(f"{argument} is {_short(text)}, in which a brace stands alone; {cure}") from error
+        told = f"{argument} is {_short(text)}, in which a brace stands alone; {cure}"
+        raise refuse(ValueError, told, argument=argument.strip("`")) from error
     for _, name, spec, conversion in parts:
         if name is None:
             continue
         if name not in _FIELDS:
-            raise ValueError(f"{argument} has {_short('{' + name + '}')[1:-1]} in it; {cure}")
+            told = f"{argument} has {_short('{' + name + '}')[1:-1]} in it; {cure}"
+            raise refuse(ValueError, told, argument=argument.strip("`"))
         if spec or conversion:
             what = f"{{{name}{'!' + conversion if conversion else ''}{':' + spec if spec else ''}}}"
-            raise ValueError(
+            raise refuse(
+                ValueError,
                 f"{argument} has {_short(what)[1:-1]} in it, a name with a format; pass {{{name}}}, or a function that "
-                "makes the placeholder"
+                "makes the placeholder",
+                argument=argument.strip("`"),
             )
     return tuple((literal, name) for literal, name, _, _ in parts)
 
@@ -381,25 +397,35 @@ def _spans_of(entities: Any, texts: list[str], single: bool) -> list[list[_Span]
     _check_list("entities", entities)
     lists = list(entities)
     if len(lists) != len(texts):
-        raise ValueError(
-            f"`entities` holds {len(lists)} lists for {len(texts)} texts; pass one list of entities a text"
+        raise refuse(
+            ValueError,
+            f"`entities` holds {len(lists)} lists for {len(texts)} texts; pass one list of entities a text",
+            argument="entities",
         )
     return [_of_one(f"entities[{number}]", found, text) for number, (found, text) in enumerate(zip(lists, texts))]
 
 
 def _of_columns(entities: Entities, texts: list[str]) -> list[list[_Span]]:
     if entities.text_count != len(texts):
-        raise ValueError(
-            f"`entities` is of {entities.text_count} texts, but `text` holds {len(texts)}; pass the texts they were found in"
+        raise refuse(
+            ValueError,
+            f"`entities` is of {entities.text_count} texts, but `text` holds {len(texts)}; pass the texts they were found in",
+            argument="entities",
         )
     if len(entities) and not _fastpost.entity_kind(entities._table)[1]:
-        raise ValueError("`entities` has no offsets, so nobody knows where they lie; pass `offsets` to the decoder")
+        raise refuse(
+            ValueError,
+            "`entities` has no offsets, so nobody knows where they lie; pass `offsets` to the decoder",
+            argument="entities",
+        )
     known = _fastpost.entity_texts(entities._table)
     for number, (before, now) in enumerate(zip(known or (), texts)):
         if before != now:
-            raise ValueError(
+            raise refuse(
+                ValueError,
                 f"`entities` was found in other texts: text {number} had {len(before)} characters, `text` has "
-                f"{len(now)} or others; pass the texts they were found in"
+                f"{len(now)} or others; pass the texts they were found in",
+                argument="entities",
             )
     found: list[list[_Span]] = [[] for _ in texts]
     columns = (entities.text_index, entities.start, entities.end, entities.label_id, entities.score)
@@ -412,9 +438,13 @@ def _of_columns(entities: Entities, texts: list[str]) -> list[list[_Span]]:
 
 def _of_one(name: str, entities: Any, text: str) -> list[_Span]:
     if isinstance(entities, Entities):
-        raise TypeError(f"`{name}` is an Entities; pass one for all texts, or `to_dicts()` of each")
+        raise refuse(
+            TypeError, f"`{name}` is an Entities; pass one for all texts, or `to_dicts()` of each", argument=name
+        )
     if isinstance(entities, str | bytes | Mapping) or not isinstance(entities, Iterable):
-        raise TypeError(f"`{name}` is of type {type(entities).__name__}; pass a list of entities")
+        raise refuse(
+            TypeError, f"`{name}` is of type {type(entities).__name__}; pass a list of entities", argument=name
+        )
     return [_read(f"{name}[{number}]", entity, text) for number, entity in enumerate(entities)]
 
 
@@ -441,23 +471,31 @@ def _read(name: str, entity: Any, text: str) -> _Span:
         label = next((getattr(entity, key) for key in _LABEL_OF_OBJECT if getattr(entity, key, None) is not None), None)
         score = getattr(entity, "score", None)
     else:
-        raise TypeError(
+        raise refuse(
+            TypeError,
             f"`{name}` is of type {type(entity).__name__}; pass a dict with `start`, `end` and `label`, or a tuple "
-            "(start, end, label)"
+            "(start, end, label)",
+            argument=name,
         )
     for key, value in (("start", start), ("end", end)):
         if value is None:
-            raise ValueError(f"`{name}` has no `{key}`; only entities with offsets can be redacted")
+            raise refuse(
+                ValueError, f"`{name}` has no `{key}`; only entities with offsets can be redacted", argument=name
+            )
     start, end = _place(name, "start", start), _place(name, "end", end)
     if label is None:
-        raise ValueError(f"`{name}` has no label; pass it as `label`, `entity_group` or `entity`")
+        raise refuse(
+            ValueError, f"`{name}` has no label; pass it as `label`, `entity_group` or `entity`", argument=name
+        )
     if not isinstance(label, str):
-        raise TypeError(f"`{name}` has a label of type {type(label).__name__}; labels are str")
+        raise refuse(TypeError, f"`{name}` has a label of type {type(label).__name__}; labels are str", argument=name)
     _check_place(name, start, end, text)
     try:
         number = None if score is None else float(score)
     except (TypeError, ValueError):
-        raise TypeError(f"`{name}` has a score of type {type(score).__name__}; pass a number, or none") from None
+        raise refuse(
+            TypeError, f"`{name}` has a score of type {type(score).__name__}; pass a number, or none", argument=name
+        ) from None
     return _Span(start, end, label, number, name, given)
 
 
@@ -467,28 +505,32 @@ def _place(name: str, key: str, value: Any) -> int:
             raise TypeError
         return operator.index(value)
     except TypeError:
-        raise TypeError(
-            f"`{name}` has a {key} of type {type(value).__name__}; pass an int, in characters of the text"
+        raise refuse(
+            TypeError,
+            f"`{name}` has a {key} of type {type(value).__name__}; pass an int, in characters of the text",
+            argument=name,
         ) from None
 
 
 def _check_place(name: str, start: int, end: int, text: str) -> None:
     if not 0 <= start <= end <= len(text):
-        raise ValueError(
+        raise refuse(
+            ValueError,
             f"`{name}` covers characters {start} to {end}, but its text has {len(text)}; pass the text it was found in, "
-            "with 0 <= start <= end"
+            "with 0 <= start <= end",
+            argument=name,
         )
 
 
 def _check_text(name: str, text: Any) -> None:
     if not isinstance(text, str):
-        raise TypeError(f"`{name}` is of type {type(text).__name__}; pass a str")
+        raise refuse(TypeError, f"`{name}` is of type {type(text).__name__}; pass a str", argument=name)
 
 
 def _check_list(name: str, given: Any) -> None:
     if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
         cure = "a list of entities for each text" if name == "entities" else "a str, or a list of them"
-        raise TypeError(f"`{name}` is of type {type(given).__name__}; pass {cure}")
+        raise refuse(TypeError, f"`{name}` is of type {type(given).__name__}; pass {cure}", argument=name)
 
 
 def _short(text: str) -> str:

@@ -23,6 +23,7 @@ from fastpost.entities.marks import (
     wrap_blocks,
 )
 from fastpost.entities.pairs import draw_pairs
+from fastpost.exceptions import refuse
 
 __all__ = ["render"]
 
@@ -66,17 +67,23 @@ def render(
     """
     texts = [text] if isinstance(text, str) else list(text)
     if captions is not None and len(captions) != len(texts):
-        raise ValueError(f"`captions` has {len(captions)} items for {_texts(len(texts))}; pass one a text")
+        raise refuse(
+            ValueError,
+            f"`captions` has {len(captions)} items for {_texts(len(texts))}; pass one a text",
+            argument="captions",
+        )
     for name, given in (("title", () if title is None else (title,)), ("captions", captions or ())):
         for one in given:
             if not isinstance(one, str):
-                raise TypeError(f"`{name}` holds {_bounds.shown(one)}, a {type(one).__name__}; pass str")
+                raise refuse(
+                    TypeError, f"`{name}` holds {_bounds.shown(one)}, a {type(one).__name__}; pass str", argument=name
+                )
     first = read_spans("entities", entities, texts, isinstance(text, str))
     if other is None:
         return _page(texts, first, title, captions)
     second = read_spans("other", other, texts, isinstance(text, str))
     if len(names) != 2:
-        raise ValueError(f"`names` has {len(names)} items; pass two, one for each result")
+        raise refuse(ValueError, f"`names` has {len(names)} items; pass two, one for each result", argument="names")
     return draw_pairs(texts, first, second, names, title=title, captions=captions)
 
 
@@ -88,8 +95,10 @@ def read_spans(name: str, entities: Any, texts: list[str], single: bool = False)
     """The entities of each text, checked."""
     lists = entities.to_dicts() if hasattr(entities, "to_dicts") else [entities] if single else list(entities)
     if len(lists) != len(texts):
-        raise ValueError(
-            f"`{name}` holds {len(lists)} lists for {_texts(len(texts))}; pass one list of entities a text"
+        raise refuse(
+            ValueError,
+            f"`{name}` holds {len(lists)} lists for {_texts(len(texts))}; pass one list of entities a text",
+            argument=name,
         )
     return [
         [
@@ -102,29 +111,45 @@ def read_spans(name: str, entities: Any, texts: list[str], single: bool = False)
 
 def _span(name: str, entity: Any, text: str) -> Span:
     if not isinstance(entity, Mapping):
-        raise TypeError(f"`{name}` is of type {type(entity).__name__}; pass dicts as transformers gives them")
+        raise refuse(
+            TypeError,
+            f"`{name}` is of type {type(entity).__name__}; pass dicts as transformers gives them",
+            argument=name,
+        )
     label = next((entity[key] for key in ("entity_group", "entity", "label") if entity.get(key) is not None), None)
     if label is None:
-        raise ValueError(f"`{name}` has no `entity_group`, `entity` or `label`; it has {listed(entity)}")
+        raise refuse(
+            ValueError, f"`{name}` has no `entity_group`, `entity` or `label`; it has {listed(entity)}", argument=name
+        )
     places = []
     for key in ("start", "end"):
         value = entity.get(key)
         if value is None:
-            raise ValueError(f"`{name}` has no `{key}`; only entities with offsets can be shown in their text")
+            raise refuse(
+                ValueError,
+                f"`{name}` has no `{key}`; only entities with offsets can be shown in their text",
+                argument=name,
+            )
         try:
             places.append(operator.index(value))
         except TypeError:
-            raise TypeError(f"`{name}` has the {key} {shown(value)}; pass an int, in characters of the text") from None
+            raise refuse(
+                TypeError,
+                f"`{name}` has the {key} {shown(value)}; pass an int, in characters of the text",
+                argument=name,
+            ) from None
     start, end = places
     if not 0 <= start <= end <= len(text):
-        raise ValueError(
-            f"`{name}` covers characters {start} to {end}, but its text has {len(text)}; pass the text it was found in"
+        raise refuse(
+            ValueError,
+            f"`{name}` covers characters {start} to {end}, but its text has {len(text)}; pass the text it was found in",
+            argument=name,
         )
     score = entity.get("score")
     try:
         return Span(start, end, str(label), None if score is None else float(score))
     except (TypeError, ValueError):
-        raise TypeError(f"`{name}` has the score {shown(score)}; pass a number") from None
+        raise refuse(TypeError, f"`{name}` has the score {shown(score)}; pass a number", argument=name) from None
 
 
 def _page(texts: list[str], spans: list[list[Span]], title: str | None, captions: Sequence[str] | None) -> str:

@@ -19,6 +19,7 @@ from fastpost.columns import (
     shown_rows,
     strings,
 )
+from fastpost.exceptions import refuse
 from fastpost.types import Entity, Floats1d, Floats2d, Ints1d, Ints2d, Token, Units
 
 
@@ -374,5 +375,5 @@ class TextEntities(list[Any]):
 
 def _texts(texts: Sequence[str]) -> list[str]:
     if isinstance(texts, str):
-        raise TypeError("`texts` is one str; pass a list of texts, [text] for one")
+        raise refuse(TypeError, "`texts` is one str; pass a list of texts, [text] for one", argument="texts")
     return list(texts)

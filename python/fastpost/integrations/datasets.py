@@ -51,9 +51,9 @@ def ner_udf(
         TypeError: if `kwargs` are given with a pipeline, which is made already.
     """
     if callable(model) and kwargs:
-        raise TypeError(
-            f"`{next(iter(kwargs))}` is given, but `model` is a pipeline, which is made already; pass it there"
-        )
+        name = next(iter(kwargs))
+        told = f"`{name}` is given, but `model` is a pipeline, which is made already; pass it there"
+        raise refuse(TypeError, told, argument=name)
     options = dict(call or {})
     if batch_size is None and "batch_tokens" not in {**options, **kwargs}:
         batch_size = BATCH_SIZE

@@ -13,6 +13,7 @@ from typing import Any
 from presidio_analyzer import AnalysisExplanation, BatchAnalyzerEngine, LocalRecognizer, RecognizerResult
 
 from fastpost._inputs.bounds import listed, shown
+from fastpost.exceptions import refuse
 from fastpost.integrations.presidio_labels import LABEL_MAPPING, entity_of
 from fastpost.integrations.reader import EntityReader, Found
 
@@ -66,13 +67,19 @@ class FastpostRecognizer(LocalRecognizer):  # type: ignore[misc]
             for label, kind in types.items()
         }
         if unknown := own.keys() - types.keys() - set(types.values()):
-            raise ValueError(f"`label_mapping` names {shown(min(unknown))}, but the model's labels are {listed(types)}")
+            raise refuse(
+                ValueError,
+                f"`label_mapping` names {shown(min(unknown))}, but the model's labels are {listed(types)}",
+                argument="label_mapping",
+            )
         known = list(dict.fromkeys(entity for entity in self.label_mapping.values() if entity is not None))
         entities = known if supported_entities is None else list(supported_entities)
         if missing := set(entities) - set(known):
-            raise ValueError(
+            raise refuse(
+                ValueError,
                 f"`supported_entities` names {shown(min(missing))}, but the model's labels map to {listed(known)}; "
-                "map a label to it with `label_mapping`"
+                "map a label to it with `label_mapping`",
+                argument="supported_entities",
             )
         super().__init__(
             supported_entities=entities,

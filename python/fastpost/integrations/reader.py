@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from fastpost.entities.decoder import EntityDecoder
 from fastpost.entities.options import BATCH_SIZE, COMPAT, STRATEGY, choose_strategy
+from fastpost.exceptions import refuse
 from fastpost.pipelines.open import pipeline
 
 
@@ -68,8 +69,10 @@ class EntityReader:
                 )
             return
         if options or backend is not None:
-            raise ValueError(
-                "`model` is a pipeline, which has its options already; give them to it, or pass its folder"
+            raise refuse(
+                ValueError,
+                "`model` is a pipeline, which has its options already; give them to it, or pass its folder",
+                argument="model",
             )
         self._pipe = model
 

@@ -16,6 +16,7 @@ from spacy.util import filter_spans, minibatch
 from fastpost._inputs.bounds import listed, shown
 from fastpost._warn import warn_caller
 from fastpost.entities.options import BATCH_SIZE, COMPAT, STRATEGY
+from fastpost.exceptions import refuse
 from fastpost.integrations.reader import EntityReader, Found
 
 _DEFAULTS: dict[str, Any] = {
@@ -75,7 +76,11 @@ class FastpostNer:
         options: dict[str, Any],
     ) -> None:
         if alignment_mode not in ("strict", "contract", "expand"):
-            raise ValueError(f'`alignment_mode` is {shown(alignment_mode)}; pass "strict", "contract" or "expand"')
+            raise refuse(
+                ValueError,
+                f'`alignment_mode` is {shown(alignment_mode)}; pass "strict", "contract" or "expand"',
+                argument="alignment_mode",
+            )
         self.name = name
         self.spans_key = spans_key
         self.alignment_mode = alignment_mode
@@ -90,7 +95,11 @@ class FastpostNer:
         )
         types = self._reader.types
         if unknown := label_mapping.keys() - types.keys() - set(types.values()):
-            raise ValueError(f"`label_mapping` names {shown(min(unknown))}, but the model's labels are {listed(types)}")
+            raise refuse(
+                ValueError,
+                f"`label_mapping` names {shown(min(unknown))}, but the model's labels are {listed(types)}",
+                argument="label_mapping",
+            )
         self._names = {label: label_mapping.get(label, label_mapping.get(kind, kind)) for label, kind in types.items()}
 
     @property

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from fastpost._inputs.bounds import listed, shown
+from fastpost.exceptions import refuse
 from fastpost.integrations.reader import EntityReader
 from fastpost.integrations.tables import corpus, with_entities
 from fastpost.tokenizers.train import WordCounts
@@ -78,7 +79,9 @@ def word_counts(df: Any, tokenizer: Any, *, column: str = "text", force: bool = 
     """
     whole = WordCounts.from_corpus(tokenizer, (), force=force)
     if column not in df.columns:
-        raise ValueError(f"`column` is {shown(column)}, but the columns are {listed(df.columns)}")
+        raise refuse(
+            ValueError, f"`column` is {shown(column)}, but the columns are {listed(df.columns)}", argument="column"
+        )
 
     def count(batches: Iterable[Any]) -> Iterator[Any]:
         counts = WordCounts.from_corpus(tokenizer, corpus(batches, column), threads=1, force=force)

@@ -80,6 +80,9 @@ class Parts:
         if self._count:
             # The program may have ended between making a part and removing its lines.
             self._lines(self._count - 1).unlink(missing_ok=True)
+        for path in self._ours():
+            if int(path.stem) > self._count:
+                path.unlink()  # behind a part that somebody has removed: its texts are read again
         if self._lines(self._count).exists():
             self._file, lines = whole_lines(self._lines(self._count), self._table.found)
             self._size = self._file.tell()
@@ -228,15 +231,17 @@ class Parts:
     def _lines(self, number: int) -> Path:
         return self._folder / f"{number}.jsonl"
 
+    def _ours(self) -> list[Path]:
+        """The parts and the lines that are there."""
+        there = self._folder.iterdir() if self._folder.is_dir() else ()
+        return [path for path in there if path.stem.isdecimal() and path.suffix in (".parquet", ".jsonl")]
+
     def _remove(self) -> None:
         """Removes the parts; what else someone has put there stays."""
         if not self._folder.is_dir():
             return
-        ours = [
-            path for path in self._folder.iterdir() if path.stem.isdigit() and path.suffix in (".parquet", ".jsonl")
-        ]
         # From the last on: if the program ends here, those that are left are again the first parts of the job.
-        for path in sorted(ours, key=lambda path: (int(path.stem), path.suffix), reverse=True):
+        for path in sorted(self._ours(), key=lambda path: (int(path.stem), path.suffix), reverse=True):
             path.unlink()
         for name in ("made", "joined"):
             (self._folder / name).unlink(missing_ok=True)

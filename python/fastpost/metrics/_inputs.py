@@ -12,6 +12,7 @@ from fastpost._inputs import arrays as _arrays
 from fastpost._inputs.bounds import shown
 from fastpost.entities.decoder import _label_names
 from fastpost.entities.result import Entities
+from fastpost.exceptions import refuse
 
 _NO_LISTS = "Found input variables without list of list: "
 
@@ -20,8 +21,10 @@ def read(y_true: Any, y_pred: Any, id2label: Any, ignore_index: int) -> TagPairs
     """Both sides, as tags, as label ids with `id2label`, or as spans."""
     if id2label is not None:
         if not isinstance(ignore_index, (int, np.integer)):
-            raise TypeError(
-                f"`ignore_index` is {shown(ignore_index)}; pass an int, -100 where no label is to be left out"
+            raise refuse(
+                TypeError,
+                f"`ignore_index` is {shown(ignore_index)}; pass an int, -100 where no label is to be left out",
+                argument="ignore_index",
             )
         labels = _label_names(id2label)
         return TagPairs.ids(_ids("y_true", y_true), _ids("y_pred", y_pred), labels, ignore_index)
@@ -31,15 +34,23 @@ def read(y_true: Any, y_pred: Any, id2label: Any, ignore_index: int) -> TagPairs
     if None in kinds.values():  # nothing in it: as the other one
         kinds = dict.fromkeys(kinds, kinds["y_true"] or kinds["y_pred"] or "tags")
     if kinds["y_true"] != kinds["y_pred"]:
-        raise TypeError(
-            f"`y_true` holds {kinds['y_true']} but `y_pred` holds {kinds['y_pred']}; pass the same kind in both"
+        raise refuse(
+            TypeError,
+            f"`y_true` holds {kinds['y_true']} but `y_pred` holds {kinds['y_pred']}; pass the same kind in both",
+            argument="y_true",
         )
     if kinds["y_true"] == "label ids":
-        raise TypeError("`y_true` holds label ids; pass `id2label`, the model's label names, with them")
+        raise refuse(
+            TypeError,
+            "`y_true` holds label ids; pass `id2label`, the model's label names, with them",
+            argument="y_true",
+        )
     if kinds["y_true"] == "spans":
         return SpanPairs(_spans("y_true", true), _spans("y_pred", predicted))
     if not true and not predicted:
-        raise TypeError(f"{_NO_LISTS}`y_true` and `y_pred` are empty; pass one list of tags per text")
+        raise refuse(
+            TypeError, f"{_NO_LISTS}`y_true` and `y_pred` are empty; pass one list of tags per text", argument="y_true"
+        )
     return TagPairs.tags(true, predicted)
 
 
@@ -51,7 +62,9 @@ def read_tags(y_true: Any, y_pred: Any, id2label: Any, ignore_index: int, flat: 
             y_true, y_pred = [y_true], [y_pred]
     found = read(y_true, y_pred, id2label, ignore_index)
     if isinstance(found, SpanPairs):
-        raise TypeError("`y_true` holds spans; this score counts tokens, pass tags or label ids")
+        raise refuse(
+            TypeError, "`y_true` holds spans; this score counts tokens, pass tags or label ids", argument="y_true"
+        )
     return found
 
 
@@ -68,7 +81,9 @@ def _rows(name: str, value: Any) -> Any:
     if isinstance(value, (str, bytes, Mapping, set, frozenset)) or not (
         isinstance(value, Iterable) or hasattr(value, "tolist")
     ):
-        raise TypeError(f"{_NO_LISTS}`{name}` is of type {type(value).__name__}; pass one list per text")
+        raise refuse(
+            TypeError, f"{_NO_LISTS}`{name}` is of type {type(value).__name__}; pass one list per text", argument=name
+        )
     for method in ("to_pylist", "tolist"):  # of Arrow; of NumPy, pandas and torch
         if hasattr(value, method):
             value = getattr(value, method)()
@@ -89,7 +104,11 @@ def _kind(name: str, rows: Any) -> str | None:
             if isinstance(item, (tuple, list, Mapping)):
                 return "spans"
             if isinstance(row, tuple) and any(isinstance(part, str) for part in row):
-                raise TypeError(f"`{name}` holds spans without a list around them; pass one list of spans per text")
+                raise refuse(
+                    TypeError,
+                    f"`{name}` holds spans without a list around them; pass one list of spans per text",
+                    argument=name,
+                )
             return "label ids" if isinstance(item, (int, np.integer)) else "other"
     return None
 
@@ -98,14 +117,14 @@ def _spans(name: str, rows: Any) -> Any:
     if not isinstance(rows, Entities):
         return rows
     if len(rows) and rows.start.min() < 0:
-        raise ValueError(f"`{name}` has entities without places; decode them with `offsets`")
+        raise refuse(ValueError, f"`{name}` has entities without places; decode them with `offsets`", argument=name)
     return rows.text_index, rows.start, rows.end, rows.label_id, list(rows.labels), rows.text_count
 
 
 def _ids(name: str, value: Any) -> Any:
     """Label ids as Rust borrows them: an array, or a list of arrays."""
     if isinstance(value, Entities):
-        raise TypeError(f"`{name}` is of type Entities; with `id2label` pass label ids")
+        raise refuse(TypeError, f"`{name}` is of type Entities; with `id2label` pass label ids", argument=name)
     if hasattr(value, "__array__") or hasattr(value, "__dlpack__"):
         is_column = isinstance(value, np.ndarray) and value.dtype == object  # of lists, which may be of uneven lengths
         array = value if is_column else _arrays.to_numpy(name, value)
@@ -116,6 +135,8 @@ def _ids(name: str, value: Any) -> Any:
     if rows and isinstance(rows[0], (int, np.integer)):  # one text
         return _arrays.integers(name, np.asarray(rows))
     if kind in ("tags", "spans"):
-        raise TypeError(f"`{name}` holds {kind}; with `id2label` pass label ids, or leave `id2label` out")
+        raise refuse(
+            TypeError, f"`{name}` holds {kind}; with `id2label` pass label ids, or leave `id2label` out", argument=name
+        )
     nothing = np.zeros(0, np.int64)
     return [nothing if hasattr(row, "__len__") and not len(row) else _arrays.integers(name, row) for row in rows]

@@ -12,6 +12,7 @@ from fastpost._fastpost import SpanPairs, TagPairs
 from fastpost._inputs import bounds as _bounds
 from fastpost._inputs.bounds import short, shown
 from fastpost._warn import warn_caller
+from fastpost.exceptions import refuse
 from fastpost.metrics import _inputs
 from fastpost.metrics._scores import ALL_SCORES, AVERAGES, Average, Counts, ZeroDivision, report
 
@@ -81,8 +82,10 @@ def classification_report(
     `mode`, `scheme` and `suffix` mean nothing to spans, which are equal where text, start, end and label are.
     """
     if not isinstance(digits, int) or not 0 <= digits <= _MOST_DIGITS:
-        raise ValueError(
-            f"`digits` is {_bounds.shown(digits)}; pass how many decimals to show, an int from 0 to {_MOST_DIGITS}"
+        raise refuse(
+            ValueError,
+            f"`digits` is {_bounds.shown(digits)}; pass how many decimals to show, an int from 0 to {_MOST_DIGITS}",
+            argument="digits",
         )
     _check(None, zero_division, sample_weight)
     chosen = _scheme(mode, scheme)
@@ -121,7 +124,7 @@ def precision_recall_fscore_support(
         TypeError, ValueError: as `classification_report`, and for an unknown `average`.
     """
     if beta < 0:
-        raise ValueError(f"`beta` is {beta}; beta should be >=0 in the F-beta score")
+        raise refuse(ValueError, f"`beta` is {beta}; beta should be >=0 in the F-beta score", argument="beta")
     _check(average, zero_division, sample_weight)
     chosen = _scheme(mode, scheme)
     pairs = _inputs.read(y_true, y_pred, id2label, ignore_index)
@@ -272,13 +275,17 @@ def _warn_odd(tags: Sequence[str]) -> None:
 def _scheme(mode: Mode, scheme: Scheme) -> str | None:
     """The scheme's name in Rust; `None` for the reading of conlleval."""
     if mode not in (None, "default", "strict"):
-        raise ValueError(f'`mode` is {shown(mode)}; pass None or "strict"')
+        raise refuse(ValueError, f'`mode` is {shown(mode)}; pass None or "strict"', argument="mode")
     if scheme is None:
         return None
     name = scheme if isinstance(scheme, str) else getattr(scheme, "__name__", repr(scheme))
     known = _SCHEMES.get(name.upper())
     if known is None:
-        raise ValueError(f"`scheme` is {shown(scheme)}; pass {', '.join(_SCHEMES)}, or seqeval's class of that name")
+        raise refuse(
+            ValueError,
+            f"`scheme` is {shown(scheme)}; pass {', '.join(_SCHEMES)}, or seqeval's class of that name",
+            argument="scheme",
+        )
     if mode != "strict":
         warn_caller('`scheme` has no effect without mode="strict", as in seqeval; pass both, or none')
         return None
@@ -287,10 +294,14 @@ def _scheme(mode: Mode, scheme: Scheme) -> str | None:
 
 def _check(average: Any, zero_division: Any, sample_weight: Any) -> None:
     if average not in AVERAGES:
-        raise ValueError(f"`average` is {shown(average)}; average has to be one of {AVERAGES}")
+        raise refuse(
+            ValueError, f"`average` is {shown(average)}; average has to be one of {AVERAGES}", argument="average"
+        )
     if isinstance(zero_division, str) and zero_division == "warn":
         pass
     elif not isinstance(zero_division, (int, float, np.number)) or zero_division not in (0, 1):
-        raise ValueError(f'`zero_division` is {shown(zero_division)}; pass "warn", 0 or 1')
+        raise refuse(
+            ValueError, f'`zero_division` is {shown(zero_division)}; pass "warn", 0 or 1', argument="zero_division"
+        )
     if sample_weight is not None:
         warn_caller("`sample_weight` has no effect, as in seqeval; leave it out")

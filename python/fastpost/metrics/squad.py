@@ -13,6 +13,7 @@ import numpy as np
 
 from fastpost._inputs import bounds as _bounds
 from fastpost._inputs.bounds import shown
+from fastpost.exceptions import refuse
 
 logger = logging.getLogger(__name__)
 
@@ -45,8 +46,10 @@ def squad(
         total += 1
         answers = _answers(reference)
         if not answers:
-            raise ValueError(
-                f"`references` holds no answer for id {shown(reference['id'])}; use squad_v2 where a question may have none"
+            raise refuse(
+                ValueError,
+                f"`references` holds no answer for id {shown(reference['id'])}; use squad_v2 where a question may have none",
+                argument="references",
             )
         if reference["id"] not in texts:
             logger.warning("No prediction for question %s: it scores 0.", reference["id"])
@@ -56,7 +59,7 @@ def squad(
         exact += words in golds
         f1 += max(_f1(words, gold, 0.0) for gold in golds)
     if not total:
-        raise ValueError("`references` is empty; pass at least one question")
+        raise refuse(ValueError, "`references` is empty; pass at least one question", argument="references")
     return {"exact_match": 100.0 * exact / total, "f1": 100.0 * f1 / total}
 
 
@@ -85,17 +88,21 @@ def squad_v2(
         TypeError: if `predictions` is a dict of text by id, which has none.
     """
     if isinstance(predictions, Mapping):
-        raise TypeError(
+        raise refuse(
+            TypeError,
             "`predictions` is a dict of text by id, which holds no `no_answer_probability`; pass a list of dicts with `id`, "
-            "`prediction_text` and `no_answer_probability`"
+            "`prediction_text` and `no_answer_probability`",
+            argument="predictions",
         )
     predictions = list(predictions)
     texts = _texts(predictions)
     for prediction in predictions:
         if "no_answer_probability" not in prediction:
-            raise ValueError(
+            raise refuse(
+                ValueError,
                 f"`predictions` has no `no_answer_probability` for id {shown(prediction['id'])}; pass the probability that the "
-                "question has no answer, 0.0 if the model always answers, or take `squad`"
+                "question has no answer, 0.0 if the model always answers, or take `squad`",
+                argument="predictions",
             )
     none = {p["id"]: float(np.float32(p["no_answer_probability"])) for p in predictions}
     exact: dict[str, float] = {}
@@ -104,8 +111,10 @@ def squad_v2(
     for reference in _bounds.records("references", references, "id", "answers"):
         question, answers = reference["id"], _answers(reference)
         if question not in texts:
-            raise ValueError(
-                f"`predictions` holds none for id {shown(question)}, which `references` has; pass one per question"
+            raise refuse(
+                ValueError,
+                f"`predictions` holds none for id {shown(question)}, which `references` has; pass one per question",
+                argument="predictions",
             )
         answered[question] = bool(answers)
         golds = [words for words in map(_words, answers) if words] or [[]]
@@ -113,7 +122,7 @@ def squad_v2(
         exact[question] = float(words in golds)
         f1[question] = max(_f1(words, gold, float(words == gold)) for gold in golds)
     if not answered:
-        raise ValueError("`references` is empty; pass at least one question")
+        raise refuse(ValueError, "`references` is empty; pass at least one question", argument="references")
 
     def with_threshold(scores: dict[str, float]) -> dict[str, float]:
         return {q: float(not answered[q]) if none[q] > no_answer_threshold else score for q, score in scores.items()}
@@ -161,7 +170,11 @@ def _texts(predictions: Mapping[str, str] | Iterable[Mapping[str, Any]]) -> Mapp
     for number, prediction in enumerate(predictions):
         for name in ("id", "prediction_text"):
             if not isinstance(prediction, Mapping) or name not in prediction:
-                raise ValueError(f"`predictions[{number}]` has no `{name}`; pass dicts with `id` and `prediction_text`")
+                raise refuse(
+                    ValueError,
+                    f"`predictions[{number}]` has no `{name}`; pass dicts with `id` and `prediction_text`",
+                    argument="predictions",
+                )
         texts[prediction["id"]] = prediction["prediction_text"]
     return texts
 

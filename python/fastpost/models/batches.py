@@ -9,6 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import numpy as np
 
 from fastpost._inputs.bounds import shown
+from fastpost.exceptions import refuse
 from fastpost.types import Ints1d, Ints2d
 
 Info = TypeVar("Info")
@@ -104,15 +105,23 @@ def choose_batching(size: Any, tokens: Any, pad: Padding, device: str | None) ->
         ValueError: if one of them is no number above 0, or both are given.
     """
     if size is not None and tokens is not None:
-        raise ValueError(f"`batch_tokens` is {shown(tokens)} and `batch_size` is {shown(size)}; pass one of the two")
+        raise refuse(
+            ValueError,
+            f"`batch_tokens` is {shown(tokens)} and `batch_size` is {shown(size)}; pass one of the two",
+            argument="batch_tokens",
+        )
     if size == "auto":
         tokens = TOKENS_ON_CPU if device == "cpu" else TOKENS
     if tokens is not None:
         if isinstance(tokens, bool) or not isinstance(tokens, int) or tokens < 1:
-            raise ValueError(f"`batch_tokens` is {shown(tokens)}; pass an int of at least 1")
+            raise refuse(
+                ValueError, f"`batch_tokens` is {shown(tokens)}; pass an int of at least 1", argument="batch_tokens"
+            )
         return Batching(max(1, tokens // _MIDDLING), pad, tokens)
     if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-        raise ValueError(f'`batch_size` is {shown(size)}; pass an int of at least 1, or "auto"')
+        raise refuse(
+            ValueError, f'`batch_size` is {shown(size)}; pass an int of at least 1, or "auto"', argument="batch_size"
+        )
     return Batching(size, pad)
 
 
@@ -171,14 +180,18 @@ def _checked(logits: Any, shape: tuple[int, ...]) -> Any:
     """Logits of a batch, which must have a row for each of its tokens."""
     for part in logits if isinstance(logits, tuple) else (logits,):
         if not hasattr(part, "shape"):
-            raise TypeError(
+            raise refuse(
+                TypeError,
                 f"the model gave a {type(part).__name__} for logits; its `runner` has to return an array, a tuple of two, "
-                "or a function that returns these"
+                "or a function that returns these",
+                argument="model",
             )
         if tuple(part.shape[:2]) != shape:
-            raise ValueError(
+            raise refuse(
+                ValueError,
                 f"the model gave logits of shape {tuple(part.shape)} for a batch of {shape[0]} windows of {shape[1]} tokens; "
-                f"their shape must begin with {shape}"
+                f"their shape must begin with {shape}",
+                argument="model",
             )
     return logits
 
@@ -193,9 +206,11 @@ def _padded(
         used, shift = None, None
     else:
         if pad.token_id is None:
-            raise ValueError(
+            raise refuse(
+                ValueError,
                 f"the tokenizer has no `pad_token`, but a batch holds windows of {int(lengths.min())} to {width} tokens; "
-                "set `tokenizer.pad_token`, or pass batch_size=1"
+                "set `tokenizer.pad_token`, or pass batch_size=1",
+                argument="tokenizer",
             )
         shift = width - lengths if pad.left else None
         column = np.arange(width) - (0 if shift is None else shift[:, None])

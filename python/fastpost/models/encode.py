@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from fastpost._inputs.tokenizer import Tokens
 from fastpost.encoding.file import FileTokenizer
 from fastpost.encoding.overlap import check_overlap
+from fastpost.exceptions import refuse
 from fastpost.models.slot import EncoderSlot
 
 
@@ -166,9 +167,11 @@ def load_tokenizer(folders: list[Path], tokenizer: Any) -> Any:
     if tokenizer is not None and not isinstance(tokenizer, (str, Path)):
         backend = getattr(tokenizer, "backend_tokenizer", tokenizer)
         if not hasattr(backend, "to_str"):
-            raise TypeError(
+            raise refuse(
+                TypeError,
                 f"`tokenizer` is of type {type(tokenizer).__name__}; pass a tokenizers.Tokenizer, a fast tokenizer of "
-                "transformers, or a folder with a tokenizer.json"
+                "transformers, or a folder with a tokenizer.json",
+                argument="tokenizer",
             )
         from tokenizers import Tokenizer
 
@@ -186,8 +189,11 @@ def load_tokenizer(folders: list[Path], tokenizer: Any) -> Any:
     try:
         return Tokenizer.from_file(str(path))
     except Exception as error:  # the library raises nothing narrower
-        raise ValueError(
-            f"{path} can't be read by this version of tokenizers: {str(error)[:120]}; save the model's fast tokenizer anew"
+        raise refuse(
+            ValueError,
+            f"{path} can't be read by this version of tokenizers: {str(error)[:120]}; save the model's fast tokenizer anew",
+            argument="tokenizer",
+            file=str(path),
         ) from error
 
 
@@ -214,9 +220,19 @@ def read_json(path: Path, missing: str) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ValueError(f"{path} is no JSON ({error}); copy it from the model again") from error
+        raise refuse(
+            ValueError,
+            f"{path} is no JSON ({error}); copy it from the model again",
+            argument="tokenizer",
+            file=str(path),
+        ) from error
     if not isinstance(found, dict):
-        raise ValueError(f"{path} holds a {type(found).__name__}; expected a JSON object")
+        raise refuse(
+            ValueError,
+            f"{path} holds a {type(found).__name__}; expected a JSON object",
+            argument="tokenizer",
+            file=str(path),
+        )
     return found
 
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from fastpost.exceptions import refuse
 from fastpost.models.batches import Batching, Padding, Runner, Windows, forward
 from fastpost.models.encode import BareEncoder, TextEncoder, content, load_tokenizer, read_settings
 from fastpost.models.length import as_length
@@ -76,23 +77,37 @@ def read_model(model: Any, outputs: tuple[str, ...], tokenizer: Any = None) -> P
     missing = [f"`{name}`" for name in needed if not hasattr(model, name)]
     kind = type(model).__name__
     if missing:
-        raise TypeError(
+        raise refuse(
+            TypeError,
             f"`model` is of type {kind}, which lacks {' and '.join(missing)}; pass an object that meets fastpost.Model, a "
-            "model of transformers, a folder, or a name"
+            "model of transformers, a folder, or a name",
+            argument="model",
         )
     if not callable(model.runner):
-        raise TypeError(f"`model.runner` is of type {type(model.runner).__name__}; make it a function of a batch")
+        raise refuse(
+            TypeError,
+            f"`model.runner` is of type {type(model.runner).__name__}; make it a function of a batch",
+            argument="model",
+        )
     pad = getattr(model, "pad", None)
     pad = Padding() if pad is None else pad
     if not isinstance(pad, Padding):
-        raise TypeError(f"`model.pad` is of type {type(pad).__name__}; make it a fastpost.Padding")
+        raise refuse(
+            TypeError, f"`model.pad` is of type {type(pad).__name__}; make it a fastpost.Padding", argument="model"
+        )
     unknown = [name for name in pad.names if name not in _INPUTS]
     if unknown or "input_ids" not in pad.names:
         wrong = f"{unknown[0]!r:.40} among its names" if unknown else "no 'input_ids' among its names"
-        raise ValueError(f"`model.pad` has {wrong}; they are of {', '.join(map(repr, _INPUTS))}")
+        raise refuse(
+            ValueError, f"`model.pad` has {wrong}; they are of {', '.join(map(repr, _INPUTS))}", argument="model"
+        )
     most = getattr(model, "max_length", None)
     if most is not None and (isinstance(most, bool) or not isinstance(most, int) or most < 1):
-        raise ValueError(f"`model.max_length` is {most!r:.40}; make it the tokens that the model reads, or None")
+        raise refuse(
+            ValueError,
+            f"`model.max_length` is {most!r:.40}; make it the tokens that the model reads, or None",
+            argument="model",
+        )
     encoder = getattr(model, "encoder", None) if tokenizer is None else None
     if encoder is None:
         encoder, known = _encoder(model.tokenizer if tokenizer is None else tokenizer)
@@ -134,14 +149,20 @@ def _device(model: Any) -> str | None:
 def _named(labels: Any) -> dict[int, str]:
     """Label names by number."""
     if isinstance(labels, (str, bytes)) or not isinstance(labels, (Mapping, Sequence)):
-        raise TypeError(
-            f"`model.labels` is of type {type(labels).__name__}; make it a list of names, or a dict by number"
+        raise refuse(
+            TypeError,
+            f"`model.labels` is of type {type(labels).__name__}; make it a list of names, or a dict by number",
+            argument="model",
         )
     pairs = labels.items() if isinstance(labels, Mapping) else enumerate(labels)
     named = dict(pairs)
     for number, name in named.items():
         if isinstance(number, bool) or not isinstance(number, int) or number < 0 or not isinstance(name, str):
-            raise TypeError(f"`model.labels` has {number!r:.20}: {name!r:.40}; make it names by number, from 0 on")
+            raise refuse(
+                TypeError,
+                f"`model.labels` has {number!r:.20}: {name!r:.40}; make it names by number, from 0 on",
+                argument="model",
+            )
     return named
 
 
@@ -159,34 +180,48 @@ def check_model(model: Any, outputs: tuple[str, ...], tokenizer: Any = None) -> 
     """
     parts = read_model(model, outputs, tokenizer)
     if parts.max_length is not None and parts.max_length <= parts.encoder.special:
-        raise ValueError(
+        raise refuse(
+            ValueError,
             f"`model.max_length` is {parts.max_length}, but {parts.encoder.special} tokens of a window are special ones; "
-            "make it larger"
+            "make it larger",
+            argument="model",
         )
     name, config = getattr(model, "called", ("`model`", "`model.labels`"))
     labels = parts.labels
     try:
         found = forward(_short_window(parts), parts.runner, Batching(1, parts.pad)).batches[0]
     except ValueError as error:  # the shape of the logits
-        raise ValueError(f"{name} is no model for this task: {error}; export it for this task") from error
+        raise refuse(
+            ValueError, f"{name} is no model for this task: {error}; export it for this task", argument="model"
+        ) from error
     rank, known, given = (3, len(labels), ", ".join(outputs)) if len(outputs) == 1 else (2, None, ", ".join(outputs))
     several = found if isinstance(found, tuple) else (found,)
     if len(several) != len(outputs):
-        raise ValueError(f"{name} gives {len(several)} arrays of logits, not {len(outputs)}: {given}")
+        raise refuse(
+            ValueError, f"{name} gives {len(several)} arrays of logits, not {len(outputs)}: {given}", argument="model"
+        )
     for part in several:
         if part.ndim != rank:
             shape = "(windows, tokens, labels)" if rank == 3 else "(windows, tokens)"
-            raise ValueError(
+            raise refuse(
+                ValueError,
                 f"{name} gives {given} of the shape {tuple(part.shape)}, not {shape}; pass a model that was "
-                "exported for this task"
+                "exported for this task",
+                argument="model",
             )
         if getattr(part.dtype, "kind", "f") != "f":
-            raise ValueError(f"{name} gives logits of {part.dtype}; export it with logits of a float type")
+            raise refuse(
+                ValueError,
+                f"{name} gives logits of {part.dtype}; export it with logits of a float type",
+                argument="model",
+            )
         unnamed = [] if known is None else [one for one in range(part.shape[2]) if one not in labels]
         if known is not None and unnamed:
-            raise ValueError(
+            raise refuse(
+                ValueError,
                 f"{name} gives logits for {part.shape[2]} labels, but {config} names {known}, and none for "
-                f"{unnamed[0]}; write all names into its `id2label`, or pass a model that was exported for this task"
+                f"{unnamed[0]}; write all names into its `id2label`, or pass a model that was exported for this task",
+                argument="model",
             )
     return parts
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fastpost._inputs.bounds import shown
+from fastpost.exceptions import refuse
 from fastpost.models.batches import Padding
 from fastpost.models.encode import BareEncoder, content, load_tokenizer, read_json, read_settings
 from fastpost.models.length import as_length, first_position, positions
@@ -66,9 +67,12 @@ class OnnxFolder:
         self.called = str(path), "config.json"
         special = self.encoder.special
         if self.max_length is not None and self.max_length <= special:
-            raise ValueError(
+            raise refuse(
+                ValueError,
                 f"{path} is said to read {self.max_length} tokens, of which {special} are special ones; write what "
-                "it reads as `model_max_length` into tokenizer_config.json, or export it for a longer text"
+                "it reads as `model_max_length` into tokenizer_config.json, or export it for a longer text",
+                argument="model",
+                file=str(path),
             )
 
     @property
@@ -107,11 +111,19 @@ class OnnxFolder:
 def _model_file(given: Any, file_name: str | None) -> tuple[Path, Path]:
     """The folder with the configuration, and the model's file."""
     if not isinstance(given, (str, Path)) or not str(given):
-        raise ValueError(f"`model` is {shown(given)}; pass a folder with config.json, tokenizer.json and an .onnx file")
+        raise refuse(
+            ValueError,
+            f"`model` is {shown(given)}; pass a folder with config.json, tokenizer.json and an .onnx file",
+            argument="model",
+        )
     model = Path(given)
     if model.is_file():
         if model.suffix != ".onnx":
-            raise ValueError(f"`model` is {shown(str(model))}, which is no .onnx file; pass one, or its folder")
+            raise refuse(
+                ValueError,
+                f"`model` is {shown(str(model))}, which is no .onnx file; pass one, or its folder",
+                argument="model",
+            )
         return _config_folder(model.parent), model
     if not model.is_dir():
         raise FileNotFoundError(f"`model` is {shown(str(model))}, which is no folder; pass one with an .onnx file")
@@ -131,7 +143,11 @@ def _model_file(given: Any, file_name: str | None) -> tuple[Path, Path]:
         )
     if len(files) > 1 and not plain:
         names = ", ".join(file.relative_to(model).as_posix() for file in files[:8])
-        raise ValueError(f"`model` is {shown(str(model))}, which holds {names}; choose one with `file_name`")
+        raise refuse(
+            ValueError,
+            f"`model` is {shown(str(model))}, which holds {names}; choose one with `file_name`",
+            argument="model",
+        )
     return _config_folder(model), (plain or files)[0]
 
 
@@ -173,11 +189,13 @@ def _label_names(config: dict[str, Any], folder: Path) -> dict[int, str]:
         pairs: Any = names.items() if isinstance(names, Mapping) else enumerate(names)
         named = {int(label): name for label, name in pairs}
         if not all(isinstance(name, str) and label >= 0 for label, name in named.items()):
-            raise ValueError("a name is no str, or an id is below 0")
+            raise refuse(ValueError, "a name is no str, or an id is below 0", argument="model")
         return named
     except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"{folder / 'config.json'} has the `id2label` {str(names)[:60]}; write an object of id and name, or a list"
+        raise refuse(
+            ValueError,
+            f"{folder / 'config.json'} has the `id2label` {str(names)[:60]}; write an object of id and name, or a list",
+            argument="model",
         ) from error
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastpost._fastpost import WordTable
 from fastpost._inputs.bounds import shown
+from fastpost.exceptions import refuse
 
 if TYPE_CHECKING:
     from fastpost.corpus.corpus import Corpus
@@ -46,7 +47,7 @@ class Checkpoint:
             ValueError: if the file there belongs to another corpus or tokenizer, or is none of these.
         """
         if every < 0:
-            raise ValueError(f"`every` is {every}; pass seconds, 0 or more")
+            raise refuse(ValueError, f"`every` is {every}; pass seconds, 0 or more", argument="every")
         new = cls(Path(path), every, header, fingerprint(corpus))
         if not new.path.exists():
             return new

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from fastpost._fastpost import Splitter, TextReader, WordTable
 from fastpost.corpus.corpus import Corpus
+from fastpost.exceptions import refuse
 from fastpost.progress import Told
 from fastpost.tokenizers.checkpoint import Checkpoint
 from fastpost.tokenizers.memory import memory_available
@@ -24,7 +25,7 @@ _LONG_WORD = 512  # bytes; no script with spaces or punctuation comes near it
 def refuse_str(corpus: object) -> None:
     """Refuses one text, which is an iterable of its characters."""
     if isinstance(corpus, (str, bytes)):
-        raise TypeError("`corpus` is one text; pass an iterable of str or of lists of str")
+        raise refuse(TypeError, "`corpus` is one text; pass an iterable of str or of lists of str", argument="corpus")
 
 
 def count_words(

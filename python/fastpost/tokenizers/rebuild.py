@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fastpost._fastpost import Splitter
 from fastpost._inputs.bounds import shown
+from fastpost.exceptions import refuse
 
 if TYPE_CHECKING:
     from tokenizers import AddedToken, Tokenizer
@@ -24,9 +25,11 @@ def backend_of(tokenizer: Any) -> Tokenizer:
     """The `tokenizers.Tokenizer` inside a fast tokenizer of transformers, or `tokenizer` if it is one."""
     backend = getattr(tokenizer, "backend_tokenizer", tokenizer)
     if not hasattr(backend, "to_str"):
-        raise TypeError(
+        raise refuse(
+            TypeError,
             f"`tokenizer` is a {type(tokenizer).__name__}; pass a fast tokenizer (AutoTokenizer gives one), "
-            "for only those can be trained"
+            "for only those can be trained",
+            argument="tokenizer",
         )
     found: Tokenizer = backend
     return found

@@ -19,6 +19,7 @@ from fastpost._fastpost import WordTable
 from fastpost._inputs.paths import path_of
 from fastpost._warn import warn_caller
 from fastpost.corpus.corpus import Corpus
+from fastpost.exceptions import refuse
 from fastpost.progress import Told, teller
 from fastpost.tokenizers.checkpoint import Checkpoint
 from fastpost.tokenizers.counting import Texts, count_words, refuse_str
@@ -195,9 +196,17 @@ class WordCounts:
             ValueError: if the two were split differently.
         """
         if not isinstance(other, WordCounts):
-            raise TypeError(f"`other` is of type {type(other).__name__}; pass the WordCounts of another part")
+            raise refuse(
+                TypeError,
+                f"`other` is of type {type(other).__name__}; pass the WordCounts of another part",
+                argument="other",
+            )
         if split_rules(self._document) != split_rules(other._document):
-            raise ValueError("`other` was counted with another normalizer or pre-tokenizer; use one tokenizer for both")
+            raise refuse(
+                ValueError,
+                "`other` was counted with another normalizer or pre-tokenizer; use one tokenizer for both",
+                argument="other",
+            )
         self._table = self._table.merge(other._table)
         return self
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from fastpost._inputs.bounds import shown as show_value
+from fastpost.exceptions import refuse
 from fastpost.types import Ints2d
 
 
@@ -50,7 +51,12 @@ class OnnxRunner:
         self.session, self.device = _open(self.path, device, providers, session_options, onnxruntime)
         self._inputs = [_Input.read(node, self.path) for node in self.session.get_inputs()]
         if "input_ids" not in self.input_names:
-            raise ValueError(f"{path} takes no `input_ids`, so it reads no text; {_EXPORT}")
+            raise refuse(
+                ValueError,
+                f"{path} takes no `input_ids`, so it reads no text; {_EXPORT}",
+                argument="model",
+                file=str(path),
+            )
         self.fixed_batch = _agree("windows", [one.batch for one in self._inputs], self.path)
         self.fixed_length = _agree("tokens", [one.length for one in self._inputs], self.path)
         self.outputs, self._split = _choose_outputs(self.session.get_outputs(), outputs, self.path)
@@ -127,12 +133,27 @@ class _Input:
         name, kind = node.name.partition(":")[0], node.type.removeprefix("tensor(").removesuffix(")")
         meaning = _MEANINGS.get(name, name)
         if meaning not in _MEANINGS.values():
-            raise ValueError(f"{path} wants the input `{node.name}`, which {_why_not(name)}; {_EXPORT}")
+            raise refuse(
+                ValueError,
+                f"{path} wants the input `{node.name}`, which {_why_not(name)}; {_EXPORT}",
+                argument="model",
+                file=str(path),
+            )
         if kind not in _KINDS:
-            raise ValueError(f"{path} wants `{node.name}` as {node.type}; pass a model that takes numbers")
+            raise refuse(
+                ValueError,
+                f"{path} wants `{node.name}` as {node.type}; pass a model that takes numbers",
+                argument="model",
+                file=str(path),
+            )
         if len(node.shape) != 2:
             shape = ", ".join(map(str, node.shape))
-            raise ValueError(f"{path} wants `{node.name}` of the shape ({shape}), not (windows, tokens); {_EXPORT}")
+            raise refuse(
+                ValueError,
+                f"{path} wants `{node.name}` of the shape ({shape}), not (windows, tokens); {_EXPORT}",
+                argument="model",
+                file=str(path),
+            )
         batch, length = (size if isinstance(size, int) and size > 0 else None for size in node.shape)
         return cls(node.name, meaning, kind, batch, length)
 
@@ -181,7 +202,12 @@ def _agree(unit: str, sizes: list[int | None], path: str) -> int | None:
     """The number of windows or tokens that all inputs were exported for."""
     fixed = {size for size in sizes if size is not None}
     if len(fixed) > 1:
-        raise ValueError(f"{path} wants inputs of {' and '.join(map(str, sorted(fixed)))} {unit}; {_EXPORT}")
+        raise refuse(
+            ValueError,
+            f"{path} wants inputs of {' and '.join(map(str, sorted(fixed)))} {unit}; {_EXPORT}",
+            argument="model",
+            file=str(path),
+        )
     return fixed.pop() if fixed else None
 
 
@@ -206,7 +232,12 @@ def _choose_outputs(nodes: Sequence[Any], wanted: tuple[str, ...], path: str) ->
         if len(shaped) >= 2:
             return shaped[:2], False
     shown = ", ".join(f"{node.name} ({', '.join(map(str, node.shape))})" for node in nodes)
-    raise ValueError(f"{path} gives {shown}, not {', '.join(wanted)}; pass a model that was exported for this task")
+    raise refuse(
+        ValueError,
+        f"{path} gives {shown}, not {', '.join(wanted)}; pass a model that was exported for this task",
+        argument="model",
+        file=str(path),
+    )
 
 
 def _open(
@@ -224,7 +255,12 @@ def _open(
         cure = (
             "it is a pointer of Git LFS (git lfs pull)" if pointer else "copy or export it again, with its data files"
         )
-        raise ValueError(f"{path} can't be loaded by ONNX Runtime: {_first_line(error)}; {cure}") from error
+        raise refuse(
+            ValueError,
+            f"{path} can't be loaded by ONNX Runtime: {_first_line(error)}; {cure}",
+            argument="model",
+            file=str(path),
+        ) from error
     if not providers:  # a provider whose libraries are missing is left out
         _check_there(device, chosen, session.get_providers(), onnxruntime.__version__)
     return session, _place(session)
@@ -286,8 +322,10 @@ def _providers(device: Any) -> list[Any]:
     if name.lower() in ("cpu", "-1"):
         return ["CPUExecutionProvider"]
     if name.lower() != "cuda" or not (number or "0").isdecimal():
-        raise ValueError(
-            f'`device` is {show_value(device)}; pass "cpu", "cuda" or "cuda:1", or `providers` for anything else'
+        raise refuse(
+            ValueError,
+            f'`device` is {show_value(device)}; pass "cpu", "cuda" or "cuda:1", or `providers` for anything else',
+            argument="device",
         )
     return [("CUDAExecutionProvider", {"device_id": int(number or 0)}), "CPUExecutionProvider"]
 
@@ -296,7 +334,9 @@ def _check_there(device: Any, chosen: list[Any], there: Sequence[str], version: 
     """Refuses a device that ONNX Runtime would replace by the CPU with nothing but a warning."""
     name = chosen[0] if isinstance(chosen[0], str) else chosen[0][0]
     if name not in there:
-        raise ValueError(
+        raise refuse(
+            ValueError,
             f"`device` is {show_value(device)}, but this ONNX Runtime {version} has {', '.join(there)}, not {name}; put "
-            'onnxruntime-gpu and its CUDA libraries in place of onnxruntime, or pass device="cpu"'
+            'onnxruntime-gpu and its CUDA libraries in place of onnxruntime, or pass device="cpu"',
+            argument="device",
         )

@@ -1,21 +1,46 @@
-//! E-mail addresses of a text. Half of one is as good as all of it to who looks for it, so an entity that has a part of an
-//! address grows over the rest.
+//! E-mail and web addresses of a text. Half of one is as good as all of it to who looks for it, so an entity that has a part
+//! of an address grows over the rest.
 //!
-//! The plain line is the regular expression of the tests. It needs a crate that core does without, and each `@` read by
-//! itself is as short.
+//! The plain line is the regular expressions of the tests. They need a crate that core does without, and each `@` or `://`
+//! read by itself is as short.
 
 use crate::text::words::is_unspaced;
 use unicode_categories::UnicodeCategories;
 
-/// The characters of each e-mail address in `text`, in order, none over another.
+/// The characters of each address in `text`, in order, none over another.
 ///
-/// An address is a name, `@` and a host. The name is letters, digits and `.` `_` `+` `-`, and begins and ends with none of
+/// An e-mail address is a name, `@` and a host. The name is letters, digits and `.` `_` `+` `-`, and begins and ends with none of
 /// `.` `+` `-`. The host is two labels or more with full stops between, the last one of at least two characters that begins
 /// with a letter; a label is letters, digits and `-`. Letters of scripts that put no spaces between words belong to neither
 /// (`邮箱anna@example.org`), marks go with their letters. A host ends where a sentence begins, at a full stop between a
 /// small letter and a capital (`anna@example.org.Then`).
+///
+/// A web address begins with `http://`, `https://`, `ftp://` or `www.`, behind what is no letter or digit, and a letter or
+/// digit follows. It goes on over these and `-._~:/?#@!$&*+=%`, up to where a sentence begins, and ends with none of `.:!?*`.
 #[must_use]
 pub fn addresses(text: &str) -> Vec<(usize, usize)> {
+    let has = |needle: &str| memchr::memmem::find(text.as_bytes(), needle.as_bytes()).is_some();
+    if !has("://") && !WWW.iter().any(|www| has(www)) {
+        return mails(text);
+    }
+    let chars: Vec<char> = text.chars().collect();
+    let signs = (0..chars.len()).filter(|&at| is_at(chars[at]));
+    let mut found: Vec<(usize, usize)> =
+        signs.filter_map(|at| name(&chars, at).zip(host(&chars, at + 1))).collect();
+    found.extend((0..chars.len()).filter_map(|at| Some((at, web_end(&chars, at)?))));
+    found.sort_unstable();
+    let mut out: Vec<(usize, usize)> = Vec::with_capacity(found.len());
+    for (start, end) in found {
+        match out.last_mut() {
+            Some(last) if start < last.1 => last.1 = end.max(last.1),
+            _ => out.push((start, end)),
+        }
+    }
+    out
+}
+
+/// The e-mail addresses of a text without web addresses: only what is around each `@` is looked at.
+fn mails(text: &str) -> Vec<(usize, usize)> {
     let bytes = text.as_bytes();
     let mut out: Vec<(usize, usize)> = Vec::new();
     // Bytes that were looked at, bytes whose characters were counted, and those characters.
@@ -45,6 +70,35 @@ pub fn addresses(text: &str) -> Vec<(usize, usize)> {
         (seen, counted) = (end, end);
     }
     out
+}
+
+const WWW: [&str; 3] = ["www.", "WWW.", "Www."];
+const SCHEMES: [&str; 3] = ["https://", "http://", "ftp://"];
+
+/// Where the web address ends that begins at `start`.
+fn web_end(chars: &[char], start: usize) -> Option<usize> {
+    let begins = |prefix: &str, same: fn(&char, &char) -> bool| {
+        let there = chars[start..].iter().take(prefix.len());
+        there.len() == prefix.len() && prefix.chars().zip(there).all(|(a, b)| same(&a, b))
+    };
+    if !matches!(chars[start], 'h' | 'H' | 'f' | 'F' | 'w' | 'W')
+        || (start > 0 && is_letter(chars[start - 1]))
+    {
+        return None;
+    }
+    let www = || WWW.iter().find(|prefix| begins(prefix, char::eq));
+    let prefix = SCHEMES.iter().find(|prefix| begins(prefix, char::eq_ignore_ascii_case)).or_else(www)?;
+    let first = start + prefix.len();
+    chars.get(first).filter(|&&c| is_letter(c) && !c.is_mark())?;
+    let sentence = |at: usize| {
+        chars[at] == '.'
+            && chars[at - 1].is_lowercase()
+            && chars.get(at + 1).is_some_and(|c| c.is_uppercase())
+    };
+    let of_web =
+        |at: &usize| (is_letter(chars[*at]) || "-._~:/?#@!$&*+=%".contains(chars[*at])) && !sentence(*at);
+    let end = (first..chars.len()).take_while(of_web).last()? + 1;
+    (first..end).rfind(|&at| !".:!?*".contains(chars[at])).map(|last| last + 1)
 }
 
 fn is_at(c: char) -> bool {
@@ -121,6 +175,13 @@ mod tests {
             ("a@b.co@d.ef", vec!["a@b.co@d.ef"]),
             ("a@b.co,c@d.ef", vec!["a@b.co", "c@d.ef"]),
             ("_@b.co", vec!["_@b.co"]),
+            ("see https://a.example/in/bo-8?id=7#x=%20.", vec!["https://a.example/in/bo-8?id=7#x=%20"]),
+            ("(HTTP://ann@b.example:80/~c/)Anna", vec!["HTTP://ann@b.example:80/~c/"]),
+            ("Www.b.example.Then www.C.de! WWW.d WwW.e", vec!["Www.b.example", "www.C.de", "WWW.d"]),
+            ("awww.b.c xhttps://a.b www.-a http:// ftp://..a", vec![]),
+            ("见https://a.b/c我 ftp://e\u{301}.b", vec!["https://a.b/c", "ftp://e\u{301}.b"]),
+            ("www.b.co,x@www.b.co", vec!["www.b.co", "x@www.b.co"]),
+            ("x@b.cowww. www.a@b.de", vec!["x@b.cowww", "www.a@b.de"]),
         ] {
             assert_eq!(found(text), want, "{text:?}");
         }

@@ -37,7 +37,7 @@ pub struct WordEdges {
     words: Bits,
     /// Whether words are cut at soft joints.
     cut: bool,
-    /// The e-mail addresses, where words are cut: whole units, in order.
+    /// The e-mail and web addresses, where words are cut: whole units, in order.
     addresses: Vec<(usize, usize)>,
 }
 
@@ -122,7 +122,7 @@ impl WordEdges {
     ///
     /// `start` goes back to the edge at or before it, `end` on to the edge at or after it; so an empty span stays empty
     /// at an edge and takes the whole word inside of one. Positions past the end of the text count as its end, and an
-    /// `end` before `start` as `start`. With [`Self::cut`], an e-mail address of which it has a part is in it whole.
+    /// `end` before `start` as `start`. With [`Self::cut`], an address of which it has a part is in it whole.
     #[must_use]
     pub fn widen(&self, start: usize, end: usize) -> (usize, usize) {
         let start = start.min(self.len);

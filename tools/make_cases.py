@@ -102,7 +102,7 @@ def own_entities(count: int) -> list[dict[str, Any]]:
         }
         cases.append(
             {
-                "name": f"{options['strategy']}, {scheme}, {len(windows)} windows, draw {seed}",
+                "name": f"{options['aggregation_strategy']}, {scheme}, {len(windows)} windows, draw {seed}",
                 "inputs": {"labels": labels, "text": text, "windows": [window(held) for held in windows]},
                 "options": {"behaviour": "own", **{name: numbers(value) for name, value in shown.items()}},
                 "expected": {

@@ -255,7 +255,7 @@ def test_what_a_job_is_told_apart_by(tmp_path):
 
     begin(job)
     begin(json.loads(json.dumps(job)), resume=True)
-    assert out.read_text() == '{"a": 0, "entities": []}\n{"a": 1, "entities": []}\n'
+    assert out.read_text() == '{"a":0,"entities":[]}\n{"a":1,"entities":[]}\n'
     for change, words in (
         ({"model": "n"}, "another `model` ('m', now 'n')"),
         (
@@ -272,7 +272,7 @@ def test_what_a_job_is_told_apart_by(tmp_path):
     with pytest.raises(JobError, match="is damaged; pass overwrite=True without resume=True"):
         begin(job, resume=True)
     begin(job, overwrite=True)
-    assert out.read_text() == '{"a": 0, "entities": []}\n'
+    assert out.read_text() == '{"a":0,"entities":[]}\n'
 
 
 def test_a_folder_that_stands_where_parts_would(tmp_path):

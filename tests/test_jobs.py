@@ -143,6 +143,17 @@ def test_every_state_of_a_job_is_gone_on_with_or_told(change, words, pipe, sourc
         make(resume=True)
 
 
+def test_what_is_whole_is_not_taken_for_its_redaction(pipe, source, tmp_path):
+    """It used to be: success was said of texts that nobody had redacted."""
+    out = tmp_path / "out.jsonl"
+    with jobs.EntityJob(source, str(out)) as job:
+        job.run(pipe)
+    with pytest.raises(jobs.JobError, match="exists; pass overwrite=True to replace it"):
+        jobs.EntityJob(source, str(out), redact="[{label}]", resume=True)
+    with pytest.raises(jobs.Finished):
+        jobs.EntityJob(source, str(out), resume=True)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

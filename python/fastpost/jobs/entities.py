@@ -153,7 +153,13 @@ def entity_table(copied: tuple[str, ...], by_text: bool, text_name: str = "text"
         head = {name: value for name, value in line.items() if name != "entities"}
         return [{**head, **entity} for entity in line["entities"] or ()]
 
-    return Table(fields, rows, lambda line: len(line["entities"] or ()), copied)
+    def found(line: Json) -> int:
+        """Raises `KeyError` for a line that no job writes, or none that redacts where this one does."""
+        if by_text and text_name not in line:
+            raise KeyError(text_name)
+        return len(line["entities"] or ())
+
+    return Table(fields, rows, found, copied)
 
 
 class Lines(NamedTuple):

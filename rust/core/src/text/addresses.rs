@@ -27,7 +27,13 @@ pub fn addresses(text: &str) -> Vec<(usize, usize)> {
     let signs = (0..chars.len()).filter(|&at| is_at(chars[at]));
     let mut found: Vec<(usize, usize)> =
         signs.filter_map(|at| name(&chars, at).zip(host(&chars, at + 1))).collect();
-    found.extend((0..chars.len()).filter_map(|at| Some((at, web_end(&chars, at)?))));
+    let mut at = 0;
+    while at < chars.len() {
+        let end = web_end(&chars, at);
+        found.extend(end.map(|end| (at, end)));
+        // What begins inside of one ends with it, and is not read again, but for a prefix over its end (`https://www.B`).
+        at = (at + 1).max(end.map_or(0, |end| end.saturating_sub(SCHEMES[0].len())));
+    }
     found.sort_unstable();
     let mut out: Vec<(usize, usize)> = Vec::with_capacity(found.len());
     for (start, end) in found {
@@ -153,6 +159,15 @@ mod tests {
         addresses(text).iter().map(|&(start, end)| chars[start..end].iter().collect()).collect()
     }
 
+    /// Else each beginning would be read to the end: hours for these.
+    #[test]
+    fn many_beginnings_are_read_once() {
+        for piece in ["www.", "https://a.", "a@www.b.", "@"] {
+            let text = piece.repeat(1 << 18);
+            assert!(addresses(&text).len() <= 1, "{piece}");
+        }
+    }
+
     #[test]
     fn addresses_are_found_whole() {
         for (text, want) in [
@@ -181,6 +196,7 @@ mod tests {
             ("awww.b.c xhttps://a.b www.-a http:// ftp://..a", vec![]),
             ("见https://a.b/c我 ftp://e\u{301}.b", vec!["https://a.b/c", "ftp://e\u{301}.b"]),
             ("www.b.co,x@www.b.co", vec!["www.b.co", "x@www.b.co"]),
+            ("https://www.B", vec!["https://www.B"]),
             ("x@b.cowww. www.a@b.de", vec!["x@b.cowww", "www.a@b.de"]),
         ] {
             assert_eq!(found(text), want, "{text:?}");

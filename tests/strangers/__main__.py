@@ -138,7 +138,7 @@ def main() -> int:
                 stopped.append(persona.name)
     if not options.names or SITE in options.names:
         print(f"{SITE}: {ROOT / 'site'}, as `make docs` wrote it", flush=True)
-        if subprocess.run([sys.executable, HERE / "site.py", ROOT / "site"]).returncode:
+        if subprocess.run([sys.executable, HERE / "visit.py", ROOT / "site"]).returncode:
             stopped.append(SITE)
     if stopped:
         print("stopped:", ", ".join(stopped))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from fastpost._inputs import formats
 from fastpost.cli.failure import UsageError, counted, guarded, note
 from fastpost.cli.help import Command
 from fastpost.cli.options import tell_left_out
@@ -34,7 +35,7 @@ Column = Annotated[
     str | None, typer.Option(help="Column of files that have columns that holds the text; default: text.")
 ]
 Format = Annotated[
-    Literal["text", "jsonl", "csv", "tsv", "parquet", "arrow"] | None,
+    formats.Format | None,
     typer.Option("--format", help="What the files hold, where their names don't say it."),
 ]
 Split = Annotated[

@@ -16,8 +16,8 @@ from typing import Any, Literal, TypeVar, cast
 
 from fastpost._fastpost import TextReader
 from fastpost._inputs import bounds as _bounds
+from fastpost._inputs.formats import NAMES, Format
 from fastpost.corpus import sources as _sources
-from fastpost.corpus.formats import NAMES, Format
 from fastpost.corpus.sources import Options, Reader
 from fastpost.exceptions import Argument, CorpusError, refuse
 

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fastpost._inputs.formats import PACKED, SUFFIXES, is_about, is_beside_records, suffix_of
 from fastpost._inputs.paths import is_no_path
 from fastpost._warn import warn_caller
-from fastpost.corpus.formats import PACKED, SUFFIXES, is_about, is_beside_records, suffix_of
 from fastpost.exceptions import Argument, Words, describe, refuse
 
 

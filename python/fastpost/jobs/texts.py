@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from fastpost._inputs.formats import Format
 from fastpost._warn import warn_caller
 from fastpost.exceptions import Argument, refuse
 from fastpost.jobs import output
@@ -41,7 +42,7 @@ class Reading:
     """Whether each line says `file` and `line`; with `split="file"` it says `file` anyway."""
     split: Literal["line", "blank", "file"] = "line"
     """What a text of a text file is: a line, a paragraph or the file."""
-    format: Literal["text", "jsonl", "csv", "tsv", "parquet", "arrow"] | None = None
+    format: Format | None = None
     """What the files hold, where their names don't say it."""
     on_error: Literal["raise", "skip", "replace"] = "raise"
     """Whether a record that can't be read stops the job, is left out, or is read with U+FFFD for what is no character."""

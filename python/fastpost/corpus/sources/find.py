@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fastpost._inputs.bounds import listed, short
+from fastpost._inputs.formats import COLUMNAR, NAMES, SUFFIXES, suffix_of
 from fastpost.corpus.folders import Folders
-from fastpost.corpus.formats import COLUMNAR, NAMES, SUFFIXES, suffix_of
 from fastpost.corpus.sources.arrow import ArrowFile, ArrowObject
 from fastpost.corpus.sources.datasets import Dataset
 from fastpost.corpus.sources.files import FileObject, Files

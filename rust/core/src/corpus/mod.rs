@@ -52,6 +52,20 @@ pub enum Split {
 }
 
 impl Split {
+    /// What is called `name`, as the list of formats and `split=` have it.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Some(match name {
+            "line" => Self::Line,
+            "blank" => Self::Blank,
+            "file" => Self::File,
+            "jsonl" => Self::Json,
+            "csv" => Self::Csv,
+            "tsv" => Self::Tsv,
+            _ => return None,
+        })
+    }
+
     fn record(self) -> &'static str {
         match self {
             Self::Line | Self::Json => "line",

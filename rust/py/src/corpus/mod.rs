@@ -602,21 +602,13 @@ impl ObjectRead {
 /// What a text is, and whether nobody has said what the file holds (`"line?"`).
 fn split_of(name: &str) -> PyResult<(Split, bool)> {
     let sniffed = name.ends_with('?');
-    let split = match name.trim_end_matches('?') {
-        "line" => Split::Line,
-        "blank" => Split::Blank,
-        "file" => Split::File,
-        "jsonl" => Split::Json,
-        "csv" => Split::Csv,
-        "tsv" => Split::Tsv,
-        _ => {
-            return Err(exception(fastpost_core::Error::BadOption {
-                name: "split",
-                got: format!("{name:?}"),
-                cure: "it is \"line\", \"blank\" or \"file\"",
-            }));
-        }
-    };
+    let split = Split::parse(name.trim_end_matches('?')).ok_or_else(|| {
+        exception(fastpost_core::Error::BadOption {
+            name: "split",
+            got: format!("{name:?}"),
+            cure: "it is \"line\", \"blank\" or \"file\"",
+        })
+    })?;
     Ok((split, sniffed))
 }
 

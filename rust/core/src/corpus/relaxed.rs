@@ -189,10 +189,10 @@ mod tests {
             text[at] = byte.as_bytes()[0];
             let ours = value(&text, 0).is_some_and(|end| text[end..].iter().all(u8::is_ascii_whitespace));
             let theirs = serde_json::from_slice::<serde_json::Value>(&text);
-            // What a line holds is UTF-8, and what a float can't hold is a number all the same.
+            // What a line holds is UTF-8. Of a number that no float holds `serde_json` does not read what follows.
             prop_assume!(std::str::from_utf8(&text).is_ok());
-            let theirs = theirs.map_or_else(|error| error.to_string().contains("out of range"), |_| true);
-            prop_assert_eq!(ours, theirs, "{}", String::from_utf8_lossy(&text));
+            prop_assume!(!theirs.as_ref().is_err_and(|error| error.to_string().contains("out of range")));
+            prop_assert_eq!(ours, theirs.is_ok(), "{}", String::from_utf8_lossy(&text));
         }
     }
 
@@ -204,6 +204,8 @@ mod tests {
         let digits = vec![b'9'; 100_000];
         assert_eq!(value(&digits, 0), Some(digits.len()));
         for (text, end) in [
+            ("1e999999", Some(8)),
+            ("1e999+9", Some(5)),
             ("NaN", Some(3)),
             ("-Infinity", Some(9)),
             ("01", None),

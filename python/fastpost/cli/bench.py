@@ -133,7 +133,7 @@ def train(
 
 
 def _texts(inputs: list[str], column: str | None, count: int) -> list[str]:
-    from fastpost import Corpus
+    from fastpost.corpus import Corpus
 
     corpus = Corpus(inputs[0] if len(inputs) == 1 else list(inputs), column=column, batch_size=min(count, 1000))
     texts = list(itertools.islice((text for batch in corpus for text in batch), count))

@@ -40,7 +40,7 @@ def encode(
     quiet: Quiet = False,
 ) -> None:
     """Encode a corpus to one long row of token ids, and where its texts end, on all cores."""
-    from fastpost import Encoder
+    from fastpost.encoding import Encoder
     from fastpost.encoding.stream import write
 
     if out.suffix not in (".npy", ".bin"):

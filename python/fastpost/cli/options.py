@@ -18,7 +18,7 @@ from fastpost.jobs.texts import Reading
 from fastpost.models.backends import BACKENDS, TORCH
 
 if TYPE_CHECKING:
-    from fastpost import Corpus
+    from fastpost.corpus import Corpus
 
 Inputs = Annotated[list[str], typer.Argument(help="Files, folders or quoted globs of texts; - is standard input.")]
 

@@ -15,7 +15,7 @@ from fastpost.jobs.output import write_output
 from fastpost.jobs.texts import Reading
 
 if TYPE_CHECKING:
-    from fastpost import Corpus
+    from fastpost.corpus import Corpus
 
 Input = Annotated[
     list[str], typer.Argument(metavar="FILE_OR_TEXT...", help="Files, folders or quoted globs; - ; or a text itself.")
@@ -96,13 +96,13 @@ def texts_of(inputs: list[str], most: int, reading: Reading) -> Chosen:
 
 def _given(texts: list[str]) -> Corpus:
     """The corpus of texts that are arguments themselves."""
-    from fastpost import Corpus
+    from fastpost.corpus import Corpus
 
     return Corpus.from_texts(texts)
 
 
 def _corpus(inputs: list[str], most: int, reading: Reading) -> Corpus:
-    from fastpost import Corpus
+    from fastpost.corpus import Corpus
 
     source = inputs[0] if len(inputs) == 1 else inputs
     options = {name: getattr(reading, name) for name in ("column", "split", "format", "on_error")}

@@ -23,7 +23,8 @@ from fastpost.progress import Counting
 from fastpost.tokenizers.checkpoint import remove
 
 if TYPE_CHECKING:
-    from fastpost import Corpus, WordCounts
+    from fastpost.corpus import Corpus
+    from fastpost.tokenizers.train import WordCounts
 
 From = Annotated[
     str | None, typer.Option("--from", help="Folder (or tokenizer.json) of the tokenizer whose rules are kept.")
@@ -112,7 +113,7 @@ def train_tokenizer(
                 words.save(counts)
             tell_left_out(texts)
         elif counts is not None:
-            from fastpost import WordCounts
+            from fastpost.tokenizers.train import WordCounts
 
             words = WordCounts.load(counts, None if source is None else load_tokenizer(source))
         else:
@@ -161,7 +162,7 @@ def merge_counts(
     overwrite: Overwrite = False,
 ) -> None:
     """Add up word counts of the parts of a corpus."""
-    from fastpost import WordCounts
+    from fastpost.tokenizers.train import WordCounts
 
     _free(out, overwrite)
     first, *others = parts
@@ -195,7 +196,7 @@ def _free(path: Path, overwrite: bool) -> None:
 def _corpus(
     sources: Sequence[str], column: str | None, split: Any, format_: Any, on_error: Any, threads: int | None
 ) -> Corpus:
-    from fastpost import Corpus
+    from fastpost.corpus import Corpus
 
     source: Any = sources[0] if len(sources) == 1 else list(sources)
     return Corpus(source, column=column, split=split, format=format_, on_error=on_error, threads=threads)
@@ -212,7 +213,7 @@ def _counted(
     told: Counting,
 ) -> WordCounts:
     """The counts of a corpus, from where an interrupted count left off if that is wanted."""
-    from fastpost import WordCounts
+    from fastpost.tokenizers.train import WordCounts
 
     if source is None:
         raise UsageError("pass --from with the folder of the tokenizer that splits the corpus")

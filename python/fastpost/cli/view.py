@@ -35,7 +35,7 @@ def view(
     chosen = options.with_defaults(chosen)
     target = page.PageFile(out, showing.overwrite)
     shown = page.texts_of(inputs, most, reading)
-    from fastpost import render
+    from fastpost.entities.render import render
 
     with Progress(showing.quiet) as progress:
         progress.load(running.model)

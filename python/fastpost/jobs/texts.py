@@ -16,7 +16,7 @@ from fastpost.jobs import output
 from fastpost.jobs.errors import JobError
 
 if TYPE_CHECKING:
-    from fastpost import Corpus
+    from fastpost.corpus import Corpus
 
 Json = dict[str, Any]
 
@@ -105,7 +105,7 @@ class Texts:
         Raises:
             JobError: if `out` is one of the files, or a column to copy has the name of one that the job writes.
         """
-        from fastpost import Corpus
+        from fastpost.corpus import Corpus
 
         inputs = [inputs] if isinstance(inputs, str) else list(inputs)
         reading = reading or Reading()

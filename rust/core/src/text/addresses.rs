@@ -4,7 +4,7 @@
 //! The plain line is the regular expressions of the tests. They need a crate that core does without, and each `@` or `://`
 //! read by itself is as short.
 
-use crate::text::words::is_unspaced;
+use crate::text::script::is_unspaced;
 use unicode_categories::UnicodeCategories;
 
 /// The characters of each address in `text`, in order, none over another.

@@ -3,8 +3,8 @@
 use super::spans::Draft;
 use crate::error::named;
 use crate::text::script::is_space;
+use crate::text::script::is_unspaced;
 use crate::text::units::CharIndex;
-use crate::text::words::is_unspaced;
 use std::collections::HashMap;
 use unicode_categories::UnicodeCategories;
 

@@ -3,8 +3,9 @@
 use super::stitch::Token;
 use crate::error::named;
 use crate::text::script::is_space;
+use crate::text::script::is_unspaced;
 use crate::text::units::CharIndex;
-use crate::text::words::{WordEdges, is_unspaced};
+use crate::text::words::WordEdges;
 use crate::{Error, Result};
 use std::cell::OnceCell;
 use std::ops::Range;

@@ -73,7 +73,7 @@ def read(out):
 @pytest.mark.parametrize("suffix", [".npy", ".bin"])
 def test_the_command_writes_files(files, suffix, capsys):
     out = files / f"ids{suffix}"
-    arguments = ["encode", "--tokenizer", str(files), "--corpus", str(files / "texts.txt"), "--out", str(out), "-q"]
+    arguments = ["encode", "--tokenizer", str(files), "--corpus", str(files / "texts.txt"), "--out", str(out)]
     assert run(arguments) == 0
     assert read(out) == wanted()
     assert f"{len(TEXTS)} texts" in capsys.readouterr().err
@@ -84,7 +84,7 @@ def test_the_command_writes_files(files, suffix, capsys):
     assert read(out) == [[*ids, sep] for ids in wanted(special=False)]
     assert run([*arguments, "--overwrite", "--end-token", "[NOT]"]) == 2
     assert "'[NOT]', which is no token" in capsys.readouterr().err
-    assert run([*arguments[:-3], "--out", str(files / "ids.txt")]) == 2
+    assert run([*arguments[:-2], "--out", str(files / "ids.txt")]) == 2
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".bin"])

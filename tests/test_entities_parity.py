@@ -39,13 +39,15 @@ def make_logits(case, labels, kind: str, seed: int) -> list[np.ndarray]:
     return [draws.logits(kind, seed + i, len(window.input_ids), len(labels)) for i, window in enumerate(case.windows)]
 
 
-def compare(oracle, cases, logits, labels, ignore, strategy, decode, context) -> None:
-    """`decode` gives one list of dicts a text; each must be what transformers gives for that text."""
+def compare(oracle, cases, logits, labels, ignore, strategy, decode, context, kind) -> None:
+    """`decode` gives one list of dicts a text; each must be what transformers gives for that text.
+
+    `kind` is the kind of logits, under which the tally is kept."""
     wanted = []
     for case, rows in zip(cases, logits, strict=True):
         want = oracle.entities(case, rows, labels, strategy, ignore)
         undefined = oracle.undefined_winner(case, rows, strategy)
-        tally["skipped" if undefined else "compared"] += 1
+        tally[kind, "skipped" if undefined else "compared"] += 1
         wanted.append(None if undefined else want)
     got = decode()
     assert len(got) == len(cases)
@@ -95,7 +97,7 @@ def test_one_window(kind, text, choice, strategy, logit_kind, seed, raw):
         assert ours.decode(logits, [case.windows[0].encoding], [text]).to_dicts() == plain
         return plain
 
-    compare(peer, [case], [logits], labels, ignore, strategy, decode, context)
+    compare(peer, [case], [logits], labels, ignore, strategy, decode, context, logit_kind)
 
 
 @share(450)
@@ -125,7 +127,7 @@ def test_stride_windows(kind, text, choice, strategy, logit_kind, seed, sizes):
         return plain
 
     tally["windows"] += len(case.windows)
-    compare(peer, [case], [logits], labels, ignore, strategy, decode, context)
+    compare(peer, [case], [logits], labels, ignore, strategy, decode, context, logit_kind)
 
 
 @share(300)
@@ -158,7 +160,7 @@ def test_pre_split_words(kind, words, choice, strategy, logit_kind, seed, delimi
         ]
         return ours.decode(logits, **arrays(case, absolute)).to_dicts()
 
-    compare(peer, [case], [logits], labels, ignore, strategy, decode, context)
+    compare(peer, [case], [logits], labels, ignore, strategy, decode, context, logit_kind)
 
 
 @share(200)
@@ -173,7 +175,7 @@ def test_offsets_of_the_user(kind, text, choice, strategy, logit_kind, seed):
     ours = decoder(peer, labels, ignore, strategy)
     context = f"{kind} {strategy} {labels} ignore {ignore} {text!r} {spans.tolist()} {logit_kind} {seed}"
     decode = lambda: ours.decode(logits, **arrays(case)).to_dicts()  # noqa: E731
-    compare(peer, [case], [logits], labels, ignore, strategy, decode, context)
+    compare(peer, [case], [logits], labels, ignore, strategy, decode, context, logit_kind)
 
 
 def pack(parts: list[np.ndarray], form: str, filler) -> np.ndarray | list[np.ndarray]:
@@ -231,7 +233,7 @@ def test_batches_in_every_shape(kind, texts, choice, strategy, logit_kind, seed,
             texts=texts,
         ).to_dicts()
 
-    compare(peer, cases, logits, labels, ignore, strategy, decode, context)
+    compare(peer, cases, logits, labels, ignore, strategy, decode, context, logit_kind)
 
 
 @share(100)
@@ -261,18 +263,25 @@ def test_without_a_tokenizer(kind, text, choice, strategy, logit_kind, seed):
 
     want = peer.entities(case, logits, labels, strategy, ignore)
     if peer.undefined_winner(case, logits, strategy):
-        tally["skipped"] += 1
+        tally[logit_kind, "skipped"] += 1
         return
-    tally["compared"] += 1
+    tally[logit_kind, "compared"] += 1
     form = arrays(case)
     del form["input_ids"]
     assert_equal(ours.decode(logits, **form).to_dicts()[0], sliced(want), context=context)
 
 
+# Logits in which scores meet within rounding by chance only. The others are drawn so that they do.
+APART = {"normal", "runs", "barred"}
+
+
 def test_few_examples_were_skipped():
     """Skipped is only what hangs on two scores of transformers within rounding of each other."""
-    if not tally["compared"]:
+    if not tally:
         pytest.skip("ran alone")
-    assert tally["skipped"] < 0.05 * tally["compared"], tally
+    for kinds, most in ((APART, 0.005), (set(draws.KINDS_OF_LOGITS) - APART, 0.25)):
+        compared = sum(tally[kind, "compared"] for kind in kinds)
+        skipped = sum(tally[kind, "skipped"] for kind in kinds)
+        assert skipped <= most * (compared + skipped), tally
     if TOTAL >= 4200 and tally["windows"]:
-        assert tally["compared"] >= 2000, tally
+        assert sum(tally[kind, "compared"] for kind in draws.KINDS_OF_LOGITS) >= 4000, tally

@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("typer")
 from typer.main import get_command
 
+import fastpost
 from fastpost.cli import main
 from fastpost.cli.app import COMMANDS, build_app
 from fastpost.cli.help import EXAMPLES, GROUPS
@@ -99,6 +100,15 @@ def test_the_list_says_what_the_command_says(name):
 def test_without_a_word_it_shows_what_it_can_do():
     assert call().stdout == call("--help").stdout
     assert "compare" in call().stdout
+
+
+def test_version_loads_no_extension_and_needs_no_typer():
+    script = (
+        "import sys\nsys.modules['typer'] = None\nfrom fastpost.cli import main\nassert main(['--version']) == 0\n"
+        "print({'numpy', 'fastpost._fastpost', 'rich'} & sys.modules.keys())"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [fastpost.__version__, "set()"]
 
 
 def test_help_and_version_import_no_numpy():

@@ -45,6 +45,13 @@ def test_a_citation_names_this_version():
     assert f"\nversion: {VERSION}\n" in text
 
 
+def test_python_knows_this_version_without_the_extension():
+    from fastpost._fastpost import VERSION as COMPILED
+    from fastpost._version import VERSION as KNOWN
+
+    assert KNOWN == VERSION == COMPILED
+
+
 def test_every_stranger_is_sent_by_a_workflow(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "tests" / "strangers"))
     import personas

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from fastpost import ray as ray
     from fastpost import spacy as spacy
     from fastpost import spark as spark
-    from fastpost._fastpost import VERSION as __version__
+    from fastpost._version import VERSION as __version__
     from fastpost.alignment.labels import align_labels, align_tokens, labels_to_spans, plan_windows, spans_to_labels
     from fastpost.alignment.offsets import OffsetMap, check_offsets
     from fastpost.answers.decoder import AnswerDecoder
@@ -126,7 +126,7 @@ __all__ = [
 def __getattr__(name: str) -> object:
     """Imports the module of a public name when the name is first used."""
     if name == "__version__":
-        from fastpost._fastpost import VERSION
+        from fastpost._version import VERSION
 
         value: object = VERSION
     elif name in _MODULES:

@@ -13,10 +13,20 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs `fastpost` with `arguments` (default: those of the program) and returns its exit code."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments == ["--version"]:
+        # Scripts ask for it, and Typer takes longer to import than this to answer. If standard output does not take
+        # it, the command line itself says why.
+        from fastpost._version import VERSION
+
+        with suppress(OSError):
+            print(VERSION, flush=True)
+            return 0
     try:
         import rich
         import typer
@@ -26,4 +36,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
     del rich, typer
     from fastpost.cli.app import run
 
-    return run(sys.argv[1:] if arguments is None else arguments)
+    return run(arguments)

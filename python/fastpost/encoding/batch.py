@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastpost import _fastpost
 from fastpost._inputs.bounds import shown
 from fastpost._inputs.encodings import Encodings as Flattened
 from fastpost.types import Bytes1d, Ints1d, Ints2d, Shorts1d, Shorts2d
@@ -19,8 +18,7 @@ INPUT_NAMES = ("input_ids", "token_type_ids", "attention_mask")
 MOST_CELLS = 2**31
 
 
-@dataclass(frozen=True)
-class Columns:
+class Columns(NamedTuple):
     """The columns of some windows; the last three are made when asked for."""
 
     ids: Shorts1d
@@ -339,8 +337,7 @@ def _looked_up(table: Ints1d, places: Any) -> Ints1d:
     return out
 
 
-def native_columns(made: tuple[Any, ...]) -> Columns:
+def native_columns(made: Sequence[Any]) -> Columns:
     """The columns of what the core returned."""
     ids, offsets, words, lengths, texts, shapes = made
-    assert isinstance(shapes, _fastpost.WindowShapes)
     return Columns(ids, offsets, words, lengths, texts, shapes.types, shapes.special, shapes.sequences)

@@ -280,7 +280,7 @@ class _Loaded:
             options.truncation_side,
             threads,
         )
-        return native_columns(tuple(made)), back
+        return native_columns(made), back
 
     def _by_tokenizers(self, texts: list[Any], pairs: list[Any] | None, options: Options, numbers: Any) -> Columns:
         _check("texts", texts, numbers, options)

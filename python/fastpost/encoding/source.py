@@ -6,10 +6,9 @@ import json
 import os
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastpost._inputs.bounds import shown
 from fastpost._inputs.paths import path_of
@@ -21,8 +20,7 @@ MOST_COMPARED = 8000
 PAD_TOKENS = ("[PAD]", "<pad>", "<|pad|>", "<|padding|>")
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(NamedTuple):
     """The arguments of `encode` but the texts."""
 
     max_length: int | None = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -56,7 +55,7 @@ def difference(
     """
     pairs = texts[1:] + texts[:1]
     jobs: list[tuple[list[Any], list[Any] | None, Options]] = [(texts, None, shape) for shape in SHAPES]
-    jobs += [(texts[::3], pairs[::3], shape) for shape in (SHAPES[0], replace(SHAPES[2], stride=2))]
+    jobs += [(texts[::3], pairs[::3], shape) for shape in (SHAPES[0], SHAPES[2]._replace(stride=2))]
     split = [text.split(" ") for text in texts[::3]]
     jobs.append((split, None, Options(is_split_into_words=True)))
     for some, other, options in jobs:

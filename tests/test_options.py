@@ -18,6 +18,7 @@ from fastpost.cli.app import build_app
 from fastpost.cli.entity_options import ABSENT, PARAMETERS
 from fastpost.entities.options import ENTITY_OPTIONS, OPTIONS, PIPELINE_OPTIONS, defaults
 from fastpost.integrations.reader import EntityReader
+from fastpost.models import batches
 from fastpost.pipelines.compare import RULES
 from option_models import LABELS, TEXT, WORDS, logits_table, small_tokenizer, write_option_folder
 from oracle import lookup_model
@@ -175,14 +176,18 @@ CASES = {
 SHOWN_IN_DICTS = {"return_probs": (True, "yes", "`return_probs` is 'yes', a str; pass True or False"),
                   "units": (("utf8",), ("x",), "`units` has 'x'; choose of 'utf8'")}  # fmt: skip
 """What adds keys to the dicts; records of engines have the same columns always."""
+AT_ONCE = {
+    "batch_size": (3, (3, None), 0, r"batch_size.* 0|batch_size=0"),
+    "batch_tokens": (64, (1, 64), 0, "`batch_tokens` is 0; pass an int of at least 1"),
+}
+"""What changes no result: a value, the windows and tokens of a batch that it means, one that is refused, and how."""
 OF_DECODERS_ALONE = {"compat", "tokenizer", "threads"}
 """`compat` is what kind of door it is; pipelines have a tokenizer and take all threads there are."""
 
 
 def test_each_option_is_walked():
-    known = {one.name for one in ENTITY_OPTIONS.values()} | {"max_length", "on_long_text"}
-    assert {*CASES, *SHOWN_IN_DICTS} == known - OF_DECODERS_ALONE
-    assert known - OF_DECODERS_ALONE <= {one.name for one in (*ENTITY_OPTIONS.values(), *PIPELINE_OPTIONS.values())}
+    known = {one.name for one in (*ENTITY_OPTIONS.values(), *PIPELINE_OPTIONS.values())}
+    assert {*CASES, *SHOWN_IN_DICTS, *AT_ONCE} == known - OF_DECODERS_ALONE
 
 
 @pytest.fixture(scope="module")
@@ -253,7 +258,7 @@ def by_spacy(folder, **options):
     spacy = pytest.importorskip("spacy")
     import fastpost.spacy  # noqa: F401  the factory
 
-    own = {name: options.pop(name) for name in ("aggregation_strategy",) if name in options}
+    own = {name: options.pop(name) for name in ("aggregation_strategy", "batch_size") if name in options}
     return (
         spacy.blank("en")
         .add_pipe("fastpost_ner", config={"model": str(folder), **own, "options": options})
@@ -309,6 +314,42 @@ def test_what_adds_to_the_dicts(name, door, folder):
     assert all(one.keys() > other.keys() for one, other in zip(more, plain, strict=True))
     with pytest.raises((TypeError, ValueError), match=message):
         door(folder, **WINDOWS, **{name: wrong})
+
+
+@pytest.fixture
+def seen(monkeypatch):
+    """Windows and tokens of a batch, each time that a model is given something."""
+    seen, real = [], batches._batches
+
+    def watch(order, lengths, batching):
+        seen.append((batching.size, batching.tokens))
+        return real(order, lengths, batching)
+
+    monkeypatch.setattr(batches, "_batches", watch)
+    return seen
+
+
+@pytest.mark.parametrize("door", DOORS, ids=lambda door: door.__name__[3:])
+@pytest.mark.parametrize("name", AT_ONCE)
+def test_what_is_given_at_once_counts_in_every_door(name, door, folder, seen):
+    value, meant, wrong, message = AT_ONCE[name]
+    want = rows_of(door(folder, **WINDOWS))
+    assert meant not in seen, "it makes a difference"
+    assert rows_of(door(folder, **WINDOWS, **{name: value})) == want
+    assert seen[-1] == meant
+    with pytest.raises((TypeError, ValueError), match=message):
+        door(folder, **WINDOWS, **{name: wrong})
+
+
+@pytest.mark.parametrize("name", AT_ONCE)
+def test_what_is_given_at_once_counts_on_the_command_line(name, folder, tmp_path, seen):
+    value, meant, wrong, _ = AT_ONCE[name]
+    (tmp_path / "text.txt").write_text(TEXT)
+    command = ["ner", str(tmp_path / "text.txt"), "--model", str(folder), "-q"]
+    done = CliRunner().invoke(build_app(), [*command, *flags_of(name, value, tmp_path)])
+    assert done.exit_code == 0, done.output
+    assert seen[-1] == meant
+    assert CliRunner().invoke(build_app(), [*command, *flags_of(name, wrong, tmp_path)]).exit_code in (1, 2)
 
 
 def flags_of(name, value, folder):

@@ -17,7 +17,7 @@ from fastpost.answers.options import ANSWER_OPTIONS
 from fastpost.entities.options import ENTITY_OPTIONS, PIPELINE_OPTIONS, defaults
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "options.md"
-OF_PIPELINES = {"batch_size": 'int | "auto"', "max_length": "int | None"}
+OF_PIPELINES = {"batch_size": 'int | "auto"', "batch_tokens": "int | None", "max_length": "int | None"}
 """What these take; pipelines have `**options` in their signatures."""
 HEADS = ("option", "what it is, and what it takes", "fastpost", "transformers", "redaction")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import sys
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -43,6 +43,22 @@ def threads(value: Any, name: str = "threads") -> int | None:
     if not isinstance(value, (bool, np.bool_)) and hasattr(value, "__index__"):
         value = min(operator.index(value), MOST)
     return whole(name, value, 1, or_else=", or None for all cores")
+
+
+def windows_at_once(name: str, value: Any) -> int | Literal["auto"]:
+    """`value` as `batch_size`: windows, or "auto"."""
+    if isinstance(value, str) and value == "auto":
+        return "auto"
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise refuse(ValueError, Argument(name), f" is {shown(value)}", cure='pass an int of at least 1, or "auto"')
+    return value
+
+
+def tokens_at_once(name: str, value: Any) -> int | None:
+    """`value` as `batch_tokens`: tokens, or `None`."""
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+        raise refuse(ValueError, Argument(name), f" is {shown(value)}", cure="pass an int of at least 1")
+    return value
 
 
 def share(name: str, value: Any, *, or_else: str = "") -> float:

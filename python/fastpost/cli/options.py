@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 import typer
 
 from fastpost.cli.failure import Quiet, UsageError, counted, note, spelled
+from fastpost.entities.options import BATCH_SIZE, PIPELINE_OPTIONS
 from fastpost.jobs.texts import Reading
 from fastpost.models.backends import BACKENDS, TORCH
 
@@ -54,13 +55,11 @@ class Running:
     model: Annotated[str, typer.Option(help="Folder or name of the model.")]
     batch_size: Annotated[
         str | None,
-        typer.Option(
-            metavar="N|auto", help="Windows that the model is given at once, or auto, by the device; default: 32."
-        ),
+        typer.Option(metavar="N|auto", help=f"{PIPELINE_OPTIONS['batch_size'].doc} Default: {BATCH_SIZE}."),
     ] = None
     batch_tokens: Annotated[
         int | None,
-        typer.Option(min=1, help="Tokens that the model is given at once, in place of --batch-size: 16384 for a GPU."),
+        typer.Option(min=1, help=PIPELINE_OPTIONS["batch_tokens"].doc.replace("`batch_size`", "--batch-size")),
     ] = None
     device: Annotated[str | None, typer.Option(help="cpu, cuda:0, mps, ...")] = None
     dtype: Annotated[str | None, typer.Option(help="Type of the weights in torch: bfloat16, float16, ...")] = None
@@ -117,7 +116,7 @@ class Running:
                 )
             return {"batch_tokens": self.batch_tokens}
         if size is None or size == "auto":
-            return {"batch_size": size or 32}
+            return {"batch_size": size or BATCH_SIZE}
         if not size.isascii() or not size.isdigit() or int(size) < 1:
             raise UsageError(f"--batch-size is {size:.40}; pass a number from 1 on, or auto")
         return {"batch_size": int(size)}

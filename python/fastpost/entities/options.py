@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from fastpost import _fastpost
-from fastpost._inputs.bounds import shown, threads, whole
+from fastpost._inputs.bounds import shown, threads, tokens_at_once, windows_at_once
 from fastpost._inputs.option import ABSENT, Option, flag, is_same, keep, table
 from fastpost.entities import checks
 from fastpost.exceptions import refuse
@@ -30,10 +30,6 @@ def _compat(name: str, value: Any) -> Any:
 
 def _threads(name: str, value: Any) -> int | None:
     return threads(value, name)
-
-
-def _batch_size(name: str, value: Any) -> int:
-    return whole(name, value, 1)
 
 
 def _strategy(name: str, value: Any) -> Any:
@@ -149,7 +145,22 @@ ENTITY_OPTIONS: dict[str, Option] = table(
 """Of the decoder, in the order of its signature."""
 
 PIPELINE_OPTIONS: dict[str, Option] = table(
-    Option("batch_size", 32, "Windows that the model is given at once.", (), _batch_size, 1),
+    Option(
+        "batch_size",
+        32,
+        "Windows that the model is given at once, or auto, which goes by the device.",
+        (),
+        windows_at_once,
+        1,
+    ),
+    Option(
+        "batch_tokens",
+        None,
+        "Tokens that the model is given at once, padding included, in place of `batch_size`; 16384 suits a GPU.",
+        (),
+        tokens_at_once,
+        None,
+    ),
     Option("max_length", None, "Tokens of a window, for models that were trained on short ones."),
     Option(
         "on_long_text",

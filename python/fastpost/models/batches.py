@@ -8,7 +8,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
-from fastpost._inputs.bounds import shown
+from fastpost._inputs.bounds import shown, tokens_at_once, windows_at_once
 from fastpost.exceptions import refuse
 from fastpost.types import Ints1d, Ints2d
 
@@ -113,15 +113,9 @@ def choose_batching(size: Any, tokens: Any, pad: Padding, device: str | None) ->
     if size == "auto":
         tokens = TOKENS_ON_CPU if device == "cpu" else TOKENS
     if tokens is not None:
-        if isinstance(tokens, bool) or not isinstance(tokens, int) or tokens < 1:
-            raise refuse(
-                ValueError, f"`batch_tokens` is {shown(tokens)}; pass an int of at least 1", argument="batch_tokens"
-            )
+        tokens_at_once("batch_tokens", tokens)
         return Batching(max(1, tokens // _MIDDLING), pad, tokens)
-    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-        raise refuse(
-            ValueError, f'`batch_size` is {shown(size)}; pass an int of at least 1, or "auto"', argument="batch_size"
-        )
+    windows_at_once("batch_size", size)
     return Batching(size, pad)
 
 

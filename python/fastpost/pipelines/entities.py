@@ -16,7 +16,7 @@ from fastpost._inputs.encodings import Read, read_first, read_texts
 from fastpost._inputs.probabilities import warn_of_rows
 from fastpost._inputs.tokenizer import Tokens
 from fastpost.entities.decoder import EntityDecoder
-from fastpost.entities.options import OPTIONS
+from fastpost.entities.options import OPTIONS, PIPELINE_OPTIONS
 from fastpost.entities.result import Entities, TextEntities
 from fastpost.exceptions import Argument, refuse
 from fastpost.models.batches import Logits, Windows
@@ -399,7 +399,7 @@ def text_size(item: Any) -> int:
     )
 
 
-LONG_TEXTS = ("window", "truncate", "error")
+LONG_TEXTS: tuple[str, ...] = PIPELINE_OPTIONS["on_long_text"].choices
 
 
 def right_options(given: dict[str, Any], split: bool) -> dict[str, Any] | None:
@@ -424,13 +424,13 @@ def right_options(given: dict[str, Any], split: bool) -> dict[str, Any] | None:
     return None
 
 
-OF_PIPELINES = ("on_long_text", "max_length")
+OF_PIPELINES: tuple[str, ...] = tuple(name for name, option in PIPELINE_OPTIONS.items() if option.own_only)
 """What only `compat="fastpost"` takes, beside the options of the decoder."""
 
 
 def long_texts(given: dict[str, Any]) -> str:
     """What becomes of texts that are longer than the model."""
-    value = given.get("on_long_text", "window")
+    value = given.get("on_long_text", PIPELINE_OPTIONS["on_long_text"].default)
     if value not in LONG_TEXTS:
         raise ValueError(f"`on_long_text` is {_bounds.shown(value)}; choose {', '.join(map(repr, LONG_TEXTS))}")
     return str(value)

@@ -23,7 +23,7 @@ from fastpost.pipelines.entities import (
 from fastpost.pipelines.job import Job, answer_task, entity_job, entity_task, name_strategy
 from fastpost.pipelines.questions import asks, read
 from fastpost.pipelines.run import Results, Told, shown, stream
-from fastpost.pipelines.sizes import check_sizes
+from fastpost.pipelines.sizes import AT_ONCE, check_sizes
 from fastpost.pipelines.texts import read_inputs
 
 _STRATEGIES = ENTITY_OPTIONS["aggregation_strategy"].choices
@@ -243,8 +243,7 @@ _CALL: dict[str, Any] = {
     "ignore_labels": None,
     "stride": None,
     "delimiter": " ",
-    "batch_size": 1,
-    "batch_tokens": None,
+    **AT_ONCE,
     "compat": "transformers",
 }
 """What a call takes beside the options of `compat="fastpost"`, with the defaults."""
@@ -280,7 +279,7 @@ class AnswerPipeline(_ModelPipeline):
     def __init__(self, model: Any, tokenizer: Any = None, *, num_workers: int | None = None, **options: Any) -> None:
         self._check({**options, "num_workers": num_workers})
         super().__init__(model, tokenizer)
-        known = {"batch_size": 1, "batch_tokens": None, "doc_stride": None, "max_seq_len": None}
+        known = {**AT_ONCE, "doc_stride": None, "max_seq_len": None}
         self._defaults = _one_of_two(options, {**known, **options})
         self._job(self._defaults, ranked=False)
 
@@ -289,7 +288,7 @@ class AnswerPipeline(_ModelPipeline):
 
     @classmethod
     def _refuse(cls, given: dict[str, Any]) -> None:
-        cls._refuse_unknown(given, {"batch_size", "batch_tokens", "doc_stride", "max_seq_len", *_ANSWERS})
+        cls._refuse_unknown(given, {*AT_ONCE, "doc_stride", "max_seq_len", *_ANSWERS})
 
     def __call__(self, *args: Any, rank: bool = False, progress: bool | Told = False, **kwargs: Any) -> Any:
         """Answer one or several questions.

@@ -8,9 +8,13 @@ from typing import Any
 import numpy as np
 
 from fastpost._inputs import bounds as _bounds
+from fastpost.entities.options import PIPELINE_OPTIONS
 from fastpost.exceptions import Argument, refuse
 
-_SIZES = ("num_workers", "batch_size", "batch_tokens", "stride", "doc_stride", "max_seq_len", "max_question_len")
+AT_ONCE: dict[str, Any] = {name: one.transformers for name, one in PIPELINE_OPTIONS.items() if not one.own_only}
+"""What all pipelines take that says how much the model is given at once, with transformers' defaults."""
+
+_SIZES = ("num_workers", *AT_ONCE, "stride", "doc_stride", "max_seq_len", "max_question_len")
 _FLAGS = ("is_split_into_words", "rank")
 
 

@@ -22,7 +22,7 @@ from fastpost.pipelines.answers import AnswerTask, ask_size
 from fastpost.pipelines.job import answer_decoder, answer_task
 from fastpost.pipelines.questions import asks, read, single
 from fastpost.pipelines.run import Results, Told, shown, stream
-from fastpost.pipelines.sizes import check_batches, check_size, check_sizes, refuse_tokens
+from fastpost.pipelines.sizes import AT_ONCE, check_batches, check_size, check_sizes, refuse_tokens
 from fastpost.pipelines.torch.token_classification import (
     inference,
     original_path_reason,
@@ -34,7 +34,7 @@ _DECODER_ARGUMENTS = ("top_k", "max_answer_len", "handle_impossible_answer", "al
                       "null_threshold", "dedupe")  # fmt: skip
 _OWN = ("compat", "normalize", "null_threshold", "dedupe")
 """Arguments that transformers does not have."""
-_KNOWN = (*_DECODER_ARGUMENTS, "batch_size", "batch_tokens", "doc_stride", "max_question_len", "max_seq_len", "num_workers", "padding",
+_KNOWN = (*_DECODER_ARGUMENTS, *AT_ONCE, "doc_stride", "max_question_len", "max_seq_len", "num_workers", "padding",
           "progress", "rank")  # fmt: skip
 _Original: Any = getattr(transformers, "QuestionAnsweringPipeline", ChunkPipeline)
 """The class of transformers 4, which transformers 5 has no more."""

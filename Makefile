@@ -110,7 +110,7 @@ test-neighbours: $(VENV)/.neighbours-installed $(VENV)/.built $(OLD)/.installed 
 	$(BIN)/python tests/rampart.py $@
 
 # A folder of torch is written only for those who read of torch.
-strangers: wheel docs $(if $(STRANGERS),$(if $(filter pipeline,$(STRANGERS)),$(TORCH_MODEL)),$(TORCH_MODEL)) ## the pages as pasted by those who read them, from the wheel, in fresh environments
+strangers: wheel docs $(if $(STRANGERS),$(if $(filter pipeline service,$(STRANGERS)),$(TORCH_MODEL)),$(TORCH_MODEL)) ## the pages as pasted by those who read them, from the wheel, in fresh environments
 	QA_MODEL='$(abspath $(QA_MODEL))' TORCH_MODEL='$(abspath $(TORCH_MODEL))' $(PYTHON) tests/strangers dist/*.whl $(STRANGERS)
 
 parity: $(VENV)/.test-installed $(VENV)/.built ## long comparisons with the peers (EXAMPLES=100000)

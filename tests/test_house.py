@@ -18,13 +18,6 @@ MAY_IMPORT = {
     "transformers": ["models/transformers.py", "pipelines/torch/"],
     "onnxruntime": ["models/"],
 }
-# What still stands elsewhere, each with its reason. A name goes as soon as its import does.
-ELSEWHERE = {
-    ("torch", "cli/bench.py"): "`fastpost bench` makes the model that it times both libraries with",
-    ("transformers", "cli/bench.py"): "`fastpost bench` times transformers beside fastpost",
-    ("transformers", "cli/training.py"): "`--from NAME` loads the tokenizer to start from",
-    ("transformers", "tokenizers/rebuild.py"): "a folder without a tokenizer.json is loaded by transformers",
-}
 
 
 def name_of(path):
@@ -53,7 +46,7 @@ def imported(tree):
 def test_only_its_room_imports_a_library(library):
     users = {name_of(path) for path, tree in TREES.items() if any(m.split(".")[0] == library for m in imported(tree))}
     strangers = {user for user in users if not user.startswith(tuple(MAY_IMPORT[library]))}
-    assert strangers == {file for known, file in ELSEWHERE if known == library}
+    assert strangers == set()
 
 
 def rooms():

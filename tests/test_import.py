@@ -215,3 +215,7 @@ def test_dir_shows_what_is_public_and_only_that(python):
         "uninstall",
         "verify_tokenizer",
     ]
+
+
+def test_tokenizers_of_transformers_need_no_torch(python):
+    assert python("import sys, fastpost.models.transformers; print('torch' in sys.modules)").strip() == "False"

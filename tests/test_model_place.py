@@ -122,7 +122,8 @@ def test_the_command_line_says_it_first_without_any_extra(command, arguments, sa
 @pytest.mark.parametrize("command", ["count-words", "train-tokenizer", "bench train"])
 @pytest.mark.parametrize("name", ["my-modle", "modle", "my tokenizer"])
 def test_a_tokenizer_that_is_not_there_is_said_before_the_hub_is_asked(command, name, tmp_path, monkeypatch, capsys):
-    from fastpost.cli import main, training
+    from fastpost.cli import main
+    from fastpost.models import transformers as of_transformers
 
     def never(*_, **__):
         raise AssertionError("the hub is asked")
@@ -130,7 +131,7 @@ def test_a_tokenizer_that_is_not_there_is_said_before_the_hub_is_asked(command, 
     if (transformers := sys.modules.get("transformers")) is not None:
         monkeypatch.setattr(transformers.AutoTokenizer, "from_pretrained", never)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(training, "_has_transformers", never)
+    monkeypatch.setattr(of_transformers, "is_installed", never)
     (tmp_path / "a.txt").write_text("a\n")
     inputs = ["a.txt"] if command == "bench train" else ["--corpus", "a.txt", "--out", "o"]
     more = ["--vocab-size", "300"] if "train" in command else []

@@ -6,9 +6,10 @@ import itertools
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from importlib.metadata import version
 from typing import Annotated, Any, Literal
 
 import typer
@@ -159,14 +160,12 @@ def _limit(pipe: Any) -> None:
 
 def _twin(ours: Any, name: str, options: dict[str, Any]) -> Any:
     """The pipeline of transformers around the same model; None, and a line that says so, if it has none."""
-    import transformers
+    from fastpost.pipelines.torch.peer import twin
 
-    kind = getattr(transformers, name, None)
-    if kind is None:
-        note(f"transformers {transformers.__version__} has no {name}; only fastpost is timed")
-        return None
-    device = ours.device
-    return kind(model=ours.model, tokenizer=ours.tokenizer, device=device, **options)
+    made = twin(ours, name, options)
+    if made is None:
+        note(f"transformers {version('transformers')} has no {name}; only fastpost is timed")
+    return made
 
 
 _OTHER_WORK = "so the times are of different work"
@@ -207,33 +206,14 @@ def _timed(
             )
 
 
-@contextmanager
-def _watched(pipe: Any) -> Iterator[list[float]]:
+def _watched(pipe: Any) -> AbstractContextManager[list[float]]:
     """Adds up the time that the model of a pipeline takes."""
-    spent, began = [0.0], [0.0]
     model = getattr(pipe, "model", None)
     if model is None:
-        yield spent
-        return
-    import torch
+        return nullcontext([0.0])
+    from fastpost.pipelines.torch.peer import watched
 
-    def now() -> float:
-        if model.device.type == "cuda":
-            torch.cuda.synchronize(model.device)
-        return time.perf_counter()
-
-    def before(*_: Any) -> None:
-        began[0] = now()
-
-    def after(*_: Any) -> None:
-        spent[0] += now() - began[0]
-
-    hooks = [model.register_forward_pre_hook(before), model.register_forward_hook(after)]
-    try:
-        yield spent
-    finally:
-        for hook in hooks:
-            hook.remove()
+    return watched(model)
 
 
 def _different(theirs: Any, ours: Any) -> str | None:

@@ -235,6 +235,8 @@ def _counted(
 
 def load_tokenizer(source: str) -> Any:
     """The tokenizer at `source`: that of transformers if the folder is one of its own and it is installed, else the bare one."""
+    from fastpost.models.transformers import is_installed, saved_tokenizer
+
     path = Path(source)
     file = path / "tokenizer.json" if path.is_dir() else path
     if path.exists() and not file.exists():
@@ -242,7 +244,7 @@ def load_tokenizer(source: str) -> Any:
     if not path.exists() and (path.is_absolute() or source.startswith(".") or source.count("/") > 1):
         raise UsageError(f"{source} does not exist; pass the folder of a tokenizer")
     if file.exists():
-        bare = path.is_file() or not (path / "tokenizer_config.json").exists() or not _has_transformers()
+        bare = path.is_file() or not (path / "tokenizer_config.json").exists() or not is_installed()
         from tokenizers import Tokenizer
 
         text = file.read_text(encoding="utf-8", errors="replace")
@@ -256,17 +258,7 @@ def load_tokenizer(source: str) -> Any:
     missing = missing_model(source, argument="--from")
     if missing is not None:
         raise UsageError(missing)
-    from transformers import AutoTokenizer
-
-    return AutoTokenizer.from_pretrained(source)
-
-
-def _has_transformers() -> bool:
-    try:
-        from transformers import AutoTokenizer  # noqa: F401
-    except ImportError:
-        return False
-    return True
+    return saved_tokenizer(source)
 
 
 def _settings(source: str | None, made: Any, added: Sequence[str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A model of transformers with its fast tokenizer, as the pipelines see any model."""
+"""A model of transformers with its fast tokenizer, as the pipelines see any model; tokenizers without a model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from fastpost.encoding.overlap import check_overlap
 from fastpost.models.batches import Padding
 from fastpost.models.encode import UncutEncoder
 from fastpost.models.length import as_length, positions
-from fastpost.models.runners.torch import TorchRunner
 from fastpost.models.slot import EncoderSlot
 
 if TYPE_CHECKING:
@@ -25,6 +24,22 @@ def hide_bars() -> None:
     from transformers.utils import logging
 
     logging.disable_progress_bar()
+
+
+def is_installed() -> bool:
+    """Whether transformers is there, and can be imported."""
+    try:
+        from transformers import AutoTokenizer  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def saved_tokenizer(source: str) -> Any:
+    """The tokenizer of a folder, or of a name on the hub, in its own class."""
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(source)
 
 
 _INPUTS = ("input_ids", "token_type_ids", "attention_mask")
@@ -136,6 +151,8 @@ class TransformersModel:
         self.tokenizer = tokenizer
         self.device = device or model.device
         self.encoder = encoder or FastEncoder(tokenizer)
+        from fastpost.models.runners.torch import TorchRunner  # tokenizers are loaded without torch
+
         self.labels = {int(label): str(name) for label, name in (model.config.id2label or {}).items()}
         self._positions = positions(model.config)
         names = tuple(name for name in tokenizer.model_input_names if name in _INPUTS)

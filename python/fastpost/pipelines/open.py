@@ -105,25 +105,30 @@ def pipeline(
     backend: str | None = None,
     **kwargs: Any,
 ) -> Any:
-    """A pipeline of fastpost: the call of `transformers.pipeline`, the same results.
+    """Makes a pipeline of fastpost: it is called as `transformers.pipeline` is, and its pipelines give the same results.
 
     Args:
         task: "token-classification", "ner" or "question-answering".
         model: a model of transformers, the name of one, or a folder; for ONNX Runtime a folder with an `.onnx` file;
-            or any object that meets `fastpost.Model`, which is what a runtime or a server of your own needs.
+            or any object that meets `fastpost.Model`, which is how a runtime or a server of your own is connected.
         config: the model's configuration; default: the one that comes with `model`.
         tokenizer: the model's tokenizer; default: the one that comes with `model`.
-        backend: "torch" runs transformers' model; "onnxruntime" needs neither torch nor transformers. Default: the
-            latter for an `.onnx` file and for a folder that holds no other model.
+        backend: "torch" runs transformers' model; "onnxruntime" needs neither torch nor transformers. Default:
+            "onnxruntime" for an `.onnx` file and for a folder that holds no other model, else "torch".
         kwargs: everything else that `transformers.pipeline` takes (`device`, `dtype`, `batch_size`,
             `aggregation_strategy`, ...), or, for ONNX Runtime, what the classes of `fastpost.pipelines.onnx` take, or,
             for an object, those of `fastpost.pipelines.model`.
 
+    Returns:
+        A pipeline, which is called with a text or with several. For "ner" it gives a list of entities a text, or, with
+        `aggregation_strategy="none"`, which is the default of transformers, a list of tokens. For "question-answering"
+        it gives one answer a question, or, with `compat="fastpost"`, a list of answers, the best one first.
+
     Raises:
-        FileNotFoundError: if `model` is a folder that is not there.
+        FileNotFoundError: if `model` is a folder that does not exist.
         ImportError: if what runs the model is not installed.
         TypeError: if `model` is an object that lacks something; the message names it.
-        ValueError: if `task` or `backend` is none of these.
+        ValueError: if `task` or `backend` is not one of the names above.
     """
     if task not in _TASKS:
         raise ValueError(f"`task` is {shown(task)}; pass one of {', '.join(map(repr, sorted(_TASKS)))}")

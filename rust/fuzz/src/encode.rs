@@ -3,16 +3,114 @@
 use crate::Bytes;
 use fastpost_core::encode::{Encoded, Encoder, Side, Strategy, Texts, Truncation};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::sync::LazyLock;
 
 static TOKENIZERS: LazyLock<Vec<Value>> = LazyLock::new(|| {
     let all: Value =
         serde_json::from_str(include_str!("../../../tests/data/small_tokenizers.json")).expect("JSON");
-    let mut all: Vec<Value> = all.as_object().expect("a tokenizer by name").values().cloned().collect();
+    let small = all.as_object().expect("a tokenizer by name");
+    let mut all: Vec<Value> = small.values().cloned().collect();
     all.push(byte_level());
+    all.extend(unigrams(&small["unigram"]));
+    all.extend(characters());
     all
 });
+
+/// Tokenizers as those of XLM-R, without and with a charsmap, T5, DeBERTa-v3 and GLiNER, around the model of `unigram`.
+fn unigrams(unigram: &Value) -> Vec<Value> {
+    let rows = [
+        ("\t", " "),
+        ("\n", " "),
+        ("\r", " "),
+        ("\u{200b}", ""),
+        ("ﬁ", "fi"),
+        ("e\u{301}", "é"),
+        ("İ", "  "),
+    ];
+    let charsmap = json!({"type": "Precompiled", "precompiled_charsmap": charsmap(&rows)});
+    let strip = |left| json!({"type": "Strip", "strip_left": left, "strip_right": true});
+    let blanks = |content| json!({"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": content});
+    let metaspace =
+        |scheme| json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": scheme, "split": true});
+    let words =
+        json!({"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, metaspace("always")]});
+    let all = [
+        (vec![], words.clone()),
+        (vec![charsmap.clone()], words),
+        (vec![charsmap.clone(), strip(false), blanks("▁")], metaspace("always")),
+        (vec![strip(true), charsmap.clone(), blanks(" ")], metaspace("always")),
+        (vec![charsmap], metaspace("first")),
+        (vec![], metaspace("first")),
+    ];
+    all.into_iter()
+        .map(|(steps, pre_tokenizer)| {
+            let mut made = unigram.clone();
+            made["normalizer"] = if steps.is_empty() {
+                Value::Null
+            } else {
+                json!({"type": "Sequence", "normalizers": steps})
+            };
+            made["pre_tokenizer"] = pre_tokenizer;
+            made
+        })
+        .collect()
+}
+
+/// Strings and what they become, as SentencePiece writes it: a double array with 256 places a node, in base64.
+fn charsmap(rows: &[(&str, &str)]) -> String {
+    let keys = rows.iter().map(|(old, _)| old.as_bytes());
+    let nodes: BTreeSet<&[u8]> = keys.flat_map(|key| (0..=key.len()).map(|end| &key[..end])).collect();
+    let base = |node: &[u8]| 256 * (1 + nodes.range(..node).count());
+    let mut units = vec![0_u32; 256 * (1 + nodes.len())];
+    let mut replacements = Vec::new();
+    for &node in &nodes {
+        let at = node.split_last().map_or(0, |(&last, parent)| base(parent) ^ usize::from(last));
+        units[at] = ((at ^ base(node)) as u32) << 10 | u32::from(*node.last().unwrap_or(&0));
+        if let Some((_, new)) = rows.iter().find(|(old, _)| old.as_bytes() == node) {
+            units[at] |= 1 << 8;
+            units[base(node)] = replacements.len() as u32 | 1 << 31;
+            replacements.extend(new.bytes().chain([0]));
+        }
+    }
+    let array: Vec<u8> = units.iter().flat_map(|unit| unit.to_le_bytes()).collect();
+    let blob = [(array.len() as u32).to_le_bytes().to_vec(), array, replacements].concat();
+    let letters: Vec<char> = ('A'..='Z').chain('a'..='z').chain('0'..='9').chain(['+', '/']).collect();
+    let mut out = String::new();
+    for three in blob.chunks(3) {
+        let bits = three.iter().chain([&0; 2]).take(3).fold(0, |bits, &byte| bits << 8 | usize::from(byte));
+        let made = (0..4).map(|at| if at > three.len() { '=' } else { letters[bits >> (18 - 6 * at) & 63] });
+        out.extend(made);
+    }
+    out
+}
+
+/// Tokenizers as those of Llama 2 and Gemma, and one without bytes for what is not known.
+fn characters() -> Vec<Value> {
+    let merges = [["▁", "▁"], ["a", "b"], ["▁", "a"], ["▁a", "b"], ["▁▁", "▁▁"], ["1", "2"]];
+    let mut tokens = vec!["[UNK]".to_owned(), "[CLS]".to_owned(), "[SEP]".to_owned()];
+    tokens.extend((0..=255).map(|byte| format!("<0x{byte:02X}>")));
+    tokens.extend("▁abcxyorgB12-.'sé@".chars().map(String::from));
+    tokens.extend(merges.iter().map(|pair| pair.concat()));
+    let vocab: serde_json::Map<String, Value> = tokens.into_iter().zip((0..).map(Value::from)).collect();
+    let replace = json!({"type": "Replace", "pattern": {"String": " "}, "content": "▁"});
+    let prepend =
+        json!({"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "▁"}, replace.clone()]});
+    let split = json!({"type": "Split", "pattern": {"String": " "}, "behavior": "MergedWithPrevious", "invert": false});
+    let metaspace =
+        json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": "first", "split": false});
+    let all = [(prepend, Value::Null, true), (replace, split, true), (Value::Null, metaspace, false)];
+    all.into_iter()
+        .map(|(normalizer, pre_tokenizer, fallback)| {
+            json!({"version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": normalizer,
+                "pre_tokenizer": pre_tokenizer, "post_processor": null, "decoder": null,
+                "model": {"type": "BPE", "dropout": null, "unk_token": "[UNK]", "continuing_subword_prefix": null,
+                    "end_of_word_suffix": null, "fuse_unk": true, "byte_fallback": fallback, "ignore_merges": false,
+                    "vocab": vocab, "merges": merges}})
+        })
+        .collect()
+}
 
 /// A byte-level tokenizer with a few merges.
 fn byte_level() -> Value {
@@ -112,15 +210,32 @@ pub fn encode(bytes: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeMap;
 
     /// Else the target would return at once.
     #[test]
-    fn the_tokenizers_are_of_two_kinds() {
+    fn the_tokenizers_are_of_all_kinds() {
         let read = |json: &Value| Encoder::from_json(json.to_string().as_bytes());
         let (read, refused): (Vec<_>, Vec<_>) = TOKENIZERS.iter().map(read).partition(Result::is_ok);
-        let mut kinds: Vec<&str> = read.iter().flatten().map(Encoder::kind).collect();
-        kinds.sort_unstable();
-        kinds.dedup();
-        assert_eq!(kinds, ["WordPiece", "byte-level BPE"], "{refused:?}");
+        let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
+        for encoder in read.iter().flatten() {
+            *kinds.entry(encoder.kind()).or_default() += 1;
+        }
+        let all = [("BPE over characters", 3), ("Unigram", 6), ("WordPiece", 3), ("byte-level BPE", 1)];
+        assert_eq!(kinds, BTreeMap::from(all), "{refused:?}");
+    }
+
+    /// Else what a charsmap does would not be tried.
+    #[test]
+    fn a_charsmap_is_applied() {
+        let encoder = TOKENIZERS.iter().filter(|json| json["normalizer"].to_string().contains("Precompiled"));
+        for json in encoder {
+            let encoder = Encoder::from_json(json.to_string().as_bytes()).expect("it can be read");
+            let texts = Texts { strings: vec!["ﬁ\u{200b}n", "fin"], ends: None };
+            let made = encoder.encode(&texts, None, false, None, None).expect("no option is wrong").columns;
+            let (left, right) = made.ids.split_at(made.lengths[0] as usize);
+            assert_eq!(left, right);
+            assert!(left.len() > 1);
+        }
     }
 }

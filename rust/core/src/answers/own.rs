@@ -1,7 +1,7 @@
 //! The answers of one question as they should be: one ranking of the legal spans of all its windows.
 
 use crate::answers::decode::{Answer, Question, bad, find_cls, mask, spare};
-use crate::answers::fold::{Chars, Fnv, Folded};
+use crate::answers::fold::{Chars, Folded, Seeded};
 use crate::answers::input::{Floats, Ints, Window};
 use crate::answers::options::{Dedupe, Normalize, Options, Widen};
 use crate::answers::runs::WordRuns;
@@ -11,7 +11,6 @@ use crate::{Error, Result};
 use pulp::Arch;
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, HashMap, HashSet};
-use std::hash::BuildHasherDefault;
 use std::num::NonZeroUsize;
 use std::rc::Rc;
 
@@ -259,7 +258,7 @@ fn distinct(
         found.truncate(wanted);
         let mut answers: Vec<Answer> = Vec::new();
         let mut places = HashSet::new();
-        let mut texts: HashSet<Folded<'_>, BuildHasherDefault<Fnv>> = HashSet::default();
+        let mut texts: HashSet<Folded<'_>, Seeded> = HashSet::default();
         for (_, pair, which) in found {
             let ready = &ready[which];
             let answer = ready.answer(pair, shifts[which]);

@@ -2,7 +2,7 @@
 
 use crate::Result;
 use crate::answers::decode::{Answer, Question, find_cls, mask, spare};
-use crate::answers::fold::{Fnv, Folded};
+use crate::answers::fold::{Folded, Seeded};
 use crate::answers::input::{Floats, Window};
 use crate::answers::options::{Options, Widen};
 use crate::answers::runs::WordRuns;
@@ -10,7 +10,6 @@ use crate::answers::search::{HalfProduct, Pair, Product, descending, k_best};
 use crate::answers::softmax::{softmax, softmax_half};
 use half::f16;
 use std::collections::{HashMap, hash_map};
-use std::hash::BuildHasherDefault;
 
 impl Question<'_> {
     /// Best first, and the score of "no answer".
@@ -19,8 +18,8 @@ impl Question<'_> {
         let candidates = if self.options.widen == Widen::No { top_k } else { spare(top_k) };
         self.check_spans(candidates)?;
         let mut answers: Vec<Answer> = Vec::new();
-        let mut places: HashMap<Folded<'_>, usize, BuildHasherDefault<Fnv>> =
-            HashMap::with_capacity_and_hasher(candidates.min(64), BuildHasherDefault::default());
+        let mut places: HashMap<Folded<'_>, usize, Seeded> =
+            HashMap::with_capacity_and_hasher(candidates.min(64), Seeded::default());
         let mut null_score = 1_000_000.0_f64;
         let mut pairs = Vec::new();
         let mut texts = HashMap::new();

@@ -263,7 +263,7 @@ def test_errors_say_what_is_wrong():
         (lambda: make(policy="x"), '`policy` is "x"'),
         (lambda: make(subwords="x"), '`subwords` is "x"'),
         (lambda: make(scheme="x"), '`scheme` is "x"'),
-        (lambda: make(offsets=[OFFSETS, OFFSETS]), "`spans` has 1 items but `encodings` makes 2 texts"),
+        (lambda: make(offsets=[OFFSETS, OFFSETS]), "`spans` has 1 item but `encodings` makes 2 texts"),
         (lambda: make(texts=["a", "b"]), "`texts` has 2 items"),
         (lambda: make(label2id={"B-PER": 0, "I-PER": 1}), "no label for tokens in no span"),
         (
@@ -379,7 +379,7 @@ def test_word_labels_equal_those_of_the_course(words, seed, kind):
 def test_word_labels_that_do_not_fit():
     with pytest.raises(ValueError, match=r"`word_ids\[1\]\[1\]` is 2 but `word_labels\[1\]` has 1 labels"):
         fastpost.align_labels([[0], [0]], [[0], [0, 2]])
-    with pytest.raises(ValueError, match="`word_labels` has 1 items but `word_ids` has 2"):
+    with pytest.raises(ValueError, match="`word_labels` has 1 item but `word_ids` has 2"):
         fastpost.align_labels([[0]], [[0], [0]])
     with pytest.raises(TypeError, match=r"`word_labels\[0\]\[0\]` is 'x'; pass integers"):
         fastpost.align_labels([["x"]], [[0]])

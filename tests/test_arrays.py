@@ -244,7 +244,7 @@ def test_attention_with_an_index_of_tokens():
 WRONG = {
     "a hole": ({"attention_mask": [[1, 0, 1, 0, 0], [1, 0, 0, 0, 0]]}, "is 0 at token 1 of window 0.*special_tokens_mask"),
     "a hole later": ({"attention_mask": [[1, 1, 1, 0, 0], [0, 1, 0, 0, 1]]}, "is 0 at token 2 of window 1"),
-    "too few rows": ({"attention_mask": [[1, 1, 1, 0, 0]]}, "has 1 windows but `logits` has 2"),
+    "too few rows": ({"attention_mask": [[1, 1, 1, 0, 0]]}, "has 1 window but `logits` has 2"),
     "too short": ({"attention_mask": [[1, 1, 1], [1, 0, 0]]}, "has 3 tokens in window 0 but `logits` has 5"),
     "too long": ({"attention_mask": [[1, 1, 1, 1, 1, 1]] * 2}, "has 6 tokens in window 0 but `logits` has 5"),
     "other lengths": ({"lengths": [2, 1]}, "`lengths` says that window 0 has 2 tokens, and `attention_mask`.*pass one"),

@@ -88,6 +88,8 @@ def test_parts_make_what_one_part_makes(by_text, tmp_path, monkeypatch):
     rows = rows_of(90, [None, 1, 2])
     for row in rows:
         row["text"] = "é🎉" * (row["text_index"] % 5)
+        for entity in row["entities"] if by_text else ():
+            del entity["word"]
     made = []
     for size in (1, 900, 1 << 20):
         monkeypatch.setattr(parts, "_PART", size)

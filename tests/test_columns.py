@@ -741,7 +741,7 @@ def test_bad_spans(span, error, says):
 
 
 def test_spans_that_do_not_fit():
-    with pytest.raises(ValueError, match="`spans` holds 1 lists for 2 texts"):
+    with pytest.raises(ValueError, match="`spans` holds 1 list for 2 texts"):
         fastpost.Entities.from_spans([[]], ["a", "b"])
     with pytest.raises(TypeError, match="`texts` is one str"):
         fastpost.Entities.from_spans([[]], "a")

@@ -283,7 +283,7 @@ def test_errors_name_the_argument_and_the_cure(name):
         (TypeError, r"`texts\[1\]` is of type str; with is_split_into_words", lambda: encoder.encode([["a"], "b"], is_split_into_words=True)),
         (ValueError, r"`texts\[1\]` is not valid Unicode", lambda: encoder.encode(["a", "b\ud800c"])),
         (ValueError, r"`pairs\[1\](\[0\])?` is not valid Unicode", lambda: encoder.encode([["a"], []], [[], ["b\ud800c"]], is_split_into_words=True)),
-        (ValueError, "`pairs` has 1 texts but `texts` has 2", lambda: encoder.encode(["a", "b"], ["c"])),
+        (ValueError, "`pairs` has 1 text but `texts` has 2", lambda: encoder.encode(["a", "b"], ["c"])),
         (ValueError, "`max_length` is 2 with 2 special tokens", lambda: encoder.encode(["a"], max_length=2)),
         (ValueError, "`max_length` is 0", lambda: encoder.encode(["a"], max_length=0)),
         (ValueError, "`max_length` is -3", lambda: encoder.encode(["a"], max_length=-3)),

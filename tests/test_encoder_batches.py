@@ -126,7 +126,7 @@ def test_offsets_are_checked():
     assert fastpost.check_offsets(batch[1:3], TEXTS) == want[1:3]
     with pytest.raises(ValueError, match=r"`encoding` has 2 windows but `text` is one str"):
         fastpost.check_offsets(batch[:2], "a")
-    with pytest.raises(ValueError, match=rf"`text` has 1 items but `encoding` is made of {len(TEXTS)}"):
+    with pytest.raises(ValueError, match=rf"`text` has 1 item but `encoding` is made of {len(TEXTS)}"):
         fastpost.check_offsets(batch, ["a"])
 
 
@@ -159,17 +159,17 @@ def test_what_does_not_fit_is_refused():
     decoder = fastpost.EntityDecoder(LABELS)
     with pytest.raises(ValueError, match=rf"`encodings` has {len(batch)} windows but the logits have {len(batch) - 1}"):
         decoder.decode(logits[1:], batch, TEXTS)
-    with pytest.raises(ValueError, match=rf"`texts` has 1 items but `encodings` has {len(TEXTS)}"):
+    with pytest.raises(ValueError, match=rf"`texts` has 1 item but `encodings` has {len(TEXTS)}"):
         decoder.decode(logits, batch, TEXTS[:1])
-    with pytest.raises(ValueError, match=r"`windows` has 1 items but `encodings` has \d+ windows"):
+    with pytest.raises(ValueError, match=r"`windows` has 1 item but `encodings` has \d+ windows"):
         decoder.decode(logits, batch, TEXTS, windows=[0])
     with pytest.raises(ValueError, match=r"`encodings` and `offsets` are both given"):
         decoder.decode(logits, batch, TEXTS, offsets=batch.offsets)
-    with pytest.raises(ValueError, match=rf"`contexts` has 1 items but `encodings` is of {len(TEXTS)} texts"):
+    with pytest.raises(ValueError, match=rf"`contexts` has 1 item but `encodings` is of {len(TEXTS)} texts"):
         fastpost.AnswerDecoder().decode(logits[:, :, 0], logits[:, :, 1], batch, TEXTS[:1])
-    with pytest.raises(ValueError, match=rf"`spans` has 1 items but `encodings` makes {len(TEXTS)} texts"):
+    with pytest.raises(ValueError, match=rf"`spans` has 1 item but `encodings` makes {len(TEXTS)} texts"):
         fastpost.spans_to_labels(batch, [[]], label2id=LABEL2ID)
-    with pytest.raises(ValueError, match=rf"`word_labels` has 1 items but `word_ids` is of {len(TEXTS)} texts"):
+    with pytest.raises(ValueError, match=rf"`word_labels` has 1 item but `word_ids` is of {len(TEXTS)} texts"):
         fastpost.align_labels([[0]], batch)
 
 

@@ -143,15 +143,67 @@ def test_every_state_of_a_job_is_gone_on_with_or_told(change, words, pipe, sourc
         make(resume=True)
 
 
-def test_what_is_whole_is_not_taken_for_its_redaction(pipe, source, tmp_path):
-    """It used to be: success was said of texts that nobody had redacted."""
+@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+def test_what_is_whole_is_not_taken_for_what_other_options_write(ending, pipe, source, tmp_path):
+    """It used to be: success was said of texts that nobody had redacted, and of words in clear."""
+    if ending == "parquet":
+        pytest.importorskip("pyarrow")
+    with open(source, "r+", encoding="utf-8") as file:
+        rest = file.read()
+        file.seek(0)
+        file.write('{"id": null, "text": "nobody"}\n' + rest)  # a line without entities tells nothing
+    out = tmp_path / f"out.{ending}"
+    ways = (
+        {},
+        {"redact": "[{label}]"},
+        {"reading": jobs.Reading(id_column="id")},
+        {"reading": jobs.Reading(keep_columns="id")},
+        {"reading": jobs.Reading(with_source=True)},
+    )
+    for way in ways:
+        with jobs.EntityJob(source, str(out), overwrite=True, **way) as job:
+            job.run(pipe)
+        before = out.read_bytes()
+        for other in ways:
+            # Columns of one name are alike, wherever they come from.
+            same = way is other or {"keep_columns='id'", "id_column='id'"} == {
+                f"{name}='id'" for one in (way, other) for name in ("id_column", "keep_columns")
+                if "reading" in one and getattr(one["reading"], name)
+            }  # fmt: skip
+            words = "is whole.*other options" if same else "is not what this job writes: its columns are others; pass"
+            with pytest.raises(jobs.Finished if same else jobs.JobError, match=words):
+                jobs.EntityJob(source, str(out), resume=True, **other)
+        assert out.read_bytes() == before
+
+
+def test_a_redaction_that_keeps_all_columns_is_told_by_its_entities(pipe, source, tmp_path):
+    out, everything = tmp_path / "out.jsonl", jobs.Reading(keep_columns="all")
+    ways = ({"reading": everything}, {"reading": everything, "redact": "[{label}]"})
+    for way, other in (ways, ways[::-1]):
+        with jobs.EntityJob(source, str(out), overwrite=True, **way) as job:
+            job.run(pipe)
+        with pytest.raises(jobs.Finished):
+            jobs.EntityJob(source, str(out), resume=True, **way)
+        with pytest.raises(jobs.JobError, match="is not what this job writes"):
+            jobs.EntityJob(source, str(out), resume=True, **other)
+
+
+def test_whole_answers_are_those_of_their_questions(source, tmp_path):
+    """One line a question: it used to be told that more texts than lines were there to go on with."""
+
+    def answers(question, context, rank=False, **_):
+        found = [{"answer": text[:4], "start": 0, "end": 4, "score": 0.5} for text in context]
+        return [{"text_index": at, **one} for at, one in enumerate(found)] if rank else [[one] for one in found]
+
     out = tmp_path / "out.jsonl"
-    with jobs.EntityJob(source, str(out)) as job:
-        job.run(pipe)
-    with pytest.raises(jobs.JobError, match="exists; pass overwrite=True to replace it"):
-        jobs.EntityJob(source, str(out), redact="[{label}]", resume=True)
-    with pytest.raises(jobs.Finished):
-        jobs.EntityJob(source, str(out), resume=True)
+    for rank in (True, False):
+        with jobs.AnswerJob(source, str(out), questions=["Who?"], rank=rank, overwrite=True) as job:
+            job.run(answers)
+        with pytest.raises(jobs.Finished):
+            jobs.AnswerJob(source, str(out), questions=["Who?"], rank=rank, resume=True)
+        for other in ({"questions": ["Where?"], "rank": rank}, {"questions": ["Who?"], "rank": not rank}):
+            with pytest.raises(jobs.JobError, match="is not what this job writes"):
+                jobs.AnswerJob(source, str(out), resume=True, **other)
 
 
 @pytest.mark.parametrize(
@@ -162,6 +214,9 @@ def test_what_is_whole_is_not_taken_for_its_redaction(pipe, source, tmp_path):
         ({"reading": jobs.Reading(chunk_size=1, id_column="id")}, r"another `id column` \(None, now 'id'\)"),
         ({"reading": jobs.Reading(chunk_size=1, keep_columns="all")}, "another `keep-columns`"),
         ({"reading": jobs.Reading(chunk_size=1, on_error="skip")}, "another `on_error`"),
+        ({"reading": jobs.Reading(chunk_size=1, on_error="replace")}, "another `on_error`"),
+        # One that was given then, and is not now.
+        ({"settings": {}}, r"was begun with another `m` \(1, now None\)"),
         ({"touch": True}, "other input files, or they have changed since"),
     ],
 )

@@ -247,7 +247,7 @@ def test_offsets_of_a_batch():
     assert found[1:] == [[]] * (len(found) - 1)
     with pytest.raises(ValueError, match="`encoding` has 2 rows but `text` is one str; pass the list of texts"):
         fastpost.check_offsets(tokenizer(texts), texts[0])
-    with pytest.raises(ValueError, match="`text` has 1 items but `encoding` is made of 2; pass one text for each"):
+    with pytest.raises(ValueError, match="`text` has 1 item but `encoding` is made of 2; pass one text for each"):
         fastpost.check_offsets(tokenizer(texts), texts[:1])
     with pytest.raises(ValueError, match="`special_tokens_mask` is given for a list of texts"):
         fastpost.check_offsets(tokenizer(texts), texts, special_tokens_mask=[0])

@@ -265,7 +265,7 @@ def test_a_graph_that_fails_on_longer_texts_names_the_cure(tmp_path):
     folder = write_folder(tmp_path, positions=16, config={"max_position_embeddings": 512})
     pipe = load(folder)
     assert spans(pipe(TEXT)) == FOUND
-    with pytest.raises(RuntimeError, match=r"model.onnx fails on 1 windows of \d+ tokens.*model_max_length") as caught:
+    with pytest.raises(RuntimeError, match=r"model.onnx fails on 1 window of \d+ tokens.*model_max_length") as caught:
         pipe(LONG)
     assert "\n" not in str(caught.value)
     assert spans(pipe(LONG, max_length=16)) == LONG_FOUND

@@ -284,7 +284,7 @@ def test_entities_of_a_decoder():
         (TEXT, {"start": 0}, TypeError, "`entities` is of type dict; pass a list of entities"),
         (TEXT, None, TypeError, "`entities` is of type NoneType"),
         ([TEXT], None, TypeError, "`entities` is of type NoneType; pass a list of entities for each text"),
-        ([TEXT], [[], []], ValueError, "`entities` holds 2 lists for 1 texts"),
+        ([TEXT], [[], []], ValueError, "`entities` holds 2 lists for 1 text"),
         ([TEXT], [ANNA], TypeError, r"`entities\[0\]\[0\]` is of type int"),
         ([TEXT, "a"], [[], [(0, 2, "A")]], ValueError, r"`entities\[1\]\[0\]` covers characters 0 to 2, but its text has 1"),
         ([TEXT, None], [[], []], TypeError, r"`text\[1\]` is of type NoneType; pass a str"),

@@ -209,13 +209,13 @@ def test_bad_entities(entities, error, says):
 
 
 def test_lists_that_do_not_fit():
-    with pytest.raises(ValueError, match="`entities` holds 1 lists for 2 texts"):
+    with pytest.raises(ValueError, match="`entities` holds 1 list for 2 texts"):
         fastpost.render(["a", "b"], [[]])
     with pytest.raises(ValueError, match="`entities` holds 5 lists for 1 text;"):
         fastpost.render("a", batch())
     with pytest.raises(ValueError, match="`captions` has 2 items for 1 text; pass one a text"):
         fastpost.render("a", [], captions=["text 0", "text 1"])
-    with pytest.raises(ValueError, match="`names` has 1 items"):
+    with pytest.raises(ValueError, match="`names` has 1 item"):
         fastpost.render("a", [], other=[], names=("one",))
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from fastpost import _fastpost
 from fastpost._frozen import Frozen
+from fastpost._inputs.bounds import counted
 from fastpost.types import Ints1d
 
 if TYPE_CHECKING:
@@ -179,7 +180,7 @@ class Nested(Columns):
         return _nested, (self._source,)
 
     def __repr__(self) -> str:
-        return f"<{type(self._source).__name__} of {len(self)} rows, one a list: {len(self._source)} in all>"
+        return f"<{type(self._source).__name__} of {counted(len(self), 'row')}, one a list: {len(self._source)} in all>"
 
 
 def _nested(source: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fastpost._inputs.bounds import counted
 from fastpost.exceptions import refuse
 from fastpost.types import Batch, Ints1d
 
@@ -243,7 +244,9 @@ def vector(name: str, value: Any) -> Ints1d | None:
     nested = _items(value)
     array = _integers(name, value if nested is None else nested, np.int64)
     if array.ndim != 1:
-        raise refuse(TypeError, f"`{name}` has {array.ndim} dimensions; pass one integer per window", argument=name)
+        raise refuse(
+            TypeError, f"`{name}` has {counted(array.ndim, 'dimension')}; pass one integer per window", argument=name
+        )
     return array
 
 

@@ -114,6 +114,11 @@ def records(name: str, rows: Iterable[Any], *keys: str) -> list[Mapping[str, Any
     return listed
 
 
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """`1 entity`, `2 entities`; without `many` it is `one` and an s."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
 def shown(value: Any) -> str:
     """The repr of a value, cut to what a message can hold."""
     try:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastpost import _fastpost
+from fastpost._inputs.bounds import counted
 from fastpost.exceptions import refuse
 from fastpost.types import Ints1d, Ints2d
 
@@ -121,7 +122,7 @@ class Encoded:
         if owners is not None and len(owners) != len(batch):
             raise refuse(
                 ValueError,
-                f"`windows` has {len(owners)} items but `encodings` has {len(batch)} windows; pass one text for each",
+                f"`windows` has {counted(len(owners), 'item')} but `encodings` has {counted(len(batch), 'window')}; pass one text for each",
                 argument="windows",
             )
         return cls(batch, batch.text_index, batch.text_count) if owners is None else cls(batch, owners, None)
@@ -244,7 +245,7 @@ def read_windows(encodings: Any, owners: Ints1d | None, count: int | None) -> tu
         if count is not None and count != len(encoded.texts):
             raise refuse(
                 ValueError,
-                f"`encodings` has {len(encoded.texts)} windows but the logits have {count}; pass the batch that the logits "
+                f"`encodings` has {counted(len(encoded.texts), 'window')} but the logits have {count}; pass the batch that the logits "
                 "were made from",
                 argument="encodings",
             )
@@ -260,8 +261,8 @@ def read_windows(encodings: Any, owners: Ints1d | None, count: int | None) -> tu
     if count is not None and count != len(expanded.windows):
         raise refuse(
             ValueError,
-            f"`encodings` holds {len(encodings)} encodings, {len(expanded.windows)} windows with their overflowing "
-            f"ones, but the logits have {count} windows; pass the encodings that the logits were made from",
+            f"`encodings` holds {counted(len(encodings), 'encoding')}, {counted(len(expanded.windows), 'window')} with their overflowing "
+            f"ones, but the logits have {counted(count, 'window')}; pass the encodings that the logits were made from",
             argument="encodings",
         )
     return expanded, len(encodings)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fastpost._inputs.bounds import listed, shown
+from fastpost._inputs.bounds import counted, listed, shown
 from fastpost.exceptions import refuse
 
 _LABEL = ("label", "entity_group", "entity")
@@ -20,7 +20,7 @@ def columns(spans: Sequence[Sequence[Any]], texts: list[str] | None, labels: Seq
     if texts is not None and len(texts) != len(spans):
         raise refuse(
             ValueError,
-            f"`spans` holds {len(spans)} lists for {len(texts)} texts; pass one list of spans a text",
+            f"`spans` holds {counted(len(spans), 'list')} for {counted(len(texts), 'text')}; pass one list of spans a text",
             argument="spans",
         )
     ids: dict[str, int] = {label: number for number, label in enumerate(labels or ())}

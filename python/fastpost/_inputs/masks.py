@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastpost._inputs import arrays as _arrays
+from fastpost._inputs.bounds import counted
 from fastpost.exceptions import Argument, refuse
 from fastpost.types import Batch, Ints1d
 
@@ -41,7 +42,7 @@ def attention(
     if len(rows) != len(widths):
         raise refuse(
             ValueError,
-            f"`attention_mask` has {len(rows)} windows but `{name}` has {len(widths)}; pass one row per window",
+            f"`attention_mask` has {counted(len(rows), 'window')} but `{name}` has {len(widths)}; pass one row per window",
             argument="attention_mask",
         )
     firsts, ends, counts = _bounds(rows)
@@ -57,7 +58,7 @@ def attention(
         if len(row) < width or end > width:
             raise refuse(
                 ValueError,
-                f"`attention_mask` has {len(row)} tokens in window {window} but `{name}` has {width}; pass one value per "
+                f"`attention_mask` has {counted(len(row), 'token')} in window {window} but `{name}` has {width}; pass one value per "
                 "token",
                 argument="attention_mask",
             )
@@ -65,7 +66,7 @@ def attention(
         for window in np.flatnonzero((lengths != ends) | (firsts > 0)).tolist():
             raise refuse(
                 ValueError,
-                f"`lengths` says that window {window} has {int(lengths[window])} tokens, and `attention_mask` that it has "
+                f"`lengths` says that window {window} has {counted(int(lengths[window]), 'token')}, and `attention_mask` that it has "
                 f"those from {firsts[window]} to {ends[window]}; pass one of the two",
                 argument="lengths",
             )
@@ -181,7 +182,7 @@ def _cut(mask: Any, widths: list[int], flat: bool) -> Any:
         if row.ndim != 1:
             raise refuse(
                 TypeError,
-                f"`attention_mask[{number}]` has {row.ndim} dimensions; pass one value per token",
+                f"`attention_mask[{number}]` has {counted(row.ndim, 'dimension')}; pass one value per token",
                 argument="attention_mask",
             )
     return rows

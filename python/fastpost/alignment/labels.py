@@ -9,7 +9,7 @@ import numpy as np
 
 from fastpost import _fastpost
 from fastpost._inputs import arrays as _arrays
-from fastpost._inputs.bounds import shown
+from fastpost._inputs.bounds import counted, shown
 from fastpost._inputs.encodings import Encoded, Encodings, is_encoded, is_encodings, read_texts
 from fastpost.entities.decoder import _label_names
 from fastpost.exceptions import refuse
@@ -126,7 +126,7 @@ def plan_windows(
     if listed is not None and len(listed) != len(tokens.lengths):
         raise refuse(
             ValueError,
-            f"`texts` has {len(listed)} items but `offsets` has {len(tokens.lengths)}; pass one per text",
+            f"`texts` has {counted(len(listed), 'item')} but `offsets` has {len(tokens.lengths)}; pass one per text",
             argument="texts",
         )
     found = _fastpost.plan_windows(
@@ -290,7 +290,7 @@ def align_labels(
     if len(listed) != len(word_labels):
         raise refuse(
             ValueError,
-            f"`word_labels` has {len(word_labels)} items but `word_ids` has {len(listed)}; pass one of each per text",
+            f"`word_labels` has {counted(len(word_labels), 'item')} but `word_ids` has {len(listed)}; pass one of each per text",
             argument="word_labels",
         )
     inside = None if label2id is None else _label_set(label2id, "auto").inside()
@@ -368,13 +368,13 @@ def _read(
     if count is not None and count != texts_made:
         raise refuse(
             ValueError,
-            f"`{name}` has {count} items but `encodings` makes {made} texts; pass one list per text",
+            f"`{name}` has {counted(count, 'item')} but `encodings` makes {made} texts; pass one list per text",
             argument=name,
         )
     if texts is not None and len(texts) != texts_made:
         raise refuse(
             ValueError,
-            f"`texts` has {len(texts)} items but `encodings` makes {made} texts; pass one per text",
+            f"`texts` has {counted(len(texts), 'item')} but `encodings` makes {made} texts; pass one per text",
             argument="texts",
         )
     kernel = _fastpost.TokenSpans(
@@ -415,7 +415,7 @@ def _read_arrays(
     if len(texts) != len(counts):
         raise refuse(
             ValueError,
-            f"`windows` has {len(texts)} items but there are {len(counts)} windows; pass one text each",
+            f"`windows` has {counted(len(texts), 'item')} but there are {counted(len(counts), 'window')}; pass one text each",
             argument="windows",
         )
     return _Tokens(
@@ -436,7 +436,7 @@ def _end_to_end(name: str, value: Any, lengths: Ints1d | None, rank: int) -> tup
             if int(lengths.sum()) != len(read) or (lengths < 0).any():
                 raise refuse(
                     ValueError,
-                    f"`lengths` adds up to {int(lengths.sum())} tokens but `{name}` has {len(read)}; lengths must "
+                    f"`lengths` adds up to {counted(int(lengths.sum()), 'token')} but `{name}` has {len(read)}; lengths must "
                     "cover each token once",
                     argument="lengths",
                 )
@@ -446,7 +446,7 @@ def _end_to_end(name: str, value: Any, lengths: Ints1d | None, rank: int) -> tup
         if not isinstance(read, list) and read.ndim != rank + 1:
             raise refuse(
                 TypeError,
-                f"`{name}` has {read.ndim} dimensions; pass a list with one array a window, one padded array, or one "
+                f"`{name}` has {counted(read.ndim, 'dimension')}; pass a list with one array a window, one padded array, or one "
                 "array end to end with `lengths`",
                 argument=name,
             )
@@ -485,7 +485,7 @@ def _labels(labels: Any, lengths: Ints1d) -> Ints1d:
     if len(read) != len(lengths):
         raise refuse(
             ValueError,
-            f"`labels` has {len(read)} windows but `encodings` has {len(lengths)}; pass one row each",
+            f"`labels` has {counted(len(read), 'window')} but `encodings` has {len(lengths)}; pass one row each",
             argument="labels",
         )
     rows = []
@@ -494,7 +494,7 @@ def _labels(labels: Any, lengths: Ints1d) -> Ints1d:
         if len(ids) < length:
             raise refuse(
                 ValueError,
-                f"`labels[{number}]` has {len(ids)} ids for {length} tokens; pass one per token",
+                f"`labels[{number}]` has {counted(len(ids), 'id')} for {counted(length, 'token')}; pass one per token",
                 argument="labels",
             )
         rows.append(ids[:length])
@@ -531,7 +531,7 @@ def _of_windows(word_labels: list[Sequence[int]], read: Encoded) -> list[Sequenc
     if len(word_labels) < made or (read.text_count is not None and len(word_labels) != made):
         raise refuse(
             ValueError,
-            f"`word_labels` has {len(word_labels)} items but `word_ids` is of {made} texts; pass one of each per text",
+            f"`word_labels` has {counted(len(word_labels), 'item')} but `word_ids` is of {made} texts; pass one of each per text",
             argument="word_labels",
         )
     return [word_labels[text] for text in read.texts.tolist()]

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from fastpost import _fastpost
 from fastpost._inputs import arrays as _arrays
-from fastpost._inputs.bounds import shown
+from fastpost._inputs.bounds import counted, shown
 from fastpost.exceptions import refuse
 from fastpost.types import ArrayLike, Ints1d
 
@@ -99,7 +99,7 @@ class OffsetMap:
         return NormalizedText(self.text, table)
 
     def __repr__(self) -> str:
-        return f"<OffsetMap: {self.length()} characters, {self.length('utf8')} bytes>"
+        return f"<OffsetMap: {counted(self.length(), 'character')}, {self.length('utf8')} bytes>"
 
 
 class NormalizedText:
@@ -149,7 +149,7 @@ class NormalizedText:
         return self._table.to_normalized(pairs.reshape(-1)).reshape(pairs.shape)
 
     def __repr__(self) -> str:
-        return f"<NormalizedText: {len(self.original)} characters, {len(self.normalized)} normalised>"
+        return f"<NormalizedText: {counted(len(self.original), 'character')}, {len(self.normalized)} normalised>"
 
 
 class OffsetFault(NamedTuple):
@@ -223,7 +223,7 @@ def check_offsets(
             count = 3 if isinstance(pairs, list) else pairs.ndim
             raise refuse(
                 TypeError,
-                f"`encoding` has {count} dimensions; pass (tokens, 2) integers, one text at a time",
+                f"`encoding` has {counted(count, 'dimension')}; pass (tokens, 2) integers, one text at a time",
                 argument="encoding",
             )
         offsets = _pairs("encoding", pairs)
@@ -233,14 +233,14 @@ def check_offsets(
         if isinstance(mask, list):
             raise refuse(
                 TypeError,
-                f"`special_tokens_mask` is {len(mask)} lists; pass (tokens,), one value a token",
+                f"`special_tokens_mask` is {counted(len(mask), 'list')}; pass (tokens,), one value a token",
                 argument="special_tokens_mask",
             )
         skip = mask if outside is None else mask | outside
     if skip.shape != (len(offsets),):
         raise refuse(
             ValueError,
-            f"`special_tokens_mask` has the shape {skip.shape} but there are {len(offsets)} tokens; pass one value each",
+            f"`special_tokens_mask` has the shape {skip.shape} but there are {counted(len(offsets), 'token')}; pass one value each",
             argument="special_tokens_mask",
         )
     faults = []
@@ -256,7 +256,7 @@ def _only_one(encoding: Any) -> Any:
         if len(encoding) != 1:
             raise refuse(
                 ValueError,
-                f"`encoding` has {len(encoding)} windows but `text` is one str; pass the list of texts that it was made from",
+                f"`encoding` has {counted(len(encoding), 'window')} but `text` is one str; pass the list of texts that it was made from",
                 argument="encoding",
             )
         encoding = encoding[0]
@@ -264,7 +264,7 @@ def _only_one(encoding: Any) -> Any:
         if len(encoding.encodings) != 1:
             raise refuse(
                 ValueError,
-                f"`encoding` has {len(encoding.encodings)} rows but `text` is one str; pass the list of texts that it "
+                f"`encoding` has {counted(len(encoding.encodings), 'row')} but `text` is one str; pass the list of texts that it "
                 "was made from",
                 argument="encoding",
             )
@@ -295,7 +295,7 @@ def _rows(encoding: Any, texts: list[str]) -> list[tuple[Any, str]]:
     if made != len(texts):
         raise refuse(
             ValueError,
-            f"`text` has {len(texts)} items but `encoding` is made of {made}; pass one text for each",
+            f"`text` has {counted(len(texts), 'item')} but `encoding` is made of {made}; pass one text for each",
             argument="text",
         )
     return [(row, texts[owner]) for row, owner in zip(rows, owners)]
@@ -308,7 +308,7 @@ def _message(token: int, kind: str, start: int, end: int, other: int | None, off
         verb = "starts before" if kind == "backwards" else "shares characters with"
         return f"{head} and {verb} {before}"
     if kind == "out-of-range":
-        return f"{head} but the text has {len(text)} characters"
+        return f"{head} but the text has {counted(len(text), 'character')}"
     return f"{head} and ends before it starts" if kind == "reversed" else f"{head} and covers nothing"
 
 

@@ -11,6 +11,7 @@ from fastpost._frozen import Settled
 from fastpost._inputs import arrays as _arrays
 from fastpost._inputs import bounds as _bounds
 from fastpost._inputs import masks as _masks
+from fastpost._inputs.bounds import counted
 from fastpost._inputs.encodings import Encoded, read_windows
 from fastpost._inputs.probabilities import warn_of_windows
 from fastpost.answers.options import ANSWER_OPTIONS, Dedupe, Normalize, read_options
@@ -163,7 +164,7 @@ class AnswerDecoder(Settled):
             if isinstance(read, Encoded) and made is not None and made != len(contexts):
                 raise refuse(
                     ValueError,
-                    f"`contexts` has {len(contexts)} items but `encodings` is of {made} texts; pass one context for each, "
+                    f"`contexts` has {counted(len(contexts), 'item')} but `encodings` is of {made} texts; pass one context for each, "
                     "or `windows`, the context that each window was cut from",
                     argument="contexts",
                 )

@@ -13,7 +13,7 @@ import numpy as np
 from fastpost import _fastpost
 from fastpost._inputs import arrays as _arrays
 from fastpost._inputs import bounds as _bounds
-from fastpost._inputs.bounds import listed, shown
+from fastpost._inputs.bounds import counted, listed, shown
 from fastpost.exceptions import refuse
 
 logger = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ def postprocess_qa_predictions(
     if len(predictions) != 2:
         raise refuse(
             ValueError,
-            f"`predictions` has {len(predictions)} entries; pass (start_logits, end_logits)",
+            f"`predictions` has {counted(len(predictions), 'entry', 'entries')}; pass (start_logits, end_logits)",
             argument="predictions",
         )
     n_best_size = _bounds.whole("n_best_size", n_best_size, 1)
@@ -87,7 +87,7 @@ def postprocess_qa_predictions(
     if len(start) != len(features):
         raise refuse(
             ValueError,
-            f"`predictions` has {len(start)} windows but `features` has {len(features)}; pass one row per feature",
+            f"`predictions` has {counted(len(start), 'window')} but `features` has {len(features)}; pass one row per feature",
             argument="predictions",
         )
 
@@ -146,7 +146,9 @@ def _logits(name: str, values: Any) -> Any:
     if "bfloat16" in str(getattr(values, "dtype", "")):
         array = (array.astype(np.uint32) << 16).view(np.float32)
     if array.ndim != 2:
-        raise refuse(TypeError, f"`{name}` has {array.ndim} dimensions; pass (windows, tokens)", argument=name)
+        raise refuse(
+            TypeError, f"`{name}` has {counted(array.ndim, 'dimension')}; pass (windows, tokens)", argument=name
+        )
     if array.dtype.kind != "f":
         raise refuse(TypeError, f"`{name}` is of type {array.dtype}; pass floats", argument=name)
     return np.ascontiguousarray(array, dtype=np.float32)

@@ -14,8 +14,9 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from fastpost._inputs.bounds import counted
 from fastpost.cli.entity_options import Aggregation, Compat, with_defaults
-from fastpost.cli.failure import UsageError, counted, guarded, note
+from fastpost.cli.failure import UsageError, guarded, note
 from fastpost.cli.help import Command, Commands
 from fastpost.cli.options import Inputs, Running, takes_records
 from fastpost.jobs.texts import Reading

@@ -8,9 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
+from fastpost._inputs.bounds import counted
 from fastpost.cli import entity_options as options
 from fastpost.cli import page
-from fastpost.cli.failure import counted, guarded
+from fastpost.cli.failure import guarded
 from fastpost.cli.help import Command
 from fastpost.cli.options import NOT_OF_PAGES, Running, Showing, takes_records
 from fastpost.cli.progress import Progress

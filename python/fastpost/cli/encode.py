@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from fastpost.cli.failure import UsageError, counted, guarded, note
+from fastpost._inputs.bounds import counted
+from fastpost.cli.failure import UsageError, guarded, note
 from fastpost.cli.help import Command
 from fastpost.cli.options import tell_left_out
 from fastpost.cli.progress import Progress
@@ -58,7 +59,7 @@ def encode(
 
         def told(documents: int, tokens: int) -> None:
             done[0], done[1] = done[0] + documents, done[1] + tokens
-            progress("encode", done[1], None, f"{done[0]:,} texts, {done[1]:,} tokens")
+            progress("encode", done[1], None, f"{counted(done[0], 'text')}, {counted(done[1], 'token')}")
 
         made = write(
             encoder, texts, out, special=special_tokens, end_id=end_id, threads=threads, resume=resume, progress=told

@@ -168,11 +168,6 @@ def _options_of(command: Callable[..., None]) -> frozenset[str]:
     return frozenset(f"--{name}" for name in names)
 
 
-def counted(number: int, one: str, many: str | None = None) -> str:
-    """`1 entity`, `2 entities`; without `many` it is `one` and an s."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
 def tell(line: str) -> None:
     """Writes one line of our own to standard error."""
     print(f"fastpost: {without_texts(line)}", file=sys.stderr)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import typer
 
-from fastpost.cli.failure import Quiet, UsageError, counted, note, spelled
+from fastpost._inputs.bounds import counted
+from fastpost.cli.failure import Quiet, UsageError, note, spelled
 from fastpost.entities.options import BATCH_SIZE, PIPELINE_OPTIONS
 from fastpost.jobs.texts import Reading
 from fastpost.models.backends import BACKENDS, TORCH

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fastpost.cli.failure import UsageError, counted, note
+from fastpost._inputs.bounds import counted
+from fastpost.cli.failure import UsageError, note
 from fastpost.jobs.output import write_output
 from fastpost.jobs.texts import Reading
 

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from fastpost import progress as shown
-from fastpost.cli.failure import counted
+from fastpost._inputs.bounds import counted
 from fastpost.progress import Step
 
 if TYPE_CHECKING:

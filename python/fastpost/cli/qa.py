@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from fastpost.cli.failure import UsageError, counted, guarded, note
+from fastpost._inputs.bounds import counted
+from fastpost.cli.failure import UsageError, guarded, note
 from fastpost.cli.help import Command
 from fastpost.cli.options import Inputs, Running, Writing, takes_records, tell_left_out
 from fastpost.cli.progress import Progress

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from fastpost._inputs import formats
-from fastpost.cli.failure import UsageError, counted, guarded, note
+from fastpost._inputs.bounds import counted
+from fastpost.cli.failure import UsageError, guarded, note
 from fastpost.cli.help import Command
 from fastpost.cli.options import tell_left_out
 from fastpost.cli.progress import Progress

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastpost._inputs.bounds import shown
+from fastpost._inputs.bounds import counted, shown
 from fastpost._inputs.encodings import Encodings as Flattened
 from fastpost.types import Bytes1d, Ints1d, Ints2d, Shorts1d, Shorts2d
 
@@ -244,11 +244,13 @@ class Encodings(Sequence[Window]):
         longest = int(self.lengths.max(initial=0))
         width = longest if to is None else to
         if width < longest:
-            raise ValueError(f"`to` is {width} but the longest window has {longest} tokens; pass at least that")
+            raise ValueError(
+                f"`to` is {width} but the longest window has {counted(longest, 'token')}; pass at least that"
+            )
         if width * len(self) > MOST_CELLS:
             raise ValueError(
-                f"`to` is {width}, which makes {width * len(self)} tokens of {len(self)} windows; pass at most "
-                f"{MOST_CELLS} tokens in all"
+                f"`to` is {width}, which makes {counted(width * len(self), 'token')} of {counted(len(self), 'window')}; pass at most "
+                f"{counted(MOST_CELLS, 'token')} in all"
             )
         unknown = [name for name in names or () if name not in INPUT_NAMES]
         if unknown:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from fastpost import _fastpost
-from fastpost._inputs.bounds import shown
+from fastpost._inputs.bounds import counted, shown
 from fastpost.encoding.batch import Columns, Encodings, Padding, native_columns
 from fastpost.encoding.source import Options, Reference, Source, vocabulary_of
 from fastpost.encoding.stream import TokenBatch, batches
@@ -42,10 +42,10 @@ class EncoderReport:
 
     def __str__(self) -> str:
         if not self.native:
-            return f"all of {self.texts} texts encoded by tokenizers: {self.reason}"
+            return f"all of {counted(self.texts, 'text')} encoded by tokenizers: {self.reason}"
         back = sum(self.sent_back.values())
         reasons = "".join(f"; {count}: {reason}" for reason, count in self.sent_back.items())
-        return f"native ({self.kind}), {self.texts} texts, {back} of them sent back to tokenizers{reasons}"
+        return f"native ({self.kind}), {counted(self.texts, 'text')}, {back} of them sent back to tokenizers{reasons}"
 
 
 class Encoder:
@@ -117,7 +117,9 @@ class Encoder:
         listed = texts if type(texts) is list else list(texts)
         others = pairs if pairs is None or type(pairs) is list else list(pairs)
         if others is not None and len(others) != len(listed):
-            raise ValueError(f"`pairs` has {len(others)} texts but `texts` has {len(listed)}; pass one for each")
+            raise ValueError(
+                f"`pairs` has {counted(len(others), 'text')} but `texts` has {len(listed)}; pass one for each"
+            )
         if is_split_into_words:
             listed, others = _word_lists("texts", listed), others and _word_lists("pairs", others)
         options = Options(

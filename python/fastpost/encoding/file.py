@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from fastpost._inputs.bounds import counted
 from fastpost.encoding.encoder import Encoder
 from fastpost.encoding.source import vocabulary_of
 
@@ -70,5 +71,5 @@ class FileDecoder:
         """Only tokenizers knows a decoder that `fastpost` does not."""
         raise ImportError(
             f"the decoder {self._written.get('type')!s:.40} of this tokenizer is printed by tokenizers, which is not "
-            f"installed, for {len(tokens)} tokens; pip install tokenizers"
+            f"installed, for {counted(len(tokens), 'token')}; pip install tokenizers"
         )

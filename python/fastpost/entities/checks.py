@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fastpost._inputs.bounds import short, shown
+from fastpost._inputs.bounds import counted, short, shown
 from fastpost._inputs.paths import path_of
 from fastpost.exceptions import refuse
 from fastpost.types import ArrayLike, Units
@@ -112,7 +112,7 @@ def transitions(
         if array.shape != shape:
             raise refuse(
                 ValueError,
-                f"`{name}` has shape {array.shape} but `id2label` has {labels} labels; pass an array of shape {shape}",
+                f"`{name}` has shape {array.shape} but `id2label` has {counted(labels, 'label')}; pass an array of shape {shape}",
                 argument=name,
             )
         return array.ravel().tolist()

@@ -12,7 +12,7 @@ from fastpost import _fastpost
 from fastpost._frozen import Settled
 from fastpost._inputs import arrays as _arrays
 from fastpost._inputs import masks as _masks
-from fastpost._inputs.bounds import shown
+from fastpost._inputs.bounds import counted, shown
 from fastpost._inputs.encodings import read_windows
 from fastpost._inputs.probabilities import warn_of_rows
 from fastpost._inputs.tokenizer import Tokens
@@ -237,7 +237,7 @@ class EntityDecoder(Settled):
             if listed is not None and made is not None and len(listed) != made:
                 raise refuse(
                     ValueError,
-                    f"`texts` has {len(listed)} items but `encodings` has {made}; pass one encoding per text, "
+                    f"`texts` has {counted(len(listed), 'item')} but `encodings` has {made}; pass one encoding per text, "
                     "or `windows`, the text index of each encoding",
                     argument="texts",
                 )
@@ -297,7 +297,11 @@ class EntityDecoder(Settled):
 
     def __repr__(self) -> str:
         return printed_options(
-            "EntityDecoder", f"{self._columns} labels", self._arguments, _DEFAULTS, ("aggregation_strategy", "compat")
+            "EntityDecoder",
+            counted(self._columns, "label"),
+            self._arguments,
+            _DEFAULTS,
+            ("aggregation_strategy", "compat"),
         )
 
 
@@ -361,7 +365,7 @@ def _label_names(id2label: Mapping[Any, str] | Sequence[str], argument: str = "i
     if missing:
         raise refuse(
             ValueError,
-            f"`{argument}` has {len(by_id)} names but none for id {missing[0]}; name every id from 0 to {len(by_id) - 1}",
+            f"`{argument}` has {counted(len(by_id), 'name')} but none for id {missing[0]}; name every id from 0 to {len(by_id) - 1}",
             argument=argument,
         )
     return [by_id[label] for label in range(len(by_id))]

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
+from fastpost._inputs.bounds import counted
 from fastpost.entities.marks import (
     Span,
     choose_colors,
@@ -107,7 +108,7 @@ def _count(pairs: Iterable[Pair]) -> Counter[str]:
 
 
 def _say_sides(sides: Counter[str], names: tuple[str, str]) -> str:
-    entities = "1 entity" if sides["="] == 1 else f"{sides['=']:,} entities"
+    entities = counted(sides["="], "entity", "entities")
     return f"{entities} in both, {sides['-']:,} only in {names[0]}, {sides['+']:,} only in {names[1]}"
 
 

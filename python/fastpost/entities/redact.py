@@ -12,6 +12,7 @@ from functools import cached_property, lru_cache
 from typing import Any, NamedTuple, overload
 
 from fastpost import _fastpost
+from fastpost._inputs.bounds import counted
 from fastpost.entities.result import Entities
 from fastpost.exceptions import refuse
 from fastpost.types import RedactedSpan
@@ -44,7 +45,7 @@ class Redaction:
     def text(self) -> str:
         """The redacted text, if there is one."""
         if len(self.texts) != 1:
-            raise AttributeError(f"this Redaction holds {len(self.texts)} texts; take `texts`")
+            raise AttributeError(f"this Redaction holds {counted(len(self.texts), 'text')}; take `texts`")
         return self.texts[0]
 
     @property
@@ -120,7 +121,7 @@ class Redaction:
 
     def __repr__(self) -> str:
         count = len(self.spans) if self._single else sum(map(len, self.spans))
-        return f"<Redaction: {count} placeholders in {len(self.texts)} {'text' if len(self.texts) == 1 else 'texts'}>"
+        return f"<Redaction: {counted(count, 'placeholder')} in {counted(len(self.texts), 'text')}>"
 
 
 def redact(text: str | Sequence[str], entities: Any, replace: str | Replace = "[{label}]") -> Redaction:
@@ -399,7 +400,7 @@ def _spans_of(entities: Any, texts: list[str], single: bool) -> list[list[_Span]
     if len(lists) != len(texts):
         raise refuse(
             ValueError,
-            f"`entities` holds {len(lists)} lists for {len(texts)} texts; pass one list of entities a text",
+            f"`entities` holds {counted(len(lists), 'list')} for {counted(len(texts), 'text')}; pass one list of entities a text",
             argument="entities",
         )
     return [_of_one(f"entities[{number}]", found, text) for number, (found, text) in enumerate(zip(lists, texts))]
@@ -409,7 +410,7 @@ def _of_columns(entities: Entities, texts: list[str]) -> list[list[_Span]]:
     if entities.text_count != len(texts):
         raise refuse(
             ValueError,
-            f"`entities` is of {entities.text_count} texts, but `text` holds {len(texts)}; pass the texts they were found in",
+            f"`entities` is of {counted(entities.text_count, 'text')}, but `text` holds {len(texts)}; pass the texts they were found in",
             argument="entities",
         )
     if len(entities) and not _fastpost.entity_kind(entities._table)[1]:
@@ -423,7 +424,7 @@ def _of_columns(entities: Entities, texts: list[str]) -> list[list[_Span]]:
         if before != now:
             raise refuse(
                 ValueError,
-                f"`entities` was found in other texts: text {number} had {len(before)} characters, `text` has "
+                f"`entities` was found in other texts: text {number} had {counted(len(before), 'character')}, `text` has "
                 f"{len(now)} or others; pass the texts they were found in",
                 argument="entities",
             )

@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from fastpost._inputs import bounds as _bounds
-from fastpost._inputs.bounds import listed, shown
+from fastpost._inputs.bounds import counted, listed, shown
 from fastpost.entities.marks import (
     STYLE,
     Span,
@@ -69,7 +69,7 @@ def render(
     if captions is not None and len(captions) != len(texts):
         raise refuse(
             ValueError,
-            f"`captions` has {len(captions)} items for {_texts(len(texts))}; pass one a text",
+            f"`captions` has {counted(len(captions), 'item')} for {counted(len(texts), 'text')}; pass one a text",
             argument="captions",
         )
     for name, given in (("title", () if title is None else (title,)), ("captions", captions or ())):
@@ -83,12 +83,10 @@ def render(
         return _page(texts, first, title, captions)
     second = read_spans("other", other, texts, isinstance(text, str))
     if len(names) != 2:
-        raise refuse(ValueError, f"`names` has {len(names)} items; pass two, one for each result", argument="names")
+        raise refuse(
+            ValueError, f"`names` has {counted(len(names), 'item')}; pass two, one for each result", argument="names"
+        )
     return draw_pairs(texts, first, second, names, title=title, captions=captions)
-
-
-def _texts(number: int) -> str:
-    return "1 text" if number == 1 else f"{number:,} texts"
 
 
 def read_spans(name: str, entities: Any, texts: list[str], single: bool = False) -> list[list[Span]]:
@@ -97,7 +95,7 @@ def read_spans(name: str, entities: Any, texts: list[str], single: bool = False)
     if len(lists) != len(texts):
         raise refuse(
             ValueError,
-            f"`{name}` holds {len(lists)} lists for {_texts(len(texts))}; pass one list of entities a text",
+            f"`{name}` holds {counted(len(lists), 'list')} for {counted(len(texts), 'text')}; pass one list of entities a text",
             argument=name,
         )
     return [
@@ -228,7 +226,7 @@ def _table(dicts: Sequence[Sequence[Any]], head: str) -> str:
         for entity in found
     ]
     return notebook_table(
-        head, f"{len(rows)} entities", ("text", "label", "score", "word"), rows[:SHOWN_ROWS], len(rows)
+        head, counted(len(rows), "entity", "entities"), ("text", "label", "score", "word"), rows[:SHOWN_ROWS], len(rows)
     )
 
 

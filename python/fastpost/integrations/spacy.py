@@ -13,7 +13,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.util import filter_spans, minibatch
 
-from fastpost._inputs.bounds import listed, shown
+from fastpost._inputs.bounds import counted, listed, shown
 from fastpost._warn import warn_caller
 from fastpost.entities.options import BATCH_SIZE, COMPAT, STRATEGY
 from fastpost.exceptions import refuse
@@ -129,7 +129,7 @@ class FastpostNer:
             scores.append(one.score)
         if lost:
             warn_caller(
-                f'{lost} of {len(found)} entities have no token of their own under alignment_mode="{self.alignment_mode}" '
+                f'{lost} of {counted(len(found), "entity", "entities")} have no token of their own under alignment_mode="{self.alignment_mode}" '
                 'and are left out; alignment_mode="expand" keeps them',
                 through="spacy",
             )

@@ -55,9 +55,9 @@ class AnswerJob:
         self.questions, self.rank = list(questions), rank
         self.texts = texts = Texts.of(inputs, out, reading, own=_OWN)
         job = {**(settings or {}), "questions": self.questions, "rank": rank, **texts.job()}
-        self.output = Output(
-            out, job, resume=resume, overwrite=overwrite, table=answer_table(texts.copied), has_more=texts.has_more
-        )
+        table = answer_table(texts.copied, self.questions, rank, texts.keep == "all")
+        has_more = (lambda done: done < len(self.questions)) if rank else texts.has_more
+        self.output = Output(out, job, resume=resume, overwrite=overwrite, table=table, has_more=has_more)
         try:
             texts.check()
         except BaseException as error:
@@ -158,8 +158,11 @@ def _plain(answer: Json) -> Json:
     return {name: answer[name] for name in ("answer", "start", "end", "score")}
 
 
-def answer_table(copied: tuple[str, ...]) -> Table:
+def answer_table(
+    copied: tuple[str, ...], questions: Sequence[str] = (), rank: bool = False, keeps_all: bool = False
+) -> Table:
     """A row an answer."""
+    asked = frozenset(questions)
 
     def fields() -> list[tuple[str, Any]]:
         import pyarrow as pa
@@ -171,4 +174,14 @@ def answer_table(copied: tuple[str, ...]) -> Table:
         head = {name: value for name, value in line.items() if name != "answers"}
         return [{**head, **answer} for answer in line["answers"] or ()]
 
-    return Table(fields, rows, lambda line: len(line["answers"] or ()), copied)
+    def found(line: Json) -> int:
+        """Raises `KeyError` for a line that no job writes, or one of another question."""
+        answers = line["answers"] or ()
+        for of in [line] if rank else answers:
+            if asked and of["question"] not in asked:
+                raise KeyError("question")
+        return len(answers)
+
+    if rank:  # what is copied stands beside each answer
+        return Table(fields, rows, found, copied, ("question", "answers"), unit="question")
+    return Table(fields, rows, found, copied, ("text_index", *copied, "answers"), keeps_all)

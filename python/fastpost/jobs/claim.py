@@ -62,7 +62,18 @@ class Claim:
                 raise refuse(
                     Finished,
                     f"{out} is whole, there is nothing to go on with",
-                    cure=("; ", OVERWRITE, " writes it again"),
+                    cure=("; ", OVERWRITE, " writes it again, in case it was written with other options"),
+                )
+            elif out.exists() and resume and not overwrite:
+                raise refuse(
+                    JobError,
+                    f"{out} is not what this job writes: its columns are others",
+                    cure=(
+                        "; pass the options that it was written with, ",
+                        OVERWRITE,
+                        " to replace it, or another ",
+                        OUT,
+                    ),
                 )
             elif out.exists() and not overwrite:
                 raise refuse(JobError, f"{out} exists", cure=("; pass ", OVERWRITE, " to replace it, or another ", OUT))
@@ -152,8 +163,8 @@ _DAMAGED = "damaged"
 
 def _difference(before: Json, now: Json) -> str | None:
     """The first setting that differs, with both values; None if none does."""
-    for name, value in now.items():
-        old = before.get(name)
+    for name in {**now, **before}:  # an option that was given then, and is not now, is in `before` alone
+        old, value = before.get(name), now.get(name)
         if old == value:
             continue
         if name in _FILES:

@@ -88,7 +88,7 @@ class EntityJob:
         self._redact = redact
         own = _OWN if redact is None else ("entities",)
         self.texts = texts = Texts.of(inputs, out, reading, own=own, redacted=redact is not None)
-        table = entity_table(texts.copied, redact is not None, texts.text_name)
+        table = entity_table(texts.copied, redact is not None, texts.text_name, texts.keep == "all")
         job = {**(settings or {}), "redact": redact, **texts.job()}
         self.output = Output(out, job, resume=resume, overwrite=overwrite, table=table, has_more=texts.has_more)
         try:
@@ -135,8 +135,9 @@ _OWN = ("entities", "start", "end", "label", "score", "word")
 """Names of what says an entity, in a line or a row."""
 
 
-def entity_table(copied: tuple[str, ...], by_text: bool, text_name: str = "text") -> Table:
+def entity_table(copied: tuple[str, ...], by_text: bool, text_name: str = "text", keeps_all: bool = False) -> Table:
     """A row an entity; a row a text if texts are redacted."""
+    columns = ("text_index", *copied, *((text_name,) if by_text else ()), "entities")
 
     def fields() -> list[tuple[str, Any]]:
         import pyarrow as pa
@@ -154,12 +155,15 @@ def entity_table(copied: tuple[str, ...], by_text: bool, text_name: str = "text"
         return [{**head, **entity} for entity in line["entities"] or ()]
 
     def found(line: Json) -> int:
-        """Raises `KeyError` for a line that no job writes, or none that redacts where this one does."""
+        """Raises `KeyError` for a line that no job writes, or none that redacts as this one does or does not."""
+        entities = line["entities"] or ()
         if by_text and text_name not in line:
             raise KeyError(text_name)
-        return len(line["entities"] or ())
+        if any(("word" in entity) is by_text for entity in entities):
+            raise KeyError("word")
+        return len(entities)
 
-    return Table(fields, rows, found, copied)
+    return Table(fields, rows, found, copied, columns, keeps_all)
 
 
 class Lines(NamedTuple):

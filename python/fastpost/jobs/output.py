@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO, Any, Protocol
 
+from fastpost._inputs.bounds import counted
 from fastpost.exceptions import describe, refuse
 from fastpost.jobs.claim import Claim
 from fastpost.jobs.errors import (
@@ -241,8 +242,13 @@ class _LinesFile:
     def is_ours(self) -> bool:
         try:
             with open(self._path, "rb") as file:
-                line = file.readline()
-            return not line or self._table.found(json.loads(line)) >= 0
+                for line in file:
+                    read = json.loads(line)
+                    if not self._table.fits(read, self._table.line):
+                        return False
+                    if self._table.found(read):  # what tells most; lines without any are alike
+                        break
+            return True
         except (OSError, ValueError, KeyError, TypeError):
             return False
 
@@ -252,7 +258,11 @@ class _LinesFile:
         with open(self._path, "rb") as file:
             for lines, last in enumerate(file, 1):  # noqa: B007
                 pass
-        half = "ends inside a line" if not last.endswith(b"\n") else f"has {lines:,} texts and the input has more"
+        half = (
+            "ends inside a line"
+            if not last.endswith(b"\n")
+            else f"has {counted(lines, self._table.unit)} and the input has more"
+        )
         if not last.endswith(b"\n") or has_more(lines):
             note = f"{self._path.name}.unfinished"
             raise refuse(

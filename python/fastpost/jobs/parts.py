@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -42,6 +42,17 @@ class Table:
     """How many entities or answers a line has."""
     copied: tuple[str, ...] = ()
     """Columns that come from the input, behind the first one; what else a row has follows them."""
+    line: tuple[str, ...] = ()
+    """Names of what a line has."""
+    open: bool = False
+    """Whether lines may have further columns: all of the input's."""
+    unit: str = "text"
+    """What a line is of."""
+
+    def fits(self, names: Iterable[str], written: Iterable[str]) -> bool:
+        """Whether columns of these names are those of a job that writes such."""
+        there, wanted = set(names), set(written)
+        return wanted <= there if self.open else wanted == there
 
 
 class Parts:
@@ -96,10 +107,10 @@ class Parts:
 
         try:
             with pq.ParquetFile(self._out) as file:
-                names = set(file.schema_arrow.names)
+                names = file.schema_arrow.names
         except (pa.ArrowException, OSError):
             return False
-        return names.issuperset(name for name, _ in self._table.fields())
+        return self._table.fits(names, [*self._table.copied, *(name for name, _ in self._table.fields())])
 
     def refuse_half(self, has_more: Callable[[int], bool]) -> None:
         """Refuses nothing: a table is put in its place when it is whole."""

@@ -8,7 +8,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
-from fastpost._inputs.bounds import shown, tokens_at_once, windows_at_once
+from fastpost._inputs.bounds import counted, shown, tokens_at_once, windows_at_once
 from fastpost.exceptions import refuse
 from fastpost.types import Ints1d, Ints2d
 
@@ -183,7 +183,7 @@ def _checked(logits: Any, shape: tuple[int, ...]) -> Any:
         if tuple(part.shape[:2]) != shape:
             raise refuse(
                 ValueError,
-                f"the model gave logits of shape {tuple(part.shape)} for a batch of {shape[0]} windows of {shape[1]} tokens; "
+                f"the model gave logits of shape {tuple(part.shape)} for a batch of {counted(shape[0], 'window')} of {counted(shape[1], 'token')}; "
                 f"their shape must begin with {shape}",
                 argument="model",
             )
@@ -202,7 +202,7 @@ def _padded(
         if pad.token_id is None:
             raise refuse(
                 ValueError,
-                f"the tokenizer has no `pad_token`, but a batch holds windows of {int(lengths.min())} to {width} tokens; "
+                f"the tokenizer has no `pad_token`, but a batch holds windows of {int(lengths.min())} to {counted(width, 'token')}; "
                 "set `tokenizer.pad_token`, or pass batch_size=1",
                 argument="tokenizer",
             )

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from fastpost._inputs.bounds import counted
 from fastpost.exceptions import refuse
 from fastpost.models.batches import Batching, Padding, Runner, Windows, forward
 from fastpost.models.encode import BareEncoder, TextEncoder, content, load_tokenizer, read_settings
@@ -182,7 +183,7 @@ def check_model(model: Any, outputs: tuple[str, ...], tokenizer: Any = None) -> 
     if parts.max_length is not None and parts.max_length <= parts.encoder.special:
         raise refuse(
             ValueError,
-            f"`model.max_length` is {parts.max_length}, but {parts.encoder.special} tokens of a window are special ones; "
+            f"`model.max_length` is {parts.max_length}, but {counted(parts.encoder.special, 'token')} of a window are special ones; "
             "make it larger",
             argument="model",
         )
@@ -198,7 +199,9 @@ def check_model(model: Any, outputs: tuple[str, ...], tokenizer: Any = None) -> 
     several = found if isinstance(found, tuple) else (found,)
     if len(several) != len(outputs):
         raise refuse(
-            ValueError, f"{name} gives {len(several)} arrays of logits, not {len(outputs)}: {given}", argument="model"
+            ValueError,
+            f"{name} gives {counted(len(several), 'array')} of logits, not {len(outputs)}: {given}",
+            argument="model",
         )
     for part in several:
         if part.ndim != rank:
@@ -219,7 +222,7 @@ def check_model(model: Any, outputs: tuple[str, ...], tokenizer: Any = None) -> 
         if known is not None and unnamed:
             raise refuse(
                 ValueError,
-                f"{name} gives logits for {part.shape[2]} labels, but {config} names {known}, and none for "
+                f"{name} gives logits for {counted(part.shape[2], 'label')}, but {config} names {known}, and none for "
                 f"{unnamed[0]}; write all names into its `id2label`, or pass a model that was exported for this task",
                 argument="model",
             )

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fastpost._inputs.bounds import shown
+from fastpost._inputs.bounds import counted, shown
 from fastpost.exceptions import refuse
 from fastpost.models.batches import Padding
 from fastpost.models.encode import BareEncoder, content, load_tokenizer, read_json, read_settings
@@ -69,7 +69,7 @@ class OnnxFolder:
         if self.max_length is not None and self.max_length <= special:
             raise refuse(
                 ValueError,
-                f"{path} is said to read {self.max_length} tokens, of which {special} are special ones; write what "
+                f"{path} is said to read {counted(self.max_length, 'token')}, of which {special} are special ones; write what "
                 "it reads as `model_max_length` into tokenizer_config.json, or export it for a longer text",
                 argument="model",
                 file=str(path),

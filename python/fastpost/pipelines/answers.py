@@ -16,7 +16,7 @@ import numpy as np
 
 from fastpost import _fastpost
 from fastpost._inputs import arrays as _arrays
-from fastpost._inputs.bounds import shown
+from fastpost._inputs.bounds import counted, shown
 from fastpost._inputs.encodings import Read, read_first
 from fastpost.answers.decoder import AnswerDecoder
 from fastpost.models.batches import Logits, Windows
@@ -158,7 +158,7 @@ class AnswerTask:
             left = int(room[number])
             if left <= 0:
                 raise ValueError(
-                    f"`question` {shown(items[number].question)} has {int(questions[number])} tokens, which leaves no room in "
+                    f"`question` {shown(items[number].question)} has {counted(int(questions[number]), 'token')}, which leaves no room in "
                     f"`max_seq_len` {self.max_length}; ask a shorter question or pass a larger `max_seq_len`"
                 )
             raise ValueError(

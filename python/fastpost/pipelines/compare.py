@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from fastpost._inputs.bounds import counted
 from fastpost._inputs.option import ABSENT
 from fastpost.entities.options import ENTITY_OPTIONS
 from fastpost.models.batches import Logits, Windows
@@ -112,7 +113,7 @@ class Comparison:
             names: what the texts are called, one a text; default: their numbers.
         """
         if not self.differences:
-            return f"no difference in {_counted(len(self.texts), 'text')}; {_sides(self)}"
+            return f"no difference in {counted(len(self.texts), 'text')}; {_sides(self)}"
         rows = [(["text"], ["transformers"], ["fastpost"], ["rule"])]
         for difference in self.differences:
             number = difference.text_index
@@ -149,7 +150,7 @@ def show_differences(
         f"{f'text {number}' if names is None else names[number]}: {', '.join(rules[number])}" for number in shown
     ]
     if not compared.differences:
-        count = f"no difference in {_counted(len(compared.texts), 'text')}; {_sides(compared)}"
+        count = f"no difference in {counted(len(compared.texts), 'text')}; {_sides(compared)}"
     else:
         more = f", shown {len(shown):,} of {len(differing):,}" if len(shown) < len(differing) else ""
         count = f"{_places_of(compared)}; {_sides(compared)}{more}"
@@ -162,9 +163,9 @@ _NAMES = ("transformers", "fastpost")
 def _places_of(compared: Comparison) -> str:
     """How many differences there are, in how many texts, and how many each rule has part in."""
     counts = ", ".join(f"{rule}: {count}" for rule, count in compared.counts.items())
-    texts = _counted(len(compared.texts), "text")
+    texts = counted(len(compared.texts), "text")
     texts = texts if len(compared.texts) == 1 else f"{len(compared.differing):,} of {texts}"
-    places = f"{_counted(len(compared), 'difference')} in {texts}"
+    places = f"{counted(len(compared), 'difference')} in {texts}"
     return f"{places}; {counts}" if counts else places
 
 
@@ -177,10 +178,6 @@ def _sides(compared: Comparison) -> str:
         for side in (compared.transformers, compared.fastpost)
     )
     return count_sides(above, below, _NAMES)
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 _SHOWN = 3

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from fastpost._inputs import arrays as _arrays
 from fastpost._inputs import bounds as _bounds
+from fastpost._inputs.bounds import counted
 from fastpost._inputs.encodings import Read, read_first, read_texts
 from fastpost._inputs.probabilities import warn_of_rows
 from fastpost._inputs.tokenizer import Tokens
@@ -219,8 +220,8 @@ class EntityTask:
             ) from error
         if unnamed and np.isin(entities.label_id, unnamed).any():
             raise KeyError(
-                f"the model predicts a label that `id2label` does not name: it has {len(self.id2label)} names for "
-                f"{values[0].shape[-1]} labels"
+                f"the model predicts a label that `id2label` does not name: it has {counted(len(self.id2label), 'name')} for "
+                f"{counted(values[0].shape[-1], 'label')}"
             )
         return entities
 
@@ -248,7 +249,7 @@ class EntityTask:
                 number,
                 refuse(
                     ValueError,
-                    f"text {first + number} of the input has more than the {self.most_tokens} tokens that the model reads",
+                    f"text {first + number} of the input has more than the {counted(self.most_tokens, 'token')} that the model reads",
                     cure=(
                         "; shorten it, or pass ",
                         Argument("on_long_text", ("window",)),
@@ -269,7 +270,7 @@ class EntityTask:
             names = [self.id2label.get(label, f"{_UNNAMED}{label}") for label in range(columns)]
             if self.options is not None and columns > len(self.id2label):
                 raise ValueError(
-                    f"the model gives logits for {columns} labels but `id2label` names {len(self.id2label)}; name them all"
+                    f"the model gives logits for {counted(columns, 'label')} but `id2label` names {len(self.id2label)}; name them all"
                 )
             decoder = EntityDecoder(
                 names,
@@ -320,7 +321,7 @@ class EntityTask:
         last = int(position[special == 0].max(initial=-1))
         if last >= len(given):
             raise IndexError(  # as in transformers
-                f"`offset_mapping` has {len(given)} pairs but token {last} needs one; pass one pair per token of the text"
+                f"`offset_mapping` has {counted(len(given), 'pair')} but token {last} needs one; pass one pair per token of the text"
             )
         return given[np.minimum(position, max(len(given) - 1, 0))]
 
@@ -455,10 +456,12 @@ def window_length(given: dict[str, Any], most: int | None, special: int) -> int 
         raise TypeError(f"`max_length` is {_bounds.shown(length)}; pass the tokens of a window, an int")
     if length <= special:
         raise ValueError(
-            f"`max_length` is {length}, but {special} tokens of a window are special ones; pass an int above that"
+            f"`max_length` is {length}, but {counted(special, 'token')} of a window are special ones; pass an int above that"
         )
     if most is not None and length > most:
-        raise ValueError(f"`max_length` is {length}, but the model reads {most} tokens; pass an int of at most {most}")
+        raise ValueError(
+            f"`max_length` is {length}, but the model reads {counted(most, 'token')}; pass an int of at most {most}"
+        )
     return length
 
 
@@ -471,7 +474,7 @@ def check_stride(stride: object, max_length: int, special: int) -> None:
     room = max_length - special
     if not isinstance(stride, int) or not 0 <= stride < max(room, 1):
         raise ValueError(
-            f"`stride` is {_bounds.shown(stride)} but a window of {max_length} tokens holds {room} of a text; "
+            f"`stride` is {_bounds.shown(stride)} but a window of {counted(max_length, 'token')} holds {room} of a text; "
             f"pass an int from 0 to {max(room - 1, 0)}"
         )
 

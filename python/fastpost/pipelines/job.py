@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
 
+from fastpost._inputs.bounds import counted
 from fastpost._warn import warn_caller
 from fastpost.answers.decoder import AnswerDecoder, decoder_for
 from fastpost.entities.options import choose_strategy
@@ -105,7 +106,7 @@ def _warn_truncated(length: int, right: bool, number: int) -> None:
         ",",
     )
     warn_caller(
-        f"text {number} of the input is longer than the model's {length} tokens and was cut; pass ",
+        f"text {number} of the input is longer than the model's {counted(length, 'token')} and was cut; pass ",
         *((windows,) if right else strides),
         " to read it whole",
         through="transformers",
@@ -137,7 +138,9 @@ def answer_task(model: Parts, options: Mapping[str, Any], ranked: bool = False) 
     stride, max_length = settings.pop("doc_stride", None), settings.pop("max_seq_len", None)
     width, left = model.pad.width, model.pad.left
     if width is not None and max_length is not None and max_length > width:
-        raise ValueError(f"`max_seq_len` is {max_length}, but the model was exported for {width} tokens; leave it out")
+        raise ValueError(
+            f"`max_seq_len` is {max_length}, but the model was exported for {counted(width, 'token')}; leave it out"
+        )
     max_length = max_length or min(model.max_length or 384, 384)
     stride = min(max_length // 2, 128) if stride is None else stride
     if stride > max_length:

@@ -105,7 +105,7 @@ def fingerprint(corpus: Corpus) -> dict[str, Any]:
         "column": options.column,
         "split": options.split,
         "format": options.format,
-        "on_error": "skip" if options.skip else "raise",
+        "on_error": "skip" if options.skip else "replace" if options.replace else "raise",
         "start": corpus._start,
     }
 

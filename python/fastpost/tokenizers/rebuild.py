@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fastpost._fastpost import Splitter
-from fastpost._inputs.bounds import shown
+from fastpost._inputs.bounds import counted, shown
 from fastpost.exceptions import refuse
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def _renumbered(processor: Json, vocab: dict[str, int], names: dict[str, str], o
         if found is None and token in ordinary:
             raise ValueError(
                 f"the post-processor puts the token {shown(token)} beside texts, which is not special and which the new "
-                f"vocabulary of {len(vocab)} tokens does not have: the corpus holds it too seldom, or not at all; add texts "
+                f"vocabulary of {counted(len(vocab), 'token')} does not have: the corpus holds it too seldom, or not at all; add texts "
                 "that hold it, raise `vocab_size`, or set another `post_processor`"
             )
         if found is None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastpost._fastpost import WordTable
+from fastpost._inputs.bounds import counted
 from fastpost._inputs.paths import path_of
 from fastpost._warn import warn_caller
 from fastpost.corpus.corpus import Corpus
@@ -318,7 +319,7 @@ class WordCounts:
             vocab = [*vocab, *(token for token in ordinary if token not in vocab)]
         elif len(vocab) > vocab_size:
             warn_caller(
-                f"`vocab_size` is {vocab_size} but the tokenizer has {len(vocab)} tokens: its special tokens and the letters "
+                f"`vocab_size` is {vocab_size} but the tokenizer has {counted(len(vocab), 'token')}: its special tokens and the letters "
                 "that it has to know are that many"
             )
         backend = backend_with(document, trainer, vocab, merges, special_tokens_map, ordinary)

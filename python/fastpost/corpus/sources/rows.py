@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from fastpost._inputs.bounds import listed, short
+from fastpost._inputs.bounds import counted, listed, short
 from fastpost.corpus.sources.options import Options
 from fastpost.exceptions import Argument, CorpusError, Words
 
@@ -104,7 +104,7 @@ def _check_indices(array: Any, column: str, name: str) -> None:
         for index in (ends["min"], ends["max"]):
             if index is not None and not 0 <= index < count:
                 raise CorpusError(
-                    f"column `{short(column)}` is a dictionary of {count} values but holds the index {index}; the "
+                    f"column `{short(column)}` is a dictionary of {counted(count, 'value')} but holds the index {index}; the "
                     "Arrow data is damaged",
                     name,
                 )

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from fastpost._inputs.bounds import counted
 from fastpost._inputs.bounds import shown as show_value
 from fastpost.exceptions import refuse
 from fastpost.types import Ints2d
@@ -90,7 +91,7 @@ class OnnxRunner:
         except Exception as error:  # ONNX Runtime has a class of its own for each kind of trouble
             tokens = batch["input_ids"].shape[1]
             raise RuntimeError(
-                f"{self.path} fails on {size} windows of {tokens} tokens: {_first_line(error)}; if it reads fewer tokens "
+                f"{self.path} fails on {counted(size, 'window')} of {counted(tokens, 'token')}: {_first_line(error)}; if it reads fewer tokens "
                 "at once, write their number as `model_max_length` into tokenizer_config.json; if it knows fewer tokens, "
                 "pass its own tokenizer"
             ) from error

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from fastpost._inputs.bounds import counted
 from fastpost.types import Ints2d
 
 
@@ -61,7 +62,7 @@ class TorchRunner:
                 raise
             # transformers raises the same, without a word on the length.
             raise type(error)(
-                f"a text has {tokens} tokens, but the model reads {self.most}, and the tokenizer names no length to cut it "
+                f"a text has {counted(tokens, 'token')}, but the model reads {self.most}, and the tokenizer names no length to cut it "
                 f"at: {str(error)[:80]}; set tokenizer.model_max_length = {self.most} (with stride= to read the text whole), "
                 'or pass compat="fastpost"'
             ) from error

@@ -6,6 +6,7 @@ MODEL, TORCH_MODEL and QA_MODEL are folders of real models here.
 import ast
 import json
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -14,6 +15,7 @@ import pytest
 from typer.main import get_command
 
 import fastpost
+from browser import CHROMIUM, in_browser
 from pages import run_page, same
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -151,6 +153,20 @@ def test_the_rendered_example_is_what_render_gives(theme, rampart_dir, monkeypat
     got = (ROOT / "docs" / "figures" / f"differences-{theme}.svg").read_text(encoding="utf-8")
     for ours, theirs in zip(got.splitlines(), want.splitlines(), strict=True):
         assert same(ours, theirs, 2e-3), "write it anew: python benches/python/plots.py .cache/bench docs/figures"
+
+
+@in_browser
+def test_the_rendered_example_ends_inside_its_picture(tmp_path):
+    picture = (ROOT / "docs" / "figures" / "differences-light.svg").read_text(encoding="utf-8")
+    script = (
+        "const box = document.querySelector('foreignObject'), inner = document.querySelector('foreignObject > div');"
+    )
+    script += "document.title = inner.getBoundingClientRect().bottom <= box.getBoundingClientRect().bottom"
+    page = tmp_path / "page.html"
+    page.write_text(f"<!doctype html><body>{picture}<script>{script}</script></body>", encoding="utf-8")
+    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
+    done = subprocess.run([*command, "--dump-dom", page.as_uri()], capture_output=True, timeout=180, check=True)
+    assert b"<title>true</title>" in done.stdout
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

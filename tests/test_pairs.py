@@ -265,4 +265,15 @@ def test_a_browser_colours_both_results(tmp_path, theme):
     assert coloured == covered(WHOLE)
     for _, _, ink, ground, *_ in block["coloured"]:
         assert contrast(rgb(ink), rgb(ground)) >= 4.5
-    assert block["copied"].split() == MAIL.split()  # of the lower line alone
+    assert block["copied"] == MAIL
+
+
+@in_browser
+def test_what_a_reader_copies_is_the_text_once(tmp_path):
+    """Neither a tag nor a cell, nor the end of a line on a narrow page, adds a break to it or takes one away."""
+    texts = [MAIL, SENTENCE, HEBREW, "one line\nanother line, Anna\n\nthe last one", "  two  spaces   Anna "]
+    first = [CUT, OVERLAPPING, [at(HEBREW, "שרה")], [], []]
+    second = [WHOLE, OVERLAPPING[3:], [], [at(texts[3], "Anna")], []]
+    narrow = f'<div style="width:280px">{fastpost.render(texts, first, other=second)}</div>'
+    page = opened(tmp_path, themed(narrow), lines="second")
+    assert [block["copied"] for block in page["found"]] == texts

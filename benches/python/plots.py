@@ -277,8 +277,8 @@ def differences(html: str, theme: Theme) -> str:
     for name, number in (("nbsp", 160), ("minus", 8722), ("middot", 183)):  # which XML does not know
         html = html.replace(f"&{name};", f"&#{number};")
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} 380" width="{WIDTH}" height="380" role="img">\n'
-        f'<title>{escape(title)}</title>\n<foreignObject width="{WIDTH}" height="380">\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} 420" width="{WIDTH}" height="420" role="img">\n'
+        f'<title>{escape(title)}</title>\n<foreignObject width="{WIDTH}" height="420">\n'
         f'<div xmlns="http://www.w3.org/1999/xhtml" data-theme="{theme.name}">{html}</div>\n</foreignObject>\n</svg>\n'
     )
 

@@ -47,6 +47,7 @@ def _both(pair: Sequence[str]) -> str:
 
 
 # A browser older than light-dark() keeps what stands before it, and has one colour for all marks.
+# What stands below each other in a cell floats: a browser puts a line break around every other kind of block when it is copied.
 STYLE = f"""
 .fastpost{{color-scheme:light dark;color:{INK[0]};color:{_both(INK)};background:{PAPER[0]};background:{_both(PAPER)};
 font:15px/1.5 system-ui,sans-serif;border-radius:8px;padding:12px 16px;margin:8px 0;text-align:start;overflow-wrap:anywhere}}
@@ -72,16 +73,18 @@ border-radius:4px;padding:1px 5px;margin-inline:3px;vertical-align:1px;-webkit-u
 .fastpost mark.fp-both{{outline:1px solid var(--s);outline-offset:-1px}}
 .fastpost .fp-pair{{line-height:1.9;margin:0}}
 .fastpost .fp-cell{{display:inline-block;max-width:100%;vertical-align:top;white-space:pre-wrap;margin:2px 0 8px;unicode-bidi:isolate}}
-.fastpost .fp-first{{display:block}}
+.fastpost .fp-cell>span{{float:left;float:inline-start;clear:both;max-width:100%}}
 .fastpost .fp-first,.fastpost .fp-names{{-webkit-user-select:none;user-select:none}}
-.fastpost .fp-tags{{display:flex;flex-wrap:wrap;min-height:19px;line-height:19px;overflow:hidden}}
-.fastpost .fp-tags .fp-tag{{margin-inline:0 4px;align-self:center;max-width:100%;overflow:hidden;text-overflow:ellipsis}}
+.fastpost .fp-tags{{min-height:19px;font-size:11px;line-height:19px;overflow:hidden}}
+.fastpost .fp-tags .fp-tag{{display:inline-block;margin-inline:0 4px;max-width:100%;box-sizing:border-box;overflow:hidden;
+text-overflow:ellipsis;vertical-align:middle;line-height:14px;padding-block:0 1px}}
+.fastpost .fp-break:after{{content:"\\A";white-space:pre}}
 .fastpost .fp-outline{{border:1px solid var(--s)}}
 .fastpost .fp-hatch{{background:repeating-linear-gradient(135deg,currentColor 0 1px,transparent 1px 4px);border:1px dashed}}
 .fastpost .fp-fill{{background:currentColor;opacity:.35}}
 .fastpost mark.fp-only{{outline:1px dashed var(--s);outline-offset:-1px}}
 .fastpost .fp-names{{color:{QUIET[0]};color:{_both(QUIET)};font-size:12px;margin-inline-end:10px}}
-.fastpost .fp-names>*{{display:block;min-height:19px;line-height:28.5px;text-align:end}}
+.fastpost .fp-names>span{{float:right;float:inline-end;min-height:19px;line-height:28.5px}}
 .fastpost .fp-names>.fp-tags{{line-height:19px}}
 .fastpost .fp-score{{font-weight:400}}
 .fastpost .fp-sr{{position:absolute;width:1px;height:1px;margin:-1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap;

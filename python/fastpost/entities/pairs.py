@@ -142,7 +142,7 @@ def _block(text: str, pair: Pair, colors: dict[str, int], names: tuple[str, str]
             f'<span class="fp-tags" aria-hidden="true">{below}</span></span>'
         )
         if text[end - 1 : end] == "\n":
-            parts.append("<br>")
+            parts.append('<span class="fp-break"></span>')
     # Cells have no direction for a browser to find that of the text by.
     side = {"L": "ltr", "R": "rtl"}[_direction(text)]
     return f'<div class="fp-pair" dir="{side}">{"".join(parts)}</div>'

@@ -1,7 +1,9 @@
 """What `fastpost --help` and `COMMAND --help` show, what is imported for it, and completion in a shell."""
 
+import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 
@@ -132,6 +134,47 @@ def test_a_shell_can_complete(words, found, monkeypatch, capsys):
     with pytest.raises(SystemExit):
         main([])
     assert found in capsys.readouterr().out.split()
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [("fastpost n", "ner"), ("fastpost ner --on", "--on-long-text"), ("fastpost ner --on-error s", "skip")],
+)
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_zsh_and_fish_complete_what_bash_does(shell, line, found, monkeypatch, capsys):
+    monkeypatch.setenv("_FASTPOST_COMPLETE", f"complete_{shell}")
+    monkeypatch.setenv("_TYPER_COMPLETE_FISH_ACTION", "get-args")
+    monkeypatch.setenv("_TYPER_COMPLETE_ARGS", line)
+    with pytest.raises(SystemExit):
+        main([])
+    assert re.search(rf"^\W*{found}\b", capsys.readouterr().out.replace("_arguments", ""), re.MULTILINE)
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="needs fish")
+def test_fish_completes_with_what_is_installed(tmp_path, monkeypatch):
+    """Commands and values, and files where the program names none."""
+    program = tmp_path / "bin" / "fastpost"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m fastpost "$@"\n')
+    program.chmod(0o755)
+    (tmp_path / "mails.jsonl").touch()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / ".config"))
+    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+
+    def fish(script):
+        done = subprocess.run(["fish", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+        return [line.split("\t")[0] for line in done.stdout.splitlines()]
+
+    (tmp_path / ".config" / "fish" / "completions").mkdir(parents=True)
+    shown = "\n".join(fish("env _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION=1 fastpost --show-completion fish"))
+    (tmp_path / ".config" / "fish" / "completions" / "fastpost.fish").write_text(shown)
+    for line, found in [
+        ("fastpost n", "ner"),
+        ("fastpost ner --on-error s", "skip"),
+        ("fastpost ner ma", "mails.jsonl"),
+    ]:
+        assert fish(f"complete -C '{line}'") == [found]
 
 
 def test_install_completion_is_offered():

@@ -102,6 +102,22 @@ def test_the_list_says_what_the_command_says(name):
 def test_without_a_word_it_shows_what_it_can_do():
     assert call().stdout == call("--help").stdout
     assert "compare" in call().stdout
+    assert call("bench").stdout == call("bench", "--help").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("ner", "Missing argument 'FILE...'. (fastpost ner --help)"),
+        ("merge-counts", "Missing argument 'FILE...'. (fastpost merge-counts --help)"),
+        ("ner x --model m --treshold 1", "Possible options: --threads, --threshold) (fastpost ner --help)"),
+        ("ner x --model m --compat right", "'--compat': 'right' is not one of 'fastpost', 'transformers'. (fastpost ner --help)"),
+        ("nre", "No such command 'nre'. Did you mean 'ner'? (fastpost --help)"),
+        ("bench nr", "No such command 'nr'. Did you mean 'ner'? (fastpost bench --help)"),
+    ],
+)  # fmt: skip
+def test_a_line_that_is_wrong_names_what_is_near_and_the_help_of_its_command(words, says):
+    assert says in call(*words.split(), check=2).stderr
 
 
 def test_version_loads_no_extension_and_needs_no_typer():

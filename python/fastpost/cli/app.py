@@ -153,9 +153,8 @@ def run(arguments: Sequence[str]) -> int:
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
         with _stopped_politely(), warned.told():
-            # Without a word it shows what it can do.
             app = build_app(_wanted(arguments))
-            result = app(arguments or ["--help"], prog_name="fastpost", standalone_mode=False)
+            result = app(arguments, prog_name="fastpost", standalone_mode=False)
     except (KeyboardInterrupt, OSError) as error:
         if failure.Debug.on and isinstance(error, OSError):
             raise
@@ -169,8 +168,9 @@ def run(arguments: Sequence[str]) -> int:
         message = getattr(error, "format_message", None)
         if message is None or failure.Debug.on:
             raise
-        text = " ".join(message().split())
+        text = " ".join(message().split()).replace(": Value error, ", ": ")
         if text:
-            failure.tell(f"{text} (fastpost --help)")
+            command = getattr(getattr(error, "ctx", None), "command_path", "fastpost")
+            failure.tell(f"{text} ({command} --help)")
         return int(getattr(error, "exit_code", failure.USAGE))
     return result if isinstance(result, int) else 0

@@ -146,7 +146,12 @@ class Command(_Helpful, TyperCommand):
 
 
 class Commands(_Helpful, TyperGroup):
-    """A command that has commands."""
+    """A command that has commands; without a word it shows what it can do."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Reads what stands behind the command."""
+        words: list[str] = super().parse_args(ctx, args or ([] if ctx.resilient_parsing else ["--help"]))
+        return words
 
 
 def _page(command: Any, ctx: Any) -> Iterator[str]:

@@ -22,7 +22,10 @@ from fastpost.models.backends import BACKENDS, TORCH
 if TYPE_CHECKING:
     from fastpost.corpus import Corpus
 
-Inputs = Annotated[list[str], typer.Argument(help="Files, folders or quoted globs of texts; - is standard input.")]
+Inputs = Annotated[
+    list[str],
+    typer.Argument(metavar="FILE...", help="Files, folders or quoted globs of texts; - is standard input."),
+]
 
 _READING = {
     "column": typer.Option(help="Column that holds the text; default: text."),

@@ -158,7 +158,7 @@ def count_words(
 
 
 def merge_counts(
-    parts: Annotated[list[Path], typer.Argument(help="Files of word counts.")],
+    parts: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files of word counts.")],
     out: Annotated[Path, typer.Option(help="File of word counts to write.")],
     overwrite: Overwrite = False,
 ) -> None:

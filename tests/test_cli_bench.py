@@ -53,6 +53,12 @@ def test_nothing_to_time(tmp_path, rampart_torch_dir):
     assert "holds no text to time" in call("bench", "ner", path, "--model", rampart_torch_dir, check=2).stderr
 
 
+@pytest.mark.parametrize("command", ["ner", "qa"])
+def test_a_model_that_transformers_can_not_run_is_refused_before_it_is_loaded(command, texts, rampart_dir):
+    said = call("bench", command, texts, "--model", rampart_dir, check=2).stderr
+    assert said.endswith("on torch; pass a folder of transformers or a name on the hub\n")
+
+
 def test_ner_as_it_should_be(texts, rampart_torch_dir):
     """The results differ, which is said, and so is what was timed."""
     source = ["ner", texts, "--model", rampart_torch_dir, "--texts", 3, "--rounds", 1, "--compat", "fastpost"]

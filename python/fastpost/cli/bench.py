@@ -20,6 +20,7 @@ from fastpost.cli.failure import UsageError, guarded, note
 from fastpost.cli.help import Command, Commands
 from fastpost.cli.options import Inputs, Running, takes_records
 from fastpost.jobs.texts import Reading
+from fastpost.models.backends import TORCH, backend_of
 
 bench = typer.Typer(cls=Commands, help="Time fastpost beside transformers on your own machine, model and texts.")
 
@@ -66,11 +67,11 @@ def ner(
     The mode is transformers', unlike that of all other commands: only there is the work of both the same.
     --compat fastpost times our own, whose results differ.
     """
-    running.check()
+    running = _on_torch(running)
     texts = _texts(inputs, reading.column, count)
     strategy = aggregation_strategy or with_defaults({"compat": compat})["aggregation_strategy"]
     shared = {"aggregation_strategy": strategy, **running.batches()}
-    ours = replace(running, backend="torch").load("ner", aggregation_strategy=strategy, compat=compat)
+    ours = running.load("ner", aggregation_strategy=strategy, compat=compat)
     theirs = None if against == "nothing" else _twin(ours, "TokenClassificationPipeline", shared)
     if compat == "transformers" or theirs is not None:
         _limit(ours)
@@ -90,9 +91,9 @@ def qa(
     rounds: Rounds = 3,
 ) -> None:
     """Time the question-answering pipeline; transformers has one up to 5.2."""
-    running.check()
+    running = _on_torch(running)
     texts = [text for text in _texts(inputs, reading.column, count) if text.strip()]
-    ours = replace(running, backend="torch").load("question-answering")
+    ours = running.load("question-answering")
     theirs = None if against == "nothing" else _twin(ours, "QuestionAnsweringPipeline", {**running.batches()})
     asked = [question] * len(texts)
     _timed(
@@ -132,6 +133,17 @@ def train(
 
     theirs = None if against == "nothing" else "theirs"
     _timed(f"train, {sum(map(len, texts)) / 1e6:,.1f} M characters, {vocab_size:,} tokens", "ours", theirs, run, rounds)
+
+
+def _on_torch(running: Running) -> Running:
+    """The options of a model that runs on torch, as the one of transformers does; refused before anything is loaded."""
+    running.check()
+    if backend_of(running.model) != TORCH:
+        raise UsageError(
+            f"{running.model} holds a model for ONNX Runtime, and this runs beside transformers, on torch; "
+            "pass a folder of transformers or a name on the hub"
+        )
+    return replace(running, backend="torch")
 
 
 def _texts(inputs: list[str], column: str | None, count: int) -> list[str]:

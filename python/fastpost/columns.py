@@ -100,7 +100,7 @@ class Columns(Frozen):
 class Rows(Columns, Generic[OfOne, Row]):
     """Rows that belong to texts, or to questions: `[i]` is what number i has, `[a:b]` a result of some of them.
 
-    `len` and `for` count rows. A result never changes, so copies are itself.
+    `len` and `for` count rows. A result never changes, so a copy is the same object.
     """
 
     __slots__ = ("_table",)
@@ -197,7 +197,7 @@ def _library(name: str, method: str) -> Any:
 
 
 def strings(words: Sequence[str | None]) -> Any:
-    """A column of texts, of the type that pandas gives to texts, if there are none, too."""
+    """A column of texts, of the type that pandas gives to texts, even if it is empty."""
     import pandas as pd
 
     return pd.Series(words, dtype=pd.Series(["a"]).dtype)
@@ -261,7 +261,7 @@ def printed_table(head: str, names: Sequence[str], rows: Sequence[Sequence[Any]]
 def printed_options(
     kind: str, head: str, options: Mapping[str, Any], defaults: Mapping[str, Any], always: Sequence[str]
 ) -> str:
-    """A decoder as it is called: `head`, the options `always`, and those that are not as they are by default."""
+    """A decoder as a call writes it: `head`, the options `always`, and those that differ from their defaults."""
     shown = [head] if head else []
     for name, value in options.items():
         if name == "id2label" or (name not in always and _is_same(value, defaults.get(name))):

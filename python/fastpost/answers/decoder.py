@@ -27,26 +27,27 @@ class AnswerDecoder(Settled):
     """Turns the logits of an extractive question-answering model into answers, a batch at a time.
 
     Args:
-        top_k: answers of a question, at most; a number larger than there can be, such as `sys.maxsize`, is all of them.
-        max_answer_len: tokens of an answer, at most.
-        handle_impossible_answer: whether "no answer" is an answer; its logits are those of CLS, and of several
-            windows the least counts, as all of them must agree that there is none.
+        top_k: how many answers a question has at most; `sys.maxsize` asks for all of them.
+        max_answer_len: how many tokens an answer has at most.
+        handle_impossible_answer: whether "no answer" is an answer; its logits are those of CLS. Of several
+            windows the lowest counts, as all of them must agree that there is no answer.
         align_to_words: whether an answer that begins or ends inside a word is widened to all of it. "auto" widens,
             but not across characters of scripts without spaces (Chinese, Japanese, Thai, Lao, Khmer, Burmese), and
             does without where there are no `word_ids`.
         compat: "fastpost" gives answers whose scores can be compared. "transformers" gives what
             `QuestionAnsweringPipeline.postprocess` of transformers 4.57.6 gives, answer by answer: softmax by
             window, float16 where the logits are, texts equal but for case merged with their scores added, one
-            answer as a dict. It knows neither `normalize` nor `null_threshold` nor `dedupe`.
-        normalize: what scores are shares of. "global": all spans that may be an answer, in all windows of the
+            answer as a dict. It refuses `normalize`, `null_threshold` and `dedupe`.
+        normalize: the whole that scores are shares of. "global": all spans that may be an answer, in all windows of the
             question, and no answer where that is allowed; scores of one question add up to at most 1. "window":
             the product of a softmax over the start logits and one over the end logits of a window and its CLS.
-        null_threshold: no answer is the first one where `null_score` is above this, and is not among the answers
-            elsewhere; setting it allows no answer. `None`: it is ranked by its score like any other.
-        dedupe: of which answers only the best is kept. "span": those of the same place (overlapping windows see
-            it twice). "text": those of the same text, ignoring case. "overlap": those that share a character.
-        context_sequence: 1 where the question comes first in a window. 0 where the context does: so it is with a
-            tokenizer that pads on the left, and in transformers that leaves the question unmasked.
+        null_threshold: "no answer" comes first where `null_score` is above this number, and is left out elsewhere;
+            to set it implies `handle_impossible_answer`. `None`: "no answer" is ranked by its score like any other.
+        dedupe: which answers count as one; only the best of them is kept. "span": those of the same place (overlapping
+            windows see it twice). "text": those of the same text, ignoring case. "overlap": those that share a
+            character.
+        context_sequence: 1 if the question comes first in a window, 0 if the context does, as with a tokenizer that
+            pads on the left; transformers then leaves the question unmasked.
         threads: threads of a call; `None` is all cores, 1 is the calling thread. Results do not depend on it.
 
     Raises:
@@ -109,7 +110,7 @@ class AnswerDecoder(Settled):
         windows: ArrayLike | None = None,
         questions: ArrayLike | None = None,
     ) -> Answers:
-        """Answers of a batch of questions, from what an encoder or a tokenizer made of them, or from plain arrays.
+        """Finds the answers of a batch of questions, from what an encoder or a tokenizer made of them, or from plain arrays.
 
         Each array argument is padded, laid end to end with `lengths`, or a list with one array, or one list, a
         window, of whatever length. Arrays must not be written to during the call.
@@ -131,15 +132,15 @@ class AnswerDecoder(Settled):
             attention_mask: (windows, tokens), 0 for padding, at one end; needed only where `sequence_ids` does not
                 tell.
             cls_token_id: the id of CLS; without it, CLS is the special token just before the first text.
-            lengths: (windows,), tokens of each window, what follows is padding; default: no padding.
+            lengths: (windows,), how many tokens each window has; what follows is padding. Default: no padding.
             windows: (windows,), the context that each window was cut from; default: window i is of context i, or
                 all are of the only context.
             questions: (contexts,), the question that each context belongs to; contexts of one question are ranked
                 together. Default: each context has a question of its own.
 
         Returns:
-            The answers, ordered by question, then best first. A question nothing can answer has none, or the null
-            answer where that is allowed.
+            The answers, ordered by question, then best first. A question that nothing answers has no row, or "no
+            answer" where that is allowed.
 
         Raises:
             TypeError: if an array has the wrong rank or type, a context is no `str`.

@@ -33,7 +33,7 @@ def postprocess_qa_predictions(
 ) -> dict[str, str]:
     """Turns the logits of a question-answering model into the answers of a SQuAD-like data set.
 
-    The function of this name in the example scripts of transformers, with its arguments, results and files. The
+    This is the function of that name in the example scripts of transformers, with the same arguments, results and files. The
     best `n_best_size` start tokens of a window meet its best `n_best_size` end tokens; of the pairs that are
     spans of the context, the best by sum of logits over all windows of an example are its n-best list.
 
@@ -44,7 +44,7 @@ def postprocess_qa_predictions(
         predictions: start and end logits, each (windows, tokens); float16, bfloat16 and float64 are used as float32.
         version_2_with_negative: whether an example may have no answer.
         n_best_size: entries of an n-best list.
-        max_answer_length: tokens of an answer, at most.
+        max_answer_length: how many tokens an answer has at most.
         null_score_diff_threshold: no answer is given where its score exceeds that of the best answer by more than this.
         output_dir: folder for `predictions.json`, `nbest_predictions.json` and, with `version_2_with_negative`,
             `null_odds.json`.
@@ -58,7 +58,7 @@ def postprocess_qa_predictions(
         ValueError: if the logits do not fit the features or hold NaN, or a feature belongs to no example.
         NotADirectoryError: if `output_dir` is no folder.
 
-    Exact ties of logits go to the first token; NumPy's sort leaves them open. Where every answer is an empty
+    Exact ties of logits go to the first token; NumPy's sort leaves their order open. Where every answer is an empty
     text, the answer is "", where the script ends with an IndexError.
     """
     if log_level is not None:

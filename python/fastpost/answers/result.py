@@ -21,17 +21,17 @@ from fastpost.types import Answer, Doubles1d, Floats1d, Ints1d, RankedAnswer
 class Answers(Rows[Any, Answer | RankedAnswer]):
     """Answers of a batch of questions as columns, one row an answer, best first within a question.
 
-    The columns are NumPy arrays, made when they are first asked for, as are the dicts. An answer of nothing has
+    The columns are NumPy arrays, made when they are first asked for, as are the dicts. "No answer" has
     `start` and `end` 0, `window` -1 and the text "".
 
     Arrow, and what reads Arrow (`polars.DataFrame(answers)`, DuckDB), gets one row an answer: `question_index`,
-    `text_index`, `window` (null for nothing), `start`, `end`, `score`, `answer`, `start_logit` and `end_logit`.
+    `text_index`, `window` (null for no answer), `start`, `end`, `score`, `answer`, `start_logit` and `end_logit`.
     `nested()` has one row a question.
 
     `answers[i]` is what `to_dicts` has for question i, `answers[a:b]` the `Answers` to some questions, numbered from 0
     again (texts, too, if each has a question of its own); `len` and `for` count answers, not questions.
 
-    A result never changes, so copies are itself. Pickle keeps the texts of the answers, not the contexts.
+    A result never changes, so a copy is the same object. Pickle keeps the texts of the answers, not the contexts.
     """
 
     __slots__ = ()
@@ -80,12 +80,12 @@ class Answers(Rows[Any, Answer | RankedAnswer]):
 
     @property
     def start_logit(self) -> Floats1d:
-        """float32 (answers,), the logit of its first token; of CLS, for nothing."""
+        """float32 (answers,), the logit of its first token; for no answer, the logit of CLS."""
         return self._table.start_logit
 
     @property
     def end_logit(self) -> Floats1d:
-        """float32 (answers,), the logit of its last token; of CLS, for nothing."""
+        """float32 (answers,), the logit of its last token; for no answer, the logit of CLS."""
         return self._table.end_logit
 
     @property

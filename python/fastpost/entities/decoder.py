@@ -31,17 +31,17 @@ class EntityDecoder(Settled):
 
     Args:
         id2label: the model's label names, `model.config.id2label` or a list; as many as the logits have columns.
-        aggregation_strategy: how tokens become entities, as in transformers. "none": each token is one.
-            "simple": neighbouring tokens of one type are one. "first", "average", "max": the same over words,
-            which get the label of their first token, of their mean probabilities, of their most certain token; with
-            `decode="viterbi"`, "max" takes the type of the most certain token, and whether an entity begins or ends
-            there from the word's first and last token. `None`: "average", over tokens where nothing tells words
-            apart; for `compat="transformers"` "simple".
+        aggregation_strategy: how tokens become entities, as in transformers. "none" makes each token an entity.
+            "simple" joins neighbouring tokens of one type. "first", "average" and "max" do so with words, and label a
+            word by its first token, by the mean of its probabilities, or by its most certain token; with
+            `decode="viterbi"`, "max" takes the type of the most certain token, and reads off the word's first and last
+            token whether an entity begins or ends there. `None` is "average", over tokens where nothing tells words
+            apart; with `compat="transformers"` it is "simple".
         compat: "fastpost" gives its own entities, of whole words. "transformers" gives what transformers'
-            pipeline gives, entity by entity; the options from `scheme` on can't be set then.
-        ignore_labels: entities not to report: full label names for "none", names without prefix for the others.
-            "O" stands for all names that mean so: `OUTSIDE`, `NONE`, `_` and the like. Other names must be of labels
-            that come out, unless `compat` is "transformers".
+            pipeline gives, entity by entity; it refuses the options from `scheme` on.
+        ignore_labels: entities not to report: full label names for "none", names without prefix for the others. "O"
+            stands for all names that mean "outside": `OUTSIDE`, `NONE`, `_` and the like. Any other name must be that
+            of a label that entities can have, unless `compat` is "transformers".
         tokenizer: the model's tokenizer, a `tokenizers.Tokenizer` or a fast tokenizer of transformers. It tells
             how transformers splits words and prints them; for `compat="fastpost"` only `words="transformers"` needs it.
         threads: threads of a call; `None` is all cores, 1 is the calling thread. Results do not depend on it.
@@ -56,12 +56,13 @@ class EntityDecoder(Settled):
             it goes on with that one's entity, under that one's type.
         transitions: (labels, labels) weights of the step from a label (row) to the next (column), a CRF's; added
             to the logits, on top of what the scheme allows. `start_transitions`, `end_transitions`: (labels,).
-        biases: the six weights of openai/privacy-filter: a dict, or the path of `viterbi_calibration.json`.
-        score: of an entity, over the tokens, or words where the strategy joins them, that the model labelled so; what
-            `snap` and `join` add does not count. "mean", "min", "first", "max" of the probabilities of their labels;
-            "path": the probability, among all sequences the scheme allows, that exactly these tokens are an entity of
-            this type; for `aggregation_strategy="none"`, that the token has its label. An entity that was joined of
-            several has the score of the surest. Stretches outside, where they are reported, have the mean.
+        biases: the six weights that openai/privacy-filter has, as a dict, or the path of `viterbi_calibration.json`.
+        score: how an entity is scored, over the tokens that the model gave this label, or over words where the strategy
+            joins tokens; what `snap` and `join` add does not count. "mean", "min", "first", "max" of the probabilities
+            of their labels; "path": the probability, among all sequences the scheme allows, that exactly these tokens
+            are an entity of this type; for `aggregation_strategy="none"`, that the token has its label. An entity that
+            was joined from several has the highest of their scores. Stretches outside, where they are reported, have
+            the mean.
         return_probs: whether to give the distribution over labels of each entity, over the tokens of its score.
         threshold: entities with a lower score are left out, and give back what they took from others; a number, or a
             dict by label.
@@ -73,19 +74,19 @@ class EntityDecoder(Settled):
             to the word of its first character.
         snap: "word" widens entities to whole words, and with units of the text to whole e-mail addresses; two of one
             type that then overlap become one, a word that two types share goes to the one with more of its
-            characters. "auto" does so where something tells words apart, `None` never does.
+            characters. "auto" does so where something tells words apart. `None` never does.
         join: "pieces" makes one of two neighbours of one type with one of `. @ _ - + ' &` and letters or digits on
             both sides of it between them, or with nothing between them where one touches with a letter or digit and
             the other does not. "run", for redaction, of all in a stretch without white space (nor letters of scripts
             that put none between words), and what lies there between two of one type is covered whatever it is
             called. `None` joins nothing.
-        trim: "whitespace" leaves it out at both ends of an entity; `None` keeps it.
+        trim: "whitespace" leaves out white space at both ends of an entity; `None` keeps it.
         window_merge: "context": each token is decided by the window in which it is farthest from a cut edge, ties to
             the earlier one. "average": by the mean of its windows' log-probabilities. "union": windows are decoded
             apart, and each character that is in an entity of some window is in one, the longest. "transformers":
             windows are decoded apart, and of entities that overlap the longer is kept.
-        outside_bias: what is taken from the logits of labels outside before anything is decided: above 0 more is
-            found. Scores are those of the logits so changed.
+        outside_bias: a number that is subtracted from the logits of "outside" before anything is decided: above 0, more
+            entities are found. Scores are computed from the changed logits.
         units: units to give positions in beside characters: "utf8", "utf16", "graphemes".
 
     Raises:
@@ -153,7 +154,7 @@ class EntityDecoder(Settled):
         self._settle()
 
     def report(self) -> dict[str, Any]:
-        """What the decoder has read off its labels, and what told words apart so far.
+        """Says what the decoder has read off its labels, and what has told words apart so far.
 
         `scheme`, `labels` (how they are written, and the types), and `words`: for each way in which the words of
         texts were told apart, why, and how many texts. Empty for `compat="transformers"`.
@@ -182,7 +183,7 @@ class EntityDecoder(Settled):
         windows: ArrayLike | None = None,
         attention_mask: Batch | None = None,
     ) -> Entities:
-        """Entities of a batch of texts, from what an encoder or a tokenizer made of them, or from plain arrays.
+        """Finds the entities of a batch of texts, from what an encoder or a tokenizer made of them, or from plain arrays.
 
         Each array argument is padded, laid end to end with `lengths`, or a list with one array, or one list, a
         window, of whatever length. Arrays must not be written to during the call.
@@ -195,9 +196,9 @@ class EntityDecoder(Settled):
             texts: the texts themselves.
             offsets: (windows, tokens, 2) integers, the characters of the text each token covers, end excluded;
                 `None` in place of a pair says that the token is not of the text.
-            lengths: (windows,), tokens of each window, what follows is padding; default: no padding.
+            lengths: (windows,), how many tokens each window has; what follows is padding. Default: no padding.
             special_tokens_mask: (windows, tokens), not 0 for tokens to leave out: `[CLS]`, padding.
-            input_ids: (windows, tokens), token ids; needed where the tokenizer is to print `word`.
+            input_ids: (windows, tokens), token ids; needed if the tokenizer prints `word`.
             word_ids: (windows, tokens), the word of each token as the tokenizer numbers them over the whole text, -1 or
                 `None` for none.
             windows: (windows,), the text that each window belongs to; default: window i is text i.
@@ -205,7 +206,7 @@ class EntityDecoder(Settled):
                 in front; in place of `lengths`.
 
         Returns:
-            The entities, ordered by text. The windows of a text are put together as `window_merge` says; for
+            The entities, ordered by text. `window_merge` says how the windows of a text become one; for
             `compat="transformers"` their entities are sorted by start, and of two that overlap the longer one is kept.
 
         Raises:

@@ -80,11 +80,11 @@ class Redaction:
     @overload
     def restore(self, other_text: list[str] | tuple[str, ...]) -> list[str]: ...
     def restore(self, other_text: str | list[str] | tuple[str, ...]) -> str | list[str]:
-        """Another text, or a list of texts, with the originals in place of the placeholders.
+        """Puts the originals back in place of the placeholders of another text, or of a list of texts.
 
-        The text may be any that was made of the redacted one, such as the answer of a chat model. Where one placeholder
-        begins with another, the longer one counts. Originals are not searched for placeholders. What looks like a
-        placeholder and is not one of these stays as it is.
+        The text may be any text that was made from the redacted one, such as the answer of a chat model. Where one
+        placeholder begins with another, the longer one counts. Originals are not searched for placeholders. What looks
+        like a placeholder, but is not one of this redaction, stays as it is.
 
         Raises:
             ValueError: if the text has a placeholder that is in `ambiguous`.
@@ -125,7 +125,7 @@ class Redaction:
 
 
 def redact(text: str | Sequence[str], entities: Any, replace: str | Replace = "[{label}]") -> Redaction:
-    """A text, or many, with a placeholder in place of each entity.
+    """Replaces each entity of a text, or of many texts, by a placeholder.
 
     >>> redaction = redact("Anna met Tom.", [(0, 4, "PER"), (9, 12, "PER")], "<{label}_{n}>")
     >>> redaction.text
@@ -133,9 +133,10 @@ def redact(text: str | Sequence[str], entities: Any, replace: str | Replace = "[
     >>> redaction.restore("Dear <PER_2>,")
     'Dear Tom,'
 
-    No character of an entity is left. Entities that overlap are replaced together, by one placeholder: with the label of
-    the longest of them, of those that are equally long with that of the highest score, then of the first one. Entities
-    that only touch have a placeholder each. An entity without characters has none. What lies outside stays as it is.
+    No character of an entity is left. Entities that overlap are replaced together, by one placeholder: it has the label
+    of the longest entity; of entities that are equally long, that of the highest score; then that of the first.
+    Entities that only touch have one placeholder each. An entity without characters has none. What lies outside stays
+    as it is.
 
     Args:
         text: the text, or a list of texts.
@@ -145,13 +146,13 @@ def redact(text: str | Sequence[str], entities: Any, replace: str | Replace = "[
             such lists, or the `Entities` of all.
         replace: a template, or a function. In a template, `{label}` is the entity's label, `{score}` its score with two
             decimals, and `{n}` the number of the word among the different words of its label, from 1. The same word has
-            the same number in all texts of the call; numbers whose placeholder the texts have already are passed over.
-            A brace is written twice, `{{`. A function gets the entity as a dict with `start`, `end`, `label`,
-            `score`, `word`, `n` and what else the given dict has, and returns the placeholder.
+            the same number in all texts of the call; a number is passed over if the texts already contain its
+            placeholder. A brace is written twice, `{{`. A function gets the entity as a dict with `start`, `end`,
+            `label`, `score`, `word`, `n` and what else the given dict has, and returns the placeholder.
 
     Raises:
-        TypeError: if a text is no str, an entity is nothing of this kind, a place is no integer, or the function returns
-            anything but a str.
+        TypeError: if a text is not a `str`, an entity is in none of these forms, a place is not an integer, or the
+            function returns anything but a `str`.
         ValueError: if an entity has no place, no label, or lies outside its text; if there are not as many lists as
             texts; if an `Entities` was made of other texts; if the template has another name in braces.
     """

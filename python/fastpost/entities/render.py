@@ -37,7 +37,7 @@ def render(
     title: str | None = None,
     captions: Sequence[str] | None = None,
 ) -> str:
-    """Texts with their entities in colour, as one piece of HTML that needs nothing else.
+    """Draws texts with their entities in colour, as one piece of HTML that needs nothing else.
 
     Each entity has the colour of its label behind it, a bar of its own below it, so that entities that overlap can
     be told apart, and a tag with label and score after it. Tags are not selected with the text: what is copied is
@@ -51,8 +51,8 @@ def render(
             `Entities` of all.
         other: a second result to compare with, in the same form. Each text then stands there twice, character below
             character: above with `entities`, below with `other`. An entity that both have (same place, same label) is
-            outlined, one that only `entities` has is hatched, one that only `other` has is filled. The lower one is what
-            is copied.
+            outlined, one that only `entities` has is hatched, one that only `other` has is filled. What a reader copies
+            is the text, once.
         names: what the two results are called.
         title: what stands above.
         captions: what stands above each text, such as its number.
@@ -61,7 +61,7 @@ def render(
         HTML for a notebook (`IPython.display.HTML`) or to be written into a page. Everything in it is escaped.
 
     Raises:
-        TypeError: if an entity is no dict or has a place that is no integer.
+        TypeError: if an entity is not a dict or has a place that is not an integer.
         ValueError: if an entity has no label or lies outside its text, or there are not as many lists or captions as
             texts.
     """

@@ -38,7 +38,7 @@ class Entities(Rows[list[Entity] | list[Token], Entity | Token]):
     `entities[i]` are the dicts of text i, `entities[a:b]` the `Entities` of some texts, numbered from 0 again; `len` and
     `for` count entities, not texts.
 
-    A result never changes, so copies are itself. Pickle keeps the words, neither tokenizer nor texts.
+    A result never changes, so a copy is the same object. Pickle keeps the words, but neither tokenizer nor texts.
     """
 
     __slots__ = ("_labels", "_places", "_return_probs", "_units")
@@ -146,7 +146,7 @@ class Entities(Rows[list[Entity] | list[Token], Entity | Token]):
     @property
     def covered(self) -> Ints2d | None:
         """int64 (texts, 2), the first character that a token covers and the last one, excluded; (-1, -1) if none does.
-        What lies outside was not seen by the model.
+        The model has not seen what lies outside.
         """  # noqa: D205
         return None if self._table.more is None else self._table.more.covered.reshape(-1, 2)
 
@@ -173,7 +173,7 @@ class Entities(Rows[list[Entity] | list[Token], Entity | Token]):
             labels: the names that `label_id` points into; default: those of the spans, in their order.
 
         Raises:
-            TypeError: if a span is neither, or a place is no integer.
+            TypeError: if a span is neither a dict nor such a tuple, or a place is not an integer.
             ValueError: if a span lies outside its text, has no label or one that is not in `labels`.
         """
         listed = None if texts is None else _texts(texts)

@@ -64,8 +64,8 @@ class TextRecords:
         lines: the line on which each text starts, or its row or item, counted from 1.
         numbers: the number of each among the records of the corpus, counted from 0. A record that is left out counts,
             so that those after it keep their numbers.
-        kept: the columns that `keep` names, a JSON object a text, without those that its record has not; None without
-            `keep`.
+        kept: the columns that `keep` names, a JSON object a text, without the columns that its record lacks; None
+            without `keep`.
     """
 
     texts: list[str | None]
@@ -157,26 +157,28 @@ class Corpus:
             - a `datasets.Dataset` or `IterableDataset`;
             - an iterable of `str`, of lists of `str` or of records, or a function that returns one. A list of `str`
               is taken as paths; see `from_texts`.
-        column: column of JSON records, CSV, Arrow data, datasets and dicts that holds the text; None is `"text"`. A
-            column that is asked for is refused for text files, which have none.
+        column: column of JSON records, CSV, Arrow data, datasets and dicts that holds the text; None is `"text"`. Text
+            files have no columns, so that a column that is given is refused for them.
         batch_size: texts per batch; None if only `batch_bytes` decides.
-        batch_bytes: most UTF-8 bytes per batch; a longer text makes a batch of its own.
+        batch_bytes: how many UTF-8 bytes a batch has at most; a longer text makes a batch of its own.
         threads: threads that read files; None is one per core, 1 reads on the calling thread.
         on_error: `"raise"`; `"skip"` to leave out what can't be read and name it in `stats`; or `"replace"` to put
             U+FFFD where a text has bytes that are not UTF-8 or half a surrogate pair, and raise all other errors.
         prefetch: MiB of text per thread that may be read ahead.
-        split: what a text of a text file is: a `"line"`, a paragraph (`"blank"`: up to a blank line) or the `"file"`.
+        split: what one text of a text file is: a `"line"`, a paragraph (`"blank"`: up to a blank line) or the whole
+            `"file"`.
         format: `"text"`, `"jsonl"`, `"csv"`, `"tsv"`, `"parquet"` or `"arrow"` for files whose names don't say it, and
             for which files of a folder are read. Standard input and files without a suffix are JSON Lines if they
             start as JSON does, else text.
-        nulls: what a text is that is null: an error (`"raise"`, which `on_error="skip"` leaves out), or None in the
-            batches (`"keep"`), for jobs that give each record a result. Empty texts, and empty fields of CSV, are `""`.
+        nulls: what becomes of a text that is null. `"raise"` makes it an error, which `on_error="skip"` leaves out;
+            `"keep"` gives None in the batches, for jobs that give each record a result. Empty texts, and empty fields
+            of CSV, are `""`.
         keep: names of columns that come along with each text, or `"all"` of them but the text: see `records`.
 
     A line ends at `\n` or `\r\n`, the last one of a file also at `\r`; inside paragraphs and files `\r\n` becomes `\n`.
     A byte-order mark is dropped. Blank lines are texts in text files, nothing in JSON Lines and CSV. CSV has a header,
-    and every record as many fields as that; a field in quotes may hold line ends. Files must be UTF-8; half a
-    surrogate pair in a JSON string can't be, and is an error in the column that is read. A record may have 1 GiB.
+    and every record as many fields as that; a field in quotes may hold line ends. Files must be UTF-8. Half a surrogate
+    pair in a JSON string has no UTF-8, and is an error in the column that is read. A record has 1 GiB at most.
 
     Raises:
         CorpusError: a record that can't be read, with `path` and `line`; a corpus without any text; a second pass
@@ -306,7 +308,7 @@ class Corpus:
         return self._batches(self._begin())
 
     def records(self) -> Iterator[TextRecords]:
-        """One pass in the same batches, with the file, line and number of each text and the columns of `keep`.
+        """Makes one pass in the same batches, with the file, line and number of each text and the columns of `keep`.
 
         >>> mails = [{"text": "a", "id": 7}, {"text": None, "id": 8}]
         >>> batch = next(Corpus(mails, nulls="keep", keep=["id"]).records())

@@ -230,8 +230,8 @@ class Encodings(Sequence[Window]):
             side: where the padding goes, "right" or "left".
             to: the length of a row; None is that of the longest window.
             pad_id: id of the padding; None takes the tokenizer's.
-            names: some of "input_ids", "token_type_ids", "attention_mask"; None is what the tokenizer's model takes,
-                if its configuration says so, else all three.
+            names: some of "input_ids", "token_type_ids", "attention_mask". None takes those that the configuration of
+                the tokenizer names, else all three.
 
         Returns:
             int64 (windows, to) arrays by name.
@@ -277,7 +277,7 @@ class Encodings(Sequence[Window]):
     # As BatchEncoding has them one by one, for whole arrays. -1 where it has None.
 
     def char_to_token(self, window: int, chars: Any, *, sequence: int = 0) -> Ints1d:
-        """The token of `window` that covers each of `chars`, -1 for none; the first one where several do.
+        """Finds the first token of `window` that covers each of `chars`; -1 if there is none.
 
         Args:
             window: number of a window. Without truncation this is the text's number.

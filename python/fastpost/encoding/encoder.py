@@ -51,22 +51,22 @@ class EncoderReport:
 class Encoder:
     """Encodes texts as a tokenizer of Hugging Face's does, into arrays.
 
-    Ids, offsets in characters, words, segments, masks and windows are those of tokenizers 0.23 in each case. What this
-    class does not know, a kind of tokenizer or a rare character of a text, it has tokenizers encode; `report` says which.
-    Of a tokenizer object that is changed later, the changes are followed; the object itself is never changed.
+    Ids, offsets in characters, words, segments, masks and windows are those of tokenizers 0.23 in each case. If it does
+    not know a kind of tokenizer or a rare character of a text, tokenizers encodes for it; `report` says which. If a
+    tokenizer object is changed later, the encoder follows; it never changes the object itself.
 
     Several threads may use one encoder.
 
     Args:
         tokenizer: path of a tokenizer.json or of a folder with one, a `tokenizers.Tokenizer`, or a fast tokenizer of
             transformers. Its own settings for truncation and padding have no effect.
-        verify: whether to compare with tokenizers on some hundred texts first, and to leave all to it on any
-            difference. Takes some ten milliseconds; left out where tokenizers is not installed.
+        verify: whether to compare with tokenizers on some hundred texts first, and to leave everything to it on any
+            difference. This takes some ten milliseconds, and is left out if tokenizers is not installed.
 
     Raises:
-        TypeError: if `tokenizer` is none of these.
+        TypeError: if `tokenizer` is not one of these.
         OSError: if the file can't be read.
-        ValueError: if it holds no tokenizer.
+        ValueError: if the file does not hold a tokenizer.
         ImportError: if tokenizers is needed and not installed.
     """
 
@@ -91,7 +91,7 @@ class Encoder:
         is_split_into_words: bool = False,
         threads: int | None = None,
     ) -> Encodings:
-        """The tokens of texts, or of pairs of texts.
+        """Encodes texts, or pairs of texts.
 
         Args:
             texts: strings, or lists of words with `is_split_into_words`.
@@ -107,7 +107,7 @@ class Encoder:
             threads: cores to use; None is all of them. The result is the same.
 
         Raises:
-            TypeError: if a text is no string, or no list of strings.
+            TypeError: if a text is not a string, or not a list of strings.
             ValueError: for a lone surrogate, with its text's number; for a `max_length` that leaves no room beside the
                 special tokens, a `stride` that leaves none to go on or too few, a strategy that can't make a text fit.
         """
@@ -147,7 +147,7 @@ class Encoder:
     def encode_corpus(
         self, corpus: Any, *, add_special_tokens: bool = True, end_id: int | None = None, threads: int | None = None
     ) -> Iterator[TokenBatch]:
-        """The ids of all documents of a corpus end to end, in memory that stays constant.
+        """Yields the ids of all documents of a corpus end to end, in memory that stays constant.
 
         Each batch of the corpus gives one of ids, uint16 where the vocabulary allows it, else uint32, and where each
         document ends in it. `fastpost encode` writes them to files.
@@ -159,17 +159,17 @@ class Encoder:
             threads: cores to use; None is all of them.
 
         Raises:
-            ValueError: if `end_id` is no id of the vocabulary.
+            ValueError: if the vocabulary does not have `end_id`.
         """
         return batches(self, corpus, bool(add_special_tokens), end_id, _count("threads", threads, 1))
 
     def token_id(self, token: str) -> int | None:
-        """The id of a token, as the vocabulary spells it; None for none."""
+        """The id of a token, as the vocabulary spells it; None if there is no such token."""
         return self._current().ids.get(token)
 
     @property
     def largest_id(self) -> int:
-        """The largest id that it gives."""
+        """The largest id that it can give."""
         return self._current().largest_id
 
     @property
@@ -183,7 +183,7 @@ class Encoder:
         return self._current().core is not None
 
     def report(self) -> EncoderReport:
-        """Whether it is native, what falls back and why, and how many texts it sent back so far."""
+        """Says whether the encoder is native, what falls back and why, and how many texts it has sent back so far."""
         loaded = self._current()
         native = loaded.core is not None
         with self._lock:

@@ -26,15 +26,12 @@ def ner_udf(
     call: Mapping[str, Any] | None = None,
     **kwargs: Any,
 ) -> EntityFunction:
-    """A function for `datasets.Dataset.map` that adds the entities of each text as a column.
+    """Makes a function for `datasets.Dataset.map` that adds the entities of each text as a column.
 
-    ```python
-    find = fastpost.ner_udf("path/or/name")
-    dataset = dataset.map(find, batched=True)
-    ```
-    A column holds, for each text, a list of records of `start`, `end` (int64), `label` (string) and `score` (float32);
-    for a text that is null, null. Entities are those of `compat="fastpost"`, as with every door that is no drop-in. The
-    dataset may be in any format: "arrow", "pandas", "polars", "numpy", "torch".
+    ```python find = fastpost.ner_udf("path/or/name") dataset = dataset.map(find, batched=True) ``` A column holds, for
+    each text, a list of records of `start`, `end` (int64), `label` (string) and `score` (float32); for a text that is
+    null, it holds null. Entities are those of `compat="fastpost"`, as everywhere but in pipelines, which stand in for
+    those of transformers. The dataset may be in any format: "arrow", "pandas", "polars", "numpy", "torch".
 
     Args:
         model: the name or folder of a model, loaded once in each process when the first batch comes; or a pipeline.
@@ -48,7 +45,7 @@ def ner_udf(
             `fastpost.EntityDecoder`), where `model` is a name.
 
     Raises:
-        TypeError: if `kwargs` are given with a pipeline, which is made already.
+        TypeError: if `kwargs` are given together with a pipeline, as it is made already.
     """
     if callable(model) and kwargs:
         name = next(iter(kwargs))
@@ -65,7 +62,7 @@ def ner_udf(
 
 
 class EntityFunction:
-    """What `ner_udf` returns. It pickles as its arguments, so that each process loads its own model."""
+    """What `ner_udf` returns. A pickle of it holds its arguments alone, so that each process loads its own model."""
 
     def __init__(
         self, model: Any, column: str, output: str, options: dict[str, Any], arguments: dict[str, Any]
@@ -81,7 +78,7 @@ class EntityFunction:
         return self._table(batch)
 
     def features(self, features: Mapping[str, Any] | None = None) -> datasets.Features:
-        """`features` and the new column, as `map` takes them: an empty list says nothing of its type."""
+        """`features` and the new column, for the argument of `map`: an empty list does not show its type."""
         try:
             from datasets import Features, Value
         except ModuleNotFoundError as error:

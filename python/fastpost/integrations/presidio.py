@@ -29,15 +29,15 @@ class FastpostRecognizer(LocalRecognizer):  # type: ignore[misc]
     Args:
         model: a folder, an `.onnx` file, a name, or a pipeline such as `fastpost.pipeline("ner", ...)` gives.
         supported_language: the language that the model reads.
-        label_mapping: the model's label -> Presidio's entity, or `None` for one that is not to be reported; labels
-            that it lacks are looked up in `LABEL_MAPPING`, and keep their name where that lacks them, too. With
+        label_mapping: the model's label -> Presidio's entity, or `None` for a label that is not reported. Other labels
+            are looked up in `LABEL_MAPPING`, and keep their names if that lacks them, too. With
             `aggregation_strategy="none"` types stand for the labels that begin and continue them ("PER", "B-PER").
         supported_entities: entities to report; default: all that the model's labels map to.
         threshold: entities with a lower score are not reported.
         name, version, context: as in Presidio.
-        options: of the model: `backend`, `aggregation_strategy` (default: "average", which gives whole words),
-            `compat` (default: "fastpost"; "transformers" for its results), `batch_size`, and everything
-            that `fastpost.pipeline` takes.
+        options: of the model: `backend`, `aggregation_strategy` (default: "average", which gives whole words), `compat`
+            (default: "fastpost"; "transformers" gives the results of transformers), `batch_size`, and everything that
+            `fastpost.pipeline` takes.
 
     Scores are the model's probabilities. A text that is longer than the model is read in windows, to its end.
 
@@ -90,10 +90,10 @@ class FastpostRecognizer(LocalRecognizer):  # type: ignore[misc]
         )
 
     def load(self) -> None:
-        """Nothing: the model is loaded with the recogniser."""
+        """Does nothing: the model is loaded with the recogniser."""
 
     def analyze(self, text: str, entities: list[str] | None = None, nlp_artifacts: Any = None) -> list[Any]:  # noqa: ARG002 Presidio passes it
-        """`RecognizerResult`s of one text.
+        """Finds the `RecognizerResult`s of one text.
 
         Args:
             text: the text.
@@ -104,7 +104,7 @@ class FastpostRecognizer(LocalRecognizer):  # type: ignore[misc]
         return self._results(self._reader([text])[0] if known is None else known, entities)
 
     def analyze_batch(self, texts: list[str], entities: list[str] | None = None) -> list[list[Any]]:
-        """`RecognizerResult`s of many texts, which the model reads in batches."""
+        """Finds the `RecognizerResult`s of many texts, which the model reads in batches."""
         return [self._results(found, entities) for found in self._reader(texts)]
 
     def _results(self, found: list[Found], entities: list[str] | None) -> list[Any]:

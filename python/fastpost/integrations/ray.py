@@ -25,10 +25,10 @@ class EntityPredictor:
         column: the texts.
         output: the new column, `list<struct<start, end, label, score>>`: characters of the text, end excluded. A
             text that is null has null.
-        options: of the model: `backend`, `aggregation_strategy` (default: "average", which gives whole words),
-            `compat` (default: "fastpost"; "transformers" for its results), `batch_size` (windows that
-            the model is given at once; that of `map_batches` counts texts), and everything that `fastpost.pipeline`
-            takes. A worker that has a GPU (`num_gpus` of `map_batches`) runs the model there; `device` says otherwise.
+        options: of the model: `backend`, `aggregation_strategy` (default: "average", which gives whole words), `compat`
+            (default: "fastpost"; "transformers" gives the results of transformers), `batch_size` (windows that the
+            model is given at once; that of `map_batches` counts texts), and everything that `fastpost.pipeline` takes.
+            A worker that has a GPU (`num_gpus` of `map_batches`) runs the model there; `device` says otherwise.
 
     Raises:
         ValueError: if the worker has a GPU that torch or ONNX Runtime can't use.
@@ -61,7 +61,7 @@ class WordCounter:
     Args:
         tokenizer: as for `WordCounts`.
         column: the texts.
-        force: count even if the check of the corpus fails, see `train_new_from_iterator`.
+        force: whether to count even if the check of the corpus fails; see `train_new_from_iterator`.
     """
 
     def __init__(self, tokenizer: Any, *, column: str = "text", force: bool = False) -> None:
@@ -78,7 +78,7 @@ class WordCounter:
 def word_counts(
     dataset: Any, tokenizer: Any, *, column: str = "text", force: bool = False, **options: Any
 ) -> WordCounts:
-    """The word counts of a dataset: each block is counted where it lies, and the counts are merged here.
+    """Counts the words of a dataset: each block is counted where it lies, and the counts are merged here.
 
     >>> counts = fastpost.ray.word_counts(ds, tokenizer)  # doctest: +SKIP
     >>> counts.train(52_000).save_pretrained("new-tokenizer")  # doctest: +SKIP

@@ -43,22 +43,23 @@ class FastpostNer:
         model: a folder, an `.onnx` file or a name. It is part of the pipeline's configuration, and is loaded from
             there again when the pipeline is.
         spans_key: where entities go: `doc.spans[spans_key]`, all of them, with their scores as the group's
-            `attrs["scores"]`; `None` for `doc.ents`, which can't overlap.
-        alignment_mode: what becomes of an entity that begins or ends inside one of spaCy's tokens: "expand" takes
-            the whole token, "contract" leaves it out, "strict" leaves the entity out. A warning tells of entities
-            that are lost.
+            `attrs["scores"]`; `None` puts them into `doc.ents`, where entities can't overlap.
+        alignment_mode: what becomes of an entity that begins or ends inside one of spaCy's tokens: "expand" takes the
+            whole token, "contract" leaves it out, "strict" leaves the entity out. A warning counts the entities that
+            are lost.
         label_mapping: the model's label -> the label in spaCy; others keep theirs, without prefix for
             `aggregation_strategy="none"`.
         batch_size: windows that the model is given at once; `nlp.pipe` has its own, of texts.
         backend: "torch" or "onnxruntime"; default: the one that the folder is for.
         aggregation_strategy: as in transformers; default: "average", which gives whole words.
-        compat: "fastpost" for its own entities; "transformers" for its results.
+        compat: "fastpost" gives its own entities; "transformers" gives those of transformers.
         options: everything else that `fastpost.pipeline` takes, such as `{"device": "cuda:0"}`.
 
-    In `doc.ents` what is there already stays, and of two entities that overlap the longer one does.
+    Entities that `doc.ents` has already stay. Of two entities that overlap, the longer one stays.
 
     Raises:
-        ValueError: if `alignment_mode` is none of these, or `label_mapping` names a label that the model has not.
+        ValueError: if `alignment_mode` is not one of these, or `label_mapping` names a label that the model does not
+            have.
     """
 
     def __init__(

@@ -21,7 +21,7 @@ from fastpost.tokenizers.train import WordCounts
 def entities(
     model: Any, *, column: str = "text", output: str = "entities", **options: Any
 ) -> Callable[[Iterator[Any]], Iterator[Any]]:
-    """A function for `DataFrame.mapInArrow` that adds the entities of its texts to each batch.
+    """Makes a function for `DataFrame.mapInArrow` that adds the entities of its texts to each batch.
 
     The model is loaded once in each of Spark's Python workers, and stays there for the worker's later tasks.
 
@@ -30,10 +30,10 @@ def entities(
         column: the texts.
         output: the new column, see `schema`; `start` and `end` are characters of the text, end excluded, counted
             from 0. A text that is null has null.
-        options: of the model: `backend`, `aggregation_strategy` (default: "average", which gives whole words),
-            `compat` (default: "fastpost"; "transformers" for its results), `batch_size`, and everything
-            that `fastpost.pipeline` takes. A task that has a GPU (`spark.task.resource.gpu.amount`) runs the model
-            there, and fails if torch or ONNX Runtime can't use it; `device` says otherwise.
+        options: of the model: `backend`, `aggregation_strategy` (default: "average", which gives whole words), `compat`
+            (default: "fastpost"; "transformers" gives the results of transformers), `batch_size`, and everything that
+            `fastpost.pipeline` takes. A task that has a GPU (`spark.task.resource.gpu.amount`) runs the model there,
+            and fails if torch or ONNX Runtime can't use it; `device` says otherwise.
     """
 
     def add_entities(batches: Iterator[Any]) -> Iterator[Any]:
@@ -62,7 +62,7 @@ def schema(df: Any, output: str = "entities") -> Any:
 
 
 def word_counts(df: Any, tokenizer: Any, *, column: str = "text", force: bool = False) -> WordCounts:
-    """The word counts of a `DataFrame`: each partition is counted where it lies, and the counts are merged here.
+    """Counts the words of a `DataFrame`: each partition is counted where it lies, and the counts are merged here.
 
     >>> counts = fastpost.spark.word_counts(df, tokenizer)  # doctest: +SKIP
     >>> counts.train(52_000).save_pretrained("new-tokenizer")  # doctest: +SKIP
@@ -71,7 +71,7 @@ def word_counts(df: Any, tokenizer: Any, *, column: str = "text", force: bool = 
         df: a `pyspark.sql.DataFrame`.
         tokenizer: as for `WordCounts`.
         column: the texts.
-        force: count even if the check of the corpus fails, see `train_new_from_iterator`.
+        force: whether to count even if the check of the corpus fails; see `train_new_from_iterator`.
 
     Raises:
         ValueError: if `tokenizer` is of a kind that only the tokenizers library trains, if there is no such

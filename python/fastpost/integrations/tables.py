@@ -72,7 +72,7 @@ def text_column(table: Any, column: str) -> Any:
     """The column with the texts.
 
     Raises:
-        TypeError: if `table` is no Arrow data, or the column holds anything but texts.
+        TypeError: if `table` is not Arrow data, or the column holds anything but texts.
         ValueError: if there is no such column.
     """
     if not isinstance(table, (pa.Table, pa.RecordBatch)):

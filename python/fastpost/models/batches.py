@@ -102,7 +102,7 @@ def choose_batching(size: Any, tokens: Any, pad: Padding, device: str | None) ->
         device: the kind of device that it runs on; `None` if nobody knows.
 
     Raises:
-        ValueError: if one of them is no number above 0, or both are given.
+        ValueError: if one of them is not a number above 0, or both are given.
     """
     if size is not None and tokens is not None:
         raise refuse(

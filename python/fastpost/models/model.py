@@ -21,10 +21,10 @@ START_AND_END = ("start_logits", "end_logits")
 
 
 class Model(Protocol):
-    """A model that `fastpost.pipeline` runs on: any object that has these, whatever runs it and wherever.
+    """A model that `fastpost.pipeline` runs on: any object that has these, whatever runs it, and wherever.
 
-    A class that names this one as its base has the defaults below; one that does not has to have `tokenizer` and
-    `runner`, and for entities `labels`, all the same.
+    A class that names this one as its base has the defaults below. A class that does not still needs `tokenizer` and
+    `runner`, and for entities `labels`.
     """
 
     tokenizer: Any
@@ -44,8 +44,8 @@ class Model(Protocol):
 
         Returns:
             The logits: floats of the shape (windows, tokens, labels), or for answers a tuple of two (windows, tokens),
-            start and end; NumPy's, torch's, or anything that DLPack knows. Or a function that waits for them, so that
-            the next batch can be put together meanwhile.
+            start and end; NumPy's, torch's, or anything that DLPack knows. It may also return a function that waits for
+            them, so that the next batch can be put together meanwhile.
         """
 
 
@@ -67,8 +67,8 @@ def read_model(model: Any, outputs: tuple[str, ...], tokenizer: Any = None) -> P
 
     Args:
         model: the object.
-        outputs: what it is to give: `("logits",)`, or `START_AND_END`.
-        tokenizer: one to take in place of the model's own.
+        outputs: what it has to give: `("logits",)`, or `START_AND_END`.
+        tokenizer: a tokenizer to take in place of the model's own.
 
     Raises:
         TypeError: if it lacks something, or something is of a wrong type; the message names it.
@@ -176,7 +176,7 @@ def check_model(model: Any, outputs: tuple[str, ...], tokenizer: Any = None) -> 
         tokenizer: one to take in place of the model's own.
 
     Raises:
-        TypeError: as `read_model`, or if it gives no arrays.
+        TypeError: as `read_model`, or if it does not give arrays.
         ValueError: if the logits are not those of the task.
     """
     parts = read_model(model, outputs, tokenizer)

@@ -197,7 +197,7 @@ def _name(entity: dict[str, Any]) -> str:
 
 
 def compare(pipe: Any, texts: str | Iterable[str], **options: Any) -> Comparison:
-    """Which entities differ between `compat="transformers"` and `compat="fastpost"`, and which rule caused it.
+    """Finds which entities differ between `compat="transformers"` and `compat="fastpost"`, and which rule caused it.
 
     Args:
         pipe: a token-classification pipeline: fastpost's own, with torch or ONNX Runtime, or one of transformers.
@@ -210,7 +210,7 @@ def compare(pipe: Any, texts: str | Iterable[str], **options: Any) -> Comparison
         fail as the tokenizer names no length, its entities are those of the first window.
 
     Raises:
-        TypeError: if `pipe` is no token-classification pipeline.
+        TypeError: if `pipe` is not a token-classification pipeline.
     """
     listed = [texts] if isinstance(texts, str) else list(texts)
     if not hasattr(pipe, "_comparison_job"):

@@ -469,7 +469,7 @@ def check_stride(stride: object, max_length: int, special: int) -> None:
     """Refuses an overlap that leaves no room for anything new in a window of `max_length` tokens.
 
     Raises:
-        ValueError: if it is none from 0 to one less than what a window holds of a text.
+        ValueError: if it is not between 0 and one less than what a window holds of a text.
     """
     room = max_length - special
     if not isinstance(stride, int) or not 0 <= stride < max(room, 1):

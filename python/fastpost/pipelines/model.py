@@ -53,7 +53,7 @@ class _ModelPipeline:
         return getattr(self.model, "device", None)
 
     def report(self) -> dict[str, Any]:
-        """What the pipeline runs: `path` is "fastpost", and `encoder` says what encodes texts, and why."""
+        """Says what the pipeline runs: `path` is "fastpost", and `encoder` says what encodes texts, and why."""
         return {"path": "fastpost", "encoder": self._parts.encoder.report()}
 
     def _show(self, **options: Any) -> str:
@@ -88,20 +88,21 @@ class EntityPipeline(_ModelPipeline):
     """A token-classification pipeline over any `fastpost.Model`, called like the one of transformers.
 
     Args:
-        model: an object that meets `fastpost.Model`. It is given one short window, so that one that can't run is
-            refused here.
-        tokenizer: one to take in place of the model's own.
+        model: an object that meets `fastpost.Model`. It runs on one short window at once, so that a model that can't
+            run is refused here.
+        tokenizer: a tokenizer to take in place of the model's own.
         num_workers: accepted as in transformers' pipeline, and not needed.
         options: those below, and for `compat="fastpost"` `on_long_text`, `max_length` (tokens of a window) and the options
             of `fastpost.EntityDecoder` from `scheme` on; each can be given again in a call.
 
     Keyword Args:
         aggregation_strategy, ignore_labels, stride, delimiter, batch_size: as in transformers' pipeline. With
-            `compat="fastpost"` the strategy is "average" where none is given.
+            `compat="fastpost"` the default of the strategy is "average".
         batch_tokens: in place of `batch_size`, the tokens of a batch, padding included: as many windows as fit.
             `batch_size="auto"` chooses by the device.
-        compat: "transformers" for its results; "fastpost" for its own, as `fastpost.TokenClassificationPipeline`
-            has it: each result is a `TextEntities`, and texts that are too long are read in windows.
+        compat: "transformers" gives the results of transformers. "fastpost" gives fastpost's own, as
+            `fastpost.TokenClassificationPipeline` does: each result is a `TextEntities`, and texts that are too long
+            are read in windows.
 
     With `compat="transformers"`, texts that are longer than the model are cut, with a warning; `stride=` reads them
     whole. `model`, `tokenizer`, `task`, `device`, `labels` and `report()` say what the pipeline is made of.
@@ -127,21 +128,21 @@ class EntityPipeline(_ModelPipeline):
     def scheme(self) -> str | None:
         """The scheme that the labels are read under, as `EntityDecoder.scheme`; `None` for `compat="transformers"`.
 
-        That of the last call; before the first, of a call without options.
+        It is that of the last call; before the first call, that of a call without options.
         """
         return self._task.decoder().scheme
 
     def report(self) -> dict[str, Any]:
-        """What the decoder of the last call has read off the labels, and what told words apart in that call.
+        """Says what the decoder of the last call has read off the labels, and what told words apart in that call.
 
-        As `EntityDecoder.report`, with `path`, which is always "fastpost" here, and `encoder`, which says what encodes
-        texts, and why; before the first call, that of a call without options.
+        It is `EntityDecoder.report` with two more keys: `path`, which is always "fastpost" here, and `encoder`, which
+        says what encodes texts, and why. Before the first call, it is that of a call without options.
         """
         return {**super().report(), **self._task.report()}
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Names that entities of a call without options can have."""
+        """The names that entities of a call without options can have."""
         return self._job(self._defaults, False, None).task.labels()
 
     def __call__(
@@ -153,15 +154,15 @@ class EntityPipeline(_ModelPipeline):
         progress: bool | Told = False,
         **kwargs: Any,
     ) -> Any:
-        """Entities of one text, of a list of texts, or of a generator or dataset of texts.
+        """Finds the entities of one text, of a list of texts, or of a generator or dataset of texts.
 
         Args:
-            inputs: a `str` gives a list of dicts; a list, a tuple, a Series, an array or a column a list of such lists;
-                a generator, an iterator or a dataset of torch an iterator of them.
+            inputs: a `str` gives a list of dicts. A list, a tuple, a Series, an array or a column gives a list of such
+                lists. A generator, an iterator or a dataset of torch gives an iterator of them.
             is_split_into_words: `inputs` is one text as a list of words, or a list of such; the result is a list
                 of lists of dicts for both.
             offset_mapping: offsets to use in place of the tokenizer's, one (start, end) a token.
-            progress: show a bar; a function is called with texts and tokens after each batch instead.
+            progress: whether to show a bar; a function is called with texts and tokens after each batch instead.
             kwargs: options of the constructor, for this call.
         """
         check_sizes({**kwargs, "is_split_into_words": is_split_into_words, "progress": progress})
@@ -291,11 +292,11 @@ class AnswerPipeline(_ModelPipeline):
         cls._refuse_unknown(given, {*AT_ONCE, "doc_stride", "max_seq_len", *_ANSWERS})
 
     def __call__(self, *args: Any, rank: bool = False, progress: bool | Told = False, **kwargs: Any) -> Any:
-        """Answer one or several questions.
+        """Answers one or several questions.
 
         Args:
             args: dicts with `question` and `context`, a list, generator or dataset of them.
-            rank: rank the answers of all contexts together; the result is one list.
+            rank: whether to rank the answers of all contexts together; the result is then one list.
             progress: show a bar; a function is called with texts and tokens after each batch instead.
             kwargs: `question` and `context`, each a `str` or a list; options of the constructor, for this call.
         """

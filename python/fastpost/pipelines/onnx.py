@@ -20,7 +20,7 @@ class OnnxTokenClassificationPipeline(EntityPipeline):
         model: a folder with `config.json`, `tokenizer.json` and one `.onnx` file (there or in `onnx/`), as
             optimum writes it; or such a file in it.
         tokenizer: a `tokenizers.Tokenizer`, or a folder or `tokenizer.json` to read; default: the model's own.
-        file_name: the `.onnx` file to take where the folder has several.
+        file_name: the `.onnx` file to take if the folder has several.
         device: "cpu", or "cuda" / "cuda:1" for ONNX Runtime's CUDA provider.
         providers, session_options: handed to ONNX Runtime; `providers` replaces `device`.
         options: those below, and for `compat="fastpost"` `on_long_text`, `max_length` (tokens of a window) and the options
@@ -30,8 +30,9 @@ class OnnxTokenClassificationPipeline(EntityPipeline):
         aggregation_strategy, ignore_labels, stride, delimiter, batch_size, batch_tokens: as
             `fastpost.pipelines.model.EntityPipeline` has them.
         num_workers: accepted as in transformers' pipeline, and not needed.
-        compat: "transformers" for its results; "fastpost" for its own, as `fastpost.TokenClassificationPipeline`
-            has it: each result is a `TextEntities`, and texts that are too long are read in windows.
+        compat: "transformers" gives the results of transformers. "fastpost" gives fastpost's own, as
+            `fastpost.TokenClassificationPipeline` does: each result is a `TextEntities`, and texts that are too long
+            are read in windows.
 
     With `compat="transformers"`, texts that are longer than the model (its `model_max_length`, else
     `max_position_embeddings`) are cut, with a warning; `stride=` reads them whole. `model`, `tokenizer`, `task`,

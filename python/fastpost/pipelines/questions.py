@@ -16,7 +16,7 @@ def single(item: Any) -> Ask:
 
     Raises:
         KeyError: if a dict lacks one of the two.
-        ValueError: if one of them is empty or no text, or `item` is something else.
+        ValueError: if one of them is empty or is not a text, or `item` is something else.
     """
     if isinstance(item, Ask):
         return item
@@ -62,7 +62,7 @@ def asks(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """All inputs of a call: a list of questions, or the generator or dataset that gives them.
 
     Raises:
-        ValueError: if the arguments make no list of questions.
+        ValueError: if the arguments do not make a list of questions.
     """
     if args:
         given: Any = args[0] if len(args) == 1 else list(args)

@@ -1,8 +1,8 @@
 """Texts -> windows -> batches -> logits -> results, for every task.
 
-A chunk of texts is encoded at once, its windows are sorted by length into batches, each padded once; the
-logits of the chunk are decoded in one call, on a thread of its own while the next chunk is read, encoded and
-run. All that touches what is the caller's, his iterator, his tokenizer and his model, happens on his thread.
+A chunk of texts is encoded at once, its windows are sorted by length into batches, each padded once; the logits of the
+chunk are decoded in one call, on a thread of its own while the next chunk is read, encoded and run. What belongs to the
+caller, the iterator, the tokenizer and the model, is touched on the caller's thread only.
 """
 
 from __future__ import annotations

@@ -32,8 +32,8 @@ class OnnxRunner:
 
     Raises:
         ImportError: without ONNX Runtime.
-        ValueError: if `device` is none of these or is not there, or the model can't be loaded, lacks `outputs`, or wants
-            an input that no tokenizer gives.
+        ValueError: if `device` is not one of these or is not there, or the model can't be loaded, lacks `outputs`, or
+            wants an input that no tokenizer gives.
     """
 
     def __init__(

@@ -37,18 +37,19 @@ _OWN = ("compat", "normalize", "null_threshold", "dedupe")
 _KNOWN = (*_DECODER_ARGUMENTS, *AT_ONCE, "doc_stride", "max_question_len", "max_seq_len", "num_workers", "padding",
           "progress", "rank")  # fmt: skip
 _Original: Any = getattr(transformers, "QuestionAnsweringPipeline", ChunkPipeline)
-"""The class of transformers 4, which transformers 5 has no more."""
+"""The class of transformers 4, which transformers 5 has dropped."""
 
 
 class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
     """Extractive question answering: the pipeline of transformers 4, on transformers 4.57 and 5.
 
-    Takes what that pipeline took: `question` and `context`, each a `str` or a list (or a tuple, a Series, an array, a
-    column); dicts with these two keys, a list of them, a generator or a dataset of them; `top_k`, `doc_stride`, `max_answer_len`, `max_seq_len`,
-    `max_question_len`, `handle_impossible_answer`, `align_to_words`, `padding`, `batch_size`. Gives the answers
-    it gave: a dict for one answer, a list for several. `max_question_len` is read by nobody, as in transformers 4.57
-    with a fast tokenizer: a question that leaves no room for the context is refused. An argument that is unknown is
-    ignored with a warning, as transformers ignores it in silence; with `compat="fastpost"` it is refused.
+    It takes what that pipeline took: `question` and `context`, each a `str` or a list (or a tuple, a Series, an array,
+    a column); dicts with these two keys, a list of them, a generator or a dataset of them; `top_k`, `doc_stride`,
+    `max_answer_len`, `max_seq_len`, `max_question_len`, `handle_impossible_answer`, `align_to_words`, `padding`,
+    `batch_size`. It gives the answers that pipeline gave: a dict for one answer, a list for several. `max_question_len`
+    has no effect, as in transformers 4.57 with a fast tokenizer: a question that leaves no room for the context is
+    refused. An unknown argument is ignored with a warning, where transformers ignores it in silence; with
+    `compat="fastpost"` it is refused.
 
     New here: one question about a list of contexts, and with `rank=True` all of them ranked together;
     `compat="fastpost"` for answers whose scores can be compared between windows and documents, with `normalize`,
@@ -143,7 +144,7 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
             )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Answer one or several questions; see the class."""
+        """Answers one or several questions; see the class."""
         check_sizes(kwargs)
         check_batches(kwargs)
         inputs = asks(args, kwargs)
@@ -168,7 +169,7 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
         forward_params: dict[str, Any],
         postprocess_params: dict[str, Any],
     ) -> Any:
-        """Results of `inputs`, one a question, while they are read."""
+        """Yields the results of `inputs`, one a question, while they are read."""
         forward_params = dict(forward_params)
         progress, rank = forward_params.pop("progress", False), forward_params.pop("rank", False)
         tokens = forward_params.pop("batch_tokens", None)

@@ -17,7 +17,7 @@ def open_pipeline(task: str, model: Any, config: Any, tokenizer: Any, options: d
     """A pipeline of ours, made as `transformers.pipeline` makes one.
 
     Raises:
-        FileNotFoundError: if `model` is the name of none.
+        FileNotFoundError: if no model has the name `model`.
         ImportError: without transformers.
     """
     transformers = _transformers()
@@ -39,15 +39,15 @@ def open_pipeline(task: str, model: Any, config: Any, tokenizer: Any, options: d
 
 
 def accelerate(pipe: P) -> P:
-    """The fast twin of a token-classification or question-answering pipeline of transformers.
+    """Makes the fast twin of a token-classification or question-answering pipeline of transformers.
 
-    It shares model and tokenizer with `pipe`, takes over its settings and gives the same results; `pipe`
-    itself is not changed. A class of the user's own keeps its methods. A pipeline that has to take transformers' own
-    path all the same (a slow tokenizer, an overridden `postprocess`) is told with a warning.
+    The twin shares model and tokenizer with `pipe`, takes over its settings and gives the same results; `pipe` itself
+    is not changed. A class of the user's own keeps its methods. If the twin still has to take transformers' own path (a
+    slow tokenizer, an overridden `postprocess`), a warning says so.
 
     Raises:
         ImportError: without transformers.
-        TypeError: if `pipe` is a pipeline for something else.
+        TypeError: if `pipe` is a pipeline for another task.
     """
     transformers = _transformers()
     kind: Any = type(pipe)
@@ -94,7 +94,7 @@ def _unpickled(kind: Any, fast: Any) -> Any:
 def install() -> None:
     """Makes `transformers.pipeline` build fastpost's pipelines; `uninstall` takes that back.
 
-    "question-answering", which transformers 5 has no more, works again.
+    "question-answering", which transformers 5 has dropped, works again.
 
     Raises:
         ImportError: without transformers.
@@ -110,7 +110,7 @@ def install() -> None:
 
 
 def uninstall() -> None:
-    """Gives `transformers.pipeline` its own classes back; one that somebody else has put there since stays."""
+    """Gives `transformers.pipeline` its own classes back; a class that other code has registered since then stays."""
     while _replaced:
         task, original = _replaced.popitem()
         entry = _registry().get(task)

@@ -66,11 +66,11 @@ class FastTokenClassification:
         return {name: value for name, value in vars(self).items() if name not in own}
 
     def __call__(self, inputs: Any, **kwargs: Any) -> Any:
-        """Entities of one text, or of many.
+        """Finds the entities of one text, or of many.
 
         Args:
-            inputs: a `str` gives a list of dicts; a list, a tuple, a Series, an array or a column a list of such lists;
-                a generator, an iterator or a dataset of torch an iterator of them.
+            inputs: a `str` gives a list of dicts. A list, a tuple, a Series, an array or a column gives a list of such
+                lists. A generator, an iterator or a dataset of torch gives an iterator of them.
             kwargs: options of the constructor, for this call.
         """
         check_sizes(kwargs)
@@ -84,16 +84,17 @@ class FastTokenClassification:
     def scheme(self) -> str | None:
         """The scheme that the labels are read under, as `EntityDecoder.scheme`; `None` for `compat="transformers"`.
 
-        That of the last call; before the first, of a call without options.
+        It is that of the last call; before the first call, that of a call without options.
         """
         task = self._last_task()
         return None if isinstance(task, str) else task.decoder().scheme
 
     def report(self) -> dict[str, Any]:
-        """What the decoder of the last call has read off the labels, and what told words apart in that call.
+        """Says what the decoder of the last call has read off the labels, and what told words apart in that call.
 
-        As `EntityDecoder.report`, and more: `path` is "fastpost", or "transformers" where the original path is taken,
-        whose `reason` follows; `encoder` says what encodes texts, and why. Before the first call, that of a call without options.
+        It is `EntityDecoder.report` and more: `path` is "fastpost", or "transformers" if the original path is taken,
+        with the `reason`; `encoder` says what encodes texts, and why. Before the first call, it is that of a call
+        without options.
         """
         task = self._last_task()
         if isinstance(task, str):
@@ -103,7 +104,7 @@ class FastTokenClassification:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Names that entities of a call without options can have."""
+        """The names that entities of a call without options can have."""
         pipe: Any = self
         given = pipe._postprocess_params
         if self._original_path() is None:
@@ -309,20 +310,21 @@ _OWN = ("compat", *OF_PIPELINES, *OPTIONS)
 class TokenClassificationPipeline(FastTokenClassification, transformers.TokenClassificationPipeline):  # type: ignore[misc]
     """transformers' token-classification pipeline, with the work around the model done in Rust.
 
-    Every argument and input of the original, the same results: `aggregation_strategy`, `ignore_labels`,
-    `stride`, `offset_mapping`, `is_split_into_words`, `delimiter`, `batch_size`, `device`, `dtype`; one text, a
-    list, a generator or a dataset (results come while it is read), words. `num_workers` is accepted and not
-    needed. `progress=True` shows a bar, a function is told texts and tokens. Scores are Python floats and offsets
-    Python ints.
+    It takes every argument and input of the original, and gives the same results: `aggregation_strategy`,
+    `ignore_labels`, `stride`, `offset_mapping`, `is_split_into_words`, `delimiter`, `batch_size`, `device`, `dtype`;
+    one text, a list, a generator or a dataset (results come while it is read), words. `num_workers` is accepted and has
+    no effect. `progress=True` shows a bar; a function is called with texts and tokens instead. Scores are Python floats
+    and offsets Python ints.
 
-    Beside what the original takes: tuples, Series of pandas and polars, arrays, columns and iterators of texts.
+    It also takes tuples, Series of pandas and polars, arrays, columns and iterators of texts.
 
     `compat="fastpost"`, here or in a call, gives fastpost's own entities, and takes the options of
-    `fastpost.EntityDecoder` from `scheme` on; where no `aggregation_strategy` is given it is "average".
-    Each result is then a `TextEntities`, a list that says what it covers, and `on_long_text` says what becomes of
-    texts longer than the model: "window" (default) reads them in windows that overlap by `stride` tokens, a quarter of a window if not given; "truncate" cuts them, with a warning; "error"
-    refuses them. `max_length` is the tokens of a window, for models that were trained on shorter ones than they read.
-    `pipe.scheme` and `pipe.report()` are those of the decoder.
+    `fastpost.EntityDecoder` from `scheme` on; the default of `aggregation_strategy` is then "average". Each result is
+    then a `TextEntities`, a list that says what it covers, and `on_long_text` says what becomes of texts longer than
+    the model: "window" (default) reads them in windows that overlap by `stride` tokens, a quarter of a window if not
+    given; "truncate" cuts them, with a warning; "error" refuses them. `max_length` is the number of tokens of a window,
+    for models that were trained on shorter windows than they can read. `pipe.scheme` and `pipe.report()` are those of
+    the decoder.
 
     A slow tokenizer, or a subclass that overrides a step such as `postprocess`, takes the original path, with a warning;
     `report()["path"]` says which one was taken.
@@ -340,7 +342,7 @@ def warn_original_path(pipe: Any, reason: str) -> None:
 
 
 def original_path_reason(pipe: Any, base: Any, steps: tuple[str, ...], split_into_words: bool = False) -> str | None:
-    """Why a pipeline has to take the original path, `None` if it has not.
+    """Why a pipeline has to take the original path; `None` if it does not have to.
 
     Args:
         pipe: the pipeline.

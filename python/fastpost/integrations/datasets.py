@@ -28,10 +28,14 @@ def ner_udf(
 ) -> EntityFunction:
     """Makes a function for `datasets.Dataset.map` that adds the entities of each text as a column.
 
-    ```python find = fastpost.ner_udf("path/or/name") dataset = dataset.map(find, batched=True) ``` A column holds, for
-    each text, a list of records of `start`, `end` (int64), `label` (string) and `score` (float32); for a text that is
-    null, it holds null. Entities are those of `compat="fastpost"`, as everywhere but in pipelines, which stand in for
-    those of transformers. The dataset may be in any format: "arrow", "pandas", "polars", "numpy", "torch".
+    ```python
+    find = fastpost.ner_udf("path/or/name")
+    dataset = dataset.map(find, batched=True)
+    ```
+    A column holds, for each text, a list of records of `start`, `end` (int64), `label` (string) and `score` (float32);
+    for a text that is null, it holds null. Entities are those of `compat="fastpost"`, as everywhere but in pipelines,
+    which stand in for those of transformers. The dataset may be in any format: "arrow", "pandas", "polars", "numpy",
+    "torch".
 
     Args:
         model: the name or folder of a model, loaded once in each process when the first batch comes; or a pipeline.

@@ -83,7 +83,7 @@ def plan_windows(
     Args:
         offsets: of each text's tokens: what `fastpost.Encoder` made of them, or `tokenizers.Encoding` objects, not truncated; or (tokens, 2) integers: a list
             with one array a text, or one array end to end with `lengths`. `None` if `word_ids` are given.
-        max_length: most tokens of a window, those of `special_tokens` counted.
+        max_length: how many tokens a window has at most, those of `special_tokens` included.
         stride: tokens that neighbouring windows share; windows hold a text 64 times over at most, from 65,536 tokens on.
         texts: the texts; words are then those of UAX #29, and single letters in scripts without spaces.
         word_ids: the word of each token, -1 or None for none, in the shape of `offsets`; the encodings' own if they
@@ -93,7 +93,7 @@ def plan_windows(
             0 for arrays.
 
     Returns:
-        Token ranges, counted in each text's own tokens. Special tokens at both ends of an encoding are in none.
+        Token ranges, counted in each text's own tokens. Special tokens at both ends of an encoding are in no range.
 
     Raises:
         ValueError: if nothing tells where words are, no token of a window is left for the text, or `stride` is not
@@ -158,14 +158,13 @@ def spans_to_labels(
     sequence: Literal[0, 1] | None = None,
     threads: int | None = None,
 ) -> SpanLabels:
-    """Label ids of all tokens of a batch, from labelled spans of its texts; ready for a model's `labels`.
+    """Makes the label ids of all tokens of a batch from labelled spans of its texts, ready for a model's `labels`.
 
-    Tokens in no span are "O". Special tokens, padding and tokens that cover nothing are -100, and so are, for
-    `subwords="first"`, all tokens of a word but its first. A span that goes on in a text's next window goes on in its
-    labels. White space at the edge of a span doesn't matter, if `texts` are there to tell it. An empty span changes
-    no label.
+    Tokens in no span are "O". Special tokens, padding and tokens that cover nothing are -100; with `subwords="first"`,
+    all tokens of a word but its first are -100, too. A span that goes on in a text's next window goes on in its labels.
+    White space at the edge of a span doesn't matter, if `texts` are there to tell it. An empty span changes no label.
 
-    A span that its labels don't fit exactly is in `misfits`, with the reason:
+    If the labels of a span do not say exactly what the span says, it is in `misfits`, with the reason:
 
     - "cuts-token": one of its edges lies inside a token (a word, for `subwords="first"`). With `policy="strict"` it
       gets no labels and its tokens are -100; "expand" takes the token in, "contract" leaves it out.
@@ -195,8 +194,8 @@ def spans_to_labels(
         threads: threads of a call; `None` is all cores.
 
     Raises:
-        ValueError: if a type has no label, a span is none, the lists do not fit each other, or `encodings` are of pairs
-            and `sequence` does not say which of the two.
+        ValueError: if a type has no label, a span has none of these forms, the lists do not fit each other, or `encodings` are of
+            pairs and `sequence` does not say which of the two.
     """
     listed = None if texts is None else _texts(texts)
     tokens, kernel = _read(
@@ -224,7 +223,7 @@ def labels_to_spans(
     windows: ArrayLike | None = None,
     sequence: Literal[0, 1] | None = None,
 ) -> list[list[Span]]:
-    """The labelled spans that label ids stand for: the inverse of `spans_to_labels`, whose arguments it takes.
+    """Finds the labelled spans that label ids stand for: the inverse of `spans_to_labels`, whose arguments it takes.
 
     What a window repeats of the one before it is read once. A token labelled -100 is in no span; special tokens and,
     for `subwords="first"`, the further tokens of a word are passed over.
@@ -232,8 +231,8 @@ def labels_to_spans(
     Args:
         labels: one id a token: a list of arrays, (windows, tokens), or end to end.
         encodings, label2id, scheme, subwords, texts, word_ids, lengths, special_tokens_mask, windows, sequence: as there.
-        repair: what becomes of labels that the scheme does not allow, as "I-x" after "O" under IOB2. "conlleval": a
-            span all the same; "discard": none.
+        repair: what becomes of labels that the scheme does not allow, as "I-x" after "O" under IOB2. "conlleval" makes
+            spans of them; "discard" does not.
 
     Returns:
         For each text, (start, end, type) in the order of the text.
@@ -264,8 +263,8 @@ def align_labels(
 ) -> list[list[int]]:
     """Carries labels from words to their tokens: the `tokenize_and_align_labels` of the Hugging Face course, batched.
 
-    A token of no word is -100. The first token of a word has the word's label; the others have it too, or -100 for
-    `subwords="first"`.
+    A token that is in no word is -100. The first token of a word has the word's label; the other tokens have it, too,
+    or -100 with `subwords="first"`.
 
     Args:
         word_labels: of each text, one label id a word.
@@ -298,10 +297,10 @@ def align_labels(
 
 
 def align_tokens(a: Sequence[str], b: Sequence[str]) -> tuple[list[list[int]], list[list[int]]]:
-    """Which tokens of two tokenizations of one text, or of nearly one, stand for each other.
+    """Finds which tokens of two tokenizations of the same text, or of nearly the same, stand for each other.
 
-    The signature and the results of `spacy_alignments.get_alignments`: characters are compared in lower case and NFKD,
-    and tokens belong together where a shortest edit script keeps one of their characters.
+    Signature and results are those of `spacy_alignments.get_alignments`: characters are compared in lower case and
+    NFKD, and tokens belong together where a shortest edit script keeps one of their characters.
 
     Args:
         a, b: tokens of the text.

@@ -56,14 +56,14 @@ class OffsetMap:
     @overload
     def convert(self, positions: ArrayLike, source: Unit, target: Unit, *, inside: Inside = ...) -> Ints: ...
     def convert(self, positions: ArrayLike, source: Unit, target: Unit, *, inside: Inside = "error") -> Ints | int:
-        """Positions counted in `source`, counted in `target`.
+        """Converts positions that are counted in `source` to `target`.
 
         Args:
             positions: an int, or integers of any shape; 0 to `length(source)`.
             source, target: units.
-            inside: what becomes of a position that `target` has no counterpart for, as it lies inside a character or
-                a grapheme. "error": refused by its number. "floor", "ceil": moved to the start, the end, of what it
-                lies in. "outward": of pairs (start, end) the start goes to the start and the end to the end.
+            inside: what becomes of a position that has no counterpart in `target`, as it lies inside a character or a
+                grapheme. "error": refused by its number. "floor", "ceil": moved to the start, the end, of what it lies
+                in. "outward": of pairs (start, end) the start goes to the start and the end to the end.
 
         Returns:
             An int for an int, else int64 of the same shape.
@@ -82,7 +82,7 @@ class OffsetMap:
         return int(found[0]) if np.ndim(positions) == 0 else found.reshape(array.shape)
 
     def through(self, normalizer: Normalizer | Sequence[Normalizer]) -> NormalizedText:
-        """The text as `normalizer` leaves it, with the way back to this text.
+        """Normalises the text, and keeps the way back from there to this text.
 
         Args:
             normalizer: "NFC", "NFD", "NFKC", "NFKD"; "lower" (as `str.lower`); "casefold" (as `str.casefold`);
@@ -90,8 +90,8 @@ class OffsetMap:
                 grapheme; a normalizer of tokenizers; or a list of these, the first one first.
 
         Raises:
-            ValueError: if the name is unknown, or the function does more than to change each grapheme by itself, so
-                that nothing leads back.
+            ValueError: if the name is unknown, or the function does more than change each grapheme by itself, so that
+                no way leads back.
         """
         table = _fastpost.NormalTable(self.text)
         for step in normalizer if isinstance(normalizer, (list, tuple)) else [normalizer]:
@@ -121,29 +121,29 @@ class NormalizedText:
         self.normalized = table.text
 
     def to_original(self, spans: ArrayLike) -> Ints:
-        """Spans of the normalised text as spans of the original, in characters; int64 of the same shape.
+        """Maps spans of the normalised text to spans of the original, in characters; int64 of the same shape.
 
-        Every character of the original that the span stands for is in: half of what one character became maps to all
-        of it, and part of a composed sequence to the whole sequence. What a span maps to normalises to the span, or
-        to more where the span held such a part. An empty span stays empty.
+        The result has every character of the original that the span stands for: half of what one character became maps
+        to all of it, and part of a composed sequence to the whole sequence. What a span maps to normalises to the span,
+        or to more where the span held such a part. An empty span stays empty.
 
         Args:
             spans: integers (..., 2), starts and ends.
 
         Raises:
-            ValueError: if a span is none of the normalised text.
+            ValueError: if a span does not lie in the normalised text.
         """
         pairs = _pairs("spans", spans)
         return self._table.to_original(pairs.reshape(-1)).reshape(pairs.shape)
 
     def to_normalized(self, spans: ArrayLike) -> Ints:
-        """Spans of the original as spans of the normalised text: all that stands for any of their characters.
+        """Maps spans of the original to spans of the normalised text: all that stands for any of their characters.
 
         Args:
             spans: integers (..., 2), starts and ends.
 
         Raises:
-            ValueError: if a span is none of the original.
+            ValueError: if a span does not lie in the original.
         """
         pairs = _pairs("spans", spans)
         return self._table.to_normalized(pairs.reshape(-1)).reshape(pairs.shape)
@@ -174,11 +174,11 @@ def check_offsets(
 def check_offsets(
     encoding: Any, text: str | Sequence[str], *, special_tokens_mask: ArrayLike | None = None
 ) -> list[OffsetFault] | list[list[OffsetFault]]:
-    """What is wrong with the offsets of a text's tokens; an empty list if nothing is.
+    """Finds what is wrong with the offsets of a text's tokens; an empty list if nothing is.
 
     "out-of-range": they leave the text. "reversed": the end comes before the start. "zero-width": they cover nothing.
-    "backwards": they start before the token before. "overlap": they share characters with a token before, as the
-    tokens of a byte-level tokenizer do that are parts of one character. One fault a token, the first of these.
+    "backwards": they start before the token before. "overlap": they share characters with a token before, as the tokens
+    of a byte-level tokenizer do that are parts of one character. Each token has one fault at most, the first of these.
 
     Args:
         encoding: a `tokenizers.Encoding`, integers (tokens, 2) with `None` for tokens that are not of the text, or the
@@ -193,7 +193,7 @@ def check_offsets(
         The faults of the text; for a list of texts, one list of faults a row of `encoding`.
 
     Raises:
-        TypeError: if the offsets are no (tokens, 2) integers.
+        TypeError: if the offsets are not (tokens, 2) integers.
         ValueError: if the mask has another length, or there are not as many texts as encodings.
     """
     if not isinstance(text, str):

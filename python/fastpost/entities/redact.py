@@ -536,5 +536,5 @@ def _check_list(name: str, given: Any) -> None:
 
 
 def _short(text: str) -> str:
-    """`text` quoted, and no more of it than an error should show."""
+    """`text` in quotes, cut to what an error may show."""
     return repr(text if len(text) <= 60 else text[:57] + "...")

@@ -51,20 +51,20 @@ class _Ahead:
 class EntityJob:
     """The entities of the texts of files, written as a line of JSON a text, or as a Parquet file with a row an entity.
 
-    The output is claimed, and the first text of each file read, when the job is made, before a model has to be
-    loaded. It is a context manager: what was written when its block ends early can be gone on with.
+    The output is claimed, and the first text of each file read, when the job is made, before a model has to be loaded.
+    It is a context manager: if its block ends early, a later job can go on with what was written.
 
     Args:
         inputs: files, folders or globs; "-" is standard input.
         out: a name that ends with .jsonl or .parquet, or "-" for standard output.
         reading: how the files are read; default: a text a line, or the column `text`.
         redact: what each entity is replaced by in texts that are then written, too, a row a text: "[{label}]".
-        resume: whether to go on with an output that is unfinished.
-        overwrite: whether to replace one.
-        settings: what must be the same for an output to be gone on with, such as the name of the model.
+        resume: whether to go on with an unfinished output.
+        overwrite: whether to replace an output.
+        settings: what must be the same for a job to go on with an output, such as the name of the model.
 
     Raises:
-        JobError: if something is there that is neither to be gone on with nor to be replaced.
+        JobError: if the output exists, and is neither to be resumed nor to be replaced.
         Finished: if the output is whole and `resume` is true.
         OSError, CorpusError: if a file can't be read.
     """

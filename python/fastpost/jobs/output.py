@@ -38,7 +38,7 @@ class Store(Protocol):
     """Where lines are kept; after a batch of them was written, whatever stops the program leaves it."""
 
     def in_the_way(self) -> Path | None:
-        """What a new job would replace and is none of the output itself."""
+        """What a new job would replace, and what is not the output itself."""
 
     def resume(self) -> Done:
         """Goes on with what is there; what whole lines that is."""

@@ -71,7 +71,7 @@ class Parts:
         self._kinds: dict[str, set[str]] = {name: set() for name in table.copied}
 
     def in_the_way(self) -> Path | None:
-        """What a new job would replace and is none of the output itself."""
+        """What a new job would replace, and what is not the output itself."""
         there = self._folder.exists() and (not self._folder.is_dir() or any(self._folder.iterdir()))
         return self._folder if there else None
 

@@ -93,7 +93,7 @@ class Texts:
         own: Iterable[str] = (),
         redacted: bool = False,
     ) -> Texts:
-        """The texts of the files; `out` is none of them.
+        """The texts of the files, of which `out` must not be one.
 
         Args:
             inputs: files, folders or globs; "-" is standard input.

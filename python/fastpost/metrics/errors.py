@@ -20,9 +20,10 @@ def error_kinds(
     id2label: Id2Label = None,
     ignore_index: int = -100,
 ) -> dict[str, dict[str, int]]:
-    """How many entities of each label are right, and how the others are wrong.
+    """Counts how many entities of each label are right, and how the others are wrong.
 
-    Each true entity is paired with one predicted entity of its text at most, and each predicted with one true:
+    Each true entity is paired with at most one predicted entity of its text, and each predicted entity with at most one
+    true entity:
 
     - `correct`: same span, same label;
     - `wrong_label`: same span, another label;
@@ -59,7 +60,7 @@ def error_list(
     id2label: Id2Label = None,
     ignore_index: int = -100,
 ) -> list[dict[str, Any]]:
-    """The entities that are not `correct`, to look at: one dict an error, in the order of the texts.
+    """Lists the entities that are not `correct`, to look at: one dict an error, in the order of the texts.
 
     Args:
         y_true, y_pred, and all others: as for `error_kinds`.

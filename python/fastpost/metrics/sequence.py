@@ -55,7 +55,7 @@ def classification_report(
     id2label: Id2Label = None,
     ignore_index: int = -100,
 ) -> str | dict[str, Any]:
-    """Precision, recall, F1 and support of each entity type and on average, as seqeval 1.2.2 reports them.
+    """Reports precision, recall, F1 and support of each entity type and on average, as seqeval 1.2.2 does.
 
     Args:
         y_true, y_pred: of the same texts, both in one of three forms:
@@ -64,10 +64,10 @@ def classification_report(
             entities, one list a text of `(start, end, label)`, end excluded, or of dicts with `start`, `end` and
             `label` or `entity_group`; or `fastpost.Entities`.
         digits: decimals of the text.
-        suffix: the prefix stands at the end of a tag, `PER-B`.
-        output_dict: give dicts of Python floats and ints, not text.
+        suffix: whether the prefix stands at the end of a tag, `PER-B`.
+        output_dict: whether to give dicts of Python floats and ints in place of text.
         mode: `None` or "default": tags are read as conlleval reads them, `I-PER` after `O` begins an entity.
-            "strict": only what the scheme allows is one.
+            "strict": only what the scheme allows is an entity.
         sample_weight: has no effect, as in seqeval.
         zero_division: 0 or 1, what 0/0 counts as; "warn": 0, and an `UndefinedMetricWarning`.
         scheme: for "strict": "IOB1", "IOB2" ("BIO"), "IOE1", "IOE2", "IOBES" ("BIOES"), "BILOU" ("BILUO"), or
@@ -76,10 +76,10 @@ def classification_report(
         ignore_index: tokens with this id in `y_true` are left out of both.
 
     Raises:
-        TypeError: if the arguments are in none of the forms, or not both in the same.
+        TypeError: if the arguments are not both in the same of these forms.
         ValueError: if the two differ in texts or tokens, a tag is empty or not one of the scheme, no scheme fits.
 
-    `mode`, `scheme` and `suffix` mean nothing to spans, which are equal where text, start, end and label are.
+    `mode`, `scheme` and `suffix` have no effect on spans, which are equal if text, start, end and label are.
     """
     if not isinstance(digits, int) or not 0 <= digits <= _MOST_DIGITS:
         raise refuse(
@@ -110,7 +110,7 @@ def precision_recall_fscore_support(
     id2label: Id2Label = None,
     ignore_index: int = -100,
 ) -> tuple[Any, Any, Any, Any]:
-    """Precision, recall, F-beta and support at once.
+    """Computes precision, recall, F-beta and support at once.
 
     Args:
         average: `None` for arrays (types,) in the order of the names; "micro" over all entities, "macro" the mean of
@@ -241,11 +241,11 @@ def get_entities(seq: Any, suffix: bool = False) -> list[tuple[str, int, int]]:
 
     Args:
         seq: tags, or lists of tags, which are then counted through with one place between two lists.
-        suffix: the prefix stands at the end of a tag.
+        suffix: whether the prefix stands at the end of a tag.
 
     Raises:
-        TypeError: if a tag is no `str`.
-        ValueError: if one is empty.
+        TypeError: if a tag is not a `str`.
+        ValueError: if a tag is empty.
     """
     rows, nested = _inputs.read_sequence(seq)
     entities, odd = _fastpost.tag_entities(rows, nested, suffix)

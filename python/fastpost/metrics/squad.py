@@ -24,7 +24,7 @@ _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 def squad(
     predictions: Mapping[str, str] | Iterable[Mapping[str, Any]], references: Iterable[Mapping[str, Any]]
 ) -> dict[str, float]:
-    """Exact match and F1 of SQuAD 1.1, in percent, with the numbers of `evaluate.load("squad")`.
+    """Computes exact match and F1 of SQuAD 1.1, in percent, with the numbers of `evaluate.load("squad")`.
 
     A prediction counts as the reference answer it is nearest to. Case, punctuation, English articles and
     white space do not count. A question without a prediction scores 0 and is logged.
@@ -38,7 +38,7 @@ def squad(
         `exact_match` and `f1`.
 
     Raises:
-        ValueError: if there is no reference, or one has no answer.
+        ValueError: if there is no reference, or a reference has no answer.
     """
     texts = _texts(predictions)
     total, exact, f1 = 0, 0, 0.0
@@ -68,7 +68,7 @@ def squad_v2(
     references: Iterable[Mapping[str, Any]],
     no_answer_threshold: float = 1.0,
 ) -> dict[str, float]:
-    """Exact match and F1 of SQuAD 2.0, in percent, with the numbers of `evaluate.load("squad_v2")`.
+    """Computes exact match and F1 of SQuAD 2.0, in percent, with the numbers of `evaluate.load("squad_v2")`.
 
     Args:
         predictions: dicts with `id`, `prediction_text` ("" for no answer) and `no_answer_probability`, which is used
@@ -83,7 +83,7 @@ def squad_v2(
         (`best_exact_thresh`, `best_f1_thresh`).
 
     Raises:
-        ValueError: if there is no reference, no prediction for one of them, or a prediction without
+        ValueError: if there is no reference, a reference has no prediction, or a prediction has no
             `no_answer_probability`.
         TypeError: if `predictions` is a dict of text by id, which has none.
     """

@@ -44,7 +44,7 @@ class Checkpoint:
         """The checkpoint at `path`, or an empty one if there is none.
 
         Raises:
-            ValueError: if the file there belongs to another corpus or tokenizer, or is none of these.
+            ValueError: if the file there belongs to another corpus or tokenizer, or is not a checkpoint.
         """
         if every < 0:
             raise refuse(ValueError, f"`every` is {every}; pass seconds, 0 or more", argument="every")

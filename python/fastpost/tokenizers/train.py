@@ -57,7 +57,7 @@ def train_new_from_iterator(
     force: bool = False,
     **kwargs: Any,
 ) -> Any:
-    """A tokenizer like `tokenizer`, trained on `corpus`: what its `train_new_from_iterator` gives, sooner.
+    """Trains a tokenizer like `tokenizer` on `corpus`: what its `train_new_from_iterator` gives, sooner.
 
     Byte-level BPE (GPT-2, RoBERTa, Llama-3, Qwen, o200k), Metaspace BPE and WordPiece train here; any other
     tokenizer is trained by the tokenizers library, and a log line says why. `tokenizer.json` is equal byte
@@ -70,15 +70,15 @@ def train_new_from_iterator(
         tokenizer: a fast tokenizer of transformers, or a `tokenizers.Tokenizer`.
         corpus: a `Corpus`, or an iterable of `str` or of lists of `str`. Files, Arrow data and datasets of a
             `Corpus` are counted on the threads that read them; no Python string is made of them.
-        vocab_size: tokens to end with, special tokens included; a warning tells if special tokens and letters alone are
-            more.
+        vocab_size: how many tokens the new tokenizer has, special tokens included; a warning says so if special tokens
+            and letters alone are more.
         length: number of texts, if known, for the memory estimate; guessed from the sizes of files.
         new_special_tokens: special tokens to add to those of `tokenizer`.
         special_tokens_map: old name -> new name of special tokens.
         threads: threads to count on; None is those of the `Corpus`, else all cores.
         progress: True writes to stderr; a function is called with ("count", bytes, all bytes or None), then with
             ("merge", tokens, tokens wanted). Bytes are those read from files, else those of the texts.
-        force: train even if the checks of the corpus and of the result fail.
+        force: whether to train even if the checks of the corpus and of the result fail.
         **kwargs: options of the tokenizers trainer: min_frequency, limit_alphabet, max_token_length, ...
 
     Raises:
@@ -136,13 +136,13 @@ class WordCounts:
         checkpoint: str | os.PathLike[str] | None = None,
         every: float = 60.0,
     ) -> WordCounts:
-        """Counts the words of `corpus`; arguments as those of `train_new_from_iterator`.
+        """Counts the words of `corpus`; the arguments are those of `train_new_from_iterator`.
 
         Args:
-            tokenizer, corpus, length, threads, progress, force: see there.
-            checkpoint: a file to keep what has been counted in. If it is there, counting goes on from it. The
-                result is that of an undisturbed count, whatever stopped the last one. A file that was written
-                stays and holds all counts at the end; remove it when they are safe.
+            tokenizer, corpus, length, threads, progress, force: as there.
+            checkpoint: a file that keeps what has been counted. If it exists, counting goes on from it. The result is
+                that of an undisturbed count, whatever stopped the last one. The file stays and holds all counts at the
+                end; remove it when they are safe elsewhere.
             every: seconds from one writing of `checkpoint` to the next.
 
         Raises:
@@ -283,7 +283,7 @@ class WordCounts:
         force: bool = False,
         **kwargs: Any,
     ) -> Any:
-        """The tokenizer that `train_new_from_iterator` gives for the same corpus; arguments as there."""
+        """Trains the tokenizer that `train_new_from_iterator` gives for the same corpus; the arguments are the same."""
         if not force:
             self._rehearse(new_special_tokens, special_tokens_map, kwargs)
         return self._train(vocab_size, new_special_tokens, special_tokens_map, progress, force, kwargs)

@@ -25,15 +25,15 @@ ROUND_TRIPS = (
 def verify_tokenizer(tokenizer: Any, texts: Iterable[str] | None = None) -> None:
     """Checks that the parts of a tokenizer agree with one another.
 
-    Every id lies below the size of the vocabulary; bos, eos, unk, pad and the others have an id, the same in
+    Every id lies below the size of the vocabulary; bos, eos, unk, pad and the others have an id, which is the same in
     the tokenizer and in the post-processor; texts come back from their ids as they were.
 
     Args:
         tokenizer: a fast tokenizer of transformers, or a `tokenizers.Tokenizer`.
-        texts: to encode and decode; None takes some of our own if the tokenizer is byte-level.
+        texts: what to encode and decode; None takes texts of this function's own if the tokenizer is byte-level.
 
     Raises:
-        ValueError: with all that does not agree.
+        ValueError: if parts do not agree; the message lists them.
     """
     backend = backend_of(tokenizer)
     processor, pre_tokenizer = _part(backend.post_processor), _part(backend.pre_tokenizer)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+import fastpost
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "python" / "fastpost"
 CORE = ROOT / "rust" / "core" / "src"
@@ -85,6 +87,16 @@ def circle(graph):
     return None
 
 
+def test_no_room_imports_the_face():
+    """`import fastpost` is for users; a room that did so would stand above all others."""
+    for path, tree in TREES.items():
+        taken = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and node.module == "fastpost" and path.parent != PACKAGE:
+                taken |= {alias.name for alias in node.names if alias.name not in ("_fastpost", "__version__")}
+        assert not {name for name in taken if "." not in name} & {"fastpost", *fastpost.__all__}, name_of(path)
+
+
 def test_a_circle_would_be_found():
     assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c", "b"]
     assert circle({"a": {"b", "c"}, "b": {"c"}}) is None
@@ -110,6 +122,13 @@ def rust_rooms():
 
 def test_rooms_of_rust_make_no_circle():
     assert circle(rust_rooms()) is None
+
+
+def test_the_core_knows_no_binding():
+    """Not its types, nor what calls are called there; other languages bind to it as well."""
+    for path in sorted(CORE.rglob("*.rs")):
+        found = re.search(r"pyo3|Py[A-Z]\w+|\b(Type|Value|OS)Error\b|\bnumpy\.", path.read_text(encoding="utf-8"))
+        assert found is None, (path.name, found)
 
 
 LINES, BODY, PARAMETERS = 600, 60, 8

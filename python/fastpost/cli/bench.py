@@ -116,8 +116,8 @@ def train(
     rounds: Rounds = 1,
 ) -> None:
     """Time the training of a tokenizer, texts in memory; the two tokenizer.json are compared first."""
-    import fastpost
     from fastpost.cli.training import load_tokenizer
+    from fastpost.tokenizers.train import train_new_from_iterator
 
     texts = _texts(inputs, reading.column, count)
     tokenizer = load_tokenizer(source)
@@ -128,7 +128,7 @@ def train(
         if pipe == "theirs":
             made = tokenizer.train_new_from_iterator(texts, vocab_size, show_progress=False)
         else:
-            made = fastpost.train_new_from_iterator(tokenizer, texts, vocab_size)
+            made = train_new_from_iterator(tokenizer, texts, vocab_size)
         return getattr(made, "backend_tokenizer", made).to_str()
 
     theirs = None if against == "nothing" else "theirs"

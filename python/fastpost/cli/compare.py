@@ -43,14 +43,14 @@ def compare(
     chosen = options.with_defaults(chosen)
     target = None if out is None else page.PageFile(out, showing.overwrite)
     shown = page.texts_of(inputs, most, reading)
-    import fastpost
+    from fastpost.pipelines.compare import compare as compare_texts
     from fastpost.pipelines.compare import show_differences
 
     with Progress(showing.quiet) as progress:
         progress.load(running.model)
         pipe = running.load("ner", **chosen)
         progress("compare", 0, None, counted(len(shown.texts), "text"))
-        compared = fastpost.compare(pipe, shown.texts)
+        compared = compare_texts(pipe, shown.texts)
     if out != "-":
         columns = max(shutil.get_terminal_size((80, 24)).columns, 80) if sys.stdout.isatty() else 80
         typer.echo(compared.table(columns, [name.removeprefix("text ") for name in shown.names]))

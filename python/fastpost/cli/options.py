@@ -87,8 +87,8 @@ class Running:
 
     def load(self, task: str, **options: Any) -> Any:
         """The pipeline for a job."""
-        import fastpost
         from fastpost.models.backends import backend_of
+        from fastpost.pipelines.open import pipeline
 
         folder = Path(self.model)
         backend = self.backend or backend_of(folder)
@@ -104,7 +104,7 @@ class Running:
             from fastpost.models.transformers import hide_bars
 
             hide_bars()
-        return fastpost.pipeline(task, self.model, backend=backend, **self.batches(), **options)
+        return pipeline(task, self.model, backend=backend, **self.batches(), **options)
 
     def batches(self) -> dict[str, Any]:
         """How many windows the model is given at once, as the pipelines take it.

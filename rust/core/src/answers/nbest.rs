@@ -235,7 +235,7 @@ pub fn list(
     Example { list, answer, null_odds: odds.into() }
 }
 
-/// Index `at` of a text as Python's slices take it.
+/// Index `at` of a text of `chars` characters; one below 0 counts from the end, and one behind the end is the end.
 fn cut(at: i64, chars: i64) -> i64 {
     if at < 0 { (at + chars).max(0) } else { at.min(chars) }
 }

@@ -3,7 +3,7 @@
 //! The plain way is `for record in csv.reader(file): yield record[column]`. A line end may stand inside quotes, so
 //! where a record ends is known only to who has read all before it: [`Scan`] goes over a file in order, on the one
 //! thread that cuts it, and [`split`] takes whole records apart on all of them. Both are csv-core, so they agree.
-//! As in Python's csv, a quote counts only at the start of a field, `""` inside quotes is one quote, `\n`, `\r\n`
+//! A quote counts only at the start of a field, `""` inside quotes is one quote, `\n`, `\r\n`
 //! and `\r` end a record, and lines without anything are no records.
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};

@@ -17,7 +17,7 @@ use super::{Keep, Wanted};
 
 /// Takes the wanted columns out of each line of a block; `first_line` is the line of its first byte.
 ///
-/// As in Python's json the last of equal keys counts, and NaN and Infinity are numbers. Blank lines are no
+/// The last of equal keys counts, and NaN and Infinity are numbers. Blank lines are no
 /// records. Half a surrogate pair has no UTF-8: in the text it is a fault or U+FFFD, elsewhere it is stepped over, and so
 /// are numbers of any length and lists of any depth in columns that nobody reads.
 pub(crate) fn split(bytes: &[u8], first_line: u64, wanted: &Wanted, out: &mut Block<'_>) {
@@ -258,7 +258,7 @@ impl<'a> Kept<'a> {
     }
 }
 
-/// A value as JSON has it: null for `NaN` and `Infinity`, which Python and pandas write.
+/// A value as JSON has it: null for `NaN` and `Infinity`, which many programs write.
 fn strict(value: &str) -> String {
     if !value.contains("NaN") && !value.contains("Infinity") {
         return value.to_owned();

@@ -1,6 +1,6 @@
 //! Values of JSON that nobody reads, however long a number or deep a list is.
 //!
-//! jiter refuses integers of more than 4,300 digits and lists within 200 others, as Python does, whoever asks for them.
+//! jiter refuses integers of more than 4,300 digits and lists within 200 others, whoever asks for them.
 //! A record is not lost for the sake of a column that nobody reads: such values become empty lists of the same length,
 //! so that all places stay what they are.
 

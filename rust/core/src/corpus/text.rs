@@ -2,7 +2,7 @@
 //!
 //! A line ends at `\n`; a `\r` before it belongs to the end (CRLF), and one at the end of the file ends its last line
 //! or paragraph. Any other `\r` alone is a character of the text.
-//! Inside a paragraph or a whole file CRLF becomes `\n`, as in Python's text mode.
+//! Inside a paragraph or a whole file CRLF becomes `\n`.
 
 use super::Split;
 use super::fault::Reason;

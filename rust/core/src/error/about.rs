@@ -40,7 +40,7 @@ impl Error {
             | Self::WeightCount { name, .. }
             | Self::LengthSum { name, .. }
             | Self::TypeRank { name, .. }
-            | Self::NotContiguous { name }
+            | Self::NotContiguous { name, .. }
             | Self::NotPairs { name, .. }
             | Self::Missing { name, .. }
             | Self::TypeFloats { name } => About::of(name),

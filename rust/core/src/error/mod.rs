@@ -1,4 +1,8 @@
 //! Every way a call can be refused: data in the variants, text made only when shown.
+//!
+//! One enum, by room, and not an enum a room: half of the variants speak of what several rooms are handed (logits, offsets,
+//! options), callers match on one level, and this room, which all others import, imports none. A new variant is its message
+//! here and an arm of [`Error::about`], where `cargo check` asks for it.
 
 mod about;
 mod names;
@@ -13,10 +17,54 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 /// Every way a call can be refused.
 ///
-/// Variants that start with `Type` become Python's `TypeError`, all others `ValueError`.
+/// Variants that start with `Type` say that an argument is of the wrong kind, all others that it has a wrong value.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    // What several rooms are handed: options, files, a call that is stopped.
+    /// An argument that this combination of options needs.
+    #[error("`{name}` is needed {why}; pass it")]
+    Missing {
+        /// The argument.
+        name: &'static str,
+        /// What for.
+        why: &'static str,
+    },
+    /// An option that is out of range, with its cure.
+    #[error("`{name}` is {}; {cure}", clipped(got))]
+    BadOption {
+        /// The option.
+        name: &'static str,
+        /// What was given.
+        got: String,
+        /// What it should be.
+        cure: &'static str,
+    },
+    /// A name that no value of an option has.
+    #[error("`{option}` is {}; {cure}", shown(got.as_deref()))]
+    UnknownName {
+        /// The option.
+        option: &'static str,
+        /// What was given.
+        got: Option<String>,
+        /// The names there are.
+        cure: String,
+    },
+    /// The system refused to read or write a file.
+    #[error("{message}: {path}")]
+    File {
+        /// The file.
+        path: String,
+        /// What the system said.
+        message: String,
+        /// The system's number for it.
+        code: Option<i32>,
+    },
+    /// The caller's progress function raised; what it raised is kept there.
+    #[error("stopped by the caller")]
+    Stopped,
+
+    // `batch`: what a model and a tokenizer gave.
     /// An array argument does not cover the windows.
     #[error("`{name}` covers {got} windows but `logits` has {want}; pass one row of `{name}` per window")]
     WindowCount {
@@ -26,44 +74,6 @@ pub enum Error {
         got: usize,
         /// Windows of the logits.
         want: usize,
-    },
-    /// Labels that fit no scheme, or not the one given.
-    #[error(
-        "`id2label` does not fit scheme {scheme:?}: {} do{} not fit, of {}; name all labels alike, or pass `scheme`: \"plain\" takes each label for a type",
-        quoted(labels), if labels.len() == 1 { "es" } else { "" }, quoted(all)
-    )]
-    BadScheme {
-        /// The scheme, or "auto".
-        scheme: &'static str,
-        /// Labels that do not fit.
-        labels: Vec<String>,
-        /// All labels.
-        all: Vec<String>,
-    },
-    /// Labels with which a scheme can write no entity.
-    #[error(
-        "`scheme` is {scheme}, but with {} alone no entity can be written: {} {} missing; pass scheme=\"auto\", or the scheme that these labels are written in",
-        labels.join(", "), missing.iter().map(char::to_string).collect::<Vec<_>>().join(", "), if missing.len() == 1 { "is" } else { "are" }
-    )]
-    NoSpelling {
-        /// The scheme.
-        scheme: &'static str,
-        /// All labels of a type.
-        labels: Vec<String>,
-        /// Letters of the scheme that the type has no label with.
-        missing: Vec<char>,
-    },
-    /// Transition weights of another size than the labels ask for.
-    #[error(
-        "`{name}` has {got} weights but `id2label` has {labels} labels; pass labels x labels of them for `transitions`, one a label for its start and end"
-    )]
-    WeightCount {
-        /// Argument that is off.
-        name: &'static str,
-        /// Weights it has.
-        got: usize,
-        /// Labels of the model.
-        labels: usize,
     },
     /// One window of an array argument is too short.
     #[error(
@@ -113,6 +123,28 @@ pub enum Error {
         /// Columns of the logits.
         columns: usize,
     },
+    /// Texts and windows that cannot be told to belong together.
+    #[error(
+        "`texts` has {texts} items but `logits` has {windows} windows; pass `windows`, the text index of each window"
+    )]
+    TextCount {
+        /// Texts.
+        texts: usize,
+        /// Windows of the logits.
+        windows: usize,
+    },
+    /// A window that belongs to no text.
+    #[error(
+        "`windows[{window}]` is {text} but there are {texts} texts; `windows` holds one text index per window"
+    )]
+    BadWindowText {
+        /// Window, counted from 0.
+        window: usize,
+        /// Text index given.
+        text: i64,
+        /// Texts there are.
+        texts: usize,
+    },
     /// A row without a usable value.
     #[error(
         "`logits` holds {found} at window {window}, token {token}; a row needs finite values or -inf, at least one finite. Check the model's output (float16 overflow?) or mask the token in `special_tokens_mask`"
@@ -159,84 +191,6 @@ pub enum Error {
         /// Start and end of the token before it.
         before: (i64, i64),
     },
-    /// Texts and windows that cannot be told to belong together.
-    #[error(
-        "`texts` has {texts} items but `logits` has {windows} windows; pass `windows`, the text index of each window"
-    )]
-    TextCount {
-        /// Texts.
-        texts: usize,
-        /// Windows of the logits.
-        windows: usize,
-    },
-    /// A window that belongs to no text.
-    #[error(
-        "`windows[{window}]` is {text} but there are {texts} texts; `windows` holds one text index per window"
-    )]
-    BadWindowText {
-        /// Window, counted from 0.
-        window: usize,
-        /// Text index given.
-        text: i64,
-        /// Texts there are.
-        texts: usize,
-    },
-    /// A token id that the tokenizer does not know.
-    #[error(
-        "`input_ids` holds {id} at window {window}, token {token}, which the tokenizer does not know (it has {known} ids); pass the tokenizer that made the ids"
-    )]
-    UnknownToken {
-        /// The id.
-        id: i64,
-        /// Window, counted from 0.
-        window: usize,
-        /// Token in the window.
-        token: usize,
-        /// Ids known.
-        known: usize,
-    },
-    /// An array of the wrong rank.
-    #[error("`{name}` has {got} dimensions; pass {want}")]
-    TypeRank {
-        /// Argument that is off.
-        name: &'static str,
-        /// Its rank.
-        got: usize,
-        /// Shapes it can have.
-        want: &'static str,
-    },
-    /// An array whose items are not contiguous in memory.
-    #[error("`{name}` is not contiguous in memory; pass numpy.ascontiguousarray({name})")]
-    NotContiguous {
-        /// Argument that is off.
-        name: &'static str,
-    },
-    /// Offsets that are no pairs.
-    #[error("the last axis of `{name}` has {got} values; pass (start, end) pairs")]
-    NotPairs {
-        /// Argument that is off.
-        name: &'static str,
-        /// Size of the last axis.
-        got: usize,
-    },
-    /// An argument that this combination of options needs.
-    #[error("`{name}` is needed {why}; pass it")]
-    Missing {
-        /// The argument.
-        name: &'static str,
-        /// What for.
-        why: &'static str,
-    },
-    /// An option that is out of range, with its cure.
-    #[error("`{name}` is {}; {cure}", clipped(got))]
-    BadOption {
-        /// The option.
-        name: &'static str,
-        /// What was given.
-        got: String,
-        /// What it should be.
-        cure: &'static str,
-    },
     /// Windows that overlap so far that they hold a text many times over.
     #[error(
         "text {text}: `{name}` is {stride}, so that its {tokens} tokens make windows of {held} tokens in all; windows may hold a text {most} times over: pass {}",
@@ -258,16 +212,96 @@ pub enum Error {
         /// Whether both texts of a pair are cut.
         pair: bool,
     },
-    /// A name that no value of an option has.
-    #[error("`{option}` is {}; {cure}", shown(got.as_deref()))]
-    UnknownName {
-        /// The option.
-        option: &'static str,
-        /// What was given.
-        got: Option<String>,
-        /// The names there are.
-        cure: String,
+    /// An array of the wrong rank.
+    #[error("`{name}` has {got} dimensions; pass {want}")]
+    TypeRank {
+        /// Argument that is off.
+        name: &'static str,
+        /// Its rank.
+        got: usize,
+        /// Shapes it can have.
+        want: &'static str,
     },
+    /// Integers where logits are expected.
+    #[error("`{name}` is of type uint16; pass float32, float16, bfloat16 or float64")]
+    TypeFloats {
+        /// Argument that is off.
+        name: &'static str,
+    },
+    /// An array whose items are not contiguous in memory.
+    #[error("`{name}` is not contiguous in memory; pass {copy}({name})")]
+    NotContiguous {
+        /// Argument that is off.
+        name: &'static str,
+        /// The caller's function that makes a contiguous copy.
+        copy: &'static str,
+    },
+    /// Offsets that are no pairs.
+    #[error("the last axis of `{name}` has {got} values; pass (start, end) pairs")]
+    NotPairs {
+        /// Argument that is off.
+        name: &'static str,
+        /// Size of the last axis.
+        got: usize,
+    },
+
+    // `labels`.
+    /// Labels that fit no scheme, or not the one given.
+    #[error(
+        "`id2label` does not fit scheme {scheme:?}: {} do{} not fit, of {}; name all labels alike, or pass `scheme`: \"plain\" takes each label for a type",
+        quoted(labels), if labels.len() == 1 { "es" } else { "" }, quoted(all)
+    )]
+    BadScheme {
+        /// The scheme, or "auto".
+        scheme: &'static str,
+        /// Labels that do not fit.
+        labels: Vec<String>,
+        /// All labels.
+        all: Vec<String>,
+    },
+    /// Labels with which a scheme can write no entity.
+    #[error(
+        "`scheme` is {scheme}, but with {} alone no entity can be written: {} {} missing; pass scheme=\"auto\", or the scheme that these labels are written in",
+        labels.join(", "), missing.iter().map(char::to_string).collect::<Vec<_>>().join(", "), if missing.len() == 1 { "is" } else { "are" }
+    )]
+    NoSpelling {
+        /// The scheme.
+        scheme: &'static str,
+        /// All labels of a type.
+        labels: Vec<String>,
+        /// Letters of the scheme that the type has no label with.
+        missing: Vec<char>,
+    },
+
+    // `entities`.
+    /// Transition weights of another size than the labels ask for.
+    #[error(
+        "`{name}` has {got} weights but `id2label` has {labels} labels; pass labels x labels of them for `transitions`, one a label for its start and end"
+    )]
+    WeightCount {
+        /// Argument that is off.
+        name: &'static str,
+        /// Weights it has.
+        got: usize,
+        /// Labels of the model.
+        labels: usize,
+    },
+    /// A token id that the tokenizer does not know.
+    #[error(
+        "`input_ids` holds {id} at window {window}, token {token}, which the tokenizer does not know (it has {known} ids); pass the tokenizer that made the ids"
+    )]
+    UnknownToken {
+        /// The id.
+        id: i64,
+        /// Window, counted from 0.
+        window: usize,
+        /// Token in the window.
+        token: usize,
+        /// Ids known.
+        known: usize,
+    },
+
+    // `answers`.
     /// Start and end scores of different lengths.
     #[error("`start` has {start} scores but `end` has {end}; pass one of each per token")]
     ScoreCount {
@@ -310,12 +344,8 @@ pub enum Error {
         /// Contexts given.
         contexts: usize,
     },
-    /// Integers where logits are expected.
-    #[error("`{name}` is of type uint16; pass float32, float16, bfloat16 or float64")]
-    TypeFloats {
-        /// Argument that is off.
-        name: &'static str,
-    },
+
+    // `text`.
     /// A position outside its text.
     #[error("`positions[{index}]` is {position} but the text has {limit} {unit}; positions are 0 to {limit}")]
     BadPosition {
@@ -358,6 +388,8 @@ pub enum Error {
         /// Which text.
         of: &'static str,
     },
+
+    // `align`.
     /// A labelled span that is none.
     #[error(
         "`spans[{text}][{index}]` is ({start}, {end}); spans are 0 <= start <= end, in characters of the text"
@@ -408,24 +440,8 @@ pub enum Error {
         /// Words there are.
         words: usize,
     },
-    /// The system refused to read or write a file.
-    #[error("{message}: {path}")]
-    File {
-        /// The file.
-        path: String,
-        /// What the system said.
-        message: String,
-        /// The system's number for it.
-        code: Option<i32>,
-    },
-    /// A file of word counts that can't be one.
-    #[error("{path} is no file of word counts: {problem}")]
-    BadCounts {
-        /// The file.
-        path: String,
-        /// What is wrong with it.
-        problem: &'static str,
-    },
+
+    // `metrics`.
     /// Not as many predicted sequences as true ones.
     #[error(
         "Found input variables with inconsistent numbers of samples: `y_true` has {truth} sequences but `y_pred` has {guess}; pass one of each per text"
@@ -515,9 +531,16 @@ pub enum Error {
         /// Its end.
         end: i64,
     },
-    /// The caller's progress function raised; what it raised is kept there.
-    #[error("stopped by the caller")]
-    Stopped,
+
+    // `train`.
+    /// A file of word counts that can't be one.
+    #[error("{path} is no file of word counts: {problem}")]
+    BadCounts {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
 }
 
 impl Error {

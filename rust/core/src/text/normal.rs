@@ -22,9 +22,9 @@ pub enum Form {
     Nfkc,
     /// Compatibility decomposition.
     Nfkd,
-    /// Lower case, as Python's `str.lower`: a sigma at the end of a word is a final one.
+    /// Lower case: a sigma at the end of a word is a final one.
     Lower,
-    /// One space for each run of what `str.isspace` calls white space, at both ends too.
+    /// One space for each run of white space, at both ends too.
     Whitespace,
 }
 

@@ -1,6 +1,6 @@
 //! What white space is, and which scripts do without it: one rule for entities, answers, labels and normal forms.
 
-/// Whether Python's `str.isspace` calls a character white space: Unicode's `White_Space`, and the four separators of
+/// Whether a character is white space: Unicode's `White_Space`, and the four separators of
 /// ASCII (U+001C to U+001F) that Unicode leaves out.
 #[must_use]
 pub fn is_space(c: char) -> bool {

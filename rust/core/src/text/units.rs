@@ -48,7 +48,7 @@ impl<'a> CharIndex<'a> {
         &self.text[byte(start)..byte(end)]
     }
 
-    /// `start..end` without the white space at its ends, as Python's `str.strip` has it; `start` moves first.
+    /// `start..end` without the white space ([`is_space`]) at its ends; `start` moves first.
     #[must_use]
     pub fn trim(&self, start: usize, end: usize) -> (usize, usize) {
         let slice = self.slice(start, end);

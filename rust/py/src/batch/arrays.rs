@@ -80,7 +80,7 @@ impl<T: Element> Item<'_, T> {
 
     /// Its values, row by row.
     fn values(&self, name: &'static str) -> Result<&[T]> {
-        let wrong = || Error::NotContiguous { name };
+        let wrong = || Error::NotContiguous { name, copy: "numpy.ascontiguousarray" };
         if self.array.len() == 0 {
             return Ok(&[]);
         }
@@ -365,7 +365,7 @@ fn item_rank(name: &'static str, got: usize, width: usize) -> Error {
 }
 
 fn contiguous<'a, T: Element>(name: &'static str, array: &'a PyReadonlyArrayDyn<'_, T>) -> Result<&'a [T]> {
-    let wrong = || Error::NotContiguous { name };
+    let wrong = || Error::NotContiguous { name, copy: "numpy.ascontiguousarray" };
     // `as_slice` takes arrays that lie column by column, too.
     if array.len() > 0 && !array.is_c_contiguous() {
         return Err(wrong());

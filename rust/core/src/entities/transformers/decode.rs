@@ -166,7 +166,7 @@ impl WindowDecoder<'_> {
         let mut space = Vec::new();
         let rows = Rows::new(self.window.logits.widen(&mut space), self.decoder.columns());
         let unmasked = self.window.unmasked();
-        // Offsets of a caller must be spans of the text; those of a tokenizer are cut like Python's slices.
+        // Offsets of a caller must be spans of the text; those of a tokenizer are cut at the ends of the text.
         if self.options.check_offsets {
             self.window.check_offsets(self.number, &unmasked, self.chars)?;
         }

@@ -102,6 +102,37 @@ proptest! {
         prop_assert_eq!(some.probs, probs.copied().collect::<Vec<_>>());
     }
 
+    /// Tokens far from entities are not read; where what is outside is reported, too, each is. The gaps between entities are
+    /// of all lengths, and what is in doubt at one of them may depend on what is far.
+    #[test]
+    fn tokens_that_are_left_out_change_nothing(
+        sample in sample(9, 60), settings in settings(&BIOES), far in 1_usize..30,
+        above in prop::collection::vec(prop_oneof![Just(0.0_f32), 4.0_f32..8.0, Just(25.0)], 1..30),
+        most in 30_usize..90,
+    ) {
+        let mut logits = sample.logits.clone();
+        for (token, (row, above)) in logits.chunks_exact_mut(9).zip(above.iter().cycle()).enumerate() {
+            row[0] += if token % far == 0 { *above } else { above + 12.0 };
+        }
+        let sample = sample.with(logits);
+        let merge = if settings.merge == Merge::Average { Merge::Average } else { Merge::Context };
+        let settings = Settings { outside_bias: 0.0, merge, ..settings };
+        let every = Settings { ignored: vec![false; settings.ignored.len()], ..settings.clone() };
+        let windows = sample.windows(most, 9);
+        let some = decode(&own(&BIOES, settings), &sample, &windows);
+        let all = decode(&own(&BIOES, every), &sample, &windows);
+        let kinds = all.probs.len() / all.start.len().max(1);
+        let rows: Vec<usize> = (0..all.start.len()).filter(|&row| all.label_id[row] != 0).collect();
+        let same = |some: &[i64], all: &[i64]| some.iter().copied().eq(rows.iter().map(|&row| all[row]));
+        prop_assert_eq!(spans(&some), rows.iter().map(|&row| spans(&all)[row]).collect::<Vec<_>>());
+        prop_assert_eq!(some.score, rows.iter().map(|&row| all.score[row]).collect::<Vec<_>>());
+        prop_assert!(same(&some.token_start, &all.token_start) && same(&some.token_end, &all.token_end));
+        prop_assert!(same(&some.word_start, &all.word_start) && same(&some.word_end, &all.word_end));
+        prop_assert_eq!((some.covered, some.lost), (all.covered, all.lost));
+        let probs = rows.iter().flat_map(|&row| &all.probs[row * kinds..][..kinds]);
+        prop_assert_eq!(some.probs, probs.copied().collect::<Vec<_>>());
+    }
+
     /// Cut into windows whose rows are those of the whole, a text has the entities of the whole: its tokens are decided
     /// once. The mean of equal rows is that row, but for rounding.
     #[test]

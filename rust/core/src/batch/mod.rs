@@ -38,20 +38,27 @@ impl Window<'_> {
     /// The tokens that are not special.
     #[must_use]
     pub fn unmasked(&self) -> Vec<u32> {
-        let kept = |&token: &u32| self.special.is_none_or(|special| special[token as usize] == 0);
-        (0..self.tokens as u32).filter(kept).collect()
+        (0..self.tokens as u32).filter(|&token| !self.is_special(token as usize)).collect()
     }
 
-    /// Whether the offsets of `tokens` are spans of a text of `chars` characters. `number` is the window's own.
+    /// Whether `token` is special.
+    #[must_use]
+    pub fn is_special(&self, token: usize) -> bool {
+        self.special.is_some_and(|special| special[token] != 0)
+    }
+
+    /// Whether the offsets of the tokens that are not special are spans of a text of `chars` characters. `number` is the
+    /// window's own.
     ///
     /// # Errors
     /// [`Error::BadOffset`] for the first one that is none.
-    pub fn check_offsets(&self, number: usize, tokens: &[u32], chars: Option<usize>) -> Result<()> {
-        if self.offsets.is_none() {
+    pub fn check_offsets(&self, number: usize, chars: Option<usize>) -> Result<()> {
+        let limit = chars.map_or(i64::MAX, |chars| chars as i64);
+        // Special tokens may have any, but have none that is off most of the time.
+        if self.offsets.is_none_or(|offsets| offsets.all_spans(limit)) {
             return Ok(());
         }
-        let limit = chars.map_or(i64::MAX, |chars| chars as i64);
-        for &token in tokens {
+        for token in self.unmasked() {
             let (start, end) = self.span(token as usize);
             if start < 0 || end < start || end > limit {
                 let (window, token) = (number, token as usize);

@@ -30,6 +30,17 @@ pub fn is_clear(lead: f32) -> bool {
 ///
 /// `leads` says of each token by how much the logit of `outside` is above the largest other one, or at least by how much.
 pub fn runs(labels: &[u32], leads: &[f32], outside: u32) -> Vec<Range<usize>> {
+    runs_of_some(labels, leads, outside, |_| false).unwrap_or_default()
+}
+
+/// The same where tokens were left out that are outside if looked at alone: at each that is `apart`, which is such a one,
+/// there may be more. `None` if it depends on them.
+pub fn runs_of_some(
+    labels: &[u32],
+    leads: &[f32],
+    outside: u32,
+    apart: impl Fn(usize) -> bool,
+) -> Option<Vec<Range<usize>>> {
     // The least that a stretch gains, from each token on; an infinite lead is that of a token which no entity can hold.
     let worst = |before: f64, lead: f32| {
         let sum = before + f64::from(lead);
@@ -42,6 +53,9 @@ pub fn runs(labels: &[u32], leads: &[f32], outside: u32) -> Vec<Range<usize>> {
     let mut runs: Vec<Range<usize>> = Vec::new();
     let mut before = 0.0;
     for (at, (&label, &lead)) in labels.iter().zip(leads).enumerate() {
+        if apart(at) && (before < 0.0 || behind[at + 1] < 0.0) {
+            return None;
+        }
         let gain = before + f64::from(lead) + behind[at + 1];
         before = worst(before, lead);
         if label == outside && gain > SLACK {
@@ -52,7 +66,7 @@ pub fn runs(labels: &[u32], leads: &[f32], outside: u32) -> Vec<Range<usize>> {
             _ => runs.push(at..at + 1),
         }
     }
-    runs
+    Some(runs)
 }
 
 #[cfg(test)]
@@ -86,5 +100,16 @@ mod tests {
             let found: Vec<_> = runs(&labels, leads, 0).into_iter().map(|run| (run.start, run.end)).collect();
             assert_eq!(found, want, "{name}");
         }
+    }
+
+    #[test]
+    fn what_was_left_out_is_asked_for_where_it_counts() {
+        let labels = [0, 1, 0, 0];
+        let some =
+            |leads: &[f32; 4], apart: usize| runs_of_some(&labels, leads, 0, |at| at == apart).is_some();
+        assert!(some(&[5.0, -3.0, 4.0, 5.0], 3));
+        assert!(!some(&[5.0, -3.0, 4.0, 5.0], 0), "an entity may begin before it");
+        assert!(!some(&[5.0, -3.0, 2.0, 5.0], 3), "an entity may go on behind it");
+        assert!(some(&[4.0, 3.0, -3.0, 4.0], 0), "what is before it pays for an entity");
     }
 }

@@ -8,6 +8,7 @@
 use half::{bf16, f16};
 use pulp::{Simd, WithSimd};
 
+use crate::math::unsure::Unsure;
 use crate::math::wide::wide;
 
 /// The values of some rows, as they came in: never copied just to change their type.
@@ -145,6 +146,16 @@ impl<'a> Rows<'a> {
         self.arch.dispatch(Leads { all: *self, rows, likely, labels: out, by: leads })
     }
 
+    /// Writes into `out` which of the first `count` rows do not have `likely` above all other labels by more than `margin`,
+    /// which is at least [`MARGIN`]: those that have it so are looked at no further. Rows without a most probable label are
+    /// among those written.
+    pub fn unsure(&self, count: usize, likely: usize, margin: f32, out: &mut Vec<u32>) {
+        debug_assert!(margin >= MARGIN && count <= self.split);
+        out.clear();
+        let values = &self.values[..count * self.columns];
+        self.arch.dispatch(Unsure { values, columns: self.columns, likely, margin, out });
+    }
+
     /// Probability of `label` in `row`.
     #[must_use]
     pub fn probability(&self, row: usize, label: usize) -> f32 {
@@ -152,6 +163,20 @@ impl<'a> Rows<'a> {
             self.arch,
             #[inline(always)]
             || probability(self.row(row), label),
+        )
+    }
+
+    /// By how much `label` is above the best other label of `row`.
+    #[must_use]
+    pub fn lead(&self, row: usize, label: usize) -> f32 {
+        wide(
+            self.arch,
+            #[inline(always)]
+            || {
+                let row = self.row(row);
+                let (before, behind) = (scan(&row[..label]).0, scan(&row[label + 1..]).0);
+                row[label] - if before > behind { before } else { behind }
+            },
         )
     }
 
@@ -310,6 +335,9 @@ pub struct MeanSpace {
 /// Values whose distance to the maximum is below this may share its probability after rounding.
 const NEAR: f32 = 2.5e-7;
 
+/// A label that is above all others by this much is the most probable one whatever is rounded.
+pub const MARGIN: f32 = 1e-3;
+
 /// What is wrong with a row that has no arg-max.
 pub type RowFault = &'static str;
 
@@ -382,29 +410,39 @@ fn nearest_tie(row: &[f32], top: f32) -> usize {
 }
 
 /// Sum of `exp(value - top)` over a row.
+#[inline(always)]
+#[must_use]
+pub fn exp_sum(row: &[f32], top: f32) -> f32 {
+    exps(row, top, pairwise_sum)
+}
+
+/// What `of` makes of `exp(value - top)` over a row.
 ///
 /// The exponentials are stored first: where they were added as they were made, a row took half as long again, as the
 /// compiler makes vector code of the loop only if it stores.
 #[inline(always)]
-#[must_use]
-pub fn exp_sum(row: &[f32], top: f32) -> f32 {
-    let mut block = [0.0; 128];
-    if row.len() <= 128 {
-        let block = &mut block[..row.len()];
-        exp_into(row, top, block);
-        return pairwise_sum(block);
+fn exps(row: &[f32], top: f32, of: impl Fn(&[f32]) -> f32) -> f32 {
+    if row.len() > 128 {
+        let mut all = vec![0.0; row.len()];
+        exp_into(row, top, &mut all);
+        return of(&all);
     }
-    let mut all = vec![0.0; row.len()];
-    exp_into(row, top, &mut all);
-    pairwise_sum(&all)
+    let mut block = [0.0; 128];
+    let block = &mut block[..row.len()];
+    exp_into(row, top, block);
+    of(block)
 }
 
 /// Probability of `label`, which must be an index of `row`.
 #[inline(always)]
 #[must_use]
 pub fn probability(row: &[f32], label: usize) -> f32 {
-    let (top, _) = scan(row);
-    exp(row[label] - top) / exp_sum(row, top)
+    exps(
+        row,
+        scan(row).0,
+        #[inline(always)]
+        |exps| exps[label] / pairwise_sum(exps),
+    )
 }
 
 /// Writes the softmax of `row` into `out`, which has the same length.
@@ -605,6 +643,30 @@ mod tests {
                     let want = row[likely] - largest;
                     prop_assert!(lead == want || (lead.is_nan() && want.is_nan()), "{lead}, not {want}");
                 }
+            }
+        }
+
+        #[test]
+        fn rows_that_are_sure_have_the_likely_label(
+            (columns, likely) in (1_usize..40).prop_flat_map(|columns| (Just(columns), 0..columns)),
+            cells in prop::collection::vec(cell(), 40 * 9),
+            lifted in prop::collection::vec(prop_oneof![Just(0.0_f32), Just(30.0), Just(9.5)], 9),
+            rows in 0_usize..9,
+            margin in prop_oneof![Just(MARGIN), Just(0.5)],
+        ) {
+            let mut cells = cells[..rows * columns].to_vec();
+            cells.chunks_mut(columns).zip(lifted).for_each(|(row, by)| row[likely] += by);
+            let all = Rows::new(&cells, columns);
+            let mut unsure = vec![7];
+            all.unsure(rows, likely, margin, &mut unsure);
+            let sure = |row: &[f32]| {
+                let mut others = row.iter().enumerate().filter(|(label, _)| *label != likely);
+                row[likely].is_finite() && others.all(|(_, &value)| value < row[likely] - margin)
+            };
+            let want: Vec<u32> = (0..rows as u32).filter(|&row| !sure(all.row(row as usize))).collect();
+            prop_assert_eq!(&unsure, &want);
+            for row in (0..rows).filter(|&row| !want.contains(&(row as u32))) {
+                prop_assert_eq!(argmax(all.row(row)), Ok(likely));
             }
         }
 

@@ -1,4 +1,5 @@
 //! Exponentials, softmax and sums over the rows of logits.
 
 pub mod logits;
+mod unsure;
 pub(crate) mod wide;

@@ -10,25 +10,51 @@ use unicode_segmentation::UnicodeSegmentation;
 #[derive(Debug)]
 pub struct CharIndex<'a> {
     text: &'a str,
-    /// Byte position of each character, and one more for the end; `None` if byte and character agree.
-    starts: Option<Vec<usize>>,
+    chars: usize,
+    /// Byte position of each character, and one more for the end; made where bytes and characters do not agree and a
+    /// character is first asked for.
+    starts: OnceLock<Vec<usize>>,
 }
 
 impl<'a> CharIndex<'a> {
-    /// Reads `text` once.
+    /// Of a text whose characters are still to be counted.
     #[must_use]
     pub fn new(text: &'a str) -> Self {
-        let starts = (!text.is_ascii()).then(|| {
-            let starts = text.char_indices().map(|(at, _)| at);
-            starts.chain([text.len()]).collect()
-        });
-        Self { text, starts }
+        Self::counted(text, text.chars().count())
+    }
+
+    /// Of a text of `chars` characters.
+    #[must_use]
+    pub fn counted(text: &'a str, chars: usize) -> Self {
+        Self { text, chars, starts: OnceLock::new() }
     }
 
     /// Number of characters.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.starts.as_ref().map_or(self.text.len(), |starts| starts.len() - 1)
+        self.chars
+    }
+
+    /// The byte at which the character `at` starts.
+    fn byte(&self, at: usize) -> usize {
+        if self.chars == self.text.len() {
+            return at;
+        }
+        let starts = self.starts.get_or_init(|| {
+            let mut starts = Vec::with_capacity(self.chars + 1);
+            for (number, block) in self.text.as_bytes().chunks(16).enumerate() {
+                let places = 16 * number..;
+                if block.is_ascii() {
+                    starts.extend(places.take(block.len()));
+                } else {
+                    // Bytes 10xxxxxx go on with a character.
+                    let leads = places.zip(block).filter(|(_, byte)| **byte & 0xC0 != 0x80);
+                    starts.extend(leads.map(|(at, _)| at));
+                }
+            }
+            starts
+        });
+        starts.get(at).copied().unwrap_or(self.text.len())
     }
 
     /// Whether the text is empty.
@@ -44,8 +70,7 @@ impl<'a> CharIndex<'a> {
         if end <= start {
             return "";
         }
-        let byte = |at: usize| self.starts.as_ref().map_or(at, |starts| starts[at]);
-        &self.text[byte(start)..byte(end)]
+        &self.text[self.byte(start)..self.byte(end)]
     }
 
     /// `start..end` without the white space ([`is_space`]) at its ends; `start` moves first.

@@ -1,6 +1,7 @@
 //! Tokens -> items, which are labelled: a token each, or a word each with the row that its strategy makes of its tokens'.
 
 use super::stitch::Stitched;
+use super::words::Source;
 use super::{Score, TextDecoder};
 use crate::entities::certain;
 use crate::entities::strategy::Decides;
@@ -16,12 +17,18 @@ impl TextDecoder<'_> {
         Error::BadLogits { found, window: self.numbers[window as usize], token: token as usize }
     }
 
-    /// The label of each item of a text, and the row that it was decided by.
-    pub(super) fn decide(&self, text: &Stitched<'_>, items: &[(u32, u32)]) -> Result<Decided> {
-        if self.makes_some_rows() {
-            return self.decide_by_runs(text, items);
-        }
+    /// The label of each item of a text, and the row that it was decided by. `apart` are the tokens that stand for others,
+    /// which were left out; `None` if it depends on those.
+    pub(super) fn decide(
+        &self,
+        text: &Stitched<'_>,
+        items: &[(u32, u32)],
+        apart: &[u32],
+    ) -> Result<Option<Decided>> {
         let settings = &self.decoder.settings;
+        if (settings.viterbi && !apart.is_empty()) || self.makes_some_rows() {
+            return self.decide_by_runs(text, items, apart);
+        }
         let grammar = &self.decoder.grammar;
         let columns = self.decoder.label_names.len();
         let base = Rows::new(&text.values, columns);
@@ -38,7 +45,30 @@ impl TextDecoder<'_> {
         };
         let token = |row: usize| items[position(&out.rows, row)].0 as usize;
         decided.map_err(|(row, fault)| self.fault(text, token(row), fault))?;
-        Ok(out)
+        Ok(Some(out))
+    }
+
+    /// Whether most tokens can be left out: what is outside for certain is in no entity, nor does it change one.
+    pub(super) fn leaves_out(&self) -> bool {
+        let settings = &self.decoder.settings;
+        let tag = self.decoder.grammar.tagging().tags[self.decoder.grammar.likely() as usize];
+        let decides = match settings.strategy.decides() {
+            None | Some(Decides::First | Decides::Mean) => true,
+            // The most certain token decides a word by its type, which may have more than one label.
+            Some(Decides::Wins(_)) => false,
+        };
+        let words = match settings.words {
+            Source::Auto | Source::Unicode => true,
+            Source::WordIds | Source::Transformers => false,
+        };
+        decides
+            && words
+            && !settings.strategy.is_by_token()
+            && tag.role == Role::Outside
+            && settings.ignored[tag.kind as usize]
+            && settings.outside_bias == 0.0
+            && settings.score != Score::Path
+            && (!settings.viterbi || self.decoder.grammar.sheds())
     }
 
     /// Whether rows of words need not all be made: most are outside for certain, whatever their mean is, and nobody asks
@@ -58,7 +88,12 @@ impl TextDecoder<'_> {
     ///
     /// Where each token of a word has its logit of "outside" above all others by so much, the mean of their distributions
     /// has, too.
-    fn decide_by_runs(&self, text: &Stitched<'_>, items: &[(u32, u32)]) -> Result<Decided> {
+    fn decide_by_runs(
+        &self,
+        text: &Stitched<'_>,
+        items: &[(u32, u32)],
+        apart: &[u32],
+    ) -> Result<Option<Decided>> {
         let grammar = &self.decoder.grammar;
         let outside = grammar.likely();
         let base = Rows::new(&text.values, self.decoder.label_names.len());
@@ -69,8 +104,9 @@ impl TextDecoder<'_> {
         out.labels.reserve(items.len());
         let mut above = Vec::with_capacity(items.len());
         let mut words = Means::new(&base, text);
+        let by_first = matches!(self.decoder.settings.strategy.decides(), Some(Decides::First));
         for (number, &(from, to)) in items.iter().enumerate() {
-            let members = from as usize..to as usize;
+            let members = from as usize..if by_first { from + 1 } else { to } as usize;
             let least = leads[members.clone()].iter().copied().fold(f32::INFINITY, f32::min);
             let clear =
                 certain::is_clear(least) && best[members.clone()].iter().all(|&label| label == outside);
@@ -91,24 +127,39 @@ impl TextDecoder<'_> {
             (out.labels[item], above[item]) = (label, lead);
         }
         if grammar.is_legal(&out.labels) {
-            return Ok(out);
+            return Ok(Some(out));
         }
-        let runs = certain::runs(&out.labels, &above, outside);
+        let is_apart = |item: usize| apart.binary_search(&items[item].0).is_ok();
+        let Some(runs) = certain::runs_of_some(&out.labels, &above, outside, is_apart) else {
+            return Ok(None);
+        };
+        self.search(&mut words, items, &runs, &mut out)?;
+        Ok(Some(out))
+    }
+
+    /// Labels the items of `runs` by the best sequence of each, for which their rows are made.
+    fn search(
+        &self,
+        words: &mut Means<'_>,
+        items: &[(u32, u32)],
+        runs: &[Range<usize>],
+        out: &mut Decided,
+    ) -> Result<()> {
         for item in runs.iter().cloned().flatten() {
             if out.rows[item] == UNMADE {
                 let (from, to) = items[item];
                 out.rows[item] = words.make(item, from as usize..to as usize, &mut out.made);
             }
         }
-        let rows = base.and(&out.made);
+        let rows = words.rows.and(&out.made);
         let mut space = Space::default();
         for run in runs {
-            let labels = &mut out.labels[run.clone()];
-            grammar.search_run(&rows, &out.rows[run], &mut space, labels).map_err(|(row, fault)| {
-                self.fault(text, items[position(&out.rows, row)].0 as usize, fault)
+            let (labels, rows_of) = (&mut out.labels[run.clone()], &out.rows[run.clone()]);
+            self.decoder.grammar.search_run(&rows, rows_of, &mut space, labels).map_err(|(row, fault)| {
+                self.fault(words.text, items[position(&out.rows, row)].0 as usize, fault)
             })?;
         }
-        Ok(out)
+        Ok(())
     }
 
     /// The row that decides each item: its only token's, its first one's, its most certain one's, or their mean.

@@ -7,6 +7,7 @@
 
 mod items;
 pub mod join;
+mod near;
 mod scores;
 pub mod spans;
 pub mod stitch;
@@ -25,9 +26,10 @@ use crate::labels::Role;
 use crate::math::logits::Rows;
 use crate::parallel;
 use crate::text::units::CharIndex;
-use crate::text::words::WordEdges;
+use crate::text::words::Stretches;
 use crate::{Error, Result};
 use join::Join;
+use near::{Line, Near, OfText, OfWindow};
 use scores::Scores;
 use spans::Draft;
 use std::cell::OnceCell;
@@ -200,6 +202,10 @@ struct Found {
     probs: Vec<f32>,
     covered: (i64, i64),
     lost: Lost,
+    /// First and last character of what was labelled, before anything was trimmed, widened or joined.
+    labelled: Vec<(i64, i64)>,
+    /// What told its words apart, if anything had to.
+    used: Option<words::Used>,
 }
 
 impl Decoder {
@@ -254,7 +260,7 @@ impl Decoder {
         let values: usize = windows.iter().map(|window| window.logits.len()).sum();
         let found = parallel::map(text_count, options.threads, values, |text| {
             let numbers = &of_text[text];
-            let index = texts.map(|texts| CharIndex::new(texts[text].text));
+            let index = texts.map(|texts| CharIndex::counted(texts[text].text, texts[text].chars));
             TextDecoder {
                 decoder: self,
                 number: text,
@@ -303,19 +309,22 @@ struct TextDecoder<'a> {
     tokens: Option<Tokens<'a>>,
     text: Option<&'a CharIndex<'a>>,
     /// The units of the text.
-    edges: OnceCell<WordEdges>,
+    edges: OnceCell<Stretches>,
     check: bool,
 }
 
 impl TextDecoder<'_> {
     fn run(&self) -> Result<Found> {
+        if let Some(found) = self.of_one_window() {
+            return Ok(found);
+        }
         let settings = &self.decoder.settings;
         let columns = self.decoder.label_names.len();
         let mut parts = Vec::with_capacity(self.windows.len());
         for (place, &window) in self.windows.iter().enumerate() {
             let kept = window.unmasked();
             if self.check {
-                window.check_offsets(self.numbers[place], &kept, self.text.map(CharIndex::len))?;
+                window.check_offsets(self.numbers[place], self.text.map(CharIndex::len))?;
             }
             let opens = (settings.words == Source::Transformers).then(|| self.opens(window, &kept));
             parts.push(Part::new(window, place, &kept, opens.as_deref(), self.text));
@@ -406,32 +415,97 @@ impl TextDecoder<'_> {
         &found.probs[number * names..][..names]
     }
 
+    /// The entities of a text of one window, of which tokens that have nothing to do with them are not even read; `None`
+    /// where all have to be, or something is wrong.
+    fn of_one_window(&self) -> Option<Found> {
+        let [window] = self.windows[..] else { return None };
+        let text = self.text.filter(|_| self.leaves_out())?;
+        let line = OfWindow::new(window, text.len())?;
+        let mut space = Vec::new();
+        self.some(&line, window.logits.widen(&mut space))
+    }
+
+    /// Decodes the tokens of `line` that may be in an entity, with those around them.
+    fn some(&self, line: &impl Line, values: &[f32]) -> Option<Found> {
+        let grammar = &self.decoder.grammar;
+        let rows = Rows::new(values, self.decoder.label_names.len());
+        let mut seeds = near::unsure(line, &rows, grammar.likely());
+        // Where a search is needed, it needs what lies between entities that may reach each other, too.
+        let mut searched = self.decoder.settings.viterbi && !near::is_legal(line, &rows, grammar, &seeds);
+        loop {
+            if searched {
+                seeds = near::reached(line, &rows, grammar.likely(), &seeds);
+            }
+            let near = self.near(line, values, &seeds)?;
+            // What is wrong is told by who reads all, with the token that it is wrong at.
+            if let Some(mut found) = self.grouped(&near.text, Some(&near)).ok()? {
+                found.covered = near.covered;
+                self.count_used(&found);
+                return Some(found);
+            }
+            if searched {
+                return None;
+            }
+            searched = true;
+        }
+    }
+
     /// Decodes tokens that stand in one row.
     fn stitched(&self, text: &Stitched<'_>) -> Result<Found> {
+        let covering = (!self.decoder.settings.strategy.is_by_token() && self.has_offsets())
+            .then(|| text.covering())
+            .flatten();
+        let read = text;
+        let text = covering.as_ref().unwrap_or(text);
+        let line = self.text.filter(|_| self.leaves_out() && self.has_offsets());
+        let line = line.and_then(|chars| OfText::new(text, chars.len()));
+        let some = line.and_then(|line| self.some(&line, &text.values));
+        let mut found = if let Some(found) = some { found } else { self.all(text)? };
+        if covering.is_some() {
+            found.lost = self.count_lost(read, &found.labelled)?;
+        }
+        Ok(found)
+    }
+
+    /// Decodes all tokens that stand in one row.
+    fn all(&self, text: &Stitched<'_>) -> Result<Found> {
+        let mut found = self.grouped(text, None)?.unwrap_or_default();
+        found.covered = (i64::MAX, -1);
+        for token in text.tokens.iter().filter(|token| token.start < token.end) {
+            found.covered = (found.covered.0.min(token.start), found.covered.1.max(token.end));
+        }
+        self.count_used(&found);
+        Ok(found)
+    }
+
+    fn count_used(&self, found: &Found) {
+        if let Some(used) = found.used {
+            self.decoder.used[used as usize].fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Tokens that stand in one row -> entities; if they are some of a text's, `None` where that depends on the others.
+    fn grouped(&self, text: &Stitched<'_>, near: Option<&Near<'_>>) -> Result<Option<Found>> {
         let settings = &self.decoder.settings;
         let columns = self.decoder.label_names.len();
         let tagging = self.decoder.grammar.tagging();
-        let read = text;
-        let covering =
-            (!settings.strategy.is_by_token() && self.has_offsets()).then(|| text.covering()).flatten();
-        let text = covering.as_ref().unwrap_or(text);
         let tokens = &text.tokens;
-        let mut found = Found { covered: (i64::MAX, -1), ..Found::default() };
-        for token in tokens.iter().filter(|token| token.start < token.end) {
-            found.covered = (found.covered.0.min(token.start), found.covered.1.max(token.end));
-        }
-        let words = self.words(tokens)?;
+        let mut found = Found::default();
+        let edges = OnceCell::new();
+        let words = self.words(tokens, near.map_or(&self.edges, |near| self.units_near(near, &edges)))?;
+        found.used = words.as_ref().map(|words| words.used);
         let items: Vec<(u32, u32)> = match &words {
             Some(words) if settings.strategy.joins_words() => words.runs.clone(),
             _ => (0..tokens.len() as u32).map(|token| (token, token + 1)).collect(),
         };
-        let decided = self.decide(text, &items)?;
+        let apart = near.map_or(&[][..], |near| &near.apart);
+        let Some(decided) = self.decide(text, &items, apart)? else { return Ok(None) };
         let labels = &decided.labels;
         let rows = Rows::new(&text.values, columns).and(&decided.made);
         let scores = Scores::new(self.decoder, rows, &decided.rows, labels, &items);
         if settings.strategy.is_by_token() {
             self.each_token(text, &scores, labels, &mut found);
-            return Ok(found);
+            return Ok(Some(found));
         }
         let mut item_of = vec![0; tokens.len()];
         for (item, &(from, to)) in items.iter().enumerate() {
@@ -446,9 +520,7 @@ impl TextDecoder<'_> {
             let range = items[chunk.from].0 as usize..items[chunk.to - 1].1 as usize;
             drafts.extend(Draft::new(tokens, range, chunk.kind, self.has_offsets()));
         }
-        if covering.is_some() {
-            found.lost = self.count_lost(read, &drafts)?;
-        }
+        found.labelled = drafts.iter().map(|draft| (draft.start, draft.end)).collect();
         self.trim(&mut drafts, tokens);
         for (number, draft) in drafts.iter_mut().enumerate() {
             draft.score = scores.of_entity(items_of(&draft.range), draft.name);
@@ -462,12 +534,21 @@ impl TextDecoder<'_> {
             draft.number(tokens);
             found.drafts.push(draft);
         }
-        Ok(found)
+        Ok(Some(found))
     }
 
-    /// Counts the tokens that cover nothing and whose label is an entity's: those that lie neither in nor at an entity of
-    /// `drafts` and do not stand where the next token begins, as a space does that a tokenizer has made a token of.
-    fn count_lost(&self, text: &Stitched<'_>, drafts: &[Draft]) -> Result<Lost> {
+    /// The units around the tokens of `near`, read into `edges`.
+    fn units_near<'e>(&self, near: &Near<'_>, edges: &'e OnceCell<Stretches>) -> &'e OnceCell<Stretches> {
+        if let Some(text) = self.text {
+            let cut = self.decoder.settings.words == Source::Auto;
+            edges.get_or_init(|| Stretches::of(&near.stretches, cut, |start, end| text.slice(start, end)));
+        }
+        edges
+    }
+
+    /// Counts the tokens that cover nothing and whose label is an entity's: those that lie neither in nor at one of `spans`,
+    /// what the other tokens of entities cover, and do not stand where the next token begins, as a space does that a tokenizer has made a token of.
+    fn count_lost(&self, text: &Stitched<'_>, spans: &[(i64, i64)]) -> Result<Lost> {
         let tagging = self.decoder.grammar.tagging();
         let rows = Rows::new(&text.values, self.decoder.label_names.len());
         let mut lost = Lost::default();
@@ -485,8 +566,8 @@ impl TextDecoder<'_> {
             {
                 continue;
             }
-            let before = drafts.partition_point(|draft| draft.start <= token.start);
-            if before == 0 || drafts[before - 1].end < token.start {
+            let before = spans.partition_point(|span| span.0 <= token.start);
+            if before == 0 || spans[before - 1].1 < token.start {
                 let (window, token) = token.origin;
                 lost.first = (self.number, self.numbers[window as usize], token as usize);
                 lost.count += 1;
@@ -574,7 +655,11 @@ impl TextDecoder<'_> {
     }
 
     /// The words, where the settings need them.
-    fn words(&self, tokens: &[stitch::Token]) -> Result<Option<Words<'_>>> {
+    fn words<'e>(
+        &'e self,
+        tokens: &[stitch::Token],
+        edges: &'e OnceCell<Stretches>,
+    ) -> Result<Option<Words<'e>>> {
         let settings = &self.decoder.settings;
         let snaps = !settings.strategy.is_by_token() && settings.snap != Snap::Never;
         if !snaps && !settings.strategy.joins_words() {
@@ -582,7 +667,7 @@ impl TextDecoder<'_> {
         }
         let has_ids = self.windows.first().is_some_and(|window| window.words.is_some());
         let text = self.text.filter(|_| self.has_offsets());
-        let words = Words::new(settings.words, tokens, has_ids, text.map(|text| (text, &self.edges)))?;
+        let words = Words::new(settings.words, tokens, has_ids, text.map(|text| (text, edges)))?;
         let needed = settings.snap == Snap::Word || (settings.strategy.joins_words() && !settings.lenient);
         if needed && words.used == words::Used::Nothing && !tokens.is_empty() {
             return Err(Error::Missing {
@@ -590,7 +675,6 @@ impl TextDecoder<'_> {
                 why: "and `offsets`, or `word_ids`, to tell words apart",
             });
         }
-        self.decoder.used[words.used as usize].fetch_add(1, Ordering::Relaxed);
         Ok(Some(words))
     }
 

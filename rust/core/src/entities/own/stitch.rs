@@ -110,14 +110,8 @@ impl<'a> Part<'a> {
             {
                 start -= 1;
             }
-            Token {
-                start,
-                end,
-                word: window.words.map_or(-1, |words| words.get(token as usize)),
-                index: i64::from(token),
-                opens: opens.is_some_and(|opens| opens[place]),
-                origin: (number as u32, token),
-            }
+            let opens = opens.is_some_and(|opens| opens[place]);
+            Token { start, opens, ..self::token(window, number, token) }
         });
         let tokens = tokens.collect();
         Self { window, values: borrowed.map_or(Cow::Owned(space), Cow::Borrowed), tokens }
@@ -139,6 +133,13 @@ impl<'a> Part<'a> {
     fn row(&self, token: u32, columns: usize) -> &[f32] {
         &self.values[token as usize * columns..][..columns]
     }
+}
+
+/// Token `token` of a window, which is number `number` of its text, as it is.
+pub(super) fn token(window: &Window<'_>, number: usize, token: u32) -> Token {
+    let (start, end) = window.span(token as usize);
+    let word = window.words.map_or(-1, |words| words.get(token as usize));
+    Token { start, end, word, index: i64::from(token), opens: false, origin: (number as u32, token) }
 }
 
 /// One window as it is.

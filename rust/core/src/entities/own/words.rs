@@ -5,7 +5,7 @@ use crate::error::named;
 use crate::text::script::is_space;
 use crate::text::script::is_unspaced;
 use crate::text::units::CharIndex;
-use crate::text::words::WordEdges;
+use crate::text::words::Stretches;
 use crate::{Error, Result};
 use std::cell::OnceCell;
 use std::ops::Range;
@@ -14,7 +14,7 @@ use unicode_categories::UnicodeCategories;
 named! {
     /// Where the words of a text come from.
     pub enum Source of "words" {
-        /// The units of the text (see [`WordEdges::cut`]); without a text, the tokenizer's word ids.
+        /// The units of the text (see [`crate::text::words::WordEdges::cut`]); without a text, the tokenizer's word ids.
         Auto = "auto",
         /// The tokenizer's word ids.
         WordIds = "word_ids",
@@ -74,7 +74,7 @@ pub struct Words<'a> {
 #[derive(Debug)]
 struct Units<'a> {
     text: &'a CharIndex<'a>,
-    edges: &'a WordEdges,
+    edges: &'a Stretches,
     /// Characters `start..end` that are one unit because the tokenizer has dropped what parts them: U+200B or a control
     /// character in the middle of a word. In order, none over another.
     joined: Vec<(usize, usize)>,
@@ -82,12 +82,13 @@ struct Units<'a> {
 
 impl Units<'_> {
     /// A character of the unit that `token` belongs to: its first one that is no white space. A token that covers
-    /// nothing belongs to a unit that it lies inside of, and to none at an edge.
+    /// nothing belongs to a unit that it lies inside of, and to none at an edge; nor does one whose units were not read.
     fn seat(&self, token: &Token) -> Option<usize> {
         let start = usize::try_from(token.start).ok()?;
         if token.start >= token.end {
             return self.edges.inside(start).then_some(start);
         }
+        self.edges.unit(start)?;
         let covered = self.text.slice(start, token.end as usize);
         let before = covered.chars().take_while(|&c| is_space(c)).count();
         Some(if before as i64 == token.end - token.start { start } else { start + before })
@@ -133,7 +134,7 @@ impl Units<'_> {
 }
 
 impl<'a> Words<'a> {
-    /// The words of `tokens` of `text`, whose units are read once, where they are first needed.
+    /// The words of `tokens` of `text`, whose units are read once, where they are first needed, unless some were read before.
     ///
     /// # Errors
     /// [`Error::Missing`] if `source` asks for word ids or a text that is not there.
@@ -141,13 +142,12 @@ impl<'a> Words<'a> {
         source: Source,
         tokens: &[Token],
         has_ids: bool,
-        text: Option<(&'a CharIndex<'a>, &'a OnceCell<WordEdges>)>,
+        text: Option<(&'a CharIndex<'a>, &'a OnceCell<Stretches>)>,
     ) -> Result<Self> {
         let missing = |name, why| Err(Error::Missing { name, why });
-        let read = |(text, edges): (&'a CharIndex<'a>, &'a OnceCell<WordEdges>), cut: bool| {
-            let whole = text.slice(0, text.len());
-            let new = || if cut { WordEdges::cut(whole) } else { WordEdges::new(whole) };
-            Some(Units { text, edges: edges.get_or_init(new), joined: Vec::new() })
+        let read = |(text, edges): (&'a CharIndex<'a>, &'a OnceCell<Stretches>), cut: bool| {
+            let edges = edges.get_or_init(|| Stretches::whole(text.slice(0, text.len()), cut));
+            Some(Units { text, edges, joined: Vec::new() })
         };
         let (mut used, mut units) = match (source, has_ids, text) {
             (Source::Transformers, ..) => (Used::Transformers, None),

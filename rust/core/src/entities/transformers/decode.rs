@@ -10,7 +10,7 @@ use crate::entities::strategy::{Decides, Strategy};
 use crate::entities::transformers::overlaps;
 use crate::entities::transformers::words::{self, Boundary};
 use crate::labels::Labels;
-use crate::math::logits::{MeanSpace, Rows};
+use crate::math::logits::{MARGIN, MeanSpace, RowFault, Rows};
 use crate::parallel::{self, Threads};
 use crate::text::units::CharIndex;
 use crate::{Error, Result};
@@ -44,6 +44,8 @@ pub struct Decoder {
     ignored: Vec<bool>,
     /// The label that most tokens have: the first one that is left out.
     likely: usize,
+    /// Whether a token of that label is in no entity, whatever stands beside it.
+    parts: bool,
     strategy: Strategy,
     boundary: Boundary,
 }
@@ -75,7 +77,10 @@ impl Decoder {
         let name =
             |label: usize| if strategy.is_by_token() { label } else { labels.labels[label].group as usize };
         let likely = (0..names.len()).find(|&label| ignored[name(label)]).unwrap_or(0);
-        Self { label_names: names.to_vec(), ignored, likely, strategy, boundary, labels }
+        let tag = |label: usize| if strategy.is_by_token() { label as u32 } else { labels.labels[label].tag };
+        let shared = (0..names.len()).any(|label| label != likely && tag(label) == tag(likely));
+        let parts = !names.is_empty() && !shared && ignored[name(likely)];
+        Self { label_names: names.to_vec(), ignored, likely, parts, strategy, boundary, labels }
     }
 
     /// Names that [`Entities::label_id`] points into.
@@ -115,7 +120,7 @@ impl Decoder {
             Some(texts) if by_characters => {
                 let bytes: usize = texts.iter().map(|text| text.text.len()).sum();
                 parallel::map(texts.len(), threads, bytes, |text| {
-                    Ok::<_, Error>(CharIndex::new(texts[text].text))
+                    Ok::<_, Error>(CharIndex::counted(texts[text].text, texts[text].chars))
                 })?
             }
             None if by_characters && windows.iter().any(|window| window.offsets.is_some()) => {
@@ -165,47 +170,75 @@ impl WindowDecoder<'_> {
     fn run(&self) -> Result<Found> {
         let mut space = Vec::new();
         let rows = Rows::new(self.window.logits.widen(&mut space), self.decoder.columns());
-        let unmasked = self.window.unmasked();
         // Offsets of a caller must be spans of the text; those of a tokenizer are cut at the ends of the text.
         if self.options.check_offsets {
-            self.window.check_offsets(self.number, &unmasked, self.chars)?;
+            self.window.check_offsets(self.number, self.chars)?;
         }
-        self.check_ids(&unmasked)?;
-        let mut best = Vec::with_capacity(unmasked.len());
-        rows.argmaxes(&unmasked, self.decoder.likely, &mut best)
-            .map_err(|(token, found)| Error::BadLogits { found, window: self.number, token })?;
+        self.check_ids()?;
         let mut out = Found::default();
-        if self.decoder.strategy.is_by_token() {
-            self.each_token(&rows, &unmasked, &best, &mut out)?;
+        let Some(decides) = self.decoder.strategy.decides() else {
+            let (tokens, best) = if self.decoder.parts { self.in_entities(&rows)? } else { self.all(&rows)? };
+            if self.decoder.strategy.is_by_token() {
+                self.each_token(&rows, &tokens, &best, &mut out)?;
+                return Ok(out);
+            }
+            let item = |(&label, row)| Item { label, rows: (row, row + 1), score: f32::NAN };
+            let items: Vec<_> = best.iter().zip(0..).map(item).collect();
+            self.group(&rows, &tokens, &items, &mut out)?;
             return Ok(out);
-        }
-        let items = match self.decoder.strategy.decides() {
-            None => {
-                let item = |(&label, row)| Item { label, rows: (row, row + 1), score: f32::NAN };
-                best.iter().zip(0..).map(item).collect()
-            }
-            Some(decides) => {
-                let words = words::split(
-                    self.decoder.boundary,
-                    self.window,
-                    &unmasked,
-                    self.tokens,
-                    self.chars,
-                    self.index,
-                );
-                items_of(&rows, &unmasked, &best, &words, decides)
-            }
         };
+        let (unmasked, best) = self.all(&rows)?;
+        let words =
+            words::split(self.decoder.boundary, self.window, &unmasked, self.tokens, self.chars, self.index);
+        let items = items_of(&rows, &unmasked, &best, &words, decides);
         self.group(&rows, &unmasked, &items, &mut out)?;
         Ok(out)
     }
 
+    /// The tokens that are not special, and the most probable label of each.
+    fn all(&self, rows: &Rows<'_>) -> Result<(Vec<u32>, Vec<u32>)> {
+        let (unmasked, mut best) = (self.window.unmasked(), Vec::new());
+        rows.argmaxes(&unmasked, self.decoder.likely, &mut best).map_err(|fault| self.bad_logits(fault))?;
+        Ok((unmasked, best))
+    }
+
+    /// The same but for tokens that are in no entity, of which one is left between any two others that are no neighbours.
+    fn in_entities(&self, rows: &Rows<'_>) -> Result<(Vec<u32>, Vec<u32>)> {
+        let likely = self.decoder.likely;
+        let mut tokens = Vec::new();
+        rows.unsure(self.window.tokens, likely, MARGIN, &mut tokens);
+        tokens.retain(|&token| !self.window.is_special(token as usize));
+        let mut labels = Vec::new();
+        rows.argmaxes(&tokens, likely, &mut labels).map_err(|fault| self.bad_logits(fault))?;
+        let (mut kept, mut best) =
+            (Vec::with_capacity(2 * tokens.len()), Vec::with_capacity(2 * tokens.len()));
+        for (&token, label) in tokens.iter().zip(labels) {
+            let between = kept.last().map_or(token, |&last: &u32| last + 1)..token;
+            if let Some(parting) = between.into_iter().find(|&other| !self.window.is_special(other as usize))
+            {
+                kept.push(parting);
+                best.push(likely as u32);
+            }
+            kept.push(token);
+            best.push(label);
+        }
+        Ok((kept, best))
+    }
+
+    fn bad_logits(&self, (token, found): (usize, RowFault)) -> Error {
+        Error::BadLogits { found, window: self.number, token }
+    }
+
     /// Ids must be those of the vocabulary; whether one in its middle is unused shows when its text is kept.
-    fn check_ids(&self, unmasked: &[u32]) -> Result<()> {
+    fn check_ids(&self) -> Result<()> {
         let (Some(ids), Some(tokens)) = (self.window.ids, self.tokens) else { return Ok(()) };
-        let known = tokens.vocabulary.len() as u64;
-        match unmasked.iter().find(|&&token| ids.get(token as usize) as u64 >= known) {
-            Some(&token) => Err(self.unknown_token(ids.get(token as usize), token as usize)),
+        let known = tokens.vocabulary.len();
+        if ids.all_below(known) {
+            return Ok(());
+        }
+        let unknown = |&token: &u32| ids.get(token as usize) as u64 >= known as u64;
+        match self.window.unmasked().into_iter().find(unknown) {
+            Some(token) => Err(self.unknown_token(ids.get(token as usize), token as usize)),
             None => Ok(()),
         }
     }

@@ -39,8 +39,8 @@ def _choice(name: str, default: Any, doc: str, choices: tuple[Any, ...], **more:
 
 # fmt: off
 ANSWER_OPTIONS: dict[str, Option] = table(
-    Option("top_k", 1, "Most answers to a question.", (), _positive, transformers=1),
-    Option("max_answer_len", 15, "Tokens of the longest answer.", (), _positive, transformers=15),
+    Option("top_k", 1, "How many answers a question has at most.", (), _positive, transformers=1),
+    Option("max_answer_len", 15, "How many tokens an answer has at most.", (), _positive, transformers=15),
     _choice("handle_impossible_answer", False, "Whether no answer is an answer.", (True, False), transformers=False),
     _choice("align_to_words", True, "Widen answers to whole words.", (True, False, "auto"), transformers=True),
     _choice("compat", "fastpost", "Answers whose scores can be compared, or those of transformers.",

@@ -29,7 +29,7 @@ def compare(
     *,
     inputs: page.Input,
     running: Running,
-    out: Annotated[str | None, typer.Option(help="Page to write, too: the texts that differ, in colour.")] = None,
+    out: Annotated[str | None, typer.Option(help="Page to write as well: the texts that differ, in colour.")] = None,
     showing: Showing,
     reading: Reading,
     most: Annotated[int, typer.Option("--texts", min=1, help="Texts to compare at most.")] = 1000,

@@ -36,14 +36,14 @@ _READING = {
     "with_source": typer.Option(
         "--with-source", help="Add `file` and `line` of each text; --split file adds `file` anyway."
     ),
-    "split": typer.Option(help="A text of a text file: a line, a paragraph or the file."),
+    "split": typer.Option(help="What one text of a text file is: a line, a paragraph or the whole file."),
     "format": typer.Option("--format", help="What the files hold, where their names don't say it."),
     "on_error": typer.Option(
-        help="Stop at a record that can't be read, leave it out and count it, or put U+FFFD for what is no character."
+        help="Stop at a record that can't be read, leave it out and count it, or put U+FFFD in place of broken characters."
     ),
-    "threads": typer.Option(min=1, help="Threads that read; default: all cores."),
+    "threads": typer.Option(min=1, help="Threads that read files; default: all cores."),
     "chunk_size": typer.Option(
-        min=1, help="Texts that are read, run and written together; what --resume may do again."
+        min=1, help="Texts that are read, run and written together; --resume may repeat as many."
     ),
 }
 """How each field of `Reading` is asked for."""

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from fastpost.corpus import Corpus
 
 Input = Annotated[
-    list[str], typer.Argument(metavar="FILE_OR_TEXT...", help="Files, folders or quoted globs; - ; or a text itself.")
+    list[str],
+    typer.Argument(
+        metavar="FILE_OR_TEXT...", help="Files, folders or quoted globs, - for standard input, or a text itself."
+    ),
 ]
 Page = Annotated[str, typer.Option(help="Page to write, .html; - is standard output.")]
 

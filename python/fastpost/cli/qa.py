@@ -28,9 +28,9 @@ def qa(
     questions: Annotated[Path | None, typer.Option(help="File with a question a line.")] = None,
     writing: Writing,
     reading: Reading,
-    top_k: Annotated[int, typer.Option(min=1, help="Most answers to a question.")] = 1,
+    top_k: Annotated[int, typer.Option(min=1, help="How many answers a question has at most.")] = 1,
     rank: Annotated[bool, typer.Option("--rank", help="Rank the answers of all texts together.")] = False,
-    max_answer_len: Annotated[int, typer.Option(min=1, help="Tokens of the longest answer.")] = 15,
+    max_answer_len: Annotated[int, typer.Option(min=1, help="How many tokens an answer has at most.")] = 15,
     doc_stride: Annotated[
         int | None, typer.Option(min=0, help="Tokens by which windows of long texts overlap.")
     ] = None,

@@ -33,20 +33,19 @@ From = Annotated[
 Inputs = Annotated[
     list[str] | None, typer.Option("--corpus", help="File, folder or quoted glob; - is standard input. Repeatable.")
 ]
-Column = Annotated[
-    str | None, typer.Option(help="Column of files that have columns that holds the text; default: text.")
-]
+Column = Annotated[str | None, typer.Option(help="Column that holds the text, in files with columns; default: text.")]
 Format = Annotated[
     formats.Format | None,
     typer.Option("--format", help="What the files hold, where their names don't say it."),
 ]
 Split = Annotated[
-    Literal["line", "blank", "file"], typer.Option(help="A text of a text file: a line, a paragraph or the file.")
+    Literal["line", "blank", "file"],
+    typer.Option(help="What one text of a text file is: a line, a paragraph or the whole file."),
 ]
 OnError = Annotated[
     Literal["raise", "skip", "replace"],
     typer.Option(
-        help="Stop at a record that can't be read, leave it out and count it, or put U+FFFD for what is no character."
+        help="Stop at a record that can't be read, leave it out and count it, or put U+FFFD in place of broken characters."
     ),
 ]
 Threads = Annotated[int | None, typer.Option(min=1, help="Threads; default: all cores.")]
@@ -79,7 +78,9 @@ def train_tokenizer(
     format_: Format = None,
     on_error: OnError = "raise",
     min_frequency: Annotated[int | None, typer.Option(min=0, help="Pairs that occur less often stay apart.")] = None,
-    limit_alphabet: Annotated[int | None, typer.Option(min=0, help="Most characters of the alphabet.")] = None,
+    limit_alphabet: Annotated[
+        int | None, typer.Option(min=0, help="How many characters the alphabet has at most.")
+    ] = None,
     new_special_token: Annotated[list[str] | None, typer.Option(help="Special token to add. Repeatable.")] = None,
     threads: Threads = None,
     resume: Resume = False,

@@ -70,7 +70,7 @@ ENTITY_OPTIONS: dict[str, Option] = table(
     Option("tokenizer", None, "The model's tokenizer.", (), keep, None),
     Option("threads", None, "Threads of a call; default: all cores.", (), _threads, None),
     _named(
-        "scheme", "auto", "How labels spell entities: IOB2, BIOES, BILOU, ...; default: as they look.", rule="scheme"
+        "scheme", "auto", "How labels spell entities: IOB2, BIOES, BILOU, ...; default: read off them.", rule="scheme"
     ),
     _named(
         "decode",
@@ -87,14 +87,14 @@ ENTITY_OPTIONS: dict[str, Option] = table(
         plain="conlleval",
     ),
     Option(
-        "transitions", None, "Weights of the step from each label to each label, a CRF's.", rule="decode", plain=None
+        "transitions", None, "A CRF's weights of the step from each label to each label.", rule="decode", plain=None
     ),
     Option("start_transitions", None, "Weights of each label where a text begins.", rule="decode", plain=None),
     Option("end_transitions", None, "Weights of each label where a text ends.", rule="decode", plain=None),
     Option(
         "biases",
         None,
-        "viterbi_calibration.json of the model: what steps between labels weigh.",
+        "The model's viterbi_calibration.json, with weights of steps between labels.",
         (),
         checks.biases,
         rule="decode",
@@ -103,7 +103,7 @@ ENTITY_OPTIONS: dict[str, Option] = table(
     _named(
         "score",
         "mean",
-        "What the score of an entity is of those of its tokens or words; default: mean.",
+        "How the scores of tokens or words become that of an entity; default: mean.",
         rule="score",
         plain="mean",
     ),
@@ -134,7 +134,7 @@ ENTITY_OPTIONS: dict[str, Option] = table(
     Option(
         "outside_bias",
         0.0,
-        "Taken from the logits of O: above 0 more is found, below 0 less.",
+        "Subtracted from the logits of O: above 0 finds more, below 0 less.",
         (),
         checks.outside_bias,
         redaction=2.0,
@@ -148,7 +148,7 @@ PIPELINE_OPTIONS: dict[str, Option] = table(
     Option(
         "batch_size",
         32,
-        "Windows that the model is given at once, or auto, which goes by the device.",
+        "Windows that the model is given at once; auto chooses by the device.",
         (),
         windows_at_once,
         1,
@@ -161,11 +161,11 @@ PIPELINE_OPTIONS: dict[str, Option] = table(
         tokens_at_once,
         None,
     ),
-    Option("max_length", None, "Tokens of a window, for models that were trained on short ones."),
+    Option("max_length", None, "Tokens of a window, for models that were trained on short windows."),
     Option(
         "on_long_text",
         "window",
-        "Read texts longer than the model in windows, cut or refuse them; default: window.",
+        "Read, cut or refuse texts longer than the model; default: window, in windows.",
         ("window", "truncate", "error"),
     ),
 )

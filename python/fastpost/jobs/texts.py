@@ -47,7 +47,7 @@ class Reading:
     on_error: Literal["raise", "skip", "replace"] = "raise"
     """Whether a record that can't be read stops the job, is left out, or is read with U+FFFD for what is no character."""
     threads: int | None = None
-    """Threads that read; default: all cores."""
+    """Threads that read files; default: all cores."""
     chunk_size: int = CHUNK
     """Texts that are read, run and written together."""
 

@@ -188,6 +188,29 @@ def test_a_redaction_that_keeps_all_columns_is_told_by_its_entities(pipe, source
             jobs.EntityJob(source, str(out), resume=True, **other)
 
 
+def test_the_id_of_a_redacted_text_is_not_the_text(pipe, source, tmp_path):
+    """It was written in clear as `id`, beside the redacted text."""
+    bodies = tmp_path / "bodies.jsonl"
+    bodies.write_text(json.dumps({"body": TEXT, "text": "other"}) + "\n")
+    for path, column in ((source, None), (source, "text"), (str(bodies), "body")):
+        name = column or "text"
+        with pytest.raises(
+            jobs.JobError, match=f"`id_column` is `{name}`, the text itself.*; pass a column that holds"
+        ):
+            jobs.EntityJob(path, reading=jobs.Reading(column=column, id_column=name), redact="[{label}]")
+        with jobs.EntityJob(
+            path, str(tmp_path / "out.jsonl"), jobs.Reading(column=column, id_column=name), overwrite=True
+        ):
+            pass  # without redaction it is an id like any other
+    out = tmp_path / "out.jsonl"
+    with jobs.EntityJob(
+        str(bodies), str(out), jobs.Reading(column="body", id_column="text"), redact="<{label}>"
+    ) as job:
+        job.run(pipe)
+    row = json.loads(out.read_text())
+    assert (row["id"], row["text"]) == ("other", "<PER> lives in <LOC>.")
+
+
 def test_whole_answers_are_those_of_their_questions(source, tmp_path):
     """One line a question: it used to be told that more texts than lines were there to go on with."""
 

@@ -103,7 +103,8 @@ class Texts:
             redacted: whether a redacted text takes the place of the text.
 
         Raises:
-            JobError: if `out` is one of the files, or a column to copy has the name of one that the job writes.
+            JobError: if `out` is one of the files, a column to copy has the name of one that the job writes, or the id of
+                a redacted text is the text.
         """
         from fastpost.corpus import Corpus
 
@@ -115,6 +116,13 @@ class Texts:
         id_column = None if named and reading.id_column == "file" else reading.id_column
         keep = _names(reading.keep_columns)
         column = reading.column or "text"
+        if redacted and id_column == column:
+            raise refuse(
+                JobError,
+                Argument("id_column"),
+                f" is `{column}`, the text itself, which would be written as it is",
+                cure="pass a column that holds an id, or leave it out",
+            )
         text_name = column if redacted and keep else "text"
         if redacted and keep != "all":
             keep = tuple(name for name in keep if name != column)

@@ -1,10 +1,14 @@
 """What is wrong with texts and with what is asked of `Corpus`: each error says it, and carries it as fields."""
 
 import copy
+import datetime
+import decimal
 import io
 import json
+import math
 import pickle
 
+import numpy as np
 import pytest
 
 from fastpost import Corpus, CorpusError, WordCounts
@@ -369,3 +373,89 @@ def test_memory_that_a_zstd_file_asks_for_is_bounded(tmp_path):
             texts_of(Corpus(path))
         with pytest.raises(CorpusError, match=says):
             texts_of(Corpus(io.BytesIO(path.read_bytes())))
+
+
+def of_arrow():
+    """Columns of every kind of value that Arrow has, by what `keep` makes of their first value."""
+    pa = pytest.importorskip("pyarrow")
+    half = pa.Array.from_buffers(
+        pa.string(), 2, [None, pa.py_buffer(np.array([0, 2, 4], np.int32)), pa.py_buffer(b"\xff\xfeok")]
+    )
+    far = pa.array([2**62, None])
+    return {
+        "null": (pa.nulls(2), None),
+        "records": (pa.array([{"a": [{"b": "x"}]}, None]), {"a": [{"b": "x"}]}),
+        "map": (pa.array([[("k", 1)], None], pa.map_(pa.string(), pa.int64())), [["k", 1]]),
+        "decimal": (pa.array([decimal.Decimal("9" * 70), None]), "9" * 70),
+        "large": (pa.array([2**64 - 1, None], pa.uint64()), 2**64 - 1),
+        "nan": (pa.array([math.nan, 1.0]), None),
+        "date": (pa.array([datetime.date(2020, 1, 2), None]), "2020-01-02"),
+        "bytes": (pa.array([b"\xff\x00", None]), "ff00"),
+        "interval": (pa.array([(1, 2, 3), None], pa.month_day_nano_interval()), [1, 2, 3]),
+        "union": (pa.UnionArray.from_sparse(pa.array([0, 1], pa.int8()), [pa.array([1, 2]), pa.array(["a", "b"])]), 1),
+        "runs": (pa.RunEndEncodedArray.from_arrays([2], pa.array(["q"])), "q"),
+        "far date": (
+            pa.array([10**8, None], pa.int32()).cast(pa.date32()),
+            r"holds a date32\[day\] that Python has no",
+        ),
+        "far time": (far.cast(pa.timestamp("s")), r"holds a timestamp\[s\] that Python has no"),
+        "no zone": (
+            far.cast(pa.timestamp("s", "Mars/Base")),
+            r"holds a timestamp\[s, tz=Mars/Base\] that Python has no",
+        ),
+        "long": (far.cast(pa.duration("s")), r"holds a duration\[s\] that Python has no"),
+        "far inside": (
+            pa.StructArray.from_arrays([far.cast(pa.duration("s"))], ["z"]),
+            "holds a struct<.*> that Python",
+        ),
+        "no text": (half, "not UTF-8: byte 0xff at byte 0 of column `c`"),
+        "no text inside": (pa.StructArray.from_arrays([half], ["z"]), "not UTF-8: byte 0xff"),
+    }
+
+
+FAULTS = ("far date", "far time", "no zone", "long", "far inside", "no text", "no text inside")
+KINDS = ("null", "records", "map", "decimal", "large", "nan", "date", "bytes", "interval", "union", "runs", *FAULTS)
+
+
+@pytest.mark.parametrize("door", ["table", "arrow", "parquet"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_columns_that_nobody_reads_may_hold_anything(kind, door, tmp_path):
+    """And those that are kept have their value, or an error that names them."""
+    pa = pytest.importorskip("pyarrow")
+    pq = pytest.importorskip("pyarrow.parquet")
+    column, want = of_arrow()[kind]
+    source = table = pa.table({"c": column, "text": ["Anna", "Tom"]})
+    if door == "arrow":
+        source = tmp_path / "x.arrow"
+        with pa.OSFile(str(source), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+            writer.write_table(table)
+    elif door == "parquet":
+        source = tmp_path / "x.parquet"
+        try:
+            pq.write_table(table, source)
+        except (pa.ArrowNotImplementedError, pa.ArrowInvalid):
+            pytest.skip("Parquet has no such type")
+    assert list(Corpus(source)) == [["Anna", "Tom"]]
+    for keep in (["c"], "all"):
+        corpus = Corpus(source, keep=keep)
+        if kind not in FAULTS:
+            (batch,) = corpus.records()
+            assert (batch.texts, batch.columns["c"][0]) == (["Anna", "Tom"], want)
+            continue
+        with pytest.raises(CorpusError, match=want if door != "parquet" else want.replace("[s", "[(m|)s")) as bad:
+            list(corpus.records())
+        assert "`c`" in str(bad.value)
+        assert (bad.value.line, bad.value.cure is not None) == (1, True)
+        skipped = Corpus(source, keep=keep, on_error="skip")
+        assert [batch.texts for batch in skipped.records()] == [["Tom"]]
+        assert skipped.stats.skipped == 1
+
+
+def test_fields_that_nobody_reads_may_hold_anything(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_bytes(b"text,c,\xff\nAnna,\xed\xa0\xbd,\0\nTom," + b"9" * 5000 + b",\n")
+    assert list(Corpus(path)) == [["Anna", "Tom"]]
+    with pytest.raises(CorpusError, match=r"x\.csv:2: not UTF-8: byte 0xed at byte 0 of the field"):
+        list(Corpus(path, keep=["c"]).records())
+    (batch,) = Corpus(path, keep=["c"], on_error="replace").records()
+    assert batch.columns["c"] == ["\ufffd" * 3, "9" * 5000]

@@ -310,3 +310,47 @@ def test_answers_of_files_from_a_program(source, tmp_path):
     rows = [json.loads(line) for line in out.read_text().splitlines()]
     assert [answer["answer"] for answer in rows[0]["answers"]] == ["Anna", "Anna"]
     assert [answer["question"] for answer in rows[0]["answers"]] == ["Who?", "Where?"]
+
+
+@pytest.mark.parametrize("ending", ["parquet", "arrow", "csv", "tsv", "jsonl", "txt"])
+@pytest.mark.parametrize("option", ["id_column", "keep_columns"])
+def test_a_misspelt_column_is_told_by_its_option_with_those_there_are(ending, option, tmp_path):
+    """It was said of `column`, which was right."""
+    source = tmp_path / f"x.{ending}"
+    if ending in ("parquet", "arrow"):
+        pa = pytest.importorskip("pyarrow")
+        table = pa.table({"key": ["1", "2"], "text": ["Anna", "Tom"]})
+        if ending == "parquet":
+            pytest.importorskip("pyarrow.parquet").write_table(table, source)
+        else:
+            with pa.OSFile(str(source), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+                writer.write_table(table)
+    else:
+        between = "\t" if ending == "tsv" else ","
+        rows = [["key", "text"], ["1", "Anna"], ["2", "Tom"]]
+        records = (json.dumps(dict(zip(rows[0], row, strict=True))) for row in rows[1:])
+        source.write_text("\n".join(records if ending == "jsonl" else map(between.join, rows)) + "\n")
+    make = lambda: jobs.EntityJob(str(source), reading=jobs.Reading(**{option: "kye"}))  # noqa: E731
+    if ending == "jsonl":  # where a record may lack a column
+        with pytest.warns(UserWarning, match=f"no `kye`, which `{option}` names, but `text`, `key`; .* null") as told:
+            make()
+        assert len(told) == 1
+        return
+    with pytest.raises(ValueError, match="no column `kye`") as bad:
+        make()
+    assert bad.value.argument == option
+    assert f"`{option}`" in bad.value.cure
+    assert str(bad.value).endswith(bad.value.cure)
+    assert "`column`" not in str(bad.value)
+    assert ending == "txt" or "`key`, `text`" in str(bad.value)
+    if isinstance(bad.value, fastpost.CorpusError):
+        assert str(bad.value) == f"{bad.value.path}{':1' if bad.value.line else ''}: {bad.value.reason}"
+
+
+def test_a_number_beyond_floats_is_null_in_the_output(pipe, tmp_path):
+    """It was written as Infinity, which no reader of JSON takes."""
+    source, out = tmp_path / "x.jsonl", tmp_path / "out.jsonl"
+    source.write_text('{"text": "nobody", "n": [1e999, -1e999, 1.5, 12345678901234567890]}\n')
+    with jobs.EntityJob(str(source), str(out), jobs.Reading(keep_columns="n")) as job:
+        job.run(pipe)
+    assert json.loads(out.read_text(), parse_constant=pytest.fail)["n"] == [None, None, 1.5, 12345678901234567890]

@@ -13,6 +13,7 @@ import numpy as np
 from fastpost import _fastpost
 from fastpost._frozen import Frozen
 from fastpost._inputs.bounds import counted
+from fastpost.exceptions import refuse
 from fastpost.types import Ints1d
 
 if TYPE_CHECKING:
@@ -92,8 +93,9 @@ class Columns(Frozen):
             TypeError: always.
         """
         kind = type(self).__name__
-        raise TypeError(
-            f"an object of type {kind} is no array; pass one of its columns, or `to_pandas()` for a data frame"
+        raise refuse(
+            TypeError,
+            f"an object of type {kind} is no array; pass one of its columns, or `to_pandas()` for a data frame",
         )
 
 
@@ -215,9 +217,11 @@ def place(at: Any, count: int, what: str, kind: str) -> int:
     try:
         number = operator.index(at)
     except TypeError:
-        raise TypeError(
+        raise refuse(
+            TypeError,
             f"`{kind}` takes the number of one of its {what} or a slice of them, not {type(at).__name__}; columns are "
-            "attributes"
+            "attributes",
+            argument=kind,
         ) from None
     if not -count <= number < count:
         raise IndexError(f"there is no number {number}: {kind} has {count} {what}")

@@ -68,6 +68,21 @@ def describe(error: E, words: Words, cure: Words = (), **fields: Any) -> E:
     return error
 
 
+def respell(error: BaseException, name: str, now: str) -> None:
+    """Calls an argument by another name in an error that speaks of it, for a door that calls it so."""
+
+    def again(words: Words) -> Words:
+        return tuple(
+            Argument(now, word.values) if isinstance(word, Argument) and word.name == name else word for word in words
+        )
+
+    words, cure = again(words_of(error) or ()), again(cure_of(error))
+    error.args = ("".join(map(str, words)),)
+    if isinstance(error, CorpusError):
+        error.reason = "".join(map(str, words[1:]))
+    describe(error, words, cure, argument=now)
+
+
 def words_of(error: object) -> Words | None:
     """The message of an exception or a warning in pieces, those of its cure included; None if nobody has given them."""
     words: tuple[Words, Words] | None = getattr(error, _WORDS, None)

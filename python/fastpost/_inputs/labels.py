@@ -32,10 +32,12 @@ def columns(spans: Sequence[Sequence[Any]], texts: list[str] | None, labels: Seq
             start, end, label, score, word = _read(name, span)
             limit = None if texts is None else len(texts[number])
             if start < 0 or end < start or (limit is not None and end > limit):
-                raise ValueError(
+                raise refuse(
+                    ValueError,
                     f"`{name}` covers characters {start} to {end}"
                     + ("" if limit is None else f", but its text has {limit}")
-                    + "; places are 0 <= start <= end <= len(text), in characters"
+                    + "; places are 0 <= start <= end <= len(text), in characters",
+                    argument=name,
                 )
             if label not in ids:
                 if labels is not None:

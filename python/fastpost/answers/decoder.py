@@ -204,7 +204,7 @@ class AnswerDecoder(Settled):
             _arrays.vector("questions", questions),
         )
         if table is None:
-            raise TypeError("the arrays can't be read; pass NumPy arrays, or lists of them, of one type each")
+            raise refuse(TypeError, "the arrays can't be read; pass NumPy arrays, or lists of them, of one type each")
         return Answers(table)
 
     def __getstate__(self) -> dict[str, Any]:

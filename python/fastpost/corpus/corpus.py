@@ -241,7 +241,11 @@ class Corpus:
         )
         self._sources, self._unlisted = _sources.find(source, self._options)
         if not self._sources and not self._unlisted:
-            raise ValueError("`source` is an empty list; pass at least one path, or texts with Corpus.from_texts")
+            raise refuse(
+                ValueError,
+                "`source` is an empty list; pass at least one path, or texts with Corpus.from_texts",
+                argument="source",
+            )
         self._require_columns()
         self._start = 0
         self._used: str | None = None
@@ -300,7 +304,7 @@ class Corpus:
         [['one', 'two'], ['three']]
         """
         if isinstance(texts, str | bytes):
-            raise TypeError("`texts` is one text; pass a list of texts, or a path to Corpus")
+            raise refuse(TypeError, "`texts` is one text; pass a list of texts, or a path to Corpus", argument="texts")
         return cls(_Texts(texts) if isinstance(texts, list | tuple) else texts, **options)
 
     def __iter__(self) -> Iterator[list[str]]:
@@ -542,9 +546,11 @@ class Corpus:
             if isinstance(source, _sources.FileObject) and not isinstance(source.file, (io.BytesIO, io.StringIO)):
                 once = f"the open file {source.name}"
             if once:
-                raise TypeError(
+                raise refuse(
+                    TypeError,
                     f"the corpus reads {once}, which can't be copied or sent to another process; pass "
-                    "a path, a list, or a function that makes a new one, Corpus(lambda: ...)"
+                    "a path, a list, or a function that makes a new one, Corpus(lambda: ...)",
+                    argument="source",
                 )
         return {**self.__dict__, "_pass": _Pass()}
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from fastpost._inputs.bounds import counted, shown
 from fastpost._inputs.encodings import Encodings as Flattened
+from fastpost.exceptions import refuse
 from fastpost.types import Bytes1d, Ints1d, Ints2d, Shorts1d, Shorts2d
 
 INPUT_NAMES = ("input_ids", "token_type_ids", "attention_mask")
@@ -240,27 +241,39 @@ class Encodings(Sequence[Window]):
             ValueError: if `to` is below the longest window, or no padding is known and some is needed.
         """
         if side not in ("right", "left"):
-            raise ValueError(f'`side` is {shown(side)}; pass "right" or "left"')
+            raise refuse(ValueError, f'`side` is {shown(side)}; pass "right" or "left"', argument="side")
         longest = int(self.lengths.max(initial=0))
         width = longest if to is None else to
         if width < longest:
-            raise ValueError(
-                f"`to` is {width} but the longest window has {counted(longest, 'token')}; pass at least that"
+            raise refuse(
+                ValueError,
+                f"`to` is {width} but the longest window has {counted(longest, 'token')}; pass at least that",
+                argument="to",
             )
         if width * len(self) > MOST_CELLS:
-            raise ValueError(
+            raise refuse(
+                ValueError,
                 f"`to` is {width}, which makes {counted(width * len(self), 'token')} of {counted(len(self), 'window')}; pass at most "
-                f"{counted(MOST_CELLS, 'token')} in all"
+                f"{counted(MOST_CELLS, 'token')} in all",
+                argument="to",
             )
         unknown = [name for name in names or () if name not in INPUT_NAMES]
         if unknown:
-            raise ValueError(f"`names` holds {shown(unknown[0])}; pass some of {', '.join(INPUT_NAMES)}")
+            raise refuse(
+                ValueError,
+                f"`names` holds {shown(unknown[0])}; pass some of {', '.join(INPUT_NAMES)}",
+                argument="names",
+            )
         pad = self._padding.pad_id if pad_id is None else pad_id
         real = np.arange(width) < self.lengths[:, None]
         if side == "left":
             real = real[:, ::-1]
         if pad is None and not real.all():
-            raise ValueError("`pad_id` is None and the tokenizer names no padding token; pass the id to pad with")
+            raise refuse(
+                ValueError,
+                "`pad_id` is None and the tokenizer names no padding token; pass the id to pad with",
+                argument="pad_id",
+            )
 
         def rows(values: Callable[[], Any], filler: int) -> Ints2d:
             out = np.full(real.shape, filler, np.int64)
@@ -332,7 +345,7 @@ def _looked_up(table: Ints1d, places: Any) -> Ints1d:
     if places.size == 0:
         return np.full(places.shape, -1, np.int64)
     if places.dtype.kind not in "iu":
-        raise TypeError(f"positions are of type {places.dtype}; pass integers")
+        raise refuse(TypeError, f"positions are of type {places.dtype}; pass integers")
     inside = (places >= 0) & (places < len(table))
     out = np.full(places.shape, -1, np.int64)
     out[inside] = table[places[inside]]

@@ -18,6 +18,7 @@ from fastpost.encoding.batch import Columns, Encodings, Padding, native_columns
 from fastpost.encoding.source import Options, Reference, Source, vocabulary_of
 from fastpost.encoding.stream import TokenBatch, batches
 from fastpost.encoding.verify import difference, samples
+from fastpost.exceptions import refuse
 from fastpost.types import Shorts1d
 
 STRATEGIES = ("longest_first", "only_first", "only_second", None)
@@ -113,12 +114,14 @@ class Encoder:
         """
         if isinstance(texts, str) or isinstance(pairs, str):
             name = "texts" if isinstance(texts, str) else "pairs"
-            raise TypeError(f"`{name}` is a str; pass a list of them")
+            raise refuse(TypeError, f"`{name}` is a str; pass a list of them", argument=name)
         listed = texts if type(texts) is list else list(texts)
         others = pairs if pairs is None or type(pairs) is list else list(pairs)
         if others is not None and len(others) != len(listed):
-            raise ValueError(
-                f"`pairs` has {counted(len(others), 'text')} but `texts` has {len(listed)}; pass one for each"
+            raise refuse(
+                ValueError,
+                f"`pairs` has {counted(len(others), 'text')} but `texts` has {len(listed)}; pass one for each",
+                argument="pairs",
             )
         if is_split_into_words:
             listed, others = _word_lists("texts", listed), others and _word_lists("pairs", others)
@@ -131,11 +134,17 @@ class Encoder:
             bool(is_split_into_words),
         )
         if truncation not in STRATEGIES:
-            raise ValueError(
-                f'`truncation` is {shown(truncation)}; pass "longest_first", "only_first", "only_second", or None'
+            raise refuse(
+                ValueError,
+                f'`truncation` is {shown(truncation)}; pass "longest_first", "only_first", "only_second", or None',
+                argument="truncation",
             )
         if truncation_side not in ("right", "left"):
-            raise ValueError(f'`truncation_side` is {shown(truncation_side)}; pass "right" or "left"')
+            raise refuse(
+                ValueError,
+                f'`truncation_side` is {shown(truncation_side)}; pass "right" or "left"',
+                argument="truncation_side",
+            )
         loaded = self._current()
         columns, reasons = loaded.encode(listed, others, options, _count("threads", threads, 1))
         with self._lock:
@@ -291,9 +300,11 @@ class _Loaded:
         if options.max_length is not None and options.truncation is not None:
             marks = self._reference.marks(pairs is not None) if options.add_special_tokens else 0
             if options.max_length <= marks:
-                raise ValueError(
+                raise refuse(
+                    ValueError,
                     f"`max_length` is {options.max_length} with {marks} special tokens; a window must hold at least one "
-                    "token of the text"
+                    "token of the text",
+                    argument="max_length",
                 )
             self._reference.check_overlap(texts, pairs, options, marks, numbers)
         encodings = self._reference.encode(texts, pairs, options)
@@ -335,9 +346,11 @@ class _Loaded:
 def _word_lists(name: str, texts: list[Any]) -> list[list[Any]]:
     for number, words in enumerate(texts):
         if isinstance(words, str) or not isinstance(words, Iterable):
-            raise TypeError(
+            raise refuse(
+                TypeError,
                 f"`{name}[{number}]` is of type {type(words).__name__}; with is_split_into_words=True every text is a "
-                "list of its words"
+                "list of its words",
+                argument=name,
             )
     return [words if type(words) is list else list(words) for words in texts]
 
@@ -347,13 +360,19 @@ def _check(name: str, texts: list[Any], numbers: Any, options: Options) -> None:
     for number, text in zip(numbers, texts):
         for word in text if options.is_split_into_words else [text]:
             if not isinstance(word, str):
-                raise TypeError(f"`{name}[{number}]` is of type {type(word).__name__}; every text must be a str")
+                raise refuse(
+                    TypeError,
+                    f"`{name}[{number}]` is of type {type(word).__name__}; every text must be a str",
+                    argument=name,
+                )
             try:
                 word.encode()
             except UnicodeEncodeError as error:
-                raise ValueError(
+                raise refuse(
+                    ValueError,
                     f"`{name}[{number}]` is not valid Unicode ({error.reason}); replace its lone surrogates, for example "
-                    'with text.encode("utf-8", "replace").decode()'
+                    'with text.encode("utf-8", "replace").decode()',
+                    argument=name,
                 ) from error
 
 
@@ -364,9 +383,9 @@ def _count(name: str, value: Any, least: int) -> int | None:
     try:
         number = operator.index(value)
     except TypeError:
-        raise TypeError(f"`{name}` is of type {type(value).__name__}; pass an integer") from None
+        raise refuse(TypeError, f"`{name}` is of type {type(value).__name__}; pass an integer", argument=name) from None
     if not least <= number < 2**31:
-        raise ValueError(f"`{name}` is {number}; pass at least {least} and less than 2**31")
+        raise refuse(ValueError, f"`{name}` is {number}; pass at least {least} and less than 2**31", argument=name)
     return number
 
 

@@ -14,6 +14,7 @@ from fastpost._inputs.bounds import shown
 from fastpost._inputs.paths import path_of
 from fastpost.encoding.batch import INPUT_NAMES, Padding
 from fastpost.encoding.overlap import check_overlap
+from fastpost.exceptions import refuse
 
 # Bytes of a part that are written down and compared at each call, in a microsecond or two.
 MOST_COMPARED = 8000
@@ -55,9 +56,11 @@ class Source:
             return
         backend = getattr(tokenizer, "_tokenizer", None) or getattr(tokenizer, "backend_tokenizer", None) or tokenizer
         if not hasattr(backend, "encode_batch") or not hasattr(backend, "to_str"):
-            raise TypeError(
+            raise refuse(
+                TypeError,
                 f"`tokenizer` is of type {type(tokenizer).__name__}; pass the path of a tokenizer.json, a folder with "
-                "one, a tokenizers.Tokenizer or a fast tokenizer of transformers"
+                "one, a tokenizers.Tokenizer or a fast tokenizer of transformers",
+                argument="tokenizer",
             )
         self.live = backend
 
@@ -224,7 +227,11 @@ class Reference:
         except ImportError:
             raise
         except Exception as error:  # what tokenizers raises for JSON that it can't read
-            raise ValueError(f"the tokenizer.json that was given holds no tokenizer: {str(error)[:80]}") from error
+            raise refuse(
+                ValueError,
+                f"the tokenizer.json that was given holds no tokenizer: {str(error)[:80]}",
+                argument="tokenizer",
+            ) from error
 
     def marks(self, pair: bool) -> int:
         """Special tokens that it puts around a text, or two."""
@@ -248,9 +255,11 @@ def vocabulary_of(json_bytes: bytes) -> dict[int, str]:
 
 
 def _refused(options: Options, error: BaseException) -> ValueError:
-    return ValueError(
+    return refuse(
+        ValueError,
         f"tokenizers refuses `max_length` {options.max_length} with `stride` {options.stride} and `truncation` "
-        f"{shown(options.truncation)}: {str(error)[:80]}; pass a larger `max_length` or a smaller `stride`"
+        f"{shown(options.truncation)}: {str(error)[:80]}; pass a larger `max_length` or a smaller `stride`",
+        argument="max_length",
     )
 
 
@@ -266,5 +275,10 @@ def _restore(backend: Any, truncation: dict[str, Any] | None, padding: dict[str,
 def _object(path: Path) -> dict[str, Any]:
     read = json.loads(path.read_bytes())
     if not isinstance(read, dict):
-        raise ValueError(f"{path} holds no JSON object; a tokenizer_config.json does")
+        raise refuse(
+            ValueError,
+            f"{path} holds no JSON object; a tokenizer_config.json does",
+            argument="tokenizer",
+            file=str(path),
+        )
     return read

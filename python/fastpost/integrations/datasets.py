@@ -103,9 +103,10 @@ class EntityFunction:
         elif hasattr(table, "iloc"):  # pandas
             table = pa.Table.from_pandas(table, preserve_index=False)
         elif not hasattr(table, "append_column"):
-            raise TypeError(
+            raise refuse(
+                TypeError,
                 f"the batch is a {type(table).__name__}, not records of lists, a data frame or an Arrow table; call map "
-                "with batched=True"
+                "with batched=True",
             )
         texts = self._column(table, table.column_names).to_pylist()
         column = pa.array(_Entities(self._entities(texts)))
@@ -119,7 +120,7 @@ class EntityFunction:
             raise refuse(ValueError, reason, cure=(". Pass ", Argument("column")))
         texts = batch[self.column]
         if texts is None or isinstance(texts, str):
-            raise TypeError("the batch is a single record; call map with batched=True")
+            raise refuse(TypeError, "the batch is a single record; call map with batched=True", argument="batched")
         return texts
 
     def _entities(self, texts: Any) -> list[list[dict[str, Any]] | None]:

@@ -64,8 +64,10 @@ class EntityReader:
             place = {"device": gpu} if given else {}
             self._pipe: Any = pipeline("ner", model=model, backend=backend, **settings, **options, **place)
             if given and getattr(getattr(self._pipe, "device", None), "type", None) == "cpu":
-                raise ValueError(
-                    f'this worker was given GPU {gpu}, but torch sees none; install torch for it, or pass device="cpu"'
+                raise refuse(
+                    ValueError,
+                    f'this worker was given GPU {gpu}, but torch sees none; install torch for it, or pass device="cpu"',
+                    argument="device",
                 )
             return
         if options or backend is not None:
@@ -131,7 +133,11 @@ def types_of(labels: Sequence[str], scheme: str = "auto") -> dict[str, str]:
 def _found(row: dict[str, Any]) -> Found:
     """An entity from the pipeline's dict, which is one of a token with `aggregation_strategy="none"`."""
     if row["start"] is None:
-        raise ValueError("the model's tokenizer gives no offsets; use its fast tokenizer, which AutoTokenizer gives")
+        raise refuse(
+            ValueError,
+            "the model's tokenizer gives no offsets; use its fast tokenizer, which AutoTokenizer gives",
+            argument="model",
+        )
     return Found(
         row["start"], row["end"], row["entity_group"] if "entity_group" in row else row["entity"], row["score"]
     )

@@ -76,7 +76,9 @@ def text_column(table: Any, column: str) -> Any:
         ValueError: if there is no such column.
     """
     if not isinstance(table, (pa.Table, pa.RecordBatch)):
-        raise TypeError(f'a batch came as a {type(table).__name__}; pass batch_format="pyarrow"')
+        raise refuse(
+            TypeError, f'a batch came as a {type(table).__name__}; pass batch_format="pyarrow"', argument="batch_format"
+        )
     if column not in table.schema.names:
         names = f", but the columns are {listed(table.schema.names)}"
         raise refuse(ValueError, Argument("column"), f" is {shown(column)}", names)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import math
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from fastpost._inputs.bounds import listed, short
 from fastpost._inputs.formats import Format
 from fastpost._warn import warn_caller
-from fastpost.exceptions import Argument, refuse
+from fastpost.exceptions import Argument, refuse, respell
 from fastpost.jobs import output
 from fastpost.jobs.errors import JobError
 
@@ -127,18 +131,19 @@ class Texts:
         if redacted and keep != "all":
             keep = tuple(name for name in keep if name != column)
         ids = () if id_column is None else (id_column,)
-        corpus = Corpus(
-            inputs[0] if len(inputs) == 1 else inputs,
-            column=reading.column,
-            split=reading.split,
-            format=reading.format,
-            on_error=reading.on_error,
-            threads=reading.threads,
-            batch_size=reading.chunk_size,
-            batch_bytes=1 << 20,
-            nulls="keep",
-            keep="all" if keep == "all" else tuple(dict.fromkeys((*ids, *keep))),
-        )
+        with _naming(id_column, keep):
+            corpus = Corpus(
+                inputs[0] if len(inputs) == 1 else inputs,
+                column=reading.column,
+                split=reading.split,
+                format=reading.format,
+                on_error=reading.on_error,
+                threads=reading.threads,
+                batch_size=reading.chunk_size,
+                batch_bytes=1 << 20,
+                nulls="keep",
+                keep="all" if keep == "all" else tuple(dict.fromkeys((*ids, *keep))),
+            )
         if out != "-":
             # In a folder that is read it would be read, too, when the job is resumed.
             corpus = corpus._without(out, f"{out}.unfinished", f"{out}.parts")
@@ -164,25 +169,38 @@ class Texts:
         Raises:
             OSError, CorpusError: what reading them all would come to, unless it is to be left out.
         """
-        found = self.corpus._check(_CHECKED)
+        with _naming(self.id_column, self.keep):
+            found = self.corpus._check(_CHECKED)
         for record in found:
             self._seen |= record.columns.keys()
             if self.keep == "all":
                 self._refuse(record.columns)
         if found:
-            self._warn_missing("the first record has")
+            self._warn_missing("the first record has", self._there)
 
     def warn_missing(self) -> None:
         """Warns of columns that no record had, where the first ones could not be looked at before."""
         if not self.corpus.files:
             self._warn_missing("no record has")
 
-    def _warn_missing(self, who: str) -> None:
-        if self.id_column is not None and self.id_column not in self._seen:
-            warn_caller(f"{who} {_no(who)}`{self.id_column}`, which ", Argument("id_column"), " names; its id is null")
-        for name in () if self.keep == "all" else self.keep:
-            if name not in self._seen:
-                warn_caller(f"{who} {_no(who)}`{name}`, which ", _KEEP, " names; it is null there")
+    def _warn_missing(self, who: str, there: Callable[[], str] = str) -> None:
+        """Warns of columns that no record had; `there` says which ones the first has."""
+        missing = [] if self.id_column is None else [(self.id_column, Argument("id_column"), "its id is null")]
+        missing += [(name, _KEEP, "it is null there") for name in (() if self.keep == "all" else self.keep)]
+        missing = [one for one in missing if one[0] not in self._seen]
+        has = there() if missing else ""
+        for name, argument, then in missing:
+            warn_caller(f"{who} {_no(who)}`{short(name)}`, which ", argument, f" names{has}; {then}")
+
+    def _there(self) -> str:
+        """The columns of the first record, for a message."""
+        corpus = copy.copy(self.corpus)
+        corpus._options = replace(corpus._options, keep_all=True)
+        try:
+            first = corpus._check(1)
+        except ValueError:  # a column that can't be kept, which was not to be
+            return ""
+        return f", but {listed((corpus._options.column, *first[0].columns))}" if first else ""
 
     def _refuse(self, names: Iterable[str]) -> None:
         """Refuses columns that would be taken for the job's own."""
@@ -213,9 +231,13 @@ class Texts:
 
     def _read(self, done: int) -> Iterator[Batch]:
         """Batches as they are read, after the first `done` texts."""
+        with _naming(self.id_column, self.keep):
+            yield from self._made(done)
+
+    def _made(self, done: int) -> Iterator[Batch]:
         for records in self.corpus.skip(done).records():
             heads: list[Json] = [{"text_index": number} for number in records.numbers]
-            rows = [json.loads(row, parse_constant=str) for row in records.kept or ()]
+            rows = [json.loads(row, parse_constant=str, parse_float=_finite) for row in records.kept or ()]
             if self.id_column is not None:
                 for head, row in zip(heads, rows, strict=True):
                     head["id"] = row.get(self.id_column)
@@ -246,6 +268,18 @@ class Texts:
 _KEEP = Argument("keep_columns")
 
 
+@contextmanager
+def _naming(id_column: str | None, keep: Sequence[str] | Literal["all"]) -> Iterator[None]:
+    """What a corpus says of its `keep` is said of the option that the missing column was named by."""
+    try:
+        yield
+    except ValueError as error:
+        if getattr(error, "argument", None) == "keep":
+            ours = id_column is not None and id_column not in keep and f"`{short(id_column)}`;" in f"{error};"
+            respell(error, "keep", "id_column" if ours else "keep_columns")
+        raise
+
+
 def _names(keep_columns: str | None) -> tuple[str, ...] | Literal["all"]:
     """The columns that `keep_columns` names."""
     if keep_columns is None or keep_columns == "all":
@@ -254,6 +288,12 @@ def _names(keep_columns: str | None) -> tuple[str, ...] | Literal["all"]:
     if not all(names):
         raise refuse(JobError, _KEEP, f" is {keep_columns!r:.80}", cure="pass names with commas between them, or all")
     return names
+
+
+def _finite(number: str) -> float | None:
+    """A number of JSON; one that is too large for a float is null, as infinities are, which JSON has not."""
+    value = float(number)
+    return value if math.isfinite(value) else None
 
 
 def _no(who: str) -> str:

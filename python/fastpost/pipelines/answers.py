@@ -19,6 +19,7 @@ from fastpost._inputs import arrays as _arrays
 from fastpost._inputs.bounds import counted, shown
 from fastpost._inputs.encodings import Read, read_first
 from fastpost.answers.decoder import AnswerDecoder
+from fastpost.exceptions import refuse
 from fastpost.models.batches import Logits, Windows
 from fastpost.pipelines.run import ItemError, refuse_overlap
 from fastpost.types import Ints1d, Ints2d
@@ -122,9 +123,11 @@ class AnswerTask:
         """Special tokens around a pair."""
         found = Layout.of(self.encode_pair("a", "a"))
         if found is None:
-            raise ValueError(
+            raise refuse(
+                ValueError,
                 "`tokenizer` does not write question and context as one run of tokens each, which answers need; "
-                "its post-processor must keep both texts whole"
+                "its post-processor must keep both texts whole",
+                argument="tokenizer",
             )
         return found
 
@@ -137,9 +140,11 @@ class AnswerTask:
                 except UnicodeEncodeError as error:
                     raise ItemError(
                         number,
-                        TypeError(
+                        refuse(
+                            TypeError,
                             f"`{name}` {first + number} is not valid Unicode ({error}); replace its lone surrogates, for "
-                            'example with text.encode("utf-8", "replace").decode()'
+                            'example with text.encode("utf-8", "replace").decode()',
+                            argument=name,
                         ),
                     ) from None
         texts: dict[str, int] = {}
@@ -157,13 +162,17 @@ class AnswerTask:
             number = int(np.flatnonzero(tight)[0])
             left = int(room[number])
             if left <= 0:
-                raise ValueError(
+                raise refuse(
+                    ValueError,
                     f"`question` {shown(items[number].question)} has {counted(int(questions[number]), 'token')}, which leaves no room in "
-                    f"`max_seq_len` {self.max_length}; ask a shorter question or pass a larger `max_seq_len`"
+                    f"`max_seq_len` {self.max_length}; ask a shorter question or pass a larger `max_seq_len`",
+                    argument="question",
                 )
-            raise ValueError(
+            raise refuse(
+                ValueError,
                 f"`doc_stride` is {self.stride} but question {shown(items[number].question)} leaves {left} of {self.max_length} "
-                "tokens for the context; `doc_stride` must be smaller than that"
+                "tokens for the context; `doc_stride` must be smaller than that",
+                argument="doc_stride",
             )
         step = np.maximum(room - self.stride, 1)
         count = np.where(contexts <= room, 1, 1 + -(-(contexts - room) // step))

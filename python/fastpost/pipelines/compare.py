@@ -16,6 +16,7 @@ import numpy as np
 from fastpost._inputs.bounds import counted
 from fastpost._inputs.option import ABSENT
 from fastpost.entities.options import ENTITY_OPTIONS
+from fastpost.exceptions import refuse
 from fastpost.models.batches import Logits, Windows
 from fastpost.pipelines.entities import Chunk, EntityTask, text_size
 from fastpost.pipelines.layout import lay_out
@@ -218,7 +219,11 @@ def compare(pipe: Any, texts: str | Iterable[str], **options: Any) -> Comparison
 
         pipe = accelerate(pipe)
         if not hasattr(pipe, "_comparison_job"):
-            raise TypeError(f"`pipe` is of type {type(pipe).__name__}; pass a token-classification pipeline")
+            raise refuse(
+                TypeError,
+                f"`pipe` is of type {type(pipe).__name__}; pass a token-classification pipeline",
+                argument="pipe",
+            )
     job, reads_on = pipe._comparison_job(options)
     steps = _Steps(job.task, reads_on)
     results = list(stream(listed, steps, job.runner, job.batching, text_size))

@@ -269,8 +269,10 @@ class EntityTask:
         if columns not in self._decoders:
             names = [self.id2label.get(label, f"{_UNNAMED}{label}") for label in range(columns)]
             if self.options is not None and columns > len(self.id2label):
-                raise ValueError(
-                    f"the model gives logits for {counted(columns, 'label')} but `id2label` names {len(self.id2label)}; name them all"
+                raise refuse(
+                    ValueError,
+                    f"the model gives logits for {counted(columns, 'label')} but `id2label` names {len(self.id2label)}; name them all",
+                    argument="id2label",
                 )
             decoder = EntityDecoder(
                 names,
@@ -291,24 +293,30 @@ class EntityTask:
                 if not isinstance(item, str):
                     raise ItemError(
                         number,
-                        ValueError(
+                        refuse(
+                            ValueError,
                             "When `is_split_into_words=False`, `sentence` must be an untokenized string, but text "
-                            f"{first + number} of the input is of type {kind}; pass a str, or is_split_into_words=True"
+                            f"{first + number} of the input is of type {kind}; pass a str, or is_split_into_words=True",
+                            argument="inputs",
                         ),
                     )
             elif not isinstance(item, list):
                 raise ItemError(
                     number,
-                    ValueError(
+                    refuse(
+                        ValueError,
                         "When `is_split_into_words=True`, `sentence` must be a list of tokens, but text "
-                        f"{first + number} of the input is of type {kind}; pass a list of str"
+                        f"{first + number} of the input is of type {kind}; pass a list of str",
+                        argument="inputs",
                     ),
                 )
             elif wrong := [word for word in item if not isinstance(word, str)]:
                 raise ItemError(
                     number,
-                    TypeError(
-                        f"text {first + number} of the input holds {_bounds.shown(wrong[0])} among its words; each must be a str"
+                    refuse(
+                        TypeError,
+                        f"text {first + number} of the input holds {_bounds.shown(wrong[0])} among its words; each must be a str",
+                        argument="inputs",
                     ),
                 )
 
@@ -381,9 +389,11 @@ def _not_unicode(items: list[Any], first: int) -> ItemError | None:
         except UnicodeEncodeError as error:
             return ItemError(
                 number,
-                TypeError(
+                refuse(
+                    TypeError,
                     f"text {first + number} of the input is not valid Unicode ({error}); replace its lone surrogates, for "
-                    'example with text.encode("utf-8", "replace").decode()'
+                    'example with text.encode("utf-8", "replace").decode()',
+                    argument="inputs",
                 ),
             )
     return None
@@ -410,7 +420,9 @@ def right_options(given: dict[str, Any], split: bool) -> dict[str, Any] | None:
     """
     compat = given.get("compat", "transformers")
     if compat not in ("fastpost", "transformers"):
-        raise ValueError(f'`compat` is {_bounds.shown(compat)}; choose "fastpost" or "transformers"')
+        raise refuse(
+            ValueError, f'`compat` is {_bounds.shown(compat)}; choose "fastpost" or "transformers"', argument="compat"
+        )
     options = {name: given[name] for name in OPTIONS if name in given}
     if compat == "fastpost":
         if split and options.get("words", "auto") == "auto":
@@ -418,9 +430,11 @@ def right_options(given: dict[str, Any], split: bool) -> dict[str, Any] | None:
         return options
     for name in (*OF_PIPELINES, *OPTIONS):
         if name in given and (name != "max_length" or given[name] is not None):
-            raise ValueError(
+            raise refuse(
+                ValueError,
                 f'`{name}` is {_bounds.shown(given[name])} and `compat` is "transformers", which has no such '
-                'option; pass compat="fastpost"'
+                'option; pass compat="fastpost"',
+                argument=name,
             )
     return None
 
@@ -433,7 +447,11 @@ def long_texts(given: dict[str, Any]) -> str:
     """What becomes of texts that are longer than the model."""
     value = given.get("on_long_text", PIPELINE_OPTIONS["on_long_text"].default)
     if value not in LONG_TEXTS:
-        raise ValueError(f"`on_long_text` is {_bounds.shown(value)}; choose {', '.join(map(repr, LONG_TEXTS))}")
+        raise refuse(
+            ValueError,
+            f"`on_long_text` is {_bounds.shown(value)}; choose {', '.join(map(repr, LONG_TEXTS))}",
+            argument="on_long_text",
+        )
     return str(value)
 
 
@@ -453,14 +471,22 @@ def window_length(given: dict[str, Any], most: int | None, special: int) -> int 
     if length is None:
         return most
     if isinstance(length, bool) or not isinstance(length, int):
-        raise TypeError(f"`max_length` is {_bounds.shown(length)}; pass the tokens of a window, an int")
+        raise refuse(
+            TypeError,
+            f"`max_length` is {_bounds.shown(length)}; pass the tokens of a window, an int",
+            argument="max_length",
+        )
     if length <= special:
-        raise ValueError(
-            f"`max_length` is {length}, but {counted(special, 'token')} of a window are special ones; pass an int above that"
+        raise refuse(
+            ValueError,
+            f"`max_length` is {length}, but {counted(special, 'token')} of a window are special ones; pass an int above that",
+            argument="max_length",
         )
     if most is not None and length > most:
-        raise ValueError(
-            f"`max_length` is {length}, but the model reads {counted(most, 'token')}; pass an int of at most {most}"
+        raise refuse(
+            ValueError,
+            f"`max_length` is {length}, but the model reads {counted(most, 'token')}; pass an int of at most {most}",
+            argument="max_length",
         )
     return length
 
@@ -473,9 +499,11 @@ def check_stride(stride: object, max_length: int, special: int) -> None:
     """
     room = max_length - special
     if not isinstance(stride, int) or not 0 <= stride < max(room, 1):
-        raise ValueError(
+        raise refuse(
+            ValueError,
             f"`stride` is {_bounds.shown(stride)} but a window of {counted(max_length, 'token')} holds {room} of a text; "
-            f"pass an int from 0 to {max(room - 1, 0)}"
+            f"pass an int from 0 to {max(room - 1, 0)}",
+            argument="stride",
         )
 
 

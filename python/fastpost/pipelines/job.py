@@ -11,7 +11,7 @@ from fastpost._inputs.bounds import counted
 from fastpost._warn import warn_caller
 from fastpost.answers.decoder import AnswerDecoder, decoder_for
 from fastpost.entities.options import choose_strategy
-from fastpost.exceptions import Argument
+from fastpost.exceptions import Argument, refuse
 from fastpost.models.batches import Batching, Runner, choose_batching
 from fastpost.models.model import Parts
 from fastpost.pipelines.answers import AnswerTask
@@ -138,15 +138,23 @@ def answer_task(model: Parts, options: Mapping[str, Any], ranked: bool = False) 
     stride, max_length = settings.pop("doc_stride", None), settings.pop("max_seq_len", None)
     width, left = model.pad.width, model.pad.left
     if width is not None and max_length is not None and max_length > width:
-        raise ValueError(
-            f"`max_seq_len` is {max_length}, but the model was exported for {counted(width, 'token')}; leave it out"
+        raise refuse(
+            ValueError,
+            f"`max_seq_len` is {max_length}, but the model was exported for {counted(width, 'token')}; leave it out",
+            argument="max_seq_len",
         )
     max_length = max_length or min(model.max_length or 384, 384)
     stride = min(max_length // 2, 128) if stride is None else stride
     if stride > max_length:
-        raise ValueError(f"`doc_stride` ({stride}) is larger than `max_seq_len` ({max_length})")
+        raise refuse(
+            ValueError, f"`doc_stride` ({stride}) is larger than `max_seq_len` ({max_length})", argument="doc_stride"
+        )
     if stride < 0:
-        raise ValueError(f"`doc_stride` is {stride}; pass 0 for windows that do not overlap, or more")
+        raise refuse(
+            ValueError,
+            f"`doc_stride` is {stride}; pass 0 for windows that do not overlap, or more",
+            argument="doc_stride",
+        )
     return AnswerTask(
         encode_texts=model.encoder.whole,
         encode_pair=model.encoder.pair,

@@ -7,6 +7,7 @@ from typing import Any
 
 from fastpost._inputs.bounds import shown as show_value
 from fastpost.entities.options import ENTITY_OPTIONS, OPTIONS
+from fastpost.exceptions import refuse
 from fastpost.models.batches import choose_batching
 from fastpost.models.model import START_AND_END, check_model
 from fastpost.pipelines.answers import AnswerTask, ask_size
@@ -81,7 +82,11 @@ class _ModelPipeline:
             name = min(unknown)
             more = "; an ONNX model has its own types, choose its file with `file_name`" if "dtype" in name else ""
             choices = ", ".join(sorted({*known, *cls.of_folder}))
-            raise TypeError(f"unexpected argument `{name}`; choose of {choices}{more if cls.of_folder else ''}")
+            raise refuse(
+                TypeError,
+                f"unexpected argument `{name}`; choose of {choices}{more if cls.of_folder else ''}",
+                argument=name,
+            )
 
 
 class EntityPipeline(_ModelPipeline):
@@ -221,18 +226,26 @@ class EntityPipeline(_ModelPipeline):
         strategy = name_strategy(given, options["compat"])
         most = self._parts.max_length
         if strategy not in _STRATEGIES:
-            raise ValueError(
-                f"`aggregation_strategy` is {show_value(given)}; pass one of {', '.join(map(repr, _STRATEGIES))}"
+            raise refuse(
+                ValueError,
+                f"`aggregation_strategy` is {show_value(given)}; pass one of {', '.join(map(repr, _STRATEGIES))}",
+                argument="aggregation_strategy",
             )
         choose_batching(options["batch_size"], options["batch_tokens"], self._parts.pad, self._parts.device)
         if right_options(options, split=False) is not None:
             long_texts(options)
         if stride is not None:
             if strategy == "none":
-                raise ValueError('`stride` is given but `aggregation_strategy` is "none"; choose another strategy')
+                raise refuse(
+                    ValueError,
+                    '`stride` is given but `aggregation_strategy` is "none"; choose another strategy',
+                    argument="stride",
+                )
             if most is None:
-                raise ValueError(
-                    "`stride` needs a window length, but neither tokenizer_config.json nor config.json has one"
+                raise refuse(
+                    ValueError,
+                    "`stride` needs a window length, but neither tokenizer_config.json nor config.json has one",
+                    argument="stride",
                 )
             special = self._parts.encoder.special
             check_stride(stride, window_length(options, most, special) or most, special)

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 from fastpost._inputs.bounds import shown
+from fastpost.exceptions import refuse
 from fastpost.models.backends import BACKENDS, TORCH, backend_of
 from fastpost.models.place import missing_model
 
@@ -131,9 +132,15 @@ def pipeline(
         ValueError: if `task` or `backend` is not one of the names above.
     """
     if task not in _TASKS:
-        raise ValueError(f"`task` is {shown(task)}; pass one of {', '.join(map(repr, sorted(_TASKS)))}")
+        raise refuse(
+            ValueError, f"`task` is {shown(task)}; pass one of {', '.join(map(repr, sorted(_TASKS)))}", argument="task"
+        )
     if backend not in (None, TORCH, *BACKENDS):
-        raise ValueError(f"`backend` is {shown(backend)}; pass one of {', '.join(map(repr, (TORCH, *BACKENDS)))}")
+        raise refuse(
+            ValueError,
+            f"`backend` is {shown(backend)}; pass one of {', '.join(map(repr, (TORCH, *BACKENDS)))}",
+            argument="backend",
+        )
     named = isinstance(model, (str, os.PathLike))
     if not named and model is not None and not _is_of_torch(model):
         return _open_object(_TASKS[task], model, config, tokenizer, backend, kwargs)
@@ -143,7 +150,11 @@ def pipeline(
         backend = backend_of(model) if named else TORCH
     if backend != TORCH:
         if config is not None:
-            raise ValueError(f'`config` is given, but backend="{backend}" reads config.json beside the model')
+            raise refuse(
+                ValueError,
+                f'`config` is given, but backend="{backend}" reads config.json beside the model',
+                argument="config",
+            )
         return _open_folder(_TASKS[task], backend, model, tokenizer, kwargs)
     from fastpost.pipelines.torch.registry import open_pipeline
 
@@ -158,8 +169,10 @@ def _open_object(
 
     for name, value in (("config", config), ("backend", backend)):
         if value is not None:
-            raise ValueError(
-                f"`{name}` is given, but `model` is an object of its own, a {type(model).__name__}; leave it out"
+            raise refuse(
+                ValueError,
+                f"`{name}` is given, but `model` is an object of its own, a {type(model).__name__}; leave it out",
+                argument=name,
             )
     kind = AnswerPipeline if task == "question-answering" else EntityPipeline
     return kind(model, tokenizer, **options)

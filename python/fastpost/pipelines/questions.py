@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sized
 from typing import Any
 
 from fastpost._inputs.bounds import listed
+from fastpost.exceptions import refuse
 from fastpost.pipelines.answers import Ask
 from fastpost.pipelines.texts import find_fault, read_list, show_kind
 
@@ -23,18 +24,22 @@ def single(item: Any) -> Ask:
     if hasattr(item, "question_text") and hasattr(item, "context_text"):
         item = {"question": item.question_text, "context": item.context_text}
     if not isinstance(item, dict):
-        raise ValueError(f"{_show(item)} is no question; pass a dict {{'question': ..., 'context': ...}}")
+        raise refuse(
+            ValueError,
+            f"{_show(item)} is no question; pass a dict {{'question': ..., 'context': ...}}",
+            argument="question",
+        )
     for name in ("question", "context"):
         if name not in item:
             raise KeyError(
                 f"`{name}` is missing among {listed(sorted(map(str, item)))}; pass a dict {{'question': ..., 'context': ...}}"
             )
         if item[name] is None:
-            raise ValueError(f"`{name}` cannot be None; pass a str")
+            raise refuse(ValueError, f"`{name}` cannot be None; pass a str", argument=name)
         if not isinstance(item[name], str):
-            raise ValueError(f"`{name}` is of type {type(item[name]).__name__}; pass a str")
+            raise refuse(ValueError, f"`{name}` is of type {type(item[name]).__name__}; pass a str", argument=name)
         if not item[name]:
-            raise ValueError(f"`{name}` cannot be empty; pass the text")
+            raise refuse(ValueError, f"`{name}` cannot be empty; pass the text", argument=name)
     return Ask(item["question"], item["context"])
 
 
@@ -75,8 +80,10 @@ def asks(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     else:
         missing = next((name for name in ("question", "context") if name not in kwargs), "question")
         known = listed(sorted(kwargs)) if kwargs else "nothing"
-        raise ValueError(
-            f"`{missing}` is missing: got {known}; pass `question` and `context`, or dicts with these keys"
+        raise refuse(
+            ValueError,
+            f"`{missing}` is missing: got {known}; pass `question` and `context`, or dicts with these keys",
+            argument=missing,
         )
     if isinstance(given, types.GeneratorType) or _is_stream(given):
         return given
@@ -85,10 +92,10 @@ def asks(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         lists = isinstance(question, list) and "context" in given
         given = _crossed(question, given["context"]) if lists else [given]
     if isinstance(given, str):
-        raise ValueError(f"the input is {_show(given)}; pass `question` and `context`")
+        raise refuse(ValueError, f"the input is {_show(given)}; pass `question` and `context`", argument="question")
     # A table of `datasets` gives a dict a row; a frame gives the names of its columns.
     if (fault := find_fault(given)) and type(given).__module__.partition(".")[0] != "datasets":
-        raise ValueError(f"the input is {fault}, or `question` and `context`")
+        raise refuse(ValueError, f"the input is {fault}, or `question` and `context`", argument="question")
     return [single(item) for item in (read_list(given) if isinstance(given, Sized) else given)]
 
 
@@ -103,9 +110,11 @@ def _crossed(question: Any, context: Any) -> list[dict[str, Any]]:
     many_questions, many_contexts = (isinstance(value, list) for value in (question, context))
     if many_questions and many_contexts:
         if len(question) != len(context):
-            raise ValueError(
+            raise refuse(
+                ValueError,
                 f"Questions and contexts don't have the same lengths: `question` has {len(question)}, `context` "
-                f"{len(context)}; pass one context per question, or one of either"
+                f"{len(context)}; pass one context per question, or one of either",
+                argument="question",
             )
         pairs = list(zip(question, context))
     elif many_questions:
@@ -122,7 +131,7 @@ def _read_many(name: str, value: Any) -> Any:
     if value is None or isinstance(value, (str, list, int, float)):
         return value
     if fault := find_fault(value):
-        raise ValueError(f"`{name}` is {fault}")
+        raise refuse(ValueError, f"`{name}` is {fault}", argument=name)
     return read_list(value) if isinstance(value, Sized) else list(value)
 
 

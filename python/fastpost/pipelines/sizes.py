@@ -61,8 +61,10 @@ def check_batches(given: dict[str, Any]) -> None:
     """
     size, tokens = given.get("batch_size"), given.get("batch_tokens")
     if size is not None and tokens is not None:
-        raise ValueError(
-            f"`batch_tokens` is {_bounds.shown(tokens)} and `batch_size` is {_bounds.shown(size)}; pass one of the two"
+        raise refuse(
+            ValueError,
+            f"`batch_tokens` is {_bounds.shown(tokens)} and `batch_size` is {_bounds.shown(size)}; pass one of the two",
+            argument="batch_tokens",
         )
     if size is not None:
         given["batch_tokens"] = None
@@ -73,8 +75,10 @@ def check_size(batch_size: Any, tokens: Any) -> Any:
     if tokens is not None:
         return None
     if batch_size != "auto" and (not isinstance(batch_size, int) or batch_size < 1):
-        raise ValueError(
-            f"batch_size should be a positive integer value, but got batch_size={_bounds.shown(batch_size)}"
+        raise refuse(
+            ValueError,
+            f"batch_size should be a positive integer value, but got batch_size={_bounds.shown(batch_size)}",
+            argument="batch_size",
         )
     return batch_size
 
@@ -83,4 +87,8 @@ def refuse_tokens(batch_size: Any, tokens: Any, reason: str) -> None:
     """Refuses what transformers' own path knows nothing of."""
     if tokens is not None or batch_size == "auto":
         name = f"`batch_tokens` is {_bounds.shown(tokens)}" if tokens is not None else '`batch_size` is "auto"'
-        raise ValueError(f"{name}, but {reason}, so batches are transformers' own; pass batch_size= with a number")
+        raise refuse(
+            ValueError,
+            f"{name}, but {reason}, so batches are transformers' own; pass batch_size= with a number",
+            argument="batch_size",
+        )

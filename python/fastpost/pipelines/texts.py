@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Any
 
 from fastpost.corpus.corpus import Corpus
+from fastpost.exceptions import refuse
 
 
 def read_inputs(inputs: Any, split: bool = False) -> Any:
@@ -34,7 +35,7 @@ def read_inputs(inputs: Any, split: bool = False) -> Any:
     if isinstance(inputs, Corpus):
         return _one_by_one(chain.from_iterable(inputs))
     if wrong := find_fault(inputs):
-        raise ValueError(f"the input is {wrong}")
+        raise refuse(ValueError, f"the input is {wrong}", argument="inputs")
     if not isinstance(inputs, Sized):
         return _one_by_one(inputs)
     items = read_list(inputs)

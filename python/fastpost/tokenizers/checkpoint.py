@@ -55,12 +55,20 @@ class Checkpoint:
         found = json.loads(text) if text.startswith("{") else {}
         state = found.pop("unfinished", None)
         if state is None:
-            raise ValueError(f"{new.path} holds finished word counts; name another file, or remove it")
+            raise refuse(
+                ValueError,
+                f"{new.path} holds finished word counts; name another file, or remove it",
+                argument="checkpoint",
+                file=str(new.path),
+            )
         for what, old, now in (("tokenizer", found, header), ("corpus", state["corpus"], new.corpus)):
             if old != json.loads(json.dumps(now)):
-                raise ValueError(
+                raise refuse(
+                    ValueError,
                     f"{new.path} was begun with another {what}{_difference(old, now)}; pass the same, or remove the "
-                    "file to start again"
+                    "file to start again",
+                    argument="checkpoint",
+                    file=str(new.path),
                 )
         new.table, new.texts = table, state["texts"]
         return new

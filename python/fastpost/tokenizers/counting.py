@@ -176,9 +176,11 @@ def _checked(corpus: Texts, check: Check) -> Texts:
 
 def _no_text(item: object, place: str) -> TypeError:
     kind = "None" if item is None else f"a {type(item).__name__}"
-    return TypeError(
+    return refuse(
+        TypeError,
         f"`corpus` holds {kind} {place}, counted from 0; pass an iterable of str or of lists of str, and leave out what is "
-        "no text"
+        "no text",
+        argument="corpus",
     )
 
 
@@ -189,16 +191,20 @@ def _check(splitter: Splitter, sample: list[str], length: int | None) -> None:
     total = sum(len(word) * count for word, count in words)
     long = sum(len(word) * count for word, count in words if len(word) > _LONG_WORD)
     if long > total / 2:
-        raise ValueError(
+        raise refuse(
+            ValueError,
             f"{100 * long // total} % of the first texts lie in words of more than {_LONG_WORD} bytes, so "
             "the pre-tokenizer hardly splits this corpus and training would take memory and time without "
-            "bound; use a tokenizer that splits at spaces or punctuation, or pass force=True"
+            "bound; use a tokenizer that splits at spaces or punctuation, or pass force=True",
+            argument="force",
         )
     need, have = _memory_needed(splitter, table, sample, length), memory_available()
     if have is not None and need > have:
-        raise ValueError(
+        raise refuse(
+            ValueError,
             f"training would take about {need / 1e9:.1f} GB, but {have / 1e9:.1f} GB are free; train on a "
-            "part of the corpus, merge saved WordCounts of parts where there is more memory, or force=True"
+            "part of the corpus, merge saved WordCounts of parts where there is more memory, or force=True",
+            argument="force",
         )
 
 

@@ -52,7 +52,7 @@ def splitter_of(document: Json) -> Splitter:
     """The splitter of a tokenizer; ValueError says why there is none."""
     kind = document["model"]["type"]
     if kind not in _TRAINERS:
-        raise ValueError(f"its model {kind} is neither BPE nor WordPiece")
+        raise refuse(ValueError, f"its model {kind} is neither BPE nor WordPiece", argument="tokenizer")
     normalizer, pre_tokenizer = split_rules(document)
     return Splitter(json.dumps(normalizer), json.dumps(pre_tokenizer))
 
@@ -159,15 +159,19 @@ def _renumbered(processor: Json, vocab: dict[str, int], names: dict[str, str], o
     def number(token: str) -> int:
         found = vocab.get(token)
         if found is None and token in ordinary:
-            raise ValueError(
+            raise refuse(
+                ValueError,
                 f"the post-processor puts the token {shown(token)} beside texts, which is not special and which the new "
                 f"vocabulary of {counted(len(vocab), 'token')} does not have: the corpus holds it too seldom, or not at all; add texts "
-                "that hold it, raise `vocab_size`, or set another `post_processor`"
+                "that hold it, raise `vocab_size`, or set another `post_processor`",
+                argument="vocab_size",
             )
         if found is None:
-            raise ValueError(
+            raise refuse(
+                ValueError,
                 f"the post-processor needs the token {shown(token)}, which the new tokenizer does not have; "
-                "name it in `new_special_tokens` or rename it with `special_tokens_map`"
+                "name it in `new_special_tokens` or rename it with `special_tokens_map`",
+                argument="new_special_tokens",
             )
         return found
 

@@ -168,9 +168,11 @@ class WordCounts:
         saved: Checkpoint | None = None,
     ) -> None:
         if self._document["pre_tokenizer"] is None and not force:
-            raise ValueError(
+            raise refuse(
+                ValueError,
                 "the tokenizer has no pre-tokenizer, so each text would be one word and training would take "
-                "memory and time without bound; set `tokenizer.backend_tokenizer.pre_tokenizer`, or force=True"
+                "memory and time without bound; set `tokenizer.backend_tokenizer.pre_tokenizer`, or force=True",
+                argument="tokenizer",
             )
         self._table = count_words(self._splitter, corpus, length, threads, teller(progress), force, saved)
 
@@ -232,15 +234,26 @@ class WordCounts:
             parts: Json = json.loads(header)
             document: Json = json.loads(parts["files"]["tokenizer.json"])
         except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{os.fspath(path)} is no file of word counts: its header is foreign") from error
+            raise refuse(
+                ValueError,
+                f"{os.fspath(path)} is no file of word counts: its header is foreign",
+                argument="path",
+                file=os.fspath(path),
+            ) from error
         if "unfinished" in parts:
-            raise ValueError(
+            raise refuse(
+                ValueError,
                 f"{os.fspath(path)} is an unfinished count of {parts['unfinished']['texts']:,} texts; finish it with "
-                "WordCounts.from_corpus(tokenizer, corpus, checkpoint=...)"
+                "WordCounts.from_corpus(tokenizer, corpus, checkpoint=...)",
+                argument="path",
+                file=os.fspath(path),
             )
         if tokenizer is not None and split_rules(document_of(tokenizer)) != split_rules(document):
-            raise ValueError(
-                f"{os.fspath(path)} was counted with another normalizer or pre-tokenizer than `tokenizer` has"
+            raise refuse(
+                ValueError,
+                f"{os.fspath(path)} was counted with another normalizer or pre-tokenizer than `tokenizer` has",
+                argument="tokenizer",
+                file=os.fspath(path),
             )
         counts = cls.__new__(cls)
         counts._document = document if tokenizer is None else document_of(tokenizer)

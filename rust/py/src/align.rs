@@ -10,7 +10,6 @@ use fastpost_core::labels::{Role, Tagging};
 use fastpost_core::parallel;
 use fastpost_core::{Error, Result};
 use numpy::{PyArray1, PyReadonlyArray1};
-use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyInt, PyList, PyString, PyTuple};
@@ -290,13 +289,13 @@ impl TokenSpans {
 
 fn read_spans(text: usize, spans: &Bound<'_, PyAny>, kinds: &HashMap<&str, u32>) -> PyResult<Vec<Span>> {
     let wrong = |index: usize, span: &Bound<'_, PyAny>| {
-        PyTypeError::new_err(format!(
+        crate::door::wrong_type(format!(
             "`spans[{text}][{index}]` is {span}; a span is (start, end, label) or a dict with these keys"
         ))
     };
     if !spans.is_instance_of::<PyList>() && !spans.is_instance_of::<PyTuple>() {
         let got = spans.get_type();
-        return Err(PyTypeError::new_err(format!(
+        return Err(crate::door::wrong_type(format!(
             "`spans[{text}]` is of type {got}; pass one list of spans per text"
         )));
     }
@@ -350,7 +349,7 @@ fn parts<'py>(span: &Bound<'py, PyAny>) -> PyResult<Option<[Bound<'py, PyAny>; 3
 fn unknown(text: usize, index: usize, name: &str, kinds: &HashMap<&str, u32>) -> PyErr {
     let mut known: Vec<_> = kinds.keys().copied().collect();
     known.sort_unstable();
-    PyValueError::new_err(format!(
+    crate::door::wrong_value(format!(
         "`spans[{text}][{index}]` has the label {name:?} but `label2id` has the types {}; pass one of them, without \
          prefix",
         known.join(", ")
@@ -396,7 +395,7 @@ fn integers(
             _ => match item.cast::<PyInt>() {
                 Ok(number) => number.extract()?,
                 Err(_) => item.extract().map_err(|_| {
-                    PyTypeError::new_err(format!(
+                    crate::door::wrong_type(format!(
                         "`{name}[{window}][{at}]` is {}; pass integers",
                         crate::door::shown(&item)
                     ))

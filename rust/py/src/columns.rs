@@ -8,7 +8,6 @@ use arrow_array::{
 };
 use arrow_buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{ArrowError, Field, FieldRef, Fields};
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyBytesMethods, PyCapsule, PyString, PyTuple};
 use pyo3_arrow::error::PyArrowResult;
@@ -63,7 +62,9 @@ impl ArrowColumns {
 
 /// What Arrow says of columns that it can't hold.
 pub(crate) fn refused(error: ArrowError) -> PyErr {
-    PyValueError::new_err(format!("the columns can't be held by Arrow ({error}); decode fewer texts at once"))
+    crate::door::wrong_value(format!(
+        "the columns can't be held by Arrow ({error}); decode fewer texts at once"
+    ))
 }
 
 /// One array of records.
@@ -199,7 +200,7 @@ impl Words {
         if self.raw.is_some() {
             let bad = |row: &usize| self.get(*row).is_some_and(|bytes| std::str::from_utf8(bytes).is_err());
             let row = (0..self.ends.len()).find(bad).unwrap_or_default();
-            return Err(PyValueError::new_err(format!(
+            return Err(crate::door::wrong_value(format!(
                 "`{name}` of row {row} has a lone surrogate, which Arrow's UTF-8 can't hold; replace it in the texts, \
                  for example with text.encode(\"utf-8\", \"replace\").decode(), or take to_json()"
             )));
@@ -214,7 +215,7 @@ impl Words {
 
 /// Appends a number or a string as JSON; a float as the shortest decimal that reads back to the same bits.
 pub(crate) fn json<T: serde::Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> PyResult<()> {
-    serde_json::to_writer(out, value).map_err(|error| PyValueError::new_err(error.to_string()))
+    serde_json::to_writer(out, value).map_err(|error| crate::door::wrong_value(error.to_string()))
 }
 
 /// A string with lone surrogates, which JSON writes as `\udxxx`.

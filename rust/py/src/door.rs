@@ -40,6 +40,32 @@ pub(crate) fn exception(error: Error) -> PyErr {
     raised
 }
 
+/// A `ValueError` of a message that names its argument first and says the cure behind its last "; ", which become attributes.
+pub(crate) fn wrong_value(message: impl Into<String>) -> PyErr {
+    wrong::<PyValueError>(message.into())
+}
+
+/// A `TypeError`, likewise.
+pub(crate) fn wrong_type(message: impl Into<String>) -> PyErr {
+    wrong::<PyTypeError>(message.into())
+}
+
+fn wrong<E: pyo3::PyTypeInfo>(message: String) -> PyErr {
+    let named =
+        message.strip_prefix('`').and_then(|rest| rest.split(['`', '[', '.']).next()).map(str::to_owned);
+    let cure = message.rsplit_once("; ").map(|(_, cure)| cure.to_owned());
+    Python::attach(|py| {
+        let raised = PyErr::new::<E, _>(message);
+        let value = raised.value(py);
+        for (name, told) in [("argument", named), ("cure", cure)] {
+            if let Some(Err(error)) = told.map(|told| value.setattr(name, told)) {
+                error.write_unraisable(py, Some(value));
+            }
+        }
+        raised
+    })
+}
+
 /// `raised`, which says which argument it speaks of.
 pub(crate) fn with_argument(py: Python<'_>, raised: PyErr, argument: &'static str) -> PyErr {
     describe(py, &raised, &About { argument: Some(argument), ..About::default() });

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use fastpost_core::Error;
 use fastpost_core::encode::{Columns, Encoder, Side, Strategy, Texts, Truncation};
 use numpy::{PyArray1, PyArray2, PyArrayMethods};
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString};
 
@@ -47,7 +47,7 @@ impl<'py> Listed<'py> {
         for (number, text) in texts.iter().enumerate() {
             let text = text.cast_into::<PyList>().map_err(|error| {
                 let got = error.into_inner().get_type();
-                PyTypeError::new_err(format!(
+                crate::door::wrong_type(format!(
                     "`{name}[{number}]` is of type {got}; with is_split_into_words=True every text is a list of its words"
                 ))
             })?;
@@ -72,7 +72,7 @@ impl<'py> Listed<'py> {
 
     fn checked<'a>(name: &str, out: Vec<&'a str>, ends: Option<Vec<usize>>) -> PyResult<Texts<'a>> {
         if let Some(long) = out.iter().position(|text| text.len() > i32::MAX as usize) {
-            return Err(PyValueError::new_err(format!(
+            return Err(crate::door::wrong_value(format!(
                 "`{name}[{long}]` has {} bytes; a text holds less than 2 GB: cut it into several",
                 out[long].len()
             )));
@@ -153,7 +153,7 @@ fn strategy(name: &str) -> PyResult<Strategy> {
         "longest_first" => Ok(Strategy::LongestFirst),
         "only_first" => Ok(Strategy::OnlyFirst),
         "only_second" => Ok(Strategy::OnlySecond),
-        other => Err(PyValueError::new_err(format!("`truncation` is {other:?}"))),
+        other => Err(crate::door::wrong_value(format!("`truncation` is {other:?}"))),
     }
 }
 

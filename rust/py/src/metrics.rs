@@ -6,7 +6,6 @@ use fastpost_core::Error;
 use fastpost_core::metrics as core;
 use fastpost_core::metrics::{Kind, Reading, Scheme, Span};
 use numpy::{PyArray1, PyReadonlyArray1};
-use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyMapping, PySet, PyString, PyTuple};
@@ -253,20 +252,23 @@ impl<'py> Strings<'py> {
 
 fn no_tag(place: &str, item: &Bound<'_, PyAny>) -> PyErr {
     let kind = item.get_type();
-    PyTypeError::new_err(format!(
+    crate::door::wrong_type(format!(
         "{place} is of type {kind}; every tag is a str. For label ids pass `id2label`, for spans pass them in both"
     ))
 }
 
 fn no_text(place: &str, error: &PyErr, py: Python<'_>) -> PyErr {
-    PyValueError::new_err(format!("{place} is not valid Unicode ({}); label names are text", error.value(py)))
+    crate::door::wrong_value(format!(
+        "{place} is not valid Unicode ({}); label names are text",
+        error.value(py)
+    ))
 }
 
 /// A row that is no list, such as a tuple or an array, as one.
 fn listed<'py>(name: &str, text: usize, row: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
     let no_row = || {
         let kind = row.get_type();
-        PyTypeError::new_err(format!(
+        crate::door::wrong_type(format!(
             "Found input variables without list of list: `{name}[{text}]` is of type {kind}; pass one list per text"
         ))
     };
@@ -338,11 +340,11 @@ impl<'py> Spans<'py> {
                     let Some(&label) = usize::try_from(label).ok().and_then(|label| ids.get(label)) else {
                         let message =
                             format!("`{name}` has the label id {label} but names {} labels", ids.len());
-                        return Err(PyValueError::new_err(message));
+                        return Err(crate::door::wrong_value(message));
                     };
                     let Some(text) = u32::try_from(text).ok().filter(|&text| (text as usize) < *texts) else {
                         let message = format!("`{name}` has an entity of text {text} but {texts} texts");
-                        return Err(PyValueError::new_err(message));
+                        return Err(crate::door::wrong_value(message));
                     };
                     spans.push(Span { text, start, end, label });
                 }
@@ -372,7 +374,7 @@ fn parts<'py>(item: &Bound<'py, PyAny>) -> Option<(i64, i64, Bound<'py, PyAny>)>
 }
 
 fn no_span(place: &str, item: &Bound<'_, PyAny>) -> PyErr {
-    PyTypeError::new_err(format!(
+    crate::door::wrong_type(format!(
         "{place} is {}; a span is (start, end, label) with two ints and a str, or a dict with `start`, `end`, and \
          `label` or `entity_group`",
         crate::door::shown(item)

@@ -9,7 +9,6 @@ use fastpost_core::text::normal::{Form, Normalized};
 use fastpost_core::text::units::{Inside, OffsetMap, Unit};
 use fastpost_core::text::words::WordEdges;
 use numpy::{PyArray1, PyReadonlyArray1};
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString};
 
@@ -19,7 +18,7 @@ type Ints<'py> = Bound<'py, PyArray1<i64>>;
 fn utf8<'a>(text: &'a Bound<'_, PyString>) -> PyResult<&'a str> {
     text.to_str().map_err(|error| {
         let at = error.value(text.py()).getattr("start").and_then(|at| at.extract::<usize>());
-        PyValueError::new_err(match at {
+        crate::door::wrong_value(match at {
             Ok(at) => format!(
                 "`text` has a lone surrogate at character {at}, which is no character and has no UTF-8; replace it, \
                  for example with text.encode(\"utf-16\", \"surrogatepass\").decode(\"utf-16\", \"replace\")"

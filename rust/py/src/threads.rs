@@ -1,7 +1,7 @@
 //! The argument `threads` of every entrance.
 
 use fastpost_core::parallel;
-use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
+use pyo3::exceptions::PyOverflowError;
 use pyo3::prelude::*;
 use pyo3::types::PyBool;
 use std::num::NonZeroUsize;
@@ -27,7 +27,7 @@ impl<'py> FromPyObject<'_, 'py> for Threads {
             )
         };
         if object.is_instance_of::<PyBool>() {
-            return Err(PyTypeError::new_err(message()));
+            return Err(crate::door::wrong_type(message()));
         }
         let count = match object.extract::<usize>() {
             Ok(count) => count,
@@ -38,8 +38,8 @@ impl<'py> FromPyObject<'_, 'py> for Threads {
                     usize::MAX
                 }
             }
-            Err(_) => return Err(PyTypeError::new_err(message())),
+            Err(_) => return Err(crate::door::wrong_type(message())),
         };
-        NonZeroUsize::new(count).map(Self).ok_or_else(|| PyValueError::new_err(message()))
+        NonZeroUsize::new(count).map(Self).ok_or_else(|| crate::door::wrong_value(message()))
     }
 }

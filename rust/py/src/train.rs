@@ -9,7 +9,7 @@ use fastpost_core::corpus::{Tally, Texts};
 use fastpost_core::tokenizer::split::Alphabet;
 use fastpost_core::tokenizer::split::Splitter as CoreSplitter;
 use fastpost_core::train::{TrainOptions, WordCounts, merges};
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyIterator, PyList, PyString, PyTuple};
 
@@ -29,7 +29,7 @@ impl Splitter {
     #[new]
     fn new(normalizer: &str, pre_tokenizer: &str) -> PyResult<Self> {
         let parse = |text: &str| {
-            serde_json::from_str(text).map_err(|error| PyValueError::new_err(format!("not JSON: {error}")))
+            serde_json::from_str(text).map_err(|error| crate::door::wrong_value(format!("not JSON: {error}")))
         };
         let splitter = CoreSplitter::from_json(&parse(normalizer)?, &parse(pre_tokenizer)?);
         splitter.map(Self).map_err(PyValueError::new_err)
@@ -100,7 +100,7 @@ impl WordTable {
         progress: Option<Py<PyAny>>,
     ) -> PyResult<(Self, bool)> {
         let time = Duration::try_from_secs_f64(seconds).map_err(|error| {
-            PyValueError::new_err(format!("`seconds` is {seconds}; pass 0 or more ({error})"))
+            crate::door::wrong_value(format!("`seconds` is {seconds}; pass 0 or more ({error})"))
         })?;
         let work = |counts: &mut WordCounts, texts: &Texts| counts.add_texts(&splitter.0, texts);
         let tell = |py: Python<'_>, tally: &Tally| {
@@ -286,7 +286,7 @@ fn push(texts: &mut Texts, item: &Bound<'_, PyAny>, place: impl FnOnce() -> Stri
     } else {
         let bytes = text.encode_utf8()?;
         let utf8 = std::str::from_utf8(bytes.as_bytes());
-        texts.push(utf8.map_err(|error| PyValueError::new_err(error.to_string()))?);
+        texts.push(utf8.map_err(|error| crate::door::wrong_value(error.to_string()))?);
     }
     Ok(())
 }
@@ -294,7 +294,7 @@ fn push(texts: &mut Texts, item: &Bound<'_, PyAny>, place: impl FnOnce() -> Stri
 fn wrong_item(item: &Bound<'_, PyAny>, place: &str) -> PyErr {
     let kind = item.get_type().name().map_or_else(|_| "?".to_owned(), |name| name.to_string());
     let kind = if item.is_none() { "None".to_owned() } else { format!("a {kind}") };
-    PyTypeError::new_err(format!(
+    crate::door::wrong_type(format!(
         "`corpus` holds {kind} {place}, counted from 0; pass an iterable of str or of lists of str, and leave out what is \
          no text"
     ))

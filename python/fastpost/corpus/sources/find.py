@@ -53,14 +53,16 @@ def _find(source: Any, options: Options, faults: list[OSError]) -> Iterator[Sour
         ends = suffix_of(called) if isinstance(called, str) else ""
         holds = options.format or (SUFFIXES.get(ends) if ends else None)
         if holds in COLUMNAR:
-            raise TypeError(f"an open {holds} file can't be read as a stream; pass its path")
+            raise refuse(TypeError, f"an open {holds} file can't be read as a stream; pass its path", argument="source")
         yield FileObject(source, _split(holds, options))
     elif type(source).__module__.split(".")[0] == "datasets" and hasattr(source, "with_format"):
         if isinstance(source, Mapping):
             names = list(source)
-            raise TypeError(
+            raise refuse(
+                TypeError,
                 f"`source` is a {kind_of(source)} of the splits {listed(names)}; choose one, "
-                f"Corpus(dataset[{short(names[0]) if names else 'train'!r}])"
+                f"Corpus(dataset[{short(names[0]) if names else 'train'!r}])",
+                argument="source",
             )
         yield Dataset(source)
     elif hasattr(source, "__arrow_c_stream__") or hasattr(source, "__arrow_c_array__"):
@@ -70,12 +72,18 @@ def _find(source: Any, options: Options, faults: list[OSError]) -> Iterator[Sour
             yield from _find(item, options, faults)
     elif callable(source) or hasattr(source, "__iter__"):
         if isinstance(source, bytes | bytearray | Mapping):
-            raise TypeError(f"`source` is a {kind_of(source)}; pass a path, an iterable of str, or Arrow data")
+            raise refuse(
+                TypeError,
+                f"`source` is a {kind_of(source)}; pass a path, an iterable of str, or Arrow data",
+                argument="source",
+            )
         yield Strings(source)
     else:
-        raise TypeError(
+        raise refuse(
+            TypeError,
             f"`source` is a {kind_of(source)}; pass a path or glob, a file object, Arrow data, a dataset, an iterable "
-            "of str, or a function that returns one"
+            "of str, or a function that returns one",
+            argument="source",
         )
 
 

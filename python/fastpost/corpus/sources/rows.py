@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 
 from fastpost._inputs.bounds import counted, listed, short
 from fastpost.corpus.sources.options import Options
-from fastpost.exceptions import Argument, CorpusError, Words
+from fastpost.exceptions import Argument, CorpusError, Words, refuse
 
 _AT_ONCE = 8192
 """Rows of Arrow data that become Python objects at once."""
 
 
 PASS_COLUMN: Words = (". Pass ", Argument("column"))
+PASS_KEEP: Words = (". Pass ", Argument("keep"))
 
 
 def _plain(value: Any) -> str:
@@ -26,6 +27,10 @@ def _plain(value: Any) -> str:
         return value.decode()
     except UnicodeDecodeError:
         return value.hex()
+
+
+_NO_VALUE = (OverflowError, ValueError)
+"""Of what has no value in Python: days and times far off, or finer than microseconds; zones that nobody knows."""
 
 
 class Row(NamedTuple):
@@ -50,7 +55,9 @@ def json_of(columns: Mapping[str, Any]) -> str:
         try:
             return json.dumps(_finite(columns), default=_plain, ensure_ascii=False, allow_nan=False)
         except RecursionError:
-            raise ValueError(f"`keep` has {listed(columns)}, of which one holds itself; leave it out") from None
+            raise refuse(
+                ValueError, f"`keep` has {listed(columns)}, of which one holds itself; leave it out", argument="keep"
+            ) from None
 
 
 def _finite(value: Any) -> Any:
@@ -78,7 +85,7 @@ def rows_of(batches: Iterable[Any], name: str, options: Options) -> Iterator[Row
             if names.count(column) != 1:
                 what = "no column" if column not in names else "more than one column"
                 reason = f"{what} `{short(column)}`; the data has {listed(names)}"
-                raise CorpusError(reason, name, cure=PASS_COLUMN)
+                raise CorpusError(reason, name, cure=PASS_COLUMN if column == options.column else PASS_KEEP)
         columns = {column: batch[column] for column in (options.column, *wanted)}
         for column, values in columns.items():
             for chunk in values.chunks if isinstance(values, pa.ChunkedArray) else [values]:
@@ -89,6 +96,19 @@ def rows_of(batches: Iterable[Any], name: str, options: Options) -> Iterator[Row
                 yield from _some_rows(some, options)
             except pa.ArrowException as error:  # an index that is none of its dictionary
                 raise CorpusError(f"the Arrow data is damaged: {str(error)[:200]}", name) from error
+
+
+def _as_text(column: Any) -> str | None:
+    """A time as Arrow writes it, where Python has none as fine; None if Arrow can't either."""
+    import pyarrow as pa
+
+    if not pa.types.is_timestamp(column.type) and not pa.types.is_time(column.type):
+        return None
+    try:
+        text: str = column.cast(pa.string()).to_pylist()[0]
+    except pa.ArrowException:
+        return None
+    return None if text.startswith("<") else text
 
 
 def _check_indices(array: Any, column: str, name: str) -> None:
@@ -116,7 +136,7 @@ def _some_rows(columns: dict[str, Any], options: Options) -> Iterator[Row | Faul
     wanted = [name for name in wanted if name != options.column or name in options.keep]
     try:
         values = {name: column.to_pylist() for name, column in columns.items()}
-    except UnicodeDecodeError:
+    except (UnicodeDecodeError, *_NO_VALUE):
         for row in range(len(columns[options.column])):
             yield _one_row({name: column.slice(row, 1) for name, column in columns.items()}, wanted, options)
         return
@@ -125,7 +145,7 @@ def _some_rows(columns: dict[str, Any], options: Options) -> Iterator[Row | Faul
 
 
 def _one_row(columns: dict[str, Any], wanted: list[str], options: Options) -> Row | Fault:
-    """A row of a batch that has a string somewhere which is not UTF-8."""
+    """A row of a batch that has something somewhere which is not UTF-8, or for which Python has no value."""
     import pyarrow as pa
 
     values = {}
@@ -145,4 +165,10 @@ def _one_row(columns: dict[str, Any], wanted: list[str], options: Options) -> Ro
             if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
                 return Fault(f"column `{short(name)}` holds bytes that are not UTF-8 inside {short(str(column.type))}")
             values[name] = column.cast(pa.large_binary()).to_pylist()[0].decode("utf-8", "replace")
+        except _NO_VALUE:
+            text = _as_text(column)
+            if text is None:
+                reason = f"column `{short(name)}` holds a {short(str(column.type))} that Python has no value for"
+                return Fault(reason, ("; leave it out of ", Argument("keep")))
+            values[name] = text
     return Row(values[options.column], json_of({name: values[name] for name in wanted}))

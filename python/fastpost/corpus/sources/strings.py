@@ -10,7 +10,7 @@ from typing import Any
 from fastpost._inputs.bounds import listed, short
 from fastpost.corpus.sources.options import SKIP, Options, Reader, Records, kind_of
 from fastpost.corpus.sources.rows import PASS_COLUMN, Fault, Row, json_of
-from fastpost.exceptions import Argument, CorpusError, Words
+from fastpost.exceptions import Argument, CorpusError, Words, refuse
 
 
 @dataclass
@@ -26,7 +26,11 @@ class Strings:
     def open(self, options: Options) -> Reader:
         made = self.texts() if callable(self.texts) else self.texts
         if isinstance(made, str | bytes) or not hasattr(made, "__iter__"):
-            raise TypeError(f"the function returned a {kind_of(made)}; it should return an iterable of str")
+            raise refuse(
+                TypeError,
+                f"the function returned a {kind_of(made)}; it should return an iterable of str",
+                argument="source",
+            )
         return StringReader(made, kind_of(made), options)
 
 

@@ -14,6 +14,7 @@ from transformers.utils import PaddingStrategy
 
 from fastpost._warn import warn_caller
 from fastpost.answers.decoder import AnswerDecoder
+from fastpost.exceptions import refuse
 from fastpost.models.batches import choose_batching
 from fastpost.models.model import START_AND_END, Parts, trust_model
 from fastpost.models.slot import EncoderSlot
@@ -108,7 +109,7 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
         top_k = topk if top_k is None else top_k
         for name, value in (("top_k", top_k), ("max_answer_len", max_answer_len)):
             if value is not None and value < 1:
-                raise ValueError(f"{name} parameter should be >= 1 (got {value})")
+                raise refuse(ValueError, f"{name} parameter should be >= 1 (got {value})", argument=name)
         preprocess = {"padding": padding, "doc_stride": doc_stride, "max_question_len": max_question_len,
                       "max_seq_len": max_seq_len}  # fmt: skip
         forward: dict[str, Any] = {"progress": progress, "rank": rank}
@@ -133,7 +134,11 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
         ranked = rank or vars(self).get("_forward_params", {}).get("rank")
         if before.get("compat", "fastpost" if ranked else "transformers") == "fastpost":
             choices = ", ".join(_KNOWN)
-            raise TypeError(f"unexpected argument `{min(names)}`{_guess(min(names))}; choose of {choices}")
+            raise refuse(
+                TypeError,
+                f"unexpected argument `{min(names)}`{_guess(min(names))}; choose of {choices}",
+                argument=min(names),
+            )
         if "_fastpost_warned" not in vars(self):
             self._fastpost_warned: set[str] = set()
         told = self._fastpost_warned
@@ -177,8 +182,10 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
         reason = self._original_path()
         if reason:
             if rank:
-                raise ValueError(
-                    f"`rank` is True but {reason}, so each context is answered by itself; leave `rank` out"
+                raise refuse(
+                    ValueError,
+                    f"`rank` is True but {reason}, so each context is answered by itself; leave `rank` out",
+                    argument="rank",
                 )
             refuse_tokens(batch_size, tokens, reason)
             warn_original_path(self, reason)
@@ -223,7 +230,11 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
         tokenizer = self.tokenizer
         if not tokenizer.is_fast:
             kind = type(tokenizer).__name__
-            raise ValueError(f"`tokenizer` is {kind}, a slow one; answers need a fast tokenizer (use_fast=True)")
+            raise refuse(
+                ValueError,
+                f"`tokenizer` is {kind}, a slow one; answers need a fast tokenizer (use_fast=True)",
+                argument="tokenizer",
+            )
         settings = _of_decoder(postprocess)
         # Of the length transformers knows what the tokenizer says, not what the model has positions for.
         most = preprocess.get("max_seq_len") or min(tokenizer.model_max_length, 384)

@@ -7,6 +7,8 @@ import functools
 import os
 from typing import Any, TypeVar
 
+from fastpost.exceptions import refuse
+
 TASKS = ("token-classification", "question-answering")
 
 
@@ -60,8 +62,10 @@ def accelerate(pipe: P) -> P:
             kind = fast if kind is original else _combined(kind, fast)
             break
     else:
-        raise TypeError(
-            f"`pipe` is of type {kind.__name__}; pass a token-classification or question-answering pipeline of transformers"
+        raise refuse(
+            TypeError,
+            f"`pipe` is of type {kind.__name__}; pass a token-classification or question-answering pipeline of transformers",
+            argument="pipe",
         )
     twin: Any = kind.__new__(kind)
     for name, value in vars(pipe).items():

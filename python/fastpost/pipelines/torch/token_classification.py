@@ -15,6 +15,7 @@ from fastpost._inputs import bounds
 from fastpost._warn import warn_caller
 from fastpost.entities.decoder import EntityDecoder
 from fastpost.entities.options import ENTITY_OPTIONS, OPTIONS, choose_strategy
+from fastpost.exceptions import refuse
 from fastpost.models.model import Parts, trust_model
 from fastpost.models.slot import EncoderSlot
 from fastpost.models.transformers import FastEncoder, TransformersModel, read_tokens
@@ -211,8 +212,10 @@ class FastTokenClassification:
         split = bool(preprocess_params.get("is_split_into_words"))
         reason = self._original_path((preprocess_params, forward_params, postprocess_params), split)
         if right_options(postprocess_params, split) is not None and reason is not None:
-            raise ValueError(
-                f'`compat` is "fastpost", but {reason}; pass compat="transformers" to take the original path'
+            raise refuse(
+                ValueError,
+                f'`compat` is "fastpost", but {reason}; pass compat="transformers" to take the original path',
+                argument="compat",
             )
         if reason is not None:
             refuse_tokens(batch_size, tokens, reason)
@@ -246,9 +249,11 @@ class FastTokenClassification:
         pipe: Any = self
         batch_size = check_size(batch_size, tokens)
         if batch_size != 1 and pipe.tokenizer.pad_token_id is None:
-            raise ValueError(
+            raise refuse(
+                ValueError,
                 "Pipeline with tokenizer without pad_token cannot do batching. You can try to set it with "
-                "`pipe.tokenizer.pad_token_id = model.config.eos_token_id`."
+                "`pipe.tokenizer.pad_token_id = model.config.eos_token_id`.",
+                argument="batch_size",
             )
         model, task = self._model_and_task(preprocess_params, postprocess_params)
         return entity_job(model, task, batch_size, tokens)
@@ -272,7 +277,7 @@ class FastTokenClassification:
         preprocess, postprocess = {**pipe._preprocess_params, **given}, {**pipe._postprocess_params, **own}
         reason = original_path_reason(self, transformers.TokenClassificationPipeline, _STEPS)
         if reason is not None:
-            raise ValueError(f"`pipe` can't be compared: {reason}")
+            raise refuse(ValueError, f"`pipe` can't be compared: {reason}", argument="pipe")
         windowed = bool(preprocess.get("tokenizer_params", {}).get("return_overflowing_tokens"))
         return self._job(batch_size or 1, preprocess, postprocess, tokens), windowed
 

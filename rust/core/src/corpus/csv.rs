@@ -87,7 +87,7 @@ impl Header {
         let read = records.at;
         let names: Result<Vec<_>, _> = (0..records.count).map(|field| records.utf8(field, true)).collect();
         let names = names?;
-        let place = |column: &str| {
+        let place = |column: &str, argument: &'static str| {
             let mut places = names.iter().enumerate().filter(|(_, name)| *name == column);
             match (places.next(), places.next()) {
                 (Some((place, _)), None) => Ok(place),
@@ -96,16 +96,20 @@ impl Header {
                     column: column.to_owned(),
                     keys: listed(names.iter().map(AsRef::as_ref)),
                     hint: hint(&names, split),
+                    argument,
                 }),
             }
         };
-        let text = place(&wanted.column)?;
+        let text = place(&wanted.column, "column")?;
         let kept: Vec<&str> = match &wanted.keep {
             Keep::Nothing => Vec::new(),
             Keep::Columns(names) => names.iter().map(String::as_str).collect(),
             Keep::All => names.iter().map(AsRef::as_ref).filter(|name| *name != wanted.column).collect(),
         };
-        let kept = kept.into_iter().map(|name| Ok((quoted(name), place(name)?))).collect::<Result<_, _>>()?;
+        let kept = kept
+            .into_iter()
+            .map(|name| Ok((quoted(name), place(name, "keep")?)))
+            .collect::<Result<_, _>>()?;
         let header = Self { columns: names.len(), text, kept };
         block.drain(..read);
         Ok(header)

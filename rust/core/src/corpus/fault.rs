@@ -139,6 +139,8 @@ pub enum Reason {
         keys: String,
         /// What the header hints at.
         hint: Option<Hint>,
+        /// The argument that names it: `column` or `keep`.
+        argument: &'static str,
     },
     /// A header or a schema that has a wanted column twice.
     #[error("the column `{}` is there more than once; rename one of them", clipped(column))]
@@ -262,16 +264,15 @@ impl Reason {
                 [&[Text("; convert the file to UTF-8, or pass ")], &replaced[..]].concat()
             }
             Self::HalfPair { .. } => [&[Text("; pass ")], &replaced[..]].concat(),
-            Self::NoColumn { .. } | Self::NotInHeader { hint: None, .. } => {
-                vec![Text(". Pass "), Argument("column")]
-            }
-            Self::NotInHeader { hint: Some(hint), .. } => {
+            Self::NoColumn { .. } => vec![Text(". Pass "), Argument("column")],
+            Self::NotInHeader { hint: None, argument, .. } => vec![Text(". Pass "), Argument(argument)],
+            Self::NotInHeader { hint: Some(hint), argument, .. } => {
                 let first = match hint {
                     Hint::Tabs => [Text("; pass "), Value("format", "tsv")],
                     Hint::Commas => [Text("; pass "), Value("format", "csv")],
                     Hint::Semicolons => [Text("; rewrite the file"), Text(" with commas")],
                 };
-                let end = [Text(" if they stand between its fields, or pass "), Argument("column")];
+                let end = [Text(" if they stand between its fields, or pass "), Argument(argument)];
                 [&first[..], &end].concat()
             }
             Self::Columnar { format } => {

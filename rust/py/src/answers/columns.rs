@@ -5,7 +5,6 @@ use crate::columns::{self, ArrowColumns, Words, integers, lists, refused, struct
 use arrow_array::{ArrayRef, Float32Array, Float64Array};
 use fastpost_core::answers::{Answer, Answers};
 use numpy::PyReadonlyArray1;
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString};
 use std::sync::Arc;
@@ -162,7 +161,7 @@ pub(crate) fn answer_table(
         ("answers", answers.len()),
     ] {
         if got != len {
-            return Err(PyValueError::new_err(format!(
+            return Err(crate::door::wrong_value(format!(
                 "`{name}` has {got} rows but `question_index` has {len}; pass one a row"
             )));
         }
@@ -171,7 +170,7 @@ pub(crate) fn answer_table(
     let mut before = 0;
     for (row, &question) in question_index.iter().enumerate() {
         if question < before || question as usize >= null_score.len() {
-            return Err(PyValueError::new_err(format!(
+            return Err(crate::door::wrong_value(format!(
                 "`question_index` holds {question} at row {row}; question numbers do not fall and stay below the \
                  number of questions, {}",
                 null_score.len()

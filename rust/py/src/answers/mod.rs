@@ -19,7 +19,6 @@ use fastpost_core::{Error, Result, parallel};
 use half::slice::HalfBitsSliceExt;
 use half::{bf16, f16};
 use numpy::{Element, PyArray1, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
-use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -521,20 +520,20 @@ pub(crate) fn nbest<'py>(
 fn check_nbest(shapes: (&[usize], &[usize]), owners: &[usize], examples: usize) -> PyResult<()> {
     let (start, end) = shapes;
     if start != end || owners.len() != start[0] {
-        return Err(PyValueError::new_err(format!(
+        return Err(crate::door::wrong_value(format!(
             "the start logits have the shape {start:?} and the end logits {end:?}, of {} features; pass one row a \
              feature, with one of each a token",
             owners.len()
         )));
     }
     if start[0] > 0 && start[1] == 0 {
-        return Err(PyValueError::new_err(format!(
+        return Err(crate::door::wrong_value(format!(
             "`predictions` has {} windows of 0 tokens; leave out features without tokens, and their logits",
             start[0]
         )));
     }
     match owners.iter().position(|&owner| owner >= examples) {
-        Some(row) => Err(PyValueError::new_err(format!(
+        Some(row) => Err(crate::door::wrong_value(format!(
             "feature {row} is of example {} but there are {examples} examples; pass the examples of the features",
             owners[row]
         ))),
@@ -585,7 +584,7 @@ impl<'py> Offsets<'py> {
     fn char(&self, token: u32, side: usize) -> PyResult<i64> {
         let Some(pair) = self.pair(token)? else { return Ok(0) };
         pair.get_item(side).and_then(|place| place.extract()).map_err(|_| {
-            PyTypeError::new_err(format!(
+            crate::door::wrong_type(format!(
                 "`offset_mapping` holds something else than (start, end) or None at token {token}; pass a pair of ints a token"
             ))
         })

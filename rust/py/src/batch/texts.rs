@@ -1,6 +1,5 @@
 //! Lists of `str` in -> UTF-8 views; what is no text is refused by its number.
 
-use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString};
 
@@ -8,9 +7,10 @@ use pyo3::types::{PyList, PyString};
 pub(crate) fn strings<'py>(name: &str, list: &Bound<'py, PyList>) -> PyResult<Vec<Bound<'py, PyString>>> {
     let string = |(index, item): (usize, Bound<'py, PyAny>)| {
         item.cast_into::<PyString>().map_err(|error| {
-            let got = error.into_inner().get_type();
+            let kind = error.into_inner().get_type();
+            let got = kind.name().map_or_else(|_| "another".to_owned(), |name| name.to_string());
             let one = name.trim_end_matches('s');
-            PyTypeError::new_err(format!("`{name}[{index}]` is of type {got}; every {one} must be a str"))
+            crate::door::wrong_type(format!("`{name}[{index}]` is of type {got}; every {one} must be a str"))
         })
     };
     list.iter().enumerate().map(string).collect()
@@ -20,7 +20,7 @@ pub(crate) fn strings<'py>(name: &str, list: &Bound<'py, PyList>) -> PyResult<Ve
 pub(crate) fn utf8<'a>(name: &str, strings: &'a [Bound<'_, PyString>]) -> PyResult<Vec<&'a str>> {
     let borrow = |(index, string): (usize, &'a Bound<'_, PyString>)| {
         string.to_str().map_err(|error| {
-            PyValueError::new_err(format!(
+            crate::door::wrong_value(format!(
                 "`{name}[{index}]` is not valid Unicode ({}); replace its lone surrogates, for example with \
                  text.encode(\"utf-8\", \"replace\").decode()",
                 error.value(string.py())

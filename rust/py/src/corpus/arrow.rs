@@ -10,7 +10,7 @@ use arrow_array::{AnyDictionaryArray, Array, ArrayRef, Int64Array, RunArray, Str
 use arrow_buffer::{ArrowNativeType, NullBuffer};
 use arrow_schema::DataType;
 use fastpost_core::corpus::{Fault, Plan, Reason, Texts, Wanted, clipped, listed};
-use pyo3::exceptions::{PyOSError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 use pyo3_arrow::PyArray;
@@ -207,7 +207,7 @@ fn stream_of(object: &Bound<'_, PyAny>) -> PyResult<Box<dyn ArrayReader + Send>>
     }
     match object.extract::<AnyArray>() {
         Ok(stream) => stream.into_reader(),
-        Err(error) => Err(PyTypeError::new_err(format!("the Arrow data could not be imported: {error}"))),
+        Err(error) => Err(crate::door::wrong_type(format!("the Arrow data could not be imported: {error}"))),
     }
 }
 

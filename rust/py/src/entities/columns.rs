@@ -3,7 +3,7 @@
 use super::{CHARACTERS, EntityTable, RightColumns};
 use crate::batch::{arrays, texts};
 use crate::columns::{self, ArrowColumns, Words, dictionary, integers, lists, refused, structure};
-use crate::door::exception;
+use crate::door::{exception, wrong_value};
 use arrow_array::{ArrayRef, FixedSizeListArray, Float32Array};
 use arrow_schema::{DataType, Field};
 use fastpost_core::Error;
@@ -11,7 +11,6 @@ use fastpost_core::entities::own as right;
 use fastpost_core::text::units::byte_after;
 use fastpost_core::tokenizer::decoder::{TokenText, Vocabulary};
 use numpy::{PyArray1, PyArrayMethods, PyReadonlyArray1};
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString};
 use std::collections::HashMap;
@@ -210,7 +209,7 @@ pub(crate) fn entity_texts(
     let numbers = numbers.as_slice()?.iter();
     let text = |&number: &i64| usize::try_from(number).ok().and_then(|number| texts.get(number));
     let chosen = numbers.map(|number| text(number).map(|text| text.clone_ref(py)));
-    let missing = || PyValueError::new_err("`numbers` holds the number of a text that is not there");
+    let missing = || wrong_value("`numbers` holds the number of a text that is not there");
     chosen.collect::<Option<Vec<_>>>().map(Some).ok_or_else(missing)
 }
 
@@ -244,12 +243,12 @@ pub(crate) fn entity_table(
     let len = text_index.as_slice()?.len();
     // A pickle's number of texts is a claim, unless it holds something of each.
     if texts.is_none() && more.is_none() && text_count > len.saturating_add(MOST_EMPTY) {
-        return Err(PyValueError::new_err(format!(
+        return Err(wrong_value(format!(
             "`text_count` is {text_count} but there are {len} entities; up to {MOST_EMPTY} texts may be without one"
         )));
     }
     let wrong = |name: &str, got: usize| {
-        PyValueError::new_err(format!("`{name}` has {got} rows but `text_index` has {len}; pass one a row"))
+        wrong_value(format!("`{name}` has {got} rows but `text_index` has {len}; pass one a row"))
     };
     for (name, column) in [("start", &start), ("end", &end), ("label_id", &label_id), ("index", &index)] {
         if column.as_slice()?.len() != len {
@@ -263,7 +262,7 @@ pub(crate) fn entity_table(
         return Err(wrong("words", words.len()));
     }
     let bad = |name: &str, row: usize, got: i64, cure: &str| {
-        PyValueError::new_err(format!("`{name}` holds {got} at row {row}; {cure}"))
+        wrong_value(format!("`{name}` holds {got} at row {row}; {cure}"))
     };
     let mut before = 0;
     for (row, &text) in text_index.as_slice()?.iter().enumerate() {
@@ -283,7 +282,7 @@ pub(crate) fn entity_table(
     if let Some(strings) = &strings {
         texts::borrowed("texts", strings)?;
         if strings.len() != text_count {
-            return Err(PyValueError::new_err(format!(
+            return Err(wrong_value(format!(
                 "`texts` has {} items but there are {text_count} texts; pass all of them",
                 strings.len()
             )));
@@ -370,7 +369,7 @@ impl EntityTable {
         if values.len() == self.len {
             return Ok(values);
         }
-        Err(PyValueError::new_err(format!(
+        Err(wrong_value(format!(
             "`{name}` has {} rows but there are {} entities; pass one a row",
             values.len(),
             self.len

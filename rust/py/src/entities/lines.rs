@@ -3,7 +3,6 @@
 use super::EntityTable;
 use crate::columns::{self, Words};
 use numpy::PyArrayMethods;
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
@@ -23,7 +22,7 @@ pub(crate) fn entity_lines<'py>(
         if let Some(given) = given.filter(|&given| given != table.text_count) {
             let count = table.text_count;
             let message = format!("`{name}` has {given} items but there are {count} texts; pass one a text");
-            return Err(PyValueError::new_err(message));
+            return Err(crate::door::wrong_value(message));
         }
     }
     let words = if texts.is_some() { None } else { Some(table.words_column(py)?) };

@@ -27,7 +27,7 @@ use fastpost_core::{Error, Result};
 use half::slice::HalfBitsSliceExt;
 use half::{bf16, f16};
 use numpy::{PyArray1, PyArrayMethods, PyReadonlyArray1};
-use pyo3::exceptions::{PyKeyError, PyValueError};
+use pyo3::exceptions::PyKeyError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PySequence, PyString};
@@ -57,7 +57,7 @@ impl TokenTable {
         let most = MOST_IDS.min(vocabulary.len().saturating_mul(64).saturating_add(SPARE_IDS));
         if let Some((token, id)) = vocabulary.iter().find(|(_, id)| *id > most) {
             let token: String = token.chars().take(80).collect();
-            return Err(PyValueError::new_err(format!(
+            return Err(crate::door::wrong_value(format!(
                 "`tokenizer` gives {token:?} the id {id}, of {} tokens; ids up to {most} can be looked up, number its \
                  tokens anew",
                 vocabulary.len()

@@ -77,7 +77,7 @@ def test_spans_are_those_of_the_pipeline(rampart_dir, pipe):
 
 @pytest.mark.parametrize("mode", ["strict", "contract", "expand"])
 def test_alignment(rampart_dir, pipe, mode):
-    text = TEXTS[3]
+    text = "My name is 王伟明"  # three names to the model, one token to spaCy
     nlp = build(rampart_dir, spans_key="pii", alignment_mode=mode)
     doc = spacy.blank("en")(text)
     want = [doc.char_span(row["start"], row["end"], alignment_mode=mode) for row in pipe(text)]

@@ -169,7 +169,7 @@ def test_killed_again_and_again_and_resumed(suffix, lines, rampart_dir, tmp_path
             refused = run(*source, "--out", out, check=2)
             assert "pass --resume to go on" in refused.stderr
             changed = run(*source, "--out", out, "--resume", "--stride", 8, check=2)
-            assert "begun with another `stride` (None, now 8)" in changed.stderr
+            assert "begun with another --stride (None, now 8)" in changed.stderr
             last = out if suffix == "jsonl" else max(places[0].glob("*.jsonl"), default=places[0] / "0.jsonl")
             with last.open("ab") as file:
                 file.write(b'{"text_index": 1, "ent')  # a line that the system had half of

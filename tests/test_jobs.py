@@ -165,15 +165,62 @@ def test_what_is_whole_is_not_taken_for_what_other_options_write(ending, pipe, s
             job.run(pipe)
         before = out.read_bytes()
         for other in ways:
-            # Columns of one name are alike, wherever they come from.
-            same = way is other or {"keep_columns='id'", "id_column='id'"} == {
+            # Columns of one name are alike in lines, wherever they come from; a table says which options it is of.
+            same = way is other or (ending == "jsonl" and {"keep_columns='id'", "id_column='id'"} == {
                 f"{name}='id'" for one in (way, other) for name in ("id_column", "keep_columns")
                 if "reading" in one and getattr(one["reading"], name)
-            }  # fmt: skip
-            words = "is whole.*other options" if same else "is not what this job writes: its columns are others; pass"
+            })  # fmt: skip
+            words = "is not what this job writes: its columns are others; pass|was written with another `"
+            words = "is whole.*other options" if same else words
             with pytest.raises(jobs.Finished if same else jobs.JobError, match=words):
                 jobs.EntityJob(source, str(out), resume=True, **other)
         assert out.read_bytes() == before
+
+
+@pytest.mark.parametrize("redact", [None, "[{label}]"])
+@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+def test_what_is_whole_is_not_taken_for_what_other_texts_give(ending, redact, pipe, source, tmp_path):
+    """It used to be: of another file with as many texts, and of a Parquet file whatever the texts."""
+    if ending == "parquet":
+        pytest.importorskip("pyarrow")
+    out, other = tmp_path / f"out.{ending}", tmp_path / "other.jsonl"
+    other.write_text("".join(json.dumps({"id": n, "text": f"Hello, {TEXT}"}) + "\n" for n in range(5)))
+    make = lambda inputs, **options: jobs.EntityJob(inputs, str(out), redact=redact, **options)  # noqa: E731
+    with make(source, settings={"threshold": 0}) as job:
+        job.run(pipe)
+    before = out.read_bytes()
+    given = {"settings": {"threshold": 0}, "resume": True}
+    with pytest.raises(jobs.Finished):
+        make(source, **given)
+    lines = ending == "jsonl"
+    with pytest.raises(
+        jobs.JobError, match="line 1 what is not of text 0 of" if lines else "written with other input f"
+    ):
+        make(str(other), **given)
+    with pytest.raises(jobs.JobError, match="text 5|has 5 texts and" if lines else "written with other input f"):
+        make([source, str(other)], **given)
+    with open(source, "r+", encoding="utf-8") as file:
+        text = file.read()
+        file.seek(0)
+        file.truncate()
+        file.write("".join(text.splitlines(keepends=True)[:3]))
+    with pytest.raises(jobs.JobError, match="more than the 3 texts" if lines else "written with other input files"):
+        make(source, **given)
+    if not lines:
+        with pytest.raises(
+            jobs.JobError, match="was written with another `threshold`; pass the same, or overwrite=True"
+        ):
+            make(source, settings={"threshold": 0.9}, resume=True)
+        assert source.encode() not in before  # what is written names no file
+    assert out.read_bytes() == before
+
+
+def test_a_word_is_known_again_whatever_a_tokenizer_makes_of_it():
+    from fastpost.jobs.lines import alike
+
+    for word, text in (("anna schmidt", "Anna  Schmidt"), (" Łódź", "Łódź"), ("jose", "José"), ("[UNK]", "\u4e2d")):
+        assert alike(word, text)
+    assert not alike("anna", "Hann")
 
 
 def test_a_redaction_that_keeps_all_columns_is_told_by_its_entities(pipe, source, tmp_path):
@@ -234,8 +281,8 @@ def test_whole_answers_are_those_of_their_questions(source, tmp_path):
     [
         ({"settings": {"m": 2}}, r"was begun with another `m` \(1, now 2\); pass the same, or overwrite=True without"),
         ({"redact": "[{label}]"}, r"another `redact` \(None, now '\[\{label\}\]'\)"),
-        ({"reading": jobs.Reading(chunk_size=1, id_column="id")}, r"another `id column` \(None, now 'id'\)"),
-        ({"reading": jobs.Reading(chunk_size=1, keep_columns="all")}, "another `keep-columns`"),
+        ({"reading": jobs.Reading(chunk_size=1, id_column="id")}, r"another `id_column` \(None, now 'id'\)"),
+        ({"reading": jobs.Reading(chunk_size=1, keep_columns="all")}, "another `keep_columns`"),
         ({"reading": jobs.Reading(chunk_size=1, on_error="skip")}, "another `on_error`"),
         ({"reading": jobs.Reading(chunk_size=1, on_error="replace")}, "another `on_error`"),
         # One that was given then, and is not now.
@@ -354,3 +401,14 @@ def test_a_number_beyond_floats_is_null_in_the_output(pipe, tmp_path):
     with jobs.EntityJob(str(source), str(out), jobs.Reading(keep_columns="n")) as job:
         job.run(pipe)
     assert json.loads(out.read_text(), parse_constant=pytest.fail)["n"] == [None, None, 1.5, 12345678901234567890]
+
+
+def test_what_differs_is_named_by_the_option_that_was_given(pipe, source, tmp_path):
+    """A job that redacts has other defaults: it used to be `aggregation_strategy`, which nobody had passed."""
+    from fastpost.cli.entity_options import filled
+
+    out = tmp_path / "out.jsonl"
+    begun(pipe, source, out, {"aggregation_strategy": "average"})
+    with pytest.raises(jobs.JobError, match=r"another `redact` \(None, now"):
+        jobs.EntityJob(source, str(out), redact="[{label}]", settings={"aggregation_strategy": "simple"}, resume=True)
+    assert filled({"compat": "fastpost"}) == filled({"compat": "fastpost", "threshold": 0.0})

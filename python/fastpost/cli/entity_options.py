@@ -149,6 +149,15 @@ def with_defaults(chosen: dict[str, Any], redacts: bool = False) -> dict[str, An
     return {**taken, **chosen}
 
 
+def filled(chosen: dict[str, Any]) -> dict[str, Any]:
+    """The options with the default of each of our own behaviour that was not given."""
+    return (
+        {**{name: option.default for name, option in _OWN.items()}, **chosen}
+        if chosen["compat"] == "fastpost"
+        else chosen
+    )
+
+
 def _given(options: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 

@@ -46,7 +46,7 @@ def ner(
         _check_redaction(chosen, redact)
     from fastpost.jobs.entities import EntityJob
 
-    settings = {"command": "ner", **running.settings(), **chosen}
+    settings = {"command": "ner", **running.settings(), **options.filled(chosen)}
     with (
         EntityJob(inputs, writing.out, reading, redact=redact,
                   resume=writing.resume, overwrite=writing.overwrite, settings=settings) as job,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from fastpost._inputs.bounds import counted
 from fastpost.exceptions import Argument, refuse
 from fastpost.jobs.entities import Tally
 from fastpost.jobs.errors import JobError
+from fastpost.jobs.lines import alike
 from fastpost.jobs.output import Output
 from fastpost.jobs.parts import Table
 from fastpost.jobs.texts import Reading, Texts
@@ -56,8 +58,8 @@ class AnswerJob:
         self.texts = texts = Texts.of(inputs, out, reading, own=_OWN)
         job = {**(settings or {}), "questions": self.questions, "rank": rank, **texts.job()}
         table = answer_table(texts.copied, self.questions, rank, texts.keep == "all")
-        has_more = (lambda done: done < len(self.questions)) if rank else texts.has_more
-        self.output = Output(out, job, resume=resume, overwrite=overwrite, table=table, has_more=has_more)
+        refute = self._refute_ranked if rank else lambda lines: texts.refute(lines, _fits)
+        self.output = Output(out, job, resume=resume, overwrite=overwrite, table=table, refute=refute)
         try:
             texts.check()
         except BaseException as error:
@@ -130,6 +132,13 @@ class AnswerJob:
             count += len(answers)
         return Tally(len(contexts), count, 0, len(contexts))
 
+    def _refute_ranked(self, lines: Iterable[Json]) -> str | None:
+        """Why whole lines are not of these questions, in words; None if they may be."""
+        asked = [line["question"] for line in lines]
+        if len(asked) < len(self.questions):
+            return f"has {counted(len(asked), 'question')} and the input has more"
+        return None if asked == self.questions else "has other questions"
+
     def __enter__(self) -> AnswerJob:
         return self
 
@@ -152,6 +161,14 @@ def _answers(pipe: Any, pairs: list[tuple[str, str]], options: Json) -> list[lis
         for n, answers in zip(at, answered, strict=True):
             found[n] = [_plain(answer) for answer in ([answers] if isinstance(answers, dict) else answers)]
     return found
+
+
+def _fits(line: Json, text: str | None) -> bool:
+    """Whether a line may be of a text."""
+    answers = line["answers"]
+    if text is None or answers is None:
+        return text is None and answers is None
+    return all(alike(answer["answer"], text[answer["start"] : answer["end"]]) for answer in answers)
 
 
 def _plain(answer: Json) -> Json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import sys
@@ -10,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from fastpost.exceptions import refuse
+from fastpost.exceptions import Argument, Words, refuse
 from fastpost.jobs.errors import OUT, OVERWRITE, RESUME, START_AGAIN, Finished, JobError
 
 Json = dict[str, Any]
@@ -153,7 +154,8 @@ class Claim:
         if different:
             raise refuse(
                 JobError,
-                f"{self._out} was begun with {different}",
+                f"{self._out} was begun with ",
+                *different,
                 cure=("; pass the same, or ", OVERWRITE, " without ", RESUME, " to start again"),
             )
 
@@ -161,18 +163,46 @@ class Claim:
 _DAMAGED = "damaged"
 
 
-def _difference(before: Json, now: Json) -> str | None:
+def _difference(before: Json, now: Json) -> Words | None:
     """The first setting that differs, with both values; None if none does."""
+    found = _first_other(before, now)
+    if found is None:
+        return None
+    name, old, value = found
+    return _other(name, f" ({_short(old)}, now {_short(value)})")
+
+
+def digests(job: Json) -> Json:
+    """What tells a job from others, without the values: the settings of a job as a whole output keeps them."""
+    return {
+        name: digests(value)
+        if isinstance(value, dict) and name not in _FILES
+        else hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
+        for name, value in job.items()
+    }
+
+
+def name_difference(before: Json, now: Json) -> Words | None:
+    """The first of two jobs' digests that differ, by the name of its setting; None if none does."""
+    found = _first_other(before, now)
+    return None if found is None else _other(found[0])
+
+
+def _first_other(before: Json, now: Json) -> tuple[str, Any, Any] | None:
     for name in {**now, **before}:  # an option that was given then, and is not now, is in `before` alone
         old, value = before.get(name), now.get(name)
         if old == value:
             continue
-        if name in _FILES:
-            return f"other {_FILES[name]}, or they have changed since"
-        if isinstance(value, dict) and isinstance(old, dict):
-            return _difference(old, value)
-        return f"another `{name}` ({_short(old)}, now {_short(value)})"
+        if isinstance(value, dict) and isinstance(old, dict) and name not in _FILES:
+            return _first_other(old, value)
+        return name, old, value
     return None
+
+
+def _other(name: str, values: str = "") -> Words:
+    if name in _FILES:
+        return (f"other {_FILES[name]}, or they have changed since",)
+    return "another ", Argument(name), values
 
 
 _FILES = {"files": "input files", "model files": "model files"}

@@ -12,6 +12,7 @@ from fastpost.entities.redact import template as read_template
 from fastpost.entities.result import Entities
 from fastpost.exceptions import Argument, refuse
 from fastpost.jobs.errors import JobError
+from fastpost.jobs.lines import alike
 from fastpost.jobs.output import Output, dump_json
 from fastpost.jobs.parts import Table
 from fastpost.jobs.texts import Reading, Texts
@@ -89,8 +90,12 @@ class EntityJob:
         own = _OWN if redact is None else ("entities",)
         self.texts = texts = Texts.of(inputs, out, reading, own=own, redacted=redact is not None)
         table = entity_table(texts.copied, redact is not None, texts.text_name, texts.keep == "all")
-        job = {**(settings or {}), "redact": redact, **texts.job()}
-        self.output = Output(out, job, resume=resume, overwrite=overwrite, table=table, has_more=texts.has_more)
+        job = {"redact": redact, **(settings or {}), **texts.job()}
+
+        def refute(lines: Iterator[Json]) -> str | None:
+            return texts.refute(lines, lambda line, text: _fits(line, text, redact, texts.text_name))
+
+        self.output = Output(out, job, resume=resume, overwrite=overwrite, table=table, refute=refute)
         try:
             texts.check()
         except BaseException as error:
@@ -291,6 +296,20 @@ def _redacted(texts: list[str], entities: Entities, template: str) -> list[str]:
     for text, start, end, label, score in zip(*(column.tolist() for column in columns), strict=True):
         by_text[text].append({"start": start, "end": end, "label": entities.labels[label], "score": score})
     return [redact_text(text, found, template).text for text, found in zip(texts, by_text, strict=True)]
+
+
+def _fits(line: Json, text: str | None, template: str | None, name: str) -> bool:
+    """Whether a line may be of a text."""
+    entities = line["entities"]
+    if text is None or entities is None:
+        return text is None and entities is None
+    known = [entity for entity in entities if entity["start"] is not None]
+    if any(entity["end"] > len(text) for entity in known):
+        return False
+    if template is None:
+        return all(alike(entity["word"], text[entity["start"] : entity["end"]]) for entity in known)
+    # A score was rounded when it was written, so that a template of scores can't be filled again.
+    return "{score" in template or line[name] == redact_text(text, entities, template).text
 
 
 def _of_dicts(

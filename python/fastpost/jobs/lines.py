@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -47,6 +48,16 @@ def whole_lines(path: Path, found: Callable[[dict[str, Any]], int]) -> tuple[IO[
     file = open(path, "r+b", buffering=0)  # noqa: SIM115  (the caller's)
     file.seek(end)
     return file, done
+
+
+def alike(word: str, text: str) -> bool:
+    """Whether a word that a job wrote may be what stands in a text, whatever a tokenizer has made of it."""
+    return word == text or "unk" in word.casefold() or _letters(word) == _letters(text)
+
+
+def _letters(text: str) -> str:
+    """Letters and digits, without case and accents."""
+    return "".join(filter(str.isalnum, unicodedata.normalize("NFKD", text.casefold())))
 
 
 def append(file: IO[bytes], data: bytes) -> None:

@@ -6,13 +6,12 @@ import errno
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from fastpost._inputs.bounds import counted
-from fastpost.exceptions import describe, refuse
-from fastpost.jobs.claim import Claim
+from fastpost.exceptions import CorpusError, describe, refuse
+from fastpost.jobs.claim import Claim, digests
 from fastpost.jobs.errors import (
     OUT,
     OVERWRITE,
@@ -34,6 +33,9 @@ def dump_json(value: Json) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
+Refute = Callable[[Iterator[Json]], "str | None"]
+
+
 class Store(Protocol):
     """Where lines are kept; after a batch of them was written, whatever stops the program leaves it."""
 
@@ -46,8 +48,8 @@ class Store(Protocol):
     def is_ours(self) -> bool:
         """Whether the whole output is one that this job may have written."""
 
-    def refuse_half(self, has_more: Callable[[int], bool]) -> None:
-        """Refuses an output that is none of the whole ones, though no note of a job lies beside it."""
+    def refuse_other(self, refute: Refute) -> None:
+        """Refuses an output that is not whole, though no note of a job lies beside it, or that is of another job."""
 
     def start(self) -> None:
         """Makes room for a new job: removes what is there."""
@@ -73,7 +75,7 @@ class Output:
         job: what must be the same for it to be gone on with.
         resume, overwrite: the options of these names.
         table: how lines become rows of a Parquet file.
-        has_more: whether there are texts behind so many; asked where an output seems to be whole.
+        refute: why whole lines are not of this job, in words, or None; asked where an output seems to be whole.
 
     Attributes:
         done: lines that are there already.
@@ -92,7 +94,7 @@ class Output:
         resume: bool,
         overwrite: bool,
         table: Table,
-        has_more: Callable[[int], bool] = lambda _: False,
+        refute: Refute = lambda _: None,
     ) -> None:
         self.done, self.found = Done()
         self._claim: Claim | None = None
@@ -105,13 +107,13 @@ class Output:
         if path.suffix.lower() in _TABLES:
             import pyarrow  # noqa: F401  (so that its absence is told before the work, not after it)
 
-            self._store = Parts(path, table)
+            self._store = Parts(path, table, digests(job))
         else:
             self._store = _LinesFile(path, table)
         try:
             self._claim = Claim(path, job, resume=resume, overwrite=overwrite, is_ours=self._store.is_ours)
         except Finished:
-            self._store.refuse_half(has_more)
+            self._store.refuse_other(refute)
             raise
         try:
             if self._claim.resumed:
@@ -207,7 +209,7 @@ class _StandardOutput:
     def is_ours(self) -> bool:
         return False
 
-    def refuse_half(self, has_more: Callable[[int], bool]) -> None:
+    def refuse_other(self, refute: Refute) -> None:
         pass
 
     def start(self) -> None:
@@ -252,22 +254,22 @@ class _LinesFile:
         except (OSError, ValueError, KeyError, TypeError):
             return False
 
-    def refuse_half(self, has_more: Callable[[int], bool]) -> None:
-        """Counts its lines: without the note nothing else tells a file that was stopped from one that is whole."""
-        lines, last = 0, b"\n"
+    def refuse_other(self, refute: Refute) -> None:
+        """Holds its lines against the texts: without the note nothing else tells of which job they are."""
         with open(self._path, "rb") as file:
-            for lines, last in enumerate(file, 1):  # noqa: B007
-                pass
-        half = (
-            "ends inside a line"
-            if not last.endswith(b"\n")
-            else f"has {counted(lines, self._table.unit)} and the input has more"
-        )
-        if not last.endswith(b"\n") or has_more(lines):
+            try:
+                why = refute(_parsed(file))
+            except _CutError:
+                why = "ends inside a line"
+            except (ValueError, KeyError, TypeError) as error:
+                if isinstance(error, CorpusError | JobError):
+                    raise
+                why = "is damaged"
+        if why is not None:
             note = f"{self._path.name}.unfinished"
             raise refuse(
                 JobError,
-                f"{self._path} {half}, but {note}, which says what it was begun with, is gone",
+                f"{self._path} {why}, but {note}, which says what it was begun with, is gone",
                 cure=START_AGAIN,
             )
 
@@ -288,3 +290,14 @@ class _LinesFile:
         if self._file is None:
             self._file = open(self._path, "xb", buffering=0)  # noqa: SIM115  (closed by `close`)
         return self._file
+
+
+class _CutError(Exception):
+    """A line has no end."""
+
+
+def _parsed(file: IO[bytes]) -> Iterator[Json]:
+    for line in file:
+        if not line.endswith(b"\n"):
+            raise _CutError
+        yield json.loads(line)

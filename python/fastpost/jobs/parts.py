@@ -17,6 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from fastpost.exceptions import refuse
+from fastpost.jobs.claim import name_difference
+from fastpost.jobs.errors import OVERWRITE, RESUME, JobError
 from fastpost.jobs.lines import Done, append, whole_lines
 
 if TYPE_CHECKING:
@@ -59,11 +62,12 @@ class Parts:
     """The rows of a job, in parts.
 
     Part n is `n.parquet`, and `n.jsonl` the lines that will be. It says in its metadata how many lines it was made of,
-    how much was found, and what kinds of values the columns of the input had, for their types are known only at the end.
+    how much was found, and what kinds of values the columns of the input had, for their types are known only at the end. The file says in its own of
+    which job it is, in digests, which name no file.
     """
 
-    def __init__(self, out: Path, table: Table) -> None:
-        self._out, self._table = out, table
+    def __init__(self, out: Path, table: Table, job: Json) -> None:
+        self._out, self._table, self._job = out, table, job
         self._folder = out.with_name(f"{out.name}.parts")
         self._file: IO[bytes] | None = None
         self._count = 0
@@ -112,8 +116,20 @@ class Parts:
             return False
         return self._table.fits(names, [*self._table.copied, *(name for name, _ in self._table.fields())])
 
-    def refuse_half(self, has_more: Callable[[int], bool]) -> None:
-        """Refuses nothing: a table is put in its place when it is whole."""
+    def refuse_other(self, refute: Callable[[Iterator[Json]], str | None]) -> None:  # noqa: ARG002  (it holds no lines)
+        """Refuses a table that says it is of another job; it is put in its place when it is whole."""
+        import pyarrow.parquet as pq
+
+        with pq.ParquetFile(self._out) as file:
+            written = (file.schema_arrow.metadata or {}).get(_JOB)
+        different = None if written is None else name_difference(json.loads(written), self._job)
+        if different is not None:
+            raise refuse(
+                JobError,
+                f"{self._out} was written with ",
+                *different,
+                cure=("; pass the same, or ", OVERWRITE, " without ", RESUME, " to write it again"),
+            )
 
     def write(self, data: bytes) -> None:
         """Keeps whole lines, and makes a part of them when there are many."""
@@ -131,7 +147,8 @@ class Parts:
         if self._size or not self._count:
             self._make_part()
         joined = self._folder / "joined"
-        self._write(joined, self._whole_schema(), self._parts())
+        schema = self._whole_schema().with_metadata({_JOB: json.dumps(self._job)})
+        self._write(joined, schema, self._parts())
         os.replace(joined, self._out)
         self._remove()
 
@@ -260,7 +277,7 @@ class Parts:
             self._folder.rmdir()
 
 
-_ABOUT = b"fastpost"
+_ABOUT, _JOB = b"fastpost", b"fastpost.job"
 
 
 def _batches(path: Path) -> Iterator[list[bytes]]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from fastpost._inputs.bounds import listed, short
+from fastpost._inputs.bounds import counted, listed, short
 from fastpost._inputs.formats import Format
 from fastpost._warn import warn_caller
 from fastpost.exceptions import Argument, refuse, respell
@@ -209,9 +209,29 @@ class Texts:
                 cure = "name the columns to keep, without it" if self.keep == "all" else "leave it out, or rename it"
                 raise refuse(JobError, _KEEP, f" has `{name}`, which the output has of its own", cure=cure)
 
-    def has_more(self, done: int) -> bool:
-        """Whether there are texts behind the first `done`; no, where they can be read only once."""
-        return self.corpus._once is None and any(True for _ in self.corpus.skip(done).records())
+    def refute(self, lines: Iterable[Json], fits: Callable[[Json, str | None], bool]) -> str | None:
+        """Why whole lines are not those of these texts, in words; None if they may be.
+
+        Texts that can be read only once are not read.
+
+        Args:
+            lines: lines of a job.
+            fits: whether a line may be of a text.
+        """
+        if self.corpus._once is not None:
+            return None
+        rest, count = iter(lines), 0
+        for batch in self._read(0):
+            for head, text in zip(batch.heads, batch.texts, strict=True):
+                line = next(rest, None)
+                if line is None:
+                    return f"has {counted(count, 'text')} and the input has more"
+                count += 1
+                if any(name not in line or line[name] != value for name, value in head.items()) or not fits(line, text):
+                    return f"has in line {count} what is not of text {head['text_index']} of the input"
+        if next(rest, None) is not None:
+            return f"has more than the {counted(count, 'text')} of the input"
+        return None
 
     def guessed(self) -> int | None:
         """About how many there are, if they are in files."""
@@ -261,7 +281,7 @@ class Texts:
         from fastpost.tokenizers.checkpoint import fingerprint
 
         keep = self.keep if self.keep == "all" else list(self.keep)
-        told = {"id column": self.id_column, "keep-columns": keep, "with-source": self.source}
+        told = {"id_column": self.id_column, "keep_columns": keep, "with_source": self.source}
         return {"corpus": fingerprint(self.corpus), **told}
 
 

@@ -80,7 +80,10 @@ def test_a_column_that_is_not_there_is_told_whatever_is_skipped(mails, rampart_d
     for how in ("raise", "skip", "replace"):
         job = ["ner", mails, "--model", rampart_dir, "--id-column", "idd", "--on-error", how]
         done = run(*job, check=1 if how == "raise" else 0)
-        assert "warning: the first record has no `idd`, which --id-column names, but `text`, `id`; its id is null" in done.stderr
+        assert (
+            "warning: the first record has no `idd`, which --id-column names, but `text`, `id`; its id is null"
+            in done.stderr
+        )
         assert [row["id"] for row in rows_of(done.stdout)] == [None] * {"raise": 0, "skip": 1, "replace": 2}[how]
 
 

@@ -461,5 +461,5 @@ def test_a_window_longer_than_the_graph(tmp_path):
     )
     with pytest.raises(ValueError, match="`max_seq_len` is 64, but the model was exported for 16"):
         pipe(question="Anna", context=TEXT, max_seq_len=64)
-    with pytest.raises(TypeError, match=r"unexpected argument `top_kk`; choose of .*top_k"):
+    with pytest.raises(TypeError, match=r"unexpected argument `top_kk`; did you mean `top_k`\?; choose of "):
         pipe(question="Anna", context=TEXT, top_kk=3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import operator
 import sys
 from collections.abc import Iterable, Mapping
@@ -144,3 +145,9 @@ def listed(names: Iterable[object]) -> str:
         shown += 1
     more = f" and {len(quoted) - shown} more" if shown < len(quoted) else ""
     return (", ".join(quoted[:shown]) or "none") + more
+
+
+def guess(name: str, known: Iterable[str]) -> str:
+    """What a misspelt argument may stand for, as a message goes on; an empty string if nothing is near."""
+    close = difflib.get_close_matches(name, list(known), 1)
+    return f"; did you mean `{close[0]}`?" if close else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sized
 from typing import Any
 
+from fastpost._inputs.bounds import guess
 from fastpost._inputs.bounds import shown as show_value
 from fastpost.entities.options import ENTITY_OPTIONS, OPTIONS
 from fastpost.exceptions import refuse
@@ -81,10 +82,11 @@ class _ModelPipeline:
         if unknown:
             name = min(unknown)
             more = "; an ONNX model has its own types, choose its file with `file_name`" if "dtype" in name else ""
-            choices = ", ".join(sorted({*known, *cls.of_folder}))
+            known = {*known, *cls.of_folder}
+            choices = ", ".join(sorted(known))
             raise refuse(
                 TypeError,
-                f"unexpected argument `{name}`; choose of {choices}{more if cls.of_folder else ''}",
+                f"unexpected argument `{name}`{guess(name, sorted(known))}; choose of {choices}{more if cls.of_folder else ''}",
                 argument=name,
             )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Sized
 from dataclasses import replace
 from typing import Any
@@ -12,6 +11,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_QUESTION_ANSWERING_
 from transformers.pipelines.base import ChunkPipeline
 from transformers.utils import PaddingStrategy
 
+from fastpost._inputs.bounds import guess
 from fastpost._warn import warn_caller
 from fastpost.answers.decoder import AnswerDecoder
 from fastpost.exceptions import refuse
@@ -136,7 +136,7 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
             choices = ", ".join(_KNOWN)
             raise refuse(
                 TypeError,
-                f"unexpected argument `{min(names)}`{_guess(min(names))}; choose of {choices}",
+                f"unexpected argument `{min(names)}`{guess(min(names), _KNOWN)}; choose of {choices}",
                 argument=min(names),
             )
         if "_fastpost_warned" not in vars(self):
@@ -145,7 +145,8 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
         for name in sorted(names - told):
             told.add(name)
             warn_caller(
-                f"`{name}` is no argument of question answering and is ignored{_guess(name)}", through="transformers"
+                f"`{name}` is no argument of question answering and is ignored{guess(name, _KNOWN)}",
+                through="transformers",
             )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -296,9 +297,3 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
 def _of_decoder(given: dict[str, Any]) -> dict[str, Any]:
     """The options of the decoder among those of a call."""
     return {name: given[name] for name in _DECODER_ARGUMENTS if name in given}
-
-
-def _guess(name: str) -> str:
-    """What a misspelt argument may stand for."""
-    close = difflib.get_close_matches(name, _KNOWN, 1)
-    return f"; did you mean `{close[0]}`?" if close else ""

@@ -180,6 +180,17 @@ def test_with_torch(rampart_torch_dir, recognizer):
         assert [one[3] for one in got] == pytest.approx([one[3] for one in want], abs=1e-3)
 
 
+def test_a_threshold_for_each_label_is_own_modes(rampart_dir):
+    """It was compared with a score, which failed at the first text."""
+    by_label = FastpostRecognizer(rampart_dir, threshold={"SURNAME": 1.0})
+    words = [TEXTS[0][one.start : one.end] for one in by_label.analyze(TEXTS[0])]
+    assert "Anna" in words
+    assert "Schmidt" not in words
+    for threshold in (2, "x", None, True):
+        with pytest.raises((ValueError, TypeError), match=r"`threshold` is .*; pass a number from 0 to 1"):
+            FastpostRecognizer(rampart_dir, threshold=threshold)
+
+
 def test_from_a_configuration_file(rampart_dir):
     """Presidio hands a foreign class no fields of its own, so a subclass says which model."""
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from presidio_analyzer import AnalysisExplanation, BatchAnalyzerEngine, LocalRecognizer, RecognizerResult
 
+from fastpost._inputs import bounds
 from fastpost._inputs.bounds import listed, shown
 from fastpost.exceptions import refuse
 from fastpost.integrations.presidio_labels import LABEL_MAPPING, entity_of
@@ -33,7 +34,7 @@ class FastpostRecognizer(LocalRecognizer):  # type: ignore[misc]
             are looked up in `LABEL_MAPPING`, and keep their names if that lacks them, too. With
             `aggregation_strategy="none"` types stand for the labels that begin and continue them ("PER", "B-PER").
         supported_entities: entities to report; default: all that the model's labels map to.
-        threshold: entities with a lower score are not reported.
+        threshold: entities with a lower score are not reported; a number, or one for each label, as own mode takes it.
         name, version, context: as in Presidio.
         options: of the model: `backend`, `aggregation_strategy` (default: "average", which gives whole words), `compat`
             (default: "fastpost"; "transformers" gives the results of transformers), `batch_size`, and everything that
@@ -52,14 +53,16 @@ class FastpostRecognizer(LocalRecognizer):  # type: ignore[misc]
         *,
         label_mapping: Mapping[str, str | None] | None = None,
         supported_entities: list[str] | None = None,
-        threshold: float = 0.0,
+        threshold: float | Mapping[str, float] = 0.0,
         name: str = "FastpostRecognizer",
         version: str = "0.0.1",
         context: list[str] | None = None,
         **options: Any,
     ) -> None:
+        if isinstance(threshold, Mapping):  # the decoder's, which knows the model's labels
+            options["threshold"], threshold = threshold, 0.0
+        self.threshold = bounds.share("threshold", threshold)
         self._reader = EntityReader(model, **options)
-        self.threshold = threshold
         own = label_mapping or {}
         types = self._reader.types
         self.label_mapping: dict[str, str | None] = {

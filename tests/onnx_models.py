@@ -33,7 +33,8 @@ def logits_table(columns=COUNT):
     table[:, 0] = 6
     for word, label in _BY_WORD.items():
         table[WORDS.index(word), 0] = 0
-        table[WORDS.index(word), label] = 8
+        if label < columns:
+            table[WORDS.index(word), label] = 8
     return table
 
 

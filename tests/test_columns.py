@@ -562,6 +562,34 @@ def test_entity_decoder_pickles(strategy, protocol):
         assert repr(again) == repr(decoder)
 
 
+def test_what_a_caller_changes_later_changes_no_decoder():
+    """It used to show in `repr`, in pickles and in copies."""
+    names, weights, ignored, thresholds = {0: "O", 1: "B-P", 2: "I-P"}, np.zeros((3, 3), np.float32), ["O"], {"P": 0.5}
+    decoder = fastpost.EntityDecoder(names, transitions=weights, ignore_labels=ignored, threshold=thresholds)
+    before = repr(decoder)
+    names[1], names[2], thresholds["P"] = "B-Q", "I-Q", 1.0
+    weights[:], weights[:, 0] = -50, 50
+    ignored.append("P")
+    assert repr(decoder) == before
+    logits = [np.array([[0, 3, 0], [0, 0, 3]], np.float32)]
+    for again in (decoder, pickle.loads(pickle.dumps(decoder)), copy.copy(decoder), copy.deepcopy(decoder)):
+        assert again.decode(logits, offsets=[[(0, 4), (5, 8)]], texts=["Anna Tom"]).words == ["Anna Tom"]
+        assert again.labels == decoder.labels == ("O", "P")
+
+
+def test_biases_of_a_file_travel_without_it(tmp_path):
+    names = ("background_stay", "background_to_start", "inside_to_continue", "inside_to_end", "end_to_background")
+    biases = dict.fromkeys([*names, "end_to_start"], 0.25)
+    path = tmp_path / "viterbi_calibration.json"
+    path.write_text(json.dumps(biases))
+    labels = ["O", "B-P", "I-P", "E-P", "S-P"]
+    decoders = [fastpost.EntityDecoder(labels, biases=given) for given in (path, biases)]
+    path.unlink()
+    biases["background_stay"] = 99.0
+    for decoder in decoders:
+        assert pickle.loads(pickle.dumps(decoder))._arguments["biases"] == dict.fromkeys(biases, 0.25)
+
+
 def test_what_was_read_off_a_tokenizer_pickles():
     from fastpost._inputs.tokenizer import Tokens
 

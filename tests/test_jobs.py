@@ -403,6 +403,34 @@ def test_a_number_beyond_floats_is_null_in_the_output(pipe, tmp_path):
     assert json.loads(out.read_text(), parse_constant=pytest.fail)["n"] == [None, None, 1.5, 12345678901234567890]
 
 
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        ("a, b", ["a", "b"]),
+        (["a", "b"], ["a", "b"]),
+        (['"x, y",a', 'b"c'], ["x, y", "a", 'b"c']),
+        (["a", "all"], ["x, y", "a", "b", 'b"c']),
+    ],
+)
+def test_columns_that_are_kept_add_up(given, names, pipe, tmp_path):
+    source, out = tmp_path / "x.jsonl", tmp_path / "out.jsonl"
+    source.write_text(json.dumps({"x, y": 1, "a": 2, "b": 3, 'b"c': 4, "text": TEXT}) + "\n")
+    with jobs.EntityJob(str(source), str(out), jobs.Reading(keep_columns=given)) as job:
+        job.run(pipe)
+    assert set(json.loads(out.read_text())) == {"text_index", "entities", *names}
+
+
+def test_a_repeated_flag_adds_up(pipe, source, tmp_path):
+    """The last one alone counted."""
+    from in_process import call
+
+    pytest.importorskip("typer")
+    more = tmp_path / "more.jsonl"
+    more.write_text(json.dumps({"a": 1, "b": 2, "c": 3, "text": TEXT}) + "\n")
+    done = call("ner", more, "--model", pipe.model.path, "--keep-columns", "a", "--keep-columns", "b,c", "--quiet")
+    assert list(json.loads(done.stdout)) == ["text_index", "a", "b", "c", "entities"]
+
+
 def test_what_differs_is_named_by_the_option_that_was_given(pipe, source, tmp_path):
     """A job that redacts has other defaults: it used to be `aggregation_strategy`, which nobody had passed."""
     from fastpost.cli.entity_options import filled

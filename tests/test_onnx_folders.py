@@ -170,6 +170,11 @@ REFUSED = {
     "past key values": ({"inputs": (*INPUTS, "past_key_values.0.key")}, "`past_key_values.0.key`.*token by token"),
     "an unknown input": ({"inputs": (*INPUTS, "visual_embeds")}, "`visual_embeds`.*tokenizer does not give"),
     "a mask of text": ({"inputs": ("input_ids", "attention_mask"), "rank": 4}, r"`attention_mask` of the shape"),
+    "fewer labels than names": (
+        {"columns": 4},
+        "4 labels, but config.json names 5; pass the model that these names are of",
+    ),
+    "one label": ({"columns": 1}, "1 label, but config.json names 5; pass the model"),
     "more labels than names": ({"columns": 7}, "7 labels, but config.json names 5, and none for 5; .*id2label"),
     "a label without name": (
         {"config": {"id2label": {"0": "O", "1": "B-PER", "2": "I-PER", "3": "B-LOC", "5": "I-LOC"}}},

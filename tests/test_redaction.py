@@ -326,3 +326,36 @@ def test_thousands_of_words_are_put_back():
     redaction = redact(text, spans, "[{label}_{n}]")
     assert len(redaction.mapping) == 20_000
     assert redaction.restore(redaction.text) == text
+
+
+@given(
+    st.lists(st.text("P_12 ", max_size=12), min_size=1, max_size=3),
+    st.sets(st.sampled_from(["P", "P_1", "", "_", "1", "2_"]), min_size=1),
+    st.sampled_from(["{label}_{n}", "{n}", "1{n}{label}", "{label}{label}{n}", "P{label}1{n}_{n}"]),
+)
+def test_numbers_that_are_taken_are_the_same_looked_up_at_once_or_one_by_one(texts, labels, replace):
+    from fastpost.entities import redact as module
+
+    spans = [
+        [(at, at + 1, label) for at in range(len(text)) for label in sorted(labels)[at % 2 :: 2]] for text in texts
+    ]
+    made = []
+    with pytest.MonkeyPatch.context() as patch:
+        for few in (0, 1, 1000):
+            patch.setattr(module, "_FEW_LABELS", few)
+            made.append(redact(texts, spans, replace).texts)
+    assert made[0] == made[1] == made[2]
+
+
+def test_a_label_of_its_own_for_each_entity_does_not_read_all_texts_for_each():
+    class Counted(str):
+        looked = 0
+
+        def __contains__(self, other):
+            Counted.looked += 1
+            return super().__contains__(other)
+
+    texts = [Counted(f"Anna L{n}_1") for n in range(100)]
+    made = redact(texts, [[(0, 4, f"L{n}")] for n in range(100)], "{label}_{n}")
+    assert made.texts == [f"L{n}_2 L{n}_1" for n in range(100)]
+    assert Counted.looked <= 16 * len(texts)

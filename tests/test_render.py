@@ -394,3 +394,25 @@ def test_a_tag_stays_with_the_word_before_it(tmp_path):
     (block,) = opened(tmp_path, themed(narrow))["found"]
     assert len(block["gaps"]) == 50
     assert max(map(abs, block["gaps"])) < 12
+
+
+def nested(depth):
+    text = "x" * (2 * depth)
+    return text, [{"start": n, "end": len(text) - n, "label": "A", "score": 0.5} for n in range(depth)]
+
+
+def test_entities_in_each_other_have_bars_for_the_first_of_them_only():
+    """Each piece repeated the bars of all: 2,000 in each other made half a gigabyte."""
+    small, large = (len(fastpost.render(*nested(depth))) for depth in (100, 400))
+    assert large < 5 * small
+    page = fastpost.render(*nested(14))
+    assert max(piece.count("linear-gradient") for piece in page.split("<mark")) == 12
+    assert page.count("fp-open") - page.count(".fp-open") == 14
+    assert page.count('class="fp-tag"') == 14
+
+
+def test_what_only_entities_without_a_bar_cover_is_marked():
+    spans = [{"start": 0, "end": 2, "label": "A", "score": 0.5}] * 12 + [
+        {"start": 1, "end": 4, "label": "B", "score": 0.5}
+    ]
+    assert ">cd</mark>" in fastpost.render("abcd", spans)

@@ -31,7 +31,7 @@ _READING = {
     "column": typer.Option(help="Column that holds the text; default: text."),
     "id_column": typer.Option(help="Column that is copied to the output as `id`."),
     "keep_columns": typer.Option(
-        metavar="A,B|all", help="Columns that are copied to the output under their own names."
+        metavar="A,B|all", help="Columns that are copied to the output under their own names. Repeatable."
     ),
     "with_source": typer.Option(
         "--with-source", help="Add `file` and `line` of each text; --split file adds `file` anyway."
@@ -47,6 +47,9 @@ _READING = {
     ),
 }
 """How each field of `Reading` is asked for."""
+
+_REPEATED: dict[str, Any] = {"keep_columns": list[str] | None}
+"""Fields that take what each of several flags says."""
 
 
 _BACKEND: Any = Literal[(TORCH, *BACKENDS)]  # from the table of those that there are
@@ -198,7 +201,10 @@ def takes_records(without: tuple[str, ...] = ()) -> Callable[[Callable[..., None
         @functools.wraps(command)
         def run(**given: Any) -> None:
             made = {
-                name: kind(**{field: given.pop(field) for field in fields}) for name, (kind, fields) in records.items()
+                name: kind(
+                    **{field: given.pop(field) or None if field in _REPEATED else given.pop(field) for field in fields}
+                )
+                for name, (kind, fields) in records.items()
             }
             command(**given, **made)
 
@@ -215,7 +221,8 @@ def _parameters(record: type) -> list[inspect.Parameter]:
     found = []
     for one in dataclasses.fields(record):
         asked = _RECORDS[record].get(one.name)
-        kind = hints[one.name] if asked is None else Annotated[hints[one.name], asked]
+        kind = _REPEATED.get(one.name, hints[one.name])
+        kind = kind if asked is None else Annotated[kind, asked]
         default = inspect.Parameter.empty if one.default is dataclasses.MISSING else one.default
         found.append(inspect.Parameter(one.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind))
     return found

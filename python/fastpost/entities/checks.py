@@ -15,7 +15,7 @@ from fastpost._inputs.paths import path_of
 from fastpost.exceptions import refuse
 from fastpost.types import ArrayLike, Units
 
-_BIASES = (
+BIASES = (
     "background_stay",
     "background_to_start",
     "inside_to_continue",
@@ -70,14 +70,14 @@ def biases(_: str, value: Mapping[str, Any] | str | os.PathLike[str] | None) -> 
             argument="biases",
         )
     given = {str(name).removeprefix(_PREFIX): weight for name, weight in named.items()}
-    missing, unknown = sorted(set(_BIASES) - set(given)), sorted(set(given) - set(_BIASES))
+    missing, unknown = sorted(set(BIASES) - set(given)), sorted(set(given) - set(BIASES))
     if missing or unknown:
         wrong = f"lacks {_shown(missing)}" if missing else f"has {_shown(unknown)}"
-        raise refuse(ValueError, f"`biases` {wrong}; it holds exactly {_shown(_BIASES)}", argument="biases")
-    for name in _BIASES:
+        raise refuse(ValueError, f"`biases` {wrong}; it holds exactly {_shown(BIASES)}", argument="biases")
+    for name in BIASES:
         if isinstance(given[name], bool) or not isinstance(given[name], (int, float)):
             raise refuse(ValueError, f"`biases[{name!r}]` is {shown(given[name])}; pass a number", argument="biases")
-    return [float(given[name]) for name in _BIASES]
+    return [float(given[name]) for name in BIASES]
 
 
 _MOST_SHOWN = 200

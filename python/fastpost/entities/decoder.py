@@ -18,7 +18,7 @@ from fastpost._inputs.probabilities import warn_of_rows
 from fastpost._inputs.tokenizer import Tokens
 from fastpost._warn import warn_caller
 from fastpost.columns import printed_options
-from fastpost.entities.options import ENTITY_OPTIONS, OPTIONS, STRATEGY, Strategy, read_options, refuse_own
+from fastpost.entities.options import ENTITY_OPTIONS, OPTIONS, STRATEGY, Strategy, own_copies, read_options, refuse_own
 from fastpost.entities.result import Entities, _texts
 from fastpost.exceptions import refuse
 from fastpost.types import ArrayLike, Batch, Ints1d, Units
@@ -134,7 +134,7 @@ class EntityDecoder(Settled):
         tokens = None if tokenizer is None else Tokens.of(tokenizer)
         # Of a tokenizer, all that is needed: not every one pickles.
         kept = {"ignore_labels": list(ignore_labels), "tokenizer": tokens, "threads": options["threads"]}
-        self._arguments = {"id2label": id2label, **given, **kept}
+        self._arguments = {"id2label": names, **given, **own_copies(given, options, len(names)), **kept}
         self._columns = len(names)
         own_default = "simple" if compat == "transformers" else STRATEGY
         self.aggregation_strategy = own_default if aggregation_strategy is None else aggregation_strategy

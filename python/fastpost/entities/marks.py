@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import heapq
 import html
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 __all__ = [
+    "LANES",
     "STYLE",
     "Span",
     "choose_colors",
@@ -122,17 +124,27 @@ def choose_colors(labels: Iterable[str]) -> dict[str, int]:
 
 def place_lanes(spans: list[Span]) -> list[int]:
     """For spans ordered by start, the first lane of bars that is free where each begins."""
-    free_from: list[int] = []
-    lanes = []
+    taken: list[tuple[int, int]] = []
+    free: list[int] = []
+    lanes: list[int] = []
+    count = 0
     for span in spans:
-        lane = next((lane for lane, free in enumerate(free_from) if free <= span.start), len(free_from))
-        free_from[lane : lane + 1] = [span.end]
+        while taken and taken[0][0] <= span.start:
+            heapq.heappush(free, heapq.heappop(taken)[1])
+        lane = heapq.heappop(free) if free else count
+        count = max(count, lane + 1)
+        heapq.heappush(taken, (span.end, lane))
         lanes.append(lane)
     return lanes
 
 
+LANES = 12
+"""Bars below each other at most: each piece of a text would repeat them all, and no eye follows more."""
+
+
 def draw_ground(covering: list[tuple[int, Span, int]]) -> str:
-    """What is behind a piece of text: a bar for each entity in its lane, and the tint of the first."""
+    """What is behind a piece of text: a bar for each entity in its lane, the first `LANES` of them, and the tint of the first."""
+    covering = heapq.nsmallest(LANES, covering, key=lambda item: item[0]) if len(covering) > LANES else covering
     layers = [
         f"linear-gradient(var(--s{color}),var(--s{color})) 0 calc(100% - {4 * lane}px)/100% 3px no-repeat"
         for lane, _, color in covering

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+import numpy as np
+
 from fastpost import _fastpost
 from fastpost._inputs.bounds import shown, threads, tokens_at_once, windows_at_once
 from fastpost._inputs.option import ABSENT, Option, flag, is_same, keep, table
@@ -232,6 +234,32 @@ def read_options(given: Mapping[str, Any], labels: int) -> dict[str, Any]:
     options = {name: option.check(given[name]) for name, option in ENTITY_OPTIONS.items()}
     threshold, thresholds = options["threshold"]
     return {**options, "transitions": weights, "threshold": threshold, "thresholds": thresholds}
+
+
+def own_copies(given: Mapping[str, Any], options: Mapping[str, Any], labels: int) -> dict[str, Any]:
+    """The options that can be changed, as copies that no caller holds; what a file has, in place of its path.
+
+    Args:
+        given: all of `ENTITY_OPTIONS`, as the caller has them.
+        options: the same as Rust takes them: `read_options`.
+        labels: how many labels the model has.
+    """
+    weights = options["transitions"] or ((), (), ())
+    names = ("transitions", "start_transitions", "end_transitions")
+    shapes = ((labels, labels), (labels,), (labels,))
+    copies = {
+        name: np.array(flat, np.float32).reshape(shape)
+        for name, flat, shape in zip(names, weights, shapes, strict=True)
+        if given[name] is not None
+    }
+    biases = options["biases"]
+    threshold = given["threshold"]
+    return {
+        **copies,
+        "biases": None if biases is None else dict(zip(checks.BIASES, biases, strict=True)),
+        "threshold": dict(threshold) if isinstance(threshold, Mapping) else threshold,
+        "units": options["units"],
+    }
 
 
 def refuse_own(given: Mapping[str, Any]) -> None:

@@ -163,7 +163,7 @@ def redact(text: str | Sequence[str], entities: Any, replace: str | Replace = "[
     for number, one in enumerate(texts):
         _check_text("text" if single else f"text[{number}]", one)
     found = _spans_of(entities, texts, single)
-    placeholders = _Placeholders(replace, texts)
+    placeholders = _Placeholders(replace, texts, {span.label for spans in found for span in spans})
     redacted, spans = [], []
     for one, its_spans in zip(texts, found):
         made, places = _replaced(one, its_spans, placeholders)
@@ -240,7 +240,7 @@ class _Placeholders:
         originals: the distinct words that each placeholder stands for.
     """
 
-    def __init__(self, replace: str | Replace, texts: list[str]) -> None:
+    def __init__(self, replace: str | Replace, texts: list[str], labels: set[str]) -> None:
         if not isinstance(replace, str) and not callable(replace):
             kind = type(replace).__name__
             raise refuse(
@@ -253,6 +253,7 @@ class _Placeholders:
         self._texts = texts
         self._numbers: dict[tuple[str, str], int] = {}
         self._last: dict[str, int] = {}
+        self._labels = labels
         self._taken: dict[str, set[int]] = {}
         self.originals: dict[str, list[str]] = {}
         self._known: set[tuple[str, str]] = set()
@@ -305,6 +306,9 @@ class _Placeholders:
         """The numbers that the texts have already where a placeholder of this label would have its own."""
         if label in self._taken or self._template is None:
             return self._taken.setdefault(label, set())
+        if len(self._taken) >= _FEW_LABELS and "score" not in [name for _, name in self._template]:
+            self._look_up_all()
+            return self._taken.setdefault(label, set())
         before, literals = "", [""]
         for literal, name in self._template:
             before += re.escape(literal)
@@ -326,6 +330,32 @@ class _Placeholders:
         # PER_1 is also in PER_12.
         self._taken[label] = {int(run[:length]) for run in runs for length in range(1, len(run) + 1)}
         return self._taken[label]
+
+    def _look_up_all(self) -> None:
+        """The same for all labels at once: what stands before each digit is looked up, in as many lengths as there are."""
+        by_prefix: dict[str, set[int]] = {}
+        for label in self._labels - self._taken.keys():
+            prefix = ""
+            for literal, name in self._template or ():
+                prefix += literal
+                if name == "n":
+                    break
+                prefix += label if name == "label" else ""
+            self._taken[label] = by_prefix.setdefault(prefix, set())
+        lengths = sorted(set(map(len, by_prefix)))
+        for text in self._texts:
+            for digit in _DIGIT.finditer(text):
+                at = digit.start()
+                for length in lengths:
+                    taken = by_prefix.get(text[at - length : at]) if length <= at else None
+                    if taken is not None:
+                        run = _RUN.match(text, at)[0]  # type: ignore[index]  # it begins with the digit
+                        taken.update(int(run[:count]) for count in range(1, len(run) + 1))
+
+
+_FEW_LABELS = 16
+"""Labels that are looked up one after the other, which is faster for each and slower for thousands."""
+_DIGIT, _RUN = re.compile("[0-9]"), re.compile("[0-9]{1,18}")
 
 
 @lru_cache

@@ -11,6 +11,7 @@ from typing import Any
 from fastpost._inputs import bounds as _bounds
 from fastpost._inputs.bounds import counted, listed, shown
 from fastpost.entities.marks import (
+    LANES,
     STYLE,
     Span,
     choose_colors,
@@ -176,24 +177,31 @@ def _marked(text: str, spans: list[Span], colors: dict[str, int]) -> str:
     lane_of = {id(span): lane for span, lane in zip(ordered, lanes)}
     cuts = sorted({0, len(text), *opening, *closing})
     pieces: list[str] = []
-    open_now: list[Span] = []
+    bars: dict[int, Span] = {}  # those open in the first lanes; of more no bar is drawn
+    more: dict[int, Span] = {}
     for at, end in zip(cuts, [*cuts[1:], len(text)]):
         ended = [span for span in closing.get(at, []) if span.start < at]
         pieces += [draw_tag(span, colors[span.label]) for span in ended]
-        open_now = [span for span in open_now if span.end > at]
+        for span in ended:
+            lane = lane_of[id(span)]
+            (bars if lane < LANES else more).pop(lane, None)
         begun = opening.get(at, [])
         pieces += ['<span class="fp-sr">entity: </span>' for _ in begun]
         pieces += [draw_tag(span, colors[span.label]) for span in begun if span.end == at]
-        open_now += [span for span in begun if span.end > at]
+        for span in begun:
+            if span.end > at:
+                lane = lane_of[id(span)]
+                (bars if lane < LANES else more)[lane] = span
         if at == end:
             continue
         shown = escape_text(text[at:end])
-        if not open_now:
+        if not bars and not more:
             pieces.append(shown)
             continue
-        edges = [" fp-open"] * any(span.start == at for span in open_now)
-        edges += [" fp-close"] * any(span.end == end for span in open_now)
-        ground = draw_ground([(lane_of[id(span)], span, colors[span.label]) for span in open_now])
+        edges = [" fp-open"] * any(span.end > at for span in begun)
+        edges += [" fp-close"] * any(span.start < end for span in closing.get(end, []))
+        drawn = bars or {LANES: next(iter(more.values()))}
+        ground = draw_ground([(lane, span, colors[span.label]) for lane, span in drawn.items()])
         pieces.append(f'<mark class="fp-piece{"".join(edges)}" style="{ground}">{shown}</mark>')
     return "".join(pieces)
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Sequence
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from fastpost.entities.decoder import EntityDecoder
 from fastpost.entities.options import BATCH_SIZE, COMPAT, STRATEGY, choose_strategy
@@ -56,7 +59,8 @@ class EntityReader:
         if batch_size is None and options.get("batch_tokens") is None:
             batch_size = BATCH_SIZE
         settings = {"aggregation_strategy": aggregation_strategy, "compat": compat, "batch_size": batch_size}
-        self._arguments = {"model": model, "backend": backend, "gpu": gpu, **settings, **options}
+        held = {name: copy.copy(value) if isinstance(value, _CHANGES) else value for name, value in options.items()}
+        self._arguments = {"model": model, "backend": backend, "gpu": gpu, **settings, **held}
         self._process = os.getpid()
         self._loads = not callable(model)
         if self._loads:
@@ -111,6 +115,10 @@ class EntityReader:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _again, (self._arguments,)
+
+
+_CHANGES = (dict, list, set, np.ndarray)
+"""Options that a caller may change afterwards; what goes to another process is what was asked for."""
 
 
 def types_of(labels: Sequence[str], scheme: str = "auto") -> dict[str, str]:

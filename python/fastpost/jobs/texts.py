@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import csv
 import json
 import math
 import os
@@ -40,8 +41,9 @@ class Reading:
     """The column that holds the text; default: `text`."""
     id_column: str | None = None
     """A column that is copied as `id`."""
-    keep_columns: str | None = None
-    """Columns that are copied under their own names, with commas between them, or "all"."""
+    keep_columns: str | Sequence[str] | None = None
+    """Columns that are copied under their own names, with commas between them, or "all"; or several of such. A name that
+    has a comma in it stands in double quotes."""
     with_source: bool = False
     """Whether each line says `file` and `line`; with `split="file"` it says `file` anyway."""
     split: Literal["line", "blank", "file"] = "line"
@@ -300,14 +302,18 @@ def _naming(id_column: str | None, keep: Sequence[str] | Literal["all"]) -> Iter
         raise
 
 
-def _names(keep_columns: str | None) -> tuple[str, ...] | Literal["all"]:
+def _names(keep_columns: str | Sequence[str] | None) -> tuple[str, ...] | Literal["all"]:
     """The columns that `keep_columns` names."""
-    if keep_columns is None or keep_columns == "all":
-        return "all" if keep_columns else ()
-    names = tuple(dict.fromkeys(name.strip() for name in keep_columns.split(",")))
-    if not all(names):
-        raise refuse(JobError, _KEEP, f" is {keep_columns!r:.80}", cure="pass names with commas between them, or all")
-    return names
+    several = [keep_columns] if isinstance(keep_columns, str) else list(keep_columns or ())
+    if "all" in several:
+        return "all"
+    names: list[str] = []
+    for one in several:
+        found = [name.strip() for row in csv.reader([one], skipinitialspace=True) for name in row]
+        if not found or not all(found):
+            raise refuse(JobError, _KEEP, f" is {one!r:.80}", cure="pass names with commas between them, or all")
+        names += found
+    return tuple(dict.fromkeys(names))
 
 
 def _finite(number: str) -> float | None:

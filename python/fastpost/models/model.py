@@ -226,6 +226,13 @@ def check_model(model: Any, outputs: tuple[str, ...], tokenizer: Any = None) -> 
                 f"{unnamed[0]}; write all names into its `id2label`, or pass a model that was exported for this task",
                 argument="model",
             )
+        if known is not None and known > part.shape[2]:
+            raise refuse(
+                ValueError,
+                f"{name} gives logits for {counted(part.shape[2], 'label')}, but {config} names {known}; pass the model that "
+                "these names are of, or leave those out that it does not give",
+                argument="model",
+            )
     return parts
 
 

@@ -421,17 +421,28 @@ pub fn exp_sum(row: &[f32], top: f32) -> f32 {
 /// The exponentials are stored first: where they were added as they were made, a row took half as long again, as the
 /// compiler makes vector code of the loop only if it stores.
 #[inline(always)]
-fn exps(row: &[f32], top: f32, of: impl Fn(&[f32]) -> f32) -> f32 {
-    if row.len() > 128 {
-        let mut all = vec![0.0; row.len()];
-        exp_into(row, top, &mut all);
+fn exps<T>(row: &[f32], top: f32, of: impl FnOnce(&[f32]) -> T) -> T {
+    if row.len() > SHORT {
+        let mut all = row.to_vec();
+        for value in &mut all {
+            *value = exp(*value - top);
+        }
         return of(&all);
     }
-    let mut block = [0.0; 128];
-    let block = &mut block[..row.len()];
-    exp_into(row, top, block);
-    of(block)
+    // Filled up to whole turns of a loop over four vectors: what is left over would be made one by one. The compiler made
+    // scalar code of a last vector by itself, and a transposition of a loop over vectors of eight.
+    let mut block = [0.0; SHORT];
+    let filled = row.len().next_multiple_of(32);
+    block[..row.len()].copy_from_slice(row);
+    block[row.len()..filled].fill(top);
+    for value in &mut block[..filled] {
+        *value = exp(*value - top);
+    }
+    of(&block[..row.len()])
 }
+
+/// Rows up to this length need no memory of their own.
+const SHORT: usize = 128;
 
 /// Probability of `label`, which must be an index of `row`.
 #[inline(always)]
@@ -468,20 +479,18 @@ pub fn softmax_onto(row: &[f32], out: &mut Vec<f32>) {
 
 #[inline(always)]
 fn exp_into(row: &[f32], top: f32, out: &mut [f32]) {
-    let (chunks, rest) = row.as_chunks::<8>();
-    let (outs, out_rest) = out.as_chunks_mut::<8>();
-    for (out, chunk) in outs.iter_mut().zip(chunks) {
-        for (out, &value) in out.iter_mut().zip(chunk) {
+    if row.len() <= SHORT {
+        exps(
+            row,
+            top,
+            #[inline(always)]
+            |exps| out.copy_from_slice(exps),
+        );
+    } else {
+        for (out, &value) in out.iter_mut().zip(row) {
             *out = exp(value - top);
         }
     }
-    // The last few go through one more full vector: seven scalar ones cost as much as seven vectors.
-    let mut last = [top; 8];
-    last[..rest.len()].copy_from_slice(rest);
-    for value in &mut last {
-        *value = exp(*value - top);
-    }
-    out_rest.copy_from_slice(&last[..rest.len()]);
 }
 
 /// `exp(x)` for `x <= 0`: relative error below 2e-7 for results that are normal floats, 0 below them.

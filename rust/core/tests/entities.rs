@@ -6,8 +6,8 @@ use common::{BIO, MERGES, STRATEGIES, Sample, bare, close, decode, own, owned, s
 use fastpost_core::batch::Text;
 use fastpost_core::entities::chunks::Repair;
 use fastpost_core::entities::own::join::Join;
-use fastpost_core::entities::own::spans::snap;
-use fastpost_core::entities::own::stitch::{Merge, Part, single};
+use fastpost_core::entities::own::spans::{Draft, snap};
+use fastpost_core::entities::own::stitch::{Merge, Part, Token, single};
 use fastpost_core::entities::own::words::{Source, Words};
 use fastpost_core::entities::own::{Score, Settings, Snap};
 use fastpost_core::entities::transformers::words::Boundary;
@@ -240,7 +240,7 @@ proptest! {
         let found = decode(&decoder, &sample, &[window]);
         // One type may stand for "outside", as "O" does where it is not ignored.
         let outside = |name: u32| lone && name == 2;
-        let draft = |row: usize| fastpost_core::entities::own::spans::Draft {
+        let draft = |row: usize| Draft {
             range: found.token_start[row] as usize..found.token_end[row] as usize,
             name: found.label_id[row] as u32,
             start: found.start[row],
@@ -254,7 +254,7 @@ proptest! {
             draft.reach(&tokens);
         }
         let twice = snap(once.clone(), &tokens, &words, Some(&index), trim, outside);
-        let places = |drafts: &[fastpost_core::entities::own::spans::Draft]| -> Vec<_> {
+        let places = |drafts: &[Draft]| -> Vec<_> {
             drafts.iter().map(|draft| (draft.start, draft.end, draft.name)).collect()
         };
         prop_assert_eq!(places(&twice), places(&once));
@@ -336,4 +336,18 @@ proptest! {
             prop_assert!((f64::from(found.score[row]) - mean).abs() < 1e-6);
         }
     }
+}
+
+/// A word goes to the type that had more of it, counted over all entities of the type that were in it.
+#[test]
+fn pieces_of_a_word_count_together() {
+    let token =
+        |at: i64| Token { start: at, end: at + 1, word: 0, index: at, opens: false, origin: (0, at as u32) };
+    let tokens: Vec<Token> = (0..6).map(token).collect();
+    let words = Words::new(Source::WordIds, &tokens, true, None).unwrap();
+    let draft = |name, range: std::ops::Range<usize>| Draft::new(&tokens, range, name, true).unwrap();
+    let drafts = vec![draft(0, 0..1), draft(0, 1..3), draft(1, 3..5)];
+    let made = snap(drafts, &tokens, &words, None, true, |_| false);
+    let made: Vec<_> = made.iter().map(|draft| (draft.name, draft.start, draft.end)).collect();
+    assert_eq!(made, [(0, 0, 6)]);
 }

@@ -364,7 +364,15 @@ mod tests {
                 assert!(back[0] <= start && end <= back[1], "{text:?} {forms:?} {start} {end}");
                 let mut again = back;
                 made.to_original(&mut again).unwrap();
-                assert_eq!(again, original);
+                // A space may stand for a run that ends inside of what one character became: `¨` is a space and a mark.
+                if forms.iter().skip(1).any(|&form| form == Form::Whitespace) {
+                    assert!(
+                        again[0] <= original[0] && original[1] <= again[1],
+                        "{text:?} {forms:?} {start} {end}"
+                    );
+                } else {
+                    assert_eq!(again, original);
+                }
                 // What it maps to has that normal form; only a final sigma looks further than its piece.
                 let mut normal = slice(text, original[0], original[1]);
                 for &form in forms {

@@ -22,7 +22,7 @@ use unicode_segmentation::UnicodeSegmentation;
 /// letters is as good as any other; only a mark is not torn off its letter.
 ///
 /// No edge lies inside a grapheme cluster, though some word boundaries do: before a Thai sara am, behind the sign that
-/// stacks two Khmer letters.
+/// stacks two Khmer letters. Between two spaces there is an edge always.
 ///
 /// UAX #29 joins letters over an apostrophe, a colon or a full stop, so that `Anna's`, `Anna.Berlin` and
 /// `Name:Anna` are one word each. [`Self::cut`] cuts words there, too.
@@ -207,10 +207,20 @@ impl WordEdges {
             let end = at + segment.len();
             while clusters.next_if(|&cluster| cluster < end).is_some() {}
             if end == text.len() || clusters.peek() == Some(&end) {
-                self.push_segment(&text[start..end]);
+                self.push_joined(&text[start..end]);
                 start = end;
             }
         }
+    }
+
+    /// Appends segments that clusters join; between two spaces there is an edge all the same.
+    fn push_joined(&mut self, segments: &str) {
+        let mut start = 0;
+        for (at, _) in segments.as_bytes().windows(2).enumerate().filter(|&(_, two)| two == b"  ") {
+            self.push_segment(&segments[start..=at]);
+            start = at + 1;
+        }
+        self.push_segment(&segments[start..]);
     }
 
     fn push_segment(&mut self, segment: &str) {
@@ -648,6 +658,9 @@ mod tests {
             for cluster in segment.graphemes(true) {
                 let unspaced = cluster.starts_with(is_unspaced);
                 match runs.last_mut() {
+                    Some((_, run)) if run.ends_with(' ') && cluster.starts_with(' ') => {
+                        runs.push((false, cluster.to_owned()));
+                    }
                     Some((false, run)) if !unspaced => run.push_str(cluster),
                     _ => runs.push((unspaced, cluster.to_owned())),
                 }
@@ -737,6 +750,8 @@ mod tests {
             ("น้ำตก ກຳ", vec!["น้ำ", "ต", "ก", " ", "ກຳ"]),
             ("ខ្មែរ", vec!["ខ្មែ", "រ"]),
             ("Annaำก", vec!["Annaำ", "ก"]),
+            ("a  ຳ    ຳ", vec!["a", " ", " ຳ", " ", " ", " ", " ຳ"]),
+            ("a\u{600}  b  \u{600}  ຳ", vec!["a\u{600} ", " ", "b", " ", " ", "\u{600} ", " ຳ"]),
             ("\u{600}! a", vec!["\u{600}!", " ", "a"]),
             ("서울에서 नमस्ते", vec!["서울에서", " ", "नमस्ते"]),
             ("👨‍👩‍👧👍🏽!", vec!["👨‍👩‍👧", "👍🏽", "!"]),

@@ -114,3 +114,48 @@ fn share(mut drafts: Vec<Draft>, outside: impl Fn(u32) -> bool) -> Vec<Draft> {
     out.sort_by_key(|draft| draft.start);
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{merge, share};
+    use crate::entities::own::spans::Draft;
+
+    fn drafts(rows: &[(u32, i64, i64, f32)]) -> Vec<Draft> {
+        let draft = |&(name, start, end, score)| Draft { name, start, end, score, ..Draft::default() };
+        rows.iter().map(draft).collect()
+    }
+
+    fn rows(drafts: Vec<Draft>) -> Vec<(u32, i64, i64, f32)> {
+        drafts.into_iter().map(|draft| (draft.name, draft.start, draft.end, draft.score)).collect()
+    }
+
+    #[test]
+    fn those_of_one_type_that_overlap_become_one() {
+        for (name, given, want) in [
+            ("they overlap", vec![(1, 0, 4, 0.2), (1, 3, 6, 0.9)], vec![(1, 0, 6, 0.9)]),
+            ("they touch", vec![(1, 4, 6, 0.9), (1, 0, 4, 0.2)], vec![(1, 0, 4, 0.2), (1, 4, 6, 0.9)]),
+            ("of two types", vec![(2, 3, 6, 0.9), (1, 0, 4, 0.2)], vec![(1, 0, 4, 0.2), (2, 3, 6, 0.9)]),
+            ("one is empty", vec![(1, 3, 3, 0.9), (1, 0, 4, 0.2)], vec![(1, 0, 4, 0.2)]),
+        ] {
+            assert_eq!(rows(merge(&drafts(&given))), want, "{name}");
+        }
+    }
+
+    /// Type 0 is outside.
+    #[test]
+    fn each_character_goes_to_one() {
+        for (name, given, want) in [
+            ("the longer", vec![(1, 0, 4, 0.9), (2, 2, 9, 0.2)], vec![(1, 0, 2, 0.9), (2, 2, 9, 0.2)]),
+            ("the surer", vec![(1, 0, 4, 0.2), (2, 2, 6, 0.9)], vec![(1, 0, 2, 0.2), (2, 2, 6, 0.9)]),
+            ("the first", vec![(2, 2, 6, 0.5), (1, 0, 4, 0.5)], vec![(1, 0, 4, 0.5), (2, 4, 6, 0.5)]),
+            ("no rest", vec![(1, 2, 4, 0.9), (2, 0, 9, 0.2)], vec![(2, 0, 9, 0.2)]),
+            (
+                "what is outside keeps both sides",
+                vec![(0, 0, 10, 0.9), (1, 3, 6, 0.2)],
+                vec![(0, 0, 3, 0.9), (1, 3, 6, 0.2), (0, 6, 10, 0.9)],
+            ),
+        ] {
+            assert_eq!(rows(share(drafts(&given), |name| name == 0)), want, "{name}");
+        }
+    }
+}

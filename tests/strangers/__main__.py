@@ -116,6 +116,10 @@ def main() -> int:
     if wrong:
         parser.error(f"no stranger is called {', '.join(sorted(wrong))}; there are {', '.join(NAMES)}")
     stopped = []
+    if not options.names or SITE in options.names:
+        print(f"{SITE}: {ROOT / 'site'}, as `make docs` wrote it", flush=True)
+        if subprocess.run([sys.executable, HERE / "visit.py", ROOT / "site"]).returncode:
+            stopped.append(SITE)
     with tempfile.TemporaryDirectory() as temporary:
         base = options.environments or Path(temporary)
         for persona in PERSONAS:
@@ -136,10 +140,6 @@ def main() -> int:
                 continue
             if not tried(persona, python):
                 stopped.append(persona.name)
-    if not options.names or SITE in options.names:
-        print(f"{SITE}: {ROOT / 'site'}, as `make docs` wrote it", flush=True)
-        if subprocess.run([sys.executable, HERE / "visit.py", ROOT / "site"]).returncode:
-            stopped.append(SITE)
     if stopped:
         print("stopped:", ", ".join(stopped))
     return 1 if stopped else 0

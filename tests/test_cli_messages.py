@@ -125,3 +125,45 @@ def test_a_text_that_is_no_file_is_not_printed(count, tmp_path):
     assert (code, len(said)) == (1, 1)
     assert len(said[0]) < 140
     assert json.dumps(said[0]).count("Anna") < 5
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--threshold", "TOWN=0.5"], "--threshold"),
+        (["--max-length", "100000"], "--max-length"),
+        (["--outside-bias", "inf"], "--outside-bias is inf; pass a finite number"),
+        (["--chunk-size", "18446744073709551616"], "--chunk-size is 18446744073709551616"),
+    ],
+)
+def test_a_wrong_value_is_told_of_its_option_and_is_the_command_lines(options, words, tmp_path):
+    from in_process import call
+    from onnx_models import write_folder
+
+    folder = write_folder(tmp_path / "model", config={"max_position_embeddings": 512})
+    (tmp_path / "x.txt").write_text("Anna\n")
+    said = call("ner", tmp_path / "x.txt", "--model", folder, *options, "--quiet", check=2).stderr
+    assert said.startswith(f"fastpost: {words}")
+    assert f"`{words.split()[0][2:].replace('-', '_')}`" not in said
+
+
+def test_a_file_is_no_model(tmp_path):
+    from in_process import call
+
+    (tmp_path / "x.jsonl").write_text('{"text": "Anna"}\n')
+    said = call("ner", tmp_path / "x.jsonl", "--model", tmp_path / "x.jsonl", check=2).stderr
+    assert "x.jsonl, a file; pass the folder of a model" in said
+
+
+def test_a_total_that_is_guessed_is_said_to_be():
+    from fastpost.cli.progress import Progress
+    from fastpost.jobs.entities import Tally
+
+    told = []
+    with Progress(quiet=True) as progress:
+        progress.__class__ = type("Told", (Progress,), {"__call__": lambda _, *step: told.append(step[-1])})
+        show = progress.follow("ner", "entity", "entities")
+        show(Tally(2, 1, 0, 3))
+        show(Tally(3, 1, 0, 3))
+    assert told[0].startswith("2 of about 3 texts")
+    assert told[1].startswith("3 of 3 texts")

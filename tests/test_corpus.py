@@ -703,7 +703,7 @@ def test_faults_of_arrow_columns(tmp_path):
 
 
 def test_faults_of_iterables():
-    with pytest.raises(CorpusError, match="the item is a int, not a str") as raised:
+    with pytest.raises(CorpusError, match="the item is an int, not a str") as raised:
         texts_of(Corpus(lambda: ["a", 1]))
     assert raised.value.line == 2
     corpus = Corpus(lambda: ["a", 1, None, ["b", 2], {"text": "c"}, {"x": "d"}], on_error="skip")

@@ -45,8 +45,8 @@ def test_an_error_carries_what_it_speaks_of(tmp_path):
 @pytest.mark.parametrize(
     ("options", "kind", "argument", "says"),
     [
-        ({"column": 5}, TypeError, "column", "`column` is 5, a int; pass a name"),
-        ({"keep": 5}, TypeError, "keep", "`keep` is 5, a int; pass a list of names"),
+        ({"column": 5}, TypeError, "column", "`column` is 5, an int; pass a name"),
+        ({"keep": 5}, TypeError, "keep", "`keep` is 5, an int; pass a list of names"),
         ({"keep": "id"}, ValueError, "keep", "`keep` is 'id'; pass a list of names"),
         ({"keep": ["a", "a"]}, ValueError, "keep", "pass names of columns, each once"),
         ({"format": "x" * 5000}, ValueError, "format", "`format` is 'xxx"),

@@ -185,7 +185,7 @@ MISTAKES = {
         of_module("datasets", lambda ds: ds.Dataset.from_dict({"text": TEXTS}).to_iterable_dataset()),
         "an? IterableDataset with the columns text",
     ),
-    "an array of no axis": (lambda: np.array("Anna"), "a ndarray without an axis"),
+    "an array of no axis": (lambda: np.array("Anna"), "an ndarray without an axis"),
     "an array of numbers": (lambda: np.arange(3), "text 0 of the input is of type int"),
     "a list with a number": (lambda: ["Anna", 5], "text 1 of the input is of type int"),
     "a list with None": (lambda: ["Anna", "x", None], "text 2 of the input is of type NoneType"),

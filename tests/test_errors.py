@@ -189,3 +189,63 @@ def test_a_model_that_gives_what_is_no_logits_is_named():
     with pytest.raises(ValueError, match="the model gave logits of shape") as bad:
         fastpost.pipeline("ner", model=wrong, compat="fastpost")(TEXT)
     assert bad.value.argument == "model"
+
+
+HALF = "a\ud800"
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda: fastpost.Entities.from_spans([[(0, 4, "P", "x")]]), TypeError, r"`spans\[0\]\[0\]` has the score 'x'; pass"),
+        (lambda: fastpost.Entities.from_spans({0: [(0, 4, "P")]}), TypeError, "`spans` is a dict; pass a list of lists"),
+        (lambda: fastpost.Entities.from_spans([5]), TypeError, r"`spans\[0\]` is an int; pass a list of spans"),
+        (lambda: fastpost.Entities.from_spans([[(0, 4, HALF)]]), ValueError, "which holds half a surrogate pair; pass"),
+        (lambda: fastpost.EntityDecoder(["O", HALF]), ValueError, r"`id2label\[1\]` has the label .*surrogate pair"),
+        (lambda: fastpost.EntityDecoder(["O", "P"], return_probs=2), TypeError, "`return_probs` is 2, an int; pass True"),
+        (lambda: fastpost.Corpus(["a", 5]), TypeError, r"`source\[1\]` is 5, an int; pass a path or glob"),
+        (lambda: list(fastpost.Corpus(iter([]))), ValueError, "the corpus holds no text: a list_iterator"),
+        (lambda: fastpost.metrics.squad({"1": None}, []), TypeError, r"`predictions\['1'\]` is None, a NoneType; pass a str"),
+        (
+            lambda: fastpost.metrics.squad([{"id": "1", "prediction_text": None}], []),
+            TypeError,
+            r"`predictions\[0\]\['prediction_text'\]` is None",
+        ),
+        (
+            lambda: fastpost.metrics.classification_report([["O"]], [["O"]], digits=True),
+            ValueError,
+            "`digits` is True; pass how many decimals",
+        ),
+        (
+            lambda: fastpost.AnswerDecoder().decode(
+                np.zeros((1, 9), np.float32), np.zeros((1, 10), np.float32), contexts=["a"], offsets=[[(0, 1)] * 9],
+                sequence_ids=[[1] * 9],
+            ),
+            ValueError,
+            "`end_logits` has 10 tokens in window 0 but `start_logits` has 9",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_named_as_the_caller_calls_it(call, error, words):
+    with pytest.raises(error, match=words):
+        call()
+
+
+def test_what_need_not_be_wrong():
+    decoder = fastpost.EntityDecoder({np.int64(0): "O", np.int64(1): "P"})
+    assert decoder.labels == fastpost.EntityDecoder(["O", "P"]).labels
+    found = fastpost.Entities.from_spans([[(0, 4, "P", 0.5)], []], ["Anna", "no"])
+    assert fastpost.Entities.from_spans(found, ["Anna", "no"]).to_dicts() == found.to_dicts()
+    redaction = fastpost.redact("Anna", [(0, 4, "P")])
+    redaction.texts[0] = "Anna"
+    redaction.spans[0]["label"] = "Q"
+    redaction.spans.clear()
+    assert (redaction.text, redaction.spans[0]["label"]) == ("[P]", "P")
+
+
+def test_one_more_token_is_one():
+    from fastpost.entities.decoder import _warn_lost
+
+    for count, words in ((2, "and so is 1 more token;"), (3, "and so are 2 more tokens;")):
+        with pytest.warns(UserWarning, match=words):
+            _warn_lost(count, 0, 0, 3)

@@ -219,7 +219,7 @@ def test_batches_of_a_model_that_was_built_for_some_number_of_windows():
 
 
 def test_outputs_of_answers_are_two(onnx):
-    with pytest.raises(ValueError, match="gives 1 arrays of logits, not 2: start_logits, end_logits"):
+    with pytest.raises(ValueError, match="gives 1 array of logits, not 2: start_logits, end_logits"):
         fastpost.pipeline("question-answering", model=Table())
     assert read_model(Asked(), START_AND_END).labels == {}
 

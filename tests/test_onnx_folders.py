@@ -468,3 +468,8 @@ def test_a_window_longer_than_the_graph(tmp_path):
         pipe(question="Anna", context=TEXT, max_seq_len=64)
     with pytest.raises(TypeError, match=r"unexpected argument `top_kk`; did you mean `top_k`\?; choose of "):
         pipe(question="Anna", context=TEXT, top_kk=3)
+
+
+def test_device_none_is_the_default_as_in_transformers(tmp_path):
+    pipe = fastpost.pipeline("ner", model=write_folder(tmp_path), device=None)
+    assert pipe.device.type == "cpu"

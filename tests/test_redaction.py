@@ -218,7 +218,7 @@ def test_a_function_gets_the_entity():
         redact(TEXT, [ANNA], lambda entity: None)
     with pytest.raises(ZeroDivisionError):
         redact(TEXT, [ANNA], lambda entity: 1 / 0)
-    with pytest.raises(TypeError, match="`replace` is a int; pass a template"):
+    with pytest.raises(TypeError, match="`replace` is an int; pass a template"):
         redact(TEXT, [ANNA], 5)
 
 

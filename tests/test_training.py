@@ -712,7 +712,7 @@ def test_too_little_memory_stops_before_the_run(monkeypatch):
     ("corpus", "error", "match"),
     [
         ("one text", TypeError, "`corpus` is one text"),
-        ([1], TypeError, "`corpus` holds a int as item 0"),
+        ([1], TypeError, "`corpus` holds an int as item 0"),
         ([["a", None]], TypeError, r"holds None (as item \d|in item \d)"),
         (["\ud800"], UnicodeEncodeError, "surrogates"),
         (5, TypeError, "not iterable"),

@@ -102,7 +102,7 @@ def test_the_rehearsal_still_refuses_what_no_corpus_can_mend(way):
 
 @pytest.mark.parametrize(("corpus", "place"), [
     (["a", None], "None as item 1"), (["a", "b", 3.5], "a float as item 2"), ([["a"], ["b", None]], "None in item 1"),
-    ([["a", 7]], "a int in item 0"),
+    ([["a", 7]], "an int in item 0"),
 ])  # fmt: skip
 @pytest.mark.parametrize("force", [False, True])
 @pytest.mark.parametrize("lazy", [False, True])

@@ -28,7 +28,9 @@ def whole(name: str, value: Any, least: int = 0, *, most: int = MOST, or_else: s
     try:
         number = operator.index(value)
     except TypeError:
-        raise refuse(TypeError, Argument(name), f" is {shown(value)}, a {type(value).__name__}", cure=cure) from None
+        raise refuse(
+            TypeError, Argument(name), f" is {shown(value)}, {with_article(type(value).__name__)}", cure=cure
+        ) from None
     if number < least:
         raise refuse(ValueError, Argument(name), f" is {shown(number)}", cure=cure)
     if number > most:
@@ -71,12 +73,14 @@ def number(name: str, value: Any, least: float = -np.inf, most: float = np.inf, 
     """`value` as a float from `least` to `most`, which is not NaN."""
     cure = "pass a number" if most == np.inf == -least else f"pass a number from {least:g} to {most:g}"
     if isinstance(value, (bool, np.bool_, str, bytes)):
-        raise refuse(TypeError, Argument(name), f" is {shown(value)}, a {type(value).__name__}", cure=cure + or_else)
+        raise refuse(
+            TypeError, Argument(name), f" is {shown(value)}, {with_article(type(value).__name__)}", cure=cure + or_else
+        )
     try:
         real = float(value)
     except (TypeError, ValueError):
         raise refuse(
-            TypeError, Argument(name), f" is {shown(value)}, a {type(value).__name__}", cure=cure + or_else
+            TypeError, Argument(name), f" is {shown(value)}, {with_article(type(value).__name__)}", cure=cure + or_else
         ) from None
     except OverflowError:
         raise refuse(ValueError, Argument(name), f" is {shown(value)}", cure=cure + or_else) from None
@@ -104,7 +108,7 @@ def records(name: str, rows: Iterable[Any], *keys: str) -> list[Mapping[str, Any
         if not isinstance(row, Mapping):
             raise refuse(
                 TypeError,
-                f"`{name}[{at}]` is {shown(row)}, a {type(row).__name__}; pass a dict with {', '.join(keys)}",
+                f"`{name}[{at}]` is {shown(row)}, {with_article(type(row).__name__)}; pass a dict with {', '.join(keys)}",
                 argument=name,
             )
         missing = next((key for key in keys if key not in row), None)
@@ -113,6 +117,11 @@ def records(name: str, rows: Iterable[Any], *keys: str) -> list[Mapping[str, Any
                 ValueError, f"`{name}[{at}]` has no {shown(missing)}; pass a dict with {', '.join(keys)}", argument=name
             )
     return listed
+
+
+def with_article(name: str) -> str:
+    """`a str`, `an int`."""
+    return f"{'an' if name[:1] in 'aeioAEIO' or name == 'ndarray' else 'a'} {name}"
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from fastpost._inputs.bounds import counted, listed, shown
+from fastpost._inputs.bounds import counted, listed, shown, with_article
 from fastpost.exceptions import refuse
 
 _LABEL = ("label", "entity_group", "entity")
@@ -17,6 +17,9 @@ _WORD = ("word", "text")
 
 def columns(spans: Sequence[Sequence[Any]], texts: list[str] | None, labels: Sequence[str] | None) -> tuple[Any, ...]:
     """Text numbers, starts, ends, label ids, scores, label names and words; a word is `None` where none is given."""
+    if isinstance(spans, (str, bytes, Mapping)) or not isinstance(spans, Sequence):
+        kind = with_article(type(spans).__name__)
+        raise refuse(TypeError, f"`spans` is {kind}; pass a list of lists of spans, one a text", argument="spans")
     if texts is not None and len(texts) != len(spans):
         raise refuse(
             ValueError,
@@ -27,6 +30,11 @@ def columns(spans: Sequence[Sequence[Any]], texts: list[str] | None, labels: Seq
     rows: list[tuple[int, int, int, int, float]] = []
     words: list[str | None] = []
     for number, found in enumerate(spans):
+        if isinstance(found, (str, bytes, Mapping)) or not isinstance(found, Iterable):
+            kind = with_article(type(found).__name__)
+            raise refuse(
+                TypeError, f"`spans[{number}]` is {kind}; pass a list of spans for each text", argument="spans"
+            )
         for index, span in enumerate(found):
             name = f"spans[{number}][{index}]"
             start, end, label, score, word = _read(name, span)
@@ -85,4 +93,23 @@ def _read(name: str, span: Any) -> tuple[int, int, str, float, str | None]:
         ) from None
     if not isinstance(label, str):
         raise refuse(TypeError, f"`{name}` has the label {shown(label)}; labels are str", argument=name)
-    return start, end, label, 1.0 if score is None else float(score), word
+    refuse_half_pair(name, label)
+    try:
+        number = 1.0 if score is None else float(score)
+    except (TypeError, ValueError):
+        raise refuse(
+            TypeError, f"`{name}` has the score {shown(score)}; pass a number, or none", argument=name
+        ) from None
+    return start, end, label, number, word
+
+
+def refuse_half_pair(name: str, label: str) -> None:
+    """Refuses a label that is no text, as it holds half a surrogate pair."""
+    try:
+        label.encode()
+    except UnicodeEncodeError:
+        raise refuse(
+            ValueError,
+            f"`{name}` has the label {shown(label)}, which holds half a surrogate pair; pass text that has a form in UTF-8",
+            argument=name,
+        ) from None

@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from fastpost._inputs import bounds
+from fastpost._inputs.bounds import with_article
 from fastpost.exceptions import refuse
 
 
@@ -30,7 +31,9 @@ def flag(name: str, value: Any) -> bool:
     """True or False; nothing else that counts as one of them."""
     if not isinstance(value, (bool, np.bool_)):
         raise refuse(
-            TypeError, f"`{name}` is {bounds.shown(value)}, a {type(value).__name__}; pass True or False", argument=name
+            TypeError,
+            f"`{name}` is {bounds.shown(value)}, {with_article(type(value).__name__)}; pass True or False",
+            argument=name,
         )
     return bool(value)
 

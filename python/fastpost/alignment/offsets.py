@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from fastpost import _fastpost
 from fastpost._inputs import arrays as _arrays
-from fastpost._inputs.bounds import counted, shown
+from fastpost._inputs.bounds import counted, shown, with_article
 from fastpost.exceptions import refuse
 from fastpost.types import ArrayLike, Ints1d
 
@@ -272,7 +272,7 @@ def _only_one(encoding: Any) -> Any:
     elif hasattr(encoding, "input_ids") and not hasattr(encoding, "special_tokens_mask"):
         raise refuse(
             TypeError,
-            f"`encoding` is a {type(encoding).__name__} without `encodings`, as slow tokenizers make it; pass what a fast "
+            f"`encoding` is {with_article(type(encoding).__name__)} without `encodings`, as slow tokenizers make it; pass what a fast "
             "tokenizer gives, or integers (tokens, 2)",
             argument="encoding",
         )
@@ -347,7 +347,9 @@ def _step(table: _fastpost.NormalTable, step: Normalizer) -> _fastpost.NormalTab
     whole = function(text)
     if not isinstance(whole, str):
         raise refuse(
-            TypeError, f"`normalizer` returned a {type(whole).__name__}; it maps str to str", argument="normalizer"
+            TypeError,
+            f"`normalizer` returned {with_article(type(whole).__name__)}; it maps str to str",
+            argument="normalizer",
         )
     places = OffsetMap(text)
     edges = places.convert(np.arange(places.length("graphemes") + 1), "graphemes", "chars")

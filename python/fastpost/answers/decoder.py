@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -188,7 +188,8 @@ class AnswerDecoder(Settled):
         if attention_mask is not None and encodings is None:
             _masks.attention(attention_mask, "start_logits", starts, tokens, 1)
         warn_of_windows(("start_logits", "end_logits"), (starts, ends), (start_bits, end_bits), tokens)
-        table = self._kernel.decode(
+        table = _of_start(
+            self._kernel.decode,
             starts,
             ends,
             (start_bits, end_bits),
@@ -217,6 +218,15 @@ class AnswerDecoder(Settled):
     def __repr__(self) -> str:
         always = ("top_k", "max_answer_len", "compat")
         return printed_options("AnswerDecoder", "", self._arguments, _DEFAULTS, always)
+
+
+def _of_start(decode: Callable[..., Any], *arrays: Any) -> Any:
+    """Decodes; an error that compares an array with `logits` means those of the start here."""
+    try:
+        return decode(*arrays)
+    except ValueError as error:
+        error.args = (str(error).replace("`logits`", "`start_logits`"),)
+        raise
 
 
 _DEFAULTS = {name: option.default for name, option in ANSWER_OPTIONS.items()}

@@ -13,7 +13,7 @@ import numpy as np
 from fastpost import _fastpost
 from fastpost._inputs import arrays as _arrays
 from fastpost._inputs import bounds as _bounds
-from fastpost._inputs.bounds import counted, listed, shown
+from fastpost._inputs.bounds import counted, listed, shown, with_article
 from fastpost.exceptions import refuse
 
 logger = logging.getLogger(__name__)
@@ -107,7 +107,7 @@ def postprocess_qa_predictions(
         if known is not None and not isinstance(known, Mapping):
             raise refuse(
                 TypeError,
-                f"`features[{row}]` has the token_is_max_context {_bounds.shown(known)}, a {type(known).__name__}; it is a "
+                f"`features[{row}]` has the token_is_max_context {_bounds.shown(known)}, {with_article(type(known).__name__)}; it is a "
                 "dict of token numbers as text to bool, or None",
                 argument="features",
             )

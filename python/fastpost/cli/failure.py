@@ -116,7 +116,7 @@ def explained(error: BaseException, resumable: bool = False) -> tuple[int, str]:
     if len(text) > _LONGEST:
         text = f"{text[:_LONGEST]} ... (--debug shows all of it)"
     if isinstance(error, ValueError | TypeError | OSError | RuntimeError | ImportError) and text:
-        return FAILED, text
+        return USAGE if _is_of_an_option(error) else FAILED, text
     return FAILED, f"{type(error).__name__}: {text} (--debug shows where)"
 
 
@@ -143,10 +143,21 @@ def spelled(error: object) -> str:
     A cure that names an argument for which the command has no option is left out.
     """
     words, cure = words_of(error) or (str(error),), cure_of(error)
+    if _is_of_an_option(error) and isinstance(words[0], str):
+        named = error.argument  # type: ignore[attr-defined]
+        words = Argument(named), words[0].removeprefix(f"`{named}`"), *words[1:]
     known = [_option(word) for word in cure if isinstance(word, Argument)]
     if None in known:
         words = words[: len(words) - len(cure)]
     return "".join(word if isinstance(word, str) else _option(word) or str(word) for word in words)
+
+
+def _is_of_an_option(error: object) -> bool:
+    """Whether what an error says first is that the value of one of the command's options is wrong."""
+    name = getattr(error, "argument", None)
+    if not isinstance(name, str) or name == "model" or not isinstance(error, ValueError | TypeError):
+        return False
+    return str(error).startswith((f"`{name}` is ", f"`{name}[")) and _option(Argument(name)) is not None
 
 
 def _option(argument: Argument) -> str | None:

@@ -43,7 +43,8 @@ class Progress(shown.Progress):
                 speed = f"{self.rate(tally.tokens, stage):,.0f} tokens/s"
             else:
                 speed = f"{self.rate(tally.texts - first[0], stage):,.1f} texts/s"
-            of = "" if tally.total is None else f" of {tally.total:,}"
+            guessed = "" if tally.texts == tally.total else "about "  # it is exact at the end alone
+            of = "" if tally.total is None else f" of {guessed}{tally.total:,}"
             texts = f"{tally.texts:,}{of} {'text' if (tally.total or tally.texts) == 1 else 'texts'}"
             self(stage, tally.texts, tally.total, f"{texts}, {speed}, {counted(tally.found, one, many)}")
 

@@ -16,9 +16,11 @@ from typing import Any, Literal, TypeVar, cast
 
 from fastpost._fastpost import TextReader
 from fastpost._inputs import bounds as _bounds
+from fastpost._inputs.bounds import with_article
 from fastpost._inputs.formats import NAMES, Format
 from fastpost.corpus import sources as _sources
 from fastpost.corpus.sources import Options, Reader
+from fastpost.corpus.sources.options import kind_of
 from fastpost.exceptions import Argument, CorpusError, refuse
 
 __all__ = ["Corpus", "CorpusStats", "TextRecords"]
@@ -215,7 +217,9 @@ class Corpus:
             raise refuse(ValueError, *words, cure="pass one of them")
         if not isinstance(column, str | None):
             kind = type(column).__name__
-            raise refuse(TypeError, Argument("column"), f" is {_bounds.shown(column)}, a {kind}", cure="pass a name")
+            raise refuse(
+                TypeError, Argument("column"), f" is {_bounds.shown(column)}, {with_article(kind)}", cure="pass a name"
+            )
         for name, given, allowed in (
             ("on_error", on_error, ("raise", "skip", "replace")),
             ("split", split, ("line", "blank", "file")),
@@ -377,7 +381,9 @@ class Corpus:
 
     def _require_texts(self, state: _Pass) -> None:
         if not state.texts and not state.start and not self._options.skip:
-            raise CorpusError(f"the corpus holds no text: {self._what}")
+            raise CorpusError(
+                f"the corpus holds no text: {self._what if self.files else ', '.join(map(_called, self._sources))}"
+            )
 
     def _hand_out(self, state: _Pass, batch: list[str], size: int) -> None:
         state.texts += len(batch)
@@ -565,7 +571,7 @@ class Corpus:
         files = self.files
         if not files:
             return ", ".join(type(source).__name__ for source in self._sources)
-        return files[0] if len(files) == 1 else f"{files[0]} and {len(files) - 1} more files"
+        return files[0] if len(files) == 1 else f"{files[0]} and {_bounds.counted(len(files) - 1, 'more file')}"
 
     def __repr__(self) -> str:
         return f"Corpus({self._what}, column={self._options.column!r}, batch_size={self.batch_size})"
@@ -612,7 +618,7 @@ def _names(keep: Any) -> tuple[str, ...]:
     if isinstance(keep, str):
         raise refuse(ValueError, *given, cure='pass a list of names, or "all"')
     if not isinstance(keep, Iterable):
-        raise refuse(TypeError, *given, f", a {type(keep).__name__}", cure='pass a list of names, or "all"')
+        raise refuse(TypeError, *given, f", {with_article(type(keep).__name__)}", cure='pass a list of names, or "all"')
     names = tuple(keep)
     if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
         raise refuse(ValueError, *given, cure="pass names of columns, each once")
@@ -629,3 +635,11 @@ class _Texts:
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.texts)
+
+
+def _called(source: Any) -> str:
+    """What a source that is no file is called in messages."""
+    if hasattr(source, "name"):
+        return str(source.name)
+    held = next((getattr(source, name) for name in ("texts", "object", "dataset") if hasattr(source, name)), source)
+    return with_article(kind_of(held))

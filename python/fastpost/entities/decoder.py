@@ -12,8 +12,9 @@ from fastpost import _fastpost
 from fastpost._frozen import Settled
 from fastpost._inputs import arrays as _arrays
 from fastpost._inputs import masks as _masks
-from fastpost._inputs.bounds import counted, shown
+from fastpost._inputs.bounds import counted, shown, with_article
 from fastpost._inputs.encodings import read_windows
+from fastpost._inputs.labels import refuse_half_pair
 from fastpost._inputs.probabilities import warn_of_rows
 from fastpost._inputs.tokenizer import Tokens
 from fastpost._warn import warn_caller
@@ -310,7 +311,7 @@ def _warn_lost(count: int, text: int, window: int, token: int) -> None:
     """Says which tokens of entities have no place in their text."""
     warn_caller(
         f"token {token} of window {window} (text {text}) is labelled as an entity's but its offsets cover no character"
-        + (f", and so are {count - 1} more tokens" if count > 1 else "")
+        + (f", and so {'is' if count == 2 else 'are'} {counted(count - 1, 'more token')}" if count > 1 else "")
         + "; their entities are shorter than they should be, or missing. Pass the tokenizer's own offsets, and "
         "`special_tokens_mask` if these are special tokens; `check_offsets` finds them"
     )
@@ -336,7 +337,7 @@ def _label_names(id2label: Mapping[Any, str] | Sequence[str], argument: str = "i
         kind = type(id2label).__name__
         raise refuse(
             TypeError,
-            f"`{argument}` is {shown(id2label)}, a {kind}; pass a dict of id to name, or a list of names",
+            f"`{argument}` is {shown(id2label)}, {with_article(kind)}; pass a dict of id to name, or a list of names",
             argument=argument,
         )
     if not id2label:
@@ -348,7 +349,7 @@ def _label_names(id2label: Mapping[Any, str] | Sequence[str], argument: str = "i
     pairs = id2label.items() if isinstance(id2label, Mapping) else enumerate(id2label)
     by_id: dict[int, Any] = {}
     for label, name in pairs:
-        if not isinstance(label, (int, str)) or not str(label).isdecimal():
+        if isinstance(label, bool) or not isinstance(label, (int, str, np.integer)) or not str(label).isdecimal():
             raise refuse(
                 ValueError, f"`{argument}` has the id {shown(label)}; label ids are 0, 1, ...", argument=argument
             )
@@ -359,9 +360,10 @@ def _label_names(id2label: Mapping[Any, str] | Sequence[str], argument: str = "i
         if not isinstance(name, str):
             raise refuse(
                 TypeError,
-                f"`{argument}[{label}]` is {shown(name)}, a {type(name).__name__}; label names are str",
+                f"`{argument}[{label}]` is {shown(name)}, {with_article(type(name).__name__)}; label names are str",
                 argument=argument,
             )
+        refuse_half_pair(f"{argument}[{label}]", name)
     missing = sorted(set(range(len(by_id))) - by_id.keys())
     if missing:
         raise refuse(

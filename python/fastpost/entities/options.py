@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from fastpost import _fastpost
-from fastpost._inputs.bounds import shown, threads, tokens_at_once, windows_at_once
+from fastpost._inputs.bounds import shown, threads, tokens_at_once, windows_at_once, with_article
 from fastpost._inputs.option import ABSENT, Option, flag, is_same, keep, table
 from fastpost.entities import checks
 from fastpost.exceptions import refuse
@@ -39,7 +39,7 @@ def _strategy(name: str, value: Any) -> Any:
     if value is not None and not isinstance(value, str):
         raise refuse(
             TypeError,
-            f"`{name}` is {shown(value)}, a {type(value).__name__}; pass the name of a strategy, or None",
+            f"`{name}` is {shown(value)}, {with_article(type(value).__name__)}; pass the name of a strategy, or None",
             argument=name,
         )
     return value

@@ -12,7 +12,7 @@ from functools import cached_property, lru_cache
 from typing import Any, NamedTuple, overload
 
 from fastpost import _fastpost
-from fastpost._inputs.bounds import counted
+from fastpost._inputs.bounds import counted, with_article
 from fastpost.entities.result import Entities
 from fastpost.exceptions import refuse
 from fastpost.types import RedactedSpan
@@ -35,18 +35,29 @@ class Redaction:
             Of several texts, a list of such lists. `fastpost.render(redaction.text, redaction.spans)` shows them.
     """
 
-    texts: list[str]
-    spans: list[Any]
+    _texts: tuple[str, ...]
+    _spans: tuple[list[RedactedSpan], ...]
     _originals: dict[str, list[str]] = field(compare=False)
     """The distinct words that each placeholder stands for."""
     _single: bool = field(compare=False)
 
     @property
+    def texts(self) -> list[str]:
+        """The redacted texts, a list of one for one text."""
+        return list(self._texts)
+
+    @property
+    def spans(self) -> list[Any]:
+        """The placeholders of the text in order; of several texts, a list of such lists."""
+        copies = [[span.copy() for span in spans] for spans in self._spans]
+        return copies[0] if self._single else copies
+
+    @property
     def text(self) -> str:
         """The redacted text, if there is one."""
-        if len(self.texts) != 1:
-            raise AttributeError(f"this Redaction holds {counted(len(self.texts), 'text')}; take `texts`")
-        return self.texts[0]
+        if len(self._texts) != 1:
+            raise AttributeError(f"this Redaction holds {counted(len(self._texts), 'text')}; take `texts`")
+        return self._texts[0]
 
     @property
     def mapping(self) -> dict[str, str]:
@@ -66,8 +77,7 @@ class Redaction:
         itself, where the text has the same characters outside the entities.
         """
         several = {placeholder: tuple(words) for placeholder, words in self._originals.items() if len(words) > 1}
-        lists = [self.spans] if self._single else self.spans
-        for text, spans in zip(self.texts, lists):
+        for text, spans in zip(self._texts, self._spans):
             ours = {(span["start"], span["end"]) for span in spans}
             # What reads as a placeholder and is none, or is one and does not read so next to what follows it: PER_1 and 2.
             for start, end in ours ^ set(_occurrences(text, self._originals)):
@@ -120,8 +130,8 @@ class Redaction:
         return f"`{name}` has {_short(placeholder)}, {why}, such as '[{{label}}_{{n}}]'"
 
     def __repr__(self) -> str:
-        count = len(self.spans) if self._single else sum(map(len, self.spans))
-        return f"<Redaction: {counted(count, 'placeholder')} in {counted(len(self.texts), 'text')}>"
+        count = sum(map(len, self._spans))
+        return f"<Redaction: {counted(count, 'placeholder')} in {counted(len(self._texts), 'text')}>"
 
 
 def redact(text: str | Sequence[str], entities: Any, replace: str | Replace = "[{label}]") -> Redaction:
@@ -169,7 +179,7 @@ def redact(text: str | Sequence[str], entities: Any, replace: str | Replace = "[
         made, places = _replaced(one, its_spans, placeholders)
         redacted.append(made)
         spans.append(places)
-    return Redaction(redacted, spans[0] if single else spans, placeholders.originals, single)
+    return Redaction(tuple(redacted), tuple(spans), placeholders.originals, single)
 
 
 class _Span(NamedTuple):
@@ -245,7 +255,7 @@ class _Placeholders:
             kind = type(replace).__name__
             raise refuse(
                 TypeError,
-                f"`replace` is a {kind}; pass a template such as '[{{label}}]', or a function",
+                f"`replace` is {with_article(kind)}; pass a template such as '[{{label}}]', or a function",
                 argument="replace",
             )
         self._template = template(replace) if isinstance(replace, str) else None
@@ -274,7 +284,7 @@ class _Placeholders:
             if not isinstance(made, str):
                 raise refuse(
                     TypeError,
-                    f"`replace` returned a {type(made).__name__} for `{span.name}`; it should return a str",
+                    f"`replace` returned {with_article(type(made).__name__)} for `{span.name}`; it should return a str",
                     argument="replace",
                 )
             return made

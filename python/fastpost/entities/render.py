@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from fastpost._inputs import bounds as _bounds
-from fastpost._inputs.bounds import counted, listed, shown
+from fastpost._inputs.bounds import counted, listed, shown, with_article
 from fastpost.entities.marks import (
     LANES,
     STYLE,
@@ -77,7 +77,9 @@ def render(
         for one in given:
             if not isinstance(one, str):
                 raise refuse(
-                    TypeError, f"`{name}` holds {_bounds.shown(one)}, a {type(one).__name__}; pass str", argument=name
+                    TypeError,
+                    f"`{name}` holds {_bounds.shown(one)}, {with_article(type(one).__name__)}; pass str",
+                    argument=name,
                 )
     first = read_spans("entities", entities, texts, isinstance(text, str))
     if other is None:

@@ -153,7 +153,7 @@ class Entities(Rows[list[Entity] | list[Token], Entity | Token]):
     @classmethod
     def from_spans(
         cls,
-        spans: Sequence[Sequence[Any]],
+        spans: Sequence[Sequence[Any]] | Entities,
         texts: Sequence[str] | None = None,
         *,
         labels: Sequence[str] | None = None,
@@ -167,7 +167,7 @@ class Entities(Rows[list[Entity] | list[Token], Entity | Token]):
         Args:
             spans: of each text a list, in the order in which they shall come; a span is a dict with `start`, `end`,
                 `label` (or `entity_group`, `entity`) and perhaps `score` and `text` (or `word`), or a tuple
-                (start, end, label) or (start, end, label, score). Places are in characters, end excluded; a span
+                (start, end, label) or (start, end, label, score); or an `Entities`. Places are in characters, end excluded; a span
                 without a score has 1.
             texts: the texts; then a word is what stands there, else it is what the span says.
             labels: the names that `label_id` points into; default: those of the spans, in their order.
@@ -177,6 +177,7 @@ class Entities(Rows[list[Entity] | list[Token], Entity | Token]):
             ValueError: if a span lies outside its text, has no label or one that is not in `labels`.
         """
         listed = None if texts is None else _texts(texts)
+        spans = spans.to_dicts() if isinstance(spans, Entities) else spans
         text_index, start, end, label_id, score, names, words = columns(spans, listed, labels)
         index = np.full(len(score), -1, np.int64)
         made = words if listed is None else None

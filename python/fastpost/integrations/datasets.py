@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from fastpost._inputs.bounds import listed, short
+from fastpost._inputs.bounds import listed, short, with_article
 from fastpost.entities.options import BATCH_SIZE, COMPAT
 from fastpost.exceptions import Argument, refuse
 
@@ -105,7 +105,7 @@ class EntityFunction:
         elif not hasattr(table, "append_column"):
             raise refuse(
                 TypeError,
-                f"the batch is a {type(table).__name__}, not records of lists, a data frame or an Arrow table; call map "
+                f"the batch is {with_article(type(table).__name__)}, not records of lists, a data frame or an Arrow table; call map "
                 "with batched=True",
             )
         texts = self._column(table, table.column_names).to_pylist()

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from fastpost._inputs.bounds import listed, short, shown
+from fastpost._inputs.bounds import listed, short, shown, with_article
 from fastpost.corpus.corpus import Corpus
 from fastpost.exceptions import Argument, refuse
 from fastpost.integrations.reader import EntityReader, Found
@@ -77,7 +77,9 @@ def text_column(table: Any, column: str) -> Any:
     """
     if not isinstance(table, (pa.Table, pa.RecordBatch)):
         raise refuse(
-            TypeError, f'a batch came as a {type(table).__name__}; pass batch_format="pyarrow"', argument="batch_format"
+            TypeError,
+            f'a batch came as {with_article(type(table).__name__)}; pass batch_format="pyarrow"',
+            argument="batch_format",
         )
     if column not in table.schema.names:
         names = f", but the columns are {listed(table.schema.names)}"

@@ -296,6 +296,8 @@ def _naming(id_column: str | None, keep: Sequence[str] | Literal["all"]) -> Iter
     try:
         yield
     except ValueError as error:
+        if getattr(error, "argument", None) == "batch_size":
+            respell(error, "batch_size", "chunk_size")
         if getattr(error, "argument", None) == "keep":
             ours = id_column is not None and id_column not in keep and f"`{short(id_column)}`;" in f"{error};"
             respell(error, "keep", "id_column" if ours else "keep_columns")

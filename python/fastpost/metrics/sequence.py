@@ -81,7 +81,7 @@ def classification_report(
 
     `mode`, `scheme` and `suffix` have no effect on spans, which are equal if text, start, end and label are.
     """
-    if not isinstance(digits, int) or not 0 <= digits <= _MOST_DIGITS:
+    if isinstance(digits, bool) or not isinstance(digits, int) or not 0 <= digits <= _MOST_DIGITS:
         raise refuse(
             ValueError,
             f"`digits` is {_bounds.shown(digits)}; pass how many decimals to show, an int from 0 to {_MOST_DIGITS}",

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from fastpost._inputs import bounds as _bounds
-from fastpost._inputs.bounds import shown
+from fastpost._inputs.bounds import shown, with_article
 from fastpost.exceptions import refuse
 
 logger = logging.getLogger(__name__)
@@ -165,6 +165,8 @@ def _best_threshold(
 
 def _texts(predictions: Mapping[str, str] | Iterable[Mapping[str, Any]]) -> Mapping[str, str]:
     if isinstance(predictions, Mapping):
+        for question, text in predictions.items():
+            _check_text(f"predictions[{shown(question)}]", text)
         return predictions
     texts = {}
     for number, prediction in enumerate(predictions):
@@ -175,8 +177,18 @@ def _texts(predictions: Mapping[str, str] | Iterable[Mapping[str, Any]]) -> Mapp
                     f"`predictions[{number}]` has no `{name}`; pass dicts with `id` and `prediction_text`",
                     argument="predictions",
                 )
+        _check_text(f"predictions[{number}]['prediction_text']", prediction["prediction_text"])
         texts[prediction["id"]] = prediction["prediction_text"]
     return texts
+
+
+def _check_text(name: str, text: Any) -> None:
+    if not isinstance(text, str):
+        raise refuse(
+            TypeError,
+            f'`{name}` is {shown(text)}, {with_article(type(text).__name__)}; pass a str, "" for no answer',
+            argument="predictions",
+        )
 
 
 def _answers(reference: Mapping[str, Any]) -> Sequence[str]:

@@ -8,7 +8,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
-from fastpost._inputs.bounds import counted, shown, tokens_at_once, windows_at_once
+from fastpost._inputs.bounds import counted, shown, tokens_at_once, windows_at_once, with_article
 from fastpost.exceptions import refuse
 from fastpost.types import Ints1d, Ints2d
 
@@ -176,7 +176,7 @@ def _checked(logits: Any, shape: tuple[int, ...]) -> Any:
         if not hasattr(part, "shape"):
             raise refuse(
                 TypeError,
-                f"the model gave a {type(part).__name__} for logits; its `runner` has to return an array, a tuple of two, "
+                f"the model gave {with_article(type(part).__name__)} for logits; its `runner` has to return an array, a tuple of two, "
                 "or a function that returns these",
                 argument="model",
             )

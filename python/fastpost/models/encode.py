@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, Protocol
 
+from fastpost._inputs.bounds import with_article
 from fastpost._inputs.tokenizer import Tokens
 from fastpost.encoding.file import FileTokenizer
 from fastpost.encoding.overlap import check_overlap
@@ -229,7 +230,7 @@ def read_json(path: Path, missing: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise refuse(
             ValueError,
-            f"{path} holds a {type(found).__name__}; expected a JSON object",
+            f"{path} holds {with_article(type(found).__name__)}; expected a JSON object",
             argument="tokenizer",
             file=str(path),
         )

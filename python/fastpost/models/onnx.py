@@ -47,7 +47,7 @@ class OnnxFolder:
         tokenizer: Any = None,
         outputs: tuple[str, ...] = ("logits",),
         file_name: str | None = None,
-        device: str | int = "cpu",
+        device: str | int | None = "cpu",
         providers: Sequence[Any] | None = None,
         session_options: Any = None,
     ) -> None:

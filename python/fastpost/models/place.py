@@ -33,6 +33,8 @@ def missing_model(model: str | os.PathLike[str], backend: str | None = None, arg
     name = os.fsdecode(model)
     if not name.strip():
         return f"{argument} is empty; pass a folder, or a name on the hub such as owner/name"
+    if os.path.isfile(name) and not name.endswith(".onnx"):
+        return f"{argument} is {name[:80]}, a file; pass the folder of a model, an .onnx file, or a name on the hub"
     if os.path.exists(name):
         return None
     shown = f"{name[:77]}..." if is_no_path(name) else name

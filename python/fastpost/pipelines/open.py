@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
-from fastpost._inputs.bounds import shown
+from fastpost._inputs.bounds import shown, with_article
 from fastpost.exceptions import refuse
 from fastpost.models.backends import BACKENDS, TORCH, backend_of
 from fastpost.models.place import missing_model
@@ -171,7 +171,7 @@ def _open_object(
         if value is not None:
             raise refuse(
                 ValueError,
-                f"`{name}` is given, but `model` is an object of its own, a {type(model).__name__}; leave it out",
+                f"`{name}` is given, but `model` is an object of its own, {with_article(type(model).__name__)}; leave it out",
                 argument=name,
             )
     kind = AnswerPipeline if task == "question-answering" else EntityPipeline

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastpost._inputs import bounds as _bounds
+from fastpost._inputs.bounds import with_article
 from fastpost.entities.options import PIPELINE_OPTIONS
 from fastpost.exceptions import Argument, refuse
 
@@ -30,7 +31,7 @@ def check_sizes(options: Mapping[str, Any]) -> None:
         if value is None or (name == "batch_size" and isinstance(value, str) and value == "auto"):
             continue
         if isinstance(value, (bool, np.bool_)) or not hasattr(value, "__index__"):
-            given = f" is {_bounds.shown(value)}, a {type(value).__name__}"
+            given = f" is {_bounds.shown(value)}, {with_article(type(value).__name__)}"
             # transformers has ValueError for a batch of what is no number.
             kind = ValueError if name == "batch_size" and not isinstance(value, (bool, np.bool_)) else TypeError
             raise refuse(kind, Argument(name), given, cure="pass an int")

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sized
 from itertools import chain
 from typing import Any
 
+from fastpost._inputs.bounds import with_article
 from fastpost.corpus.corpus import Corpus
 from fastpost.exceptions import refuse
 
@@ -64,13 +65,13 @@ def find_fault(inputs: Any) -> str | None:
     if isinstance(inputs, (bytes, bytearray, memoryview)):
         return f'{kind}; pass a str, for example value.decode("utf-8")'
     if isinstance(inputs, Mapping):
-        return f"a {kind}; pass its texts, for example list(value.values())"
+        return f"{with_article(kind)}; pass its texts, for example list(value.values())"
     if isinstance(inputs, (set, frozenset)):
-        return f"a {kind}, whose texts have no order; pass a list of them"
+        return f"{with_article(kind)}, whose texts have no order; pass a list of them"
     if names := _column_names(inputs):
-        return f"a {kind} with the columns {', '.join(names[:5])[:60]}; pass the one that holds the texts"
+        return f"{with_article(kind)} with the columns {', '.join(names[:5])[:60]}; pass the one that holds the texts"
     if getattr(inputs, "ndim", 1) == 0:
-        return f"a {kind} without an axis; pass a str, or an array of one axis"
+        return f"{with_article(kind)} without an axis; pass a str, or an array of one axis"
     if not hasattr(inputs, "__iter__") and not hasattr(inputs, "__getitem__"):
         return f"{kind}; pass a str, a list of str, a Series, an array, a generator or a dataset"
     return None

@@ -9,6 +9,7 @@ from itertools import chain
 from typing import TypeAlias
 
 from fastpost._fastpost import Splitter, TextReader, WordTable
+from fastpost._inputs.bounds import with_article
 from fastpost.corpus.corpus import Corpus
 from fastpost.exceptions import refuse
 from fastpost.progress import Told
@@ -175,7 +176,7 @@ def _checked(corpus: Texts, check: Check) -> Texts:
 
 
 def _no_text(item: object, place: str) -> TypeError:
-    kind = "None" if item is None else f"a {type(item).__name__}"
+    kind = "None" if item is None else f"{with_article(type(item).__name__)}"
     return refuse(
         TypeError,
         f"`corpus` holds {kind} {place}, counted from 0; pass an iterable of str or of lists of str, and leave out what is "

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fastpost._fastpost import Splitter
-from fastpost._inputs.bounds import counted, shown
+from fastpost._inputs.bounds import counted, shown, with_article
 from fastpost.exceptions import refuse
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def backend_of(tokenizer: Any) -> Tokenizer:
     if not hasattr(backend, "to_str"):
         raise refuse(
             TypeError,
-            f"`tokenizer` is a {type(tokenizer).__name__}; pass a fast tokenizer (AutoTokenizer gives one), "
+            f"`tokenizer` is {with_article(type(tokenizer).__name__)}; pass a fast tokenizer (AutoTokenizer gives one), "
             "for only those can be trained",
             argument="tokenizer",
         )

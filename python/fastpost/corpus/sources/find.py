@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fastpost._inputs.bounds import listed, short
+from fastpost._inputs.bounds import listed, short, shown, with_article
 from fastpost._inputs.formats import COLUMNAR, NAMES, SUFFIXES, suffix_of
 from fastpost.corpus.folders import Folders
 from fastpost.corpus.sources.arrow import ArrowFile, ArrowObject
@@ -60,7 +60,7 @@ def _find(source: Any, options: Options, faults: list[OSError]) -> Iterator[Sour
             names = list(source)
             raise refuse(
                 TypeError,
-                f"`source` is a {kind_of(source)} of the splits {listed(names)}; choose one, "
+                f"`source` is {with_article(kind_of(source))} of the splits {listed(names)}; choose one, "
                 f"Corpus(dataset[{short(names[0]) if names else 'train'!r}])",
                 argument="source",
             )
@@ -68,20 +68,27 @@ def _find(source: Any, options: Options, faults: list[OSError]) -> Iterator[Sour
     elif hasattr(source, "__arrow_c_stream__") or hasattr(source, "__arrow_c_array__"):
         yield ArrowObject(source)
     elif isinstance(source, list | tuple) and not all(isinstance(item, list | tuple | Mapping) for item in source):
-        for item in source:
+        for number, item in enumerate(source):
+            if isinstance(item, (bool, int, float, bytes)) or item is None:
+                raise refuse(
+                    TypeError,
+                    f"`source[{number}]` is {shown(item)}, {with_article(kind_of(item))}; pass a path or glob, or texts with "
+                    "Corpus.from_texts",
+                    argument="source",
+                )
             yield from _find(item, options, faults)
     elif callable(source) or hasattr(source, "__iter__"):
         if isinstance(source, bytes | bytearray | Mapping):
             raise refuse(
                 TypeError,
-                f"`source` is a {kind_of(source)}; pass a path, an iterable of str, or Arrow data",
+                f"`source` is {with_article(kind_of(source))}; pass a path, an iterable of str, or Arrow data",
                 argument="source",
             )
         yield Strings(source)
     else:
         raise refuse(
             TypeError,
-            f"`source` is a {kind_of(source)}; pass a path or glob, a file object, Arrow data, a dataset, an iterable "
+            f"`source` is {with_article(kind_of(source))}; pass a path or glob, a file object, Arrow data, a dataset, an iterable "
             "of str, or a function that returns one",
             argument="source",
         )

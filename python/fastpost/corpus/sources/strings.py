@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fastpost._inputs.bounds import listed, short
+from fastpost._inputs.bounds import listed, short, with_article
 from fastpost.corpus.sources.options import SKIP, Options, Reader, Records, kind_of
 from fastpost.corpus.sources.rows import PASS_COLUMN, Fault, Row, json_of
 from fastpost.exceptions import Argument, CorpusError, Words, refuse
@@ -21,14 +21,18 @@ class Strings:
 
     @property
     def once(self) -> str | None:
-        return f"a {kind_of(self.texts)}" if not callable(self.texts) and iter(self.texts) is self.texts else None
+        return (
+            f"{with_article(kind_of(self.texts))}"
+            if not callable(self.texts) and iter(self.texts) is self.texts
+            else None
+        )
 
     def open(self, options: Options) -> Reader:
         made = self.texts() if callable(self.texts) else self.texts
         if isinstance(made, str | bytes) or not hasattr(made, "__iter__"):
             raise refuse(
                 TypeError,
-                f"the function returned a {kind_of(made)}; it should return an iterable of str",
+                f"the function returned {with_article(kind_of(made))}; it should return an iterable of str",
                 argument="source",
             )
         return StringReader(made, kind_of(made), options)
@@ -71,7 +75,7 @@ class StringReader:
                             continue
                         text = _whole(text)
                 elif text is not None or not self._options.nulls:
-                    found = "null" if text is None else f"a {kind_of(text)}"
+                    found = "null" if text is None else f"{with_article(kind_of(text))}"
                     self._fault(item, f"the batch holds {found}, not only str" if many else self._no_text(value, found))
                     continue
                 self._place = item, self._records, kept

@@ -40,7 +40,7 @@ class OnnxRunner:
         self,
         path: str | Path,
         outputs: tuple[str, ...] = ("logits",),
-        device: str | int = "cpu",
+        device: str | int | None = "cpu",
         providers: Sequence[Any] | None = None,
         session_options: Any = None,
     ) -> None:
@@ -245,6 +245,7 @@ def _open(
     path: str, device: Any, providers: Sequence[Any] | None, session_options: Any, onnxruntime: Any
 ) -> tuple[Any, Device]:
     """A session, and where it runs."""
+    device = "cpu" if device is None else device  # as transformers writes its default
     chosen = list(providers or _providers(device))
     if not providers:
         _check_there(device, chosen, onnxruntime.get_available_providers(), onnxruntime.__version__)

@@ -185,6 +185,10 @@ MISTAKES = {
         of_module("datasets", lambda ds: ds.Dataset.from_dict({"text": TEXTS}).to_iterable_dataset()),
         "an? IterableDataset with the columns text",
     ),
+    "splits of datasets": (
+        of_module("datasets", lambda ds: ds.DatasetDict(train=ds.Dataset.from_dict({"text": TEXTS}))),
+        "a DatasetDict of the splits train; choose one, and its column",
+    ),
     "an array of no axis": (lambda: np.array("Anna"), "an ndarray without an axis"),
     "an array of numbers": (lambda: np.arange(3), "text 0 of the input is of type int"),
     "a list with a number": (lambda: ["Anna", 5], "text 1 of the input is of type int"),

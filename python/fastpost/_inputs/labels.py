@@ -26,6 +26,9 @@ def columns(spans: Sequence[Sequence[Any]], texts: list[str] | None, labels: Seq
             f"`spans` holds {counted(len(spans), 'list')} for {counted(len(texts), 'text')}; pass one list of spans a text",
             argument="spans",
         )
+    for number, label in enumerate(labels or ()):
+        if isinstance(label, str):
+            refuse_half_pair(f"labels[{number}]", label)
     ids: dict[str, int] = {label: number for number, label in enumerate(labels or ())}
     rows: list[tuple[int, int, int, int, float]] = []
     words: list[str | None] = []

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from fastpost._inputs.bounds import counted, short, shown
+from fastpost._inputs.labels import refuse_half_pair
 from fastpost._inputs.paths import path_of
 from fastpost.exceptions import refuse
 from fastpost.types import ArrayLike, Units
@@ -130,6 +131,8 @@ def threshold(_: str, value: float | Mapping[str, float]) -> tuple[float, dict[s
     default = 0.0 if isinstance(value, Mapping) else value
     numbers: list[tuple[str | None, Any]] = [(None, default), *named.items()]
     for name, number in numbers:
+        if isinstance(name, str):
+            refuse_half_pair("threshold", name)
         if isinstance(number, bool) or not isinstance(number, (int, float, np.number)) or not 0 <= number <= 1:
             where = "" if name is None else f"[{short(name)!r}]"
             raise refuse(
@@ -160,6 +163,7 @@ def ignored(_: str, names: Any) -> set[str]:
                 f'`ignore_labels` holds a name of type {kind}; pass a list of label names, such as ["O"]',
                 argument="ignore_labels",
             )
+        refuse_half_pair("ignore_labels", name)
     return set(names)
 
 

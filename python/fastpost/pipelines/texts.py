@@ -64,6 +64,9 @@ def find_fault(inputs: Any) -> str | None:
     kind = show_kind(inputs)
     if isinstance(inputs, (bytes, bytearray, memoryview)):
         return f'{kind}; pass a str, for example value.decode("utf-8")'
+    if isinstance(inputs, Mapping) and inputs and all(map(_column_names, inputs.values())):
+        splits = ", ".join(map(str, inputs))[:60]
+        return f"{with_article(kind)} of the splits {splits}; choose one, and its column that holds the texts"
     if isinstance(inputs, Mapping):
         return f"{with_article(kind)}; pass its texts, for example list(value.values())"
     if isinstance(inputs, (set, frozenset)):

@@ -106,7 +106,7 @@ def test_quoted_line_ends_over_blocks(tmp_path, threads):
             3,
             "the record has 3 fields but the header has 2 columns; a field that holds a c",
         ),
-        ("id,text\n1\n3,d\n", 2, "the record has 1 fields but the header has 2 columns"),
+        ("id,text\n1\n3,d\n", 2, "the record has 1 field but the header has 2 columns"),
         ("id,body\n1,a\n", 1, "no column `text`; the header has `id`, `body`. Pass `column`"),
         ("id;text\n1;a\n", 1, "has semicolons in it; rewrite the file with commas"),
         (
@@ -117,7 +117,7 @@ def test_quoted_line_ends_over_blocks(tmp_path, threads):
         ("text,text\na,b\n", 1, "the column `text` is there more than once; rename one of them"),
         ('id,text\n1,a\n2,"b\n3,c\n', 3, "the record opens a quote that nothing closes"),
         ("id,text\n1,a\n2,\xff\n", 3, "not UTF-8: byte 0xff at byte 0 of the field"),
-        ("\n\nid,text\n\n1,a\n2\n", 6, "the record has 1 fields"),
+        ("\n\nid,text\n\n1,a\n2\n", 6, "the record has 1 field"),
     ],
 )
 @pytest.mark.parametrize("threads", [1, 2])

@@ -293,7 +293,11 @@ fn push(texts: &mut Texts, item: &Bound<'_, PyAny>, place: impl FnOnce() -> Stri
 
 fn wrong_item(item: &Bound<'_, PyAny>, place: &str) -> PyErr {
     let kind = item.get_type().name().map_or_else(|_| "?".to_owned(), |name| name.to_string());
-    let kind = if item.is_none() { "None".to_owned() } else { format!("a {kind}") };
+    let kind = if item.is_none() {
+        "None".to_owned()
+    } else {
+        format!("{} {kind}", if kind.starts_with(['a', 'e', 'i', 'o']) { "an" } else { "a" })
+    };
     crate::door::wrong_type(format!(
         "`corpus` holds {kind} {place}, counted from 0; pass an iterable of str or of lists of str, and leave out what is \
          no text"

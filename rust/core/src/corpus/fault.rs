@@ -150,8 +150,10 @@ pub enum Reason {
     },
     /// A record with more or fewer fields than the header has columns.
     #[error(
-        "the record has {fields} fields but the header has {columns} columns; a field that holds {between}, a quote or \
-        a line end is put in quotes"
+        "the record has {fields} {} but the header has {columns} {}; a field that holds {between}, a quote or a line end \
+        is put in quotes",
+        if *fields == 1 { "field" } else { "fields" },
+        if *columns == 1 { "column" } else { "columns" }
     )]
     Ragged {
         /// Fields of the record.

@@ -26,14 +26,7 @@ _FIELDS = ("label", "n", "score")
 
 @dataclass(frozen=True, repr=False)
 class Redaction:
-    """Redacted texts, where their placeholders stand, and what stood there before.
-
-    Attributes:
-        texts: the redacted texts, a list of one for one text.
-        spans: the placeholders of the text in order, as dicts (`fastpost.types.RedactedSpan`): `start` and `end` in the
-            redacted text, `label` and `score` of the entity, `original_start` and `original_end` in the original text.
-            Of several texts, a list of such lists. `fastpost.render(redaction.text, redaction.spans)` shows them.
-    """
+    """Redacted texts, where their placeholders stand, and what stood there before. It can't be changed."""
 
     _texts: tuple[str, ...]
     _spans: tuple[list[RedactedSpan], ...]
@@ -48,7 +41,11 @@ class Redaction:
 
     @property
     def spans(self) -> list[Any]:
-        """The placeholders of the text in order; of several texts, a list of such lists."""
+        """The placeholders of the text in order, as dicts (`fastpost.types.RedactedSpan`); of several texts, a list of lists.
+
+        `start` and `end` are in the redacted text, `label` and `score` are the entity's, `original_start` and
+        `original_end` are in the original text. `fastpost.render(redaction.text, redaction.spans)` shows them.
+        """
         copies = [[span.copy() for span in spans] for spans in self._spans]
         return copies[0] if self._single else copies
 

@@ -247,6 +247,118 @@ def test_the_score_of_a_joined_entity_is_that_of_its_surest_piece():
 # --- decoding -------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("strategy", ["simple", "first", "average", "max"])
+@pytest.mark.parametrize("score", SCORES)
+@pytest.mark.parametrize("decode", ["viterbi", "argmax"])
+@pytest.mark.parametrize(
+    ("text", "tokens", "tags"),
+    [
+        ("is Anna ok", [(0, 2), (3, 3), (3, 7), (8, 10)], "OBIO"),  # a space, trimmed off its own token
+        ("is Łukasz ok", [(0, 2), (3, 3), (3, 4), (3, 4), (4, 9), (10, 12)], "OBIIIO"),
+        ("is Anna ok", [(0, 2), (2, 3), (3, 7), (8, 10)], "OBIO"),  # and one that covers the space
+        ("is\nAnna ok", [(0, 2), (2, 3), (3, 7), (8, 10)], "OBIO"),
+    ],
+)
+def test_a_name_behind_a_token_of_white_space_that_begins_it(text, tokens, tags, strategy, score, decode):
+    """Training gives the first token of a word its `B-`, be it a space that has become a token of its own."""
+    rows = np.full((len(tokens), 3), -3, np.float32)
+    rows[range(len(tokens)), ["OBI".index(tag) for tag in tags]] = 5
+    decoder = EntityDecoder(["O", "B-P", "I-P"], aggregation_strategy=strategy, score=score, decode=decode)
+    found = decoder.decode([rows], offsets=[tokens], texts=[text]).to_dicts()[0]
+    assert [entity["word"] for entity in found] == [text.split()[tags.startswith("O")]]
+    assert found[0]["score"] > 0.99
+
+
+@pytest.mark.parametrize("name", ["Łódź", "Жанна", "安娜", "Øyvind", "Ἀθῆναι", "🦊"])
+def test_a_name_whose_first_letter_is_no_token_of_a_byte_level_tokenizer(name):
+    tokenizer, text = fast("byte-level"), f"I am {name} here"
+    encoding = tokenizer(text, return_offsets_mapping=True)
+    rows = np.zeros((len(encoding.input_ids), 3), np.float32)
+    before = None
+    of_name = encoding.char_to_token(5 + len(name) - 1)
+    for row, word in zip(rows, encoding.word_ids(), strict=True):
+        inside = word is not None and word == encoding.word_ids()[of_name]
+        row["OBI".index("O" if not inside else "I" if before else "B")] = 9
+        before = inside
+    found = EntityDecoder(["O", "B-P", "I-P"]).decode(
+        [rows], offsets=[encoding.offset_mapping], word_ids=[encoding.word_ids()], texts=[text]
+    )
+    assert [entity["word"] for entity in found.to_dicts()[0]] == [name]
+
+
+@pytest.mark.parametrize("scheme", ["auto", "named"])
+@pytest.mark.parametrize("score", ["mean", "path"])
+@pytest.mark.parametrize(
+    ("labels", "tags", "read", "want"),
+    [
+        ("O I-P L-P", "I-P I-P L-P L-P O", "BILOU", ["Anna Maria Berlin P", "Ulm P"]),
+        ("O B-P I-P U-P", "B-P I-P O U-P O", "BILOU", ["Anna Maria P", "Ulm P"]),
+        ("O B-P I-P S-P", "B-P I-P S-P O B-P", "BIOES", ["Anna Maria P", "Berlin P", "Bonn P"]),
+        ("O I-P S-P", "I-P I-P O S-P S-P", "BIOES", ["Anna Maria P", "Ulm P", "Bonn P"]),
+        ("O B-P S-P", "B-P B-P O S-P O", "BIOES", ["Anna P", "Maria P", "Ulm P"]),
+        ("O B-P I-P E-P S-P B-L", "B-P E-P O B-L O", "BIOES", ["Anna Maria P", "Ulm L"]),
+        ("O B-P I-P B-L I-M", "B-P I-P O B-L I-M", "IOB1", ["Anna Maria P", "Ulm L", "Bonn M"]),
+        ("O B-P I-P I-M", "B-P I-P O I-M I-M", "IOB1", ["Anna Maria P", "Ulm Bonn M"]),
+        ("O B-Per I-per", "B-Per I-per O B-Per O", "IOB1", ["Anna Per", "Maria per", "Ulm Per"]),
+    ],
+)
+def test_no_label_of_the_model_is_lost_for_one_that_it_lacks(labels, tags, read, want, score, scheme):
+    """What a type's missing label would say is said by those that it has."""
+    labels, text = labels.split(), "Anna Maria Berlin Ulm Bonn"
+    rows = np.full((5, len(labels)), -4, np.float32)
+    rows[range(5), [labels.index(tag) for tag in tags.split()]] = 4
+    try:
+        decoder = EntityDecoder(labels, score=score, scheme="auto" if scheme == "auto" else read)
+    except ValueError as error:  # a scheme by name is refused where some type can't be written at all
+        assert scheme == "named" and "no entity can be written" in str(error)
+        return
+    assert decoder.scheme == read
+    offsets = [found.span() for found in re.finditer(r"\w+", text)]
+    found = decoder.decode([rows], offsets=[offsets], texts=[text]).to_dicts()[0]
+    assert [f"{entity['word']} {entity['entity_group']}" for entity in found] == want
+    assert all(entity["score"] > 0.9 for entity in found)
+
+
+SURE = {
+    "IOB2": ["O", "B-ID", "I-ID"],
+    "IO": ["O", "I-ID"],
+    "IOE2": ["O", "I-ID", "E-ID"],
+    "BIOES": ["O", "B-ID", "I-ID", "E-ID", "S-ID"],
+}
+
+
+@pytest.mark.parametrize("scheme", SURE)
+@pytest.mark.parametrize("strategy", ["first", "average", "max"])
+@pytest.mark.parametrize("tokens", [2, 3, 5, 11, 40])
+@pytest.mark.parametrize("sure", [0.7, 0.8, 0.9])
+def test_a_word_of_many_tokens_is_found_where_each_of_them_is_sure(scheme, strategy, tokens, sure):
+    """Of the labels of a type, the one that may begin an entity has one token's share in a mean over labels."""
+    labels = SURE[scheme]
+    word = "X" * tokens
+    probs = np.full((tokens + 2, len(labels)), 1e-6)
+    probs[[0, -1], 0] = 0.999
+    for token, row in enumerate(probs[1:-1]):
+        role = "B" if token == 0 else "E" if token == tokens - 1 else "I"
+        row[0] = 1 - sure
+        row[labels.index(f"{role}-ID" if f"{role}-ID" in labels else "I-ID")] = sure
+    offsets = [(0, 2), *((3 + token, 4 + token) for token in range(tokens)), (4 + tokens, 6 + tokens)]
+    decoder = EntityDecoder(labels, aggregation_strategy=strategy)
+    assert decoder.scheme == scheme
+    found = decoder.decode([np.log(probs).astype(np.float32)], offsets=[offsets], texts=[f"my {word} ok"]).to_dicts()[0]
+    assert [(entity["word"], round(entity["score"], 3)) for entity in found] == [(word, sure)]
+
+
+@pytest.mark.parametrize("strategy", ["first", "average", "max"])
+def test_a_word_that_begins_an_entity_parts_it_from_the_one_before(strategy):
+    """However many tokens go on behind its first one."""
+    labels, text = SURE["IOB2"], "Anna Schmidtberger"
+    offsets = [(0, 4), (5, 7), (7, 9), (9, 11), (11, 14), (14, 18)]
+    rows = np.zeros((6, 3), np.float32)
+    rows[[0, 1], 1] = rows[2:, 2] = 6
+    found = EntityDecoder(labels, aggregation_strategy=strategy).decode([rows], offsets=[offsets], texts=[text])
+    assert [entity["word"] for entity in found.to_dicts()[0]] == ["Anna", "Schmidtberger"]
+
+
 def test_max_with_viterbi_decides_the_type_over_the_word():
     """The most certain token is an `I-`, which may not begin: the word is the person's, and begins it."""
     tokens = [(0, 3), (3, 6), (7, 9)]

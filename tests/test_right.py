@@ -740,7 +740,6 @@ SPANS = np.array([(0, 1), (1, 2)])
         (ValueError, '`scheme` is "bogus"; choose "auto"', {"scheme": "bogus"}),
         (ValueError, "BIOES", {"scheme": "BIOES", "id2label": ["O", "B-x", "M-x"]}),
         (ValueError, 'with B-x, I-x alone no entity can be written: E, S are missing; pass scheme="auto"', {"scheme": "BIOES"}),
-        (ValueError, "with B-y alone no entity can be written: I is missing", {"scheme": "IOB1", "id2label": ["O", "I-x", "B-y"]}),
         (ValueError, "PER", {"id2label": ["O", "B-x", "I-x", "PER"]}),
         (ValueError, '`decode` is "beam"; choose "argmax" or "viterbi"', {"decode": "beam"}),
         (ValueError, '`repair` is "fix"; choose', {"repair": "fix"}),

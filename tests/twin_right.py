@@ -133,6 +133,12 @@ def legal(scheme):
                 closes.add((roles[-1], before))
                 tags.extend((role, kind) for role in roles)
             pairs.update(itertools.pairwise([*tags, None]))
+    if scheme == "IOB1":  # written behind its own type alone, read as one that opens anywhere
+        opens.add(("B", False))
+        pairs.update((last, ("B", "b")) for last in (None, ("O", "O"), ("B", "a"), ("I", "a")))
+    if scheme == "IOE1":
+        closes.add(("E", False))
+        pairs.update((("E", "b"), following) for following in (None, ("O", "O"), ("I", "a"), ("E", "a")))
     pairs = {
         (last and last[0], following and following[0], bool(last and following and last[1] == following[1]))
         for last, following in pairs
@@ -156,6 +162,9 @@ def goes_on(last, following):
 
 
 # --- windows --------------------------------------------------------------------------------------
+
+
+MARK_ENDS = ("IOE1", "IOE2", "BIOES", "BILOU", "BMES")
 
 
 @dataclass
@@ -202,6 +211,21 @@ def tokens_of(window, text=None):
         word = -1 if window.words is None else int(window.words[place])
         token_id = -1 if window.ids is None else int(window.ids[place])
         out.append(Token(start, end, word, token_id, place, [np.asarray(window.logits[place], np.float64)]))
+    return out
+
+
+def with_spaces(tokens, text):
+    """Tokens that cover something; one that is a space, trimmed off its offsets, covers it."""
+    out, following = [], None
+    for at, token in reversed([*enumerate(tokens)]):
+        before = tokens[at - 1].end if at else 0
+        if token.start < token.end:
+            following = token.start
+            out.insert(0, token)
+        elif text is not None and following and token.start in (following - 1, following) and before < following:
+            if text[following - 1].isspace():
+                following -= 1
+                out.insert(0, replace(token, start=following, end=following + 1))
     return out
 
 
@@ -304,6 +328,12 @@ class Twin:
             # A name for "outside" given twice still has a place for each.
             inner = [tag for tag in self.tags if tag[0] != "O"]
             self.by_hand = self.transitions is not None or len({*inner}) < len(inner)
+
+    @property
+    def lays_out(self):
+        """Whether the row of a word of several tokens says where an entity begins and ends."""
+        strategies = {"average", "max"} | ({"first"} if self.scheme in MARK_ENDS else set())
+        return self.decode == "viterbi" and self.aggregation_strategy in strategies
 
     def weight(self, last, following):
         """Of a step between two label ids; `None` is the edge."""
@@ -665,7 +695,7 @@ class Twin:
         for at in range(first, last):
             probs = np.exp(log_softmax(rows[at]))
             role, own = self.tags[labels[at]]
-            mixed = self.aggregation_strategy == "average" and len(items[at]) > 1 and not outside
+            mixed = len(items[at]) > 1 and not outside and (self.aggregation_strategy == "average" or self.lays_out)
             if own == kind and (role == "O") == outside and not mixed:
                 values.append(probs[labels[at]])
             else:
@@ -707,11 +737,11 @@ class Twin:
         return found, covered
 
     def _row(self, tokens, text, has_offsets, has_ids):
+        text = text if has_offsets else None
         if has_offsets and self.aggregation_strategy != "none":
-            tokens = [token for token in tokens if token.start < token.end]
+            tokens = with_spaces(tokens, text)
         if not tokens:
             return []
-        text = text if has_offsets else None
         joins = self.aggregation_strategy in ("first", "average", "max")
         used, numbers, edges = None, list(range(len(tokens))), None
         if joins or (self.snap is not None and self.aggregation_strategy != "none"):
@@ -739,10 +769,13 @@ class Twin:
                     continue
                 self._reach(span, tokens, grow=False)
             spans.append(span)
+            # A path has the entity as it was found, white space at its ends and all.
+            span["chunk"] = (first, last)
         item_of = {at: number for number, item in enumerate(items) for at in item}
         for number, span in enumerate(spans):
             first, last = item_of[span["first"]], item_of[span["last"] - 1] + 1
-            span["score"] = self.entity_score(rows, labels, items, first, last, span["kind"], span["outside"])
+            scored = span["chunk"] if self.score == "path" else (first, last)
+            span["score"] = self.entity_score(rows, labels, items, *scored, span["kind"], span["outside"])
             span["probs"] = self._distribution(rows[first:last])
             span["pieces"] = {number}
         if has_offsets:
@@ -815,10 +848,10 @@ class Twin:
         return [self._entity(span, tokens, span["score"], span["probs"]) for span in out]
 
     def _item_row(self, rows):
-        if len(rows) == 1 or self.aggregation_strategy == "first":
+        if len(rows) == 1 or (self.aggregation_strategy == "first" and not self.lays_out):
             return rows[0]
         probs = np.exp([log_softmax(row) for row in rows])
-        if self.aggregation_strategy == "max" and self.decode == "viterbi":
+        if self.decode == "viterbi":
             return self._word_row(probs)
         if self.aggregation_strategy == "max":
             top = probs.max(axis=1)
@@ -835,16 +868,23 @@ class Twin:
             return np.log(mean)
 
     def _word_row(self, probs):
-        """The type as the most certain token has it; where an entity begins and ends as the first and last token say."""
+        """The type as the tokens' mean or the most certain one has it; where an entity begins and ends as the first and
+        the last token say."""
         kinds = [(role == "O", kind) for role, kind in self.tags]
         of = lambda row, kind: sum(p for p, own in zip(row, kinds) if own == kind)  # noqa: E731
-        tops = [max(of(row, kind) for kind in set(kinds)) for row in probs]
-        at = int(np.argmax(tops))
-        if any(
-            i != at and tops[i] >= tops[at] - CLOSE and not np.array_equal(probs[i], probs[at])
-            for i in range(len(tops))
-        ):
-            raise Undefined
+        if self.aggregation_strategy == "first":
+            decides = probs[0]
+        elif self.aggregation_strategy == "average":
+            decides = probs.mean(axis=0)
+        else:
+            tops = [max(of(row, kind) for kind in set(kinds)) for row in probs]
+            at = int(np.argmax(tops))
+            if any(
+                i != at and tops[i] >= tops[at] - CLOSE and not np.array_equal(probs[i], probs[at])
+                for i in range(len(tops))
+            ):
+                raise Undefined
+            decides = probs[at]
         fits = []
         for (role, _), kind in zip(self.tags, kinds):
             fit = 1.0
@@ -857,7 +897,9 @@ class Twin:
         out = []
         for fit, kind in zip(fits, kinds):
             whole = sum(other for other, own in zip(fits, kinds) if own == kind)
-            out.append(of(probs[at], kind) * (fit / whole if whole > 0 else 1.0))
+            out.append(of(decides, kind) * (fit / whole if whole > 0 else 1.0))
+        if self.aggregation_strategy == "average":  # half of it as the first and last token say, half as all say
+            out = [(placed + mean) / 2 for placed, mean in zip(out, decides)]
         with np.errstate(divide="ignore"):
             row = np.log(out)
         if np.sum(row >= row.max() - CLOSE) > 1:

@@ -78,8 +78,7 @@ fn runs(all: &[(Piece, Option<u32>)], tagging: &Tagging, repair: Repair) -> Vec<
         }
         let same = |other: Option<crate::labels::Tag>| other.is_some_and(|other| other.kind == first.kind);
         let behind = same(start.checked_sub(1).and_then(tag));
-        let legal =
-            tagging.scheme.opens(first.role, behind) && tagging.scheme.closes(last.role, same(tag(at)));
+        let legal = tagging.opens(first, behind) && tagging.closes(last, same(tag(at)));
         if legal || repair == Repair::Conlleval {
             out.push(Span { start: all[start].0.start, end: all[at - 1].0.end, kind: first.kind });
         }

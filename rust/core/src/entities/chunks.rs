@@ -57,8 +57,8 @@ pub fn chunks(tagging: &Tagging, labels: &[u32], repair: Repair) -> Vec<Chunk> {
                 at.filter(|&at| at < labels.len()).is_some_and(|at| tag(at).kind == chunk.kind)
             };
             first.role == Role::Outside
-                || (tagging.scheme.opens(first.role, same(chunk.from.checked_sub(1)))
-                    && tagging.scheme.closes(last.role, same(Some(chunk.to))))
+                || (tagging.opens(first, same(chunk.from.checked_sub(1)))
+                    && tagging.closes(last, same(Some(chunk.to))))
         });
     }
     out

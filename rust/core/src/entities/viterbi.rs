@@ -192,6 +192,11 @@ impl Grammar {
         tags.map(|&label| (label, self.tagging.tags[label as usize].role))
     }
 
+    /// How many labels the type has that has most.
+    pub(crate) fn most_of_a_kind(&self) -> usize {
+        self.kinds.iter().map(Vec::len).max().unwrap_or(0)
+    }
+
     /// Writes the labels of the best legal sequence over `items` (row numbers) into `out`.
     ///
     /// The best one has the largest sum of logits and weights. Ties: where the most probable label of each token (of
@@ -391,8 +396,11 @@ pub struct Space {
 }
 
 impl Lanes {
-    /// `None` if two labels have the same role and type: they would share a place.
+    /// `None` if two labels have the same role and type, which would share a place, or if roles do not say it all.
     fn new(tagging: &Tagging, biases: &Biases) -> Option<Self> {
+        if !tagging.goes_by_roles() {
+            return None;
+        }
         let scheme = tagging.scheme;
         let mut lane_of = vec![NONE; tagging.kinds.len()];
         let (mut kinds, mut outside) = (0, 0);

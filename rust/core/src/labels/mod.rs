@@ -44,11 +44,11 @@ impl Role {
 pub enum Scheme {
     /// `I-x` inside; neighbours of one type can't be told apart.
     Io,
-    /// As `Io`, and `B-x` opens an entity right behind another one of its type.
+    /// As `Io`, and `B-x` opens an entity right behind another one of its type; it is read as one anywhere.
     Iob1,
     /// BIO: `B-x` opens each entity.
     Iob2,
-    /// As `Io`, and `E-x` closes an entity right before another one of its type.
+    /// As `Io`, and `E-x` closes an entity right before another one of its type; it is read as one anywhere.
     Ioe1,
     /// `E-x` closes each entity.
     Ioe2,
@@ -100,7 +100,8 @@ const RULES: &[Rules] = &[
         scheme: Scheme::Iob1,
         names: &["IOB1"],
         letters: &[('B', B), ('I', I)],
-        opens: [&[B], &[I]],
+        // No `B` is written elsewhere (nor `E` of IOE1), yet a model gives it there, and its name is not to be lost.
+        opens: [&[B], &[B, I]],
         closes: [&[B, I], &[B, I]],
     },
     Rules {
@@ -115,7 +116,7 @@ const RULES: &[Rules] = &[
         names: &["IOE1"],
         letters: &[('I', I), ('E', E)],
         opens: [&[I, E], &[I, E]],
-        closes: [&[E], &[I]],
+        closes: [&[E], &[I, E]],
     },
     Rules {
         scheme: Scheme::Ioe2,
@@ -203,6 +204,12 @@ impl Scheme {
     #[must_use]
     pub fn parts_neighbours(self) -> bool {
         !self.rules().opens[0].is_empty() && !self.rules().closes[0].is_empty()
+    }
+
+    /// Whether some labels say that an entity ends.
+    #[must_use]
+    pub fn marks_ends(self) -> bool {
+        self.rules().letters.iter().any(|&(_, role)| role == E)
     }
 
     /// Whether each entity says where it begins and where it ends.
@@ -304,6 +311,17 @@ pub struct Tagging {
     pub tags: Vec<Tag>,
     /// Types of entities, in the order in which the labels first mention them; of letters alone, [`UNNAMED`].
     pub kinds: Vec<String>,
+    /// By type, what its labels may do beyond the scheme; empty where none may.
+    loose: Vec<Loose>,
+}
+
+/// Which of a type's labels may stand where the scheme has another label, which the type lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Loose {
+    /// Each may open an entity: the one that would stand first is missing.
+    opens: bool,
+    /// Each may close one: the one that would stand last is missing.
+    closes: bool,
 }
 
 /// The type of entities whose labels are letters alone: `B`, `I`, `O`. seqeval's name for it.
@@ -421,8 +439,12 @@ impl Tagging {
         Ok(Self::plain(&names))
     }
 
+    fn empty(scheme: Scheme, layout: Option<Layout>) -> Self {
+        Self { scheme, layout, tags: Vec::new(), kinds: Vec::new(), loose: Vec::new() }
+    }
+
     fn plain(names: &[&str]) -> Self {
-        let mut out = Self { scheme: Scheme::Plain, layout: None, tags: Vec::new(), kinds: Vec::new() };
+        let mut out = Self::empty(Scheme::Plain, None);
         let mut known = HashMap::new();
         for name in names {
             out.push(&mut known, if is_outside(name, false) { Role::Outside } else { I }, name);
@@ -431,7 +453,7 @@ impl Tagging {
     }
 
     fn read(names: &[&str], scheme: Scheme, layout: Option<Layout>) -> Self {
-        let mut out = Self { scheme, layout, tags: Vec::new(), kinds: Vec::new() };
+        let mut out = Self::empty(scheme, layout);
         let mut known = HashMap::new();
         for name in names {
             let tag = if is_outside(name, true) { None } else { split(layout, name) };
@@ -440,7 +462,27 @@ impl Tagging {
                 .unwrap_or((Role::Outside, name));
             out.push(&mut known, role, kind);
         }
+        out.loosen();
         out
+    }
+
+    /// Lets labels that a type has take the places of those it lacks: else no entity of several tokens could be written,
+    /// and whatever the model gives these labels would be lost.
+    fn loosen(&mut self) {
+        let loose: Vec<Loose> = (0..self.kinds.len() as u32)
+            .map(|kind| {
+                let has = |role: Role| self.tags.contains(&Tag { role, kind });
+                let outside = |role: Role| self.scheme.allows(Role::Outside, role, false);
+                let closing = |role: Role| self.scheme.allows(role, Role::Outside, false);
+                Loose {
+                    opens: (has(I) || has(E)) && !outside(I) && !has(B),
+                    closes: (has(B) || has(I)) && !closing(I) && !has(E),
+                }
+            })
+            .collect();
+        if loose.iter().any(|loose| *loose != Loose::default()) {
+            self.loose = loose;
+        }
     }
 
     /// These, if the scheme can write an entity of each type with them.
@@ -473,9 +515,37 @@ impl Tagging {
     /// Whether a token labelled `next` may follow one labelled `last`; `None` stands for the text's edge.
     #[must_use]
     pub fn allows(&self, last: Option<u32>, next: Option<u32>) -> bool {
-        let role = |label: Option<u32>| label.map_or(Role::Outside, |label| self.tags[label as usize].role);
-        let kind = |label: Option<u32>| label.map(|label| self.tags[label as usize].kind);
-        self.scheme.allows(role(last), role(next), kind(last) == kind(next))
+        let tag = |label: Option<u32>| label.map(|label| self.tags[label as usize]);
+        let (last, next) = (tag(last), tag(next));
+        let role = |tag: Option<Tag>| tag.map_or(Role::Outside, |tag| tag.role);
+        let same = last.map(|tag| tag.kind) == next.map(|tag| tag.kind);
+        if self.loose.is_empty() || (same && role(last).continues(role(next))) {
+            return self.scheme.allows(role(last), role(next), same);
+        }
+        let inner = |tag: &Tag| tag.role != Role::Outside;
+        let (last, next) = (last.filter(inner), next.filter(inner));
+        let same = same && last.is_some();
+        last.is_none_or(|last| self.closes(last, same)) && next.is_none_or(|next| self.opens(next, same))
+    }
+
+    /// Whether a token with this label may come first in an entity; `behind_same`: right behind another one of its type.
+    #[must_use]
+    pub fn opens(&self, tag: Tag, behind_same: bool) -> bool {
+        self.scheme.opens(tag.role, behind_same)
+            || self.loose.get(tag.kind as usize).is_some_and(|loose| loose.opens)
+    }
+
+    /// Whether a token with this label may come last in an entity; `before_same`: right before another one of its type.
+    #[must_use]
+    pub fn closes(&self, tag: Tag, before_same: bool) -> bool {
+        self.scheme.closes(tag.role, before_same)
+            || self.loose.get(tag.kind as usize).is_some_and(|loose| loose.closes)
+    }
+
+    /// Whether labels say by their roles alone what may follow what.
+    #[must_use]
+    pub fn goes_by_roles(&self) -> bool {
+        self.loose.is_empty()
     }
 
     /// The label of `role` and `kind`, if there is one. For [`Role::Outside`] it is "O", else the first other name
@@ -655,6 +725,29 @@ mod tests {
         assert_eq!(plain.kinds, ["O", "B-PER", "MISC"]);
     }
 
+    /// A type that lacks a label for an entity of several tokens, or for its first or last one, has others say it.
+    #[test]
+    fn labels_that_others_are_missing_beside() {
+        for (names, legal, illegal) in [
+            ("O I-x L-x", "- 1, 1 1, 1 2, 2 -, 2 0, 0 1", "1 0, 1 -"),
+            ("O B-x I-x U-x", "1 0, 2 -, 1 2, 2 2, 3 1", "0 2, - 2"),
+            ("O I-x S-x", "0 1, 1 1, 1 0, 2 1, 1 2", ""),
+            ("O B-x E-x B-y", "3 0, 3 1, 0 3, 1 2", "1 0, 0 2, 3 2"),
+        ] {
+            let names: Vec<&str> = names.split(' ').collect();
+            let tagging = Tagging::new(&names, None).unwrap();
+            assert!(!tagging.goes_by_roles());
+            for (pairs, want) in [(legal, true), (illegal, false)] {
+                for pair in pairs.split(", ").filter(|pair| !pair.is_empty()) {
+                    let (last, next) = pair.split_once(' ').unwrap();
+                    let label = |name: &str| name.parse::<u32>().ok();
+                    assert_eq!(tagging.allows(label(last), label(next)), want, "{names:?} {pair}");
+                }
+            }
+        }
+        assert!(Tagging::new(&["O", "B-x", "I-x", "E-x", "S-x"], None).unwrap().goes_by_roles());
+    }
+
     #[test]
     fn a_scheme_that_can_write_no_entity_is_refused() {
         let read = |names: &[&str], scheme| Tagging::new(names, Some(scheme));
@@ -666,10 +759,8 @@ mod tests {
         );
         for (names, scheme) in [
             (&["O", "B-PER", "E-PER", "S-PER", "B-LOC", "I-LOC"][..], Scheme::Bioes),
-            (&["O", "B-PER"], Scheme::Iob1),
             (&["O", "I-PER"], Scheme::Iob2),
             (&["O", "I"], Scheme::Iob2),
-            (&["O", "E-PER"], Scheme::Ioe1),
         ] {
             assert!(matches!(read(names, scheme), Err(Error::NoSpelling { .. })), "{names:?} {scheme:?}");
         }
@@ -678,6 +769,8 @@ mod tests {
             (&["O", "B-PER", "E-PER"], Scheme::Bioes),
             (&["O", "B-PER"], Scheme::Iob2),
             (&["O", "I-PER"], Scheme::Iob1),
+            (&["O", "B-PER"], Scheme::Iob1),
+            (&["O", "E-PER"], Scheme::Ioe1),
             (&["O", "I"], Scheme::Io),
             (&["[PAD]", "O"], Scheme::Bioes),
         ] {
@@ -690,9 +783,9 @@ mod tests {
     fn legal_neighbours() {
         for (scheme, legal, illegal) in [
             (Scheme::Io, "O-Ia O-O Ia-Ia Ia-Ib Ia-O", ""),
-            (Scheme::Iob1, "O-Ia O-O Ia-Ia Ia-Ba Ba-Ba Ba-Ia Ia-Ib Ba-Ib Ia-O Ba-O", "O-Ba Ia-Bb"),
+            (Scheme::Iob1, "O-Ia O-O Ia-Ia Ia-Ba Ba-Ba Ba-Ia Ia-Ib Ba-Ib Ia-O Ba-O O-Ba Ia-Bb", ""),
             (Scheme::Iob2, "O-Ba Ba-Ia Ia-Ia Ia-Ba Ba-Bb Ia-Bb Ba-O Ia-O", "O-Ia Ba-Ib Ia-Ib"),
-            (Scheme::Ioe1, "O-Ia Ia-Ea Ea-Ia Ea-Ea Ia-Ib Ia-O O-Ea Ib-Ea", "Ea-O Ea-Ib"),
+            (Scheme::Ioe1, "O-Ia Ia-Ea Ea-Ia Ea-Ea Ia-Ib Ia-O O-Ea Ib-Ea Ea-O Ea-Ib", ""),
             (Scheme::Ioe2, "O-Ia O-Ea Ia-Ea Ea-Ib Ea-Eb Ea-O Ea-Ia Ia-Ia", "Ia-O Ia-Ib"),
             (
                 Scheme::Bioes,

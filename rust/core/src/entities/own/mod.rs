@@ -17,12 +17,13 @@ pub mod words;
 use crate::batch::{Entity, Text, Tokens, Window};
 use crate::entities::Strategy;
 use crate::entities::chunks::{self, Repair};
+use crate::entities::strategy::Decides;
 use crate::entities::transformers::decode as entities;
 use crate::entities::transformers::overlaps;
 use crate::entities::transformers::words::Boundary;
 use crate::entities::viterbi::Grammar;
 use crate::error::named;
-use crate::labels::Role;
+use crate::labels::{Role, Scheme};
 use crate::math::logits::Rows;
 use crate::parallel;
 use crate::text::units::CharIndex;
@@ -123,6 +124,19 @@ pub struct Settings {
     /// By name: entities with a lower score are left out. As wide as scores are when they are handed out, so that a
     /// caller who compares them comes to the same.
     pub thresholds: Vec<f64>,
+}
+
+impl Settings {
+    /// Whether words of several tokens get rows of their own that say where an entity begins and ends. The first token's
+    /// row says all of it where the scheme does not mark ends.
+    fn lays_out_words(&self, scheme: Scheme) -> bool {
+        self.viterbi
+            && match self.strategy.decides() {
+                None => false,
+                Some(Decides::First) => scheme.marks_ends(),
+                Some(Decides::Wins(_) | Decides::Mean) => true,
+            }
+    }
 }
 
 /// Labels, their grammar and settings: what is fixed over many batches.
@@ -429,12 +443,12 @@ impl TextDecoder<'_> {
     fn some(&self, line: &impl Line, values: &[f32]) -> Option<Found> {
         let grammar = &self.decoder.grammar;
         let rows = Rows::new(values, self.decoder.label_names.len());
-        let mut seeds = near::unsure(line, &rows, grammar.likely());
+        let mut seeds = near::unsure(line, &rows, grammar.likely(), self.pooled());
         // Where a search is needed, it needs what lies between entities that may reach each other, too.
         let mut searched = self.decoder.settings.viterbi && !near::is_legal(line, &rows, grammar, &seeds);
         loop {
             if searched {
-                seeds = near::reached(line, &rows, grammar.likely(), &seeds);
+                seeds = near::reached(line, &rows, grammar.likely(), self.pooled(), &seeds);
             }
             let near = self.near(line, values, &seeds)?;
             // What is wrong is told by who reads all, with the token that it is wrong at.
@@ -453,7 +467,7 @@ impl TextDecoder<'_> {
     /// Decodes tokens that stand in one row.
     fn stitched(&self, text: &Stitched<'_>) -> Result<Found> {
         let covering = (!self.decoder.settings.strategy.is_by_token() && self.has_offsets())
-            .then(|| text.covering())
+            .then(|| text.covering(self.text))
             .flatten();
         let read = text;
         let text = covering.as_ref().unwrap_or(text);
@@ -523,7 +537,9 @@ impl TextDecoder<'_> {
         found.labelled = drafts.iter().map(|draft| (draft.start, draft.end)).collect();
         self.trim(&mut drafts, tokens);
         for (number, draft) in drafts.iter_mut().enumerate() {
-            draft.score = scores.of_entity(items_of(&draft.range), draft.name);
+            // A path has the entity as a whole or not at all.
+            let scored = if settings.score == Score::Path { &draft.chunk } else { &draft.range };
+            draft.score = scores.of_entity(items_of(scored), draft.name);
             draft.labelled = draft.range.clone();
             draft.pieces = (number, number);
         }

@@ -135,10 +135,10 @@ struct Island {
     end: usize,
 }
 
-/// The tokens of `line` that are not outside for certain.
-pub(super) fn unsure(line: &impl Line, rows: &Rows<'_>, outside: u32) -> Vec<usize> {
+/// The tokens of `line` that are not outside for certain, with `pooled` of their lead taken off.
+pub(super) fn unsure(line: &impl Line, rows: &Rows<'_>, outside: u32, pooled: f32) -> Vec<usize> {
     let mut unsure = Vec::new();
-    rows.unsure(rows.count(), outside as usize, 2.0 * MARGIN, &mut unsure);
+    rows.unsure(rows.count(), outside as usize, 2.0 * MARGIN + pooled, &mut unsure);
     unsure.iter().filter_map(|&row| line.of_row(row)).collect()
 }
 
@@ -157,13 +157,19 @@ pub(super) fn is_legal(line: &impl Line, rows: &Rows<'_>, grammar: &Grammar, uns
 }
 
 /// Those of `unsure`, and the tokens that an entity around them may reach because they are worth more than those cost.
-pub(super) fn reached(line: &impl Line, rows: &Rows<'_>, outside: u32, unsure: &[usize]) -> Vec<usize> {
+pub(super) fn reached(
+    line: &impl Line,
+    rows: &Rows<'_>,
+    outside: u32,
+    pooled: f32,
+    unsure: &[usize],
+) -> Vec<usize> {
     let most = line.len();
     let mut all = unsure.to_vec();
     reach(
         most,
         unsure.iter().copied(),
-        |at| rows.lead(line.row(at) as usize, outside as usize),
+        |at| rows.lead(line.row(at) as usize, outside as usize) - pooled,
         |at| line.span(at - 1).1 >= line.span(at).0,
         |at| all.push(at),
     );
@@ -171,7 +177,7 @@ pub(super) fn reached(line: &impl Line, rows: &Rows<'_>, outside: u32, unsure: &
     reach(
         most,
         unsure.iter().rev().map(|&at| turned(at)),
-        |at| rows.lead(line.row(turned(at)) as usize, outside as usize),
+        |at| rows.lead(line.row(turned(at)) as usize, outside as usize) - pooled,
         |at| line.span(turned(at)).1 >= line.span(turned(at - 1)).0,
         |at| all.push(turned(at)),
     );

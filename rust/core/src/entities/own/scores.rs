@@ -53,17 +53,19 @@ impl<'a> Scores<'a> {
         }
     }
 
-    /// The probability of the label of `item`; of all labels of the entity's type, where tokens share one row, as the
-    /// first one's `B-` and the others' `I-` do in a mean, and where `repair="keep"` leaves another type in an entity.
+    /// The probability of the label of `item`; of all labels of the entity's type, where a row was made of several tokens',
+    /// of which the first one has a `B-` and the others an `I-`, and where `repair="keep"` leaves another type in an entity.
     fn of_type(&self, item: usize, kind: u32) -> f32 {
         let (row, label) = (self.item_rows[item] as usize, self.labels[item] as usize);
         let (from, to) = self.items[item];
-        let means = match self.decoder.settings.strategy.decides() {
+        let settings = &self.decoder.settings;
+        let means = match settings.strategy.decides() {
             Some(Decides::Mean) => true,
             Some(Decides::First | Decides::Wins(_)) | None => false,
         };
-        let pooled = means && to - from > 1;
-        let tag = self.decoder.grammar.tagging().tags[label];
+        let tagging = self.decoder.grammar.tagging();
+        let pooled = to - from > 1 && (means || settings.lays_out_words(tagging.scheme));
+        let tag = tagging.tags[label];
         if tag.kind == kind && (!pooled || tag.role == Role::Outside) {
             return self.rows.probability(row, label);
         }

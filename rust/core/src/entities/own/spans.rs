@@ -11,6 +11,8 @@ use unicode_segmentation::UnicodeSegmentation;
 pub struct Draft {
     /// Its tokens: a range of the text's.
     pub range: Range<usize>,
+    /// Those that it was found as, with white space at its ends.
+    pub chunk: Range<usize>,
     /// Index into the decoder's names.
     pub name: u32,
     /// First character, -1 without offsets.
@@ -33,7 +35,8 @@ impl Draft {
     /// The characters that the tokens `range` cover; `None` if they cover none.
     #[must_use]
     pub fn new(tokens: &[Token], range: Range<usize>, name: u32, has_offsets: bool) -> Option<Self> {
-        let draft = Self { range: range.clone(), name, start: -1, end: -1, ..Self::default() };
+        let chunk = range.clone();
+        let draft = Self { range: range.clone(), chunk, name, start: -1, end: -1, ..Self::default() };
         if !has_offsets {
             return Some(draft);
         }

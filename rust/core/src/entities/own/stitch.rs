@@ -55,13 +55,35 @@ pub struct Stitched<'a> {
 impl Stitched<'_> {
     /// The same without the tokens that cover nothing, which can't be in an entity and of which two windows may each have
     /// their own; `None` if each covers something.
+    ///
+    /// One that stands at the space in front of the next token, or behind it, is that space: a byte-level tokenizer has made
+    /// a token of it and trimmed it off its offsets. It may be what begins an entity, so it stays, and covers the space.
     #[must_use]
-    pub fn covering(&self) -> Option<Stitched<'_>> {
-        if self.tokens.iter().all(|token| token.start < token.end) {
+    pub fn covering(&self, text: Option<&CharIndex<'_>>) -> Option<Stitched<'_>> {
+        let covers = |token: &Token| token.start < token.end;
+        if self.tokens.iter().all(covers) {
             return None;
         }
-        let kept = self.tokens.iter().zip(&self.rows).filter(|(token, _)| token.start < token.end);
-        let (tokens, rows) = kept.unzip();
+        let is_space =
+            |at: i64| text.is_some_and(|text| text.slice(at as usize, at as usize + 1).starts_with(is_space));
+        let mut next: Option<i64> = None;
+        let mut kept = Vec::with_capacity(self.tokens.len());
+        for (at, (&token, &row)) in self.tokens.iter().zip(&self.rows).enumerate().rev() {
+            if covers(&token) {
+                next = Some(token.start);
+                kept.push((token, row));
+                continue;
+            }
+            let before = at.checked_sub(1).map_or(0, |before| self.tokens[before].end);
+            let space = next.map(|next| next - 1).filter(|&space| {
+                before <= space && (space..=space + 1).contains(&token.start) && is_space(space)
+            });
+            if let Some(start) = space {
+                next = space;
+                kept.push((Token { start, end: start + 1, ..token }, row));
+            }
+        }
+        let (tokens, rows) = kept.into_iter().rev().unzip();
         Some(Stitched { tokens, values: Cow::Borrowed(&self.values), rows })
     }
 }

@@ -538,8 +538,8 @@ impl TextDecoder<'_> {
         self.trim(&mut drafts, tokens);
         for (number, draft) in drafts.iter_mut().enumerate() {
             // A path has the entity as a whole or not at all.
-            let scored = if settings.score == Score::Path { &draft.chunk } else { &draft.range };
-            draft.score = scores.of_entity(items_of(scored), draft.name);
+            let whole = if settings.score == Score::Path { &draft.chunk } else { &draft.range };
+            draft.score = scores.of_entity(items_of(whole), draft.name);
             draft.labelled = draft.range.clone();
             draft.pieces = (number, number);
         }

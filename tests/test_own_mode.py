@@ -91,6 +91,22 @@ def test_a_part_of_a_unit_grows_to_all_of_it(text, part, want, decode):
     assert [word for _, word in find(text, [(part, "PER")], aggregation_strategy="simple", decode=decode)] == [want]
 
 
+@pytest.mark.parametrize("dropped", ["\u200b", "\x07", "\x00", "\ufffd", "\u200b\x07"])
+def test_what_a_token_covers_and_drops_parts_no_unit(dropped):
+    """One token holds letters of both sides, so nothing is left between two."""
+    word = f"Sch{dropped}midt{dropped}berger"
+    text, wide = f"my {word} ok", len(dropped)
+    first, second = 3 + 7 + wide, 3 + 7 + 2 * wide
+    tokens = [(0, 2), (3, first), (second, second + 6), (second + 7, second + 9)]
+    rows = np.zeros((4, len(LABELS)), np.float32)
+    rows[[0, 1, 3], 0] = 9
+    rows[2, 1] = 9
+    found = EntityDecoder(LABELS, aggregation_strategy="simple").decode(
+        [rows], offsets=[tokens], word_ids=[[0, 1, 1, 2]], texts=[text]
+    )
+    assert [entity["word"] for entity in found.to_dicts()[0]] == [word]
+
+
 @pytest.mark.parametrize("dropped", ["\u200b", "\x01", "\u200b\x7f"])
 def test_what_the_tokenizer_drops_parts_no_unit(dropped):
     """A tokenizer that sees one word where the text has a character that is not seen."""
@@ -286,7 +302,6 @@ def test_a_name_whose_first_letter_is_no_token_of_a_byte_level_tokenizer(name):
     assert [entity["word"] for entity in found.to_dicts()[0]] == [name]
 
 
-@pytest.mark.parametrize("scheme", ["auto", "named"])
 @pytest.mark.parametrize("score", ["mean", "path"])
 @pytest.mark.parametrize(
     ("labels", "tags", "read", "want"),
@@ -302,16 +317,12 @@ def test_a_name_whose_first_letter_is_no_token_of_a_byte_level_tokenizer(name):
         ("O B-Per I-per", "B-Per I-per O B-Per O", "IOB1", ["Anna Per", "Maria per", "Ulm Per"]),
     ],
 )
-def test_no_label_of_the_model_is_lost_for_one_that_it_lacks(labels, tags, read, want, score, scheme):
+def test_no_label_of_the_model_is_lost_for_one_that_it_lacks(labels, tags, read, want, score):
     """What a type's missing label would say is said by those that it has."""
     labels, text = labels.split(), "Anna Maria Berlin Ulm Bonn"
     rows = np.full((5, len(labels)), -4, np.float32)
     rows[range(5), [labels.index(tag) for tag in tags.split()]] = 4
-    try:
-        decoder = EntityDecoder(labels, score=score, scheme="auto" if scheme == "auto" else read)
-    except ValueError as error:  # a scheme by name is refused where some type can't be written at all
-        assert scheme == "named" and "no entity can be written" in str(error)
-        return
+    decoder = EntityDecoder(labels, score=score)
     assert decoder.scheme == read
     offsets = [found.span() for found in re.finditer(r"\w+", text)]
     found = decoder.decode([rows], offsets=[offsets], texts=[text]).to_dicts()[0]
@@ -427,6 +438,23 @@ def test_the_union_of_windows_has_each_character_of_each_window(text, seed):
 
 
 # --- what is told ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("labels", [["O", "B-P", "I-P"], ["O", "B-P", "I-P", "E-P", "S-P"]])
+@pytest.mark.parametrize("strategy", ["simple", "first", "average", "max"])
+@pytest.mark.parametrize("cut", range(1, 5))
+def test_the_union_of_windows_has_what_lies_across_a_cut(labels, strategy, cut):
+    """What is left of an entity in a window may not be one that the scheme allows."""
+    text = "Dr Anna Maria Schmidt here"
+    tokens = [found.span() for found in re.finditer(r"\w+", text)]
+    tags = ["O", "B-P", "I-P", "E-P" if "E-P" in labels else "I-P", "O"]
+    rows = np.zeros((5, len(labels)), np.float32)
+    rows[range(5), [labels.index(tag) for tag in tags]] = 6
+    parts = [slice(0, cut), slice(cut, 5)]
+    found = EntityDecoder(labels, aggregation_strategy=strategy, window_merge="union").decode(
+        [rows[part] for part in parts], offsets=[tokens[part] for part in parts], texts=[text], windows=[0, 0]
+    )
+    assert [entity["word"] for entity in found.to_dicts()[0]] == ["Anna Maria Schmidt"]
 
 
 @pytest.mark.parametrize("strategy", ["simple", "first", "average", "max"])

@@ -222,10 +222,11 @@ def with_spaces(tokens, text):
         if token.start < token.end:
             following = token.start
             out.insert(0, token)
-        elif text is not None and following and token.start in (following - 1, following) and before < following:
-            if text[following - 1].isspace():
-                following -= 1
-                out.insert(0, replace(token, start=following, end=following + 1))
+            continue
+        spaced = text is not None and following and before < following and text[following - 1].isspace()
+        if spaced and token.start in (following - 1, following):
+            following -= 1
+            out.insert(0, replace(token, start=following, end=following + 1))
     return out
 
 
@@ -485,6 +486,8 @@ class Twin:
             for last, token in itertools.pairwise(tokens):
                 if self._dropped_between(last, token, text, edges):
                     edges -= set(range(last.end, token.start + 1))
+            for token in tokens:
+                edges -= self._dropped_within(token, text, edges)
         numbers = []
         for at, token in enumerate(tokens):
             last = tokens[at - 1] if at else None
@@ -507,6 +510,22 @@ class Twin:
         if token.start == token.end:
             return token.start if 0 <= token.start < len(text) and token.start not in edges else None
         return next((at for at in range(token.start, token.end) if not text[at].isspace()), token.start)
+
+    @staticmethod
+    def _dropped_within(token, text, edges):
+        """Edges around what no tokenizer keeps, in the middle of a word that one token covers."""
+        gone = set()
+        for found in regex.finditer(
+            r"(?<=\S)[\p{Cc}\p{Cf}\uFFFD--\s]+(?=\S)", text[max(token.start, 0) : token.end], regex.V1
+        ):
+            first, behind = token.start + found.start(), token.start + found.end()
+            whole = True
+            for at in (first - 1, behind):
+                start, end = max(e for e in edges if e <= at), min(e for e in edges if e > at)
+                whole &= not UNSPACED.match(text[at]) and any(c.isalnum() for c in text[start:end])
+            if whole:
+                gone |= set(range(first, behind + 1))
+        return gone
 
     @staticmethod
     def _dropped_between(last, token, text, edges):
@@ -725,6 +744,9 @@ class Twin:
         else:
             alone = [[replace(token, rows=list(token.rows)) for token in part] for part in parts]
             found = [e for part in alone for e in self._row(stitch([part], None), text, has_offsets, has_ids)]
+            if self.window_merge == "union" and self.aggregation_strategy != "none":
+                whole = [[replace(token, rows=list(token.rows)) for token in part] for part in parts]
+                found += self._row(stitch(whole, "context"), text, has_offsets, has_ids)
             if self.window_merge == "union":
                 found = self._union(found, stitch(parts, "context"), text)
             else:

@@ -17,7 +17,8 @@ named! {
         Context = "context",
         /// By the mean of its windows' log-probabilities.
         Average = "average",
-        /// Windows are decoded apart; each character that one of them has in an entity is in one.
+        /// Windows are decoded apart, and put together as `Context` does; each character that one of these has in an entity
+        /// is in one.
         Union = "union",
         /// Windows are decoded apart; of entities that overlap the longer one is kept.
         Transformers = "transformers",
@@ -89,7 +90,7 @@ impl Stitched<'_> {
 }
 
 /// One window of a text with its tokens, special ones left out.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Part<'a> {
     /// The window.
     pub window: &'a Window<'a>,

@@ -10,16 +10,26 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 impl TextDecoder<'_> {
-    /// Decodes each window by itself and puts their entities together.
+    /// Decodes each window by itself, and all of them stitched, and puts their entities together.
+    ///
+    /// An entity across the edge of a window is cut there, and what is left of it may not be one that the scheme allows; in
+    /// the stitched text it is whole.
     ///
     /// Of one type, those that overlap become one, with the score of the surest. Of two types, a character goes to the
     /// longer entity, ties to the surer and then to the earlier one; the other keeps what sticks out, as one entity or
     /// two. What is outside gives way to any entity.
     pub(super) fn union(&self, parts: Vec<Part<'_>>) -> Result<Found> {
         let tokens = Numbered::of(&parts);
-        let all = self.each_window(parts)?;
-        let merged = merge(&all.drafts);
         let settings = &self.decoder.settings;
+        let whole = if settings.strategy.is_by_token() {
+            Found::default()
+        } else {
+            self.stitched(&stitch::stitch(parts.clone(), self.decoder.label_names.len(), Merge::Context))?
+        };
+        let mut all = self.each_window(parts)?;
+        all.drafts.extend(whole.drafts);
+        all.probs.extend(whole.probs);
+        let merged = merge(&all.drafts);
         let outside = |name: u32| means_outside(&self.decoder.grammar, settings.strategy, name as usize);
         let mut drafts = share(merged, outside);
         if let Some(text) = self.text.filter(|_| settings.trim && !settings.strategy.is_by_token()) {

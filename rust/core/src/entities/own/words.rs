@@ -78,6 +78,8 @@ struct Units<'a> {
     /// Characters `start..end` that are one unit because the tokenizer has dropped what parts them: U+200B or a control
     /// character in the middle of a word. In order, none over another.
     joined: Vec<(usize, usize)>,
+    /// Characters up to here were looked at by [`Units::join_within`].
+    read: usize,
 }
 
 impl Units<'_> {
@@ -97,7 +99,46 @@ impl Units<'_> {
     /// Whether `token` goes on with the word of `last`; `seats` are theirs.
     fn goes_on(&mut self, last: &Token, token: &Token, seats: (Option<usize>, Option<usize>)) -> bool {
         let (Some(before), Some(seat)) = seats else { return false };
-        self.edges.unit(before) == self.edges.unit(seat) || self.joins(last, token)
+        let holds = |&(start, end): &(usize, usize)| start <= before && seat < end;
+        self.edges.unit(before) == self.edges.unit(seat)
+            || self.joined.last().is_some_and(holds)
+            || self.joins(last, token)
+    }
+
+    /// Joins the units that are parted inside `token` alone, by characters that it can't but have dropped.
+    fn join_within(&mut self, token: &Token) {
+        if token.start < 0 || token.end <= token.start.max(self.read as i64) {
+            return;
+        }
+        // Of tokens that lie over each other, what is new: the text is read once.
+        let start = self.read.max(token.start as usize);
+        self.read = token.end as usize;
+        let dropped = |c: char| c.is_control() || c.is_other_format() || c == '\u{FFFD}';
+        let chars = self.text.slice(start, token.end as usize).chars();
+        let mut before: Option<usize> = None;
+        for (at, _) in (start..).zip(chars).filter(|&(_, c)| is_space(c) || !dropped(c)) {
+            let last = before.replace(at).filter(|last| last + 1 < at);
+            if let Some(last) = last.filter(|&last| self.meet(last, at)) {
+                self.push(last, at);
+            }
+        }
+    }
+
+    /// Whether both are characters of words that are written with spaces.
+    fn meet(&self, from: usize, to: usize) -> bool {
+        let spaced = |at: usize| !self.text.slice(at, at + 1).starts_with(is_unspaced);
+        self.edges.is_word(from) && self.edges.is_word(to) && spaced(from) && spaced(to)
+    }
+
+    /// Makes one unit of those of two characters; false if they come before another one.
+    fn push(&mut self, from: usize, to: usize) -> bool {
+        let (start, end) = self.edges.widen(from, to + 1);
+        match self.joined.last_mut() {
+            Some(joined) if start < joined.0 => return false, // tokens out of order
+            Some(joined) if start < joined.1 => joined.1 = joined.1.max(end),
+            _ => self.joined.push((start, end)),
+        }
+        true
     }
 
     /// Whether the tokenizer, which gives both tokens one word id, has dropped what parts their units.
@@ -107,20 +148,10 @@ impl Units<'_> {
         }
         let (from, to) = (last.end as usize - 1, token.start as usize);
         let dropped = |c: char| !is_space(c) && (!c.is_alphanumeric() || c.is_mark());
-        let spaced = |at: usize| !self.text.slice(at, at + 1).starts_with(is_unspaced);
-        if token.start >= token.end
-            || !(self.edges.is_word(from) && self.edges.is_word(to) && spaced(from) && spaced(to))
-            || !self.text.slice(from + 1, to).chars().all(dropped)
-        {
-            return false;
-        }
-        let (start, end) = self.edges.widen(from, to + 1);
-        match self.joined.last_mut() {
-            Some(joined) if start < joined.0 => return false, // tokens out of order
-            Some(joined) if start < joined.1 => joined.1 = joined.1.max(end),
-            _ => self.joined.push((start, end)),
-        }
-        true
+        token.start < token.end
+            && self.meet(from, to)
+            && self.text.slice(from + 1, to).chars().all(dropped)
+            && self.push(from, to)
     }
 
     fn widen(&self, start: usize, end: usize) -> (usize, usize) {
@@ -147,7 +178,7 @@ impl<'a> Words<'a> {
         let missing = |name, why| Err(Error::Missing { name, why });
         let read = |(text, edges): (&'a CharIndex<'a>, &'a OnceCell<Stretches>), cut: bool| {
             let edges = edges.get_or_init(|| Stretches::whole(text.slice(0, text.len()), cut));
-            Some(Units { text, edges, joined: Vec::new() })
+            Some(Units { text, edges, joined: Vec::new(), read: 0 })
         };
         let (mut used, mut units) = match (source, has_ids, text) {
             (Source::Transformers, ..) => (Used::Transformers, None),
@@ -173,6 +204,9 @@ impl<'a> Words<'a> {
             match runs.last_mut() {
                 Some(run) if continues(&tokens[at as usize - 1]) => run.1 = at + 1,
                 _ => runs.push((at, at + 1)),
+            }
+            if let Some(units) = &mut units {
+                units.join_within(token);
             }
             before = seat;
             run_of.push(runs.len() as u32 - 1);

@@ -330,6 +330,20 @@ def test_no_label_of_the_model_is_lost_for_one_that_it_lacks(labels, tags, read,
     assert all(entity["score"] > 0.9 for entity in found)
 
 
+def test_the_best_path_is_legal_where_no_label_is_outside():
+    """`B-` may not follow `B-` where an entity has to end; the first label is none that is outside."""
+    rows = np.array([[9, 0], [9, 0], [0, 9]], np.float32)
+    with pytest.raises(ValueError, match="no legal label"):
+        EntityDecoder(["B-P", "E-P"], scheme="BIOES").decode(
+            [rows], offsets=[[(0, 1), (2, 3), (4, 5)]], texts=["a b c"], word_ids=[[0, 1, 2]]
+        )
+    rows = np.array([[9, 0, 0], [8, 0, 9], [0, 9, 0]], np.float32)
+    found = EntityDecoder(["B-P", "E-P", "S-P"], scheme="BIOES").decode(
+        [rows], offsets=[[(0, 1), (2, 3), (4, 5)]], texts=["a b c"]
+    )
+    assert [entity["word"] for entity in found.to_dicts()[0]] == ["a", "b c"]
+
+
 SURE = {
     "IOB2": ["O", "B-ID", "I-ID"],
     "IO": ["O", "I-ID"],

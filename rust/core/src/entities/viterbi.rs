@@ -270,10 +270,13 @@ impl Grammar {
     #[must_use]
     pub fn is_legal(&self, labels: &[u32]) -> bool {
         let (Some(&first), Some(&last)) = (labels.first(), labels.last()) else { return true };
+        // A model without a label that is outside has another one in its place.
+        let likely = Some(self.likely)
+            .filter(|&label| self.free && self.tagging.tags[label as usize].role == Role::Outside);
         self.tagging.allows(None, Some(first))
             && self.tagging.allows(Some(last), None)
             && labels.windows(2).all(|pair| {
-                let stays_outside = self.free && pair[0] == pair[1] && pair[0] == self.likely;
+                let stays_outside = pair[0] == pair[1] && Some(pair[0]) == likely;
                 stays_outside || self.tagging.allows(Some(pair[0]), Some(pair[1]))
             })
     }

@@ -213,7 +213,8 @@ def test_an_id_column_that_is_not_there_is_told(ner):
     code, rows, said = ner(write("x.jsonl", ANNA), "--id-column", "key")
     assert code == 0
     assert rows[0]["id"] is None
-    assert said[0] == "fastpost: warning: the first record has no `key`, which --id-column names, but `text`; its id is null"
+    told = "the first record has no `key`, which --id-column names, but `text`; its id is null"
+    assert said[0] == f"fastpost: warning: {told}"
 
 
 def test_texts_that_were_cut_are_told_a_few_times(ner):

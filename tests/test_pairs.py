@@ -105,9 +105,16 @@ def test_hatched_outlined_and_filled():
         assert {page.marked[line][place] for place in covered(first[:1])} == {"fp-both"}
     assert {page.marked["first"][place] for place in covered(first[1:])} == {"fp-only"}
     assert {page.marked["second"][place] for place in covered(second[1:])} == {"fp-own"}
-    for style, kind in re.findall(r'<mark class="fp-piece(?: (fp-\w+))?" style="([^"]*)"', fragment):
+    for style, kind in re.findall(r'<mark class="fp-piece(?: (fp-both|fp-only))?[^"]*" style="([^"]*)"', fragment):
         assert ("repeating-linear-gradient" in kind) == (style == "fp-only")
     assert "1 entity in both, 2 only in transformers, 3 only in fastpost" in page.head
+
+
+def test_an_entity_in_two_cells_has_an_edge_at_each_end_and_none_between():
+    address = "subdomain.of.a.long.example-company.co.uk"
+    fragment = fastpost.render(address, [at(address, address)], other=[], names=NAMES)
+    kinds = re.findall('<mark class="fp-piece fp-only([^"]*)"', fragment)
+    assert kinds == [" fp-open", " fp-close"]
 
 
 def test_no_differences():

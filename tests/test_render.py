@@ -396,6 +396,36 @@ def test_a_tag_stays_with_the_word_before_it(tmp_path):
     assert max(map(abs, block["gaps"])) < 12
 
 
+@in_browser
+def test_the_tag_of_a_long_address_stays_with_its_last_letters(tmp_path):
+    """On a telephone, where an address fills a line, its tag once stood alone on the next one."""
+    text = "Write to anna.mueller@example.com, or x to https://example.com/a/very/long/path/that/does/not/end#here now"
+    words = ("anna.mueller@example.com", "https://example.com/a/very/long/path/that/does/not/end#here")
+    entities = [at(text, word, "EMAIL", 0.98) for word in words]
+    pages = [f'<div style="width:{width}px">{fastpost.render(text, entities)}</div>' for width in range(240, 340, 10)]
+    found = opened(tmp_path, themed(*pages))["found"]
+    assert [block["text"] for block in found] == [text] * len(pages)
+    gaps = [gap for block in found for gap in block["gaps"]]
+    assert len(gaps) == 2 * len(pages)
+    assert max(map(abs, gaps)) < 12
+
+
+@pytest.mark.parametrize(
+    ("word", "kept"),
+    [
+        ("Anna", "Anna"),
+        ("Anna Schmidt", "Schmidt"),
+        ("anna.mueller@example.com", "mple.com"),
+        ("عبدالرحمنالعبداللطيف", None),  # letters that are joined
+        ("👩‍👩‍👧‍👦" * 3, None),
+    ],
+)
+def test_what_stays_with_a_tag(word, kept):
+    page = fastpost.render(f"I am {word}.", [at(f"I am {word}.", word, "EMAIL", 0.98)])
+    found = re.findall('<span class="fp-keep"><mark[^>]*>([^<]*)</mark><span class="fp-tag"', page)
+    assert found == ([] if kept is None else [kept])
+
+
 def nested(depth):
     text = "x" * (2 * depth)
     return text, [{"start": n, "end": len(text) - n, "label": "A", "score": 0.5} for n in range(depth)]

@@ -18,6 +18,7 @@ __all__ = [
     "draw_key",
     "draw_tag",
     "escape_text",
+    "is_long",
     "place_lanes",
     "wrap_blocks",
 ]
@@ -72,7 +73,8 @@ font-variant-numeric:tabular-nums;letter-spacing:.02em;color:{TAG_INK[0]};color:
 border-radius:4px;padding:1px 5px;margin-inline:3px;vertical-align:1px;-webkit-user-select:none;user-select:none}}
 .fastpost .fp-long{{white-space:normal;overflow-wrap:anywhere}}
 .fastpost .fp-same{{color:{INK[0]};color:{_both(INK)};background:none;box-shadow:inset 0 0 0 1px var(--s)}}
-.fastpost mark.fp-both{{outline:1px solid var(--s);outline-offset:-1px}}
+.fastpost .fp-keep{{white-space:nowrap;overflow-wrap:normal}}
+.fastpost mark.fp-both{{border:solid var(--s);border-width:1px 0}}
 .fastpost .fp-pair{{line-height:1.9;margin:0}}
 .fastpost .fp-cell{{display:inline-block;max-width:100%;vertical-align:top;white-space:pre-wrap;margin:2px 0 8px;unicode-bidi:isolate}}
 .fastpost .fp-cell>span{{float:left;float:inline-start;clear:both;max-width:100%}}
@@ -84,7 +86,10 @@ text-overflow:ellipsis;vertical-align:middle;line-height:14px;padding-block:0 1p
 .fastpost .fp-outline{{border:1px solid var(--s)}}
 .fastpost .fp-hatch{{background:repeating-linear-gradient(135deg,currentColor 0 1px,transparent 1px 4px);border:1px dashed}}
 .fastpost .fp-fill{{background:currentColor;opacity:.35}}
-.fastpost mark.fp-only{{outline:1px dashed var(--s);outline-offset:-1px}}
+.fastpost mark.fp-only{{border:dashed var(--s);border-width:1px 0}}
+.fastpost .fp-pair mark:is(.fp-both,.fp-only){{box-shadow:inset var(--l,0) 0 var(--s),inset var(--r,0) 0 var(--s)}}
+.fastpost .fp-pair[dir="ltr"] .fp-open,.fastpost .fp-pair[dir="rtl"] .fp-close{{--l:1px}}
+.fastpost .fp-pair[dir="ltr"] .fp-close,.fastpost .fp-pair[dir="rtl"] .fp-open{{--r:-1px}}
 .fastpost .fp-names{{color:{QUIET[0]};color:{_both(QUIET)};font-size:12px;margin-inline-end:10px}}
 .fastpost .fp-names>span{{float:right;float:inline-end;min-height:19px;line-height:28.5px}}
 .fastpost .fp-names>.fp-tags{{line-height:19px}}
@@ -165,11 +170,16 @@ _LONG = 30
 """Characters of a label that is too long for a line of a telephone; a shorter one is never broken."""
 
 
+def is_long(label: str) -> bool:
+    """Whether the tag of a label may be broken over lines."""
+    return len(label) > _LONG
+
+
 def draw_tag(span: Span, color: int, where: str = "") -> str:
     """The label and score of an entity; `where` says beside its place whose it is."""
     score = "" if span.score is None else f'&nbsp;<span class="fp-score">{span.score:.3f}</span>'
     same = " fp-same" if span.side == "=" else ""
-    same += " fp-long" if len(span.label) > _LONG else ""
+    same += " fp-long" if is_long(span.label) else ""
     hint = f"characters {span.start} to {span.end}" + ("" if span.score is None else f", score {span.score:.6f}")
     return (
         f'<span class="fp-tag{same}" style="--s:var(--s{color})" title="{hint}{where}">'

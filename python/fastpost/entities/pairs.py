@@ -197,6 +197,7 @@ class _Line:
             if over:
                 _, top, color = min(over, key=lambda one: one[0])
                 side = {"=": " fp-both", "-": " fp-only"}.get(top.side, "")
+                side += " fp-open" * (top.start == at) + " fp-close" * (top.end == until)
                 style = f"--s:var(--s{color});{draw_ground(over)}"
                 shown = f'<mark class="fp-piece{side}" style="{style}">{shown}</mark>'
             pieces.append(shown)

@@ -20,6 +20,7 @@ from fastpost.entities.marks import (
     draw_key,
     draw_tag,
     escape_text,
+    is_long,
     place_lanes,
     wrap_blocks,
 )
@@ -181,9 +182,11 @@ def _marked(text: str, spans: list[Span], colors: dict[str, int]) -> str:
     pieces: list[str] = []
     bars: dict[int, Span] = {}  # those open in the first lanes; of more no bar is drawn
     more: dict[int, Span] = {}
+    kept = False
     for at, end in zip(cuts, [*cuts[1:], len(text)]):
         ended = [span for span in closing.get(at, []) if span.start < at]
-        pieces += [draw_tag(span, colors[span.label]) for span in ended]
+        if ended:
+            pieces += [*(draw_tag(span, colors[span.label]) for span in ended), "</span>" * kept]
         for span in ended:
             lane = lane_of[id(span)]
             (bars if lane < LANES else more).pop(lane, None)
@@ -196,16 +199,38 @@ def _marked(text: str, spans: list[Span], colors: dict[str, int]) -> str:
                 (bars if lane < LANES else more)[lane] = span
         if at == end:
             continue
-        shown = escape_text(text[at:end])
         if not bars and not more:
-            pieces.append(shown)
+            pieces.append(escape_text(text[at:end]))
             continue
-        edges = [" fp-open"] * any(span.end > at for span in begun)
-        edges += [" fp-close"] * any(span.start < end for span in closing.get(end, []))
         drawn = bars or {LANES: next(iter(more.values()))}
         ground = draw_ground([(lane, span, colors[span.label]) for lane, span in drawn.items()])
-        pieces.append(f'<mark class="fp-piece{"".join(edges)}" style="{ground}">{shown}</mark>')
+        ends = [span for span in closing.get(end, []) if span.start < end]
+        cut = _tail(text, at, end) if ends and not any(is_long(span.label) for span in ends) else None
+        kept = cut is not None
+        edge = " fp-open" * any(span.end > at for span in begun)
+        if cut is not None:
+            if cut > at:
+                pieces.append(f'<mark class="fp-piece{edge}" style="{ground}">{escape_text(text[at:cut])}</mark>')
+                edge = ""
+            pieces.append('<span class="fp-keep">')
+        edge += " fp-close" * bool(ends)
+        shown = escape_text(text[at if cut is None else cut : end])
+        pieces.append(f'<mark class="fp-piece{edge}" style="{ground}">{shown}</mark>')
     return "".join(pieces)
+
+
+_KEPT = 16
+"""Letters of a word at most that stay on the line of its tag whatever the screen; of a longer one its last letters do."""
+
+
+def _tail(text: str, start: int, end: int) -> int | None:
+    """Where the last letters of `text[start:end]` begin, which stay on the line of the tag; None where no cut is safe."""
+    cut = start + max(map(text[start:end].rfind, " \t\n\r\xa0"), default=-1) + 1
+    if end - cut <= _KEPT:
+        return cut
+    # Between letters of one script that a browser joins, or two characters that are one sign, no cut may lie.
+    places = range(end - _KEPT // 2, end - _KEPT, -1)
+    return next((place for place in places if text[place - 1 : place + 1].isascii()), None)
 
 
 SHOWN_TEXTS = 10

@@ -93,23 +93,44 @@ def test_what_is_given_anew_takes_the_place_of_the_other():
 
 
 @pytest.mark.parametrize(
-    ("options", "words"),
+    ("options", "kind", "words"),
     [
-        ({"batch_tokens": 0}, "`batch_tokens` is 0; pass an int of at least 1"),
-        ({"batch_tokens": True}, "`batch_tokens` is True.*; pass an int"),
-        ({"batch_tokens": "auto"}, "`batch_tokens` is 'auto'.*; pass an int"),
-        ({"batch_size": "all"}, "`batch_size` is 'all'.*; pass an int"),
-        ({"batch_size": 4, "batch_tokens": 8}, "`batch_tokens` is 8 and `batch_size` is 4; pass one of the two"),
-        ({"batch_size": "auto", "batch_tokens": 8}, "`batch_tokens` is 8 and `batch_size` is 'auto'; pass one"),
+        ({"batch_tokens": 0}, ValueError, "`batch_tokens` is 0; pass an int of at least 1"),
+        ({"batch_tokens": True}, TypeError, "`batch_tokens` is True.*; pass an int"),
+        ({"batch_tokens": "auto"}, TypeError, "`batch_tokens` is 'auto'.*; pass an int"),
+        ({"batch_size": "all"}, ValueError, "`batch_size` is 'all'.*; pass an int"),
+        ({"batch_size": 2.0}, (TypeError, ValueError), "`batch_size` is 2.0.*; pass an int"),
+        (
+            {"batch_size": 4, "batch_tokens": 8},
+            ValueError,
+            "`batch_tokens` is 8 and `batch_size` is 4; pass one of the two",
+        ),
+        (
+            {"batch_size": "auto", "batch_tokens": 8},
+            ValueError,
+            "`batch_tokens` is 8 and `batch_size` is 'auto'; pass one",
+        ),
     ],
 )
-def test_what_makes_no_sense_is_refused_when_a_pipeline_is_made_and_in_a_call(options, words):
-    with pytest.raises((TypeError, ValueError), match=words):
+def test_what_makes_no_sense_is_refused_when_a_pipeline_is_made_and_in_a_call(options, kind, words):
+    with pytest.raises(kind, match=words):
         fastpost.pipeline("ner", model=Seen(), **options)
-    with pytest.raises((TypeError, ValueError), match=words):
+    with pytest.raises(kind, match=words):
         fastpost.pipeline("ner", model=Seen())(TEXT, **options)
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises(kind, match=words):
         choose_batching(options.get("batch_size"), options.get("batch_tokens"), Padding(), "cpu")
+
+
+@pytest.mark.parametrize(
+    ("options", "rows"), [({"batch_size": np.int64(2)}, 2), ({"batch_tokens": np.int32(24)}, 3)], ids=str
+)
+def test_integers_of_numpy_are_sizes(options, rows):
+    for made, called in ((options, {}), ({}, options)):
+        model = Seen()
+        pipe = fastpost.pipeline("ner", model=model, **made)
+        model.shapes.clear()
+        pipe([TEXT] * 6, **called)
+        assert model.shapes[0] == (rows, 8)
 
 
 def test_torch_takes_them_as_well(rampart_torch_dir, monkeypatch):

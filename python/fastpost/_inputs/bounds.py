@@ -50,18 +50,17 @@ def threads(value: Any, name: str = "threads") -> int | None:
 
 def windows_at_once(name: str, value: Any) -> int | Literal["auto"]:
     """`value` as `batch_size`: windows, or "auto"."""
-    if isinstance(value, str) and value == "auto":
-        return "auto"
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise refuse(ValueError, Argument(name), f" is {shown(value)}", cure='pass an int of at least 1, or "auto"')
-    return value
+    or_else = ', or "auto"'
+    if isinstance(value, str):
+        if value == "auto":
+            return "auto"
+        raise refuse(ValueError, Argument(name), f" is {shown(value)}", cure=f"pass an int of at least 1{or_else}")
+    return whole(name, value, 1, or_else=or_else)
 
 
 def tokens_at_once(name: str, value: Any) -> int | None:
     """`value` as `batch_tokens`: tokens, or `None`."""
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-        raise refuse(ValueError, Argument(name), f" is {shown(value)}", cure="pass an int of at least 1")
-    return value
+    return None if value is None else whole(name, value, 1)
 
 
 def share(name: str, value: Any, *, or_else: str = "") -> float:

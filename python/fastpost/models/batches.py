@@ -114,9 +114,10 @@ def choose_batching(size: Any, tokens: Any, pad: Padding, device: str | None) ->
         tokens = TOKENS_ON_CPU if device == "cpu" else TOKENS
     if tokens is not None:
         tokens_at_once("batch_tokens", tokens)
+        tokens = int(tokens)
         return Batching(max(1, tokens // _MIDDLING), pad, tokens)
     windows_at_once("batch_size", size)
-    return Batching(size, pad)
+    return Batching(int(size), pad)
 
 
 _MIDDLING = 64

@@ -7,7 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastpost import _fastpost
-from fastpost.exceptions import refuse
+from fastpost.exceptions import Argument, refuse
+
+
+def unwrap_tokenizer(tokenizer: Any, *wanted: str, cure: str) -> Any:
+    """The `tokenizers.Tokenizer` inside a fast tokenizer of transformers, or `tokenizer` if it is one itself.
+
+    Raises:
+        TypeError: if it lacks one of the attributes `wanted`.
+    """
+    backend = getattr(tokenizer, "_tokenizer", None) or getattr(tokenizer, "backend_tokenizer", None) or tokenizer
+    if not all(hasattr(backend, name) for name in wanted):
+        given = f" is of type {type(tokenizer).__name__}"
+        raise refuse(TypeError, Argument("tokenizer"), given, cure=cure)
+    return backend
 
 
 @dataclass(frozen=True)
@@ -26,14 +39,8 @@ class Tokens:
         """
         if isinstance(tokenizer, Tokens):
             return tokenizer
-        backend = getattr(tokenizer, "_tokenizer", None) or getattr(tokenizer, "backend_tokenizer", None) or tokenizer
-        if not hasattr(backend, "get_vocab") or not hasattr(backend, "model"):
-            raise refuse(
-                TypeError,
-                f"`tokenizer` is of type {type(tokenizer).__name__}; pass a tokenizers.Tokenizer, a fast tokenizer of "
-                "transformers, or None",
-                argument="tokenizer",
-            )
+        cure = "pass a tokenizers.Tokenizer, a fast tokenizer of transformers, or None"
+        backend = unwrap_tokenizer(tokenizer, "get_vocab", "model", cure=cure)
         own = _own_printing(tokenizer)
         vocabulary = list(backend.get_vocab(with_added_tokens=True).items())
         # Added tokens are printed as the normaliser leaves them, which their entry in the vocabulary does not show.

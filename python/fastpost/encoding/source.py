@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from fastpost._inputs.bounds import shown
 from fastpost._inputs.paths import path_of
+from fastpost._inputs.tokenizer import unwrap_tokenizer
 from fastpost.encoding.batch import INPUT_NAMES, Padding
 from fastpost.encoding.overlap import check_overlap
 from fastpost.exceptions import refuse
@@ -54,14 +55,8 @@ class Source:
             if beside.is_file():
                 self._configuration = _object(beside)
             return
-        backend = getattr(tokenizer, "_tokenizer", None) or getattr(tokenizer, "backend_tokenizer", None) or tokenizer
-        if not hasattr(backend, "encode_batch") or not hasattr(backend, "to_str"):
-            raise refuse(
-                TypeError,
-                f"`tokenizer` is of type {type(tokenizer).__name__}; pass the path of a tokenizer.json, a folder with "
-                "one, a tokenizers.Tokenizer or a fast tokenizer of transformers",
-                argument="tokenizer",
-            )
+        cure = "pass the path of a tokenizer.json, a folder with one, a tokenizers.Tokenizer or a fast tokenizer of transformers"
+        backend = unwrap_tokenizer(tokenizer, "encode_batch", "to_str", cure=cure)
         self.live = backend
 
     def json(self) -> bytes | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from fastpost._inputs.bounds import with_article
-from fastpost._inputs.tokenizer import Tokens
+from fastpost._inputs.tokenizer import Tokens, unwrap_tokenizer
 from fastpost.encoding.file import FileTokenizer
 from fastpost.encoding.overlap import check_overlap
 from fastpost.exceptions import refuse
@@ -166,14 +166,8 @@ def load_tokenizer(folders: list[Path], tokenizer: Any) -> Any:
         tokenizer: a tokenizer of tokenizers or transformers, a folder or tokenizer.json to read, or `None`.
     """
     if tokenizer is not None and not isinstance(tokenizer, (str, Path)):
-        backend = getattr(tokenizer, "backend_tokenizer", tokenizer)
-        if not hasattr(backend, "to_str"):
-            raise refuse(
-                TypeError,
-                f"`tokenizer` is of type {type(tokenizer).__name__}; pass a tokenizers.Tokenizer, a fast tokenizer of "
-                "transformers, or a folder with a tokenizer.json",
-                argument="tokenizer",
-            )
+        cure = "pass a tokenizers.Tokenizer, a fast tokenizer of transformers, or a folder with a tokenizer.json"
+        backend = unwrap_tokenizer(tokenizer, "to_str", cure=cure)
         from tokenizers import Tokenizer
 
         # Its truncation and padding are set for each chunk; the caller's own object keeps what it has.

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fastpost._fastpost import Splitter
-from fastpost._inputs.bounds import counted, shown, with_article
+from fastpost._inputs.bounds import counted, shown
+from fastpost._inputs.tokenizer import unwrap_tokenizer
 from fastpost.exceptions import refuse
 
 if TYPE_CHECKING:
@@ -23,15 +24,8 @@ _TRAINERS = {"BPE": "BpeTrainer", "WordPiece": "WordPieceTrainer"}
 
 def backend_of(tokenizer: Any) -> Tokenizer:
     """The `tokenizers.Tokenizer` inside a fast tokenizer of transformers, or `tokenizer` if it is one."""
-    backend = getattr(tokenizer, "backend_tokenizer", tokenizer)
-    if not hasattr(backend, "to_str"):
-        raise refuse(
-            TypeError,
-            f"`tokenizer` is {with_article(type(tokenizer).__name__)}; pass a fast tokenizer (AutoTokenizer gives one), "
-            "for only those can be trained",
-            argument="tokenizer",
-        )
-    found: Tokenizer = backend
+    cure = "pass a fast tokenizer (AutoTokenizer gives one), for only those can be trained"
+    found: Tokenizer = unwrap_tokenizer(tokenizer, "to_str", cure=cure)
     return found
 
 

@@ -60,11 +60,7 @@ class AnswerJob:
         table = answer_table(texts.copied, self.questions, rank, texts.keep == "all")
         refute = self._refute_ranked if rank else lambda lines: texts.refute(lines, _fits)
         self.output = Output(out, job, resume=resume, overwrite=overwrite, table=table, refute=refute)
-        try:
-            texts.check()
-        except BaseException as error:
-            self.output.__exit__(type(error), error, None)
-            raise
+        self.output.check(texts.check)
 
     def run(
         self, pipe: Any, options: Json | None = None, progress: Callable[[Tally], object] = lambda _: None

@@ -96,11 +96,7 @@ class EntityJob:
             return texts.refute(lines, lambda line, text: _fits(line, text, redact, texts.text_name))
 
         self.output = Output(out, job, resume=resume, overwrite=overwrite, table=table, refute=refute)
-        try:
-            texts.check()
-        except BaseException as error:
-            self.output.__exit__(type(error), error, None)
-            raise
+        self.output.check(texts.check)
 
     def run(self, pipe: Any, progress: Callable[[Tally], object] = lambda _: None) -> Tally:
         """Writes the entities of all texts that are not written yet.

@@ -151,6 +151,14 @@ class Output:
             self._store.start()
             self._claim.begin()
 
+    def check(self, inputs: Callable[[], object]) -> None:
+        """Looks at the inputs, now that the output is claimed; an error of theirs gives it back."""
+        try:
+            inputs()
+        except BaseException as error:
+            self.__exit__(type(error), error, None)
+            raise
+
     def __enter__(self) -> Output:
         return self
 

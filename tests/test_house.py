@@ -150,7 +150,6 @@ LARGE = {
     "python/cli/qa.py: qa(...)": PUBLIC,
     "python/cli/training.py: count_words(...)": PUBLIC,
     "python/cli/training.py: train_tokenizer(...)": PUBLIC,
-    "python/corpus/corpus.py": CLASS,
     "python/corpus/corpus.py: __init__(...)": PUBLIC,
     "python/encoding/encoder.py: encode(...)": PUBLIC,
     "python/encoding/stream.py: write(...)": SIGNATURE,

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from fastpost.answers.decoder import AnswerDecoder
     from fastpost.answers.predictions import postprocess_qa_predictions
     from fastpost.answers.result import Answers
-    from fastpost.corpus.corpus import Corpus, CorpusStats, TextRecords
+    from fastpost.corpus.corpus import Corpus
+    from fastpost.corpus.passes import CorpusStats, TextRecords
     from fastpost.encoding import Encoder, EncoderReport, Encodings
     from fastpost.entities.decoder import EntityDecoder
     from fastpost.entities.redact import Redaction, redact
@@ -43,8 +44,8 @@ _HOMES = {
     "Comparison": "fastpost.pipelines.compare",
     "Corpus": "fastpost.corpus.corpus",
     "CorpusError": "fastpost.exceptions",
-    "CorpusStats": "fastpost.corpus.corpus",
-    "TextRecords": "fastpost.corpus.corpus",
+    "CorpusStats": "fastpost.corpus.passes",
+    "TextRecords": "fastpost.corpus.passes",
     "Encoder": "fastpost.encoding",
     "EncoderReport": "fastpost.encoding",
     "Encodings": "fastpost.encoding",

@@ -5,13 +5,11 @@ from __future__ import annotations
 import copy
 import errno
 import io
-import json
 import os
 import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar, cast
 
 from fastpost._fastpost import TextReader
@@ -19,7 +17,8 @@ from fastpost._inputs import bounds as _bounds
 from fastpost._inputs.bounds import with_article
 from fastpost._inputs.formats import NAMES, Format
 from fastpost.corpus import sources as _sources
-from fastpost.corpus.sources import Options, Reader
+from fastpost.corpus.passes import CorpusStats, Pass, TextRecords, join, places_of, texts_of
+from fastpost.corpus.sources import Options
 from fastpost.corpus.sources.options import kind_of
 from fastpost.exceptions import Argument, CorpusError, refuse
 
@@ -29,112 +28,6 @@ T = TypeVar("T")
 
 _STEP = 1 << 18  # texts that are passed over before progress is told
 _LOOK = 1 << 23  # bytes of files from which the number of their texts is guessed
-
-
-@dataclass(frozen=True)
-class CorpusStats:
-    """What one pass has done so far.
-
-    Attributes:
-        texts, bytes, batches: handed out; bytes are those of the texts in UTF-8. Word counts take no batches.
-        skipped: records and files left out because of `on_error="skip"`.
-        reasons: the first ten of them, each with its place.
-        errors: the same as exceptions: `CorpusError` with `path` and `line`, or `OSError` with `filename`.
-        empty_files: files without any bytes; they give no text.
-        bytes_read: bytes read from files, packed as they are; runs ahead of what is handed out.
-        seconds: from the start of the pass to its last batch.
-    """
-
-    texts: int = 0
-    bytes: int = 0
-    batches: int = 0
-    skipped: int = 0
-    reasons: tuple[str, ...] = ()
-    errors: tuple[Exception, ...] = field(default=(), repr=False, compare=False)
-    empty_files: int = 0
-    bytes_read: int = 0
-    seconds: float = 0.0
-
-
-@dataclass(frozen=True)
-class TextRecords:
-    """A batch of texts with the place of each and the columns that come along: see `Corpus.records`.
-
-    Attributes:
-        texts: None is a text that is null, which only `nulls="keep"` lets through.
-        files: the file of each text; None for what is no file.
-        lines: the line on which each text starts, or its row or item, counted from 1.
-        numbers: the number of each among the records of the corpus, counted from 0. A record that is left out counts,
-            so that those after it keep their numbers.
-        kept: the columns that `keep` names, a JSON object a text, without the columns that its record lacks; None
-            without `keep`.
-    """
-
-    texts: list[str | None]
-    files: list[str | None]
-    lines: list[int | None]
-    numbers: list[int]
-    kept: list[str] | None
-
-    @cached_property
-    def columns(self) -> dict[str, list[Any]]:
-        """The values of `kept`, by column; None where a record has none."""
-        rows = [json.loads(row) for row in self.kept or ()]
-        names = dict.fromkeys(name for row in rows for name in row)
-        return {name: [row.get(name) for row in rows] for name in names}
-
-    def __len__(self) -> int:
-        return len(self.texts)
-
-
-@dataclass
-class _Pass:
-    """The state of one pass, shared with the corpus that it belongs to."""
-
-    start: int = 0
-    texts: int = 0
-    bytes: int = 0
-    batches: int = 0
-    began: float = 0.0
-    ended: float = 0.0
-    skipped: int = 0
-    errors: list[Exception] = field(default_factory=list)
-    empty_files: int = 0
-    bytes_read: int = 0
-    reader: Reader | None = None
-
-    def stats(self) -> CorpusStats:
-        skipped, errors, empty, read = (0, [], 0, 0) if self.reader is None else self.reader.counts()
-        errors = (self.errors + errors)[:10]
-        return CorpusStats(
-            texts=self.texts,
-            bytes=self.bytes,
-            batches=self.batches,
-            skipped=self.skipped + skipped,
-            reasons=tuple(map(_reason, errors)),
-            errors=tuple(errors),
-            empty_files=self.empty_files + empty,
-            bytes_read=self.bytes_read + read,
-            seconds=self.ended - self.began,
-        )
-
-    def close(self) -> None:
-        """Ends the reader and keeps its counts."""
-        if self.reader is not None:
-            reader, self.reader = self.reader, None
-            reader.close()
-            skipped, errors, empty, read = reader.counts()
-            self.skipped += skipped
-            self.errors += errors
-            self.empty_files += empty
-            self.bytes_read += read
-
-
-def _reason(error: Exception) -> str:
-    """What an error is, with its place in front."""
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{os.fsdecode(error.filename)}: {error.strerror}"
-    return str(error)
 
 
 class Corpus:
@@ -253,7 +146,7 @@ class Corpus:
         self._require_columns()
         self._start = 0
         self._used: str | None = None
-        self._pass = _Pass()
+        self._pass = Pass()
 
     def _without(self, *paths: str) -> Corpus:
         """The corpus without these files, and without those in folders of these names.
@@ -326,7 +219,7 @@ class Corpus:
         for texts, *places in self._pieces(self._begin(), places=True):
             yield TextRecords(texts, *places)
 
-    def _begin(self, passed: int = 0) -> _Pass:
+    def _begin(self, passed: int = 0) -> Pass:
         """The state of a new pass, which starts `passed` texts after where `skip` says."""
         if self._used is not None:
             raise CorpusError(
@@ -334,15 +227,15 @@ class Corpus:
                 "one, Corpus(lambda: ...), or a path or list, which can be read again"
             )
         self._used = self._once
-        state = self._pass = _Pass(start=self._start + passed, skipped=len(self._unlisted))
+        state = self._pass = Pass(start=self._start + passed, skipped=len(self._unlisted))
         state.errors += self._unlisted
         return state
 
-    def _batches(self, state: _Pass) -> Iterator[list[str]]:
+    def _batches(self, state: Pass) -> Iterator[list[str]]:
         for (texts,) in self._pieces(state, places=False):
             yield texts
 
-    def _pieces(self, state: _Pass, places: bool) -> Iterator[tuple[Any, ...]]:
+    def _pieces(self, state: Pass, places: bool) -> Iterator[tuple[Any, ...]]:
         """Batches: the texts and, with `places`, what `TextRecords` says of them."""
         state.began = state.ended = time.perf_counter()
         most = self.batch_size or (1 << 62)
@@ -352,7 +245,7 @@ class Corpus:
         try:
             for source in self._sources:
                 reader = state.reader = source.open(self._options)
-                take = _places_of(reader, source, records) if places else _texts_of(reader)
+                take = places_of(reader, source, records) if places else texts_of(reader)
                 to_skip -= reader.skip(to_skip) if to_skip else 0
                 while True:
                     count = len(batch[0]) if batch else 0
@@ -364,7 +257,7 @@ class Corpus:
                     if not columns[0] and not batch:
                         columns, read = take(1, None) or (columns, 0)  # longer than a batch may be
                     fits = bool(columns[0])
-                    batch, size = _joined(batch, columns), size + read
+                    batch, size = join(batch, columns), size + read
                     count = len(batch[0])
                     if count == most or not fits or (self.batch_bytes is not None and size >= self.batch_bytes):
                         self._hand_out(state, batch[0], size)
@@ -379,13 +272,13 @@ class Corpus:
         finally:
             state.close()
 
-    def _require_texts(self, state: _Pass) -> None:
+    def _require_texts(self, state: Pass) -> None:
         if not state.texts and not state.start and not self._options.skip:
             raise CorpusError(
                 f"the corpus holds no text: {self._what if self.files else ', '.join(map(_called, self._sources))}"
             )
 
-    def _hand_out(self, state: _Pass, batch: list[str], size: int) -> None:
+    def _hand_out(self, state: Pass, batch: list[str], size: int) -> None:
         state.texts += len(batch)
         state.bytes += size
         state.batches += 1
@@ -532,13 +425,13 @@ class Corpus:
             source = next(_sources.find(path, options)[0].__iter__())
             reader = source.open(options)
             try:
-                first = _places_of(reader, source, 0)(1, None)
+                first = places_of(reader, source, 0)(1, None)
             finally:
                 reader.close()
             if first is not None and first[0][0]:
                 found.append(TextRecords(*first[0]))
         if all_read and self.files and not found and not options.skip:
-            self._require_texts(_Pass())
+            self._require_texts(Pass())
         return found
 
     def __getstate__(self) -> dict[str, Any]:
@@ -558,11 +451,11 @@ class Corpus:
                     "a path, a list, or a function that makes a new one, Corpus(lambda: ...)",
                     argument="source",
                 )
-        return {**self.__dict__, "_pass": _Pass()}
+        return {**self.__dict__, "_pass": Pass()}
 
     def __copy__(self) -> Corpus:
         other = type(self).__new__(type(self))
-        other.__dict__.update({**self.__dict__, "_pass": _Pass()})
+        other.__dict__.update({**self.__dict__, "_pass": Pass()})
         return other
 
     @property
@@ -575,39 +468,6 @@ class Corpus:
 
     def __repr__(self) -> str:
         return f"Corpus({self._what}, column={self._options.column!r}, batch_size={self.batch_size})"
-
-
-Take = Callable[[int, "int | None"], "tuple[tuple[Any, ...], int] | None"]
-"""Up to so many texts of up to so many bytes: columns of them, of which the first is the texts, and their size."""
-
-
-def _texts_of(reader: Reader) -> Take:
-    def take(texts: int, most: int | None) -> tuple[tuple[Any, ...], int] | None:
-        found = reader.next_batch(texts, most)
-        return None if found is None else ((found[0],), found[1])
-
-    return take
-
-
-def _places_of(reader: Reader, source: object, before: int) -> Take:
-    """As `TextRecords` has them, after `before` records of other sources."""
-    of_files = not isinstance(source, _sources.ArrowObject | _sources.Dataset)
-
-    def take(texts: int, most: int | None) -> tuple[tuple[Any, ...], int] | None:
-        found = reader.next_records(texts, most)
-        if found is None:
-            return None
-        batch, size, files, lines, numbers, kept = found
-        files = files if of_files else [None] * len(batch)
-        return (batch, files, lines, [number + before for number in numbers], kept), size
-
-    return take
-
-
-def _joined(batch: tuple[Any, ...], more: tuple[Any, ...]) -> tuple[Any, ...]:
-    if not batch:
-        return more
-    return tuple(None if new is None else old + new for old, new in zip(batch, more, strict=True))
 
 
 def _names(keep: Any) -> tuple[str, ...]:

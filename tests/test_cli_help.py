@@ -15,7 +15,7 @@ from typer.main import get_command
 import fastpost
 from fastpost.cli import main
 from fastpost.cli.app import COMMANDS, build_app
-from fastpost.cli.help import EXAMPLES, GROUPS
+from fastpost.cli.help import ALIASES, EXAMPLES, GROUPS
 from in_process import call
 
 PROGRAM = get_command(build_app())
@@ -156,11 +156,12 @@ def test_a_shell_can_complete(words, found, monkeypatch, capsys):
     ("line", "found"),
     [("fastpost n", "ner"), ("fastpost ner --on", "--on-long-text"), ("fastpost ner --on-error s", "skip")],
 )
-@pytest.mark.parametrize("shell", ["zsh", "fish"])
-def test_zsh_and_fish_complete_what_bash_does(shell, line, found, monkeypatch, capsys):
+@pytest.mark.parametrize("shell", ["zsh", "fish", "powershell", "pwsh"])
+def test_other_shells_complete_what_bash_does(shell, line, found, monkeypatch, capsys):
     monkeypatch.setenv("_FASTPOST_COMPLETE", f"complete_{shell}")
     monkeypatch.setenv("_TYPER_COMPLETE_FISH_ACTION", "get-args")
     monkeypatch.setenv("_TYPER_COMPLETE_ARGS", line)
+    monkeypatch.setenv("_TYPER_COMPLETE_WORD_TO_COMPLETE", line.split()[-1])
     with pytest.raises(SystemExit):
         main([])
     assert re.search(rf"^\W*{found}\b", capsys.readouterr().out.replace("_arguments", ""), re.MULTILINE)
@@ -194,4 +195,75 @@ def test_fish_completes_with_what_is_installed(tmp_path, monkeypatch):
 
 
 def test_install_completion_is_offered():
-    assert "--install-completion" in call("--help").stdout
+    assert "--install-completion [SHELL]" in call("--help").stdout
+
+
+@pytest.mark.parametrize(
+    ("shell", "says"),
+    [
+        ("bash", "complete -o default -F _fastpost_completion fastpost"),
+        ("zsh", "#compdef fastpost"),
+        ("fish", "complete --command fastpost"),
+        ("powershell", "Register-ArgumentCompleter -Native -CommandName fastpost"),
+        ("pwsh", "Register-ArgumentCompleter -Native -CommandName fastpost"),
+    ],
+)
+def test_the_script_of_a_shell_that_is_named(shell, says):
+    """The name was ignored: what came was the script of the shell around."""
+    done = call("--show-completion", shell)
+    assert done.stderr == ""
+    assert says in done.stdout
+    if "p" in shell:  # what PowerShell hands over is what the program reads
+        for name in ("_FASTPOST_COMPLETE", "_TYPER_COMPLETE_ARGS", "_TYPER_COMPLETE_WORD_TO_COMPLETE"):
+            assert f"$Env:{name} = " in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--show-completion", "csh"], "--show-completion is csh; pass bash, zsh, fish, powershell or pwsh"),
+        (["--install-completion=csh"], "--install-completion is csh; pass bash, zsh, fish, powershell or pwsh"),
+        (["--show-completion", "bash", "x"], "--show-completion is bash x; pass bash, zsh, fish, powershell or pwsh"),
+        (["--install-completion", "pwsh"], "fastpost --show-completion pwsh >> $PROFILE"),
+    ],
+)
+def test_shells_that_are_refused(arguments, says):
+    done = call(*arguments, check=2)
+    assert done.stdout == ""
+    assert says in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("shell", "file"),
+    [
+        ("bash", ".bash_completions/fastpost.sh"),
+        ("zsh", ".zfunc/_fastpost"),
+        ("fish", ".config/fish/completions/fastpost.fish"),
+    ],
+)
+def test_completion_is_installed_for_the_shell_that_is_named(shell, file, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    call("--install-completion", shell)
+    assert (tmp_path / file).read_text().strip() == call("--show-completion", shell).stdout.strip()
+
+
+@pytest.mark.parametrize("name", ALIASES)
+def test_a_command_under_another_name(name):
+    done = call(name, "mails.jsonl", check=2)
+    assert f"there is no command {name}; it is: fastpost {ALIASES[name]}" in done.stderr
+    assert ALIASES[name].split()[0] in COMMANDS
+
+
+@pytest.mark.parametrize(
+    ("path", "default"),
+    [
+        ("ner", "average; simple with --redact or --compat transformers."),
+        ("view", "average; simple with --compat transformers."),
+        ("compare", "average."),
+        ("bench ner", "simple; average with --compat fastpost."),
+    ],
+)
+def test_the_default_of_a_strategy_is_that_of_the_command(path, default):
+    """Commands without --redact spoke of it, and none of --compat."""
+    page = " ".join(call(*path.split(), "--help").stdout.split())
+    assert f"How tokens become entities; default: {default}" in page

@@ -167,3 +167,25 @@ def test_a_total_that_is_guessed_is_said_to_be():
         show(Tally(3, 1, 0, 3))
     assert told[0].startswith("2 of about 3 texts")
     assert told[1].startswith("3 of 3 texts")
+
+
+def test_a_text_where_a_file_belongs_is_told_where_texts_go():
+    from in_process import call
+
+    said = call("ner", "I am Anna Schmidt", "--model", "m/n", check=1).stderr
+    assert "I am Anna Schmidt: No such file or directory; a text itself goes to `fastpost view`" in said
+    assert "a text itself" not in call("ner", "mails.jsonl", "--model", "m/n", check=1).stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("pyarrow", "a Parquet or Arrow file needs pyarrow; pip install 'fastpost[arrow]'"),
+        ("torch", "a model of transformers needs torch; pip install 'fastpost[transformers]'"),
+        ("other.part", "this needs other; pip install other"),
+    ],
+)
+def test_what_needs_a_package_that_is_absent(name, says):
+    from fastpost.cli.failure import explained
+
+    assert explained(ModuleNotFoundError("no", name=name)) == (1, says)

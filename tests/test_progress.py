@@ -53,6 +53,29 @@ def test_stages_follow_each_other(whole):
     ]  # fmt: skip
 
 
+def test_a_log_of_long_work_speaks_soon_and_says_how_much_time_is_left(capsys, monkeypatch):
+    """The first line of an hour's work once came after six minutes, and none said when it would end."""
+    from fastpost import progress as timed
+
+    clock = [0.0]
+    monkeypatch.setattr(timed.time, "monotonic", lambda: clock[0])
+    progress = Progress(Log())
+    for done in range(1001):
+        clock[0] = 3.6 * done
+        progress("ner", done, 1000, f"{done} texts")
+    progress.close()
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[:2] == [
+        "ner:   0 %, 3 texts, about 59 min 49 s left",
+        "ner:  10 %, 100 texts, about 54 min 0 s left",
+    ]
+    assert [line.split(",")[1] for line in lines] == [f" {done} texts" for done in (3, *range(100, 1001, 100))]
+    assert lines[-1] == "ner: 100 %, 1000 texts"
+    assert [timed.say_seconds(seconds) for seconds in (0.4, 59.6, 7199, 7260)] == [
+        *("0 s", "1 min 0 s", "1 h 59 min", "2 h 1 min"),
+    ]
+
+
 def test_a_log_has_a_line_a_tenth_and_one_at_the_end(capsys):
     progress = Progress(Log())
     for done in range(1001):

@@ -77,21 +77,29 @@ class Progress:
 
 
 class Log:
-    """Lines for a file: one at each tenth of a stage, or where the total is not known at each doubling, and at its end."""
+    """Lines for a file: one at each tenth of a stage, or where the total is not known at each doubling, and at its end.
+
+    Where that takes long, the first line comes sooner, and each says how much time is left.
+    """
 
     def __init__(self, first: float = 1 << 24) -> None:
         """`first` is where the first line stands if the total is not known."""
         self._first, self._next = first, 0.0
         self._printed = ""
+        self._began = 0.0
+        self._soon = True
 
     def begin(self, step: Step) -> None:
         """See `Screen`."""
         self._next = self._first if step.total is None else step.total / 10
+        self._began, self._soon = time.monotonic(), True
 
     def show(self, step: Step) -> None:
         """See `Screen`."""
-        if step.done >= self._next:
-            self._print(step)
+        spent = time.monotonic() - self._began
+        if step.done >= self._next or (self._soon and spent >= _PATIENCE and step.done > 0):
+            self._soon = False
+            self._print(step, spent)
             total = step.total
             self._next = 2 * step.done if not total else (int(10 * step.done / total) + 1) * total / 10
 
@@ -103,10 +111,25 @@ class Log:
     def close(self, whole: bool) -> None:
         """See `Screen`."""
 
-    def _print(self, step: Step) -> None:
+    def _print(self, step: Step, spent: float = 0.0) -> None:
         if step.line != self._printed:
-            print(step.line, file=sys.stderr, flush=True)
+            left = spent * (step.total - step.done) / step.done if step.total and spent >= _PATIENCE else 0.0
+            more = f", about {say_seconds(left)} left" if left > 0 else ""
+            print(f"{step.line}{more}", file=sys.stderr, flush=True)
             self._printed = step.line
+
+
+_PATIENCE = 10.0
+"""Seconds that a reader of a log waits for its first line; after as many, a line says how much time is left."""
+
+
+def say_seconds(seconds: float) -> str:
+    """`90.4` -> "1 min 30 s"."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours:,} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 class Line:

@@ -13,7 +13,7 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from fastpost.cli import failure, warned
+from fastpost.cli import completion, failure, warned
 from fastpost.cli.help import Command, Commands
 
 
@@ -153,9 +153,13 @@ def run(arguments: Sequence[str]) -> int:
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
         with _stopped_politely(), warned.told():
+            flag, *named = arguments[0].split("=", 1) if arguments else [""]
+            if flag in completion.FLAGS and not {"-h", "--help"} & set(arguments):
+                completion.serve_shell(flag, [*named, *arguments[1:]])
+                return 0
             app = build_app(_wanted(arguments))
             result = app(arguments, prog_name="fastpost", standalone_mode=False)
-    except (KeyboardInterrupt, OSError) as error:
+    except (KeyboardInterrupt, OSError, failure.UsageError) as error:
         if failure.Debug.on and isinstance(error, OSError):
             raise
         code, line = failure.explained(error)

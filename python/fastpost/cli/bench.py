@@ -15,10 +15,11 @@ from typing import Annotated, Any, Literal
 import typer
 
 from fastpost._inputs.bounds import counted
-from fastpost.cli.entity_options import Aggregation, Compat, with_defaults
+from fastpost.cli.entity_options import STRATEGY_HELP, Compat, with_defaults
 from fastpost.cli.failure import UsageError, guarded, note
 from fastpost.cli.help import Command, Commands
 from fastpost.cli.options import Inputs, Running, takes_records
+from fastpost.entities.options import Strategy
 from fastpost.jobs.texts import Reading
 from fastpost.models.backends import TORCH, backend_of
 
@@ -57,7 +58,9 @@ def ner(
     running: Running,
     against: Against = "transformers",
     reading: Reading,
-    aggregation_strategy: Aggregation = None,
+    aggregation_strategy: Annotated[
+        Strategy | None, typer.Option(help=STRATEGY_HELP.format("simple; average with --compat fastpost"))
+    ] = None,
     compat: Compat = "transformers",
     count: Count = 200,
     rounds: Rounds = 3,

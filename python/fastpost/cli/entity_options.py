@@ -18,11 +18,8 @@ from fastpost._inputs.option import Option
 from fastpost.cli.failure import UsageError
 from fastpost.entities.options import ENTITY_OPTIONS, OPTIONS, PIPELINE_OPTIONS, Strategy, defaults
 
-_STRATEGY = ENTITY_OPTIONS["aggregation_strategy"]
-
-Aggregation = Annotated[
-    Strategy | None, typer.Option(help=f"{_STRATEGY.doc[:-1]}, {_STRATEGY.redaction} with --redact.")
-]
+STRATEGY_HELP = ENTITY_OPTIONS["aggregation_strategy"].doc.partition(";")[0] + "; default: {}."
+_OWN_STRATEGY, _THEIR_STRATEGY = defaults("own")["aggregation_strategy"], "simple"
 Compat = Annotated[
     Literal["fastpost", "transformers"],
     typer.Option(help=ENTITY_OPTIONS["compat"].doc),
@@ -70,7 +67,7 @@ _OWN |= {name: option for name, option in PIPELINE_OPTIONS.items() if option.own
 
 
 def entity_options(
-    aggregation_strategy: Aggregation = None,
+    aggregation_strategy: Strategy | None = None,
     compat: Compat = "fastpost",
     stride: Annotated[
         int | None,
@@ -119,12 +116,19 @@ def takes_entity_options(without: tuple[str, ...] = ()) -> Callable[[Callable[..
     Args:
         without: options that it does not take.
     """
-    shared = [parameter for parameter in PARAMETERS if parameter.name not in without]
 
     def spread(command: Callable[..., None]) -> Callable[..., None]:
         own = inspect.signature(command).parameters
         hints = get_type_hints(command, include_extras=True)
         parameters: list[inspect.Parameter] = []
+        others = ["--redact"] * ("redact" in own) + ["--compat transformers"] * ("compat" not in without)
+        default = _OWN_STRATEGY + (f"; {_THEIR_STRATEGY} with {' or '.join(others)}" if others else "")
+        strategy = Annotated[Strategy | None, typer.Option(help=STRATEGY_HELP.format(default))]
+        shared = [
+            one.replace(annotation=strategy) if one.name == "aggregation_strategy" else one
+            for one in PARAMETERS
+            if one.name not in without
+        ]
         for name, parameter in own.items():
             kind = parameter.KEYWORD_ONLY
             parameters += shared if name == "chosen" else [parameter.replace(annotation=hints[name], kind=kind)]
@@ -144,8 +148,8 @@ def takes_entity_options(without: tuple[str, ...] = ()) -> Callable[[Callable[..
 def with_defaults(chosen: dict[str, Any], redacts: bool = False) -> dict[str, Any]:
     """The options with what a command takes where nothing was said; a job that redacts would rather hide too much."""
     if chosen["compat"] != "fastpost":
-        return {"aggregation_strategy": "simple", **chosen}
-    taken = defaults("redaction") if redacts else {"aggregation_strategy": defaults("own")["aggregation_strategy"]}
+        return {"aggregation_strategy": _THEIR_STRATEGY, **chosen}
+    taken = defaults("redaction") if redacts else {"aggregation_strategy": _OWN_STRATEGY}
     return {**taken, **chosen}
 
 

@@ -102,14 +102,15 @@ def explained(error: BaseException, resumable: bool = False) -> tuple[int, str]:
     if isinstance(error, OSError) and error.strerror and error.errno is not None:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT) and resumable and error.filename != STANDARD_OUTPUT
         cure = "; make room and go on with --resume" if full else ""
-        where = f"{os.fsdecode(error.filename)}: " if error.filename is not None else ""
+        name = "" if error.filename is None else os.fsdecode(error.filename)
+        if error.errno == errno.ENOENT and " " in name and os.sep not in name and not os.path.splitext(name)[1]:
+            cure = "; a text itself goes to `fastpost view`, or to standard input with - for FILE"
+        where = f"{name}: " if name else ""
         return FAILED, f"{where}{error.strerror if words_of(error) is None else spelled(error)}{cure}"
     if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("fastpost"):
         name = error.name.partition(".")[0]
-        extra = {"pyarrow": "arrow", "torch": "transformers", "transformers": "transformers"}
-        extra |= {"onnxruntime": "onnx", "tokenizers": "tokenizers"}
-        cure = f"pip install 'fastpost[{extra[name]}]'" if name in extra else f"pip install {name}"
-        return FAILED, f"this needs {name}; {cure}"
+        what, package = _NEEDS.get(name, ("this", name))
+        return FAILED, f"{what} needs {name}; pip install {package}"
     if isinstance(error, MemoryError):
         return FAILED, "out of memory"
     text = without_texts(" ".join(spelled(error).split()))
@@ -119,6 +120,15 @@ def explained(error: BaseException, resumable: bool = False) -> tuple[int, str]:
         return USAGE if _is_of_an_option(error) else FAILED, text
     return FAILED, f"{type(error).__name__}: {text} (--debug shows where)"
 
+
+_NEEDS = {
+    "pyarrow": ("a Parquet or Arrow file", "'fastpost[arrow]'"),
+    "torch": ("a model of transformers", "'fastpost[transformers]'"),
+    "transformers": ("a model of transformers", "'fastpost[transformers]'"),
+    "onnxruntime": ("an ONNX model", "'fastpost[onnx]'"),
+    "tokenizers": ("this tokenizer", "'fastpost[tokenizers]'"),
+}
+"""Packages that may be absent: what needs each, and what brings it."""
 
 _LONGEST = 600
 """Characters of a library's message that are shown."""

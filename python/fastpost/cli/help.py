@@ -18,7 +18,10 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-__all__ = ["EXAMPLES", "GROUPS", "Command", "Commands"]
+from fastpost.cli.completion import SHELLS
+from fastpost.cli.failure import UsageError
+
+__all__ = ["ALIASES", "EXAMPLES", "GROUPS", "Command", "Commands"]
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "Input": (
@@ -36,10 +39,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
         *("aggregation_strategy", "ignore_label", "threshold", "outside_bias", "score", "scheme"),
         *("decode", "repair", "transitions", "biases", "words", "snap", "join", "trim"),
     ),
-    "Windows and batches": (
-        *("on_long_text", "max_length", "stride", "doc_stride", "window_merge"),
-        *("batch_size", "batch_tokens", "chunk_size", "threads"),
-    ),
+    "Long texts": ("on_long_text", "max_length", "stride", "doc_stride", "window_merge"),
+    "Speed": ("batch_size", "batch_tokens", "chunk_size", "threads"),
     "About": ("quiet", "version", "install_completion", "show_completion", "help"),
 }
 """Where each option stands, in the order of the page: parameters of commands, by name."""
@@ -118,6 +119,18 @@ EXAMPLES: dict[str, tuple[str, str, str]] = {
 }
 """Three lines a command, each of which can be typed as it stands."""
 
+ALIASES = {
+    "redact": "ner FILES --model MODEL --redact '[{label}]'",
+    "anonymize": "ner FILES --model MODEL --redact '[{label}]'",
+    "entities": "ner FILES --model MODEL",
+    "answer": "qa FILES --model MODEL --question TEXT",
+    "render": "view FILES --model MODEL --out page.html",
+    "diff": "compare FILES --model MODEL",
+    "train": "train-tokenizer --from MODEL --corpus FILES --vocab-size N --out FOLDER",
+    "tokenize": "encode --tokenizer MODEL --corpus FILES --out ids.npy",
+}
+"""What commands are called elsewhere -> what to type here."""
+
 _VALUES = {
     **dict.fromkeys(("model", "tokenizer", "source"), "FOLDER"),
     **dict.fromkeys(("out", "questions", "transitions", "biases", "counts", "corpus"), "FILE"),
@@ -127,6 +140,11 @@ _VALUES = {
     "redact": "TEMPLATE",
 }
 """What stands for the value of an option of text."""
+_COMPLETION = {
+    "install_completion": f"Complete words with the tab key: in the shell that is open, or in {', '.join(SHELLS)}.",
+    "show_completion": "Print what --install-completion would add.",
+}
+"""What is said of Typer's own options, which take the name of a shell here."""
 _KINDS: dict[Any, str] = {int: "N", float: "NUMBER", Path: "FILE"}
 _LEFT = 26
 """Columns of an option and its values; where they are wider, what it is for stands below."""
@@ -147,6 +165,13 @@ class Command(_Helpful, TyperCommand):
 
 class Commands(_Helpful, TyperGroup):
     """A command that has commands; without a word it shows what it can do."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of a name; a name that others have for it is told the one that it has here."""
+        found = super().get_command(ctx, cmd_name)
+        if found is None and ctx.parent is None and cmd_name in ALIASES and not ctx.resilient_parsing:
+            raise UsageError(f"there is no command {cmd_name}; it is: fastpost {ALIASES[cmd_name]} (fastpost --help)")
+        return found
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Reads what stands behind the command."""
@@ -218,7 +243,7 @@ def _groups(command: Any, ctx: Any) -> Iterator[tuple[str, list[tuple[str, str]]
     order = {name: number for number, name in enumerate(titles)}
     for title in GROUPS:
         found = sorted((name for name in params if titles[name] == title), key=order.__getitem__)
-        rows = [(_left(params[name], kinds), _said(params[name])) for name in found]
+        rows = [(_left(params[name], kinds), _said(params[name], kinds.get(name))) for name in found]
         if title == "About":
             rows.insert(0, ("--debug", "Show a traceback if something fails."))
         if rows:
@@ -240,6 +265,8 @@ def _left(param: Any, kinds: dict[str, Any]) -> str:
         return f"{_metavar(param, kinds)}..."
     short_first = sorted(param.opts, key=len)
     names = ", ".join([*short_first, *param.secondary_opts])
+    if param.name in _COMPLETION:
+        return f"{names} [SHELL]"
     return names if kinds.get(param.name, bool) is bool else f"{names} {_metavar(param, kinds)}"
 
 
@@ -255,13 +282,13 @@ def _metavar(param: Any, kinds: dict[str, Any]) -> str:
     return _KINDS.get(kind) or _VALUES.get(param.name, "TEXT")
 
 
-def _said(param: Any) -> str:
+def _said(param: Any, kind: Any) -> str:
     """What an option is for, whether it must be given, and what it is if it is not."""
-    words = [(param.help or "").strip()]
+    words = [_COMPLETION.get(param.name) or (param.help or "").strip()]
     if param.required:
         words.append("Required.")
     elif param.default not in (None, (), False) and "default" not in words[0]:
-        words.append(f"Default: {param.default}.")
+        words.append(f"Default: {param.default:g}." if kind is float else f"Default: {param.default}.")
     return " ".join(words)
 
 

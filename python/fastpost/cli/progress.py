@@ -65,8 +65,7 @@ class Progress(shown.Progress):
         seconds = time.monotonic() - self.started
         if seconds < _LONG:
             return ""
-        minutes, rest = divmod(round(seconds), 60)
-        return f", in {minutes:,} min {rest} s" if minutes else f", in {rest} s"
+        return f", in {shown.say_seconds(seconds)}"
 
     def __enter__(self) -> Progress:
         return self

@@ -2,6 +2,7 @@
 
 import importlib.resources
 import json
+from importlib.util import find_spec
 
 import pytest
 
@@ -170,7 +171,7 @@ def test_dir_shows_what_is_public_and_only_that(python):
     script = "import fastpost; before = dir(fastpost); fastpost.EntityDecoder; print(before == dir(fastpost), *dir(fastpost))"
     same, *names = python(script).split()
     assert same == "True"
-    assert names == [
+    everything = [
         "AnswerDecoder",
         "Answers",
         "Comparison",
@@ -214,6 +215,31 @@ def test_dir_shows_what_is_public_and_only_that(python):
         "train_new_from_iterator",
         "uninstall",
         "verify_tokenizer",
+    ]
+    packages = {"presidio": "presidio_analyzer", "ray": "ray", "spacy": "spacy", "spark": "pyspark"}
+    absent = {name for name, package in packages.items() if find_spec(package) is None}
+    assert names == [name for name in everything if name not in absent]
+
+
+def test_help_works_where_nothing_else_is_installed(python):
+    """It ended with an ImportError at the first name that needs a package which is absent."""
+    script = """
+import sys
+absent = ("torch", "transformers", "ray", "pyspark", "spacy", "presidio_analyzer")
+sys.modules.update(dict.fromkeys(absent))
+import inspect, pydoc
+import fastpost
+page = pydoc.plain(pydoc.render_doc(fastpost))
+names = [name for name, _ in inspect.getmembers(fastpost)]
+print("class EntityDecoder" in page, "TokenClassificationPipeline" in names, "spark" in names, "accelerate" in names)
+try:
+    fastpost.TokenClassificationPipeline
+except ImportError as error:
+    print(error)
+"""
+    assert python(script).splitlines() == [
+        "True False False True",
+        "fastpost.TokenClassificationPipeline needs transformers; pip install 'fastpost[transformers]'",
     ]
 
 

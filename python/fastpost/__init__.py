@@ -158,4 +158,23 @@ def _module(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*__all__, *_MODULES})
+    """The public names, less those whose package is not installed: what walks over a module (`help`) needs them all."""
+    return sorted(name for name in {*__all__, *_MODULES} if _is_usable(name))
+
+
+_PACKAGES = {
+    "QuestionAnsweringPipeline": "transformers",
+    "TokenClassificationPipeline": "transformers",
+    "presidio": "presidio_analyzer",
+    "ray": "ray",
+    "spacy": "spacy",
+    "spark": "pyspark",
+}
+"""What a name can't be imported without; the other names do without, or need a package only when they are called."""
+
+
+def _is_usable(name: str) -> bool:
+    from importlib.util import find_spec
+
+    package = _PACKAGES.get(name)
+    return package is None or find_spec(package) is not None

@@ -26,20 +26,23 @@ STRATEGIES = ("longest_first", "only_first", "only_second", None)
 
 @dataclass(frozen=True)
 class EncoderReport:
-    """What an encoder does itself, and what it leaves to tokenizers."""
+    """What an encoder does itself, and what it leaves to tokenizers; printed, it is one line.
+
+    Attributes:
+        native: whether it encodes texts itself.
+        kind: the kind of model that it encodes for, if it does.
+        reason: why tokenizers has to encode every text, if it does.
+        verified: texts on which it was compared with tokenizers when it was made; None if it was not.
+        texts: texts encoded so far.
+        sent_back: texts that tokenizers encoded though the encoder is native, by the reason.
+    """
 
     native: bool
-    """Whether it encodes texts itself."""
     kind: str | None
-    """The kind of model that it encodes for, if it does."""
     reason: str | None
-    """Why tokenizers has to encode every text, if it does."""
     verified: int | None
-    """Texts on which it was compared with tokenizers when it was made; None if it was not."""
     texts: int
-    """Texts encoded so far."""
     sent_back: dict[str, int]
-    """Texts that tokenizers encoded though the encoder is native, by the reason."""
 
     def __str__(self) -> str:
         if not self.native:
@@ -106,6 +109,10 @@ class Encoder:
             add_special_tokens: whether to put the model's special tokens around texts.
             is_split_into_words: whether each text is a list of words; words and offsets are then those of the list.
             threads: cores to use; None is all of them. The result is the same.
+
+        Returns:
+            The windows of all texts, in the order of the texts: int32 columns of ids, offsets, words and segments, and
+            how many tokens each window has.
 
         Raises:
             TypeError: if a text is not a string, or not a list of strings.

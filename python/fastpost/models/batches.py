@@ -46,22 +46,26 @@ class Runner(Protocol):
 
 @dataclass(frozen=True)
 class Padding:
-    """How windows of different lengths become the arrays that a model takes."""
+    """How windows of different lengths become the arrays that a model takes.
+
+    Attributes:
+        names: arguments of the model, in its order: of `input_ids`, `attention_mask`, `token_type_ids`, `position_ids`.
+        token_id: the id that stands where a window has ended; `None` if nothing may, so that windows of one length only
+            go together.
+        left: whether padding goes to the left.
+        width: tokens that every batch is padded to; default: its longest window.
+        rows: most windows of a batch, whatever was asked for.
+        first_position: what `position_ids` count from; padding has the one before it.
+        even: whether a batch holds windows of one length only, as the model can't tell padding.
+    """
 
     names: tuple[str, ...] = ("input_ids", "attention_mask")
-    """Arguments of the model, in its order: of `input_ids`, `attention_mask`, `token_type_ids`, `position_ids`."""
     token_id: int | None = 0
-    """The id that stands where a window has ended; `None` if nothing may, so that windows of one length only go together."""
     left: bool = False
-    """Whether padding goes to the left."""
     width: int | None = None
-    """Tokens that every batch is padded to; default: its longest window."""
     rows: int | None = None
-    """Most windows of a batch, whatever was asked for."""
     first_position: int = 0
-    """What `position_ids` count from; padding has the one before it."""
     even: bool = False
-    """Whether a batch holds windows of one length only, as the model can't tell padding."""
 
 
 @dataclass(frozen=True)

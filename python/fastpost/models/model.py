@@ -25,19 +25,20 @@ class Model(Protocol):
 
     A class that names this one as its base has the defaults below. A class that does not still needs `tokenizer` and
     `runner`, and for entities `labels`.
+
+    Attributes:
+        tokenizer: what encodes its texts: a `tokenizers.Tokenizer`, a fast tokenizer of transformers, a folder, a
+            tokenizer.json.
+        labels: names of its labels, in the order of its logits, or by number; none for a model that answers questions.
+        max_length: tokens that it reads at once, special ones included; `None`, the default, stands for what the
+            tokenizer's folder says.
+        pad: what it is given, and how windows of different lengths become one batch; default: `Padding()`.
     """
 
     tokenizer: Any
-    """What encodes its texts: a `tokenizers.Tokenizer`, a fast tokenizer of transformers, a folder, a tokenizer.json."""
-
     labels: Mapping[int, str] | Sequence[str] = ()
-    """Names of its labels, in the order of its logits, or by number; none for a model that answers questions."""
-
     max_length: int | None = None
-    """Tokens that it reads at once, special ones included; `None` stands for what the tokenizer's folder says."""
-
     pad: Padding = Padding()
-    """What it is given, and how windows of different lengths become one batch."""
 
     def runner(self, batch: dict[str, Ints2d], /) -> Any:
         """Runs one batch of int64 arrays (windows, tokens), by the names of `pad`.

@@ -108,6 +108,13 @@ def pipeline(
 ) -> Any:
     """Makes a pipeline of fastpost: it is called as `transformers.pipeline` is, and its pipelines give the same results.
 
+    With `compat="fastpost"` they give fastpost's own: entities of whole words from texts of any length, answers whose
+    scores can be compared.
+
+    >>> ner = fastpost.pipeline("ner", model="folder", compat="fastpost")  # doctest: +SKIP
+    >>> ner("I am Anna Schmidt.")[0]["word"]  # doctest: +SKIP
+    'Anna'
+
     Args:
         task: "token-classification", "ner" or "question-answering".
         model: a model of transformers, the name of one, or a folder; for ONNX Runtime a folder with an `.onnx` file;
@@ -116,9 +123,10 @@ def pipeline(
         tokenizer: the model's tokenizer; default: the one that comes with `model`.
         backend: "torch" runs transformers' model; "onnxruntime" needs neither torch nor transformers. Default:
             "onnxruntime" for an `.onnx` file and for a folder that holds no other model, else "torch".
-        kwargs: everything else that `transformers.pipeline` takes (`device`, `dtype`, `batch_size`,
-            `aggregation_strategy`, ...), or, for ONNX Runtime, what the classes of `fastpost.pipelines.onnx` take, or,
-            for an object, those of `fastpost.pipelines.model`.
+        kwargs: `compat`, "transformers" (default) or "fastpost", and with the latter the options of
+            `fastpost.EntityDecoder` or `fastpost.AnswerDecoder`; everything else that `transformers.pipeline` takes
+            (`device`, `dtype`, `batch_size`, `aggregation_strategy`, ...), or, for ONNX Runtime, what the classes of
+            `fastpost.pipelines.onnx` take, or, for an object, those of `fastpost.pipelines.model`.
 
     Returns:
         A pipeline, which is called with a text or with several. For "ner" it gives a list of entities a text, or, with

@@ -180,6 +180,14 @@ def test_the_figure_of_training_is_its_table(theme, monkeypatch):
     assert got == want, "write it anew: python benches/python/plots.py .cache/bench docs/figures"
 
 
+def test_the_figure_in_the_text_is_that_of_the_table():
+    """README says in a sentence how much sooner a tokenizer is trained; the table is measured anew now and then."""
+    (said,) = re.findall(r"(\d+) times sooner", (ROOT / "README.md").read_text(encoding="utf-8"))
+    page = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    (measured,) = re.findall(r"^\| tokenizers [\d.]+ \|.*\| (\d+)x \|$", page, re.MULTILINE)
+    assert said == measured
+
+
 def test_every_page_is_in_the_navigation():
     settings = (ROOT / "tools" / "zensical.toml").read_text(encoding="utf-8")
     for page in (ROOT / "docs").rglob("*.md"):

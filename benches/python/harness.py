@@ -53,13 +53,14 @@ def duration(value: float) -> str:
 
 def print_table(title: str, rows: list[Row], name: str | None = None) -> None:
     """The rows as a Markdown table; one with a name goes to its place in the pages, too, where `BENCH_WRITE` is set."""
-    lines = ["| work | peer | peer's time | ours | ratio | goal |", "|---|---|---:|---:|---:|---:|"]
+    goals = any(row.goal for row in rows)
+    lines = ["| work | peer | peer's time | ours | ratio |", "|---|---|---:|---:|---:|"]
+    lines = [line + end for line, end in zip(lines, (" goal |", "---:|"), strict=True)] if goals else lines
     for row in rows:
         ratio = row.theirs / row.ours
         shown = f"{ratio:.0f}x" if ratio >= 10 else f"{ratio:.2f}x"
-        lines.append(
-            f"| {row.work} | {row.peer} | {duration(row.theirs)} | {duration(row.ours)} | {shown} | {row.goal} |"
-        )
+        line = f"| {row.work} | {row.peer} | {duration(row.theirs)} | {duration(row.ours)} | {shown} |"
+        lines.append(f"{line} {row.goal} |" if goals else line)
     publish(title, lines, name)
 
 

@@ -76,6 +76,34 @@ def test_anything_is_read_as_csv_reads_it(tail):
         assert corpus.stats.skipped == len(rows) - len(want)
 
 
+@settings(max_examples=EXAMPLES)
+@given(st.lists(st.sampled_from(["\n", "\r\n", "\r", "a,b", 'a,"\r"', 'a,"\r\n\n"', "a"]), max_size=40).map("".join))
+def test_a_record_stands_on_the_line_that_csv_says(tail):
+    text = "\rid,text\r" + tail
+    reader = csv.reader(io.StringIO(text, newline=""))
+    want, before = [], 0
+    for row in reader:
+        if row:
+            want.append((before + 1, len(row)))
+        before = reader.line_num
+    corpus = Corpus(io.BytesIO(text.encode()), format="csv", on_error="skip")
+    lines = [line for batch in corpus.records() for line in batch.lines]
+    assert lines == [line for line, fields in want[1:] if fields == 2]
+    assert [error.line for error in corpus.stats.errors] == [line for line, fields in want[1:] if fields != 2][:10]
+
+
+@pytest.mark.parametrize("end", ["\r", "\r\n"])
+def test_lines_of_any_end_are_counted_over_blocks(tmp_path, end):
+    path = tmp_path / "a.csv"
+    path.write_bytes(
+        written([("id", "text"), *((n, "x" * (n % 97)) for n in range(60_000)), (1, 2, 3)], lineterminator=end)
+    )
+    assert path.stat().st_size > 3_000_000
+    corpus = Corpus(path, threads=2, on_error="skip")
+    assert [line for batch in corpus.records() for line in batch.lines] == list(range(2, 60_002))
+    assert [error.line for error in corpus.stats.errors] == [60_002]
+
+
 @pytest.mark.parametrize("threads", [1, 3])
 def test_quoted_line_ends_over_blocks(tmp_path, threads):
     """Megabytes of records whose quotes hold what elsewhere ends a record."""

@@ -8,6 +8,7 @@
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
+use super::cutter::lines;
 use super::fault::{Hint, Reason, listed};
 use super::jsonl::quoted;
 use super::texts::Block;
@@ -138,7 +139,7 @@ pub(crate) fn split(
     let mut records = Records::new(bytes, split);
     let (mut counted, mut line) = (0, first_line);
     while records.next() {
-        line += memchr::memchr_iter(b'\n', &bytes[counted..records.start]).count() as u64;
+        line += lines(&bytes[counted..records.start], split);
         counted = records.start;
         if let Err(reason) = record(&records, line, split, header, wanted, out) {
             out.fault(line, reason);

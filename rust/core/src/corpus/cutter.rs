@@ -14,7 +14,7 @@ use super::{Keep, Source, Split, Wanted};
 /// A block is as long as asked, or as its one record: memory is the block, not the file.
 pub(crate) struct Cutter {
     pub(crate) path: Arc<Path>,
-    opened: Opened,
+    opened: Box<Opened>,
     split: Split,
     sniffed: bool,
     /// Where records of CSV end, and their columns once the header has been read.
@@ -24,6 +24,8 @@ pub(crate) struct Cutter {
     rest: Vec<u8>,
     /// Lines before the next block.
     lines: u64,
+    /// What was passed last is CSV that ends in `\r`: a `\n` at the start of what follows ends no other line.
+    returned: bool,
     longest: usize,
     state: Progress,
 }
@@ -63,13 +65,14 @@ impl Cutter {
     pub(crate) fn new(source: &Source, opened: Opened, longest: usize) -> Self {
         Self {
             path: Arc::clone(&source.path),
-            opened,
+            opened: Box::new(opened),
             split: source.split,
             sniffed: source.sniffed,
             scan: Scan::new(source.split),
             header: None,
             rest: Vec::new(),
             lines: 0,
+            returned: false,
             longest,
             state: Progress::Start,
         }
@@ -93,12 +96,12 @@ impl Cutter {
             cut.last = true; // nothing but a fault, or nothing
             return;
         };
-        cut.line += lines(&block[..begins]);
+        cut.line += lines(&block[..begins], self.split);
         block.drain(..begins);
-        let before = lines(block);
+        let before = lines(block, self.split);
         match Header::take(block, self.split, wanted) {
             Ok(header) => {
-                cut.line += before - lines(block);
+                cut.line += before - lines(block, self.split);
                 self.header = Some(Arc::new(header));
             }
             Err(reason) => {
@@ -113,6 +116,16 @@ impl Cutter {
         block.clear();
         block.append(&mut self.rest);
         let mut cut = Cut { line: self.lines + 1, last: false, ..Cut::nothing(None) };
+        if self.state == Progress::Start {
+            self.state = Progress::Middle;
+            let mut head = self.opened.take_head();
+            let looked = self.look(&mut head, wanted);
+            cut.empty = head.is_empty() && !self.opened.has_failed();
+            self.opened.put_head(head);
+            if let Err(reason) = looked {
+                return self.end(block, cut, Some(reason));
+            }
+        }
         let mut want = size.saturating_sub(block.len()).max(size / 2);
         loop {
             let mut searched = block.len();
@@ -120,27 +133,18 @@ impl Cutter {
                 Ok(n) => (n < want, None),
                 Err(reason) => (true, Some(reason)),
             };
-            if self.state == Progress::Start {
-                if let Err(encoding) = strip_mark(block) {
-                    block.clear();
-                    return self.end(block, cut, Some(Reason::OtherEncoding(encoding)));
+            if !block.is_empty() {
+                if self.returned && searched == 0 && block[0] == b'\n' {
+                    block.remove(0);
                 }
-                if let Some(reason) = no_text(block) {
-                    block.clear();
-                    return self.end(block, cut, Some(reason));
-                }
-                cut.empty = block.is_empty() && reason.is_none();
-                self.state = Progress::Middle;
-                if let Err(reason) = self.sniff(block, wanted) {
-                    block.clear();
-                    return self.end(block, cut, Some(reason));
-                }
+                self.returned = false;
             }
             if self.state == Progress::Dropping {
                 let Some(end) = self.first_end(block) else {
                     // A blank line may straddle two reads, so its possible start stays.
-                    let gone = if ended { block.len() } else { block.len().saturating_sub(64) };
-                    self.lines += lines(&block[..gone]);
+                    let stays = if ended || self.split != Split::Blank { 0 } else { 64 };
+                    let gone = block.len().saturating_sub(stays);
+                    self.pass(&block[..gone]);
                     self.drop(block, gone);
                     if ended {
                         return self.end(block, cut, reason);
@@ -148,7 +152,7 @@ impl Cutter {
                     want = size;
                     continue;
                 };
-                self.lines += lines(&block[..end]);
+                self.pass(&block[..end]);
                 self.drop(block, end);
                 self.state = Progress::Middle;
                 cut.line = self.lines + 1;
@@ -169,7 +173,7 @@ impl Cutter {
                 }
                 self.rest.extend_from_slice(&block[end..]);
                 block.truncate(end);
-                self.lines += lines(block);
+                self.pass(block);
                 return cut;
             }
             if block.len() > self.longest {
@@ -179,12 +183,28 @@ impl Cutter {
                     format: self.split.format(),
                 };
                 cut.fault = Some(self.fault(cut.line, reason));
-                self.lines += lines(block);
+                self.pass(block);
                 self.drop(block, block.len());
                 self.state = Progress::Dropping;
                 return cut;
             }
-            want = block.len(); // doubling: a long record is searched and copied a constant number of times
+            // Doubling: a long record is searched and copied a constant number of times. Behind a dropped one nothing may be left.
+            want = block.len().max(size);
+        }
+    }
+
+    /// Looks at the first bytes of the file, and takes its byte-order mark off.
+    fn look(&mut self, head: &mut Vec<u8>, wanted: &Wanted) -> Result<(), Reason> {
+        strip_mark(head).map_err(Reason::OtherEncoding)?;
+        no_text(head).map_or(Ok(()), Err)?;
+        self.sniff(head, wanted)
+    }
+
+    /// Counts the lines of `bytes`, which are behind us.
+    fn pass(&mut self, bytes: &[u8]) {
+        self.lines += lines(bytes, self.split);
+        if let Some(last) = bytes.last() {
+            self.returned = *last == b'\r' && self.scan.is_some();
         }
     }
 
@@ -216,13 +236,13 @@ impl Cutter {
     fn first_end(&mut self, block: &[u8]) -> Option<usize> {
         let Some(scan) = &mut self.scan else { return text::first_end(block, self.split) };
         scan.over(block);
-        Some(scan.first).filter(|&end| end > 0)
+        Some(line_end(block, scan.first)).filter(|&end| end > 0)
     }
 
     fn last_end(&mut self, block: &[u8], searched: usize) -> usize {
         let Some(scan) = &mut self.scan else { return text::last_end(block, searched, self.split) };
         scan.over(block);
-        scan.last
+        line_end(block, scan.last)
     }
 
     /// At the end of a file: leaves out a record that opens a quote and does not close it.
@@ -244,7 +264,7 @@ impl Cutter {
     }
 
     fn end(&mut self, block: &[u8], mut cut: Cut, reason: Option<Reason>) -> Cut {
-        self.lines += lines(block);
+        self.pass(block);
         self.state = Progress::End;
         cut.fault = reason.map(|reason| self.fault(self.lines + 1, reason));
         cut.last = true;
@@ -256,8 +276,21 @@ impl Cutter {
     }
 }
 
-fn lines(block: &[u8]) -> u64 {
-    memchr::memchr_iter(b'\n', block).count() as u64
+/// Lines that end in `bytes`.
+pub(crate) fn lines(bytes: &[u8], split: Split) -> u64 {
+    let ends = match split.delimiter() {
+        None => memchr::memchr_iter(b'\n', bytes).count(),
+        // A record of CSV also ends at `\r` alone.
+        Some(_) => memchr::memchr2_iter(b'\n', b'\r', bytes)
+            .filter(|&at| bytes[at] == b'\r' || at == 0 || bytes[at - 1] != b'\r')
+            .count(),
+    };
+    ends as u64
+}
+
+/// Where the line end is over that a record of CSV ends in: it ends at the `\r` of CRLF.
+fn line_end(block: &[u8], end: usize) -> usize {
+    if end > 0 && block[end - 1] == b'\r' && block.get(end) == Some(&b'\n') { end + 1 } else { end }
 }
 
 /// Why the start of a file, unpacked, is that of no text.

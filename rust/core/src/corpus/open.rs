@@ -18,8 +18,15 @@ pub(crate) struct Opened {
     /// Bytes a plain regular file had when it was opened.
     size: Option<u64>,
     read: u64,
+    /// Bytes that have been looked at and not yet given, and why no more of them could be read.
+    head: Vec<u8>,
+    failed: Option<Reason>,
+    /// Nothing is left to be read.
+    ended: bool,
 }
 
+/// Bytes by which it is told what a file is.
+const HEAD: usize = 1 << 16;
 const GZIP: &[u8] = &[0x1f, 0x8b];
 /// The largest window of zstd, 2^27 bytes as for `zstd -d`: a few bytes of a file could ask for 2 GiB.
 const ZSTD_WINDOW: u32 = 27;
@@ -81,11 +88,45 @@ impl Opened {
                 Box::new(frames)
             }
         };
-        Ok(Self { bytes, packing, size: size.filter(|_| packing.is_none()), read: 0 })
+        let size = size.filter(|_| packing.is_none());
+        let mut opened = Self { bytes, packing, size, read: 0, head: Vec::new(), failed: None, ended: false };
+        let mut head = Vec::new();
+        opened.failed = opened.fill(&mut head, HEAD).err();
+        opened.head = head;
+        Ok(opened)
+    }
+
+    /// Takes the first bytes of the file, to be looked at; [`Self::put_head`] brings them back.
+    pub(crate) fn take_head(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.head)
+    }
+
+    pub(crate) fn put_head(&mut self, head: Vec<u8>) {
+        self.head = head;
+    }
+
+    /// Whether reading fails right behind the first bytes.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed.is_some()
     }
 
     /// Appends up to `count` bytes to `buffer`; fewer only at the end of the file.
     pub(crate) fn append(&mut self, buffer: &mut Vec<u8>, count: usize) -> Result<usize, Reason> {
+        let ahead = count.min(self.head.len());
+        buffer.extend(self.head.drain(..ahead));
+        if self.head.is_empty() {
+            self.head = Vec::new();
+            if let Some(reason) = self.failed.take() {
+                return Err(reason);
+            }
+        }
+        if ahead == count || self.ended {
+            return Ok(ahead);
+        }
+        Ok(ahead + self.fill(buffer, count - ahead)?)
+    }
+
+    fn fill(&mut self, buffer: &mut Vec<u8>, count: usize) -> Result<usize, Reason> {
         let start = buffer.len();
         let mut at = start;
         buffer.resize(start + count, 0);
@@ -101,6 +142,7 @@ impl Opened {
             }
         }
         let ended = at < buffer.len();
+        self.ended = ended;
         buffer.truncate(at);
         self.read += (at - start) as u64;
         match self.size {

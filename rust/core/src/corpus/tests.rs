@@ -167,6 +167,53 @@ proptest! {
 }
 
 #[test]
+fn lines_of_csv_are_counted_once_for_any_end_and_blocks() {
+    for end in ["\n", "\r\n", "\r"] {
+        let file = ["id,t", "1,a", "2,bcd", "", "3,\"e", "f\"", "4"].join(end).into_bytes();
+        for block in 1..40 {
+            let read = read_all(plan(std::slice::from_ref(&file), Split::Csv, 1, block));
+            let ends = |at: usize, line: u64| read[at].ends_with(&format!("Some({line})"));
+            assert!(ends(0, 2) && ends(1, 3) && ends(2, 5), "{end:?} {block} {read:?}");
+            assert!(read[3].starts_with("0:7: "), "{end:?} {block} {read:?}");
+        }
+    }
+}
+
+#[test]
+fn a_dropped_record_of_csv_counts_its_lines() {
+    for (end, block) in [("\n", 16), ("\r\n", 16), ("\r\n", 17), ("\r", 16)] {
+        let long = [b"1,\"".to_vec(), [b"x", end.as_bytes()].concat().repeat(100), b"\"".to_vec()].concat();
+        let file = [b"id,t".to_vec(), long, b"2,b".to_vec()].join(end.as_bytes());
+        let mut plan = plan(&[file], Split::Csv, 1, block);
+        plan.longest = 100;
+        let read = read_all(plan);
+        assert!(read[0].ends_with("Some(103)"), "{end:?} {read:?}");
+        assert!(read[1].starts_with("0:2: "), "{end:?} {read:?}");
+    }
+}
+
+/// What a file is does not depend on how much of it is read at once.
+#[test]
+fn a_file_is_known_by_its_head_for_any_blocks() {
+    let wide: Vec<u8> = "a text\n".repeat(9).encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let mut tar = vec![b'x'; 600];
+    tar[257..262].copy_from_slice(b"ustar");
+    for (file, found) in [(wide, "Wide"), (tar, "Packed"), (b"\xff\xfea\0".to_vec(), "OtherEncoding")] {
+        for block in [1, 2, 7, 40, 1 << 19] {
+            let mut blocks = Blocks::new(plan(std::slice::from_ref(&file), Split::Line, 1, block));
+            let Next::Texts(texts) = blocks.next(Duration::ZERO) else { panic!("{found} {block}") };
+            let (_, fault) = &texts.faults()[0];
+            assert!(format!("{:?}", fault.reason).starts_with(found), "{found} {block}: {fault}");
+        }
+    }
+    for block in [1, 7, 1 << 19] {
+        let mut plan = plan(&[b"\xef\xbb\xbf\n   {\"t\":\"a\"}\n".to_vec()], Split::Line, 1, block);
+        plan.sources[0].sniffed = true;
+        assert_eq!(read(plan).0, ["a"]);
+    }
+}
+
+#[test]
 fn a_record_without_an_end_is_a_fault_and_the_next_one_is_read() {
     for threads in [1, 3] {
         let bytes = [b"a\n".as_slice(), &[b'x'; 5000], b"\nb\nc"].concat();
@@ -188,6 +235,17 @@ fn a_record_without_an_end_is_a_fault_and_the_next_one_is_read() {
         assert_eq!(faults.len(), 1);
         assert_eq!(faults[0].line, Some(2));
         assert!(matches!(faults[0].reason, Reason::TooLong { record: "line", limit: 1000, .. }));
+    }
+}
+
+/// A record that was dropped may end where a read ends.
+#[test]
+fn what_follows_a_dropped_record_is_read_for_any_length() {
+    for length in 100..140 {
+        let file = [vec![b'x'; length], b"\nb\n".to_vec()].concat();
+        let mut plan = plan(&[file], Split::Line, 1, 16);
+        plan.longest = 50;
+        assert_eq!(read(plan), (vec!["b".to_owned()], vec!["0:1".to_owned()]), "{length}");
     }
 }
 

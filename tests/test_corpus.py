@@ -485,7 +485,12 @@ FAULTS = [
     ("array.json", b'[{"text": "a"}]', 1, "holds a list, not a JSON object"),
     ("surrogate.jsonl", GOOD + b'{"text": "\\ud83d"}\n', 2, "surrogate|hex escape"),
     ("utf8.jsonl", GOOD + b'{"text": "\xff"}\n' + GOOD, 2, "not UTF-8: byte 0xff at byte 10 of the line"),
-    ("utf8-elsewhere.jsonl", GOOD + b'{"text": "a", "b": "\xe4"}\n', 2, "not UTF-8"),
+    (
+        "utf8-no-string.jsonl",
+        GOOD + b'{"text": "a", "b": \xe4}\n' + GOOD,
+        2,
+        "not UTF-8: byte 0xe4 at byte 19 of the line",
+    ),
     ("utf8.txt", b"a\n\nb\xe4c\n", 3, "not UTF-8: byte 0xe4 at byte 1 of the line"),
     ("utf16.txt", "a\nb\n".encode("utf-16"), 1, "UTF-16"),
     ("notgz.txt.gz", b"plain text", None, "does not start with the gzip mark"),
@@ -974,6 +979,41 @@ def test_half_of_a_pair_of_surrogates():
     assert read(rb'{"text":"\\ud83d \ud83d\ude42 \\\\ud83d"}') == [r"\ud83d 🙂 \\ud83d"]
     assert read(rb'{"a":"\ud83d","text":"\ud83d\ude42"}') == ["🙂"]
     assert texts_of(Corpus(lambda: ["a\ud83d", "\ud83d\ude42"], on_error="replace")) == ["a\ufffd", "🙂"]
+
+
+def test_bytes_that_are_not_utf_8_in_a_column_that_nobody_reads():
+    def read(line, **options):
+        corpus = Corpus(io.BytesIO(line), format="jsonl", **options)
+        return [(batch.texts, batch.columns) for batch in corpus.records()]
+
+    latin = b'{"subject":"Caf\xe9","text":"fine","id":7}'
+    assert read(latin) == [(["fine"], {})]
+    assert read(latin, keep=["id"]) == [(["fine"], {"id": [7]})]
+    assert read(b'{"\xe9":1,"a":[{"\xff":"\xe9"}],"b":"\\ud83d\xe9","text":"fine"}') == [(["fine"], {})]
+    assert read(b'{"n":' + b"9" * 5000 + b',"a":"\xe9","text":"fine"}') == [(["fine"], {})]
+    for keep in (["subject"], "all"):
+        with pytest.raises(CorpusError, match=r":1: not UTF-8: byte 0xe9 at byte 15 of the line") as raised:
+            read(latin, keep=keep)
+        assert 'on_error="replace"' in str(raised.value)
+        assert read(latin + b'\n{"text":"next"}', keep=keep, on_error="skip")[0][0] == ["next"]
+    assert read(latin, keep="all", on_error="replace") == [(["fine"], {"subject": ["Caf\ufffd"], "id": [7]})]
+    with pytest.raises(CorpusError, match=r":1: not UTF-8: byte 0xe9 at byte 12 of the line"):
+        read(b'{"text":"Caf\xe9","id":7}')
+    assert read(b'{"text":"Caf\xe9","id":7}', on_error="replace") == [(["Caf\ufffd"], {})]
+
+
+def test_a_byte_order_mark_in_front_of_a_record_is_no_part_of_it():
+    """Files that have one are joined, or it stands in front of each line; two of them are of a file that was written twice."""
+    mark = b"\xef\xbb\xbf"
+    record = mark + b'{"text":"a"}\r\n'
+    for data in (record * 3, record + mark + b"\r\n" + record + record + mark, mark + record * 3):
+        corpus = Corpus(io.BytesIO(data), format="jsonl")
+        assert texts_of(corpus) == ["a"] * 3
+    assert texts_of(Corpus(io.BytesIO(record))) == ["a"]
+    with pytest.raises(CorpusError, match=r":2: not a JSON record: .* at byte 13 of the line"):
+        texts_of(Corpus(io.BytesIO(record + mark + b'{"text":1,]'), format="jsonl"))
+    # In a text it is a character.
+    assert texts_of(Corpus(io.BytesIO(mark + b"a\n" + mark + b"b"))) == ["a", "\ufeffb"]
 
 
 @settings(max_examples=EXAMPLES)

@@ -19,7 +19,8 @@ use super::{Keep, Wanted};
 ///
 /// The last of equal keys counts, and NaN and Infinity are numbers. Blank lines are no
 /// records. Half a surrogate pair has no UTF-8: in the text it is a fault or U+FFFD, elsewhere it is stepped over, and so
-/// are numbers of any length and lists of any depth in columns that nobody reads.
+/// are bytes that are not UTF-8, numbers of any length and lists of any depth in columns that nobody reads. A byte-order mark
+/// in front of a record is stepped over, too.
 pub(crate) fn split(bytes: &[u8], first_line: u64, wanted: &Wanted, out: &mut Block<'_>) {
     let sound = simdutf8::basic::from_utf8(bytes).is_ok();
     let mut tape = Vec::new();
@@ -27,10 +28,12 @@ pub(crate) fn split(bytes: &[u8], first_line: u64, wanted: &Wanted, out: &mut Bl
     let mut number = first_line;
     while start < bytes.len() {
         let end = memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |at| start + at);
-        let line = &bytes[start..end];
-        if !text::is_blank(line) {
-            let read = if sound { Ok(Cow::Borrowed(line)) } else { utf8(line, wanted.replace) };
-            if let Err(reason) = read.and_then(|line| record(&line, number, wanted, &mut tape, out)) {
+        let line = unmarked(&bytes[start..end]);
+        if !text::is_blank(&line) {
+            let json = if sound { Cow::Borrowed(&*line) } else { utf8(&line, wanted.replace) };
+            // What takes the place of bad bytes is read as it stands.
+            let line = if wanted.replace { &json } else { &line };
+            if let Err(reason) = record(&json, line, number, wanted, &mut tape, out) {
                 out.fault(number, reason);
             }
         }
@@ -39,32 +42,58 @@ pub(crate) fn split(bytes: &[u8], first_line: u64, wanted: &Wanted, out: &mut Bl
     }
 }
 
-fn utf8(line: &[u8], replace: bool) -> Result<Cow<'_, [u8]>, Reason> {
-    match std::str::from_utf8(line) {
-        Ok(_) => Ok(Cow::Borrowed(line)),
-        Err(_) if replace => Ok(Cow::Owned(String::from_utf8_lossy(line).into_owned().into_bytes())),
-        Err(error) => {
-            let at = error.valid_up_to();
-            Err(Reason::NotUtf8 { byte: line[at], at, record: "line" })
-        }
+/// `line` with blanks for a byte-order mark at its start, as where files that have one were joined.
+fn unmarked(line: &[u8]) -> Cow<'_, [u8]> {
+    match line.strip_prefix(b"\xef\xbb\xbf") {
+        None => Cow::Borrowed(line),
+        Some(rest) => Cow::Owned([b"   ", rest].concat()),
     }
 }
 
-/// Reads one record; on a fault nothing of it stays in `out`.
+/// `line` with U+FFFD for what is not UTF-8, or with a character of one byte for each of its bytes.
+fn utf8(line: &[u8], replace: bool) -> Cow<'_, [u8]> {
+    const STANDS_FOR_A_BYTE: u8 = 0x7f;
+    if std::str::from_utf8(line).is_ok() {
+        return Cow::Borrowed(line);
+    }
+    if replace {
+        return Cow::Owned(String::from_utf8_lossy(line).into_owned().into_bytes());
+    }
+    let mut whole = Vec::with_capacity(line.len());
+    for chunk in line.utf8_chunks() {
+        whole.extend_from_slice(chunk.valid().as_bytes());
+        whole.resize(whole.len() + chunk.invalid().len(), STANDS_FOR_A_BYTE);
+    }
+    Cow::Owned(whole)
+}
+
+/// The first byte of `line[from..to]` that is not UTF-8.
+fn not_utf8(line: &[u8], from: usize, to: usize) -> Option<Reason> {
+    let at = from + std::str::from_utf8(&line[from..to]).err()?.valid_up_to();
+    Some(Reason::NotUtf8 { byte: line[at], at, record: "line" })
+}
+
+/// Reads one record, `json`, which is `line` but for bytes that are not UTF-8; on a fault nothing of it stays in `out`.
 fn record(
+    json: &[u8],
     line: &[u8],
     number: u64,
     wanted: &Wanted,
     tape: &mut Vec<u8>,
     out: &mut Block<'_>,
 ) -> Result<(), Reason> {
-    let error = match fields(line, line, number, wanted, tape, out) {
+    if wanted.keep == Keep::All
+        && let Some(reason) = not_utf8(line, 0, line.len())
+    {
+        return Err(reason); // all of it is read
+    }
+    let error = match fields(json, line, number, wanted, tape, out) {
         Ok(done) => return done,
         Err(error) => error,
     };
     out.undo();
     // jiter refuses half a surrogate pair wherever it stands, and what is too long or too deep for it.
-    let mut whole = Cow::Borrowed(line);
+    let mut whole = Cow::Borrowed(json);
     let mut error = error;
     for mend in [|line: &[u8], _: &Wanted| mended(line), relaxed] {
         let Some(changed) = mend(&whole, wanted) else { continue };
@@ -75,7 +104,7 @@ fn record(
         };
         out.undo();
     }
-    Err(no_json(line, &error))
+    Err(not_utf8(line, 0, line.len()).unwrap_or_else(|| no_json(line, &error)))
 }
 
 /// Why a line is no JSON.
@@ -143,9 +172,10 @@ enum Found {
     Null,
     Other(&'static str),
     HalfPair,
+    NotUtf8(Reason),
 }
 
-/// Reads one record from `json`, which is `line` but for halves of surrogate pairs.
+/// Reads one record from `json`, which is `line` but for halves of surrogate pairs and bytes that are not UTF-8.
 fn fields(
     json: &[u8],
     line: &[u8],
@@ -164,6 +194,7 @@ fn fields(
         return Ok(Err(Reason::NotObject { found: kind(first), cure }));
     }
     let mut found = Found::Nothing;
+    let mut unreadable = None;
     let mut kept = Kept::new(&wanted.keep);
     let mut read = |key: &str| (key == wanted.column, kept.place(key, &wanted.column));
     let mut column = json.known_object()?.map(&mut read);
@@ -185,11 +216,14 @@ fn fields(
             found = match peek {
                 Peek::Null => Found::Null,
                 Peek::String if value == whole || wanted.replace => found,
-                Peek::String => Found::HalfPair,
+                Peek::String => {
+                    not_utf8(line, from, from + value.len()).map_or(Found::HalfPair, Found::NotUtf8)
+                }
                 _ => Found::Other(kind(Peek::new(line[from]))),
             };
         }
         if let Some(place) = place {
+            unreadable = unreadable.or_else(|| not_utf8(line, from, from + value.len()));
             kept.set(place, whole);
         }
         let mut read = |key: &str| (key == wanted.column, kept.place(key, &wanted.column));
@@ -197,6 +231,10 @@ fn fields(
     }
     json.finish()?;
     *tape = json.into_tape();
+    if let Some(reason) = unreadable {
+        out.undo();
+        return Ok(Err(reason));
+    }
     let column = || wanted.column.clone();
     match found {
         Found::Text => out.close(number),
@@ -206,6 +244,7 @@ fn fields(
             return Ok(Err(match found {
                 Found::Nothing => Reason::NoColumn { column: column(), keys: keys(bytes) },
                 Found::HalfPair => Reason::HalfPair { column: column() },
+                Found::NotUtf8(reason) => reason,
                 Found::Other(found) => Reason::NotText { column: column(), found: found.into(), cure: "" },
                 _ => Reason::NotText { column: column(), found: "null".into(), cure: "" },
             }));

@@ -192,6 +192,10 @@ def test_templates():
         ("{n:999999999}", "a name with a format; pass {n}, or a function"),
         ("{label!r}", "a name with a format"),
         ("{" + "x" * 500 + "}", r"has \{x{56}\.\.\. in it"),
+        (
+            "[{label}\ud83d]",
+            r"`replace` is '\[\{label\}\\ud83d\]', which holds half a surrogate pair; pass text that has",
+        ),
     ],
 )
 def test_bad_templates_are_refused_though_there_is_nothing_to_replace(template, says):
@@ -359,3 +363,15 @@ def test_a_label_of_its_own_for_each_entity_does_not_read_all_texts_for_each():
     made = redact(texts, [[(0, 4, f"L{n}")] for n in range(100)], "{label}_{n}")
     assert made.texts == [f"L{n}_2 L{n}_1" for n in range(100)]
     assert Counted.looked <= 16 * len(texts)
+
+
+def test_half_a_surrogate_pair_is_no_placeholder():
+    """It came out as text that no file takes."""
+    with pytest.raises(ValueError, match=r"`entities\[0\]` has the label .*half a surrogate pair; pass") as raised:
+        fastpost.redact("Anna", [(0, 4, "P\udc00")])
+    assert raised.value.argument == "entities"
+    with pytest.raises(ValueError, match=r"`replace` returned '\\ud83d' for `entities\[0\]`.*; it should") as raised:
+        fastpost.redact("Anna", [(0, 4, "PER")], lambda _: "\ud83d")
+    assert raised.value.argument == "replace"
+    # A text is its owner's, whatever it holds.
+    assert fastpost.redact("\ud83dna", [(0, 2, "PER")], lambda entity: entity["word"] * 2).text == "\ud83dn\ud83dna"

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, overload
 
 from fastpost import _fastpost
 from fastpost._inputs.bounds import counted, with_article
+from fastpost._inputs.labels import refuse_half_pair
 from fastpost.entities.result import Entities
 from fastpost.exceptions import refuse
 from fastpost.types import RedactedSpan
@@ -161,7 +162,8 @@ def redact(text: str | Sequence[str], entities: Any, replace: str | Replace = "[
         TypeError: if a text is not a `str`, an entity is in none of these forms, a place is not an integer, or the
             function returns anything but a `str`.
         ValueError: if an entity has no place, no label, or lies outside its text; if there are not as many lists as
-            texts; if an `Entities` was made of other texts; if the template has another name in braces.
+            texts; if an `Entities` was made of other texts; if the template has another name in braces; if the template, a
+            label, or what the function returns holds half a surrogate pair.
     """
     single = isinstance(text, str)
     if not single:
@@ -284,6 +286,13 @@ class _Placeholders:
                     f"`replace` returned {with_article(type(made).__name__)} for `{span.name}`; it should return a str",
                     argument="replace",
                 )
+            if _half_pair(made) and not _half_pair(word):
+                raise refuse(
+                    ValueError,
+                    f"`replace` returned {_short(made)} for `{span.name}`, which holds half a surrogate pair; it should return "
+                    "text that has a form in UTF-8",
+                    argument="replace",
+                )
             return made
         pieces = []
         for literal, name in self._template:
@@ -370,8 +379,11 @@ def template(text: str, argument: str = "`replace`") -> tuple[tuple[str, str | N
     """The parts of a template: characters, and the name that follows them. `argument` is what errors call it.
 
     Raises:
-        ValueError: if it has braces that are neither a name nor twins.
+        ValueError: if it has braces that are neither a name nor twins, or half a surrogate pair.
     """
+    if _half_pair(text):
+        told = f"{argument} is {_short(text)}, which holds half a surrogate pair; pass text that has a form in UTF-8"
+        raise refuse(ValueError, told, argument=argument.strip("`"))
     cure = "the names are {label}, {n} and {score}, and a brace itself is written twice, {{ or }}"
     try:
         parts = list(string.Formatter().parse(text))
@@ -528,6 +540,7 @@ def _read(name: str, entity: Any, text: str) -> _Span:
         )
     if not isinstance(label, str):
         raise refuse(TypeError, f"`{name}` has a label of type {type(label).__name__}; labels are str", argument=name)
+    refuse_half_pair(name, label)
     _check_place(name, start, end, text)
     try:
         number = None if score is None else float(score)
@@ -570,6 +583,11 @@ def _check_list(name: str, given: Any) -> None:
     if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
         cure = "a list of entities for each text" if name == "entities" else "a str, or a list of them"
         raise refuse(TypeError, f"`{name}` is of type {type(given).__name__}; pass {cure}", argument=name)
+
+
+def _half_pair(text: str) -> bool:
+    """Whether a text holds half a surrogate pair, which has no UTF-8."""
+    return any("\ud800" <= letter < "\ue000" for letter in text)
 
 
 def _short(text: str) -> str:

@@ -382,6 +382,7 @@ def of_arrow():
         pa.string(), 2, [None, pa.py_buffer(np.array([0, 2, 4], np.int32)), pa.py_buffer(b"\xff\xfeok")]
     )
     far = pa.array([2**62, None])
+    fine = pa.list_(pa.struct([("t", pa.time64("ns"))]))
     return {
         "null": (pa.nulls(2), None),
         "records": (pa.array([{"a": [{"b": "x"}]}, None]), {"a": [{"b": "x"}]}),
@@ -393,6 +394,17 @@ def of_arrow():
         "bytes": (pa.array([b"\xff\x00", None]), "ff00"),
         "interval": (pa.array([(1, 2, 3), None], pa.month_day_nano_interval()), [1, 2, 3]),
         "union": (pa.UnionArray.from_sparse(pa.array([0, 1], pa.int8()), [pa.array([1, 2]), pa.array(["a", "b"])]), 1),
+        "time": (pa.array([1_000, None], pa.time64("ns")), "00:00:00.000001"),
+        "fine time": (pa.array([86_399_123_456_789, None], pa.time64("ns")), "23:59:59.123456789"),
+        "fine times": (pa.array([[{"t": 1}, None], None], fine), [{"t": "00:00:00.000000001"}, None]),
+        "map of times": (
+            pa.array([[("k", 1)], []], pa.map_(pa.string(), pa.time64("ns"))),
+            [["k", "00:00:00.000000001"]],
+        ),
+        "fine runs": (
+            pa.RunEndEncodedArray.from_arrays([2], pa.array([1], pa.time64("ns")).dictionary_encode()),
+            "00:00:00.000000001",
+        ),
         "runs": (pa.RunEndEncodedArray.from_arrays([2], pa.array(["q"])), "q"),
         "far date": (
             pa.array([10**8, None], pa.int32()).cast(pa.date32()),
@@ -414,7 +426,25 @@ def of_arrow():
 
 
 FAULTS = ("far date", "far time", "no zone", "long", "far inside", "no text", "no text inside")
-KINDS = ("null", "records", "map", "decimal", "large", "nan", "date", "bytes", "interval", "union", "runs", *FAULTS)
+KINDS = (
+    "time",
+    "fine time",
+    "fine times",
+    "map of times",
+    "fine runs",
+    "null",
+    "records",
+    "map",
+    "decimal",
+    "large",
+    "nan",
+    "date",
+    "bytes",
+    "interval",
+    "union",
+    "runs",
+    *FAULTS,
+)
 
 
 @pytest.mark.parametrize("door", ["table", "arrow", "parquet"])

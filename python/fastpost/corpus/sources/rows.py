@@ -111,6 +111,39 @@ def _as_text(column: Any) -> str | None:
     return None if text.startswith("<") else text
 
 
+def _values(column: Any) -> list[Any]:
+    """The values of a column as Python has them; a time finer than microseconds, which Python has not, as text."""
+    values: list[Any] = [_value(one) for one in column] if _has_fine_times(column.type) else column.to_pylist()
+    return values
+
+
+def _has_fine_times(of: Any) -> bool:
+    """Whether there are times in nanoseconds in a type: pyarrow cuts these to microseconds, without a word."""
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(of) or pa.types.is_run_end_encoded(of):
+        return _has_fine_times(of.value_type)
+    inner = [of.field(number).type for number in range(of.num_fields)]
+    return of == pa.time64("ns") or any(map(_has_fine_times, inner))
+
+
+def _value(scalar: Any) -> Any:
+    import pyarrow as pa
+
+    of = scalar.type
+    if not scalar.is_valid or not _has_fine_times(of):
+        return scalar.as_py()
+    if of == pa.time64("ns"):
+        return f"{scalar.as_py()}" if scalar.value % 1000 == 0 else scalar.cast(pa.string()).as_py()
+    if pa.types.is_struct(of):
+        return {of.field(number).name: _value(scalar[number]) for number in range(of.num_fields)}
+    if pa.types.is_map(of):
+        return [[_value(pair[0]), _value(pair[1])] for pair in scalar.values]
+    if pa.types.is_dictionary(of) or pa.types.is_run_end_encoded(of):
+        return _value(scalar.value)
+    return [_value(one) for one in scalar.values] if hasattr(scalar, "values") else scalar.as_py()
+
+
 def _check_indices(array: Any, column: str, name: str) -> None:
     """Refuses indices for which a dictionary has no value; pyarrow would read what lies in memory there."""
     import pyarrow as pa
@@ -135,7 +168,7 @@ def _some_rows(columns: dict[str, Any], options: Options) -> Iterator[Row | Faul
     wanted = [name for name in columns if options.keep_all or name in options.keep]
     wanted = [name for name in wanted if name != options.column or name in options.keep]
     try:
-        values = {name: column.to_pylist() for name, column in columns.items()}
+        values = {name: _values(column) for name, column in columns.items()}
     except (UnicodeDecodeError, *_NO_VALUE):
         for row in range(len(columns[options.column])):
             yield _one_row({name: column.slice(row, 1) for name, column in columns.items()}, wanted, options)
@@ -151,7 +184,7 @@ def _one_row(columns: dict[str, Any], wanted: list[str], options: Options) -> Ro
     values = {}
     for name, column in columns.items():
         try:
-            values[name] = column.to_pylist()[0]
+            values[name] = _values(column)[0]
         except UnicodeDecodeError as error:
             if not options.replace:
                 found = error.object[error.start]

@@ -1,6 +1,7 @@
 """Jobs over files from a program: what the commands do, without a command line."""
 
 import json
+import os
 
 import pytest
 
@@ -55,6 +56,26 @@ def test_a_job_that_was_stopped_is_gone_on_with(pipe, source, tmp_path):
     assert texts == ["[PER] lives in [LOC]."] * 5
     with pytest.raises(jobs.Finished, match="nothing to go on with; overwrite=True writes it again"):
         jobs.EntityJob(source, str(out), reading, redact="[{label}]", resume=True)
+
+
+ATTRIBUTE = "user.fastpost.job"
+
+
+@pytest.fixture
+def keeps_attributes(tmp_path):
+    """Whether files can say of which job they are."""
+    try:
+        os.setxattr(tmp_path, ATTRIBUTE, b"")
+        os.removexattr(tmp_path, ATTRIBUTE)
+    except (OSError, AttributeError):
+        return False
+    return True
+
+
+def forget(out):
+    """Makes of lines what a copy of them is on another system."""
+    if out.suffix == ".jsonl" and hasattr(os, "removexattr"):
+        os.removexattr(out, ATTRIBUTE)
 
 
 class StoppedError(Exception):
@@ -143,9 +164,12 @@ def test_every_state_of_a_job_is_gone_on_with_or_told(change, words, pipe, sourc
         make(resume=True)
 
 
-@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
-def test_what_is_whole_is_not_taken_for_what_other_options_write(ending, pipe, source, tmp_path):
+@pytest.mark.parametrize("ending", ["jsonl", "copied", "parquet"])
+def test_what_is_whole_is_not_taken_for_what_other_options_write(ending, pipe, source, tmp_path, keeps_attributes):
     """It used to be: success was said of texts that nobody had redacted, and of words in clear."""
+    if ending == "jsonl" and not keeps_attributes:
+        pytest.skip("the file system keeps no attributes")
+    copied, ending = ending == "copied", "parquet" if ending == "parquet" else "jsonl"
     if ending == "parquet":
         pytest.importorskip("pyarrow")
     with open(source, "r+", encoding="utf-8") as file:
@@ -163,10 +187,12 @@ def test_what_is_whole_is_not_taken_for_what_other_options_write(ending, pipe, s
     for way in ways:
         with jobs.EntityJob(source, str(out), overwrite=True, **way) as job:
             job.run(pipe)
+        if copied and keeps_attributes:
+            forget(out)
         before = out.read_bytes()
         for other in ways:
-            # Columns of one name are alike in lines, wherever they come from; a table says which options it is of.
-            same = way is other or (ending == "jsonl" and {"keep_columns='id'", "id_column='id'"} == {
+            # Columns of one name are alike in lines, wherever they come from.
+            same = way is other or (copied and {"keep_columns='id'", "id_column='id'"} == {
                 f"{name}='id'" for one in (way, other) for name in ("id_column", "keep_columns")
                 if "reading" in one and getattr(one["reading"], name)
             })  # fmt: skip
@@ -178,9 +204,12 @@ def test_what_is_whole_is_not_taken_for_what_other_options_write(ending, pipe, s
 
 
 @pytest.mark.parametrize("redact", [None, "[{label}]"])
-@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
-def test_what_is_whole_is_not_taken_for_what_other_texts_give(ending, redact, pipe, source, tmp_path):
-    """It used to be: of another file with as many texts, and of a Parquet file whatever the texts."""
+@pytest.mark.parametrize("ending", ["jsonl", "copied", "parquet"])
+def test_what_is_whole_is_not_taken_for_what_other_texts_give(ending, redact, pipe, source, tmp_path, keeps_attributes):
+    """It used to be: of another file with as many texts, of a Parquet file whatever the texts, of lines whatever the options."""
+    if ending == "jsonl" and not keeps_attributes:
+        pytest.skip("the file system keeps no attributes")
+    lines, ending = ending == "copied", "parquet" if ending == "parquet" else "jsonl"
     if ending == "parquet":
         pytest.importorskip("pyarrow")
     out, other = tmp_path / f"out.{ending}", tmp_path / "other.jsonl"
@@ -188,11 +217,12 @@ def test_what_is_whole_is_not_taken_for_what_other_texts_give(ending, redact, pi
     make = lambda inputs, **options: jobs.EntityJob(inputs, str(out), redact=redact, **options)  # noqa: E731
     with make(source, settings={"threshold": 0}) as job:
         job.run(pipe)
+    if lines and keeps_attributes:
+        forget(out)
     before = out.read_bytes()
     given = {"settings": {"threshold": 0}, "resume": True}
     with pytest.raises(jobs.Finished):
         make(source, **given)
-    lines = ending == "jsonl"
     with pytest.raises(
         jobs.JobError, match="line 1 what is not of text 0 of" if lines else "written with other input f"
     ):
@@ -211,7 +241,8 @@ def test_what_is_whole_is_not_taken_for_what_other_texts_give(ending, redact, pi
             jobs.JobError, match="was written with another `threshold`; pass the same, or overwrite=True"
         ):
             make(source, settings={"threshold": 0.9}, resume=True)
-        assert source.encode() not in before  # what is written names no file
+        told = before if ending == "parquet" else os.getxattr(out, ATTRIBUTE)
+        assert source.encode() not in told  # what is written names no file
     assert out.read_bytes() == before
 
 

@@ -182,10 +182,25 @@ def digests(job: Json) -> Json:
     }
 
 
-def name_difference(before: Json, now: Json) -> Words | None:
-    """The first of two jobs' digests that differ, by the name of its setting; None if none does."""
-    found = _first_other(before, now)
-    return None if found is None else _other(found[0])
+def refuse_other_job(out: Path, written: bytes | None, job: Json) -> None:
+    """Refuses a whole output of another job.
+
+    Args:
+        out: the output.
+        written: the digests of its job, as it keeps them; None if it keeps none.
+        job: the digests of this one.
+
+    Raises:
+        JobError: if it says that it is of another job; which setting differs, and what to do.
+    """
+    found = None if written is None else _first_other(json.loads(written), job)
+    if found is not None:
+        raise refuse(
+            JobError,
+            f"{out} was written with ",
+            *_other(found[0]),
+            cure=("; pass the same, or ", OVERWRITE, " without ", RESUME, " to write it again"),
+        )
 
 
 def _first_other(before: Json, now: Json) -> tuple[str, Any, Any] | None:

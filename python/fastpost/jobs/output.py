@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from fastpost.exceptions import CorpusError, describe, refuse
-from fastpost.jobs.claim import Claim, digests
+from fastpost.jobs.claim import Claim, digests, refuse_other_job
 from fastpost.jobs.errors import (
     OUT,
     OVERWRITE,
@@ -109,7 +110,7 @@ class Output:
 
             self._store = Parts(path, table, digests(job))
         else:
-            self._store = _LinesFile(path, table)
+            self._store = _LinesFile(path, table, digests(job))
         try:
             self._claim = Claim(path, job, resume=resume, overwrite=overwrite, is_ours=self._store.is_ours)
         except Finished:
@@ -234,10 +235,14 @@ class _StandardOutput:
 
 
 class _LinesFile:
-    """A file of lines; what is in it is what is done."""
+    """A file of lines; what is in it is what is done.
 
-    def __init__(self, path: Path, table: Table) -> None:
-        self._path, self._table = path, table
+    Lines do not say with which options they were written. The whole file says it in an attribute, where the file system keeps
+    such, in digests, which name no file.
+    """
+
+    def __init__(self, path: Path, table: Table, job: Json) -> None:
+        self._path, self._table, self._job = path, table, job
         self._file: IO[bytes] | None = None
 
     def in_the_way(self) -> None:
@@ -263,7 +268,8 @@ class _LinesFile:
             return False
 
     def refuse_other(self, refute: Refute) -> None:
-        """Holds its lines against the texts: without the note nothing else tells of which job they are."""
+        """Asks its attribute, and holds its lines against the texts, which is all that tells where it has none."""
+        refuse_other_job(self._path, _read_attribute(self._path), self._job)
         with open(self._path, "rb") as file:
             try:
                 why = refute(_parsed(file))
@@ -288,7 +294,9 @@ class _LinesFile:
         append(self._opened(), data)
 
     def finish(self) -> None:
-        os.fsync(self._opened().fileno())
+        file = self._opened()
+        _write_attribute(file.fileno(), dump_json(self._job).encode())
+        os.fsync(file.fileno())
 
     def close(self) -> None:
         if self._file is not None:
@@ -298,6 +306,24 @@ class _LinesFile:
         if self._file is None:
             self._file = open(self._path, "xb", buffering=0)  # noqa: SIM115  (closed by `close`)
         return self._file
+
+
+_ATTRIBUTE = "user.fastpost.job"
+
+
+def _write_attribute(file: int, value: bytes) -> None:
+    """Gives an open file an attribute, where its system has such and room for it: on Linux, as a rule."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):  # what is told by it is a help; without it, lines are held against the texts
+            os.setxattr(file, _ATTRIBUTE, value)
+
+
+def _read_attribute(path: Path) -> bytes | None:
+    """What `_write_attribute` gave a file; None if it has nothing."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            return os.getxattr(path, _ATTRIBUTE)
+    return None
 
 
 class _CutError(Exception):

@@ -17,9 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from fastpost.exceptions import refuse
-from fastpost.jobs.claim import name_difference
-from fastpost.jobs.errors import OVERWRITE, RESUME, JobError
+from fastpost.jobs.claim import refuse_other_job
 from fastpost.jobs.lines import Done, append, whole_lines
 
 if TYPE_CHECKING:
@@ -122,14 +120,7 @@ class Parts:
 
         with pq.ParquetFile(self._out) as file:
             written = (file.schema_arrow.metadata or {}).get(_JOB)
-        different = None if written is None else name_difference(json.loads(written), self._job)
-        if different is not None:
-            raise refuse(
-                JobError,
-                f"{self._out} was written with ",
-                *different,
-                cure=("; pass the same, or ", OVERWRITE, " without ", RESUME, " to write it again"),
-            )
+        refuse_other_job(self._out, written, self._job)
 
     def write(self, data: bytes) -> None:
         """Keeps whole lines, and makes a part of them when there are many."""

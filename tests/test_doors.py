@@ -297,6 +297,18 @@ def test_a_misspelt_argument_of_questions():
             make()
 
 
+def test_a_misspelt_argument_of_entities_is_told_with_what_was_meant():
+    """Python's own words named a method of transformers."""
+    for make in (lambda: torch_pipe(thresold=0.5), lambda: torch_pipe()("Anna", thresold=0.5)):
+        with pytest.raises(
+            TypeError, match=r"unexpected argument `thresold`; did you mean `threshold`\?; choose of"
+        ) as bad:
+            make()
+        assert bad.value.argument == "thresold"
+    with pytest.raises(TypeError, match="did you mean `aggregation_strategy`"):
+        torch_pipe(compat="fastpost", aggregation_stratgy="first")
+
+
 def test_known_arguments_of_questions_are_told_of_nothing():
     known = {"top_k": 2, "doc_stride": 5, "max_answer_len": 4, "max_seq_len": 40, "max_question_len": 8, "padding": True,
              "handle_impossible_answer": True, "align_to_words": False, "batch_size": 2, "num_workers": 0}  # fmt: skip

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sized
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
 from typing import Any
 
@@ -189,7 +190,9 @@ class FastTokenClassification:
                     f"`aggregation_strategy` is {bounds.shown(strategy)}; pass one of {names}"
                 )
             own["aggregation_strategy"] = kwargs.pop("aggregation_strategy").lower()  # one that is ours alone
-        preprocess, forward, postprocess = super()._sanitize_parameters(**kwargs)  # type: ignore[misc]
+        theirs = super()._sanitize_parameters  # type: ignore[misc]
+        _refuse_unknown(kwargs, theirs)
+        preprocess, forward, postprocess = theirs(**kwargs)
         if progress is not None:
             forward["progress"] = progress
         forward.update(batches)
@@ -280,6 +283,21 @@ class FastTokenClassification:
             raise refuse(ValueError, f"`pipe` can't be compared: {reason}", argument="pipe")
         windowed = bool(preprocess.get("tokenizer_params", {}).get("return_overflowing_tokens"))
         return self._job(batch_size or 1, preprocess, postprocess, tokens), windowed
+
+
+def _refuse_unknown(given: dict[str, Any], theirs: Callable[..., Any]) -> None:
+    """Raises for arguments that neither this class nor that of transformers takes, as Python does, and says what was meant."""
+    parameters = inspect.signature(theirs).parameters
+    unknown = given.keys() - parameters.keys()
+    if not unknown or any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters.values()):
+        return
+    name = min(unknown)
+    known = sorted({*parameters, *_OWN, "batch_size", "batch_tokens", "num_workers", "progress"})
+    raise refuse(
+        TypeError,
+        f"unexpected argument `{name}`{bounds.guess(name, known)}; choose of {', '.join(known)}",
+        argument=name,
+    )
 
 
 def _unknown_parameters(preprocess: dict[str, Any], forward: dict[str, Any], postprocess: dict[str, Any]) -> bool:

@@ -302,6 +302,38 @@ def test_a_name_whose_first_letter_is_no_token_of_a_byte_level_tokenizer(name):
     assert [entity["word"] for entity in found.to_dicts()[0]] == [name]
 
 
+@pytest.mark.parametrize("given", ["words", "labels"])
+@pytest.mark.parametrize("strategy", ["simple", "first", "average", "max"])
+@pytest.mark.parametrize("name", ["Łódź", "Жанна", "Ελλάδα", "محمد", "ไ"])
+def test_a_name_that_begins_a_text_whose_tokenizer_puts_a_space_before_it(name, strategy, given):
+    """RoBERTa's: the space that is not there is a token at (0, 0), and the `B-` of the name."""
+    tokenizer, text = fast("roberta"), f"{name} here"
+    encoding = tokenizer(text, return_offsets_mapping=True, return_special_tokens_mask=True)
+    assert encoding.offset_mapping[1] == (0, 0)
+    words = encoding.word_ids()
+    rows = np.zeros((len(words), 3), np.float32)
+    rows[
+        range(len(words)),
+        ["OBI".index("B" if at == 1 else "I" if word == words[1] else "O") for at, word in enumerate(words)],
+    ] = 9
+    more = {"word_ids": [words]} if given == "words" else {}
+    found = EntityDecoder(["O", "B-P", "I-P"], aggregation_strategy=strategy).decode(
+        [rows], offsets=[encoding.offset_mapping], texts=[text], **more
+    )
+    assert [(entity["word"], entity["score"] > 0.99) for entity in found.to_dicts()[0]] == [(name, True)]
+
+
+def test_a_special_token_without_a_mask_is_no_part_of_the_name_behind_it():
+    tokens, rows = [(0, 0), (0, 4), (5, 7)], np.array([[9, 0, 0], [0, 9, 0], [9, 0, 0]], np.float32)
+    for cls in ([9, 0, 0], [0, 0, 9]):
+        rows[0] = cls
+        for more in ({}, {"word_ids": [[-1, 0, 1]]}):
+            found = EntityDecoder(["O", "B-P", "I-P"], aggregation_strategy="first").decode(
+                [rows], offsets=[tokens], texts=["Anna is"], **more
+            )
+            assert [entity["word"] for entity in found.to_dicts()[0]] == ["Anna"]
+
+
 @pytest.mark.parametrize("score", ["mean", "path"])
 @pytest.mark.parametrize(
     ("labels", "tags", "read", "want"),
@@ -598,3 +630,30 @@ def test_tokens_are_numbered_as_if_one_window_held_the_text(merge):
                          special_tokens_mask=[np.zeros(len(rows[cut]), int) for cut in cuts], windows=[0, 0, 0])  # fmt: skip
     want = [at for at, word in enumerate(words) if word in ("Anna", "Bob", "York")]
     assert [(entity["start"], entity["index"]) for entity in got[0]] == [(starts[at], (at, at + 1)) for at in want]
+
+
+@pytest.mark.parametrize("snap", ["auto", None])
+def test_the_union_keeps_what_other_windows_add_to_an_entity_above_its_threshold(snap):
+    """Of two windows one is sure of "Anna" and the other has "Anna Maria", unsure: with a threshold as without one."""
+    tokens = [(0, 4), (5, 10), (11, 13)]
+    rows = np.array([[[0, 9, 0], [9, 0, 0], [9, 0, 0]], [[0, 0.2, 0], [0, 0, 0.2], [9, 0, 0]]], np.float32)
+    given = {"offsets": [tokens, tokens], "texts": ["Anna Maria is"], "windows": [0, 0]}
+    found = {}
+    for threshold in (0.0, 0.5, 1.0):
+        decoder = EntityDecoder(
+            ["O", "B-P", "I-P"], window_merge="union", snap=snap, threshold=threshold, aggregation_strategy="simple"
+        )
+        found[threshold] = [entity["word"] for entity in decoder.decode(list(rows), **given).to_dicts()[0]]
+    assert found == {0.0: ["Anna Maria"], 0.5: ["Anna Maria"], 1.0: []}
+
+
+def test_the_union_gives_back_what_an_entity_below_its_threshold_took():
+    """A longer place that one window is unsure of hides no person that another is sure of."""
+    labels = ["O", "B-P", "I-P", "B-L", "I-L"]
+    tokens, rows = [(0, 4), (5, 10)], np.zeros((2, 2, 5), np.float32)
+    rows[0, 0, 1] = rows[0, 1, 0] = 9
+    rows[1, 0, 3] = rows[1, 1, 4] = 0.5
+    given = {"offsets": [tokens, tokens], "texts": ["Anna Maria"], "windows": [0, 0]}
+    decoder = EntityDecoder(labels, window_merge="union", threshold=0.6, aggregation_strategy="simple")
+    (found,) = decoder.decode(list(rows), **given).to_dicts()
+    assert [(entity["entity_group"], entity["word"]) for entity in found] == [("P", "Anna")]

@@ -261,3 +261,27 @@ def test_tokens_are_reported_by_their_type(rampart_dir):
     assert {"TOWN", "FAMILY", "PERSON"} <= {one.entity_type for one in renamed.analyze(TEXTS[0])}
     with pytest.raises(ValueError, match="`label_mapping` names 'TOWN', but the model's labels are"):
         FastpostRecognizer(rampart_dir, aggregation_strategy="none", label_mapping={"TOWN": "CITY"})
+
+
+def test_what_is_below_the_threshold_gives_back_what_it_took(rampart_dir):
+    """Of "KristjanAnnaann" the surname, which the model is unsure of, had more letters than the given name that it is sure of."""
+    text, options = "My name is KristjanAnnaann of Mayelm", {"aggregation_strategy": "simple"}
+    own = {"backend": "onnxruntime", "compat": "fastpost", **options}
+    want = [
+        (one["start"], one["end"], one["score"])
+        for one in fastpost.pipeline("ner", rampart_dir, threshold=0.6, **own)(text)
+    ]
+    assert [text[start:end] for start, end, _ in want] == ["KristjanAnnaann", "Mayelm"]
+    for recognizer in (
+        FastpostRecognizer(rampart_dir, threshold=0.6, **options),
+        FastpostRecognizer(fastpost.pipeline("ner", rampart_dir, **own), threshold=0.6),
+        FastpostRecognizer(fastpost.pipeline("ner", rampart_dir, threshold=0.2, **own), threshold=0.6),
+        FastpostRecognizer(fastpost.pipeline("ner", rampart_dir, threshold=0.6, **own), threshold=0.2),
+        FastpostRecognizer(fastpost.pipeline("ner", rampart_dir, threshold={"EMAIL": 0.9}, **own), threshold=0.6),
+    ):
+        assert sorted((one.start, one.end, one.score) for one in recognizer.analyze(text)) == want
+    high = fastpost.pipeline("ner", rampart_dir, threshold={"CITY": 0.9}, **own)
+    found = FastpostRecognizer(high, threshold=0.6).analyze(text)
+    assert [text[one.start : one.end] for one in found] == ["KristjanAnnaann"]
+    plain = FastpostRecognizer(rampart_dir, threshold=0.6, compat="transformers", aggregation_strategy="simple")
+    assert all(one.score >= 0.6 for one in plain.analyze(text))

@@ -152,6 +152,18 @@ def test_saved_and_loaded(nlp, tmp_path):
     assert json.dumps(nlp.config["components"]["fastpost_ner"])
 
 
+def test_entities_that_share_a_token_are_counted(rampart_dir, pipe):
+    """One token of spaCy's, two entities: `doc.ents` has room for one, and nobody loses the other in silence."""
+    text = "Call Anna at 718-555-0199,anna@example.com."
+    assert len(pipe(text)) == 3
+    with pytest.warns(UserWarning, match="1 of 3 entities share a token of spaCy's with a longer one and are left out"):
+        doc = build(rampart_dir)(text)
+    assert entities(doc) == [("Anna", "GIVEN_NAME"), ("718-555-0199,anna@example.com", "PHONE")]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(build(rampart_dir, spans_key="pii")(text).spans["pii"]) == 3
+
+
 def test_what_is_there_stays(rampart_dir):
     nlp = build(rampart_dir)
     ruler = nlp.add_pipe("entity_ruler", before="fastpost_ner")

@@ -214,8 +214,11 @@ def tokens_of(window, text=None):
     return out
 
 
-def with_spaces(tokens, text):
-    """Tokens that cover something; one that is a space, trimmed off its offsets, covers it."""
+def with_spaces(tokens, text, alike):
+    """Tokens that cover something; one that is a space, trimmed off its offsets, covers it.
+
+    One that is a space in front of a word where the text has none covers the first character of the word.
+    """
     out, following = [], None
     for at, token in reversed([*enumerate(tokens)]):
         before = tokens[at - 1].end if at else 0
@@ -227,6 +230,10 @@ def with_spaces(tokens, text):
         if spaced and token.start in (following - 1, following):
             following -= 1
             out.insert(0, replace(token, start=following, end=following + 1))
+        elif text is not None and out and token.start == out[0].start and before <= token.start:
+            known = max(token.word, out[0].word) >= 0
+            if token.word == out[0].word if known else token.start == 0 and alike(token, out[0]):
+                out.insert(0, replace(token, end=token.start + 1))
     return out
 
 
@@ -640,15 +647,23 @@ class Twin:
         return sorted(out + free, key=lambda span: span["start"]) if outer else out
 
     def whole(self, spans, tokens, used, numbers, edges, text):
-        """Widened and joined; without the pieces of those below their threshold, which are never there for others."""
-        while True:
-            found = [dict(span) for span in spans]
+        """Widened and joined; without the pieces of those below their threshold."""
+
+        def widened(found):
             if self.snap is not None and used is not None:
                 found = self.snapped(found, tokens, numbers, edges, text)
             found = self.joined(found, text)
             if (self.snap is not None and used is not None) or self.join is not None:
                 for entity in found:
                     self._reach(entity, tokens, grow=True)
+            return found
+
+        return self.passing(spans, widened)
+
+    def passing(self, spans, make):
+        """What is made of pieces; without those of entities below their threshold, which are never there for others."""
+        while True:
+            found = make([dict(span) for span in spans])
             low = [entity for entity in found if not self.passes(entity["score"], entity["kind"])]
             if not low:
                 return found
@@ -724,6 +739,8 @@ class Twin:
 
     def passes(self, score, name):
         least = self.threshold.get(name, 0.0) if isinstance(self.threshold, dict) else self.threshold
+        if not self.has_thresholds:
+            return True
         if least > 0 and abs(score - least) < CLOSE:
             raise Undefined
         return score >= least
@@ -736,6 +753,7 @@ class Twin:
     def text(self, windows, text=None):
         """Entities as dicts, and the covered characters."""
         self.close = False
+        self.has_thresholds = True
         parts = [tokens_of(window, text) for window in windows]
         has_offsets = bool(windows) and windows[0].offsets is not None
         has_ids = bool(windows) and windows[0].words is not None
@@ -743,10 +761,12 @@ class Twin:
             found = self._row(stitch(parts, self.window_merge), text, has_offsets, has_ids)
         else:
             alone = [[replace(token, rows=list(token.rows)) for token in part] for part in parts]
+            self.has_thresholds = self.window_merge != "union"
             found = [e for part in alone for e in self._row(stitch([part], None), text, has_offsets, has_ids)]
             if self.window_merge == "union" and self.aggregation_strategy != "none":
                 whole = [[replace(token, rows=list(token.rows)) for token in part] for part in parts]
                 found += self._row(stitch(whole, "context"), text, has_offsets, has_ids)
+            self.has_thresholds = True
             if self.window_merge == "union":
                 found = self._union(found, stitch(parts, "context"), text)
             else:
@@ -761,7 +781,7 @@ class Twin:
     def _row(self, tokens, text, has_offsets, has_ids):
         text = text if has_offsets else None
         if has_offsets and self.aggregation_strategy != "none":
-            tokens = with_spaces(tokens, text)
+            tokens = with_spaces(tokens, text, self._are_alike)
         if not tokens:
             return []
         joins = self.aggregation_strategy in ("first", "average", "max")
@@ -806,6 +826,11 @@ class Twin:
             spans = [span for span in spans if self.passes(span["score"], span["kind"])]
         return [self._entity(span, tokens, span["score"], span["probs"]) for span in spans]
 
+    def _are_alike(self, *tokens):
+        """Whether their most probable labels are of one type, and the second goes on with an entity."""
+        first, second = (self.tags[label] for label in self.argmax([token.rows for token in tokens]))
+        return first[1] == second[1] and second[0] in ("I", "E")
+
     def _place(self, span, tokens):
         """Sets the first and the last of the tokens in the characters of `span`."""
         covering = sorted((t.end, at) for at, t in enumerate(tokens))
@@ -845,6 +870,16 @@ class Twin:
                 self._absorb(spans[-1], new)
             else:
                 spans.append(new)
+        for number, span in enumerate(spans):
+            span["pieces"] = {number}
+        out = self.passing(spans, lambda spans: self._shared(spans, text))
+        tokens = [token for token in tokens if token.start < token.end]
+        for span in out:
+            self._place(span, tokens)
+        return [self._entity(span, tokens, span["score"], span["probs"]) for span in out]
+
+    def _shared(self, spans, text):
+        """Each character given to one entity, and pieces of one thing joined."""
         spans.sort(key=lambda e: (e["outside"], e["start"] - e["end"], -e["score"], e["start"]))
         for a, b in itertools.combinations(spans, 2):
             same = a["end"] - a["start"] == b["end"] - b["start"] and a["outside"] == b["outside"]
@@ -864,10 +899,7 @@ class Twin:
                     span["start"], span["end"] = tidied(text, span["start"], span["end"])
                 out = [span for span in out if span["start"] < span["end"]]
             out = self.joined(out, text)
-        tokens = [token for token in tokens if token.start < token.end]
-        for span in out:
-            self._place(span, tokens)
-        return [self._entity(span, tokens, span["score"], span["probs"]) for span in out]
+        return out
 
     def _item_row(self, rows):
         if len(rows) == 1 or (self.aggregation_strategy == "first" and not self.lays_out):

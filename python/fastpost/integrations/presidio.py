@@ -14,6 +14,7 @@ from presidio_analyzer import AnalysisExplanation, BatchAnalyzerEngine, LocalRec
 
 from fastpost._inputs import bounds
 from fastpost._inputs.bounds import listed, shown
+from fastpost.entities.options import COMPAT
 from fastpost.exceptions import refuse
 from fastpost.integrations.presidio_labels import LABEL_MAPPING, entity_of
 from fastpost.integrations.reader import EntityReader, Found
@@ -34,7 +35,9 @@ class FastpostRecognizer(LocalRecognizer):  # type: ignore[misc]
             are looked up in `LABEL_MAPPING`, and keep their names if that lacks them, too. With
             `aggregation_strategy="none"` types stand for the labels that begin and continue them ("PER", "B-PER").
         supported_entities: entities to report; default: all that the model's labels map to.
-        threshold: entities with a lower score are not reported; a number, or one for each label, as own mode takes it.
+        threshold: entities with a lower score are not reported, and in own mode give back what they took from others; a
+            number, or in own mode one for each label. Presidio's own `score_threshold` comes afterwards: it gives nothing
+            back.
         name, version, context: as in Presidio.
         options: of the model: `backend`, `aggregation_strategy` (default: "average", which gives whole words), `compat`
             (default: "fastpost"; "transformers" gives the results of transformers), `batch_size`, and everything that
@@ -59,10 +62,16 @@ class FastpostRecognizer(LocalRecognizer):  # type: ignore[misc]
         context: list[str] | None = None,
         **options: Any,
     ) -> None:
-        if isinstance(threshold, Mapping):  # the decoder's, which knows the model's labels
-            options["threshold"], threshold = threshold, 0.0
-        self.threshold = bounds.share("threshold", threshold)
+        given, threshold = threshold, 0.0 if isinstance(threshold, Mapping) else bounds.share("threshold", threshold)
+        self.threshold = threshold
+        # The decoder's: it knows the model's labels, and what an entity that is left out has taken from others.
+        if isinstance(given, Mapping) or (
+            threshold and options.get("compat", COMPAT) == COMPAT and not callable(model)
+        ):
+            options["threshold"] = given
         self._reader = EntityReader(model, **options)
+        if threshold and callable(model):
+            self._reader.raise_threshold(threshold)
         own = label_mapping or {}
         types = self._reader.types
         self.label_mapping: dict[str, str | None] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -62,6 +62,7 @@ class EntityReader:
         held = {name: copy.copy(value) if isinstance(value, _CHANGES) else value for name, value in options.items()}
         self._arguments = {"model": model, "backend": backend, "gpu": gpu, **settings, **held}
         self._process = os.getpid()
+        self._call: dict[str, Any] = {}
         self._loads = not callable(model)
         if self._loads:
             given = gpu is not None and not options.keys() & {"device", "device_map", "providers"}
@@ -92,7 +93,24 @@ class EntityReader:
             return []
         if self._process != os.getpid() and self._loads:  # a session of ONNX Runtime does not survive a fork
             self.__init__(**self._arguments)  # type: ignore[misc]
-        return [[_found(row) for row in rows] for rows in self._pipe(list(texts))]
+        return [[_found(row) for row in rows] for rows in self._pipe(list(texts), **self._call)]
+
+    def raise_threshold(self, threshold: float) -> None:
+        """Has a pipeline leave out what is below `threshold`, too, if its entities are fastpost's own."""
+        known = self._defaults
+        if known.get("compat", "transformers") != COMPAT:
+            return
+        own = known.get("threshold", 0.0)
+        if isinstance(own, Mapping):
+            kinds = set(self.types.values()) | set(self.labels)
+            self._call = {"threshold": {kind: max(own.get(kind, 0.0), threshold) for kind in kinds}}
+        else:
+            self._call = {"threshold": max(own, threshold)}
+
+    @property
+    def _defaults(self) -> dict[str, Any]:
+        """What the pipeline takes where a call says nothing."""
+        return getattr(self._pipe, "_postprocess_params", None) or getattr(self._pipe, "_defaults", {})
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -107,7 +125,7 @@ class EntityReader:
     def types(self) -> dict[str, str]:
         """The type of each of `labels`: itself, or for `aggregation_strategy="none"` the label without its prefix."""
         labels = self.labels
-        known: dict[str, Any] = getattr(self._pipe, "_postprocess_params", None) or getattr(self._pipe, "_defaults", {})
+        known = self._defaults
         strategy = choose_strategy(known.get("aggregation_strategy"), known.get("compat", "transformers"))
         if str(getattr(strategy, "value", strategy)).lower() != "none" or not labels:
             return {label: label for label in labels}

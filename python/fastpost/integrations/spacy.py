@@ -46,7 +46,7 @@ class FastpostNer:
             `attrs["scores"]`; `None` puts them into `doc.ents`, where entities can't overlap.
         alignment_mode: what becomes of an entity that begins or ends inside one of spaCy's tokens: "expand" takes the
             whole token, "contract" leaves it out, "strict" leaves the entity out. A warning counts the entities that
-            are lost.
+            are lost, be it that two of them, as in `0199,anna@example.org`, are of one token.
         label_mapping: the model's label -> the label in spaCy; others keep theirs, without prefix for
             `aggregation_strategy="none"`.
         batch_size: windows that the model is given at once; `nlp.pipe` has its own, of texts.
@@ -137,8 +137,15 @@ class FastpostNer:
         if self.spans_key is not None:
             doc.spans[self.spans_key] = spans
             doc.spans[self.spans_key].attrs["scores"] = np.array(scores, np.float32)
-        else:
-            doc.ents = [*doc.ents, *_free(doc, filter_spans(spans))]
+            return doc
+        kept = filter_spans(spans)
+        if dropped := len(spans) - len(kept):
+            warn_caller(
+                f"{dropped} of {counted(len(found), 'entity', 'entities')} share a token of spaCy's with a longer one and "
+                "are left out, as `doc.ents` can't overlap; `spans_key` keeps them",
+                through="spacy",
+            )
+        doc.ents = [*doc.ents, *_free(doc, kept)]
         return doc
 
 

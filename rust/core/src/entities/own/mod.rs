@@ -284,6 +284,7 @@ impl Decoder {
                 text: index.as_ref(),
                 edges: OnceCell::new(),
                 check: options.check_offsets,
+                has_thresholds: true,
             }
             .run()
         })?;
@@ -325,6 +326,8 @@ struct TextDecoder<'a> {
     /// The units of the text.
     edges: OnceCell<Stretches>,
     check: bool,
+    /// Whether entities below their threshold are left out: not yet where windows are decoded to be put together.
+    has_thresholds: bool,
 }
 
 impl TextDecoder<'_> {
@@ -467,7 +470,7 @@ impl TextDecoder<'_> {
     /// Decodes tokens that stand in one row.
     fn stitched(&self, text: &Stitched<'_>) -> Result<Found> {
         let covering = (!self.decoder.settings.strategy.is_by_token() && self.has_offsets())
-            .then(|| text.covering(self.text))
+            .then(|| text.covering(self.text, |row, next| self.are_alike(&text.values, row, next)))
             .flatten();
         let read = text;
         let text = covering.as_ref().unwrap_or(text);
@@ -479,6 +482,16 @@ impl TextDecoder<'_> {
             found.lost = self.count_lost(read, &found.labelled)?;
         }
         Ok(found)
+    }
+
+    /// Whether the most probable labels of two rows are of one type, and the second goes on with an entity.
+    fn are_alike(&self, values: &[f32], row: u32, next: u32) -> bool {
+        let grammar = &self.decoder.grammar;
+        let (rows, mut labels) = (Rows::new(values, self.decoder.label_names.len()), Vec::new());
+        rows.argmaxes(&[row, next], grammar.likely() as usize, &mut labels).is_ok_and(|()| {
+            let [first, next] = [labels[0], labels[1]].map(|label| grammar.tagging().tags[label as usize]);
+            first.kind == next.kind && matches!(next.role, Role::Inside | Role::End)
+        })
     }
 
     /// Decodes all tokens that stand in one row.
@@ -543,7 +556,7 @@ impl TextDecoder<'_> {
             draft.labelled = draft.range.clone();
             draft.pieces = (number, number);
         }
-        for mut draft in self.whole(drafts, tokens, words.as_ref()) {
+        for mut draft in self.passing(drafts, |drafts| self.widened(drafts, tokens, words.as_ref())) {
             if settings.probs {
                 scores.distribution(items_of(&draft.labelled), &mut found.probs);
             }
@@ -606,23 +619,22 @@ impl TextDecoder<'_> {
         }
     }
 
-    /// Entities from pieces: widened, joined, those below their threshold left out.
+    /// Whether the score of `draft` is below the threshold of its name.
+    fn is_below(&self, draft: &Draft) -> bool {
+        self.has_thresholds && f64::from(draft.score) < self.decoder.settings.thresholds[draft.name as usize]
+    }
+
+    /// The entities that `make` makes of pieces, those below their threshold left out. Pieces are in the order of
+    /// [`Draft::pieces`].
     ///
     /// An entity that is left out gives back what it has taken from others: it all is done again without its pieces.
-    fn whole(
-        &self,
-        mut drafts: Vec<Draft>,
-        tokens: &[stitch::Token],
-        words: Option<&Words<'_>>,
-    ) -> Vec<Draft> {
-        let settings = &self.decoder.settings;
-        let below = |draft: &Draft| f64::from(draft.score) < settings.thresholds[draft.name as usize];
+    fn passing(&self, mut drafts: Vec<Draft>, make: impl Fn(Vec<Draft>) -> Vec<Draft>) -> Vec<Draft> {
         loop {
-            if !drafts.iter().any(below) {
-                return self.widened(drafts, tokens, words);
+            if !drafts.iter().any(|draft| self.is_below(draft)) {
+                return make(drafts);
             }
-            let found = self.widened(drafts.clone(), tokens, words);
-            let out: Vec<_> = found.iter().filter(|draft| below(draft)).collect();
+            let found = make(drafts.clone());
+            let out: Vec<_> = found.iter().filter(|draft| self.is_below(draft)).collect();
             if out.is_empty() {
                 return found;
             }
@@ -635,7 +647,7 @@ impl TextDecoder<'_> {
                     if draft.pieces.0 > last {
                         break;
                     }
-                    left[number] |= draft.name == entity.name && below(draft);
+                    left[number] |= draft.name == entity.name && self.is_below(draft);
                 }
             }
             let mut left = left.into_iter();
@@ -700,16 +712,15 @@ impl TextDecoder<'_> {
             if settings.ignored[label as usize] {
                 continue;
             }
-            let score = scores.of_item(item);
-            if f64::from(score) < settings.thresholds[label as usize] {
+            let (start, end, score) = (token.start, token.end, scores.of_item(item));
+            let mut draft =
+                Draft { range: item..item + 1, name: label, score, start, end, ..Draft::default() };
+            if self.is_below(&draft) {
                 continue;
             }
             if settings.probs {
                 scores.item_distribution(item, &mut found.probs);
             }
-            let (start, end) = (token.start, token.end);
-            let mut draft =
-                Draft { range: item..item + 1, name: label, score, start, end, ..Draft::default() };
             draft.number(&text.tokens);
             found.drafts.push(draft);
         }

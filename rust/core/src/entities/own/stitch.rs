@@ -58,9 +58,16 @@ impl Stitched<'_> {
     /// their own; `None` if each covers something.
     ///
     /// One that stands at the space in front of the next token, or behind it, is that space: a byte-level tokenizer has made
-    /// a token of it and trimmed it off its offsets. It may be what begins an entity, so it stays, and covers the space.
+    /// a token of it and trimmed it off its offsets. It may be what begins an entity, so it stays, and covers the space. Where
+    /// there is no space, as in front of a text, the tokenizer has made it up (`add_prefix_space`): it covers the first
+    /// character of the next token if the two are of one word. Where nobody knows words, `alike` says so of the rows of two
+    /// at the start of the text.
     #[must_use]
-    pub fn covering(&self, text: Option<&CharIndex<'_>>) -> Option<Stitched<'_>> {
+    pub fn covering(
+        &self,
+        text: Option<&CharIndex<'_>>,
+        alike: impl Fn(u32, u32) -> bool,
+    ) -> Option<Stitched<'_>> {
         let covers = |token: &Token| token.start < token.end;
         if self.tokens.iter().all(covers) {
             return None;
@@ -68,7 +75,7 @@ impl Stitched<'_> {
         let is_space =
             |at: i64| text.is_some_and(|text| text.slice(at as usize, at as usize + 1).starts_with(is_space));
         let mut next: Option<i64> = None;
-        let mut kept = Vec::with_capacity(self.tokens.len());
+        let mut kept: Vec<(Token, u32)> = Vec::with_capacity(self.tokens.len());
         for (at, (&token, &row)) in self.tokens.iter().zip(&self.rows).enumerate().rev() {
             if covers(&token) {
                 next = Some(token.start);
@@ -82,6 +89,16 @@ impl Stitched<'_> {
             if let Some(start) = space {
                 next = space;
                 kept.push((Token { start, end: start + 1, ..token }, row));
+                continue;
+            }
+            let of_next = kept.last().is_some_and(|&(follows, of)| {
+                let known = token.word >= 0 || follows.word >= 0;
+                let same =
+                    if known { token.word == follows.word } else { token.start == 0 && alike(row, of) };
+                token.start == follows.start && before <= token.start && same
+            });
+            if of_next && text.is_some() {
+                kept.push((Token { end: token.start + 1, ..token }, row));
             }
         }
         let (tokens, rows) = kept.into_iter().rev().unzip();

@@ -6,6 +6,7 @@
 use super::stitch::{self, Merge, Part, Token};
 use super::{Found, TextDecoder, join, means_outside, spans::Draft};
 use crate::Result;
+use std::cell::OnceCell;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
@@ -17,30 +18,22 @@ impl TextDecoder<'_> {
     ///
     /// Of one type, those that overlap become one, with the score of the surest. Of two types, a character goes to the
     /// longer entity, ties to the surer and then to the earlier one; the other keeps what sticks out, as one entity or
-    /// two. What is outside gives way to any entity.
+    /// two. What is outside gives way to any entity. What is below its threshold is left out then: an entity that passes
+    /// keeps what another window has added to it.
     pub(super) fn union(&self, parts: Vec<Part<'_>>) -> Result<Found> {
         let tokens = Numbered::of(&parts);
-        let settings = &self.decoder.settings;
-        let whole = if settings.strategy.is_by_token() {
-            Found::default()
-        } else {
-            self.stitched(&stitch::stitch(parts.clone(), self.decoder.label_names.len(), Merge::Context))?
-        };
-        let mut all = self.each_window(parts)?;
-        all.drafts.extend(whole.drafts);
-        all.probs.extend(whole.probs);
-        let merged = merge(&all.drafts);
-        let outside = |name: u32| means_outside(&self.decoder.grammar, settings.strategy, name as usize);
-        let mut drafts = share(merged, outside);
-        if let Some(text) = self.text.filter(|_| settings.trim && !settings.strategy.is_by_token()) {
-            for draft in &mut drafts {
-                draft.trim(text);
-            }
-            drafts.retain(|draft| draft.start < draft.end);
+        let all = TextDecoder {
+            windows: self.windows.clone(),
+            edges: OnceCell::new(),
+            has_thresholds: false,
+            ..*self
         }
-        if let Some(text) = self.text.filter(|_| !settings.strategy.is_by_token()) {
-            drafts = join::join(drafts, text, settings.join, outside);
+        .each_window_and_all(parts)?;
+        let mut merged = merge(&all.drafts);
+        for (number, draft) in merged.iter_mut().enumerate() {
+            draft.pieces = (number, number);
         }
+        let drafts = self.passing(merged, |merged| self.shared(merged));
         let mut out = Found { covered: all.covered, lost: all.lost, ..Found::default() };
         for mut draft in drafts {
             if !tokens.number(&mut draft) {
@@ -50,6 +43,36 @@ impl TextDecoder<'_> {
             out.drafts.push(draft);
         }
         Ok(out)
+    }
+
+    /// The entities of each window, and behind them those of the stitched text.
+    fn each_window_and_all(&self, parts: Vec<Part<'_>>) -> Result<Found> {
+        let whole = if self.decoder.settings.strategy.is_by_token() {
+            Found::default()
+        } else {
+            self.stitched(&stitch::stitch(parts.clone(), self.decoder.label_names.len(), Merge::Context))?
+        };
+        let mut all = self.each_window(parts)?;
+        all.drafts.extend(whole.drafts);
+        all.probs.extend(whole.probs);
+        Ok(all)
+    }
+
+    /// Each character given to one entity, and pieces of one thing joined.
+    fn shared(&self, merged: Vec<Draft>) -> Vec<Draft> {
+        let settings = &self.decoder.settings;
+        let outside = |name: u32| means_outside(&self.decoder.grammar, settings.strategy, name as usize);
+        let mut drafts = share(merged, outside);
+        if let Some(text) = self.text.filter(|_| !settings.strategy.is_by_token()) {
+            if settings.trim {
+                for draft in &mut drafts {
+                    draft.trim(text);
+                }
+                drafts.retain(|draft| draft.start < draft.end);
+            }
+            drafts = join::join(drafts, text, settings.join, outside);
+        }
+        drafts
     }
 }
 

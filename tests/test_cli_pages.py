@@ -108,6 +108,17 @@ def test_differences_as_a_table_and_on_a_page(lines, rampart_dir, pipe, tmp_path
     assert words in out.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("columns", [40, 60, 80, 120])
+def test_the_table_of_a_comparison_fits_its_terminal(columns, rampart_dir, monkeypatch):
+    """A narrow terminal broke its lines, which were 80 columns wide."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    text = "My name is Anna-Lena Müller-Lüdenscheidt, mail anna-lena.mueller-luedenscheidt@mail.example.com."
+    said = run("compare", text, "--model", rampart_dir, "-q", terminal=True).stdout
+    table = said.partition("\n\n")[0].split("\n")
+    assert "GIVEN_NAME" in said
+    assert max(map(width_of, table)) <= columns
+
+
 @pytest.fixture(scope="module")
 def hostile(rampart_dir, tmp_path_factory):
     """A folder of the model with one label that is HTML, and a file of texts, of which one is, too."""

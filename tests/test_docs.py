@@ -188,6 +188,14 @@ def test_the_figure_in_the_text_is_that_of_the_table():
     assert said == measured
 
 
+def test_the_rules_of_a_comparison_are_explained():
+    from fastpost.pipelines.compare import RULES
+
+    page = (ROOT / "docs" / "right.md").read_text(encoding="utf-8")
+    table = page.partition("| rule | what makes the difference |\n")[2].partition("\n\n")[0]
+    assert dict(re.findall(r"^\| `([^`]+)` \| (.+) \|$", table, re.MULTILINE)) == RULES
+
+
 def test_every_page_is_in_the_navigation():
     settings = (ROOT / "tools" / "zensical.toml").read_text(encoding="utf-8")
     for page in (ROOT / "docs").rglob("*.md"):

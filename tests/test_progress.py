@@ -223,6 +223,18 @@ def test_quiet_is_quiet(command, mail, rampart_dir, recwarn):
     assert call(*source).stderr  # the next command is not quiet
 
 
+def test_a_comparison_says_how_far_it_is(rampart_dir, tmp_path):
+    """It said how many texts there are, and nothing more until all were read."""
+    told = []
+    pipe = fastpost.pipeline("ner", model=rampart_dir, compat="fastpost")
+    fastpost.compare(pipe, [MAIL] * 6, progress=lambda *step: told.append(step), batch_size=2)
+    assert [texts for texts, _ in told] == [2, 2, 2]
+    path = tmp_path / "mails.txt"
+    path.write_text(f"{MAIL}\n" * 40)
+    lines = call("compare", path, "--model", rampart_dir).stderr.splitlines()
+    assert lines[1:] == ["compare:  80 %, 32 of 40 texts", "compare: 100 %, 40 of 40 texts"]
+
+
 def test_one_line_at_the_end_says_what_came_of_it(mail, rampart_dir, tmp_path):
     out = tmp_path / "out.jsonl"
     said = call("ner", mail, "--model", rampart_dir, "--on-error", "skip", "--out", out)

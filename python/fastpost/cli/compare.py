@@ -17,6 +17,9 @@ from fastpost.cli.options import NOT_OF_PAGES, Running, Showing, takes_records
 from fastpost.cli.progress import Progress
 from fastpost.jobs.texts import Reading
 
+_NARROWEST = 40
+"""Columns of a table at least; a terminal may have fewer, but no word fits them."""
+
 
 def add_to(app: typer.Typer) -> None:
     """Makes the command known."""
@@ -37,7 +40,9 @@ def compare(
 ) -> None:
     """Print where transformers and fastpost find other entities, and which rule makes the difference.
 
-    The model runs once. Without --stride, transformers reads the first window of a long text only.
+    The model runs once. Without --stride, transformers reads the first window of a long text only. Of the rules, "word"
+    says that the place is the same and the word is not, "snap" that an entity is widened to whole words, "join" that
+    pieces of one thing are one entity; the page "When transformers is wrong" has them all.
     """
     running.check()
     chosen = options.with_defaults(chosen)
@@ -49,10 +54,9 @@ def compare(
     with Progress(showing.quiet) as progress:
         progress.load(running.model)
         pipe = running.load("ner", **chosen)
-        progress("compare", 0, None, counted(len(shown.texts), "text"))
-        compared = compare_texts(pipe, shown.texts)
+        compared = compare_texts(pipe, shown.texts, progress=progress.count("compare", len(shown.texts)))
     if out != "-":
-        columns = max(shutil.get_terminal_size((80, 24)).columns, 80) if sys.stdout.isatty() else 80
+        columns = max(shutil.get_terminal_size((80, 24)).columns, _NARROWEST) if sys.stdout.isatty() else 80
         typer.echo(compared.table(columns, [name.removeprefix("text ") for name in shown.names]))
     if target is not None:
         title = shown.title if showing.title is None else showing.title

@@ -20,7 +20,7 @@ from fastpost.exceptions import refuse
 from fastpost.models.batches import Logits, Windows
 from fastpost.pipelines.entities import Chunk, EntityTask, text_size
 from fastpost.pipelines.layout import lay_out
-from fastpost.pipelines.run import stream
+from fastpost.pipelines.run import Told, shown, stream
 
 RULES = {
     "long text": "transformers does not read what is longer than the model",
@@ -197,12 +197,13 @@ def _name(entity: dict[str, Any]) -> str:
     return str(entity.get("entity_group", entity.get("entity")))
 
 
-def compare(pipe: Any, texts: str | Iterable[str], **options: Any) -> Comparison:
+def compare(pipe: Any, texts: str | Iterable[str], *, progress: bool | Told = False, **options: Any) -> Comparison:
     """Finds which entities differ between `compat="transformers"` and `compat="fastpost"`, and which rule caused it.
 
     Args:
         pipe: a token-classification pipeline: fastpost's own, with torch or ONNX Runtime, or one of transformers.
         texts: a text, or several.
+        progress: whether a bar shows how far it is; a function is called with texts and tokens after each batch instead.
         options: of a call of the pipeline: `aggregation_strategy`, `stride`, ..., and the options of
             `fastpost.EntityDecoder` for `compat="fastpost"`.
 
@@ -226,7 +227,7 @@ def compare(pipe: Any, texts: str | Iterable[str], **options: Any) -> Comparison
             )
     job, reads_on = pipe._comparison_job(options)
     steps = _Steps(job.task, reads_on)
-    results = list(stream(listed, steps, job.runner, job.batching, text_size))
+    results = list(stream(listed, steps, job.runner, job.batching, text_size, progress=shown(progress, "texts")))
     compared = Comparison(listed, [stages[0] for _, stages in results], [stages[-1] for _, stages in results])
     for text_index, (read, stages) in enumerate(results):
         compared.differences.extend(_differences(text_index, stages, read))

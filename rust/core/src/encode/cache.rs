@@ -12,14 +12,15 @@ use super::columns::{Piece, Tokens};
 
 /// Bytes of a chunk that fit a key.
 const SHORT: usize = 16;
-/// Bytes of the longest chunk that is kept.
-pub(super) const LONG: usize = 64;
+/// Bytes of the longest chunk that is kept: a sentence in Chinese between two commas. Places in it fit a byte.
+pub(super) const LONG: usize = 255;
 /// Slots at first, 2 MB, and at most, 16 MB; half of them are used before there are more.
 const SLOTS: (usize, usize) = (1 << 16, 1 << 19);
 /// Most tokens of chunks that are not one token, 8 MB.
 const PIECES: usize = 1 << 20;
-/// Most chunks of more than [`SHORT`] bytes, some 4 MB.
+/// Most chunks of more than [`SHORT`] bytes, and their bytes in all: some 4 MB.
 const LONG_CHUNKS: usize = 1 << 15;
+const LONG_BYTES: usize = 2 << 20;
 
 /// A piece as it is kept: as [`Piece`], in bytes.
 #[derive(Debug, Clone, Copy)]
@@ -54,6 +55,8 @@ pub(super) struct Cache {
     shift: u32,
     used: usize,
     long: HashMap<Box<[u8]>, Entry>,
+    /// Bytes of the chunks in `long`.
+    long_bytes: usize,
     pieces: Vec<Kept>,
     /// Random, so that no text can be written that makes all its chunks fall on one slot.
     seeds: (u64, u64),
@@ -67,6 +70,7 @@ impl Cache {
             shift: 64 - SLOTS.0.trailing_zeros(),
             used: 0,
             long: HashMap::new(),
+            long_bytes: 0,
             pieces: Vec::new(),
             seeds: (random.hash_one(1), random.hash_one(2)),
         }
@@ -77,7 +81,7 @@ impl Cache {
         self.slots.len() * size_of::<Slot>()
             + self.pieces.capacity() * size_of::<Kept>()
             + self.long.capacity() * (size_of::<(Box<[u8]>, Entry)>() + 1)
-            + self.long.len() * LONG
+            + self.long_bytes
     }
 
     /// Adds the tokens of chunk `from..to` of `text` to `out` and steps over it; `false` if they are not known.
@@ -143,23 +147,26 @@ impl Cache {
             }));
         }
         let entry = Entry { at, count: pieces.len() as u8, words: words as u8, chars: chars as u8, whole };
-        match key(text, from, to) {
-            Some(key) => {
-                self.put(Slot { key, entry });
-                self.used += 1;
-            }
-            None => {
-                self.long.insert(text[from..to].into(), entry);
-            }
+        if let Some(key) = key(text, from, to) {
+            self.put(Slot { key, entry });
+            self.used += 1;
+        } else {
+            self.long_bytes += to - from;
+            self.long.insert(text[from..to].into(), entry);
         }
     }
 
     fn make_room(&mut self) {
         let slots = self.slots.len();
-        if self.pieces.len() >= PIECES - 255 || self.long.len() >= LONG_CHUNKS || self.used * 2 >= SLOTS.1 {
+        let full = self.pieces.len() >= PIECES - 255
+            || self.long.len() >= LONG_CHUNKS
+            || self.long_bytes >= LONG_BYTES
+            || self.used * 2 >= SLOTS.1;
+        if full {
             self.slots.fill(Slot::default());
             self.used = 0;
             self.long.clear();
+            self.long_bytes = 0;
             self.pieces.clear();
         } else if self.used * 2 >= slots {
             let old = std::mem::replace(&mut self.slots, vec![Slot::default(); slots * 2]);
@@ -242,7 +249,10 @@ mod tests {
         let mut cache = Cache::new();
         let mut most = 0;
         for number in 0..700_000_u32 {
-            let chunk = format!("{number:x}{}", "z".repeat((number % 30) as usize));
+            let chunk = format!(
+                "{number:x}{}",
+                "z".repeat((number % if number < 300_000 { 30 } else { 240 }) as usize)
+            );
             let chars = chunk.len() as u32;
             let pieces = [
                 Piece { id: number, start: 0, end: 1, word: 0 },

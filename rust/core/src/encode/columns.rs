@@ -90,9 +90,12 @@ impl Tokens {
 
     /// Adds all pieces of a chunk of `chars` characters and `words` words, and steps over it.
     pub(super) fn extend(&mut self, pieces: &[Piece], chars: u32, words: u32) {
-        for piece in pieces {
-            self.push_near(piece);
-        }
+        let (chars_before, words_before) = (self.chars, self.word);
+        self.ids.extend(pieces.iter().map(|piece| piece.id as i32));
+        self.offsets.extend(
+            pieces.iter().map(|piece| [piece.start, piece.end].map(|place| (chars_before + place) as i32)),
+        );
+        self.words.extend(pieces.iter().map(|piece| (words_before + piece.word) as i32));
         self.chars += chars;
         self.word += words;
     }
@@ -223,11 +226,17 @@ impl Columns {
         self.shapes.shrink_to_fit();
     }
 
-    /// A column that is the same over each part of a window.
-    fn by_part<T: Copy>(&self, value: impl Fn(&Part, &Shape) -> T) -> Vec<T> {
+    /// How many tokens the shapes of all windows tell of, special ones included.
+    #[must_use]
+    pub fn shaped(&self) -> usize {
         let of_texts: usize =
             self.shapes.iter().flat_map(|shape| shape.tokens).map(|count| count as usize).sum();
-        let mut out = Vec::with_capacity(of_texts + self.shapes.len() * self.template.marks());
+        of_texts + self.shapes.len() * self.template.marks()
+    }
+
+    /// A column that is the same over each part of a window.
+    fn by_part<T: Copy>(&self, value: impl Fn(&Part, &Shape) -> T) -> Vec<T> {
+        let mut out = Vec::with_capacity(self.shaped());
         for shape in &self.shapes {
             for part in &self.template.parts {
                 let count = match part {

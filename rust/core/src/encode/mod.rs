@@ -15,6 +15,7 @@ mod char_bpe;
 mod charsmap;
 mod columns;
 mod laid;
+mod lattice;
 mod merges;
 mod nfc;
 mod pages;
@@ -52,7 +53,8 @@ pub struct Encoder {
     normal: Finder,
     processor: Processor,
     /// What threads remember from call to call.
-    states: Mutex<Vec<State>>,
+    #[expect(clippy::vec_box, reason = "each call takes one out and puts it back; a kilobyte, moved twice")]
+    states: Mutex<Vec<Box<State>>>,
 }
 
 #[derive(Debug)]
@@ -198,16 +200,18 @@ impl Encoder {
         job.run_on_all(workers, bytes, threads)
     }
 
-    fn state(&self) -> State {
+    fn state(&self) -> Box<State> {
         let known = self.states.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        known.unwrap_or_else(|| State {
-            cache: Cache::new(),
-            tokens: Default::default(),
-            stretches: Default::default(),
-            wordpiece: wordpiece::Scratch::default(),
-            bpe: bpe::Scratch::default(),
-            char_bpe: char_bpe::Scratch::default(),
-            unigram: unigram::Scratch::default(),
+        known.unwrap_or_else(|| {
+            Box::new(State {
+                cache: Cache::new(),
+                tokens: Default::default(),
+                stretches: Default::default(),
+                wordpiece: wordpiece::Scratch::default(),
+                bpe: bpe::Scratch::default(),
+                char_bpe: char_bpe::Scratch::default(),
+                unigram: unigram::Scratch::default(),
+            })
         })
     }
 

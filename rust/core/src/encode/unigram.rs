@@ -2,9 +2,9 @@
 //! the highest sum of scores.
 //!
 //! Where words are told apart at white space, a chunk between two ASCII blanks is normalised and split by itself, and its
-//! tokens are kept. Two kinds of text are sent back, for which that is not so: one with a mark that joins the blank
-//! before it, and one that starts with a character that is dropped, which shifts all offsets in tokenizers. For words that
-//! begin at a visible blank see [`super::spaced`].
+//! tokens are kept. A text is sent back for which that is not so: one with a mark that joins a blank. Characters that
+//! normalising drops before any other are not counted by tokenizers, which moves all tokens of the text to the left. For
+//! words that begin at a visible blank see [`super::spaced`].
 
 use memchr::memchr;
 use serde_json::Value;
@@ -13,12 +13,9 @@ use unicode_segmentation::UnicodeSegmentation;
 use super::cache::Cache;
 use super::charsmap::{Charsmap, Placed};
 use super::columns::{Piece, Tokens};
+use super::lattice::{Lattice, Step};
 use super::spaced::{Normalizers, lead};
-use super::trie::Trie;
 use super::{Unlike, is_blank, next_blank};
-
-/// What a character that is not known costs beside the dearest token.
-const PENALTY: f64 = 10.0;
 
 /// See the head of this file.
 #[derive(Debug)]
@@ -28,35 +25,29 @@ pub(super) struct Unigram {
     splits: bool,
     /// Character that stands for the blank before a word.
     blank: char,
-    trie: Trie,
-    scores: Vec<f64>,
-    unknown: u32,
-    unknown_score: f64,
+    lattice: Lattice,
 }
-
-/// Best way to a place of a word: its score, and the token that it ends with.
-#[derive(Debug, Clone, Copy)]
-struct Step {
-    score: f64,
-    from: u32,
-    id: u32,
-}
-
-/// No way yet.
-const NONE: u32 = u32::MAX;
 
 /// A chunk on its way.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
     normal: Vec<Placed>,
-    /// A word: its bytes, and the character of the chunk that each came from.
-    word: Vec<u8>,
-    places: Vec<u32>,
+    word: Vec<Placed>,
     steps: Vec<Step>,
     pieces: Vec<Piece>,
     words: u32,
-    /// Whether the chunk starts with a character that is dropped.
-    drops_first: bool,
+    /// Characters that the chunk starts with and that normalising drops.
+    dropped: u32,
+}
+
+impl Scratch {
+    /// Puts tokens where tokenizers has them behind characters of a text that it drops first: it does not count these.
+    fn uncount_dropped(&mut self) {
+        for piece in &mut self.pieces {
+            piece.start -= self.dropped;
+            piece.end -= self.dropped;
+        }
+    }
 }
 
 impl Unigram {
@@ -104,21 +95,15 @@ impl Unigram {
             );
         }
         let vocab = model["vocab"].as_array().ok_or("its model has no vocabulary")?;
-        let row = |row: &Value| Some((row[0].as_str()?.to_owned(), row[1].as_f64()?));
-        let rows: Option<Vec<(String, f64)>> = vocab.iter().map(row).collect();
+        let rows: Option<Vec<(&str, f64)>> =
+            vocab.iter().map(|row| Some((row[0].as_str()?, row[1].as_f64()?))).collect();
         let rows = rows.ok_or("its vocabulary has a row without token and score")?;
+        if rows.len() > i32::MAX as usize {
+            return Err("its vocabulary is too large".to_owned());
+        }
         let unknown = model["unk_id"].as_u64().filter(|&id| id < rows.len() as u64);
-        let least = rows.iter().map(|(_, score)| *score).fold(f64::INFINITY, f64::min);
-        let tokens = rows.iter().zip(0..).map(|((token, _), id)| (token.as_bytes(), id));
-        Ok(Self {
-            normalizers,
-            splits,
-            blank,
-            trie: Trie::new(tokens).ok_or("its vocabulary is too large")?,
-            scores: rows.iter().map(|(_, score)| *score).collect(),
-            unknown: unknown.ok_or("it has no unknown token")? as u32,
-            unknown_score: least - PENALTY,
-        })
+        let unknown = unknown.ok_or("it has no unknown token")? as u32;
+        Ok(Self { normalizers, splits, blank, lattice: Lattice::new(&rows, unknown) })
     }
 
     /// `text` as its normaliser leaves it.
@@ -145,10 +130,16 @@ impl Unigram {
         out: &mut Tokens,
     ) -> Result<(), Unlike> {
         if !self.splits {
-            return self.spaced(text, cache, scratch, out);
+            self.spaced(text, cache, scratch, out);
+            return Ok(());
         }
         let bytes = text.as_bytes();
+        let strips = self.normalizers.spaced.strips_raw;
+        // Where normalising begins: blanks that are taken away first are none of its characters.
+        let first = if strips[0] { bytes.iter().take_while(|&&byte| is_blank(byte)).count() } else { 0 };
         let mut at = 0;
+        // Characters in front that normalising drops.
+        let mut uncounted = 0;
         while at < bytes.len() {
             if is_blank(bytes[at]) {
                 at += 1;
@@ -158,14 +149,12 @@ impl Unigram {
             let end = next_blank(bytes, at);
             if !cache.copy(bytes, at, end, out) {
                 let chunk = &text[at..end];
-                let chars = self.pieces(chunk, scratch);
+                let mut chars = self.pieces(chunk, scratch);
+                let white = chunk.starts_with(char::is_whitespace) || chunk.ends_with(char::is_whitespace);
+                if white && strips != [false; 2] {
+                    return Err(Unlike("white space to be taken away that is no ASCII blank"));
+                }
                 if self.normalizers.charsmap.is_some() && !chunk.is_ascii() {
-                    let strips = self.normalizers.spaced.strips_raw != [false; 2];
-                    if strips
-                        && (chunk.starts_with(char::is_whitespace) || chunk.ends_with(char::is_whitespace))
-                    {
-                        return Err(Unlike("white space to be taken away that is no ASCII blank"));
-                    }
                     if at > 0 && joins(&text[at - 1..end], true) {
                         return Err(Unlike("a mark that joins the blank before it"));
                     }
@@ -173,16 +162,18 @@ impl Unigram {
                         return Err(Unlike("a character that joins the blank after it"));
                     }
                 }
-                if scratch.drops_first && at == 0 {
-                    return Err(Unlike("a character in front that normalising drops"));
-                }
-                if !scratch.drops_first {
+                if scratch.dropped == 0 {
                     cache.keep(bytes, at, end, &scratch.pieces, chars, scratch.words);
+                } else if at == first {
+                    scratch.uncount_dropped();
+                    uncounted = scratch.dropped;
+                    chars -= uncounted;
                 }
                 out.extend(&scratch.pieces, chars, scratch.words);
             }
             at = end;
         }
+        out.chars += uncounted;
         Ok(())
     }
 
@@ -190,7 +181,7 @@ impl Unigram {
     #[inline(never)]
     fn pieces(&self, chunk: &str, scratch: &mut Scratch) -> u32 {
         let mut normal = std::mem::take(&mut scratch.normal);
-        scratch.drops_first = self.normalizers.map(chunk, &mut normal) > 0;
+        scratch.dropped = self.normalizers.map(chunk, &mut normal);
         scratch.pieces.clear();
         scratch.words = 0;
         let mut starts = true;
@@ -203,10 +194,10 @@ impl Unigram {
             if c == self.blank && !starts {
                 self.end_word(scratch);
             } else if starts && c != self.blank {
-                push(self.blank, place, scratch);
+                scratch.word.push((self.blank, place));
             }
             starts = false;
-            push(c, place, scratch);
+            scratch.word.push((c, place));
         }
         self.end_word(scratch);
         scratch.normal = normal;
@@ -214,29 +205,20 @@ impl Unigram {
     }
 
     /// Adds the tokens of `text`, whose words begin at visible blanks, to `out`.
-    fn spaced(
-        &self,
-        text: &str,
-        cache: &mut Cache,
-        scratch: &mut Scratch,
-        out: &mut Tokens,
-    ) -> Result<(), Unlike> {
+    fn spaced(&self, text: &str, cache: &mut Cache, scratch: &mut Scratch, out: &mut Tokens) {
         let before = (out.len(), out.chars, out.word);
         let prepends = !self.normalizers.spaced.only_first || out.chars == 0;
-        if self.by_chunks(text, prepends, cache, scratch, out)? {
-            return Ok(());
+        if self.by_chunks(text, prepends, cache, scratch, out) {
+            return;
         }
         out.truncate(before.0);
         (out.chars, out.word) = (before.1, before.2);
         let mut normal = std::mem::take(&mut scratch.normal);
-        let dropped = self.normalizers.apply(text, &mut normal);
+        scratch.dropped = self.normalizers.apply(text, &mut normal);
         self.words(&normal, prepends, scratch);
         scratch.normal = normal;
-        if dropped > 0 {
-            return Err(Unlike("a character in front that normalising drops"));
-        }
+        scratch.uncount_dropped();
         out.extend(&scratch.pieces, text.chars().count() as u32, scratch.words);
-        Ok(())
     }
 
     /// The same chunk by chunk; `false` if one of them is not what it is by itself.
@@ -247,7 +229,7 @@ impl Unigram {
         cache: &mut Cache,
         scratch: &mut Scratch,
         out: &mut Tokens,
-    ) -> Result<bool, Unlike> {
+    ) -> bool {
         let how = &self.normalizers.spaced;
         let [left, right] = [0, 1].map(|side| how.strips_raw[side] || how.strips[side]);
         let blank = |byte: u8| byte == b' ' || (how.all_blanks && is_blank(byte));
@@ -256,10 +238,13 @@ impl Unigram {
         let end =
             if right { bytes.iter().rposition(|&byte| !blank(byte)).map_or(0, |last| last + 1) } else { all };
         let mut at = 0;
+        // Characters in front that normalising drops.
+        let mut uncounted = 0;
         if left {
             at = bytes[..end].iter().position(|&byte| !blank(byte)).unwrap_or(end);
             out.chars += at as u32;
         }
+        let first = if how.strips_raw[0] { at } else { 0 };
         while at < end {
             let mut blanks = lead(&bytes[at..], how.all_blanks);
             while how.collapses && blanks > 0 && at + blanks < end && blank(bytes[at + blanks]) {
@@ -275,33 +260,34 @@ impl Unigram {
                 if self.normalizers.charsmap.is_some() && !chunk.is_ascii() {
                     let before = blanks == 0 && at > 0 && joins(&text[at - 1..stop], true);
                     if before || (stop < all && joins(&text[at..=stop], false)) {
-                        return Ok(false);
+                        return false;
                     }
                 }
                 let mut normal = std::mem::take(&mut scratch.normal);
-                let dropped = self.normalizers.map(chunk, &mut normal);
+                scratch.dropped = self.normalizers.map(chunk, &mut normal);
                 let itself = self.is_itself(&chunk[blanks..], blanks > 0, &normal);
                 if itself {
                     self.normalizers.collapse(&mut normal);
                     self.words(&normal, prepends, scratch);
                 }
                 scratch.normal = normal;
-                if dropped > 0 {
-                    return Err(Unlike("a character in front that normalising drops"));
-                }
                 if !itself {
-                    return Ok(false);
+                    return false;
                 }
-                let chars = chunk.chars().count() as u32;
-                if known {
+                let mut chars = chunk.chars().count() as u32;
+                if scratch.dropped > 0 && at == first {
+                    scratch.uncount_dropped();
+                    uncounted = scratch.dropped;
+                    chars -= uncounted;
+                } else if known && scratch.dropped == 0 {
                     cache.keep(bytes, at, stop, &scratch.pieces, chars, scratch.words);
                 }
                 out.extend(&scratch.pieces, chars, scratch.words);
             }
             at = stop;
         }
-        out.chars += (all - end) as u32;
-        Ok(true)
+        out.chars += uncounted + (all - end) as u32;
+        true
     }
 
     /// Whether a chunk, whose text after its blank is `body` and which is `normal` when normalised, has the same words
@@ -332,59 +318,21 @@ impl Unigram {
             if c == self.blank {
                 self.end_word(scratch);
             } else if at == 0 && prepends {
-                push(self.blank, place, scratch);
+                scratch.word.push((self.blank, place));
             }
-            push(c, place, scratch);
+            scratch.word.push((c, place));
         }
         self.end_word(scratch);
     }
 
     /// Ends the word in `scratch`: the tokens of the highest sum of scores.
     fn end_word(&self, scratch: &mut Scratch) {
-        let Scratch { word, places, steps, pieces, words, .. } = scratch;
+        let Scratch { word, steps, pieces, words, .. } = scratch;
         if word.is_empty() {
             return;
         }
-        steps.clear();
-        steps.resize(word.len() + 1, Step { score: 0.0, from: NONE, id: 0 });
-        let mut at = 0;
-        while at < word.len() {
-            let here = steps[at].score;
-            let one = length(word[at]);
-            let mut alone = false;
-            self.trie.prefixes(&word[at..], |id, length| {
-                better(&mut steps[at + length], here + self.scores[id as usize], at, id);
-                alone |= length == one;
-            });
-            if !alone {
-                better(&mut steps[at + one], here + self.unknown_score, at, self.unknown);
-            }
-            at += one;
-        }
-        let first = pieces.len();
-        let mut end = word.len();
-        while end > 0 {
-            let Step { from, id, .. } = steps[end];
-            let mut start = from as usize;
-            let mut id = id;
-            if id == self.unknown {
-                // A run of characters that are not known is one token, which may be known as a whole.
-                while start > 0 && steps[start].id == self.unknown {
-                    start = steps[start].from as usize;
-                }
-                let run = &word[start..end];
-                id = self
-                    .trie
-                    .longest(run)
-                    .filter(|(_, length)| *length == run.len())
-                    .map_or(self.unknown, |one| one.0);
-            }
-            pieces.push(Piece { id, start: places[start], end: places[end - 1] + 1, word: *words });
-            end = start;
-        }
-        pieces[first..].reverse();
+        self.lattice.cut(word, *words, steps, pieces);
         word.clear();
-        places.clear();
         *words += 1;
     }
 }
@@ -396,30 +344,6 @@ fn next_of(bytes: &[u8], at: usize, all: bool) -> usize {
         next_blank(bytes, at)
     } else {
         memchr(b' ', &bytes[at..]).map_or(bytes.len(), |offset| at + offset)
-    }
-}
-
-fn push(c: char, place: u32, scratch: &mut Scratch) {
-    let mut buffer = [0; 4];
-    let bytes = c.encode_utf8(&mut buffer).as_bytes();
-    scratch.word.extend_from_slice(bytes);
-    scratch.places.extend(std::iter::repeat_n(place, bytes.len()));
-}
-
-#[inline]
-fn better(step: &mut Step, score: f64, from: usize, id: u32) {
-    if step.from == NONE || score > step.score {
-        *step = Step { score, from: from as u32, id };
-    }
-}
-
-/// Bytes of the character that starts with `byte`.
-fn length(byte: u8) -> usize {
-    match byte {
-        0..0xC0 => 1,
-        0xC0..0xE0 => 2,
-        0xE0..0xF0 => 3,
-        _ => 4,
     }
 }
 

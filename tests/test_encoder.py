@@ -140,6 +140,14 @@ def test_texts_that_are_sent_back_stand_in_their_places():
     assert "4: a combining mark" in str(report)
 
 
+@pytest.mark.parametrize("name", ["xlmr-strips", "deberta-v3", "xlmr"])
+def test_a_character_dropped_behind_blanks_that_are_taken_away(name):
+    """It shifts all offsets of tokenizers if it is the first that normalising sees."""
+    theirs = tokenizer(name)
+    texts = [" \u200bx y", "\n\t \u200bゐ", "[MASK]\n\u200bゐ", "a \u200bx", " \u200b", " a\u200b b"]
+    assert_same(fastpost.Encoder(theirs, verify=False).encode(texts), read(theirs, texts))
+
+
 def test_the_verifier_finds_a_difference(monkeypatch):
     """With a core that errs, all is left to tokenizers."""
     made = fastpost.encoding.encoder.native_columns
@@ -237,7 +245,7 @@ def test_a_tokenizer_that_is_changed_is_followed(change):
 def test_a_charsmap_is_not_written_down_at_each_call():
     theirs = tokenizer("xlmr")
     encoder = fastpost.Encoder(theirs)
-    assert not any(isinstance(part, bytes) and len(part) > 8000 for part in encoder._source.state()[4])
+    assert not any(isinstance(part, bytes) and len(part) > 8000 for part in encoder._source.state())
     want = read(theirs, TEXTS)
     assert_same(encoder.encode(TEXTS), want)
     charsmap, theirs.normalizer = theirs.normalizer, normalizers.NFKC()
@@ -247,6 +255,21 @@ def test_a_charsmap_is_not_written_down_at_each_call():
     finally:
         theirs.normalizer = charsmap
     assert encoder.report().native
+
+
+def test_parts_of_a_long_normalizer_are_followed():
+    """One with a charsmap is too long to be compared whole at each call."""
+    theirs = Tokenizer.from_str(tokenizer("t5").to_str())
+    encoder = fastpost.Encoder(theirs)
+    texts = [*TEXTS, "ａ  b", "x "]
+    before = encoder.encode(texts)
+    assert_same(before, read(theirs, texts))
+    parts = list(theirs.normalizer)
+    theirs.normalizer = normalizers.Sequence([parts[0], normalizers.Strip(left=True, right=True), parts[2]])
+    after = encoder.encode(texts)
+    assert_same(after, read(theirs, texts))
+    theirs.normalizer = normalizers.Sequence(parts[:1])
+    assert_same(encoder.encode(texts), read(theirs, texts))
 
 
 def test_tokens_added_by_transformers_are_followed():
@@ -300,6 +323,19 @@ def test_errors_name_the_argument_and_the_cure(name):
     for kind, message, call in refused:
         with pytest.raises(kind, match=message):
             call()
+
+
+def test_numbers_of_any_type_mean_the_same():
+    encoder = fastpost.Encoder(tokenizer("rampart"))
+    want = encoder.encode(TEXTS, max_length=8, stride=2, threads=1)
+    given = {"max_length": np.int64(8), "stride": np.uint8(2), "add_special_tokens": 1, "threads": np.int16(1)}
+    for name, value in given.items():
+        options = {"max_length": 8, "stride": 2, "threads": 1, name: value}
+        assert_same(encoder.encode(TEXTS, **options), {name: getattr(want, name) for name in COLUMNS})
+    assert_same(
+        encoder.encode(tuple(TEXTS), max_length=8, stride=None),
+        {name: getattr(encoder.encode(TEXTS, max_length=8), name) for name in COLUMNS},
+    )
 
 
 def test_none_cuts_nothing():

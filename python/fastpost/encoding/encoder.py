@@ -130,35 +130,37 @@ class Encoder:
                 f"`pairs` has {counted(len(others), 'text')} but `texts` has {len(listed)}; pass one for each",
                 argument="pairs",
             )
-        if is_split_into_words:
-            listed, others = _word_lists("texts", listed), others and _word_lists("pairs", others)
-        options = Options(
-            _count("max_length", max_length, 1),
-            _count("stride", stride, 0) or 0,
-            truncation,
-            truncation_side,
-            bool(add_special_tokens),
-            bool(is_split_into_words),
-        )
-        if truncation not in STRATEGIES:
-            raise refuse(
-                ValueError,
-                f'`truncation` is {shown(truncation)}; pass "longest_first", "only_first", "only_second", or None',
-                argument="truncation",
-            )
-        if truncation_side not in ("right", "left"):
-            raise refuse(
-                ValueError,
-                f'`truncation_side` is {shown(truncation_side)}; pass "right" or "left"',
-                argument="truncation_side",
-            )
         loaded = self._current()
-        columns, reasons = loaded.encode(listed, others, options, _count("threads", threads, 1))
+        made: Sequence[Any] | None = None
+        if loaded.core is not None and not is_split_into_words:
+            try:
+                made = loaded.core.encode(
+                    listed,
+                    others,
+                    False,
+                    add_special_tokens,
+                    max_length,
+                    stride,
+                    truncation,
+                    truncation_side,
+                    threads,
+                )
+            except (TypeError, ValueError, OverflowError):
+                made = None  # raised again below, where arguments are looked at one by one
+        reasons: list[str] = []
+        if made is not None and not made[6]:
+            batch = Encodings.of_core(made, loaded.names, loaded.padding, len(listed))
+        else:
+            if is_split_into_words:
+                listed, others = _word_lists("texts", listed), others and _word_lists("pairs", others)
+            options = _options(max_length, stride, truncation, truncation_side, add_special_tokens, is_split_into_words)
+            columns, reasons = loaded.encode(listed, others, options, _count("threads", threads, 1), made)
+            batch = Encodings(columns, loaded.names, loaded.padding, len(listed))
         with self._lock:
             self._texts += len(listed)
             if reasons:
                 self._sent_back.update(reasons)
-        return Encodings(columns, loaded.names, loaded.padding, len(listed))
+        return batch
 
     def encode_corpus(
         self, corpus: Any, *, add_special_tokens: bool = True, end_id: int | None = None, threads: int | None = None
@@ -269,12 +271,17 @@ class _Loaded:
             self.core = None
 
     def encode(
-        self, texts: list[Any], pairs: list[Any] | None, options: Options, threads: int | None
+        self,
+        texts: list[Any],
+        pairs: list[Any] | None,
+        options: Options,
+        threads: int | None,
+        made: Sequence[Any] | None = None,
     ) -> tuple[Columns, list[str]]:
-        """The columns of texts, and why each of those was sent back that was."""
+        """The columns of texts, and why each of those was sent back that was; `made` is what the core gives, if it is known."""
         if self.core is None:
             return self._by_tokenizers(texts, pairs, options, np.arange(len(texts))), []
-        columns, back = self._native(texts, pairs, options, threads)
+        columns, back = self._native(texts, pairs, options, threads) if made is None else native_columns(made)
         if not back:
             return columns, []
         numbers = [number for number, _ in back]
@@ -287,7 +294,7 @@ class _Loaded:
         self, texts: list[Any], pairs: list[Any] | None, options: Options, threads: int | None
     ) -> tuple[Columns, list[tuple[int, str]]]:
         assert self.core is not None
-        *made, back = self.core.encode(
+        made = self.core.encode(
             texts,
             pairs,
             options.is_split_into_words,
@@ -298,7 +305,7 @@ class _Loaded:
             options.truncation_side,
             threads,
         )
-        return native_columns(made), back
+        return native_columns(made)
 
     def _by_tokenizers(self, texts: list[Any], pairs: list[Any] | None, options: Options, numbers: Any) -> Columns:
         _check("texts", texts, numbers, options)
@@ -348,6 +355,31 @@ class _Loaded:
     def padding(self) -> Padding:
         """How the tokenizer pads."""
         return self._source.padding(self._vocabulary)
+
+
+def _options(max_length: Any, stride: Any, truncation: Any, truncation_side: Any, special: Any, words: Any) -> Options:
+    """The arguments of `encode` but the texts, each of them checked."""
+    options = Options(
+        _count("max_length", max_length, 1),
+        _count("stride", stride, 0) or 0,
+        truncation,
+        truncation_side,
+        bool(special),
+        bool(words),
+    )
+    if truncation not in STRATEGIES:
+        raise refuse(
+            ValueError,
+            f'`truncation` is {shown(truncation)}; pass "longest_first", "only_first", "only_second", or None',
+            argument="truncation",
+        )
+    if truncation_side not in ("right", "left"):
+        raise refuse(
+            ValueError,
+            f'`truncation_side` is {shown(truncation_side)}; pass "right" or "left"',
+            argument="truncation_side",
+        )
+    return options
 
 
 def _word_lists(name: str, texts: list[Any]) -> list[list[Any]]:

@@ -4,7 +4,8 @@ use std::num::NonZeroUsize;
 
 use fastpost_core::Error;
 use fastpost_core::encode::{Columns, Encoder, Side, Strategy, Texts, Truncation};
-use numpy::{PyArray1, PyArray2, PyArrayMethods};
+use numpy::ndarray::{Array2, ArrayView2};
+use numpy::{Element, PyArray1, PyArray2, ToPyArray};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString};
@@ -122,28 +123,63 @@ impl TokenEncoder {
         let (texts, pairs) =
             (listed.texts("texts")?, other.as_ref().map(|other| other.texts("pairs")).transpose()?);
         let strategy = truncation.map(strategy).transpose()?;
-        let side = if side == "left" { Side::Left } else { Side::Right };
+        let side = match side {
+            "left" => Side::Left,
+            "right" => Side::Right,
+            other => return Err(crate::door::wrong_value(format!("`truncation_side` is {other:?}"))),
+        };
+        counts("max_length", max_length.unwrap_or(1).checked_sub(1))?;
+        counts("stride", Some(stride))?;
+        counts("threads", threads.map(NonZeroUsize::get).or(Some(1)))?;
         let truncation = max_length.zip(strategy).map(|(max_length, strategy)| Truncation {
             max_length,
             stride,
             strategy,
             side,
         });
-        let made = detached(py, || self.0.encode(&texts, pairs.as_ref(), special, truncation, threads))?;
+        let work = || self.0.encode(&texts, pairs.as_ref(), special, truncation, threads);
+        let all = |of: &Texts<'_>| of.strings.iter().map(|text| text.len()).sum::<usize>();
+        let bytes = all(&texts) + pairs.as_ref().map_or(0, all);
+        // A sentence is encoded before another thread could be woken.
+        let made = if bytes < SENTENCE { work().map_err(exception)? } else { detached(py, work)? };
         let mut columns = made.columns;
-        let offsets = std::mem::take(&mut columns.offsets);
-        let tokens = offsets.len();
         let sent_back = made.sent_back.into_iter().map(|(text, why)| (text, why.0)).collect();
-        let texts = PyArray1::from_vec(py, std::mem::take(&mut columns.texts));
         Ok((
-            PyArray1::from_vec(py, std::mem::take(&mut columns.ids)),
-            PyArray1::from_vec(py, offsets.into_flattened()).reshape([tokens, 2])?,
-            PyArray1::from_vec(py, std::mem::take(&mut columns.words)),
-            PyArray1::from_vec(py, std::mem::take(&mut columns.lengths)),
-            texts,
+            column(py, std::mem::take(&mut columns.ids)),
+            pairs_column(py, std::mem::take(&mut columns.offsets)),
+            column(py, std::mem::take(&mut columns.words)),
+            column(py, std::mem::take(&mut columns.lengths)),
+            column(py, std::mem::take(&mut columns.texts)),
             WindowShapes(columns),
             sent_back,
         ))
+    }
+}
+
+/// Bytes of texts for which the interpreter is not released.
+const SENTENCE: usize = 2048;
+/// Values up to which a copy is sooner made than an array around them.
+const FEW: usize = 1024;
+
+/// Values as an array.
+fn column<T: Element + Copy>(py: Python<'_>, values: Vec<T>) -> Bound<'_, PyArray1<T>> {
+    if values.len() <= FEW { PyArray1::from_slice(py, &values) } else { PyArray1::from_vec(py, values) }
+}
+
+/// Pairs of values as an array of two columns.
+fn pairs_column(py: Python<'_>, pairs: Vec<[i32; 2]>) -> Bound<'_, PyArray2<i32>> {
+    if pairs.len() <= FEW {
+        ArrayView2::from(&pairs[..]).to_pyarray(py)
+    } else {
+        PyArray2::from_owned_array(py, Array2::from(pairs))
+    }
+}
+
+/// Refuses a count that is negative or does not fit in 31 bits; the caller in Python says more.
+fn counts(name: &str, value: Option<usize>) -> PyResult<()> {
+    match value {
+        Some(value) if value < i32::MAX as usize => Ok(()),
+        _ => Err(crate::door::wrong_value(format!("`{name}` is out of range"))),
     }
 }
 
@@ -176,17 +212,23 @@ pub(crate) fn check_windows(
     }
 }
 
+impl WindowShapes {
+    fn column<T: Send>(&self, py: Python<'_>, make: fn(&Columns) -> Vec<T>) -> Vec<T> {
+        if self.0.shaped() <= FEW { make(&self.0) } else { py.detach(|| make(&self.0)) }
+    }
+}
+
 #[pymethods]
 impl WindowShapes {
     fn types<'py>(&self, py: Python<'py>) -> Ints<'py> {
-        PyArray1::from_vec(py, py.detach(|| self.0.types()))
+        column(py, self.column(py, Columns::types))
     }
 
     fn special<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<u8>> {
-        PyArray1::from_vec(py, py.detach(|| self.0.special()))
+        column(py, self.column(py, Columns::special))
     }
 
     fn sequences<'py>(&self, py: Python<'py>) -> Ints<'py> {
-        PyArray1::from_vec(py, py.detach(|| self.0.sequences()))
+        column(py, self.column(py, Columns::sequences))
     }
 }

@@ -323,6 +323,21 @@ def test_a_name_that_begins_a_text_whose_tokenizer_puts_a_space_before_it(name, 
     assert [(entity["word"], entity["score"] > 0.99) for entity in found.to_dicts()[0]] == [(name, True)]
 
 
+@pytest.mark.parametrize("max_length", [5, 6, 7, 8, 512])
+def test_two_spaces_between_names_part_them_wherever_a_window_begins(max_length):
+    """The first of them is a token of its own, which begins a window a character further to the left than elsewhere."""
+    tokenizer, text = fast("roberta"), "Zoë  Łukasz  Anna"
+    encoding = tokenizer(
+        text, truncation=True, max_length=max_length, return_overflowing_tokens=True, return_offsets_mapping=True
+    )
+    inside = {i for word in text.split() for i in tokenizer(f" {word}", add_special_tokens=False).input_ids}
+    inside.discard(tokenizer.convert_tokens_to_ids("Ġ"))
+    windows = encoding.encodings
+    rows = [np.array([[0, 9] if i in inside else [9, 0] for i in window.ids], np.float32) for window in windows]
+    found = EntityDecoder(["O", "PER"]).decode(rows, windows, [text], windows=[0] * len(windows))
+    assert [entity["word"] for entity in found.to_dicts()[0]] == text.split()
+
+
 def test_a_special_token_without_a_mask_is_no_part_of_the_name_behind_it():
     tokens, rows = [(0, 0), (0, 4), (5, 7)], np.array([[9, 0, 0], [0, 9, 0], [9, 0, 0]], np.float32)
     for cls in ([9, 0, 0], [0, 0, 9]):
@@ -388,7 +403,10 @@ SURE = {
 @pytest.mark.parametrize("strategy", ["first", "average", "max"])
 @pytest.mark.parametrize("tokens", [2, 3, 5, 11, 40])
 @pytest.mark.parametrize("sure", [0.7, 0.8, 0.9])
-def test_a_word_of_many_tokens_is_found_where_each_of_them_is_sure(scheme, strategy, tokens, sure):
+@pytest.mark.parametrize(
+    "decides", [{}, *({"decode": "argmax", "repair": repair} for repair in ("conlleval", "discard", "keep"))]
+)
+def test_a_word_of_many_tokens_is_found_where_each_of_them_is_sure(scheme, strategy, tokens, sure, decides):
     """Of the labels of a type, the one that may begin an entity has one token's share in a mean over labels."""
     labels = SURE[scheme]
     word = "X" * tokens
@@ -399,21 +417,27 @@ def test_a_word_of_many_tokens_is_found_where_each_of_them_is_sure(scheme, strat
         row[0] = 1 - sure
         row[labels.index(f"{role}-ID" if f"{role}-ID" in labels else "I-ID")] = sure
     offsets = [(0, 2), *((3 + token, 4 + token) for token in range(tokens)), (4 + tokens, 6 + tokens)]
-    decoder = EntityDecoder(labels, aggregation_strategy=strategy)
+    decoder = EntityDecoder(labels, aggregation_strategy=strategy, **decides)
     assert decoder.scheme == scheme
     found = decoder.decode([np.log(probs).astype(np.float32)], offsets=[offsets], texts=[f"my {word} ok"]).to_dicts()[0]
     assert [(entity["word"], round(entity["score"], 3)) for entity in found] == [(word, sure)]
 
 
 @pytest.mark.parametrize("strategy", ["first", "average", "max"])
-def test_a_word_that_begins_an_entity_parts_it_from_the_one_before(strategy):
-    """However many tokens go on behind its first one."""
-    labels, text = SURE["IOB2"], "Anna Schmidtberger"
+@pytest.mark.parametrize("kind", ["PER", "LOC"])
+@pytest.mark.parametrize(
+    "decides", [{}, *({"decode": "argmax", "repair": repair} for repair in ("conlleval", "discard", "keep"))]
+)
+def test_a_word_that_begins_an_entity_parts_it_from_the_one_before(strategy, kind, decides):
+    """However many tokens go on behind its first one, and be it of another type."""
+    text, first = "Anna Schmidtberger", LABELS.index(f"B-{kind}")
     offsets = [(0, 4), (5, 7), (7, 9), (9, 11), (11, 14), (14, 18)]
-    rows = np.zeros((6, 3), np.float32)
-    rows[[0, 1], 1] = rows[2:, 2] = 6
-    found = EntityDecoder(labels, aggregation_strategy=strategy).decode([rows], offsets=[offsets], texts=[text])
-    assert [entity["word"] for entity in found.to_dicts()[0]] == ["Anna", "Schmidtberger"]
+    rows = np.zeros((6, 5), np.float32)
+    rows[0, 1] = rows[1, first] = 6
+    rows[2:, first + 1] = 7
+    decoder = EntityDecoder(LABELS, aggregation_strategy=strategy, **decides)
+    found = decoder.decode([rows], offsets=[offsets], texts=[text]).to_dicts()[0]
+    assert [(entity["word"], entity["entity_group"]) for entity in found] == [("Anna", "PER"), ("Schmidtberger", kind)]
 
 
 def test_max_with_viterbi_decides_the_type_over_the_word():

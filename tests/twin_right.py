@@ -227,7 +227,8 @@ def with_spaces(tokens, text, alike):
             out.insert(0, token)
             continue
         spaced = text is not None and following and before < following and text[following - 1].isspace()
-        if spaced and token.start in (following - 1, following):
+        second = spaced and before <= token.start == following - 2 and text[token.start].isspace()
+        if second or (spaced and token.start in (following - 1, following)):
             following -= 1
             out.insert(0, replace(token, start=following, end=following + 1))
         elif text is not None and out and token.start == out[0].start and before <= token.start:
@@ -341,7 +342,7 @@ class Twin:
     def lays_out(self):
         """Whether the row of a word of several tokens says where an entity begins and ends."""
         strategies = {"average", "max"} | ({"first"} if self.scheme in MARK_ENDS else set())
-        return self.decode == "viterbi" and self.aggregation_strategy in strategies
+        return self.aggregation_strategy in strategies
 
     def weight(self, last, following):
         """Of a step between two label ids; `None` is the edge."""
@@ -905,21 +906,7 @@ class Twin:
         if len(rows) == 1 or (self.aggregation_strategy == "first" and not self.lays_out):
             return rows[0]
         probs = np.exp([log_softmax(row) for row in rows])
-        if self.decode == "viterbi":
-            return self._word_row(probs)
-        if self.aggregation_strategy == "max":
-            top = probs.max(axis=1)
-            at = int(np.argmax(top))
-            if sum(top >= top[at] - CLOSE) > 1 and not all(
-                np.array_equal(rows[i], rows[at]) for i in np.flatnonzero(top >= top[at] - CLOSE)
-            ):
-                raise Undefined
-            return rows[at]
-        mean = probs.mean(axis=0)
-        if np.sum(mean >= mean.max() - CLOSE) > 1:
-            raise Undefined
-        with np.errstate(divide="ignore"):
-            return np.log(mean)
+        return self._word_row(probs)
 
     def _word_row(self, probs):
         """The type as the tokens' mean or the most certain one has it; where an entity begins and ends as the first and

@@ -78,8 +78,8 @@ impl TextDecoder<'_> {
     pub(super) fn pooled(&self) -> f32 {
         let settings = &self.decoder.settings;
         match settings.strategy.decides() {
-            Some(Decides::Mean) if settings.viterbi => (self.decoder.grammar.most_of_a_kind() as f32).ln(),
-            None | Some(Decides::First | Decides::Wins(_) | Decides::Mean) => 0.0,
+            Some(Decides::Mean) => (self.decoder.grammar.most_of_a_kind() as f32).ln(),
+            None | Some(Decides::First | Decides::Wins(_)) => 0.0,
         }
     }
 
@@ -115,7 +115,7 @@ impl TextDecoder<'_> {
         let mut out = Decided { rows: Vec::with_capacity(items.len()), ..Decided::default() };
         out.labels.reserve(items.len());
         let mut above = Vec::with_capacity(items.len());
-        let mut words = Means::new(&base, text, Some(grammar.tagging()));
+        let mut words = Means::new(&base, text, grammar.tagging());
         let by_first = matches!(self.decoder.settings.strategy.decides(), Some(Decides::First));
         for (number, &(from, to)) in items.iter().enumerate() {
             let members = from as usize..if by_first { from + 1 } else { to } as usize;
@@ -200,13 +200,9 @@ impl TextDecoder<'_> {
         let mut best = Vec::new();
         rows.argmaxes(&text.rows, self.decoder.grammar.likely() as usize, &mut best)
             .map_err(|(row, fault)| self.fault(text, position(&text.rows, row), fault))?;
-        if let Some(wins) = wins.filter(|_| !settings.viterbi) {
-            let winner = |&item: &(u32, u32)| winner(rows, text, &best, item, wins);
-            return Ok(Decided { rows: items.iter().map(winner).collect(), ..Decided::default() });
-        }
         let mut out = Decided::default();
         let tagging = self.decoder.grammar.tagging();
-        let mut means = Means::new(rows, text, settings.viterbi.then_some(tagging));
+        let mut means = Means::new(rows, text, tagging);
         let mut word = WordRow::new(tagging);
         for (number, &(from, to)) in items.iter().enumerate() {
             let members = from as usize..to as usize;
@@ -255,29 +251,26 @@ pub(super) struct Decided {
 /// Stands for the row of a word that is outside for certain.
 const UNMADE: u32 = u32::MAX;
 
-/// Makes rows of words: the logarithms of the means of their tokens' distributions, laid out by [`WordRow`] for the best
-/// path.
+/// Makes rows of words: the logarithms of the means of their tokens' distributions, laid out by [`WordRow`].
 struct Means<'a> {
     rows: &'a Rows<'a>,
     text: &'a Stitched<'a>,
     space: MeanSpace,
-    word: Option<WordRow<'a>>,
+    word: WordRow<'a>,
     /// The items that have got one.
     items: Vec<usize>,
 }
 
 impl<'a> Means<'a> {
-    fn new(rows: &'a Rows<'a>, text: &'a Stitched<'a>, types: Option<&'a Tagging>) -> Self {
-        Self { rows, text, space: MeanSpace::default(), word: types.map(WordRow::new), items: Vec::new() }
+    fn new(rows: &'a Rows<'a>, text: &'a Stitched<'a>, tagging: &'a Tagging) -> Self {
+        Self { rows, text, space: MeanSpace::default(), word: WordRow::new(tagging), items: Vec::new() }
     }
 
     /// Appends the row of `item`, whose tokens are `members`; its number.
     fn make(&mut self, item: usize, members: Range<usize>, made: &mut Vec<f32>) -> u32 {
         let (members, from) = (&self.text.rows[members], made.len());
         self.rows.mean_logs(members, &mut self.space, made);
-        if let Some(word) = &mut self.word {
-            word.lay_out(self.rows, members, &mut made[from..]);
-        }
+        self.word.lay_out(self.rows, members, &mut made[from..]);
         self.items.push(item);
         (self.rows.count() + self.items.len() - 1) as u32
     }
@@ -287,23 +280,7 @@ fn position(rows: &[u32], row: usize) -> usize {
     rows.iter().position(|&other| other as usize == row).unwrap_or(0)
 }
 
-/// The row of the token of a word that wins; `best` has the best label of each.
-fn winner(
-    rows: &Rows<'_>,
-    text: &Stitched<'_>,
-    best: &[u32],
-    (from, to): (u32, u32),
-    wins: fn(f32, f32) -> bool,
-) -> u32 {
-    let all = (from as usize..to as usize).map(|token| {
-        let row = text.rows[token];
-        (row, rows.probability(row as usize, best[token] as usize))
-    });
-    let won = all.reduce(|so_far, other| if wins(other.1, so_far.1) { other } else { so_far });
-    won.map_or(text.rows[from as usize], |(row, _)| row)
-}
-
-/// The row of a word for the best path, whose type its tokens' mean decides, or one of them, such as the most certain one.
+/// The row of a word, whose type its tokens' mean decides, or one of them, such as the most certain one.
 ///
 /// A token inside a word is labelled as going on, so its own label seldom may begin an entity: taken as it is, it would be
 /// an illegal start, and a mean over labels is one, too, the more tokens the word has. So the tokens say which type the

@@ -130,12 +130,11 @@ impl Settings {
     /// Whether words of several tokens get rows of their own that say where an entity begins and ends. The first token's
     /// row says all of it where the scheme does not mark ends.
     fn lays_out_words(&self, scheme: Scheme) -> bool {
-        self.viterbi
-            && match self.strategy.decides() {
-                None => false,
-                Some(Decides::First) => scheme.marks_ends(),
-                Some(Decides::Wins(_) | Decides::Mean) => true,
-            }
+        match self.strategy.decides() {
+            None => false,
+            Some(Decides::First) => scheme.marks_ends(),
+            Some(Decides::Wins(_) | Decides::Mean) => true,
+        }
     }
 }
 

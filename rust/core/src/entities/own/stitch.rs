@@ -84,7 +84,10 @@ impl Stitched<'_> {
             }
             let before = at.checked_sub(1).map_or(0, |before| self.tokens[before].end);
             let space = next.map(|next| next - 1).filter(|&space| {
-                before <= space && (space..=space + 1).contains(&token.start) && is_space(space)
+                let at = token.start;
+                // Of two spaces, the one that begins a window stands a character further to the left.
+                let is_second = at == space - 1 && before <= at && is_space(at);
+                before <= space && is_space(space) && (is_second || (space..=space + 1).contains(&at))
             });
             if let Some(start) = space {
                 next = space;

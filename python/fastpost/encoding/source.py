@@ -81,8 +81,7 @@ class Source:
             names = [name for name in MODEL_OPTIONS if hasattr(model, name)]
             self._model_options = attrgetter(*names) if names else type
         return (
-            self._size(False),
-            self._size(True),
+            self._size(False),  # not with added tokens: for that tokenizers 0.22 makes a map of the whole vocabulary
             self._added(),
             splits_special,
             self._model_type,

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from fastpost import _fastpost
 from fastpost._inputs import arrays as _arrays
@@ -77,7 +78,7 @@ class Chunk:
     owners: Ints1d
     ids: Ints1d
     offsets: Ints2d
-    sequence_ids: Ints1d
+    sequence_ids: npt.NDArray[np.int8]
     word_ids: Ints1d
 
 
@@ -135,6 +136,8 @@ class AnswerTask:
         """Windows of `items`; each distinct question and context is encoded once."""
         for number, item in enumerate(items):
             for name, text in (("question", item.question), ("context", item.context)):
+                if text.isascii():
+                    continue
                 try:
                     text.encode()
                 except UnicodeEncodeError as error:
@@ -220,17 +223,17 @@ class AnswerTask:
         at = np.repeat(starts - (np.cumsum(sizes) - sizes), sizes) + np.arange(total)
         lengths = sizes.reshape(count, 5).sum(axis=1)
         ids = np.concatenate([special, pool.read.ids])[at]
-        sequence = np.repeat(np.tile([-1, 0, -1, 1, -1], count), sizes)
+        sequence = np.repeat(np.tile(np.array([-1, 0, -1, 1, -1], np.int8), count), sizes)
         inputs = {"input_ids": ids}
         if "token_type_ids" in self.input_names:
             types = np.repeat(np.tile([0, layout.first_type, 0, layout.second_type, 0], count), sizes)
             special_types = np.concatenate(layout.types)
             inputs["token_type_ids"] = np.where(sequence < 0, special_types[np.minimum(at, base - 1)], types)
-        offsets = np.concatenate([np.zeros((base, 2), np.int64), pool.read.offsets])[at]
+        offsets = np.concatenate([np.zeros((base, 2), pool.read.offsets.dtype), pool.read.offsets])[at]
         if self.context_first:  # then transformers cuts answers at places in the question too, even past the context
             most = np.array([len(item.context) for item in items])[owner]
             offsets = np.minimum(offsets, np.repeat(most, lengths)[:, None])
-        none = np.full(base, -1)
+        none = np.full(base, -1, pool.read.word_ids.dtype)
         chunk = Chunk(
             contexts=[item.context for item in items],
             owners=owner,

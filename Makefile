@@ -25,6 +25,7 @@ WHEEL_PROFILE ?= release
 # Tests that need more than `make test` installs, each with a target of its own.
 APART := not parity and not wheel and not engines and not neighbours
 FUZZ_SECONDS ?= 60
+FLAT_GB ?= 2
 # A small question-answering model for the demo. Where it is absent, recorded logits take its place.
 QA_MODEL ?= $(wildcard ../shared/models/minilm-xquad)
 # Who is sent through the pages by `make strangers`; all of tests/strangers/personas.py, unless STRANGERS="cli ray" says which.
@@ -38,7 +39,7 @@ EVAL_OPTIONS ?= --write
 
 .DEFAULT_GOAL := help
 .PHONY: help build demo test test-rust test-python test-old test-lowest test-wheel test-engines test-neighbours strangers parity wheel lint lint-source lint-stubs fuzz fuzz-stable fmt eval bench \
-	bench-entities bench-answers bench-corpus bench-train bench-metrics bench-align bench-columns bench-cli bench-viterbi bench-encoder plots docs clean
+	bench-entities bench-answers bench-corpus bench-train bench-metrics bench-align bench-columns bench-cli bench-viterbi bench-encoder flat plots docs clean
 
 help: ## what the targets do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -185,6 +186,9 @@ bench-viterbi: $(BENCH)
 
 bench-encoder: $(BENCH)
 	$(BIN)/python benches/python/bench_encoder.py
+
+flat: $(VENV)/.test-installed $(VENV)/.built ## gigabytes of text through one encoder, FLAT_GB=2: memory must not grow
+	$(BIN)/python benches/python/flat.py --gb $(FLAT_GB)
 
 # Their figures come from these files: curves of the machine that runs it, drawn for light and dark pages.
 plots: $(BENCH) $(OLD)/.installed ## docs/figures, from benches that are run for it

@@ -1,6 +1,7 @@
 """`Encoder` beside tokenizers: `encode_batch` and its encodings read into arrays, which is what an encoder gives.
 
-One thread each, unless a row says otherwise. Cold is an encoder that has met no text; warm is one that has met these.
+Both end with the same five arrays: ids, offsets, words, the mask of special tokens, lengths. One thread each, unless a row
+says otherwise. Cold is an encoder that has met no text; warm is one that has met these.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import statistics
+import struct
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +18,7 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 import numpy as np
 import tokenizers
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
 import fastpost
 from fastpost._inputs.encodings import Encodings as Flattened
@@ -64,6 +66,17 @@ def byte_level(texts: list[str]) -> tuple[str, Tokenizer]:
     return "byte-level BPE, RoBERTa-like, 20,000 tokens", tokenizer
 
 
+def split_bpe(name: str, pattern: str, texts: list[str]) -> tuple[str, Tokenizer]:
+    """Byte-level BPE over the words of a pattern, trained on `texts`: 20,000 tokens, none of them special."""
+    tokenizer = Tokenizer(models.BPE())
+    parts = [pre_tokenizers.Split(Regex(pattern), "isolated"), pre_tokenizers.ByteLevel(False, use_regex=False)]
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(parts)
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(vocab_size=20_000, initial_alphabet=alphabet, show_progress=False)
+    tokenizer.train_from_iterator(texts, trainer)
+    return f"byte-level BPE, {name} pattern, 20,000 tokens", tokenizer
+
+
 def unigram(texts: list[str]) -> tuple[str, Tokenizer]:
     """An XLM-R-like tokenizer, trained on `texts`, with the charsmap of the tests."""
     from encoder_cases import charsmap
@@ -86,10 +99,14 @@ def read(tokenizer: Tokenizer, texts: list[str]) -> tuple[np.ndarray, ...]:
     return flat.ids, flat.offsets, flat.word_ids, flat.special_tokens_mask, flat.lengths
 
 
+def columns(batch: fastpost.Encodings) -> tuple[np.ndarray, ...]:
+    """The same, by an encoder; the mask is made when it is asked for."""
+    return batch.ids, batch.offsets, batch.word_ids, batch.special_tokens_mask, batch.lengths
+
+
 def check(got: fastpost.Encodings, want: tuple[np.ndarray, ...], what: str) -> None:
     """Stops the bench if the results differ."""
-    mine = (got.ids, got.offsets, got.word_ids, got.special_tokens_mask, got.lengths)
-    if not all(np.array_equal(a, b) for a, b in zip(mine, want)):
+    if not all(np.array_equal(a, b) for a, b in zip(columns(got), want)):
         sys.exit(f"{what}: results differ; nothing was timed")
 
 
@@ -120,7 +137,7 @@ def rows(name: str, tokenizer: Tokenizer, kinds: dict[str, tuple[list[str], str]
         ours = []
         for before in (core.forget, lambda: None):
             batches = iter([fresh(texts) for _ in range(15)])
-            ours.append(times(lambda batches=batches: encoder.encode(next(batches), threads=1), 15, before))
+            ours.append(times(lambda batches=batches: columns(encoder.encode(next(batches), threads=1)), 15, before))
         work = f"{name}: {kind}, {len(encoder.encode(texts).ids):,} tokens"
         cold, warm = goals.split(", ")
         out += [Row(f"{work}, cold", PEER, theirs, ours[0], cold), Row(f"{work}, warm", PEER, theirs, ours[1], warm)]
@@ -128,11 +145,11 @@ def rows(name: str, tokenizer: Tokenizer, kinds: dict[str, tuple[list[str], str]
     check(encoder.encode(sentence), read(tokenizer, sentence), f"{name}, one sentence")
     theirs, ours = (
         min(seconds(work, 2000) for _ in range(7))
-        for work in (lambda: read(tokenizer, sentence), lambda: encoder.encode(sentence, threads=1))
+        for work in (lambda: read(tokenizer, sentence), lambda: columns(encoder.encode(sentence, threads=1)))
     )
     out.append(Row(f"{name}: one sentence", PEER, theirs, ours, "15x"))
     file = fastpost.Encoder(_saved(name, tokenizer), verify=False)
-    ours = min(seconds(lambda: file.encode(sentence, threads=1), 2000) for _ in range(7))
+    ours = min(seconds(lambda: columns(file.encode(sentence, threads=1)), 2000) for _ in range(7))
     out.append(Row(f"{name}: one sentence, tokenizer of a file", PEER, theirs, ours, "15x"))
     path = _saved(name, tokenizer)
     loads = times(lambda: Tokenizer.from_file(str(path)), 5), times(lambda: fastpost.Encoder(path, verify=False), 5)
@@ -158,6 +175,52 @@ def threads(tokenizer: Tokenizer, texts: list[str]) -> None:
     print(f"What the caches of all threads hold: {encoder._loaded.core.remembered / 2**20:.1f} MB")
 
 
+def corpus_rows(tokenizer: Tokenizer, pattern: str, texts: list[str]) -> list[Row]:
+    """`encode_corpus` beside those who make ids for training: ids of all documents end to end, as bytes of uint16."""
+    encoder = fastpost.Encoder(tokenizer)
+    core = encoder._loaded.core
+
+    def ours() -> bytes:
+        corpus = fastpost.Corpus.from_texts(texts, batch_size=1000)
+        return b"".join(batch.ids.tobytes() for batch in encoder.encode_corpus(corpus, threads=1))
+
+    def datatrove() -> bytes:
+        encodings = tokenizer.encode_batch(texts)
+        return b"".join(struct.pack(f"<{len(one.ids)}H", *one.ids) for one in encodings)
+
+    peers = {f"{PEER}, as datatrove calls it": datatrove}
+    try:
+        import tiktoken
+    except ModuleNotFoundError:
+        print("tiktoken is not installed: no row beside it")
+    else:
+        back = {letter: byte for byte, letter in _letters().items()}
+        ranks = {bytes(back[c] for c in token): number for token, number in tokenizer.get_vocab().items()}
+        encoding = tiktoken.Encoding("bench", pat_str=pattern, mergeable_ranks=ranks, special_tokens={})
+
+        def tik() -> bytes:
+            lists = encoding.encode_ordinary_batch(texts, num_threads=1)
+            return b"".join(np.array(ids, np.uint16).tobytes() for ids in lists)
+
+        peers[f"tiktoken {tiktoken.__version__}"] = tik
+    want, out = ours(), []
+    for peer, work in peers.items():
+        if work() != want:
+            sys.exit(f"{peer}: other ids than ours; nothing was timed")
+        theirs = times(work, 5)
+        for how, before in (("cold", core.forget), ("warm", lambda: None)):
+            tokens = len(want) // 2
+            out.append(Row(f"encode_corpus: {tokens:,} ids, {how}", peer, theirs, times(ours, 9, before)))
+    return out
+
+
+def _letters() -> dict[int, str]:
+    """The letter of each byte in a byte-level vocabulary."""
+    plain = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    rest = [byte for byte in range(256) if byte not in plain]
+    return {byte: chr(byte) for byte in plain} | {byte: chr(0x100 + at) for at, byte in enumerate(rest)}
+
+
 def main() -> None:
     """Prints the table."""
     arguments = options(__doc__)
@@ -169,6 +232,12 @@ def main() -> None:
     table += rows(name, bpe, {"wikigold": (english, "12x, 40x"), "Chinese": (chinese, "5x, 25x")})
     name, xlmr = unigram(english + chinese)
     table += rows(name, xlmr, {"wikigold": (english, "12x, 50x"), "Chinese": (chinese, "12x, 15x")})
+    from encoder_cases import LLAMA3, O200K
+
+    for pattern, expression in (("Llama-3", LLAMA3), ("o200k", O200K)):
+        name, words = split_bpe(pattern, expression, english + paragraphs("en") + chinese)
+        table += rows(name, words, {"wikigold": (english, "10x, 30x")})
+    table += corpus_rows(words, O200K, (english + paragraphs("en")) * 4)
     print_table(f"Encoder, one thread, on {machine()}", table, "encoder")
     threads(tokenizer, english)
     write_json(arguments.json, rows=[vars(row) for row in table])

@@ -2,7 +2,9 @@
 
 pub mod addresses;
 pub mod bits;
+mod joints;
 pub mod normal;
 pub mod script;
+pub mod stretches;
 pub mod units;
 pub mod words;

@@ -5,8 +5,8 @@
 
 use crate::text::addresses::addresses;
 use crate::text::bits::Bits;
+use crate::text::joints::{Left, Part, cuts, joint};
 use crate::text::script::is_unspaced;
-use unicode_categories::UnicodeCategories;
 use unicode_segmentation::UnicodeSegmentation;
 
 /// The units of a text: words, and what stands between them. Positions are in characters.
@@ -84,7 +84,7 @@ impl WordEdges {
         Self::read(text, true)
     }
 
-    fn read(text: &str, cut: bool) -> Self {
+    pub(super) fn read(text: &str, cut: bool) -> Self {
         let (edges, words) = (Bits::new(text.len()), Bits::new(text.len()));
         let mut new = Self { len: 0, edges, words, cut, addresses: Vec::new() };
         new.read_stretches(text);
@@ -348,104 +348,6 @@ impl WordEdges {
     }
 }
 
-/// What UAX #29 joins letters over and names seldom hold.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Joint {
-    Apostrophe,
-    Colon,
-    Stop,
-}
-
-/// The joint that `c` is: `'`, `:`, `.` and their other forms.
-fn joint(c: char) -> Option<Joint> {
-    match c {
-        '\'' | '\u{2018}' | '\u{2019}' | '\u{ff07}' => Some(Joint::Apostrophe),
-        ':' | '\u{fe13}' | '\u{fe55}' | '\u{ff1a}' => Some(Joint::Colon),
-        '.' | '\u{2024}' | '\u{fe52}' | '\u{ff0e}' => Some(Joint::Stop),
-        _ => None,
-    }
-}
-
-/// A grapheme cluster of a word, as its joints see it.
-#[derive(Debug, Clone, Copy)]
-enum Part {
-    /// A letter, a digit, or a sign such as `_` that goes on with a word.
-    Letter(char),
-    /// A joint at which words may be cut.
-    Joint(Joint),
-    /// One at which they are not: `,` `;` `·`, the quotation mark of Hebrew.
-    Bound,
-    /// What UAX #29 sees through: a mark by itself, a joiner, a soft hyphen.
-    Unseen,
-}
-
-impl Part {
-    fn of(cluster: &str) -> Self {
-        let Some(c) = cluster.chars().next() else { return Self::Unseen };
-        match joint(c) {
-            Some(joint) => Self::Joint(joint),
-            None if c.is_mark() || c.is_other_format() => Self::Unseen,
-            None if c.is_alphanumeric() || c.is_punctuation_connector() || c == '\u{202f}' => Self::Letter(c),
-            None => Self::Bound,
-        }
-    }
-
-    fn letter(self) -> Option<char> {
-        if let Self::Letter(c) = self { Some(c) } else { None }
-    }
-}
-
-/// The letters and digits before a joint, back to the joint before it.
-#[derive(Debug, Clone, Copy)]
-struct Left {
-    /// The last of them.
-    letter: char,
-    /// Whether it is the only one.
-    alone: bool,
-    /// Whether it is an `O` or a `D`.
-    initial: bool,
-}
-
-/// Whether a word is cut at a joint, on both sides of it. `next` is the letter or digit behind it, `then` what follows.
-///
-/// At an apostrophe, unless neither neighbour is a letter of the Latin or Greek script or a digit (`Лук'яненко`), both
-/// are digits (`5'11`), or it is that of a name like `O'Brien` or `D'Angelo`. At a colon. At a full stop before a capital,
-/// unless one letter or digit stands before it (`U.S`, `J.R.R.Tolkien`).
-///
-/// Source: measured on annotated names in English, Italian, French and Ukrainian, against cuts at every joint, at none, and
-/// where labels differ.
-fn cuts(joint: Joint, left: Left, next: char, then: Option<char>) -> bool {
-    match joint {
-        Joint::Apostrophe => {
-            let digit = |c: char| c.is_numeric() && !c.is_alphabetic();
-            let elides = |c: char| is_latin_or_greek(c) || digit(c);
-            let of_name =
-                left.initial && left.alone && is_upper(next) && then.is_some_and(char::is_lowercase);
-            (elides(left.letter) || elides(next)) && !(digit(left.letter) && digit(next)) && !of_name
-        }
-        Joint::Colon => true,
-        Joint::Stop => is_upper(next) && !left.alone,
-    }
-}
-
-/// Upper case, or title case as of `ǅ`.
-fn is_upper(c: char) -> bool {
-    c.is_uppercase() || (!c.is_lowercase() && c.to_lowercase().ne([c]))
-}
-
-/// Whether `c` is a letter of the Latin or the Greek script. Blocks of Unicode 17.
-fn is_latin_or_greek(c: char) -> bool {
-    match c as u32 {
-        0x41..=0x5A | 0x61..=0x7A => true,
-        0xAA | 0xBA | 0xC0..=0x24F | 0x250..=0x2B8 | 0x2E0..=0x2E4 | 0x370..=0x3E1 | 0x3F0..=0x3FF // both
-        | 0x1D00..=0x1D2A | 0x1D2C..=0x1D77 | 0x1D79..=0x1DBF | 0x1E00..=0x1FFF | 0x2071 | 0x207F | 0x2090..=0x209C
-        | 0x2126 | 0x212A..=0x212B | 0x2132 | 0x214E | 0x2160..=0x2188 | 0x2C60..=0x2C7F | 0xA722..=0xA787
-        | 0xA78B..=0xA7FF | 0xAB30..=0xAB65 | 0xFB00..=0xFB06 | 0xFF21..=0xFF3A | 0xFF41..=0xFF5A
-        | 0x1_0140..=0x1_018E | 0x1_0780..=0x1_07BF | 0x1_DF00..=0x1_DFFF => c.is_alphabetic(),
-        _ => false,
-    }
-}
-
 /// What an ASCII character is to UAX #29.
 #[derive(Clone, Copy, PartialEq)]
 enum Class {
@@ -486,103 +388,12 @@ fn may_join(c: char) -> bool {
     matches!(c as u32, 0x0600..=0x109F | 0x1780..=0x1CFF | 0xA800..=0xABFF | 0x1_1000..=0x1_1FFF)
 }
 
-/// The units of some stretches of a text, each between places where units part: see [`parted`]. Positions are those of the
-/// whole text.
-#[derive(Debug)]
-pub struct Stretches(Vec<Stretch>);
-
-#[derive(Debug)]
-struct Stretch {
-    start: usize,
-    end: usize,
-    edges: WordEdges,
-}
-
-impl Stretches {
-    /// A whole text as one stretch.
-    #[must_use]
-    pub fn whole(text: &str, cut: bool) -> Self {
-        Self(vec![Stretch { start: 0, end: usize::MAX, edges: WordEdges::read(text, cut) }])
-    }
-
-    /// The stretches `start..end`, which are in order and none over another; `slice` gives their characters.
-    #[must_use]
-    pub fn of<'a>(stretches: &[(usize, usize)], cut: bool, slice: impl Fn(usize, usize) -> &'a str) -> Self {
-        let read = |&(start, end)| Stretch { start, end, edges: WordEdges::read(slice(start, end), cut) };
-        Self(stretches.iter().map(read).collect())
-    }
-
-    /// The stretch that the character `at` is in.
-    fn at(&self, at: usize) -> Option<&Stretch> {
-        let next = self.0.partition_point(|stretch| stretch.start <= at);
-        self.0[..next].last().filter(|stretch| at < stretch.end)
-    }
-
-    /// See [`WordEdges::inside`]. False in no stretch.
-    #[must_use]
-    pub fn inside(&self, at: usize) -> bool {
-        self.at(at).is_some_and(|stretch| stretch.edges.inside(at - stretch.start))
-    }
-
-    /// See [`WordEdges::is_word`]. False in no stretch.
-    #[must_use]
-    pub fn is_word(&self, at: usize) -> bool {
-        self.at(at).is_some_and(|stretch| stretch.edges.is_word(at - stretch.start))
-    }
-
-    /// What two characters have in common exactly if they are in one unit; `None` in no stretch.
-    #[must_use]
-    pub fn unit(&self, at: usize) -> Option<usize> {
-        self.at(at).map(|stretch| stretch.start + stretch.edges.unit(at - stretch.start))
-    }
-
-    /// See [`WordEdges::widen`]. A span that begins in no stretch stays as it is.
-    #[must_use]
-    pub fn widen(&self, start: usize, end: usize) -> (usize, usize) {
-        let Some(Stretch { start: from, edges, .. }) = self.at(start) else { return (start, end) };
-        let (start, end) = edges.widen(start - from, end.saturating_sub(*from));
-        (start + from, end + from)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::joints::{is_latin_or_greek, is_upper};
     use proptest::prelude::*;
-
-    /// The twin of a text in stretches is the whole text. `kept` says of each piece between two places where units part
-    /// whether it is read.
-    fn check_stretches(text: &str, kept: &[bool]) {
-        let chars: Vec<char> = text.chars().collect();
-        let places = (1..chars.len()).filter(|&at| parted(chars[at - 1], chars[at]));
-        let places: Vec<usize> = [0].into_iter().chain(places).chain([chars.len()]).collect();
-        let all = places.windows(2).zip(kept.iter().cycle()).filter(|(_, kept)| **kept);
-        let all: Vec<(usize, usize)> = all.map(|(place, _)| (place[0], place[1])).collect();
-        for cut in [false, true] {
-            let whole = WordEdges::read(text, cut);
-            let slice = |start: usize, end: usize| {
-                let byte = |at: usize| text.char_indices().nth(at).map_or(text.len(), |(byte, _)| byte);
-                &text[byte(start)..byte(end)]
-            };
-            let read = Stretches::of(&all, cut, slice);
-            for &(start, end) in &all {
-                for at in start..end {
-                    assert_eq!(read.inside(at), whole.inside(at), "{text:?} {at}");
-                    assert_eq!(read.is_word(at), whole.is_word(at), "{text:?} {at}");
-                    let same = read.unit(at) == read.unit(start);
-                    assert_eq!(same, whole.unit(at) == whole.unit(start), "{text:?} {at}");
-                    for to in at..=end {
-                        assert_eq!(read.widen(at, to), whole.widen(at, to), "{text:?} {at} {to}");
-                    }
-                }
-            }
-            for at in
-                places.windows(2).zip(kept.iter().cycle()).filter(|(_, kept)| !**kept).map(|(p, _)| p[0])
-            {
-                assert!(read.unit(at).is_none() || at == chars.len(), "{text:?} {at}");
-            }
-        }
-    }
+    use unicode_categories::UnicodeCategories;
 
     /// Each character there is, where it may part from a space.
     #[test]
@@ -834,30 +645,6 @@ mod tests {
         #[test]
         fn text_equals_its_twin(text in "[abOD\u{308}жЖ’：1_:.' \r\né\u{301}東タﾀーかกั๑ำກຳខ្មကြ\u{600}क\u{94d}한\u{200d}👩👍\u{1f3fd}🇩🇪\u{5d0}\"]{0,24}") {
             check(&text);
-        }
-
-        #[test]
-        fn stretches_equal_the_whole_text(
-            text in "[abOD\u{308}жЖ’：1_:.'@/  \r\n\r\né\u{301}東京タﾀーかกั๑ำກຳខ្មကြ\u{600}\u{6dd}क\u{94d}한\u{200d}\u{ad}👩👍\u{1f3fd}🇩🇪🇩\u{5d0}\"]{0,32}",
-            kept in prop::collection::vec(any::<bool>(), 1..9),
-        ) {
-            check_stretches(&text, &kept);
-        }
-
-        #[test]
-        fn stretches_of_addresses_equal_the_whole_text(
-            words in prop::collection::vec(
-                prop::sample::select(&["a@b.co", "www.a.de", "https://", "http://x.y/z", ".", "Anna's", " ", " ", "\n", "é", "東", "京", "@", "-", "O'N"][..]),
-                0..14,
-            ),
-            kept in prop::collection::vec(any::<bool>(), 1..9),
-        ) {
-            check_stretches(&words.concat(), &kept);
-        }
-
-        #[test]
-        fn stretches_of_any_text_equal_the_whole(text in any::<String>(), spaced in any::<String>()) {
-            check_stretches(&format!("{text} {spaced}\n{text}"), &[true, false, true]);
         }
 
         #[test]

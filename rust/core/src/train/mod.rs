@@ -6,6 +6,7 @@
 pub mod counts;
 pub mod merges;
 mod short;
+mod spell;
 
 pub use counts::WordCounts;
 pub use merges::{TrainOptions, Trained};

@@ -1,21 +1,25 @@
 //! Corpus in: files, file objects and Arrow data; out: lists of `str`, or texts for other kernels.
 
 pub(crate) mod arrow;
+mod fault;
+mod object;
+mod state;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use fastpost_core::corpus::{
-    self, Blocks, Fault, Keep, Next, Plan, Reason, Source, Split, Stopped, Tally, Texts, Wanted, Word,
-};
+use fastpost_core::corpus::{self, Blocks, Keep, Plan, Source, Split, Stopped, Tally, Texts, Wanted};
 use fastpost_core::parallel::Threads;
-use pyo3::exceptions::{PyOSError, PyRuntimeError};
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use pyo3::sync::{MutexExt, PyOnceLock};
-use pyo3::types::{PyDict, PyList, PyString, PyTuple, PyType};
+use pyo3::sync::MutexExt;
+use pyo3::types::{PyList, PyString};
 
-use crate::corpus::arrow::{ArrowFeed, Step, Taken};
+use crate::corpus::arrow::ArrowFeed;
+use crate::corpus::fault::{error_of, poisoned};
+use crate::corpus::object::ObjectRead;
+use crate::corpus::state::{Counts, Feed, State};
 use crate::door::exception;
 
 /// One pass over files, one file object or Arrow data. See `fastpost_core::corpus`.
@@ -27,35 +31,6 @@ pub(crate) struct TextReader {
     /// Threads do not survive a fork, so a child must not wait for them.
     process: u32,
     state: Mutex<State>,
-}
-
-struct State {
-    feed: Feed,
-    block: Texts,
-    next_text: usize,
-    next_fault: usize,
-    /// Records that have been passed, those that could not be read included.
-    records: u64,
-    counts: Counts,
-}
-
-enum Feed {
-    /// Files that nobody has begun to read.
-    Planned(Box<Plan>),
-    Files(Box<Blocks>),
-    /// A file object; the error that its `read` raised, if it did.
-    Object(Box<Blocks>, Arc<Mutex<Option<PyErr>>>),
-    Arrow(Box<ArrowFeed>),
-    End,
-}
-
-#[derive(Default)]
-struct Counts {
-    skipped: u64,
-    /// The first faults.
-    faults: Vec<Fault>,
-    empty_files: u64,
-    bytes_read: u64,
 }
 
 /// A batch and its size in UTF-8 bytes.
@@ -377,168 +352,6 @@ impl TextReader {
     }
 }
 
-impl State {
-    /// Takes the files if nobody has begun to read them.
-    fn take_plan(&mut self) -> Option<Box<Plan>> {
-        match std::mem::replace(&mut self.feed, Feed::End) {
-            Feed::Planned(plan) => Some(plan),
-            feed => {
-                self.feed = feed;
-                None
-            }
-        }
-    }
-
-    /// Moves to the next text and deals with the faults before it; `false` at the end.
-    fn text(&mut self, py: Python<'_>, skip: bool) -> PyResult<bool> {
-        loop {
-            while let Some((at, fault)) = self.block.faults().get(self.next_fault) {
-                if *at > self.next_text {
-                    break;
-                }
-                let fault = fault.clone();
-                self.next_fault += 1;
-                self.deal_with(py, &fault, skip)?;
-            }
-            if self.next_text < self.block.len() {
-                return Ok(true);
-            }
-            if !self.refill(py, skip)? {
-                return Ok(false);
-            }
-        }
-    }
-
-    /// Takes the next text as a Python string, `None` if it is null, and its length; nothing if that is over `room`.
-    fn string<'py>(
-        &mut self,
-        py: Python<'py>,
-        room: Option<usize>,
-    ) -> Option<(Option<Bound<'py, PyString>>, usize)> {
-        let text = self.block.get(self.next_text);
-        if room.is_some_and(|room| text.len() > room) {
-            return None;
-        }
-        let made = (!self.block.is_null(self.next_text)).then(|| PyString::new(py, text));
-        let length = text.len();
-        self.next_text += 1;
-        self.records += 1;
-        Some((made, length))
-    }
-
-    /// Fills `batch` straight from Arrow data; `false` if there is none, or a block to be taken first.
-    fn arrow<'py>(
-        &mut self,
-        py: Python<'py>,
-        skip: bool,
-        texts: usize,
-        most: Option<usize>,
-        batch: &mut Vec<Option<Bound<'py, PyString>>>,
-        size: &mut usize,
-    ) -> PyResult<bool> {
-        if self.next_text < self.block.len() || self.next_fault < self.block.faults().len() {
-            return Ok(false);
-        }
-        loop {
-            let Feed::Arrow(feed) = &mut self.feed else { return Ok(false) };
-            let fault = match feed.strings(py, texts, most, batch, size) {
-                Taken::Enough => return Ok(true),
-                Taken::Fault(fault) => fault,
-                Taken::All => match feed.advance(py, skip)? {
-                    Step::Rows => continue,
-                    Step::Fault(fault) => fault,
-                    Step::End => {
-                        self.end(py);
-                        return Ok(true);
-                    }
-                },
-            };
-            self.deal_with(py, &fault, skip)?;
-        }
-    }
-
-    /// Raises a fault or counts it.
-    fn deal_with(&mut self, py: Python<'_>, fault: &Fault, skip: bool) -> PyResult<()> {
-        let raised = match &self.feed {
-            Feed::Object(_, raised) => raised.lock().map_err(poisoned)?.take(),
-            _ => None,
-        };
-        if raised.is_some() || !skip {
-            let error = raised.unwrap_or_else(|| error_of(py, fault, true));
-            self.end(py);
-            return Err(error);
-        }
-        self.records += u64::from(fault.is_record());
-        self.counts.skipped += 1;
-        if self.counts.faults.len() < 10 {
-            self.counts.faults.push(fault.clone());
-        }
-        Ok(())
-    }
-
-    /// Takes the next block; `false` at the end.
-    fn refill(&mut self, py: Python<'_>, skip: bool) -> PyResult<bool> {
-        const PATIENCE: Duration = Duration::from_millis(50);
-        let old = std::mem::take(&mut self.block);
-        self.next_text = 0;
-        self.next_fault = 0;
-        if let Some(plan) = self.take_plan() {
-            self.feed = Feed::Files(Box::new(py.detach(|| Blocks::new(*plan))));
-        }
-        let found = match &mut self.feed {
-            Feed::Planned(_) | Feed::End => None,
-            Feed::Files(blocks) | Feed::Object(blocks, _) => {
-                blocks.recycle(old);
-                loop {
-                    py.check_signals()?;
-                    match py.detach(|| blocks.next(PATIENCE)) {
-                        Next::Texts(texts) => break Some(texts),
-                        Next::Wait => {}
-                        Next::End => break None,
-                    }
-                }
-            }
-            Feed::Arrow(feed) => feed.next(py, old, skip)?,
-        };
-        let Some(texts) = found else {
-            self.end(py);
-            return Ok(false);
-        };
-        self.counts.empty_files += texts.empty_files();
-        self.block = texts;
-        Ok(true)
-    }
-
-    /// Takes the texts of the block up to the next fault.
-    fn rest(&mut self) -> Texts {
-        if self.next_text == 0 && self.block.faults().is_empty() {
-            return std::mem::take(&mut self.block);
-        }
-        let until = self.block.faults().get(self.next_fault).map_or(self.block.len(), |(at, _)| *at);
-        let mut rest = Texts::default();
-        for index in self.next_text..until {
-            rest.push(self.block.get(index));
-        }
-        self.next_text = until;
-        rest
-    }
-
-    fn bytes_read(&self) -> u64 {
-        match &self.feed {
-            Feed::Files(blocks) | Feed::Object(blocks, _) => blocks.bytes_read(),
-            _ => self.counts.bytes_read,
-        }
-    }
-
-    fn end(&mut self, py: Python<'_>) {
-        self.counts.bytes_read = self.bytes_read();
-        let feed = std::mem::replace(&mut self.feed, Feed::End);
-        if let Feed::Files(blocks) = feed {
-            py.detach(|| drop(blocks)); // waits for threads
-        }
-    }
-}
-
 impl Drop for TextReader {
     /// An iterator that is thrown away half-way waits for its threads without the interpreter.
     fn drop(&mut self) {
@@ -555,50 +368,6 @@ impl Drop for TextReader {
     }
 }
 
-/// A Python file object as a Rust reader.
-struct ObjectRead {
-    object: Py<PyAny>,
-    rest: Vec<u8>,
-    raised: Arc<Mutex<Option<PyErr>>>,
-}
-
-impl std::io::Read for ObjectRead {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        if self.rest.is_empty() {
-            let read = Python::attach(|py| self.more(py));
-            self.rest = read.map_err(|error| {
-                if let Ok(mut raised) = self.raised.lock() {
-                    raised.get_or_insert(error);
-                }
-                std::io::Error::other("`read` raised")
-            })?;
-        }
-        let count = buffer.len().min(self.rest.len());
-        buffer[..count].copy_from_slice(&self.rest[..count]);
-        self.rest.drain(..count);
-        Ok(count)
-    }
-}
-
-impl ObjectRead {
-    fn more(&self, py: Python<'_>) -> PyResult<Vec<u8>> {
-        const SIZE: usize = 1 << 16;
-        let object = self.object.bind(py);
-        // `read1` gives what a pipe has; `read` waits until it has everything.
-        let chunk = match object.getattr_opt("read1")? {
-            Some(read) => read.call1((SIZE,))?,
-            None => object.call_method1("read", (SIZE,))?,
-        };
-        if chunk.is_none() {
-            return Ok(Vec::new());
-        }
-        match chunk.cast::<PyString>() {
-            Ok(text) => Ok(text.to_str()?.as_bytes().to_vec()),
-            Err(_) => chunk.extract(),
-        }
-    }
-}
-
 /// What a text is, and whether nobody has said what the file holds (`"line?"`).
 fn split_of(name: &str) -> PyResult<(Split, bool)> {
     let sniffed = name.ends_with('?');
@@ -610,51 +379,4 @@ fn split_of(name: &str) -> PyResult<(Split, bool)> {
         })
     })?;
     Ok((split, sniffed))
-}
-
-/// What ends the message of a record that can't be read; Python says it of its own, too.
-const SKIP: [Word; 3] = [
-    Word::Text("; "),
-    Word::Value("on_error", "skip"),
-    Word::Text(" leaves such records out and counts them"),
-];
-
-/// A word of a message as Python has it.
-fn spelled(py: Python<'_>, word: Word) -> PyResult<Bound<'_, PyAny>> {
-    static ARGUMENT: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    let argument = || ARGUMENT.import(py, "fastpost.exceptions", "Argument");
-    match word {
-        Word::Text(text) => Ok(PyString::new(py, text).into_any()),
-        Word::Argument(name) => argument()?.call1((name,)),
-        Word::Value(name, value) => argument()?.call1((name, (value,))),
-    }
-}
-
-/// The Python exception of a fault: the `OSError` subclass of an errno, else `CorpusError`; it says how such records
-/// are left out if it is to be raised.
-fn error_of(py: Python<'_>, fault: &Fault, raised: bool) -> PyErr {
-    static CORPUS_ERROR: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    let path: &Path = &fault.path;
-    if let Reason::Os { code, message } = &fault.reason {
-        let text = py.import("os").and_then(|os| os.call_method1("strerror", (*code,))?.extract::<String>());
-        return PyOSError::new_err((
-            *code,
-            text.unwrap_or_else(|_| message.clone()),
-            path.as_os_str().to_owned(),
-        ));
-    }
-    let make = || {
-        let cure = fault.reason.cure();
-        let skip = if raised && fault.is_record() { &SKIP[..] } else { &[] };
-        let cure = cure.iter().chain(skip).map(|word| spelled(py, *word)).collect::<PyResult<Vec<_>>>()?;
-        let given = PyDict::new(py);
-        given.set_item("cure", PyTuple::new(py, cure)?)?;
-        let class = CORPUS_ERROR.import(py, "fastpost.exceptions", "CorpusError")?;
-        class.call((fault.reason.to_string(), path.to_string_lossy(), fault.line), Some(&given))
-    };
-    make().map_or_else(|error| error, PyErr::from_value)
-}
-
-fn poisoned<T>(_: std::sync::PoisonError<T>) -> PyErr {
-    PyRuntimeError::new_err("an earlier call on this corpus iterator panicked; start a new one")
 }

@@ -3,9 +3,11 @@
 //! [`Labels`] reads them as transformers does, [`Tagging`] under a scheme: one row of a table for each scheme says
 //! what may follow what.
 
+mod detect;
 mod scheme;
 mod transformers;
 
+pub use detect::{Layout, UNNAMED};
 #[cfg(test)]
 pub(crate) use scheme::SCHEMES;
 pub use scheme::{ROLES, Role, Scheme};
@@ -13,7 +15,7 @@ pub use transformers::{Label, Labels};
 
 use crate::{Error, Result};
 use Role::{Begin as B, End as E, Inside as I};
-use scheme::RULES;
+use detect::{LAYOUTS, detect, fits, half_written, misfit, no_accident, role_of, split};
 use std::collections::HashMap;
 
 /// One label under a scheme.
@@ -23,15 +25,6 @@ pub struct Tag {
     pub role: Role,
     /// Index into [`Tagging::kinds`]; names that mean "outside" are kinds of their own.
     pub kind: u32,
-}
-
-/// Where a label's letter stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Layout {
-    /// What stands between letter and type.
-    pub separator: char,
-    /// Whether the letter comes last: `PER-B`.
-    pub suffix: bool,
 }
 
 /// The labels of a model, read under a scheme.
@@ -58,9 +51,6 @@ struct Loose {
     closes: bool,
 }
 
-/// The type of entities whose labels are letters alone: `B`, `I`, `O`. seqeval's name for it.
-pub const UNNAMED: &str = "_";
-
 /// Names that mean "in no entity", whatever their case.
 const OUTSIDE: [&str; 8] = ["O", "OUT", "OUTSIDE", "NONE", "NIL", "NULL", "BACKGROUND", "_"];
 /// Names that mean so beside labels with prefixes only: "other", spaCy's "-" (which is a type of its own where a model
@@ -74,29 +64,6 @@ const SPECIAL: [&str; 22] = [
 fn is_outside(name: &str, beside_prefixes: bool) -> bool {
     let same = |known: &str| known.eq_ignore_ascii_case(name);
     name.is_empty() || OUTSIDE.iter().any(|n| same(n)) || (beside_prefixes && SPECIAL.iter().any(|n| same(n)))
-}
-
-const LAYOUTS: [Layout; 4] = [
-    Layout { separator: '-', suffix: false },
-    Layout { separator: '_', suffix: false },
-    Layout { separator: '-', suffix: true },
-    Layout { separator: '_', suffix: true },
-];
-
-impl Layout {
-    /// Letter and type of a label, split where the letter is: `B-date-time` is `B` and `date-time`.
-    fn split(self, name: &str) -> Option<(char, &str)> {
-        let (letter, kind) = if self.suffix {
-            let (kind, letter) = name.rsplit_once(self.separator)?;
-            (letter, kind)
-        } else {
-            name.split_once(self.separator)?
-        };
-        let mut letters = letter.chars();
-        let letter =
-            letters.next().filter(|letter| letter.is_ascii_alphabetic() && letters.next().is_none())?;
-        (!kind.is_empty()).then_some((letter, kind))
-    }
 }
 
 impl Tagging {
@@ -133,44 +100,11 @@ impl Tagging {
                 return if scheme.is_some() { read.checked(&names) } else { Ok(read) };
             }
         }
-        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-        let misfits = |scheme: &'static str, fit: &dyn Fn(&str) -> bool| {
-            let odd: Vec<&str> = inside.iter().copied().filter(|name| !fit(name)).collect();
-            // Each may fit by itself, and all of them not, where they are not written alike.
-            let labels = owned(if odd.is_empty() { &inside } else { &odd });
-            Error::BadScheme { scheme, labels, all: owned(&names) }
-        };
-        if inside.is_empty() {
-            return Ok(Self { layout: None, ..Self::plain(&names) });
+        match scheme {
+            _ if inside.is_empty() => Ok(Self { layout: None, ..Self::plain(&names) }),
+            Some(scheme) => Err(misfit(&names, &inside, scheme)),
+            None => half_written(&names, &inside).map_or_else(|| Ok(Self::plain(&names)), Err),
         }
-        if let Some(scheme) = scheme {
-            let fit = |name: &str| {
-                let layouts = LAYOUTS.into_iter().map(Some).chain([None]);
-                layouts.into_iter().any(|layout| split(layout, name).is_some_and(|one| fits(scheme, &[one])))
-            };
-            return Err(misfits(scheme.name(), &fit));
-        }
-        // A type with a label that begins it and one that goes on with it is no accident.
-        let goes_on = |split: &[(char, &str)]| {
-            let has = |letter: char, kind: &str| {
-                split.iter().any(|&(l, k)| l.eq_ignore_ascii_case(&letter) && k == kind)
-            };
-            split.iter().any(|&(_, kind)| has('B', kind) && (has('I', kind) || has('M', kind)))
-        };
-        for layout in LAYOUTS {
-            let split: Vec<_> = inside.iter().filter_map(|name| layout.split(name)).collect();
-            if goes_on(&split) {
-                let fit = |name: &str| layout.split(name).is_some();
-                let misfit = inside.iter().any(|name| !fit(name));
-                return Err(misfits("auto", &|name| misfit && fit(name)));
-            }
-        }
-        let split: Vec<_> =
-            inside.iter().flat_map(|name| LAYOUTS.map(|layout| layout.split(name))).flatten().collect();
-        if goes_on(&split) {
-            return Err(misfits("auto", &|_| false));
-        }
-        Ok(Self::plain(&names))
     }
 
     fn empty(scheme: Scheme, layout: Option<Layout>) -> Self {
@@ -303,71 +237,9 @@ impl Tagging {
     }
 }
 
-/// Letter and type of a label; without a layout, of a label that is a letter alone.
-fn split(layout: Option<Layout>, name: &str) -> Option<(char, &str)> {
-    let Some(layout) = layout else {
-        let mut letters = name.chars();
-        let letter = letters.next().filter(char::is_ascii_alphabetic)?;
-        return letters.next().is_none().then_some((letter, UNNAMED));
-    };
-    layout.split(name)
-}
-
-/// Whether letters alone begin an entity of several tokens and bring it to its end, as blood types, sizes, or bold, italic
-/// and underlined do not.
-fn no_accident(scheme: Scheme, split: &[(char, &str)]) -> bool {
-    let has = |wanted: char| split.iter().any(|(letter, _)| letter.eq_ignore_ascii_case(&wanted));
-    let roles = split.iter().filter_map(|&(letter, _)| role_of(scheme, letter));
-    let longer: Vec<Role> = roles.filter(|&role| role != Role::Single).collect();
-    has('B') && (has('I') || has('M') || has('E')) && scheme.spells(&longer)
-}
-
-fn role_of(scheme: Scheme, letter: char) -> Option<Role> {
-    let letter = letter.to_ascii_uppercase();
-    scheme.rules().letters.iter().find(|(known, _)| *known == letter).map(|(_, role)| *role)
-}
-
-/// Letters of one case, all of the scheme.
-fn fits(scheme: Scheme, split: &[(char, &str)]) -> bool {
-    let lower = |(letter, _): &(char, &str)| letter.is_ascii_lowercase();
-    (split.iter().all(lower) || !split.iter().any(lower))
-        && split.iter().all(|(letter, _)| role_of(scheme, *letter).is_some())
-}
-
-/// Schemes in the order in which labels are tried with them: each but `Plain`, which is what fits none.
-const DETECTED: [Scheme; RULES.len() - 1] = [
-    Scheme::Io,
-    Scheme::Iob2,
-    Scheme::Iob1,
-    Scheme::Ioe2,
-    Scheme::Ioe1,
-    Scheme::Bioes,
-    Scheme::Bilou,
-    Scheme::Bmes,
-];
-
-/// The scheme whose letters these are, and under which each type can be written if there is one. A set without `B` and
-/// `I` is taken for an accident: `E-mail`, `S_size`.
-fn detect(split: &[(char, &str)]) -> Option<Scheme> {
-    let has = |wanted: char| split.iter().any(|(letter, _)| letter.eq_ignore_ascii_case(&wanted));
-    if !has('B') && !has('I') {
-        return None;
-    }
-    let fitting = || DETECTED.into_iter().filter(|&scheme| fits(scheme, split));
-    fitting().find(|&scheme| spells_each(scheme, split)).or_else(|| fitting().next())
-}
-
-/// Whether an entity of each type can be written.
-fn spells_each(scheme: Scheme, split: &[(char, &str)]) -> bool {
-    let mut roles: HashMap<&str, Vec<Role>> = HashMap::new();
-    for &(letter, kind) in split {
-        roles.entry(kind).or_default().extend(role_of(scheme, letter));
-    }
-    roles.values().all(|roles| scheme.spells(roles))
-}
-
 #[cfg(test)]
 mod tests {
+    use super::scheme::RULES;
     use super::*;
     use Role::Single as S;
 

@@ -54,6 +54,18 @@ pub enum Scheme {
     Plain,
 }
 
+/// Schemes in the order in which labels are tried with them: each but `Plain`, which is what fits none.
+pub(super) const DETECTED: [Scheme; RULES.len() - 1] = [
+    Scheme::Io,
+    Scheme::Iob2,
+    Scheme::Iob1,
+    Scheme::Ioe2,
+    Scheme::Ioe1,
+    Scheme::Bioes,
+    Scheme::Bilou,
+    Scheme::Bmes,
+];
+
 /// All schemes.
 #[cfg(test)]
 pub(crate) const SCHEMES: [Scheme; RULES.len()] = [

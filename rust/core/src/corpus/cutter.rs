@@ -234,13 +234,13 @@ impl Cutter {
     }
 
     fn first_end(&mut self, block: &[u8]) -> Option<usize> {
-        let Some(scan) = &mut self.scan else { return text::first_end(block, self.split) };
+        let Some(scan) = &mut self.scan else { return text::first_end(block, self.split.frame()) };
         scan.over(block);
         Some(line_end(block, scan.first)).filter(|&end| end > 0)
     }
 
     fn last_end(&mut self, block: &[u8], searched: usize) -> usize {
-        let Some(scan) = &mut self.scan else { return text::last_end(block, searched, self.split) };
+        let Some(scan) = &mut self.scan else { return text::last_end(block, searched, self.split.frame()) };
         scan.over(block);
         line_end(block, scan.last)
     }

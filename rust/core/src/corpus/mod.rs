@@ -33,6 +33,9 @@ pub use fault::{Fault, Hint, Reason, Word, clipped, listed};
 pub use texts::Texts;
 
 use crate::parallel::Threads;
+use csv::Header;
+use text::Frame;
+use texts::Block;
 
 /// What one text is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,15 +69,43 @@ impl Split {
         })
     }
 
-    fn record(self) -> &'static str {
+    /// Where its records end, unless a scan says so: that of quotes, for what has a delimiter.
+    fn frame(self) -> Frame {
         match self {
-            Self::Line | Self::Json => "line",
-            Self::Blank => "paragraph",
-            Self::File => "file",
-            Self::Csv | Self::Tsv => "record",
+            Self::Line | Self::Json | Self::Csv | Self::Tsv => Frame::Line,
+            Self::Blank => Frame::Blank,
+            Self::File => Frame::File,
         }
     }
 
+    /// Takes the wanted columns out of each record of a block; `first_line` is the line of its first byte.
+    fn read(
+        self,
+        bytes: &[u8],
+        first_line: u64,
+        header: Option<&Header>,
+        wanted: &Wanted,
+        out: &mut Block<'_>,
+    ) {
+        match self {
+            Self::Line | Self::Blank | Self::File => {
+                text::split(bytes, first_line, self.frame(), wanted.replace, out);
+            }
+            Self::Json => jsonl::split(bytes, first_line, wanted, out),
+            Self::Csv | Self::Tsv => {
+                if let Some(header) = header {
+                    csv::split(bytes, first_line, self, header, wanted, out);
+                }
+            }
+        }
+    }
+
+    /// What a record is called in messages.
+    fn record(self) -> &'static str {
+        if self.delimiter().is_some() { "record" } else { self.frame().record() }
+    }
+
+    /// What its file is called in messages.
     fn format(self) -> &'static str {
         match self {
             Self::Json => "JSON Lines",
@@ -94,7 +125,10 @@ impl Split {
     }
 
     fn has_columns(self) -> bool {
-        matches!(self, Self::Json | Self::Csv | Self::Tsv)
+        match self {
+            Self::Json | Self::Csv | Self::Tsv => true,
+            Self::Line | Self::Blank | Self::File => false,
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::cutter::{Cut, Cutter};
 use super::fault::Fault;
 use super::open::Opened;
-use super::{Plan, Split, Texts, csv, jsonl, text};
+use super::{Plan, Texts};
 
 /// Files being read, in order, each with its blocks that wait to be taken.
 ///
@@ -172,15 +172,7 @@ impl Shelf {
         let (number, mut texts) = self.hand_back(job.file, cutter, raw.len());
         texts.empty_files = u64::from(cut.empty);
         let mut block = texts.for_file(&source.path);
-        let wanted = &self.plan.wanted;
-        match (cut.split, &cut.header) {
-            (Split::Json, _) => jsonl::split(raw, cut.line, wanted, &mut block),
-            (Split::Csv | Split::Tsv, Some(header)) => {
-                csv::split(raw, cut.line, cut.split, header, wanted, &mut block);
-            }
-            (Split::Csv | Split::Tsv, None) => {}
-            (split, _) => text::split(raw, cut.line, split, wanted.replace, &mut block),
-        }
+        cut.split.read(raw, cut.line, cut.header.as_deref(), &self.plan.wanted, &mut block);
         if let Some(fault) = cut.fault {
             texts.push_fault(fault);
         }

@@ -351,7 +351,9 @@ def test_pipes_and_devices_in_a_folder_are_no_texts(tmp_path):
         texts_of(Corpus(tmp_path))
     (tmp_path / "b.txt").unlink()
     (tmp_path / "loop").symlink_to(tmp_path)
-    assert texts_of(Corpus(tmp_path)) == texts_of(Corpus(str(tmp_path / "**" / "*.txt"))) == ["a"]
+    with pytest.warns(UserWarning, match="1 link to a folder is left out of the folder .*: loop; pass"):
+        assert texts_of(Corpus(tmp_path)) == ["a"]
+    assert texts_of(Corpus(str(tmp_path / "**" / "*.txt"))) == ["a"]
 
 
 def test_memory_that_a_zstd_file_asks_for_is_bounded(tmp_path):
@@ -401,6 +403,11 @@ def of_arrow():
             pa.array([[("k", 1)], []], pa.map_(pa.string(), pa.time64("ns"))),
             [["k", "00:00:00.000000001"]],
         ),
+        "span": (pa.array([90_061_000_000_000, None], pa.duration("ns")), "1 day, 1:01:01"),
+        "fine span": (pa.array([-1, None], pa.duration("ns")), "-1 day, 23:59:59.999999999"),
+        "moment": (pa.array([0, None], pa.timestamp("ns")), "1970-01-01 00:00:00"),
+        "fine moment": (pa.array([-1_001, None], pa.timestamp("ns")), "1969-12-31 23:59:59.999998999"),
+        "fine zone": (pa.array([1, None], pa.timestamp("ns", "+01:00")), "1970-01-01 01:00:00.000000001+01:00"),
         "fine runs": (
             pa.RunEndEncodedArray.from_arrays([2], pa.array([1], pa.time64("ns")).dictionary_encode()),
             "00:00:00.000000001",
@@ -427,6 +434,11 @@ def of_arrow():
 
 FAULTS = ("far date", "far time", "no zone", "long", "far inside", "no text", "no text inside")
 KINDS = (
+    "span",
+    "fine span",
+    "moment",
+    "fine moment",
+    "fine zone",
     "time",
     "fine time",
     "fine times",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
@@ -112,29 +113,38 @@ def _as_text(column: Any) -> str | None:
 
 
 def _values(column: Any) -> list[Any]:
-    """The values of a column as Python has them; a time finer than microseconds, which Python has not, as text."""
-    values: list[Any] = [_value(one) for one in column] if _has_fine_times(column.type) else column.to_pylist()
+    """The values of a column as Python has them; what is finer than microseconds, which Python has not, as text."""
+    values: list[Any] = [_value(one) for one in column] if _has_nanoseconds(column.type) else column.to_pylist()
     return values
 
 
-def _has_fine_times(of: Any) -> bool:
-    """Whether there are times in nanoseconds in a type: pyarrow cuts these to microseconds, without a word."""
+def _is_in_nanoseconds(of: Any) -> bool:
+    import pyarrow as pa
+
+    return of in (pa.time64("ns"), pa.duration("ns")) or (pa.types.is_timestamp(of) and of.unit == "ns")
+
+
+def _has_nanoseconds(of: Any) -> bool:
+    """Whether there are times in nanoseconds in a type.
+
+    pyarrow cuts those of a day to microseconds, without a word, and makes of others what pandas has for them, if it is there.
+    """
     import pyarrow as pa
 
     if pa.types.is_dictionary(of) or pa.types.is_run_end_encoded(of):
-        return _has_fine_times(of.value_type)
+        return _has_nanoseconds(of.value_type)
     inner = [of.field(number).type for number in range(of.num_fields)]
-    return of == pa.time64("ns") or any(map(_has_fine_times, inner))
+    return _is_in_nanoseconds(of) or any(map(_has_nanoseconds, inner))
 
 
 def _value(scalar: Any) -> Any:
     import pyarrow as pa
 
     of = scalar.type
-    if not scalar.is_valid or not _has_fine_times(of):
+    if not scalar.is_valid or not _has_nanoseconds(of):
         return scalar.as_py()
-    if of == pa.time64("ns"):
-        return f"{scalar.as_py()}" if scalar.value % 1000 == 0 else scalar.cast(pa.string()).as_py()
+    if _is_in_nanoseconds(of):
+        return _in_nanoseconds(scalar)
     if pa.types.is_struct(of):
         return {of.field(number).name: _value(scalar[number]) for number in range(of.num_fields)}
     if pa.types.is_map(of):
@@ -142,6 +152,24 @@ def _value(scalar: Any) -> Any:
     if pa.types.is_dictionary(of) or pa.types.is_run_end_encoded(of):
         return _value(scalar.value)
     return [_value(one) for one in scalar.values] if hasattr(scalar, "values") else scalar.as_py()
+
+
+def _in_nanoseconds(scalar: Any) -> str:
+    """A time as Python writes it, with three more digits if it needs them."""
+    import pyarrow as pa
+
+    of, (micros, rest) = scalar.type, divmod(scalar.value, 1000)
+    if of == pa.time64("ns"):
+        coarse = pa.time64("us")
+    else:
+        coarse = pa.duration("us") if of == pa.duration("ns") else pa.timestamp("us", of.tz)
+    value = pa.scalar(micros, coarse).as_py()
+    zoned = isinstance(value, datetime.datetime) and value.tzinfo is not None
+    text = str(value.replace(tzinfo=None) if zoned else value)
+    zone = str(value)[len(text) :] if zoned else ""
+    if rest:
+        text += f"{rest:03d}" if "." in text else f".000000{rest:03d}"
+    return text + zone
 
 
 def _check_indices(array: Any, column: str, name: str) -> None:

@@ -451,6 +451,34 @@ def test_columns_that_are_kept_add_up(given, names, pipe, tmp_path):
     assert set(json.loads(out.read_text())) == {"text_index", "entities", *names}
 
 
+def test_columns_of_a_table_stand_in_the_order_of_the_input(pipe, tmp_path):
+    """Those that nobody named came in another order each time that Python was started."""
+    pq = pytest.importorskip("pyarrow.parquet")
+    names = [f"column {n}" for n in range(12)]
+    source, out = tmp_path / "x.jsonl", tmp_path / "out.parquet"
+    source.write_text(
+        json.dumps({**dict.fromkeys(names, 1), "text": TEXT}) + "\n" + json.dumps({"last": 1, "text": TEXT})
+    )
+    with jobs.EntityJob(str(source), str(out), jobs.Reading(keep_columns="all")) as job:
+        job.run(pipe)
+    assert pq.read_schema(out).names == ["text_index", *names, "last", "start", "end", "label", "score", "word"]
+
+
+def test_what_no_output_can_be_called(pipe, source, tmp_path):
+    for out, words in (
+        ("a\0.jsonl", r"`out` is 'a\\x00.jsonl', a path with a NUL character in it; pass another name"),
+        ("\ud83d.jsonl", r"`out` is '\\ud83d.jsonl', a path with U\+D83D, half a surrogate pair, in it"),
+        ("x" * 500, "`out` is x{80}; pass a name that ends with"),
+    ):
+        with pytest.raises(jobs.JobError, match=words) as bad:
+            jobs.EntityJob(source, out)
+        assert bad.value.argument == "out"
+    # A name that is nothing but its ending ends so.
+    with jobs.EntityJob(source, str(tmp_path / ".jsonl")) as job:
+        assert job.run(pipe).texts == 5
+    assert len((tmp_path / ".jsonl").read_text().splitlines()) == 5
+
+
 def test_a_repeated_flag_adds_up(pipe, source, tmp_path):
     """The last one alone counted."""
     from in_process import call

@@ -22,3 +22,11 @@ def path_of(path: str | os.PathLike[str]) -> str:
     if isinstance(name, str) and is_no_path(name) and not os.path.lexists(name):
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), f"{name[:77]}...")
     return name
+
+
+def odd_in_path(path: str) -> str | None:
+    """What no file can have in its name, in words; None if there is no such thing."""
+    try:
+        return "a NUL character" if b"\0" in os.fsencode(path) else None
+    except UnicodeEncodeError as error:
+        return f"U+{ord(path[error.start]):04X}, half a surrogate pair,"

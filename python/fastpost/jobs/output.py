@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any, Protocol
 
+from fastpost._inputs.paths import odd_in_path
 from fastpost.exceptions import CorpusError, describe, refuse
 from fastpost.jobs.claim import Claim, digests, refuse_other_job
 from fastpost.jobs.errors import (
@@ -105,7 +106,7 @@ class Output:
                 raise refuse(JobError, RESUME, " needs a file to go on with, but ", OUT, " is standard output")
             return
         path = place(out)
-        if path.suffix.lower() in _TABLES:
+        if _ending(path) in _TABLES:
             import pyarrow  # noqa: F401  (so that its absence is told before the work, not after it)
 
             self._store = Parts(path, table, digests(job))
@@ -175,6 +176,11 @@ _LINES, _TABLES = (".jsonl", ".ndjson"), (".parquet", ".pq")
 """How names of files end: of lines, and of tables."""
 
 
+def _ending(path: Path) -> str:
+    """How the name ends; a name that is nothing else ends so, too."""
+    return (path.suffix or path.name).lower()
+
+
 def place(out: str) -> Path:
     """The file that `out` names, if a file can be there.
 
@@ -182,10 +188,16 @@ def place(out: str) -> Path:
         JobError: if not.
     """
     path = Path(out)
-    if path.suffix.lower() not in (*_LINES, *_TABLES):
+    if _ending(path) not in (*_LINES, *_TABLES):
         raise refuse(
-            JobError, OUT, f" is {out}", cure="pass a name that ends with .jsonl or .parquet, or - for standard output"
+            JobError,
+            OUT,
+            f" is {out:.80}",
+            cure="pass a name that ends with .jsonl or .parquet, or - for standard output",
         )
+    odd = odd_in_path(out)
+    if odd is not None:
+        raise refuse(JobError, OUT, f" is {ascii(out)[:80]}, a path with {odd} in it", cure="pass another name")
     if path.is_dir() or not path.parent.is_dir():
         raise JobError(f"{path if path.is_dir() else path.parent} is no place for a file")
     return path

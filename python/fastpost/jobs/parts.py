@@ -174,14 +174,16 @@ class Parts:
         schema = pa.schema(self._table.fields())
         tables, done, height = [schema.empty_table()], Done(), 0
         copied: dict[str, list[Any]] = {name: [] for name in self._table.copied}
+        own = set(schema.names)
         for lines in _batches(path):
             read = [json.loads(line) for line in lines]
             done += Done(len(read), sum(map(self._table.found, read)))
             rows = [row for line in read for row in self._table.rows(line)]
             tables.append(pa.Table.from_pylist(rows, schema))
             for row in rows:
-                for name in row.keys() - copied.keys() - set(schema.names):
-                    copied[name] = [None] * height
+                for name in row:
+                    if name not in copied and name not in own:
+                        copied[name] = [None] * height
                 for name, values in copied.items():
                     values.append(row.get(name))
                 height += 1

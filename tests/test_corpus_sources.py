@@ -94,6 +94,45 @@ def test_a_file_beside_itself_packed_is_refused(tmp_path):
         Corpus(tmp_path)
 
 
+def test_a_file_beside_a_link_to_it_is_refused(tmp_path):
+    """It was read twice, and nobody said so."""
+    (tmp_path / "data").mkdir()
+    folder(tmp_path / "data", "a.jsonl")
+    (tmp_path / "data" / "last.jsonl").symlink_to("a.jsonl")
+    with pytest.raises(
+        ValueError, match=r"holds a.jsonl and last.jsonl, which would be one file read twice; remove one"
+    ):
+        Corpus(tmp_path / "data")
+    # As the cache of the hub has them: each link is of a file of its own, elsewhere.
+    (tmp_path / "data" / "last.jsonl").unlink()
+    folder(tmp_path, "b.jsonl")
+    (tmp_path / "data" / "b.jsonl").symlink_to("../b.jsonl")
+    assert len(texts_of(Corpus(tmp_path / "data"))) == 2 * len(texts_of(Corpus(tmp_path / "b.jsonl")))
+
+
+def test_links_to_folders_are_left_out_and_told(tmp_path):
+    """Their texts were missing, and nobody said so."""
+    (tmp_path / "far").mkdir()
+    (tmp_path / "data").mkdir()
+    folder(tmp_path / "far", "b.jsonl")
+    (tmp_path / "data" / "far").symlink_to("../far")
+    (tmp_path / "data" / "round").symlink_to(".")
+    with pytest.raises(
+        FileNotFoundError, match=r"has none; .* and links to folders \(far, round\), which are not followed"
+    ):
+        Corpus(tmp_path / "data")
+    folder(tmp_path / "data", "a.jsonl")
+    with pytest.warns(
+        UserWarning, match="2 links to folders are left out of the folder .*: far, round; pass a list"
+    ) as told:
+        corpus = Corpus(tmp_path / "data")
+    assert len(told) == 1
+    assert len(texts_of(corpus)) == len(texts_of(Corpus(tmp_path / "data" / "a.jsonl")))
+    assert len(texts_of(Corpus([tmp_path / "data" / "a.jsonl", tmp_path / "data" / "far"]))) == 2 * len(
+        texts_of(corpus)
+    )
+
+
 def test_a_folder_without_known_names(tmp_path):
     with pytest.raises(FileNotFoundError, match="the folder has none"):
         Corpus(tmp_path)

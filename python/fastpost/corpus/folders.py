@@ -8,11 +8,11 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from fastpost._inputs.formats import PACKED, SUFFIXES, is_about, is_beside_records, suffix_of
-from fastpost._inputs.paths import is_no_path
+from fastpost._inputs.paths import is_no_path, odd_in_path
 from fastpost._warn import warn_caller
 from fastpost.exceptions import Argument, Words, describe, refuse
 
@@ -25,6 +25,8 @@ class Folders:
     skip: bool
     """Whether a folder that can't be listed is left out, and kept in `faults`; otherwise its error is raised."""
     faults: list[OSError]
+    linked: list[str] = field(default_factory=list)
+    """Links to folders in the folder that was listed last: they are not followed, as they may lead around."""
 
     def files(self, pattern: str) -> list[str]:
         """The files of a path, a folder or a glob, sorted. Unlike `glob.glob` it says which folders it can't list.
@@ -54,9 +56,13 @@ class Folders:
 
     def _of_folder(self, folder: str) -> list[str]:
         """The files with texts of a folder and those in it; the names of the others are warned of."""
+        self.linked.clear()
         there = sorted(set(self._walk(folder)))
         if not there:
-            raise _no_file(folder, "no file matches: the folder has none; hidden ones are left out")
+            links = (
+                f", and links to folders ({_some(folder, self.linked)}), which are not followed" if self.linked else ""
+            )
+            raise _no_file(folder, f"no file matches: the folder has none; hidden ones are left out{links}")
         files = _of_format(there, self.format) if self.format else _of_one_format(folder, there)
         if not files:
             raise _no_file(folder, *_nothing_known(folder, there, self.format))
@@ -71,6 +77,12 @@ class Folders:
                 f"{len(left):,} {'file' if one else 'files'} of the folder {folder} {'is' if one else 'are'} left out: "
                 f"{_some(folder, left)}",
                 *why,
+            )
+        if self.linked:
+            one = len(self.linked) == 1
+            warn_caller(
+                f"{len(self.linked):,} {'link to a folder is' if one else 'links to folders are'} left out of the folder "
+                f"{folder}: {_some(folder, self.linked)}; pass a list of the folders to read {'it' if one else 'them'}, too"
             )
         return files
 
@@ -94,6 +106,8 @@ class Folders:
             path = os.path.join(folder, entry.name)
             if entry.is_dir(follow_symlinks=False):
                 yield from self._walk(path)
+            elif entry.is_dir():
+                self.linked.append(path)
             elif entry.is_file() or (entry.is_symlink() and not os.path.exists(path)):
                 yield path  # pipes and devices would be waited for without an end; a link to nothing is told
 
@@ -130,10 +144,7 @@ def _refuse_odd(path: str) -> None:
     if re.match(r"[a-z][a-z0-9+.]+://", path):
         cure = "open it (fsspec.open) and pass the file object"
         raise refuse(ValueError, f"{path:.80} is not a local path", cure=cure, argument="source")
-    try:
-        odd = "a NUL character" if b"\0" in os.fsencode(path) else None
-    except UnicodeEncodeError as error:
-        odd = f"U+{ord(path[error.start]):04X}, half a surrogate pair"
+    odd = odd_in_path(path)
     if odd is not None:
         raise refuse(ValueError, source, f" is {ascii(path)[:80]}, a path with {odd} in it", cure=_FROM_TEXTS)
 
@@ -186,11 +197,15 @@ def _holds_bytes(path: str) -> bool:
 
 
 def _refuse_twins(folder: str, files: list[str]) -> None:
-    """Refuses a file that stands beside itself, packed: its texts would count twice."""
-    there: dict[str, str] = {}
+    """Refuses a file that stands beside itself, packed or as a link: its texts would count twice."""
+    plain: dict[str, str] = {}
+    real: dict[str, str] = {}
+    linked = any(map(os.path.islink, files))
     for path in files:
-        plain = next((path.removesuffix(end) for end in PACKED if path.endswith(end)), path)
-        twin = there.setdefault(plain, path)
+        name = next((path.removesuffix(end) for end in PACKED if path.endswith(end)), path)
+        twin = plain.setdefault(name, path)
+        if twin == path and linked:
+            twin = real.setdefault(os.path.realpath(path), path)
         if twin != path:
             raise refuse(
                 ValueError,

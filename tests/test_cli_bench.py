@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from fastpost.cli.bench import _different
+from fastpost.cli.bench import _different, _doubt
 from in_process import call
 from training_bases import fast, xquad
 
@@ -45,6 +45,23 @@ def test_texts_longer_than_the_model(rampart_torch_dir, tmp_path, compat):
     said = bench(*source, differ=compat == "fastpost")
     assert "the tokenizer names no length; longer texts are cut at the 512 that the model reads" in said.stderr
     assert said.stdout.startswith("ner, 1 text, ")
+
+
+def test_it_says_how_far_it_is(texts, rampart_torch_dir):
+    """It said nothing for as long as both took, which may be minutes."""
+    source = ["ner", texts, "--model", rampart_torch_dir, "--texts", 2, "--rounds", 2]
+    lines = [line for line in bench(*source).stderr.splitlines() if line.startswith("bench: ")]
+    names = ["transformers", "fastpost"] * 3
+    assert [line.split(" in ")[0] for line in lines] == [
+        f"bench: {100 * done // 6:3d} %, {done} of 6 runs, {name}" for done, name in enumerate(names, 1)
+    ]
+
+
+def test_a_machine_that_is_not_quiet_is_told():
+    """The ratio of one run on a busy machine was below that of the model alone, and stood there as if it were true."""
+    assert _doubt(19.4, 23.8).startswith("the model itself took 19.4 s with transformers and 23.8 s with fastpost: ")
+    assert _doubt(23.8, 19.4)
+    assert _doubt(20.0, 21.0) == _doubt(21.0, 20.0) == ""
 
 
 def test_nothing_to_time(tmp_path, rampart_torch_dir):

@@ -19,6 +19,7 @@ from fastpost.cli.entity_options import STRATEGY_HELP, Compat, with_defaults
 from fastpost.cli.failure import UsageError, guarded, note
 from fastpost.cli.help import Command, Commands
 from fastpost.cli.options import Inputs, Running, takes_records
+from fastpost.cli.progress import Progress
 from fastpost.entities.options import Strategy
 from fastpost.jobs.texts import Reading
 from fastpost.models.backends import TORCH, backend_of
@@ -192,22 +193,28 @@ def _timed(
 ) -> None:
     """Compares the results, then prints the medians, measured in turn; `if_different` is said if results differ."""
     pipes = {"fastpost": ours} if theirs is None else {"transformers": theirs, "fastpost": ours}
-    results = {name: work(pipe) for name, pipe in pipes.items()}
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in pipes}
+    results: dict[str, Any] = {}
+    total = len(pipes) * (rounds + 1)  # the first run of each is not timed
+    with Progress() as progress:
+        for done, (name, pipe) in enumerate(itertools.chain(*[pipes.items()] * (rounds + 1)), 1):
+            with _watched(pipe) as watch:
+                since = time.perf_counter()
+                result = work(pipe)
+                taken = time.perf_counter() - since, watch[0]
+            if name in results:
+                times[name].append(taken)
+            else:
+                results[name] = result
+            progress("bench", done, total, f"{done} of {total} runs, {name} in {taken[0]:.1f} s")
     if theirs is not None:
         different = _different(*results.values())
         if different:
             note(f"{different}, {if_different}")
-    times: dict[str, list[tuple[float, float]]] = {name: [] for name in pipes}
-    for _ in range(rounds):
-        for name, pipe in pipes.items():
-            with _watched(pipe) as watch:
-                since = time.perf_counter()
-                work(pipe)
-                times[name].append((time.perf_counter() - since, watch[0]))
     print(f"{title}; median of {rounds}, Python {sys.version.split()[0]}")
     first = None
-    for name, taken in times.items():
-        whole, model = (statistics.median(column) for column in zip(*taken, strict=True))
+    for name, rows in times.items():
+        whole, model = (statistics.median(column) for column in zip(*rows, strict=True))
         first = first or (whole, whole - model)
         rest = (
             f", {whole - model:8.3f} s of it around the model ({100 * (whole - model) / whole:.0f} %)" if model else ""
@@ -220,6 +227,19 @@ def _timed(
             print(
                 f"  the model alone {model:7.3f} s: whatever is around it, no more than {first[0] / model:.1f}x is to be had"
             )
+            doubt = _doubt(first[0] - first[1], model)
+            if doubt:
+                note(doubt)
+
+
+def _doubt(theirs: float, ours: float) -> str:
+    """What is said where one model took times in the two pipelines that are more than a tenth apart; "" elsewhere."""
+    if 0.9 * theirs <= ours <= theirs / 0.9:
+        return ""
+    return (
+        f"the model itself took {theirs:.3g} s with transformers and {ours:.3g} s with fastpost: other work slows this "
+        "machine, or one of the two makes better batches; time it again before you believe the ratio"
+    )
 
 
 def _watched(pipe: Any) -> AbstractContextManager[list[float]]:

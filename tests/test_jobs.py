@@ -1,5 +1,6 @@
 """Jobs over files from a program: what the commands do, without a command line."""
 
+import io
 import json
 import os
 
@@ -423,6 +424,40 @@ def test_a_misspelt_column_is_told_by_its_option_with_those_there_are(ending, op
     assert ending == "txt" or "`key`, `text`" in str(bad.value)
     if isinstance(bad.value, fastpost.CorpusError):
         assert str(bad.value) == f"{bad.value.path}{':1' if bad.value.line else ''}: {bad.value.reason}"
+
+
+@pytest.mark.parametrize(("option", "name"), [("id_column", "key"), ("keep_columns", "key"), ("column", "body")])
+def test_text_from_standard_input_has_no_columns(option, name, monkeypatch):
+    """It was said that `column` should be left out, which nobody had passed."""
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"plain\n")))
+    with pytest.raises(fastpost.CorpusError) as bad:
+        list(jobs.texts.Texts.of("-", reading=jobs.Reading(**{option: name})).batches(0))
+    assert f"it is plain text, which has no column `{name}`; leave `{option}` out, or pass `format`" in str(bad.value)
+    assert bad.value.argument == option
+
+
+def test_what_is_whole_is_held_against_standard_input(pipe, source, tmp_path, monkeypatch):
+    """It was success whatever came in."""
+    with open(source, "rb") as file:
+        data = file.read()
+    out = tmp_path / "out.jsonl"
+
+    def resume(given):
+        stdin = io.TextIOWrapper(io.BytesIO(given))
+        monkeypatch.setattr("sys.stdin", stdin)
+        with jobs.EntityJob("-", str(out), resume=True) as job:
+            job.run(pipe)
+        return stdin
+
+    resume(data)
+    whole = out.read_bytes()
+    with pytest.raises(jobs.Finished):
+        resume(data)
+    with pytest.raises(jobs.JobError, match="has 5 texts and the input has more"):
+        resume(data * 2)
+    with pytest.raises(jobs.JobError, match="has in line 1 what is not of text 0 of the input"):
+        resume(data.replace(b"Anna", b"Hannah"))
+    assert out.read_bytes() == whole
 
 
 def test_a_number_beyond_floats_is_null_in_the_output(pipe, tmp_path):

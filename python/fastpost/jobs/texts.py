@@ -7,6 +7,7 @@ import csv
 import json
 import math
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -214,13 +215,13 @@ class Texts:
     def refute(self, lines: Iterable[Json], fits: Callable[[Json, str | None], bool]) -> str | None:
         """Why whole lines are not those of these texts, in words; None if they may be.
 
-        Texts that can be read only once are not read.
+        Those of standard input are read, too, as the job has no other use for them, unless somebody would have to type them.
 
         Args:
             lines: lines of a job.
             fits: whether a line may be of a text.
         """
-        if self.corpus._once is not None:
+        if self.corpus._once is not None and sys.stdin is not None and sys.stdin.isatty():
             return None
         rest, count = iter(lines), 0
         for batch in self._read(0):

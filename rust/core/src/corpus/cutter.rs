@@ -224,10 +224,10 @@ impl Cutter {
             }
         }
         let kept = if let Keep::Columns(names) = &wanted.keep { names.first() } else { None };
-        let column = kept.or_else(|| Some(&wanted.column).filter(|_| wanted.named));
-        match column {
-            Some(column) if !self.split.has_columns() && !block.is_empty() => {
-                Err(Reason::NoColumns { column: column.clone() })
+        let text = Some(&wanted.column).filter(|_| wanted.named).map(|name| (name, "column"));
+        match kept.map(|name| (name, "keep")).or(text) {
+            Some((column, argument)) if !self.split.has_columns() && !block.is_empty() => {
+                Err(Reason::NoColumns { column: column.clone(), argument })
             }
             _ => Ok(()),
         }

@@ -179,6 +179,8 @@ pub enum Reason {
     NoColumns {
         /// The column.
         column: String,
+        /// The argument that names it: `column` or `keep`.
+        argument: &'static str,
     },
     /// A dictionary of Arrow with an index for which it has no value.
     #[error(
@@ -281,8 +283,8 @@ impl Reason {
                 let end = [Value("format", format), Text(" if its name does not say so")];
                 [&[Text("; pass its path, and ")], &end[..]].concat()
             }
-            Self::NoColumns { .. } => {
-                vec![Text("; leave "), Argument("column"), Text(" out, or pass "), Argument("format")]
+            Self::NoColumns { argument, .. } => {
+                vec![Text("; leave "), Argument(argument), Text(" out, or pass "), Argument("format")]
             }
             _ => Vec::new(),
         }

@@ -35,7 +35,7 @@ addEventListener("load", () => setTimeout(() => {
   const fetched = performance.getEntriesByType("resource").map((entry) => entry.name);
   const found = [...document.querySelectorAll(".fp-text, .fp-pair")].map((block) => {
     const walker = document.createTreeWalker(block, NodeFilter.SHOW_TEXT);
-    const coloured = [], tags = [], hidden = [], gaps = [];
+    const coloured = [], tags = [], hidden = [], gaps = [], apart = [];
     let text = "", node, last = null;
     while ((node = walker.nextNode())) {
       const parent = node.parentElement, style = getComputedStyle(parent);
@@ -44,7 +44,10 @@ addEventListener("load", () => setTimeout(() => {
       const box = document.createRange(); box.selectNodeContents(node);
       if (tag) {
         tags.push([node.data, getComputedStyle(tag).color, getComputedStyle(tag).backgroundColor]);
-        if (last) gaps.push(box.getClientRects()[0].bottom - last.bottom);
+        const place = box.getClientRects()[0];
+        if (last) gaps.push(place.bottom - last.bottom);
+        const whole = tag.getBoundingClientRect();
+        if (last) apart.push(Math.max(whole.left - last.right, last.left - whole.right));
         last = null;
         continue;
       }
@@ -60,7 +63,7 @@ addEventListener("load", () => setTimeout(() => {
     selection.selectAllChildren(block);
     const copied = selection.toString();
     selection.removeAllRanges();
-    return {text, coloured, tags, hidden, gaps, copied};
+    return {text, coloured, tags, hidden, gaps, apart, copied};
   });
   const page = getComputedStyle(document.querySelector(".fastpost"));
   const wide = document.documentElement.scrollWidth > innerWidth;

@@ -410,6 +410,21 @@ def test_the_tag_of_a_long_address_stays_with_its_last_letters(tmp_path):
     assert max(map(abs, gaps)) < 12
 
 
+@in_browser
+def test_a_tag_stands_beside_its_entity_in_a_run_of_the_other_direction(tmp_path):
+    """It stood at the other end of the run, beside another word."""
+    mixed = "שלום, email me at anna@example.com"
+    english = "I met דנה שרה today, call 718-555-0199 "
+    pages = [
+        fastpost.render(mixed, [at(mixed, "anna@example.com")]),
+        fastpost.render(english, [at(english, "שרה"), at(english, "718-555-0199")]),
+    ]
+    found = opened(tmp_path, themed(*pages))["found"]
+    assert [len(block["apart"]) for block in found] == [1, 2]
+    assert max(gap for block in found for gap in block["apart"]) < 12
+    assert [block["copied"].strip() for block in found] == [mixed, english.strip()]
+
+
 @pytest.mark.parametrize(
     ("word", "kept"),
     [

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import heapq
 import html
+import unicodedata
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 __all__ = [
     "LANES",
+    "RIGHT",
     "STYLE",
     "Span",
     "choose_colors",
+    "direction_of",
     "draw_ground",
     "draw_heading",
     "draw_key",
@@ -74,6 +77,8 @@ border-radius:4px;padding:1px 5px;margin-inline:3px;vertical-align:1px;-webkit-u
 .fastpost .fp-long{{white-space:normal;overflow-wrap:anywhere}}
 .fastpost .fp-same{{color:{INK[0]};color:{_both(INK)};background:none;box-shadow:inset 0 0 0 1px var(--s)}}
 .fastpost .fp-keep{{white-space:nowrap;overflow-wrap:normal}}
+.fastpost .fp-l:after{{content:"\\200e"}}
+.fastpost .fp-r:after{{content:"\\200f"}}
 .fastpost mark.fp-both{{border:solid var(--s);border-width:1px 0}}
 .fastpost .fp-pair{{line-height:1.9;margin:0}}
 .fastpost .fp-cell{{display:inline-block;max-width:100%;vertical-align:top;white-space:pre-wrap;margin:2px 0 8px;unicode-bidi:isolate}}
@@ -168,6 +173,19 @@ def draw_ground(covering: list[tuple[int, Span, int]]) -> str:
 
 _LONG = 30
 """Characters of a label that is too long for a line of a telephone; a shorter one is never broken."""
+
+
+RIGHT = ("R", "AL")
+"""Kinds of letters that are read from right to left."""
+
+
+def direction_of(text: str) -> str:
+    """The direction of a text, as a browser finds it: that of the first letter that has one."""
+    for char in text:
+        kind = unicodedata.bidirectional(char)
+        if kind == "L" or kind in RIGHT:
+            return "L" if kind == "L" else "R"
+    return "L"
 
 
 def is_long(label: str) -> bool:

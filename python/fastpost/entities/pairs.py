@@ -16,8 +16,10 @@ from itertools import pairwise
 
 from fastpost._inputs.bounds import counted
 from fastpost.entities.marks import (
+    RIGHT,
     Span,
     choose_colors,
+    direction_of,
     draw_ground,
     draw_heading,
     draw_key,
@@ -144,7 +146,7 @@ def _block(text: str, pair: Pair, colors: dict[str, int], names: tuple[str, str]
         if text[end - 1 : end] == "\n":
             parts.append('<span class="fp-break"></span>')
     # Cells have no direction for a browser to find that of the text by.
-    side = {"L": "ltr", "R": "rtl"}[_direction(text)]
+    side = {"L": "ltr", "R": "rtl"}[direction_of(text)]
     return f'<div class="fp-pair" dir="{side}">{"".join(parts)}</div>'
 
 
@@ -214,7 +216,7 @@ def _cells(text: str, spans: Iterable[Span]) -> list[tuple[int, int]]:
     spans = list(spans)
     edges = sorted({edge for span in spans for edge in (span.start, span.end)})
     places = _places(spans)
-    against = _AGAINST[_direction(text)]
+    against = _AGAINST[direction_of(text)]
     cells: list[tuple[int, int]] = []
     turned = False
     for word in _WORD.finditer(text):
@@ -240,17 +242,7 @@ def _places(spans: Iterable[Span]) -> list[tuple[int, int]]:
     return places
 
 
-_RIGHT = ("R", "AL")
-_AGAINST = {"L": _RIGHT, "R": ("L",)}
-
-
-def _direction(text: str) -> str:
-    """The direction of a text, as a browser finds it: that of the first letter that has one."""
-    for char in text:
-        kind = unicodedata.bidirectional(char)
-        if kind == "L" or kind in _RIGHT:
-            return "L" if kind == "L" else "R"
-    return "L"
+_AGAINST = {"L": RIGHT, "R": ("L",)}
 
 
 def _pieces(text: str, start: int, end: int, edges: list[int]) -> Iterator[tuple[int, int]]:

@@ -15,6 +15,7 @@ from fastpost.entities.marks import (
     STYLE,
     Span,
     choose_colors,
+    direction_of,
     draw_ground,
     draw_heading,
     draw_key,
@@ -183,6 +184,7 @@ def _marked(text: str, spans: list[Span], colors: dict[str, int]) -> str:
     bars: dict[int, Span] = {}  # those open in the first lanes; of more no bar is drawn
     more: dict[int, Span] = {}
     kept = False
+    direction = direction_of(text)
     for at, end in zip(cuts, [*cuts[1:], len(text)]):
         ended = [span for span in closing.get(at, []) if span.start < at]
         if ended:
@@ -212,7 +214,10 @@ def _marked(text: str, spans: list[Span], colors: dict[str, int]) -> str:
             if cut > at:
                 pieces.append(f'<mark class="fp-piece{edge}" style="{ground}">{escape_text(text[at:cut])}</mark>')
                 edge = ""
-            pieces.append('<span class="fp-keep">')
+            # A tag goes on in the direction of its entity, else it would stand at the other end of words in another one.
+            side = direction_of(text[end - 1 : at - 1 if at else None : -1] if not text.isascii() else "")
+            turned = f" fp-{side.lower()}" if side != direction else ""
+            pieces.append(f'<span class="fp-keep{turned}">')
         edge += " fp-close" * bool(ends)
         shown = escape_text(text[at if cut is None else cut : end])
         pieces.append(f'<mark class="fp-piece{edge}" style="{ground}">{shown}</mark>')

@@ -323,6 +323,23 @@ def test_a_name_that_begins_a_text_whose_tokenizer_puts_a_space_before_it(name, 
     assert [(entity["word"], entity["score"] > 0.99) for entity in found.to_dicts()[0]] == [(name, True)]
 
 
+@pytest.mark.parametrize("given", ["words", "labels"])
+@pytest.mark.parametrize("strategy", ["simple", "first", "average", "max"])
+def test_a_space_that_is_not_there_has_no_say_where_it_is_labelled_outside(strategy, given):
+    """Training on spans gives no label to what covers nothing: what the model says of it is nothing to go by."""
+    tokenizer, text = fast("roberta"), "Łódź here"
+    encoding = tokenizer(text, return_offsets_mapping=True)
+    words = encoding.word_ids()
+    tags = ["B" if at == 2 else "I" if at > 2 and word == words[1] else "O" for at, word in enumerate(words)]
+    rows = np.zeros((len(words), 3), np.float32)
+    rows[range(len(words)), ["OBI".index(tag) for tag in tags]] = 9
+    more = {"word_ids": [words]} if given == "words" else {}
+    found = EntityDecoder(["O", "B-P", "I-P"], aggregation_strategy=strategy).decode(
+        [rows], offsets=[encoding.offset_mapping], texts=[text], **more
+    )
+    assert [(entity["word"], entity["score"] > 0.99) for entity in found.to_dicts()[0]] == [("Łódź", True)]
+
+
 @pytest.mark.parametrize("max_length", [5, 6, 7, 8, 512])
 def test_two_spaces_between_names_part_them_wherever_a_window_begins(max_length):
     """The first of them is a token of its own, which begins a window a character further to the left than elsewhere."""

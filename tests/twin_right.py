@@ -214,10 +214,11 @@ def tokens_of(window, text=None):
     return out
 
 
-def with_spaces(tokens, text, alike):
+def with_spaces(tokens, text, begins):
     """Tokens that cover something; one that is a space, trimmed off its offsets, covers it.
 
-    One that is a space in front of a word where the text has none covers the first character of the word.
+    One that is a space in front of a word where the text has none covers the first character of the word, if it begins an
+    entity.
     """
     out, following = [], None
     for at, token in reversed([*enumerate(tokens)]):
@@ -233,7 +234,7 @@ def with_spaces(tokens, text, alike):
             out.insert(0, replace(token, start=following, end=following + 1))
         elif text is not None and out and token.start == out[0].start and before <= token.start:
             known = max(token.word, out[0].word) >= 0
-            if token.word == out[0].word if known else token.start == 0 and alike(token, out[0]):
+            if (token.word == out[0].word if known else token.start == 0) and begins(token, out[0], known):
                 out.insert(0, replace(token, end=token.start + 1))
     return out
 
@@ -782,7 +783,7 @@ class Twin:
     def _row(self, tokens, text, has_offsets, has_ids):
         text = text if has_offsets else None
         if has_offsets and self.aggregation_strategy != "none":
-            tokens = with_spaces(tokens, text, self._are_alike)
+            tokens = with_spaces(tokens, text, self._begins)
         if not tokens:
             return []
         joins = self.aggregation_strategy in ("first", "average", "max")
@@ -827,10 +828,10 @@ class Twin:
             spans = [span for span in spans if self.passes(span["score"], span["kind"])]
         return [self._entity(span, tokens, span["score"], span["probs"]) for span in spans]
 
-    def _are_alike(self, *tokens):
-        """Whether their most probable labels are of one type, and the second goes on with an entity."""
-        first, second = (self.tags[label] for label in self.argmax([token.rows for token in tokens]))
-        return first[1] == second[1] and second[0] in ("I", "E")
+    def _begins(self, token, following, known):
+        """Whether it is labelled as an entity's, and if it is not known to be of one word with the next, that one goes on."""
+        first, second = (self.tags[label] for label in self.argmax([token.rows, following.rows]))
+        return first[0] != "O" and (known or (first[1] == second[1] and second[0] in ("I", "E")))
 
     def _place(self, span, tokens):
         """Sets the first and the last of the tokens in the characters of `span`."""

@@ -469,7 +469,7 @@ impl TextDecoder<'_> {
     /// Decodes tokens that stand in one row.
     fn stitched(&self, text: &Stitched<'_>) -> Result<Found> {
         let covering = (!self.decoder.settings.strategy.is_by_token() && self.has_offsets())
-            .then(|| text.covering(self.text, |row, next| self.are_alike(&text.values, row, next)))
+            .then(|| text.covering(self.text, |row, next, known| self.begins(&text.values, row, next, known)))
             .flatten();
         let read = text;
         let text = covering.as_ref().unwrap_or(text);
@@ -483,13 +483,15 @@ impl TextDecoder<'_> {
         Ok(found)
     }
 
-    /// Whether the most probable labels of two rows are of one type, and the second goes on with an entity.
-    fn are_alike(&self, values: &[f32], row: u32, next: u32) -> bool {
+    /// Whether the token of `row` is labelled as an entity's, and if it is not known to be of one word with that of `next`, as
+    /// one that the latter goes on with.
+    fn begins(&self, values: &[f32], row: u32, next: u32, known: bool) -> bool {
         let grammar = &self.decoder.grammar;
         let (rows, mut labels) = (Rows::new(values, self.decoder.label_names.len()), Vec::new());
         rows.argmaxes(&[row, next], grammar.likely() as usize, &mut labels).is_ok_and(|()| {
             let [first, next] = [labels[0], labels[1]].map(|label| grammar.tagging().tags[label as usize]);
-            first.kind == next.kind && matches!(next.role, Role::Inside | Role::End)
+            let goes_on = first.kind == next.kind && matches!(next.role, Role::Inside | Role::End);
+            first.role != Role::Outside && (known || goes_on)
         })
     }
 

@@ -59,14 +59,14 @@ impl Stitched<'_> {
     ///
     /// One that stands at the space in front of the next token, or behind it, is that space: a byte-level tokenizer has made
     /// a token of it and trimmed it off its offsets. It may be what begins an entity, so it stays, and covers the space. Where
-    /// there is no space, as in front of a text, the tokenizer has made it up (`add_prefix_space`): it covers the first
-    /// character of the next token if the two are of one word. Where nobody knows words, `alike` says so of the rows of two
-    /// at the start of the text.
+    /// there is no space, as in front of a text, the tokenizer has made it up (`add_prefix_space`). It covers the first
+    /// character of the next token if the two are of one word, or stand at the start of a text of which nobody knows the words,
+    /// and if `begins` says of their rows, and whether they are known to be of one word, that it may be what begins an entity.
     #[must_use]
     pub fn covering(
         &self,
         text: Option<&CharIndex<'_>>,
-        alike: impl Fn(u32, u32) -> bool,
+        begins: impl Fn(u32, u32, bool) -> bool,
     ) -> Option<Stitched<'_>> {
         let covers = |token: &Token| token.start < token.end;
         if self.tokens.iter().all(covers) {
@@ -96,9 +96,8 @@ impl Stitched<'_> {
             }
             let of_next = kept.last().is_some_and(|&(follows, of)| {
                 let known = token.word >= 0 || follows.word >= 0;
-                let same =
-                    if known { token.word == follows.word } else { token.start == 0 && alike(row, of) };
-                token.start == follows.start && before <= token.start && same
+                let same = if known { token.word == follows.word } else { token.start == 0 };
+                token.start == follows.start && before <= token.start && same && begins(row, of, known)
             });
             if of_next && text.is_some() {
                 kept.push((Token { end: token.start + 1, ..token }, row));

@@ -539,3 +539,31 @@ def test_tokens_outside_are_not_labelled_as_special_ones(names):
     found = fastpost.spans_to_labels([[(0, 1), (2, 3)]], [[(2, 3, "x")]], label2id=ids)
     outside = next(name for name in ("O", "NONE", "OTHER") if name in ids)
     assert [names[label] for label in found.labels[0].tolist()] == [outside, "B-x"]
+
+
+PER = {"O": 0, "B-PER": 1, "I-PER": 2}
+
+
+def test_a_text_cut_on_the_left_begins_with_a_label_that_opens():
+    found = fastpost.spans_to_labels([[(5, 8), (9, 12)]], [[(0, 12, "PER")]], label2id=PER)
+    assert [misfit.reason for misfit in found.misfits] == ["truncated"]
+    assert found.labels[0].tolist() == [PER["B-PER"], PER["I-PER"]]
+
+
+def test_the_rest_of_a_token_that_the_window_before_saw_the_beginning_of_is_of_its_span():
+    labels = [[PER["B-PER"], PER["I-PER"]], [PER["I-PER"]]]
+    found = fastpost.labels_to_spans(labels, [[(0, 3), (3, 5)], [(3, 8)]], label2id=PER, windows=[0, 0])
+    assert found == [[(0, 8, "PER")]]
+
+
+@pytest.mark.parametrize(("repair", "count"), [("conlleval", 1), ("discard", 0)])
+def test_an_entity_without_its_last_label_is_discarded(repair, count):
+    ids = {name: number for number, name in enumerate(["O", "B-x", "I-x", "E-x", "S-x"])}
+    found = fastpost.labels_to_spans([[1, 2, 0]], [[(0, 1), (1, 2), (2, 3)]], label2id=ids, repair=repair)
+    assert len(found[0]) == count
+
+
+def test_tokens_of_one_character_are_of_one_word():
+    offsets, text = [(0, 1), (1, 2), (1, 2)], "\u6771\u4eac"
+    plan = fastpost.plan_windows([offsets], 2, 0, texts=[text])
+    assert list(zip(plan.start.tolist(), plan.end.tolist())) == [(0, 1), (1, 3)]

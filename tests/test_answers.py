@@ -143,6 +143,26 @@ def test_scores_hold_where_start_and_end_are_out_of_reach():
     assert answers.score.sum() == pytest.approx(1, abs=1e-9)
 
 
+def test_no_answer_is_that_of_the_first_of_windows_that_are_alike():
+    start, end = np.zeros((2, 2, 5), np.float32)
+    start[:, 0], end[:, 0] = (9, 1), (1, 9)
+    window = simple()
+    batch = {name: np.concatenate([window[name]] * 2) for name in ("offsets", "sequence_ids", "word_ids")}
+    found = AnswerDecoder(handle_impossible_answer=True).decode(start, end, contexts=["abc"], windows=[0, 0], **batch)
+    assert (found.start_logit.tolist(), found.end_logit.tolist()) == ([9.0], [1.0])
+
+
+def test_a_word_of_the_question_is_none_of_the_context():
+    """Where nothing stands between the two, and both count their words from 0."""
+    logits = np.zeros((1, 4), np.float32)
+    logits[0, 2] = 9
+    found = AnswerDecoder().decode(
+        logits, logits, contexts=["abcd"], offsets=np.array([[(0, 1), (0, 1), (1, 2), (2, 4)]]),
+        sequence_ids=np.array([[0, 0, 1, 1]]), word_ids=np.array([[0, 0, 0, 1]]),
+    )  # fmt: skip
+    assert (found.start[0], found.end[0]) == (1, 2)
+
+
 def test_a_question_without_answer():
     text, rng = "one two three", np.random.default_rng(0)
     window = words_window(text, 2)

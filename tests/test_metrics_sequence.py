@@ -434,6 +434,17 @@ def test_error_list():
     ]
 
 
+def test_the_larger_overlap_is_the_pair_and_pairs_stand_in_the_order_of_the_text():
+    true = [(0, 9, "A"), (20, 22, "A"), (30, 32, "A")]
+    predicted = [(0, 3, "A"), (2, 9, "A"), (30, 32, "B")]
+    assert [(pair["kind"], pair["true"], pair["predicted"]) for pair in ours.error_list([true], [predicted])] == [
+        ("spurious", None, (0, 3, "A")),
+        ("wrong_boundary", (0, 9, "A"), (2, 9, "A")),
+        ("missed", (20, 22, "A"), None),
+        ("wrong_label", (30, 32, "A"), (30, 32, "B")),
+    ]
+
+
 def test_many_overlapping_spans():
     rows = [(i, 2000 + i, "A") for i in range(500)]
     got = ours.error_kinds([rows], [[(s, e + 1, name) for s, e, name in rows]])

@@ -266,3 +266,8 @@ def test_offsets_of_tokenizers(kind):
     if kind == "byte-level":
         kinds = {fault.kind for fault in fastpost.check_offsets(tokenizer.encode("🤗"), "🤗")}
         assert kinds == {"overlap"}
+
+
+def test_an_overlap_is_with_the_token_that_reaches_farthest():
+    found = fastpost.check_offsets([(0, 2), (1, 4), (3, 6)], "abcdef")
+    assert [(fault.token, fault.kind) for fault in found] == [(1, "overlap"), (2, "overlap")]

@@ -132,3 +132,16 @@ def test_questions_refuse_by_the_number_of_the_item():
         pipe(question=["Anna"] * 2, context=[SMALL, TEXT], **many)
     assert (bad.value.argument, bad.value.text) == ("doc_stride", 1)
     assert pipe(question="Anna", context=TEXT, max_seq_len=258, doc_stride=200)
+
+
+def test_looking_at_overlaps_leaves_the_tokenizer_as_it_was():
+    from fastpost.encoding.overlap import check_overlap
+
+    backend = tokenizer()
+    backend.enable_truncation(7, stride=2)
+    before = backend.truncation
+    check_overlap(backend, ["Anna", MARK * 400], 256, 250, "longest_first", split=False)
+    assert backend.truncation == before
+    with pytest.raises(ValueError, match="`stride`"):
+        check_overlap(backend, [MARK * WORDS], 256, 254, "longest_first", split=False)
+    assert backend.truncation == before

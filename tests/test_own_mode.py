@@ -698,3 +698,12 @@ def test_the_union_gives_back_what_an_entity_below_its_threshold_took():
     decoder = EntityDecoder(labels, window_merge="union", threshold=0.6, aggregation_strategy="simple")
     (found,) = decoder.decode(list(rows), **given).to_dicts()
     assert [(entity["entity_group"], entity["word"]) for entity in found] == [("P", "Anna")]
+
+
+def test_marks_of_another_token_are_not_taken():
+    """A letter takes the marks that its tokenizer has dropped, none that is a token by itself."""
+    logits = np.zeros((1, 2, len(LABELS)), np.float32)
+    logits[0, 0, 1] = logits[0, 1, 0] = 9
+    decoder = EntityDecoder(LABELS, words="word_ids")
+    found = decoder.decode(logits, offsets=[[(0, 1), (1, 2)]], texts=["e\u0301x"], word_ids=[[0, 1]])
+    assert (found.start.tolist(), found.end.tolist()) == ([0], [1])

@@ -153,6 +153,7 @@ def test_any_text_stands_there_twice(text, data):
         ("", None, [""]),
         ("x" * 60, "x" * 30, ["x" * 24, "x" * 6, "x" * 24, "x" * 6]),
         ("e\u0301" * 20, None, ["e\u0301" * 12, "e\u0301" * 8]),
+        ("x" + "e\u0301" * 20, None, ["x" + "e\u0301" * 12, "e\u0301" * 8]),
         ("לך John Smith הלך", None, ["לך ", "John Smith ", "הלך"]),
         ("12 34", "12 34", ["12 34"]),
     ],
@@ -161,6 +162,11 @@ def test_where_a_text_is_cut(text, entity, cells):
     """Behind white space, but not within an entity that fits, a letter and its accent, or words of the other direction."""
     spans = [] if entity is None else [Span(text.index(entity), text.index(entity) + len(entity), "A", None)]
     assert [text[start:end] for start, end in pairs._cells(text, spans)] == cells
+
+
+def test_entities_that_touch_do_not_join_their_cells():
+    spans = [Span(0, 5, "A", None), Span(5, 8, "A", None)]
+    assert pairs._cells("Anna Bob", spans) == [(0, 5), (5, 8)]
 
 
 def test_direction_is_that_of_the_text():

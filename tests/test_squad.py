@@ -89,6 +89,16 @@ def test_small_cases(tmp_path):
         *tiny(start=(9.0, 0, 0, 0)), version_2_with_negative=True, null_score_diff_threshold=100
     ) == {"a": "abcd"}
     assert postprocess_qa_predictions(*tiny(start=(9.0, 0, 0, 0)), version_2_with_negative=True) == {"a": ""}
+    # An answer that is as good as "no answer" by the threshold is given.
+    tie = tiny(start=(5.0, 0, 0, 3.0), end=(0.0, 0, 0, 1.0))
+    assert postprocess_qa_predictions(*tie, version_2_with_negative=True, null_score_diff_threshold=1) == {"a": "cd"}
+    assert postprocess_qa_predictions(*tie, version_2_with_negative=True, null_score_diff_threshold=0.5) == {"a": ""}
+    # Of windows whose "no answer" is alike the first one's logits are told.
+    examples, (window,), _ = tiny()
+    logits = np.array([[3.0, 0, 0, 1], [1, 0, 0, 1]], np.float32), np.array([[1.0, 0, 0, 1], [3, 0, 0, 1]], np.float32)
+    postprocess_qa_predictions(examples, [window, window], logits, **negative)
+    entries = json.loads((tmp_path / "nbest_predictions.json").read_text())["a"]
+    assert {(entry["start_logit"], entry["end_logit"]) for entry in entries if not entry["text"]} == {(3.0, 1.0)}
     # Nothing but empty texts: the script ends with an IndexError.
     assert postprocess_qa_predictions(*tiny(context=""), version_2_with_negative=True) == {"a": ""}
 

@@ -232,7 +232,7 @@ def _cells(text: str, spans: Iterable[Span]) -> list[tuple[int, int]]:
 
 
 def _places(spans: Iterable[Span]) -> list[tuple[int, int]]:
-    """Runs of characters that entities of either side cover without a gap between them."""
+    """Runs of characters that entities of either side cover, each of which overlaps the one before it."""
     places: list[tuple[int, int]] = []
     for start, end in sorted((span.start, span.end) for span in spans):
         if places and start < places[-1][1]:

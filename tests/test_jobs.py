@@ -431,7 +431,7 @@ def test_text_from_standard_input_has_no_columns(option, name, monkeypatch):
     """It was said that `column` should be left out, which nobody had passed."""
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"plain\n")))
     with pytest.raises(fastpost.CorpusError) as bad:
-        list(jobs.texts.Texts.of("-", reading=jobs.Reading(**{option: name})).batches(0))
+        list(jobs.Texts.of("-", reading=jobs.Reading(**{option: name})).batches(0))
     assert f"it is plain text, which has no column `{name}`; leave `{option}` out, or pass `format`" in str(bad.value)
     assert bad.value.argument == option
 
@@ -512,6 +512,37 @@ def test_what_no_output_can_be_called(pipe, source, tmp_path):
     with jobs.EntityJob(source, str(tmp_path / ".jsonl")) as job:
         assert job.run(pipe).texts == 5
     assert len((tmp_path / ".jsonl").read_text().splitlines()) == 5
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"out": 5}, "`out` is 5, an int; pass a name that ends with .jsonl or .parquet, or - for"),
+        ({"out": b"x.jsonl"}, "`out` is b'x.jsonl', a bytes; pass a name"),
+        ({"out": None}, "`out` is None, a NoneType; pass a name"),
+        ({"reading": "line"}, "`reading` is 'line', a str; pass a fastpost.jobs.Reading, or none"),
+        ({"reading": jobs.Reading(keep_columns=[1])}, r"`keep_columns` is \[1\], of which not all is str; pass names"),
+        ({"reading": jobs.Reading(keep_columns=b"id")}, "`keep_columns` is b'id', of which not all is str; pass names"),
+        ({"redact": ["[{label}]"]}, r"`redact` is \['\[\{label\}\]'\], a list; pass a template"),
+        ({"questions": "Who?"}, "`questions` is 'Who\\?', which is no list of str; pass a list"),
+        ({"questions": ["Who?", None]}, "`questions` is .*None., which is no list of str; pass a list"),
+    ],
+)
+def test_what_is_of_another_type_is_told_by_its_argument(options, words, source):
+    """One question as a str was asked letter by letter; of others Python told what it lacked."""
+    make = jobs.AnswerJob if "questions" in options else jobs.EntityJob
+    with pytest.raises(TypeError, match=words) as bad:
+        make(source, **options)
+    assert bad.value.argument == next(iter(options)) or bad.value.argument == "keep_columns"
+
+
+def test_an_output_may_be_a_path(pipe, source, tmp_path):
+    for name in ("out.jsonl", "out.parquet"):
+        if name.endswith("parquet"):
+            pytest.importorskip("pyarrow")
+        with jobs.EntityJob(source, tmp_path / name) as job:
+            assert job.run(pipe).texts == 5
+        assert (tmp_path / name).stat().st_size > 0
 
 
 def test_a_repeated_flag_adds_up(pipe, source, tmp_path):

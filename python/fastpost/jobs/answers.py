@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from fastpost._inputs.bounds import counted
+from fastpost._inputs.bounds import counted, shown
 from fastpost.exceptions import Argument, refuse
 from fastpost.jobs.entities import Tally
 from fastpost.jobs.errors import JobError
@@ -44,6 +44,9 @@ class AnswerJob:
         overwrite: bool = False,
         settings: Mapping[str, Any] | None = None,
     ) -> None:
+        if isinstance(questions, str) or not all(isinstance(one, str) for one in questions or ()):
+            told = f" is {shown(questions)}, which is no list of str"
+            raise refuse(TypeError, Argument("questions"), told, cure="pass a list of what is to be asked")
         if not questions:
             raise JobError("`questions` is empty; pass what is to be asked")
         if rank and reading is not None and reading.keep_columns is not None:

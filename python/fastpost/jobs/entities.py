@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from fastpost import _fastpost
+from fastpost._inputs.bounds import shown, with_article
 from fastpost.entities.redact import redact as redact_text
 from fastpost.entities.redact import template as read_template
 from fastpost.entities.result import Entities
@@ -82,6 +83,9 @@ class EntityJob:
         settings: Mapping[str, Any] | None = None,
     ) -> None:
         if redact is not None:
+            if not isinstance(redact, str):
+                told = f" is {shown(redact)}, {with_article(type(redact).__name__)}"
+                raise refuse(TypeError, Argument("redact"), told, cure="pass a template such as '[{label}]', or none")
             try:
                 read_template(redact, "`redact`")
             except ValueError as error:

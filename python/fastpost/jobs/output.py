@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any, Protocol
 
+from fastpost._inputs.bounds import shown, with_article
 from fastpost._inputs.paths import odd_in_path
 from fastpost.exceptions import CorpusError, describe, refuse
 from fastpost.jobs.claim import Claim, digests, refuse_other_job
@@ -98,6 +99,7 @@ class Output:
         table: Table,
         refute: Refute = lambda _: None,
     ) -> None:
+        out = named(out)
         self.done, self.found = Done()
         self._claim: Claim | None = None
         self._store: Store = _StandardOutput()
@@ -174,6 +176,19 @@ class Output:
 
 _LINES, _TABLES = (".jsonl", ".ndjson"), (".parquet", ".pq")
 """How names of files end: of lines, and of tables."""
+
+
+def named(out: Any) -> str:
+    """The name of an output, which may come as a path.
+
+    Raises:
+        TypeError: if it is neither.
+    """
+    name = os.fspath(out) if isinstance(out, os.PathLike) else out
+    if not isinstance(name, str):
+        cure = "pass a name that ends with .jsonl or .parquet, or - for standard output"
+        raise refuse(TypeError, OUT, f" is {shown(out)}, {with_article(type(out).__name__)}", cure=cure)
+    return name
 
 
 def _ending(path: Path) -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from fastpost._inputs.bounds import counted, listed, short
+from fastpost._inputs.bounds import counted, listed, short, shown, with_article
 from fastpost._inputs.formats import Format
 from fastpost._warn import warn_caller
 from fastpost.exceptions import Argument, refuse, respell
@@ -116,6 +116,11 @@ class Texts:
         from fastpost.corpus import Corpus
 
         inputs = [inputs] if isinstance(inputs, str) else list(inputs)
+        out = output.named(out)
+        if reading is not None and not isinstance(reading, Reading):
+            kind = with_article(type(reading).__name__)
+            words = (Argument("reading"), f" is {shown(reading)}, {kind}")
+            raise refuse(TypeError, *words, cure="pass a fastpost.jobs.Reading, or none")
         reading = reading or Reading()
         if out != "-":
             refuse_input("out", output.place(out), inputs)
@@ -308,6 +313,9 @@ def _naming(id_column: str | None, keep: Sequence[str] | Literal["all"]) -> Iter
 def _names(keep_columns: str | Sequence[str] | None) -> tuple[str, ...] | Literal["all"]:
     """The columns that `keep_columns` names."""
     several = [keep_columns] if isinstance(keep_columns, str) else list(keep_columns or ())
+    if not all(isinstance(one, str) for one in several):
+        told = f" is {shown(keep_columns)}, of which not all is str"
+        raise refuse(TypeError, _KEEP, told, cure="pass names with commas between them, or all")
     if "all" in several:
         return "all"
     names: list[str] = []

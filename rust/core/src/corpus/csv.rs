@@ -8,7 +8,6 @@
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
-use super::cutter::lines;
 use super::fault::{Hint, Reason, listed};
 use super::jsonl::quoted;
 use super::texts::Block;
@@ -125,6 +124,18 @@ fn hint(names: &[std::borrow::Cow<'_, str>], split: Split) -> Option<Hint> {
         [one] if one.contains(';') => Some(Hint::Semicolons),
         _ => None,
     }
+}
+
+/// Lines that end in `bytes`.
+pub(crate) fn lines(bytes: &[u8], split: Split) -> u64 {
+    let ends = match split.delimiter() {
+        None => memchr::memchr_iter(b'\n', bytes).count(),
+        // A record of CSV also ends at `\r` alone.
+        Some(_) => memchr::memchr2_iter(b'\n', b'\r', bytes)
+            .filter(|&at| bytes[at] == b'\r' || at == 0 || bytes[at - 1] != b'\r')
+            .count(),
+    };
+    ends as u64
 }
 
 /// Takes the wanted columns out of each record of a block; `first_line` is the line of its first byte.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::csv::{Header, Scan};
+use super::csv::{Header, Scan, lines};
 use super::fault::{Fault, Reason};
 use super::open::Opened;
 use super::text;
@@ -274,18 +274,6 @@ impl Cutter {
     fn fault(&self, line: u64, reason: Reason) -> Fault {
         Fault { path: Arc::clone(&self.path), line: Some(line), reason }
     }
-}
-
-/// Lines that end in `bytes`.
-pub(crate) fn lines(bytes: &[u8], split: Split) -> u64 {
-    let ends = match split.delimiter() {
-        None => memchr::memchr_iter(b'\n', bytes).count(),
-        // A record of CSV also ends at `\r` alone.
-        Some(_) => memchr::memchr2_iter(b'\n', b'\r', bytes)
-            .filter(|&at| bytes[at] == b'\r' || at == 0 || bytes[at - 1] != b'\r')
-            .count(),
-    };
-    ends as u64
 }
 
 /// Where the line end is over that a record of CSV ends in: it ends at the `\r` of CRLF.

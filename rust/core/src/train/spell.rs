@@ -6,8 +6,28 @@ use hashbrown::{HashMap, HashSet};
 
 use crate::tokenizer::split::Alphabet;
 use crate::train::counts::WordCounts;
-use crate::train::merges::TrainOptions;
 use crate::{Error, Result};
+
+/// What the trainers of tokenizers can be told.
+#[derive(Debug, Clone, Default)]
+pub struct TrainOptions {
+    /// Size that the vocabulary grows to; special tokens and alphabet are in it even if they exceed it.
+    pub vocab_size: usize,
+    /// A pair is merged only if it occurs this often.
+    pub min_frequency: u64,
+    /// Tokens that come first, as they are given.
+    pub special_tokens: Vec<String>,
+    /// Most characters to keep in the alphabet. At ties the smaller code point stays.
+    pub limit_alphabet: Option<usize>,
+    /// Characters that are in the alphabet without occurring.
+    pub initial_alphabet: Vec<char>,
+    /// Marks each part of a word but its first: `##`.
+    pub continuing_subword_prefix: Option<String>,
+    /// Marks the last part of a word: `</w>`.
+    pub end_of_word_suffix: Option<String>,
+    /// A pair is not counted if its token would be this many characters long or longer; pairs of two characters always are.
+    pub max_token_length: Option<usize>,
+}
 
 /// Tokens and their ids.
 #[derive(Default)]

@@ -22,8 +22,9 @@ pub(super) struct Bpe {
     /// Whether a piece that starts with no blank gets one.
     prefix: bool,
     merges: Merges,
-    /// Token of each byte.
+    /// Token of each byte, and the rank of each pair of them.
     bytes: [u32; 256],
+    pairs: Vec<u32>,
     /// Words that are tokens whatever the merges say.
     whole: Option<HashMap<Box<[u8]>, u32>>,
     /// Blanks of each token, if they are taken out of offsets.
@@ -91,11 +92,13 @@ impl Bpe {
             |token: &str| token.chars().map(|c| back.get(&c).copied()).collect::<Option<Box<[u8]>>>();
         let known = vocab.iter().filter_map(|(token, _)| Some((spelled(token)?, id(token)?)));
         let whole = model["ignore_merges"].as_bool().unwrap_or(false).then(|| known.collect());
+        let merges = Merges::from_json(model, id)?;
         Ok(Self {
             splitter,
             composes,
             prefix,
-            merges: Merges::from_json(model, id)?,
+            pairs: merges.of_bytes(&bytes),
+            merges,
             bytes,
             whole,
             blanks: trim
@@ -227,7 +230,7 @@ impl Bpe {
         for &byte in word {
             scratch.push(self.bytes[usize::from(byte)], 1);
         }
-        self.merges.merge(scratch);
+        self.merges.merge_bytes(word, &self.pairs, scratch);
     }
 }
 

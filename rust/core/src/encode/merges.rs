@@ -111,7 +111,42 @@ impl Merges {
 
     /// Merges the pair of lowest rank, the first one if there are several, until there is none.
     pub(super) fn merge(&self, scratch: &mut Scratch) {
+        let Scratch { symbols, ranks, .. } = scratch;
+        ranks.clear();
+        ranks.extend(symbols.windows(2).map(|two| self.rank(two[0], two[1])));
+        self.merge_ranked(scratch);
+    }
+
+    /// The same for a word whose symbols are its bytes; `pairs` is [`Self::of_bytes`].
+    pub(super) fn merge_bytes(&self, word: &[u8], pairs: &[u32], scratch: &mut Scratch) {
+        scratch.ranks.clear();
+        scratch
+            .ranks
+            .extend(word.windows(2).map(|two| pairs[usize::from(two[0]) << 8 | usize::from(two[1])]));
+        self.merge_ranked(scratch);
+    }
+
+    /// The rank of each pair of bytes, whose tokens are `bytes`: a look into this table is sooner than one into a map, and a
+    /// word begins with as many as it has bytes.
+    pub(super) fn of_bytes(&self, bytes: &[u32; 256]) -> Vec<u32> {
+        let byte: HashMap<u32, usize> = bytes.iter().copied().zip(0..).collect();
+        let mut pairs = vec![NEVER; 1 << 16];
+        for (two, (rank, _)) in &self.0 {
+            let sides = byte.get(&((two >> 32) as u32)).zip(byte.get(&(*two as u32)));
+            if let Some((left, right)) = sides {
+                pairs[left << 8 | right] = *rank;
+            }
+        }
+        pairs
+    }
+
+    fn merge_ranked(&self, scratch: &mut Scratch) {
         if scratch.symbols.len() <= FEW { self.merge_few(scratch) } else { self.merge_many(scratch) }
+    }
+
+    #[inline]
+    fn rank(&self, left: Symbol, right: Symbol) -> u32 {
+        self.merged(left, right).map_or(NEVER, |(rank, _)| rank)
     }
 
     #[inline]
@@ -119,11 +154,9 @@ impl Merges {
         self.0.get(&pair(left.id, right.id)).copied()
     }
 
+    /// `scratch` has the rank of each pair of symbols.
     fn merge_few(&self, scratch: &mut Scratch) {
         let Scratch { symbols, ranks, .. } = scratch;
-        let rank = |left: Symbol, right: Symbol| self.merged(left, right).map_or(NEVER, |(rank, _)| rank);
-        ranks.clear();
-        ranks.extend(symbols.windows(2).map(|two| rank(two[0], two[1])));
         loop {
             let mut least = (NEVER, 0);
             for (at, &rank) in ranks.iter().enumerate() {
@@ -141,10 +174,10 @@ impl Merges {
             symbols.remove(at + 1);
             ranks.remove(at);
             if at < ranks.len() {
-                ranks[at] = rank(symbols[at], symbols[at + 1]);
+                ranks[at] = self.rank(symbols[at], symbols[at + 1]);
             }
             if at > 0 {
-                ranks[at - 1] = rank(symbols[at - 1], symbols[at]);
+                ranks[at - 1] = self.rank(symbols[at - 1], symbols[at]);
             }
         }
     }
@@ -155,14 +188,10 @@ impl Merges {
         let count = symbols.len() as u32;
         heap.clear();
         // Rank of the pair that each symbol starts; what the heap says otherwise is out of date.
-        ranks.clear();
         ranks.resize(symbols.len(), NEVER);
-        for at in 0..symbols.len() - 1 {
-            if let Some((rank, _)) = self.merged(symbols[at], symbols[at + 1]) {
-                ranks[at] = rank;
-                heap.push(Reverse((rank, at as u32)));
-            }
-        }
+        heap.extend(
+            ranks.iter().zip(0..).filter(|(rank, _)| **rank != NEVER).map(|(&rank, at)| Reverse((rank, at))),
+        );
         while let Some(Reverse((rank, at))) = heap.pop() {
             let here = at as usize;
             if ranks[here] != rank {
@@ -185,7 +214,7 @@ impl Merges {
                     }
                     continue;
                 }
-                ranks[left] = self.merged(symbols[left], symbols[right]).map_or(NEVER, |(rank, _)| rank);
+                ranks[left] = self.rank(symbols[left], symbols[right]);
                 if ranks[left] != NEVER {
                     heap.push(Reverse((ranks[left], left as u32)));
                 }
@@ -227,10 +256,20 @@ mod tests {
                 for byte in word.bytes() {
                     scratch.push(u32::from(byte - b'a'), 1);
                 }
+                let Scratch { symbols, ranks, .. } = &mut scratch;
+                ranks.extend(symbols.windows(2).map(|two| merges.rank(two[0], two[1])));
                 if few { merges.merge_few(&mut scratch) } else { merges.merge_many(&mut scratch) }
                 scratch.symbols.iter().map(|symbol| (symbol.id, symbol.length)).collect::<Vec<_>>()
             };
             prop_assert_eq!(tokens(true), tokens(false));
+            // By the table of bytes, whose tokens are those of the letters.
+            let mut bytes = [u32::MAX; 256];
+            bytes[usize::from(b'a')..=usize::from(b'c')].copy_from_slice(&[0, 1, 2]);
+            let mut scratch = Scratch::default();
+            word.bytes().for_each(|byte| scratch.push(u32::from(byte - b'a'), 1));
+            merges.merge_bytes(word.as_bytes(), &merges.of_bytes(&bytes), &mut scratch);
+            let table: Vec<_> = scratch.symbols.iter().map(|symbol| (symbol.id, symbol.length)).collect();
+            prop_assert_eq!(table, tokens(true));
         }
     }
 }

@@ -1,11 +1,11 @@
 //! The only file that starts threads. They live as long as the call or the iterator that asked for them.
 
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::TrySendError;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{Builder, Scope, ScopedJoinHandle};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// How many threads a call may use: `None` is all cores, 1 is the calling thread.
 pub type Threads = Option<NonZeroUsize>;
@@ -17,13 +17,30 @@ const MOST: usize = 64;
 /// How many threads `threads` stands for: the one place that all entrances go through.
 #[must_use]
 pub fn available(threads: Threads) -> usize {
-    let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     match threads.map(NonZeroUsize::get) {
         None => cores(),
-        // Counting the cores reads files of the kernel.
         Some(threads) if threads <= MOST => threads,
         Some(threads) => threads.min(cores().max(MOST)),
     }
+}
+
+/// How many cores there are, counted once a second.
+///
+/// Counting them reads files of the kernel: 25 microseconds, ten times that on a machine that is busy, where a whole call
+/// takes some hundreds. How many a process may use can change while it runs.
+fn cores() -> usize {
+    const BITS: u32 = 16;
+    /// The second in which they were counted, and their number in the last bits.
+    static COUNTED: AtomicU64 = AtomicU64::new(0);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let counted = COUNTED.load(Ordering::Relaxed);
+    let cores = counted % (1 << BITS);
+    if cores > 0 && counted >> BITS == now {
+        return cores as usize;
+    }
+    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get).min((1 << BITS) - 1);
+    COUNTED.store(now << BITS | cores as u64, Ordering::Relaxed);
+    cores
 }
 
 /// A thread of `scope` that runs `work`; `None` if the system gives no more, and the others do its share.
@@ -52,7 +69,6 @@ pub fn map<T: Send, E: Send>(
     work: impl Fn(usize) -> Result<T, E> + Sync,
 ) -> Result<Vec<T>, E> {
     let worth = items.min(cost / 100_000 + 1);
-    // Counting the cores reads files of the kernel, some 25 microseconds: only where there is work for two.
     let workers = if worth <= 1 { 1 } else { available(threads).min(worth) };
     if workers == 1 {
         return (0..items).map(work).collect();
@@ -263,6 +279,14 @@ mod tests {
         for threads in [1, 2, 3, 8] {
             let got = map(100, NonZeroUsize::new(threads), usize::MAX, |i| Ok::<_, ()>(i * i));
             assert_eq!(got, Ok((0..100).map(|i| i * i).collect::<Vec<_>>()));
+        }
+    }
+
+    #[test]
+    fn cores_are_counted_anew_or_remembered_alike() {
+        let counted = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        for _ in 0..3 {
+            assert_eq!(cores(), counted);
         }
     }
 

@@ -1,5 +1,7 @@
 //! Whole numbers of one window in any of the widths they come in: never copied just to change their type.
 
+use crate::math::wide::wide;
+use pulp::Arch;
 use std::ops::Range;
 
 /// Integers of one window in any of the widths they come in.
@@ -25,20 +27,26 @@ impl Ints<'_> {
 
     /// Whether all values are from 0 to below `limit`.
     pub(crate) fn all_below(self, limit: usize) -> bool {
+        #[inline(always)]
         fn each<T: Copy + Into<i64>>(values: &[T], last: i64) -> bool {
             // Negative is what lies outside, itself or what is left of the limit: one pass without a branch.
             values.iter().fold(0, |signs, &value| signs | value.into() | last.wrapping_sub(value.into())) >= 0
         }
         let last = limit as i64 - 1;
-        match self {
-            Self::I8(v) => each(v, last),
-            Self::I32(v) => each(v, last),
-            Self::I64(v) => each(v, last),
-        }
+        wide(
+            Arch::new(),
+            #[inline(always)]
+            || match self {
+                Self::I8(v) => each(v, last),
+                Self::I32(v) => each(v, last),
+                Self::I64(v) => each(v, last),
+            },
+        )
     }
 
     /// Whether the pairs are all spans of what is `limit` long: `0 <= start <= end <= limit`.
     pub(crate) fn all_spans(self, limit: i64) -> bool {
+        #[inline(always)]
         fn each<T: Copy + Into<i64>>(values: &[T], limit: i64) -> bool {
             let signs = values.as_chunks::<2>().0.iter().fold(0, |signs, &[start, end]| {
                 let (start, end) = (start.into(), end.into());
@@ -46,16 +54,21 @@ impl Ints<'_> {
             });
             signs >= 0
         }
-        match self {
-            Self::I8(v) => each(v, limit),
-            Self::I32(v) => each(v, limit),
-            Self::I64(v) => each(v, limit),
-        }
+        wide(
+            Arch::new(),
+            #[inline(always)]
+            || match self {
+                Self::I8(v) => each(v, limit),
+                Self::I32(v) => each(v, limit),
+                Self::I64(v) => each(v, limit),
+            },
+        )
     }
 
     /// Whether the pairs of tokens `range` each cover something of a text of `limit` characters, none of them begins before
     /// the one before it begins, and none ends before that one ends.
     pub(crate) fn are_in_row(self, range: Range<usize>, limit: i64) -> bool {
+        #[inline(always)]
         fn each<T: Copy + Into<i64>>(values: &[T], limit: i64) -> bool {
             let signs = values.as_chunks::<2>().0.iter().fold(0, |signs, &[start, end]| {
                 let (start, end) = (start.into(), end.into());
@@ -73,11 +86,15 @@ impl Ints<'_> {
             signs >= 0 && order >= 0
         }
         let flat = 2 * range.start..2 * range.end;
-        match self {
-            Self::I8(v) => each(&v[flat], limit),
-            Self::I32(v) => each(&v[flat], limit),
-            Self::I64(v) => each(&v[flat], limit),
-        }
+        wide(
+            Arch::new(),
+            #[inline(always)]
+            || match self {
+                Self::I8(v) => each(&v[flat.clone()], limit),
+                Self::I32(v) => each(&v[flat.clone()], limit),
+                Self::I64(v) => each(&v[flat.clone()], limit),
+            },
+        )
     }
 
     /// Whether two neighbours among tokens `range`, whose pairs these are, have one number in `words` and something between

@@ -69,6 +69,39 @@ impl Window<'_> {
     }
 }
 
+/// The windows of each text, in order.
+#[derive(Debug)]
+pub(crate) struct ByText {
+    /// Numbers of windows, text by text.
+    numbers: Vec<usize>,
+    /// Where those of each text begin; one more for the end.
+    starts: Vec<usize>,
+}
+
+impl ByText {
+    /// Sorts `windows`, which belong to texts below `texts`.
+    pub(crate) fn new(windows: &[Window<'_>], texts: usize) -> Self {
+        let mut starts = vec![0; texts + 1];
+        for window in windows {
+            starts[window.text + 1] += 1;
+        }
+        for text in 0..texts {
+            starts[text + 1] += starts[text];
+        }
+        let (mut places, mut numbers) = (starts.clone(), vec![0; windows.len()]);
+        for (number, window) in windows.iter().enumerate() {
+            numbers[places[window.text]] = number;
+            places[window.text] += 1;
+        }
+        Self { numbers, starts }
+    }
+
+    /// The numbers of the windows of `text`.
+    pub(crate) fn of(&self, text: usize) -> &[usize] {
+        &self.numbers[self.starts[text]..self.starts[text + 1]]
+    }
+}
+
 /// A text that windows belong to: its length, and its characters where they are needed.
 #[derive(Debug, Clone, Copy)]
 pub struct Text<'a> {
@@ -118,4 +151,26 @@ pub struct Entity {
     pub end: i64,
     /// Its tokens: a range of the pieces of its window.
     pub pieces: (u32, u32),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_keep_their_order_within_a_text() {
+        let window = |text| Window {
+            text,
+            tokens: 0,
+            logits: Values::F32(&[]),
+            offsets: None,
+            special: None,
+            ids: None,
+            words: None,
+        };
+        let windows = [2, 0, 2, 4, 0, 2].map(window);
+        let sorted = ByText::new(&windows, 6);
+        let want: [&[usize]; 6] = [&[1, 4], &[], &[0, 2, 5], &[], &[3], &[]];
+        assert_eq!(std::array::from_fn::<_, 6, _>(|text| sorted.of(text)), want);
+    }
 }

@@ -57,8 +57,8 @@ impl Default for Weights {
 #[derive(Debug, Clone)]
 pub struct Grammar {
     tagging: Tagging,
-    /// Labels of each type, those outside left out.
-    kinds: Vec<Vec<u32>>,
+    /// Labels of each type, and their roles.
+    kinds: Vec<Vec<(u32, Role)>>,
     free: bool,
     /// The label that most tokens have: the first one outside, 0 if there is none.
     likely: u32,
@@ -102,8 +102,8 @@ impl Grammar {
         let outside = tagging.tags.iter().position(|tag| tag.role == Role::Outside);
         let likely = outside.unwrap_or(0) as u32;
         let mut kinds = vec![Vec::new(); tagging.kinds.len()];
-        for (label, tag) in tagging.tags.iter().enumerate().filter(|(_, tag)| tag.role != Role::Outside) {
-            kinds[tag.kind as usize].push(label as u32);
+        for (label, tag) in (0..).zip(&tagging.tags) {
+            kinds[tag.kind as usize].push((label, tag.role));
         }
         let biases = match weights {
             Weights::Biases(biases) => biases,
@@ -151,7 +151,7 @@ impl Grammar {
             let (steps, start, end) = dense(&tagging, &biases);
             (barred(&tagging, steps), start, end)
         });
-        let sheds = free && outside.is_some() && lanes.is_some() && certain::sheds(scheme);
+        let sheds = free && outside.is_some() && lanes.is_some();
         Ok(Self { tagging, kinds, free, likely, sheds, matrix, lanes })
     }
 
@@ -186,15 +186,19 @@ impl Grammar {
         self.lanes.as_ref().map(|lanes| (&lanes.any, &lanes.own))
     }
 
-    /// The labels of entities of type `kind`, and their roles.
-    pub(crate) fn of_kind(&self, kind: u32) -> impl Iterator<Item = (u32, Role)> {
-        let tags = self.kinds.get(kind as usize).into_iter().flatten();
-        tags.map(|&label| (label, self.tagging.tags[label as usize].role))
+    /// The labels of type `kind`, and their roles: of an entity's type those of entities, else those that are outside.
+    pub(crate) fn labels_of(&self, kind: u32) -> impl Iterator<Item = (u32, Role)> {
+        self.kinds.get(kind as usize).into_iter().flatten().copied()
     }
 
-    /// How many labels the type has that has most.
-    pub(crate) fn most_of_a_kind(&self) -> usize {
-        self.kinds.iter().map(Vec::len).max().unwrap_or(0)
+    /// The labels of entities of type `kind`, and their roles.
+    pub(crate) fn of_kind(&self, kind: u32) -> impl Iterator<Item = (u32, Role)> {
+        self.labels_of(kind).filter(|(_, role)| *role != Role::Outside)
+    }
+
+    /// Whether type `kind` stands for "in no entity".
+    pub(crate) fn is_outside(&self, kind: u32) -> bool {
+        self.labels_of(kind).any(|(_, role)| role == Role::Outside)
     }
 
     /// Writes the labels of the best legal sequence over `items` (row numbers) into `out`.

@@ -8,6 +8,8 @@
 use half::{bf16, f16};
 use pulp::{Simd, WithSimd};
 
+use crate::math::exps::{Probability, Softmax, exp_sum, largest};
+
 use crate::math::unsure::Unsure;
 use crate::math::wide::wide;
 
@@ -159,25 +161,19 @@ impl<'a> Rows<'a> {
     /// Probability of `label` in `row`.
     #[must_use]
     pub fn probability(&self, row: usize, label: usize) -> f32 {
-        wide(
-            self.arch,
-            #[inline(always)]
-            || probability(self.row(row), label),
-        )
+        self.arch.dispatch(Probability { row: self.row(row), labels: [label] })
+    }
+
+    /// Sum of the probabilities of `labels` in `row`.
+    #[must_use]
+    pub fn probability_of_all(&self, row: usize, labels: impl IntoIterator<Item = usize>) -> f32 {
+        self.arch.dispatch(Probability { row: self.row(row), labels })
     }
 
     /// By how much `label` is above the best other label of `row`.
     #[must_use]
     pub fn lead(&self, row: usize, label: usize) -> f32 {
-        wide(
-            self.arch,
-            #[inline(always)]
-            || {
-                let row = self.row(row);
-                let (before, behind) = (scan(&row[..label]).0, scan(&row[label + 1..]).0);
-                row[label] - if before > behind { before } else { behind }
-            },
-        )
+        self.arch.dispatch(Lead { row: self.row(row), label })
     }
 
     /// Whether each of `rows` has its largest value at `label`, by so much that rounding can't hide it.
@@ -192,51 +188,60 @@ impl<'a> Rows<'a> {
 
     /// Appends the logarithms of the mean of the softmax of `rows`.
     pub fn mean_logs(&self, rows: &[u32], space: &mut MeanSpace, out: &mut Vec<f32>) {
-        wide(
-            self.arch,
-            #[inline(always)]
-            || {
-                let count = rows.len() as f32;
-                out.extend(self.sums(rows, space).iter().map(|sum| (sum / count).ln()));
-            },
-        );
+        let count = rows.len() as f32;
+        out.extend(self.sums(rows, space).iter().map(|sum| (sum / count).ln()));
     }
 
     /// Mean of the softmax of `rows` and its largest entry: label and probability.
     ///
     /// Ties go to the smallest label.
     pub fn mean_argmax(&self, rows: &[u32], space: &mut MeanSpace) -> (u32, f32) {
-        wide(
-            self.arch,
-            #[inline(always)]
-            || {
-                let count = rows.len() as f32;
-                let (mut label, mut best) = (0, f32::NEG_INFINITY);
-                for (index, &value) in self.sums(rows, space).iter().enumerate() {
-                    let mean = value / count;
-                    if mean > best {
-                        (label, best) = (index as u32, mean);
-                    }
-                }
-                (label, best)
-            },
-        )
+        let count = rows.len() as f32;
+        let (mut label, mut best) = (0, f32::NEG_INFINITY);
+        for (index, &value) in self.sums(rows, space).iter().enumerate() {
+            let mean = value / count;
+            if mean > best {
+                (label, best) = (index as u32, mean);
+            }
+        }
+        (label, best)
     }
 
-    /// Sum of the softmax of `rows`.
-    #[inline(always)]
+    /// Sum of the softmax of `rows`. What is left in `space` beside it are those of the first row and of the last.
     fn sums<'s>(&self, rows: &[u32], space: &'s mut MeanSpace) -> &'s [f32] {
-        let MeanSpace { one, sum } = space;
-        one.resize(self.columns, 0.0);
+        let MeanSpace { first, last, sum } = space;
         sum.clear();
         sum.resize(self.columns, 0.0);
-        for &row in rows {
-            softmax_into(self.row(row as usize), one);
-            for (sum, value) in sum.iter_mut().zip(&*one) {
+        first.resize(self.columns, 0.0);
+        last.resize(self.columns, 0.0);
+        for (place, &row) in rows.iter().enumerate() {
+            self.arch.dispatch(Softmax { row: self.row(row as usize), out: &mut *last });
+            for (sum, value) in sum.iter_mut().zip(&*last) {
                 *sum += value;
+            }
+            if place == 0 {
+                first.copy_from_slice(last);
             }
         }
         sum
+    }
+}
+
+/// See [`Rows::lead`].
+struct Lead<'a> {
+    row: &'a [f32],
+    label: usize,
+}
+
+impl WithSimd for Lead<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> f32 {
+        let Self { row, label } = self;
+        let before = if label > 0 { largest(simd, &row[..label]) } else { f32::NEG_INFINITY };
+        let behind = largest(simd, &row[label + 1..]);
+        row[label] - if before > behind { before } else { behind }
     }
 }
 
@@ -328,7 +333,10 @@ fn largest_of<S: Simd>(simd: S, values: &[f32], sums: &mut [S::f32s; 4], rest: &
 /// Scratch rows of [`Rows::mean_argmax`] and [`Rows::mean_logs`], kept between calls.
 #[derive(Debug, Default)]
 pub struct MeanSpace {
-    one: Vec<f32>,
+    /// The softmax of the first row.
+    pub(crate) first: Vec<f32>,
+    /// That of the last row.
+    pub(crate) last: Vec<f32>,
     sum: Vec<f32>,
 }
 
@@ -409,166 +417,11 @@ fn nearest_tie(row: &[f32], top: f32) -> usize {
     row.iter().position(|&value| top - value <= NEAR && probability(value) >= best).unwrap_or(0)
 }
 
-/// Sum of `exp(value - top)` over a row.
-#[inline(always)]
-#[must_use]
-pub fn exp_sum(row: &[f32], top: f32) -> f32 {
-    exps(row, top, pairwise_sum)
-}
-
-/// What `of` makes of `exp(value - top)` over a row.
-///
-/// The exponentials are stored first: where they were added as they were made, a row took half as long again, as the
-/// compiler makes vector code of the loop only if it stores.
-#[inline(always)]
-fn exps<T>(row: &[f32], top: f32, of: impl FnOnce(&[f32]) -> T) -> T {
-    if row.len() > SHORT {
-        let mut all = row.to_vec();
-        for value in &mut all {
-            *value = exp(*value - top);
-        }
-        return of(&all);
-    }
-    // Filled up to whole turns of a loop over four vectors: what is left over would be made one by one. The compiler made
-    // scalar code of a last vector by itself, and a transposition of a loop over vectors of eight.
-    let mut block = [0.0; SHORT];
-    let filled = row.len().next_multiple_of(32);
-    block[..row.len()].copy_from_slice(row);
-    block[row.len()..filled].fill(top);
-    for value in &mut block[..filled] {
-        *value = exp(*value - top);
-    }
-    of(&block[..row.len()])
-}
-
-/// Rows up to this length need no memory of their own.
-const SHORT: usize = 128;
-
-/// Probability of `label`, which must be an index of `row`.
-#[inline(always)]
-#[must_use]
-pub fn probability(row: &[f32], label: usize) -> f32 {
-    exps(
-        row,
-        scan(row).0,
-        #[inline(always)]
-        |exps| exps[label] / pairwise_sum(exps),
-    )
-}
-
-/// Writes the softmax of `row` into `out`, which has the same length.
-#[inline(always)]
-pub fn softmax_into(row: &[f32], out: &mut [f32]) {
-    exp_into(row, scan(row).0, out);
-    let total = pairwise_sum(out);
-    for value in out {
-        *value /= total;
-    }
-}
-
-/// Appends the softmax of `row`.
-pub fn softmax_onto(row: &[f32], out: &mut Vec<f32>) {
-    let from = out.len();
-    out.resize(from + row.len(), 0.0);
-    wide(
-        pulp::Arch::new(),
-        #[inline(always)]
-        || softmax_into(row, &mut out[from..]),
-    );
-}
-
-#[inline(always)]
-fn exp_into(row: &[f32], top: f32, out: &mut [f32]) {
-    if row.len() <= SHORT {
-        exps(
-            row,
-            top,
-            #[inline(always)]
-            |exps| out.copy_from_slice(exps),
-        );
-    } else {
-        for (out, &value) in out.iter_mut().zip(row) {
-            *out = exp(value - top);
-        }
-    }
-}
-
-/// `exp(x)` for `x <= 0`: relative error below 2e-7 for results that are normal floats, 0 below them.
-///
-/// No branch, no table and no fused multiply-add, so the compiler turns a loop over it into vector code of
-/// any width and every width gives the same bits. Source: `exp(x) = 2^n * exp(r)` with `|r| <= ln(2) / 2`,
-/// the range reduced in two steps after Cody and Waite and `exp(r)` by its Taylor polynomial of degree 7.
-#[inline(always)]
-#[must_use]
-pub fn exp(x: f32) -> f32 {
-    const SHIFT: f32 = 12_582_912.0; // 1.5 * 2^23: adding it rounds to an integer, kept in the low bits
-    const LN2_HIGH: f32 = 0.693_145_75; // its last bits are zero, so n * LN2_HIGH is exact
-    const LN2_LOW: f32 = 1.428_606_8e-6;
-    let clamped = if x < -87.336_54 { -87.336_54 } else { x };
-    let shifted = clamped * std::f32::consts::LOG2_E + SHIFT;
-    let n = shifted - SHIFT;
-    let r = clamped - n * LN2_HIGH - n * LN2_LOW;
-    let p = 1.0 / 5040.0;
-    let p = p * r + 1.0 / 720.0;
-    let p = p * r + 1.0 / 120.0;
-    let p = p * r + 1.0 / 24.0;
-    let p = p * r + 1.0 / 6.0;
-    let p = p * r + 0.5;
-    let p = p * r * r + r + 1.0;
-    let scale = f32::from_bits(shifted.to_bits().wrapping_add(127) << 23);
-    if x < -87.336_54 { 0.0 } else { p * scale }
-}
-
-/// Sum in NumPy's order: eight running sums over blocks of up to 128 values, halves added pairwise.
-///
-/// The order is part of the result: with another one, sums of equal parts could differ in their last bit
-/// from the peer's and turn an exact tie into an order.
-#[inline(always)]
-#[must_use]
-pub fn pairwise_sum(values: &[f32]) -> f32 {
-    if values.len() > 128 {
-        let middle = values.len() / 2;
-        let middle = middle - middle % 8;
-        return halves(&values[..middle], &values[middle..]);
-    }
-    let (chunks, rest) = values.as_chunks::<8>();
-    let mut total = 0.0;
-    if let Some((first, others)) = chunks.split_first() {
-        let mut lanes = *first;
-        for chunk in others {
-            for (lane, value) in lanes.iter_mut().zip(chunk) {
-                *lane += value;
-            }
-        }
-        let [a, b, c, d, e, f, g, h] = lanes;
-        total = ((a + b) + (c + d)) + ((e + f) + (g + h));
-    }
-    rest.iter().fold(total, |total, value| total + value)
-}
-
-#[inline(never)]
-fn halves(left: &[f32], right: &[f32]) -> f32 {
-    pairwise_sum(left) + pairwise_sum(right)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::math::exps::softmax_onto;
     use proptest::prelude::*;
-
-    #[test]
-    fn exp_is_within_a_millionth_of_the_64_bit_one() {
-        let mut worst = 0.0_f64;
-        for step in 0..2_000_000 {
-            let x = -(step as f32) * 87.33 / 2_000_000.0;
-            let exact = f64::from(x).exp();
-            worst = worst.max((f64::from(exp(x)) - exact).abs() / exact);
-        }
-        assert!(worst < 2e-7, "{worst}");
-        assert_eq!(exp(0.0), 1.0);
-        assert_eq!(exp(-88.0), 0.0);
-        assert_eq!(exp(f32::NEG_INFINITY), 0.0);
-    }
 
     #[test]
     fn argmax_cases() {
@@ -614,11 +467,12 @@ mod tests {
     proptest! {
         #[test]
         fn softmax_equals_its_twin(row in prop::collection::vec(-60.0_f32..60.0, 1..300)) {
-            let mut out = vec![0.0; row.len()];
-            softmax_into(&row, &mut out);
+            let mut out = Vec::new();
+            softmax_onto(&row, &mut out);
+            let rows = Rows::new(&row, row.len());
             for (index, (&got, want)) in out.iter().zip(softmax(&row)).enumerate() {
                 prop_assert!((f64::from(got) - want).abs() <= 1e-6 * want + 1e-37, "{got} {want}");
-                prop_assert_eq!(got, probability(&row, index));
+                prop_assert_eq!(got, rows.probability(0, index));
             }
         }
 
@@ -677,12 +531,6 @@ mod tests {
             for row in (0..rows).filter(|&row| !want.contains(&(row as u32))) {
                 prop_assert_eq!(argmax(all.row(row)), Ok(likely));
             }
-        }
-
-        #[test]
-        fn pairwise_sum_is_the_sum(values in prop::collection::vec(0.0_f32..1.0, 0..700)) {
-            let want: f64 = values.iter().map(|&v| f64::from(v)).sum();
-            prop_assert!((f64::from(pairwise_sum(&values)) - want).abs() <= 1e-5 * want);
         }
     }
 }

@@ -19,8 +19,7 @@ use unicode_categories::UnicodeCategories;
 /// digit follows. It goes on over these and `-._~:/?#@!$&*+=%`, up to where a sentence begins, and ends with none of `.:!?*`.
 #[must_use]
 pub fn addresses(text: &str) -> Vec<(usize, usize)> {
-    let has = |needle: &str| memchr::memmem::find(text.as_bytes(), needle.as_bytes()).is_some();
-    if !has("://") && !WWW.iter().any(|www| has(www)) {
+    if !may_have_web(text.as_bytes()) {
         return mails(text);
     }
     let chars: Vec<char> = text.chars().collect();
@@ -43,6 +42,14 @@ pub fn addresses(text: &str) -> Vec<(usize, usize)> {
         }
     }
     out
+}
+
+/// Whether `text` has what a web address begins with.
+fn may_have_web(text: &[u8]) -> bool {
+    memchr::memchr2_iter(b':', b'.', text).any(|at| {
+        let before = |prefix: &str| text[..=at].ends_with(prefix.as_bytes());
+        text[at..].starts_with(b"://") || WWW.iter().any(|prefix| before(prefix))
+    })
 }
 
 /// The e-mail addresses of a text without web addresses: only what is around each `@` is looked at.
@@ -116,7 +123,12 @@ fn is_stop(c: char) -> bool {
 }
 
 fn is_letter(c: char) -> bool {
-    (c.is_alphanumeric() && !is_unspaced(c)) || c.is_mark()
+    // Marks are looked up in tables.
+    if c.is_ascii() {
+        c.is_ascii_alphanumeric()
+    } else {
+        (c.is_alphanumeric() && !is_unspaced(c)) || c.is_mark()
+    }
 }
 
 /// Where the name begins whose last character is before `end`.

@@ -1,63 +1,102 @@
-//! The units of parts of a text, each read by itself.
+//! Some stretches of a text, whose units are read without those of the rest.
 
+use crate::text::script::is_space;
 use crate::text::words::WordEdges;
+use unicode_categories::UnicodeCategories;
 
-/// The units of some stretches of a text, each between places where units part: see [`parted`]. Positions are those of the
+/// The units of some stretches of a text, each between places where units part: see [`parted`](crate::text::words::parted). Positions are those of the
 /// whole text.
 #[derive(Debug)]
-pub struct Stretches(Vec<Stretch>);
+pub struct Stretches {
+    all: Vec<Stretch>,
+    /// The units of all of them, one behind the other.
+    edges: WordEdges,
+    /// Whether no character of them is one that a tokenizer may drop: see [`may_be_dropped`].
+    plain: bool,
+}
 
+/// Characters `start..end` of a text, which stand at `place` among those that were read.
 #[derive(Debug)]
 struct Stretch {
     start: usize,
     end: usize,
-    edges: WordEdges,
+    place: usize,
+}
+
+/// Whether a tokenizer may drop `c` in the middle of a word: U+200B and its like, control characters that are no white space,
+/// U+FFFD.
+#[must_use]
+pub fn may_be_dropped(c: char) -> bool {
+    let unseen = c.is_control() || (!c.is_ascii() && (c.is_other_format() || c == '\u{FFFD}'));
+    unseen && !is_space(c)
+}
+
+fn is_plain(text: &str) -> bool {
+    let printed = |byte: &u8| matches!(byte, b' '..=b'~' | b'\t' | b'\n' | b'\r');
+    text.bytes().filter(|byte| !printed(byte)).count() == 0 || !text.contains(may_be_dropped)
 }
 
 impl Stretches {
     /// A whole text as one stretch.
     #[must_use]
     pub fn whole(text: &str, cut: bool) -> Self {
-        Self(vec![Stretch { start: 0, end: usize::MAX, edges: WordEdges::read(text, cut) }])
+        let all = vec![Stretch { start: 0, end: usize::MAX, place: 0 }];
+        Self { all, edges: WordEdges::read(text, cut), plain: is_plain(text) }
     }
 
     /// The stretches `start..end`, which are in order and none over another; `slice` gives their characters.
     #[must_use]
     pub fn of<'a>(stretches: &[(usize, usize)], cut: bool, slice: impl Fn(usize, usize) -> &'a str) -> Self {
-        let read = |&(start, end)| Stretch { start, end, edges: WordEdges::read(slice(start, end), cut) };
-        Self(stretches.iter().map(read).collect())
+        let texts: Vec<&str> = stretches.iter().map(|&(start, end)| slice(start, end)).collect();
+        let mut edges = WordEdges::with_room(texts.iter().map(|text| text.len()).sum(), cut);
+        let mut all = Vec::with_capacity(stretches.len());
+        for (&(start, end), text) in stretches.iter().zip(&texts) {
+            all.push(Stretch { start, end, place: edges.len() });
+            edges.append(text);
+        }
+        Self { all, edges: edges.counted(), plain: texts.iter().all(|text| is_plain(text)) }
     }
 
-    /// The stretch that the character `at` is in.
-    fn at(&self, at: usize) -> Option<&Stretch> {
-        let next = self.0.partition_point(|stretch| stretch.start <= at);
-        self.0[..next].last().filter(|stretch| at < stretch.end)
+    /// Whether no character of them is one that a tokenizer may drop in the middle of a word: see [`may_be_dropped`].
+    #[must_use]
+    pub fn are_plain(&self) -> bool {
+        self.plain
+    }
+
+    /// The stretch that the character `at` is in, and where this one stands among all that were read.
+    fn at(&self, at: usize) -> Option<(&Stretch, usize)> {
+        let next = self.all.partition_point(|stretch| stretch.start <= at);
+        let stretch = self.all[..next].last().filter(|stretch| at < stretch.end)?;
+        Some((stretch, at - stretch.start + stretch.place))
     }
 
     /// See [`WordEdges::inside`]. False in no stretch.
     #[must_use]
     pub fn inside(&self, at: usize) -> bool {
-        self.at(at).is_some_and(|stretch| stretch.edges.inside(at - stretch.start))
+        self.at(at).is_some_and(|(_, at)| self.edges.inside(at))
     }
 
     /// See [`WordEdges::is_word`]. False in no stretch.
     #[must_use]
     pub fn is_word(&self, at: usize) -> bool {
-        self.at(at).is_some_and(|stretch| stretch.edges.is_word(at - stretch.start))
+        self.at(at).is_some_and(|(_, at)| self.edges.is_word(at))
     }
 
     /// What two characters have in common exactly if they are in one unit; `None` in no stretch.
     #[must_use]
     pub fn unit(&self, at: usize) -> Option<usize> {
-        self.at(at).map(|stretch| stretch.start + stretch.edges.unit(at - stretch.start))
+        self.at(at).map(|(_, at)| self.edges.unit(at))
     }
 
-    /// See [`WordEdges::widen`]. A span that begins in no stretch stays as it is.
+    /// See [`WordEdges::widen`]. A span that begins in no stretch stays as it is, one that ends behind its stretch ends
+    /// with it.
     #[must_use]
     pub fn widen(&self, start: usize, end: usize) -> (usize, usize) {
-        let Some(Stretch { start: from, edges, .. }) = self.at(start) else { return (start, end) };
-        let (start, end) = edges.widen(start - from, end.saturating_sub(*from));
-        (start + from, end + from)
+        let Some((stretch, from)) = self.at(start) else { return (start, end) };
+        let length = end.min(stretch.end).saturating_sub(start);
+        let (first, last) = self.edges.widen(from, from + length);
+        let moved = stretch.start - stretch.place;
+        (first + moved, last + moved)
     }
 }
 
@@ -98,6 +137,20 @@ mod tests {
             {
                 assert!(read.unit(at).is_none() || at == chars.len(), "{text:?} {at}");
             }
+        }
+    }
+
+    #[test]
+    fn plain_is_what_no_tokenizer_drops_a_character_of() {
+        for text in ["Anna's 3.14", "tab\tline\r\nend", "Łódź 北京", "nel \u{85} file \u{1c} blank \u{3000}"]
+        {
+            assert!(Stretches::whole(text, true).are_plain(), "{text:?}");
+        }
+        for c in ['\u{0}', '\u{7f}', '\u{9f}', '\u{ad}', '\u{200b}', '\u{feff}', '\u{fffd}'] {
+            let text = format!("An{c}na Łódź");
+            assert!(may_be_dropped(c) && !Stretches::whole(&text, true).are_plain(), "{c:?}");
+            let read = |start: usize, _: usize| if start == 0 { "ab " } else { text.as_str() };
+            assert!(!Stretches::of(&[(0, 3), (4, 9)], true, read).are_plain(), "{c:?}");
         }
     }
 

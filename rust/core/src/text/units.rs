@@ -35,6 +35,12 @@ impl<'a> CharIndex<'a> {
         self.chars
     }
 
+    /// The characters, where each is ASCII.
+    #[must_use]
+    pub fn ascii(&self) -> Option<&'a [u8]> {
+        (self.chars == self.text.len()).then_some(self.text.as_bytes())
+    }
+
     /// The byte at which the character `at` starts.
     fn byte(&self, at: usize) -> usize {
         if self.chars == self.text.len() {

@@ -85,21 +85,39 @@ impl WordEdges {
     }
 
     pub(super) fn read(text: &str, cut: bool) -> Self {
-        let (edges, words) = (Bits::new(text.len()), Bits::new(text.len()));
-        let mut new = Self { len: 0, edges, words, cut, addresses: Vec::new() };
-        new.read_stretches(text);
-        new.edges.set(new.len);
-        new = Self { edges: new.edges.counted(new.len), words: new.words.counted(new.len), ..new };
-        if cut {
-            for (start, end) in addresses(text) {
-                let (start, end) = (new.edges.at_or_before(start), new.edges.at_or_after(end));
-                match new.addresses.last_mut() {
-                    Some(last) if start < last.1 => last.1 = end,
-                    _ => new.addresses.push((start, end)),
-                }
+        let mut new = Self::with_room(text.len(), cut);
+        new.append(text);
+        new.counted()
+    }
+
+    /// Of no text yet; `append` takes `bytes` in all.
+    pub(super) fn with_room(bytes: usize, cut: bool) -> Self {
+        Self { len: 0, edges: Bits::new(bytes), words: Bits::new(bytes), cut, addresses: Vec::new() }
+    }
+
+    /// Reads `text`, which begins at an edge.
+    pub(super) fn append(&mut self, text: &str) {
+        let from = self.len;
+        self.read_stretches(text);
+        if self.cut {
+            let all = addresses(text).into_iter();
+            self.addresses.extend(all.map(|(start, end)| (from + start, from + end)));
+        }
+    }
+
+    /// The same when all is read; now it can be asked.
+    pub(super) fn counted(mut self) -> Self {
+        self.edges.set(self.len);
+        let (edges, words) = (self.edges.counted(self.len), self.words.counted(self.len));
+        let mut whole: Vec<(usize, usize)> = Vec::with_capacity(self.addresses.len());
+        for (start, end) in self.addresses {
+            let (start, end) = (edges.at_or_before(start), edges.at_or_after(end));
+            match whole.last_mut() {
+                Some(last) if start < last.1 => last.1 = end,
+                _ => whole.push((start, end)),
             }
         }
-        new
+        Self { edges, words, addresses: whole, ..self }
     }
 
     /// Number of characters.

@@ -5,9 +5,10 @@ use super::words::Source;
 use super::{Score, TextDecoder};
 use crate::entities::certain;
 use crate::entities::strategy::Decides;
-use crate::entities::viterbi::Space;
-use crate::labels::{Role, Tagging};
-use crate::math::logits::{self, MeanSpace, Rows};
+use crate::entities::viterbi::{Grammar, Space};
+use crate::labels::Role;
+use crate::math::exps;
+use crate::math::logits::{MeanSpace, Rows};
 use crate::{Error, Result};
 use std::ops::Range;
 
@@ -55,7 +56,7 @@ impl TextDecoder<'_> {
         let decides = match settings.strategy.decides() {
             None | Some(Decides::Mean) => true,
             // Where the last token has a say, too, a word is decided by more than a row of its own.
-            Some(Decides::First) => !settings.lays_out_words(self.decoder.grammar.tagging().scheme),
+            Some(Decides::First) => !settings.lays_out_words(&self.decoder.grammar),
             // The most certain token decides a word by its type, which may have more than one label.
             Some(Decides::Wins(_)) => false,
         };
@@ -76,9 +77,13 @@ impl TextDecoder<'_> {
     /// How much the lead of "outside" over each label of a word may fall short of that of its tokens: the word's labels may
     /// have all that those of their type have.
     pub(super) fn pooled(&self) -> f32 {
-        let settings = &self.decoder.settings;
-        match settings.strategy.decides() {
-            Some(Decides::Mean) => (self.decoder.grammar.most_of_a_kind() as f32).ln(),
+        match self.decoder.settings.strategy.decides() {
+            Some(Decides::Mean) => {
+                let grammar = &self.decoder.grammar;
+                let counts =
+                    (0..grammar.tagging().kinds.len() as u32).map(|kind| grammar.of_kind(kind).count());
+                (counts.max().unwrap_or(0) as f32).ln()
+            }
             None | Some(Decides::First | Decides::Wins(_)) => 0.0,
         }
     }
@@ -114,14 +119,16 @@ impl TextDecoder<'_> {
             .map_err(|(row, fault)| self.fault(text, position(&text.rows, row), fault))?;
         let mut out = Decided { rows: Vec::with_capacity(items.len()), ..Decided::default() };
         out.labels.reserve(items.len());
+        out.made.reserve(self.decoder.label_names.len() * items.len() / 8);
         let mut above = Vec::with_capacity(items.len());
-        let mut words = Means::new(&base, text, grammar.tagging());
+        let mut words = Means::new(&base, text, grammar);
+        let pooled = self.pooled();
         let by_first = matches!(self.decoder.settings.strategy.decides(), Some(Decides::First));
         for (number, &(from, to)) in items.iter().enumerate() {
             let members = from as usize..if by_first { from + 1 } else { to } as usize;
             let mut least = leads[members.clone()].iter().copied().fold(f32::INFINITY, f32::min);
             if members.len() > 1 {
-                least -= self.pooled();
+                least -= pooled;
             }
             let clear =
                 certain::is_clear(least) && best[members.clone()].iter().all(|&label| label == outside);
@@ -186,7 +193,7 @@ impl TextDecoder<'_> {
         };
         let wins = match settings.strategy.decides() {
             None => return first(),
-            Some(Decides::First) if !settings.lays_out_words(self.decoder.grammar.tagging().scheme) => {
+            Some(Decides::First) if !settings.lays_out_words(&self.decoder.grammar) => {
                 return first();
             }
             Some(Decides::First) => Some((|_, _| false) as fn(f32, f32) -> bool),
@@ -201,9 +208,9 @@ impl TextDecoder<'_> {
         rows.argmaxes(&text.rows, self.decoder.grammar.likely() as usize, &mut best)
             .map_err(|(row, fault)| self.fault(text, position(&text.rows, row), fault))?;
         let mut out = Decided::default();
-        let tagging = self.decoder.grammar.tagging();
-        let mut means = Means::new(rows, text, tagging);
-        let mut word = WordRow::new(tagging);
+        let grammar = &self.decoder.grammar;
+        let mut means = Means::new(rows, text, grammar);
+        let mut word = WordRow::new(grammar);
         for (number, &(from, to)) in items.iter().enumerate() {
             let members = from as usize..to as usize;
             let row = match (members.len(), wins) {
@@ -262,15 +269,15 @@ struct Means<'a> {
 }
 
 impl<'a> Means<'a> {
-    fn new(rows: &'a Rows<'a>, text: &'a Stitched<'a>, tagging: &'a Tagging) -> Self {
-        Self { rows, text, space: MeanSpace::default(), word: WordRow::new(tagging), items: Vec::new() }
+    fn new(rows: &'a Rows<'a>, text: &'a Stitched<'a>, grammar: &'a Grammar) -> Self {
+        Self { rows, text, space: MeanSpace::default(), word: WordRow::new(grammar), items: Vec::new() }
     }
 
     /// Appends the row of `item`, whose tokens are `members`; its number.
     fn make(&mut self, item: usize, members: Range<usize>, made: &mut Vec<f32>) -> u32 {
-        let (members, from) = (&self.text.rows[members], made.len());
-        self.rows.mean_logs(members, &mut self.space, made);
-        self.word.lay_out(self.rows, members, &mut made[from..]);
+        let from = made.len();
+        self.rows.mean_logs(&self.text.rows[members], &mut self.space, made);
+        self.word.lay_out(&self.space, &mut made[from..]);
         self.items.push(item);
         (self.rows.count() + self.items.len() - 1) as u32
     }
@@ -287,17 +294,13 @@ fn position(rows: &[u32], row: usize) -> usize {
 /// word has, and the first and the last one where an entity begins or ends: `P(type) * P(begins | type) * P(ends | type)`.
 /// A mean has half of that and half of the mean over labels; see [`PLACED`].
 struct WordRow<'a> {
-    tagging: &'a Tagging,
-    /// The softmax of the token that is looked at.
-    probs: Vec<f32>,
-    /// By type: probabilities of the token that is looked at, and of the word.
-    kinds: [Vec<f32>; 2],
-    /// By type: of the first token, whether an entity begins there, and of the last, whether one ends there; 0.5 where the
-    /// token does not say.
-    begins: Vec<f32>,
-    ends: Vec<f32>,
-    /// By label: how well it fits where the word begins and ends.
-    places: Vec<f32>,
+    grammar: &'a Grammar,
+    /// By label: the softmax of the first token of a word, and of the one that is looked at.
+    first: Vec<f32>,
+    here: Vec<f32>,
+    /// By type: probabilities of the word, and of the token that is looked at.
+    kinds: Vec<f32>,
+    kinds_here: Vec<f32>,
     /// By label: the mean of the word's tokens.
     mean: Vec<f32>,
 }
@@ -310,106 +313,81 @@ struct WordRow<'a> {
 const PLACED: f32 = 0.5;
 
 impl<'a> WordRow<'a> {
-    fn new(tagging: &'a Tagging) -> Self {
-        let zeros = || vec![0.0; tagging.kinds.len()];
-        Self {
-            tagging,
-            probs: Vec::new(),
-            kinds: [zeros(), zeros()],
-            begins: zeros(),
-            ends: zeros(),
-            places: Vec::new(),
-            mean: Vec::new(),
-        }
+    fn new(grammar: &'a Grammar) -> Self {
+        let (first, here, kinds, kinds_here, mean) = Default::default();
+        Self { grammar, first, here, kinds, kinds_here, mean }
     }
 
     /// Appends the row of the word that the tokens of `members` are; its type is that of the token that wins.
     fn push(&mut self, rows: &Rows<'_>, members: &[u32], wins: fn(f32, f32) -> bool, out: &mut Vec<f32>) {
         let mut top = f32::NAN;
         for (at, &row) in members.iter().enumerate() {
-            self.read(rows.row(row as usize));
-            let [here, best] = &mut self.kinds;
-            let most = here.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            self.here.clear();
+            exps::softmax_onto(rows.row(row as usize), &mut self.here);
+            kind_sums(self.grammar, &self.here, &mut self.kinds_here);
+            let most = self.kinds_here.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            if at == 0 {
+                self.first.clone_from(&self.here);
+            }
             if at == 0 || wins(most, top) {
                 top = most;
-                best.copy_from_slice(here);
+                self.kinds.clone_from(&self.kinds_here);
             }
         }
         let from = out.len();
-        out.resize(from + self.tagging.tags.len(), 0.0);
-        self.write(rows, members, &mut out[from..]);
+        out.resize(from + self.here.len(), 0.0);
+        write(self.grammar, &self.kinds, (&self.first, &self.here), &mut out[from..]);
     }
 
-    /// Lays out anew the row of a word, which holds the logarithms of its tokens' mean.
-    fn lay_out(&mut self, rows: &Rows<'_>, members: &[u32], row: &mut [f32]) {
+    /// Lays out anew the row of a word, which holds the logarithms of its tokens' mean; `space` has the distributions of the
+    /// first of them and of the last.
+    fn lay_out(&mut self, space: &MeanSpace, row: &mut [f32]) {
         self.mean.clear();
         self.mean.extend(row.iter().map(|log| log.exp()));
-        let kinds = &mut self.kinds[1];
-        kinds.fill(0.0);
-        for (tag, mean) in self.tagging.tags.iter().zip(&self.mean) {
-            kinds[tag.kind as usize] += mean;
-        }
-        self.write(rows, members, row);
+        kind_sums(self.grammar, &self.mean, &mut self.kinds);
+        write(self.grammar, &self.kinds, (&space.first, &space.last), row);
         for (value, mean) in row.iter_mut().zip(&self.mean) {
             *value = (PLACED * value.exp() + (1.0 - PLACED) * mean).ln();
         }
     }
+}
 
-    /// Writes the row of a word whose types are known.
-    fn write(&mut self, rows: &Rows<'_>, members: &[u32], out: &mut [f32]) {
-        if let [first, .., last] = *members {
-            let begins = |role| matches!(role, Role::Begin | Role::Single);
-            let ends = |role| matches!(role, Role::End | Role::Single);
-            self.read(rows.row(first as usize));
-            share(self.tagging, &self.probs, &self.kinds[0], begins, &mut self.begins);
-            self.read(rows.row(last as usize));
-            share(self.tagging, &self.probs, &self.kinds[0], ends, &mut self.ends);
-        }
-        let of = |share: f32, is: bool| if is { share } else { 1.0 - share };
-        self.places.clear();
-        self.places.extend(self.tagging.tags.iter().map(|tag| {
-            let (begins, ends) = (self.begins[tag.kind as usize], self.ends[tag.kind as usize]);
-            match tag.role {
-                Role::Outside => 1.0,
-                Role::Begin => of(begins, true) * of(ends, false),
-                Role::Inside => of(begins, false) * of(ends, false),
-                Role::End => of(begins, false) * of(ends, true),
-                Role::Single => of(begins, true) * of(ends, true),
-            }
-        }));
+/// Writes the row of a word whose types have the probabilities `kinds`; `ends` are the distributions of its first token and
+/// of its last.
+fn write(grammar: &Grammar, kinds: &[f32], ends: (&[f32], &[f32]), out: &mut [f32]) {
+    for (kind, &probability) in (0..).zip(kinds) {
+        let labels = || grammar.labels_of(kind);
+        let begins = share(labels(), ends.0, |role| matches!(role, Role::Begin | Role::Single));
+        let ends = share(labels(), ends.1, |role| matches!(role, Role::End | Role::Single));
+        let place = |role| match role {
+            Role::Outside => 1.0,
+            Role::Begin => begins * (1.0 - ends),
+            Role::Inside => (1.0 - begins) * (1.0 - ends),
+            Role::End => (1.0 - begins) * ends,
+            Role::Single => begins * ends,
+        };
         // Not each type has a label for each place: one that has none left for this one keeps them all.
-        let [sums, kinds] = &mut self.kinds;
-        sums.fill(0.0);
-        for (tag, place) in self.tagging.tags.iter().zip(&self.places) {
-            sums[tag.kind as usize] += place;
-        }
-        for ((tag, place), value) in self.tagging.tags.iter().zip(&self.places).zip(out) {
-            let kind = tag.kind as usize;
-            let share = if sums[kind] > 0.0 { place / sums[kind] } else { 1.0 };
-            *value = (kinds[kind] * share).ln();
-        }
-    }
-
-    /// Reads the distributions of one token, over labels and over types.
-    fn read(&mut self, row: &[f32]) {
-        self.probs.clear();
-        logits::softmax_onto(row, &mut self.probs);
-        self.kinds[0].fill(0.0);
-        for (tag, probability) in self.tagging.tags.iter().zip(&self.probs) {
-            self.kinds[0][tag.kind as usize] += probability;
+        let all = labels().fold(0.0, |all, (_, role)| all + place(role));
+        for (label, role) in labels() {
+            let share = if all > 0.0 { place(role) / all } else { 1.0 };
+            out[label as usize] = (probability * share).ln();
         }
     }
 }
 
-/// By type, the share of its labels whose role is `wanted`; a half where the type has no probability at all.
-fn share(tagging: &Tagging, probs: &[f32], kinds: &[f32], wanted: impl Fn(Role) -> bool, out: &mut [f32]) {
-    out.fill(0.0);
-    for (tag, probability) in tagging.tags.iter().zip(probs) {
-        if wanted(tag.role) {
-            out[tag.kind as usize] += probability;
-        }
-    }
-    for (share, &whole) in out.iter_mut().zip(kinds) {
-        *share = if whole > 0.0 { (*share / whole).min(1.0) } else { 0.5 };
-    }
+/// By type, the sum over its labels.
+fn kind_sums(grammar: &Grammar, probs: &[f32], out: &mut Vec<f32>) {
+    let sum = |kind| grammar.labels_of(kind).fold(0.0, |sum, (label, _)| sum + probs[label as usize]);
+    out.clear();
+    out.extend((0..grammar.tagging().kinds.len() as u32).map(sum));
+}
+
+/// Which part of the probability of the labels of a type those have whose role is `wanted`; a half where the type has none
+/// at all.
+fn share(labels: impl Iterator<Item = (u32, Role)>, probs: &[f32], wanted: impl Fn(Role) -> bool) -> f32 {
+    let (part, whole) = labels.fold((0.0, 0.0), |(part, whole), (label, role)| {
+        let probability = probs[label as usize];
+        (if wanted(role) { part + probability } else { part }, whole + probability)
+    });
+    if whole > 0.0 { (part / whole).min(1.0) } else { 0.5 }
 }

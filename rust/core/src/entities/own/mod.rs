@@ -14,7 +14,7 @@ pub mod stitch;
 mod union;
 pub mod words;
 
-use crate::batch::{Entity, Text, Tokens, Window};
+use crate::batch::{ByText, Entity, Text, Tokens, Window};
 use crate::entities::Strategy;
 use crate::entities::chunks::{self, Repair};
 use crate::entities::strategy::Decides;
@@ -23,7 +23,7 @@ use crate::entities::transformers::overlaps;
 use crate::entities::transformers::words::Boundary;
 use crate::entities::viterbi::Grammar;
 use crate::error::named;
-use crate::labels::{Role, Scheme};
+use crate::labels::Role;
 use crate::math::logits::Rows;
 use crate::parallel;
 use crate::text::stretches::Stretches;
@@ -129,10 +129,10 @@ pub struct Settings {
 impl Settings {
     /// Whether words of several tokens get rows of their own that say where an entity begins and ends. The first token's
     /// row says all of it where the scheme does not mark ends.
-    fn lays_out_words(&self, scheme: Scheme) -> bool {
+    fn lays_out_words(&self, grammar: &Grammar) -> bool {
         match self.strategy.decides() {
             None => false,
-            Some(Decides::First) => scheme.marks_ends(),
+            Some(Decides::First) => grammar.tagging().scheme.marks_ends(),
             Some(Decides::Wins(_) | Decides::Mean) => true,
         }
     }
@@ -182,6 +182,23 @@ pub struct Entities {
 pub const MORE: [&str; 4] = ["token_start", "token_end", "word_start", "word_end"];
 
 impl Entities {
+    /// None yet, with room for so many.
+    fn with_room(entities: usize) -> Self {
+        let each = || Vec::with_capacity(entities);
+        Self {
+            text_index: each(),
+            start: each(),
+            end: each(),
+            label_id: each(),
+            score: Vec::with_capacity(entities),
+            token_start: each(),
+            token_end: each(),
+            word_start: each(),
+            word_end: each(),
+            ..Self::default()
+        }
+    }
+
     /// The columns of [`MORE`], one value an entity, which the caller has from then on. Bindings and pickles read them by
     /// name from here: one that is added there is known there.
     pub fn take_more(&mut self) -> [Vec<i64>; MORE.len()] {
@@ -266,13 +283,10 @@ impl Decoder {
         tokens: Option<Tokens<'_>>,
         options: entities::Options,
     ) -> Result<Entities> {
-        let mut of_text = vec![Vec::new(); text_count];
-        for (number, window) in windows.iter().enumerate() {
-            of_text[window.text].push(number);
-        }
+        let of_text = ByText::new(windows, text_count);
         let values: usize = windows.iter().map(|window| window.logits.len()).sum();
         let found = parallel::map(text_count, options.threads, values, |text| {
-            let numbers = &of_text[text];
+            let numbers = of_text.of(text);
             let index = texts.map(|texts| CharIndex::counted(texts[text].text, texts[text].chars));
             TextDecoder {
                 decoder: self,
@@ -287,7 +301,7 @@ impl Decoder {
             }
             .run()
         })?;
-        let mut out = Entities::default();
+        let mut out = Entities::with_room(found.iter().map(|found| found.drafts.len()).sum());
         for (text, found) in found.into_iter().enumerate() {
             for draft in found.drafts {
                 out.text_index.push(text as i64);
@@ -447,7 +461,9 @@ impl TextDecoder<'_> {
         let rows = Rows::new(values, self.decoder.label_names.len());
         let mut seeds = near::unsure(line, &rows, grammar.likely(), self.pooled());
         // Where a search is needed, it needs what lies between entities that may reach each other, too.
-        let mut searched = self.decoder.settings.viterbi && !near::is_legal(line, &rows, grammar, &seeds);
+        let by_words = self.decoder.settings.strategy.decides().is_some();
+        let mut searched =
+            self.decoder.settings.viterbi && !near::is_legal(line, &rows, grammar, &seeds, by_words);
         loop {
             if searched {
                 seeds = near::reached(line, &rows, grammar.likely(), self.pooled(), &seeds);
@@ -592,7 +608,9 @@ impl TextDecoder<'_> {
             rows.argmaxes(&text.rows[at..=at], self.decoder.grammar.likely() as usize, &mut label)
                 .map_err(|(_, fault)| self.fault(text, at, fault))?;
             let kind = tagging.tags[label[0] as usize].kind;
-            if token.start == next || tagging.is_outside(kind) || self.decoder.settings.ignored[kind as usize]
+            if token.start == next
+                || self.decoder.grammar.is_outside(kind)
+                || self.decoder.settings.ignored[kind as usize]
             {
                 continue;
             }
@@ -664,7 +682,7 @@ impl TextDecoder<'_> {
         words: Option<&Words<'_>>,
     ) -> Vec<Draft> {
         let settings = &self.decoder.settings;
-        let outside = |kind: u32| self.decoder.grammar.tagging().is_outside(kind);
+        let outside = |kind: u32| self.decoder.grammar.is_outside(kind);
         if !self.has_offsets() {
             return drafts;
         }
@@ -735,6 +753,6 @@ pub fn means_outside(grammar: &Grammar, strategy: Strategy, name: usize) -> bool
     if strategy.is_by_token() {
         tagging.tags[name].role == Role::Outside
     } else {
-        tagging.is_outside(name as u32)
+        grammar.is_outside(name as u32)
     }
 }

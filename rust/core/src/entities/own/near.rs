@@ -137,21 +137,30 @@ struct Island {
 
 /// The tokens of `line` that are not outside for certain, with `pooled` of their lead taken off.
 pub(super) fn unsure(line: &impl Line, rows: &Rows<'_>, outside: u32, pooled: f32) -> Vec<usize> {
-    let mut unsure = Vec::new();
+    let mut unsure = Vec::with_capacity(line.len() / 8);
     rows.unsure(rows.count(), outside as usize, 2.0 * MARGIN + pooled, &mut unsure);
     unsure.iter().filter_map(|&row| line.of_row(row)).collect()
 }
 
 /// Whether the most probable labels of the tokens `unsure`, all others being outside, are a sequence that is allowed: then
-/// those of words mostly are.
-pub(super) fn is_legal(line: &impl Line, rows: &Rows<'_>, grammar: &Grammar, unsure: &[usize]) -> bool {
+/// those of words mostly are. Where words of several tokens are decided as one, `by_words`, only tokens that stand alone tell
+/// that it is none.
+pub(super) fn is_legal(
+    line: &impl Line,
+    rows: &Rows<'_>,
+    grammar: &Grammar,
+    unsure: &[usize],
+    by_words: bool,
+) -> bool {
     let (numbers, mut labels) = (unsure.iter().map(|&at| line.row(at)).collect::<Vec<_>>(), Vec::new());
+    let touches = |&at: &usize| at > 0 && at < line.len() && line.span(at - 1).1 >= line.span(at).0;
     rows.argmaxes(&numbers, grammar.likely() as usize, &mut labels).is_err() || {
         let mut rest = &labels[..];
         unsure.chunk_by(|last, next| last + 1 == *next).all(|run| {
             let (own, behind) = rest.split_at(run.len());
             rest = behind;
-            grammar.is_legal(own)
+            let alone = || !run.iter().chain([&(run[run.len() - 1] + 1)]).any(touches);
+            grammar.is_legal(own) || (by_words && !alone())
         })
     }
 }
@@ -165,25 +174,22 @@ pub(super) fn reached(
     unsure: &[usize],
 ) -> Vec<usize> {
     let most = line.len();
-    let mut all = unsure.to_vec();
-    reach(
-        most,
-        unsure.iter().copied(),
-        |at| rows.lead(line.row(at) as usize, outside as usize) - pooled,
-        |at| line.span(at - 1).1 >= line.span(at).0,
-        |at| all.push(at),
-    );
+    let mut marked = vec![false; most];
+    for &at in unsure {
+        marked[at] = true;
+    }
+    let lead = |at: usize| rows.lead(line.row(at) as usize, outside as usize) - pooled;
+    let touches = |at: usize| line.span(at - 1).1 >= line.span(at).0;
+    reach(most, unsure.iter().copied(), lead, touches, |at| marked[at] = true);
     let turned = |at: usize| most - 1 - at;
     reach(
         most,
         unsure.iter().rev().map(|&at| turned(at)),
-        |at| rows.lead(line.row(turned(at)) as usize, outside as usize) - pooled,
-        |at| line.span(turned(at)).1 >= line.span(turned(at - 1)).0,
-        |at| all.push(turned(at)),
+        |at| lead(turned(at)),
+        |at| touches(turned(at - 1)),
+        |at| marked[turned(at)] = true,
     );
-    all.sort_unstable();
-    all.dedup();
-    all
+    (0..most).filter(|&at| marked[at]).collect()
 }
 
 /// Calls `mark` with each of the tokens `0..most` from one of `unsure` on up to where the others have paid for it.
@@ -276,10 +282,14 @@ impl TextDecoder<'_> {
 const FAR: usize = 256;
 
 fn parts(text: &CharIndex<'_>, at: usize) -> bool {
-    let mut pair = text.slice(at.saturating_sub(1), at + 1).chars();
-    at == 0
-        || at >= text.len()
-        || pair.next().zip(pair.next()).is_some_and(|(before, behind)| parted(before, behind))
+    if at == 0 || at >= text.len() {
+        return true;
+    }
+    if let Some(ascii) = text.ascii() {
+        return parted(char::from(ascii[at - 1]), char::from(ascii[at]));
+    }
+    let mut pair = text.slice(at - 1, at + 1).chars();
+    pair.next().zip(pair.next()).is_some_and(|(before, behind)| parted(before, behind))
 }
 
 /// The last token up to `first`, which is one, before which units part, and where.

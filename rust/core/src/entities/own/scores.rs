@@ -4,7 +4,8 @@ use super::{Decoder, Score};
 use crate::entities::lattice::Lattice;
 use crate::entities::strategy::Decides;
 use crate::labels::Role;
-use crate::math::logits::{self, Rows};
+use crate::math::exps;
+use crate::math::logits::Rows;
 use std::cell::OnceCell;
 use std::ops::Range;
 
@@ -38,7 +39,7 @@ impl<'a> Scores<'a> {
     /// The score of an entity of type `kind` that covers `items`.
     pub(super) fn of_entity(&self, items: Range<usize>, kind: u32) -> f32 {
         let score = self.decoder.settings.score;
-        if score == Score::Path && !self.decoder.grammar.tagging().is_outside(kind) {
+        if score == Score::Path && !self.decoder.grammar.is_outside(kind) {
             return self.lattice().probability(items.start, items.end, kind) as f32;
         }
         let mut all = items.map(|item| self.of_type(item, kind));
@@ -48,7 +49,7 @@ impl<'a> Scores<'a> {
             Score::Max => all.fold(f32::NEG_INFINITY, f32::max),
             Score::Mean | Score::Path => {
                 let all: Vec<f32> = all.collect();
-                logits::pairwise_sum(&all) / all.len() as f32
+                exps::pairwise_sum(&all) / all.len() as f32
             }
         }
     }
@@ -64,13 +65,13 @@ impl<'a> Scores<'a> {
             Some(Decides::First | Decides::Wins(_)) | None => false,
         };
         let tagging = self.decoder.grammar.tagging();
-        let pooled = to - from > 1 && (means || settings.lays_out_words(tagging.scheme));
+        let pooled = to - from > 1 && (means || settings.lays_out_words(&self.decoder.grammar));
         let tag = tagging.tags[label];
         if tag.kind == kind && (!pooled || tag.role == Role::Outside) {
             return self.rows.probability(row, label);
         }
-        let labels = self.decoder.grammar.of_kind(kind);
-        labels.map(|(label, _)| self.rows.probability(row, label as usize)).sum::<f32>().min(1.0)
+        let labels = self.decoder.grammar.of_kind(kind).map(|(label, _)| label as usize);
+        self.rows.probability_of_all(row, labels).min(1.0)
     }
 
     /// The score of an item by itself.
@@ -84,7 +85,7 @@ impl<'a> Scores<'a> {
 
     /// Appends the distribution of `item` over labels.
     pub(super) fn item_distribution(&self, item: usize, out: &mut Vec<f32>) {
-        logits::softmax_onto(self.rows.row(self.item_rows[item] as usize), out);
+        exps::softmax_onto(self.rows.row(self.item_rows[item] as usize), out);
     }
 
     /// Appends the mean distribution over types of `items`.

@@ -364,7 +364,7 @@ fn average(parts: &[Part<'_>], runs: &[Run], values: &mut [f32], columns: usize)
             let row = part.row(part.tokens[run.place + at - run.from].origin.1, columns);
             let top = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
             // A row without a most probable label stays as it is, to be refused by name.
-            let shift = if top.is_finite() { top + crate::math::logits::exp_sum(row, top).ln() } else { 0.0 };
+            let shift = if top.is_finite() { top + crate::math::exps::exp_sum(row, top).ln() } else { 0.0 };
             for (value, logit) in values[at * columns..][..columns].iter_mut().zip(row) {
                 *value += logit - shift;
             }

@@ -4,7 +4,7 @@ use super::stitch::Token;
 use crate::error::named;
 use crate::text::script::is_space;
 use crate::text::script::is_unspaced;
-use crate::text::stretches::Stretches;
+use crate::text::stretches::{Stretches, may_be_dropped};
 use crate::text::units::CharIndex;
 use crate::{Error, Result};
 use std::cell::OnceCell;
@@ -82,41 +82,48 @@ struct Units<'a> {
     read: usize,
 }
 
+/// Where a token sits: a character, and what all characters of its unit have in common.
+#[derive(Clone, Copy)]
+struct Seat {
+    at: usize,
+    unit: usize,
+}
+
 impl Units<'_> {
     /// A character of the unit that `token` belongs to: its first one that is no white space. A token that covers
     /// nothing belongs to a unit that it lies inside of, and to none at an edge; nor does one whose units were not read.
-    fn seat(&self, token: &Token) -> Option<usize> {
-        let start = usize::try_from(token.start).ok()?;
+    fn seat(&self, token: &Token) -> Option<Seat> {
+        let at = usize::try_from(token.start).ok()?;
+        let unit = self.edges.unit(at)?;
         if token.start >= token.end {
-            return self.edges.inside(start).then_some(start);
+            return self.edges.inside(at).then_some(Seat { at, unit });
         }
-        self.edges.unit(start)?;
-        let covered = self.text.slice(start, token.end as usize);
+        let covered = self.text.slice(at, token.end as usize);
         let before = covered.chars().take_while(|&c| is_space(c)).count();
-        Some(if before as i64 == token.end - token.start { start } else { start + before })
+        if before == 0 || before as i64 == token.end - token.start {
+            return Some(Seat { at, unit });
+        }
+        self.edges.unit(at + before).map(|unit| Seat { at: at + before, unit })
     }
 
     /// Whether `token` goes on with the word of `last`; `seats` are theirs.
-    fn goes_on(&mut self, last: &Token, token: &Token, seats: (Option<usize>, Option<usize>)) -> bool {
+    fn goes_on(&mut self, last: &Token, token: &Token, seats: (Option<Seat>, Option<Seat>)) -> bool {
         let (Some(before), Some(seat)) = seats else { return false };
-        let holds = |&(start, end): &(usize, usize)| start <= before && seat < end;
-        self.edges.unit(before) == self.edges.unit(seat)
-            || self.joined.last().is_some_and(holds)
-            || self.joins(last, token)
+        let holds = |&(start, end): &(usize, usize)| start <= before.at && seat.at < end;
+        before.unit == seat.unit || self.joined.last().is_some_and(holds) || self.joins(last, token)
     }
 
     /// Joins the units that are parted inside `token` alone, by characters that it can't but have dropped.
     fn join_within(&mut self, token: &Token) {
-        if token.start < 0 || token.end <= token.start.max(self.read as i64) {
+        if self.edges.are_plain() || token.start < 0 || token.end <= token.start.max(self.read as i64) {
             return;
         }
         // Of tokens that lie over each other, what is new: the text is read once.
         let start = self.read.max(token.start as usize);
         self.read = token.end as usize;
-        let dropped = |c: char| c.is_control() || c.is_other_format() || c == '\u{FFFD}';
         let chars = self.text.slice(start, token.end as usize).chars();
         let mut before: Option<usize> = None;
-        for (at, _) in (start..).zip(chars).filter(|&(_, c)| is_space(c) || !dropped(c)) {
+        for (at, _) in (start..).zip(chars).filter(|&(_, c)| !may_be_dropped(c)) {
             let last = before.replace(at).filter(|last| last + 1 < at);
             if let Some(last) = last.filter(|&last| self.meet(last, at)) {
                 self.push(last, at);

@@ -5,7 +5,7 @@
 //! Windows are independent of each other, so a batch is decoded by as many threads as there are; the windows
 //! of one text are then merged (`overlaps`).
 
-use crate::batch::{CHARACTERS, Entity, Piece, Text, Tokens, Window};
+use crate::batch::{ByText, CHARACTERS, Entity, Piece, Text, Tokens, Window};
 use crate::entities::strategy::{Decides, Strategy};
 use crate::entities::transformers::overlaps;
 use crate::entities::transformers::words::{self, Boundary};
@@ -34,6 +34,25 @@ pub struct Entities {
     pub piece_starts: Vec<u32>,
     /// Tokens of all entities, in order; empty without token ids.
     pub pieces: Vec<Piece>,
+}
+
+impl Entities {
+    /// None yet, with room for so many and their pieces.
+    fn with_room(entities: usize, pieces: usize) -> Self {
+        let each = || Vec::with_capacity(entities);
+        let mut piece_starts = Vec::with_capacity(entities + 1);
+        piece_starts.push(0);
+        Self {
+            text_index: each(),
+            start: each(),
+            end: each(),
+            label_id: each(),
+            score: Vec::with_capacity(entities),
+            index: each(),
+            piece_starts,
+            pieces: Vec::with_capacity(pieces),
+        }
+    }
 }
 
 /// What is fixed over many batches: labels, strategy and how words are told apart.
@@ -129,7 +148,7 @@ impl Decoder {
             _ => Vec::new(),
         };
         let values: usize = windows.iter().map(|window| window.logits.len()).sum();
-        let found = parallel::map(windows.len(), threads, values / 2, |number| {
+        let found = parallel::map(windows.len(), threads, values / 5, |number| {
             let window = &windows[number];
             let chars = texts.map(|texts| texts[window.text].chars);
             let index = indexes.get(window.text);
@@ -205,7 +224,7 @@ impl WindowDecoder<'_> {
     /// The same but for tokens that are in no entity, of which one is left between any two others that are no neighbours.
     fn in_entities(&self, rows: &Rows<'_>) -> Result<(Vec<u32>, Vec<u32>)> {
         let likely = self.decoder.likely;
-        let mut tokens = Vec::new();
+        let mut tokens = Vec::with_capacity(self.window.tokens / 8);
         rows.unsure(self.window.tokens, likely, MARGIN, &mut tokens);
         tokens.retain(|&token| !self.window.is_special(token as usize));
         let mut labels = Vec::new();
@@ -294,7 +313,7 @@ impl WindowDecoder<'_> {
             }
             scores.clear();
             scores.extend(run.iter().map(|item| self.score(rows, unmasked, item)));
-            let score = crate::math::logits::pairwise_sum(&scores) / scores.len() as f32;
+            let score = crate::math::exps::pairwise_sum(&scores) / scores.len() as f32;
             let (from, to) = (run[0].rows.0, run[run.len() - 1].rows.1);
             let (start, _) = self.window.span(unmasked[from as usize] as usize);
             let (_, end) = self.window.span(unmasked[to as usize - 1] as usize);
@@ -363,13 +382,12 @@ fn items_of(
 
 /// Puts the windows of each text together, in the order of the texts.
 fn gather(windows: &[Window<'_>], found: &[Found], text_count: usize) -> Entities {
-    let mut of_text = vec![Vec::new(); text_count];
-    for (number, window) in windows.iter().enumerate() {
-        of_text[window.text].push(number);
-    }
-    let mut out = Entities { piece_starts: vec![0], ..Entities::default() };
+    let of_text = ByText::new(windows, text_count);
+    let most = found.iter().map(|found| found.entities.len()).sum();
+    let mut out = Entities::with_room(most, found.iter().map(|found| found.pieces.len()).sum());
     let mut merged = Vec::new();
-    for (text, numbers) in of_text.iter().enumerate() {
+    for text in 0..text_count {
+        let numbers = of_text.of(text);
         merged.clear();
         merged.extend(
             numbers

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, SupportsIndex, TypeVar
 
 import numpy as np
 
-from fastpost import _fastpost
+import fastpost._fastpost as _fastpost
 from fastpost._frozen import Frozen
 from fastpost._inputs.bounds import counted
 from fastpost.exceptions import refuse

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from fastpost import _fastpost
+import fastpost._fastpost as _fastpost
 from fastpost._inputs.bounds import counted
 from fastpost.exceptions import refuse
 from fastpost.types import Ints1d, Ints2d

@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from fastpost import _fastpost
+import fastpost._fastpost as _fastpost
 from fastpost.exceptions import Argument, refuse
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
-from fastpost import _fastpost
+import fastpost._fastpost as _fastpost
 from fastpost._inputs import arrays as _arrays
 from fastpost._inputs.bounds import counted, shown
 from fastpost._inputs.encodings import Encoded, Encodings, is_encoded, is_encodings, read_texts

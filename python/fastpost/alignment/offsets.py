@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias, overload
 import numpy as np
 import numpy.typing as npt
 
-from fastpost import _fastpost
+import fastpost._fastpost as _fastpost
 from fastpost._inputs import arrays as _arrays
 from fastpost._inputs.bounds import counted, shown, with_article
 from fastpost.exceptions import refuse

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, Literal
 
-from fastpost import _fastpost
+import fastpost._fastpost as _fastpost
 from fastpost._frozen import Settled
 from fastpost._inputs import arrays as _arrays
 from fastpost._inputs import bounds as _bounds

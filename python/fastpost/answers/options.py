@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from fastpost import _fastpost
+import fastpost._fastpost as _fastpost
 from fastpost._inputs import bounds
 from fastpost._inputs.option import Option, is_same, table
 from fastpost.exceptions import refuse

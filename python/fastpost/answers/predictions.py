@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fastpost import _fastpost
+import fastpost._fastpost as _fastpost
 from fastpost._inputs import arrays as _arrays
 from fastpost._inputs import bounds as _bounds
 from fastpost._inputs.bounds import counted, listed, shown, with_article

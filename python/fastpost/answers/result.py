@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fastpost import _fastpost
+import fastpost._fastpost as _fastpost
 from fastpost.columns import (
     Nested,
     Rows,

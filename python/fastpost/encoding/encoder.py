@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from fastpost import _fastpost
+import fastpost._fastpost as _fastpost
 from fastpost._inputs.bounds import counted, shown
 from fastpost.encoding.batch import Columns, Encodings, Padding, native_columns
 from fastpost.encoding.source import Options, Reference, Source, vocabulary_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fastpost import _fastpost
+import fastpost._fastpost as _fastpost
 
 _ALWAYS = 1 << 16
 """Tokens of windows that each text may have: below that no text is counted."""

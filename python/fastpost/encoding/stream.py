@@ -6,23 +6,36 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import IO, Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from fastpost.corpus import Corpus
+from fastpost.encoding.batch import Encodings
 from fastpost.exceptions import Argument, refuse
 from fastpost.types import Ints1d
 
-if TYPE_CHECKING:
-    from fastpost.encoding.encoder import Encoder
-
 HEADER = 128
 """Bytes before the values of a .npy file, so that its length can be written in when it is known."""
+
+
+class Encodes(Protocol):
+    """What writes ids down needs of an `Encoder`."""
+
+    @property
+    def largest_id(self) -> int:
+        """The largest id that it can give."""
+
+    @property
+    def written(self) -> bytes | None:
+        """Its tokenizer.json; None if a part is written in Python."""
+
+    def encode(self, texts: Iterable[Any], *, add_special_tokens: bool = True, threads: int | None = None) -> Encodings:
+        """Encodes texts."""
 
 
 class TokenBatch(NamedTuple):
@@ -35,7 +48,7 @@ class TokenBatch(NamedTuple):
 
 
 def batches(
-    encoder: Encoder, corpus: Any, special: bool, end_id: int | None, threads: int | None
+    encoder: Encodes, corpus: Any, special: bool, end_id: int | None, threads: int | None
 ) -> Iterator[TokenBatch]:
     """The ids of a corpus, a batch of its documents at a time; see `Encoder.encode_corpus`."""
     corpus = corpus if isinstance(corpus, Corpus) else Corpus(corpus)
@@ -65,7 +78,7 @@ class Written:
 
 
 def write(
-    encoder: Encoder,
+    encoder: Encodes,
     corpus: Corpus,
     out: Path,
     *,
@@ -180,7 +193,7 @@ def _note(path: Path, state: Written, files: tuple[Column, ...]) -> None:
     beside.replace(path)
 
 
-def _digest(encoder: Encoder, special: bool, end_id: int | None) -> str:
+def _digest(encoder: Encodes, special: bool, end_id: int | None) -> str:
     read = hashlib.sha256(encoder.written or repr(encoder).encode())
     read.update(repr((special, end_id)).encode())
     return read.hexdigest()

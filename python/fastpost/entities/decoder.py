@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from fastpost import _fastpost
+import fastpost._fastpost as _fastpost
 from fastpost._frozen import Settled
 from fastpost._inputs import arrays as _arrays
 from fastpost._inputs import masks as _masks

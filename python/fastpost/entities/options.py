@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from fastpost import _fastpost
+import fastpost._fastpost as _fastpost
 from fastpost._inputs.bounds import shown, threads, tokens_at_once, windows_at_once, with_article
 from fastpost._inputs.option import ABSENT, Option, flag, is_same, keep, table
 from fastpost.entities import checks

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple, overload
 
-from fastpost import _fastpost
+import fastpost._fastpost as _fastpost
 from fastpost._inputs.bounds import counted, with_article
 from fastpost._inputs.labels import refuse_half_pair
 from fastpost.entities.result import Entities

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from fastpost import _fastpost
+import fastpost._fastpost as _fastpost
 from fastpost._inputs.bounds import shown, with_article
 from fastpost.entities.redact import redact as redact_text
 from fastpost.entities.redact import template as read_template

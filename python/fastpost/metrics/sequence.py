@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias, overload
 
 import numpy as np
 
-from fastpost import _fastpost
+import fastpost._fastpost as _fastpost
 from fastpost._fastpost import SpanPairs, TagPairs
 from fastpost._inputs import bounds as _bounds
 from fastpost._inputs.bounds import short, shown

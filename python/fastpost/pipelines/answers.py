@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastpost import _fastpost
+import fastpost._fastpost as _fastpost
 from fastpost._inputs import arrays as _arrays
 from fastpost._inputs.bounds import counted, shown
 from fastpost._inputs.encodings import Read, read_first

@@ -53,6 +53,9 @@ impl TextDecoder<'_> {
             self.stitched(&stitch::stitch(parts.clone(), self.decoder.label_names.len(), Merge::Context))?
         };
         let mut all = self.each_window(parts)?;
+        if !self.decoder.settings.strategy.is_by_token() {
+            all.lost = whole.lost; // a space that ends a window is in front of a token of the next one
+        }
         all.drafts.extend(whole.drafts);
         all.probs.extend(whole.probs);
         Ok(all)

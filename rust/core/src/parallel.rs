@@ -26,8 +26,8 @@ pub fn available(threads: Threads) -> usize {
 
 /// How many cores there are, counted once a second.
 ///
-/// Counting them reads files of the kernel: 25 microseconds, ten times that on a machine that is busy, where a whole call
-/// takes some hundreds. How many a process may use can change while it runs.
+/// Counting them reads files of the kernel. That takes 25 microseconds, ten times as much on a busy machine, while a
+/// whole call takes some hundreds. How many a process may use can change while it runs.
 fn cores() -> usize {
     const BITS: u32 = 16;
     /// The second in which they were counted, and their number in the last bits.
@@ -43,7 +43,7 @@ fn cores() -> usize {
     cores
 }
 
-/// A thread of `scope` that runs `work`; `None` if the system gives no more, and the others do its share.
+/// A thread of `scope` that runs `work`; `None` if the system gives no more; the others then do its share.
 fn spawned<'scope, T: Send + 'scope>(
     scope: &'scope Scope<'scope, '_>,
     work: impl FnOnce() -> T + Send + 'scope,

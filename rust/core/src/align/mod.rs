@@ -1,8 +1,8 @@
 //! Labelled spans of a text -> one label a token, and back; labels of words -> labels of tokens.
 //!
 //! The plain line is `encoding.char_to_token(start)` for each end of each span, which looks through all tokens each
-//! time. Here the tokens of a window are in order, so both ends are found by bisection. Going to a span's end from its
-//! start in growing steps, as it is near, gained nothing.
+//! time. Here the tokens of a window are in order, so bisection finds both ends. A search from a span's start to its
+//! end in growing steps gained nothing, though the end is near.
 
 mod solid;
 mod to_labels;
@@ -111,14 +111,14 @@ pub struct Misfit {
     pub other: Option<usize>,
 }
 
-/// A token, or a word, as a span is compared with it.
+/// A token or a word, in the form that spans are compared with.
 #[derive(Debug, Clone, Copy)]
 struct Piece {
     start: i64,
     end: i64,
     /// The token that has its label.
     token: usize,
-    /// The word it is, for [`Subwords::First`].
+    /// The number of its word, for [`Subwords::First`].
     word: i64,
 }
 
@@ -139,12 +139,12 @@ fn all_pieces(windows: &[Window<'_>], subwords: Subwords) -> Vec<Vec<Piece>> {
 }
 
 impl Window<'_> {
-    /// Whether its tokens lie in a text of `chars` characters, one behind the other. `number` is the window's own.
+    /// Checks that its tokens lie in order in a text of `chars` characters. `number` is the window's own.
     ///
     /// Tokens that stand for no text, and those that cover none of it, may be anywhere.
     ///
     /// # Errors
-    /// [`Error::BadOffset`] or [`Error::OffsetOrder`] for the first one that is elsewhere.
+    /// [`Error::BadOffset`] or [`Error::OffsetOrder`] for the first token that does not.
     pub fn check(&self, number: usize, chars: Option<usize>) -> Result<()> {
         let limit = chars.map_or(i64::MAX, |chars| chars as i64);
         let mut before = (0, 0);

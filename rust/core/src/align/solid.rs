@@ -3,7 +3,7 @@
 use crate::text::bits::Bits;
 use crate::text::script::is_space;
 
-/// The characters of a text that are not white space, read once for all that is asked of them.
+/// The characters of a text that are not white space, read once for all questions about them.
 #[derive(Debug, Clone)]
 pub struct Solid {
     bits: Bits,
@@ -24,7 +24,7 @@ impl Solid {
         Self { bits: bits.counted(chars), chars: chars as i64 }
     }
 
-    /// `start..end` without the white space at its edges; as it is where it holds nothing else, or lies outside the
+    /// `start..end` without the white space at its edges; unchanged if it holds only white space or is no span of the
     /// text.
     #[must_use]
     pub fn trim(&self, start: i64, end: i64) -> (i64, i64) {
@@ -38,8 +38,8 @@ impl Solid {
         (first, self.bits.at_or_before(end as usize - 1) as i64 + 1)
     }
 
-    /// Takes white space at the edges of tokens out of them: byte-level tokenizers count the space before a word into
-    /// its first token.
+    /// Cuts white space off the edges of tokens: byte-level tokenizers count the space before a word into its first
+    /// token.
     pub fn trim_all(&self, offsets: &mut [i64]) {
         for pair in offsets.chunks_exact_mut(2) {
             (pair[0], pair[1]) = self.trim(pair[0], pair[1]);

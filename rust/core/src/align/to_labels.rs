@@ -52,7 +52,8 @@ impl<'a> Ids<'a> {
 /// edge of a span doesn't matter where `solid` knows it.
 ///
 /// # Errors
-/// [`Error::BadTextSpan`] for a span that is none, [`Error::NoLabel`] for a label that is not in the set.
+/// [`Error::BadTextSpan`] for a span that does not fit the text, [`Error::NoLabel`] for a label that is not in the
+/// set.
 #[expect(clippy::too_many_arguments, reason = "what a text is, what is wanted of it, and where it goes")]
 pub fn label_text(
     text: usize,
@@ -99,7 +100,7 @@ pub fn label_text(
     Ok(misfits)
 }
 
-/// Where the windows of a text lie in it, so that those at a place are found without looking at all.
+/// Where the windows of a text lie in it, so that those at a place are found without looking at all windows.
 struct Places {
     /// Windows that have pieces, by their starts.
     windows: Vec<usize>,
@@ -129,7 +130,7 @@ impl Places {
         }
     }
 
-    /// Windows of which pieces may share characters with `start..end`.
+    /// Windows whose pieces may share characters with `start..end`.
     fn touching(&self, start: i64, end: i64) -> &[usize] {
         let from = self.reach.partition_point(|&reach| reach <= start);
         let to = self.starts.partition_point(|&first| first < end);
@@ -246,7 +247,7 @@ fn write(
         let range = touched(pieces, kept.start, kept.end);
         let before_same = all.get(at + 1).is_some_and(|next| next.behind_same);
         let kind = spans[kept.span].kind;
-        // Tokens of it in the windows before and after this one.
+        // Whether the windows before and after this one have tokens of the span.
         let earlier = usize::from(!near.first && range.start == 0 && first.start > kept.start);
         let later = usize::from(!near.last && range.end == pieces.len() && last.end < kept.end);
         let tokens = range.len() + earlier + later;

@@ -1,4 +1,4 @@
-//! One label a token -> the spans that they say.
+//! One label a token -> the spans that the labels describe.
 
 use super::{IGNORED, Piece, Span, Subwords, Window, all_pieces};
 use crate::error::named;
@@ -8,17 +8,17 @@ use crate::{Error, Result};
 named! {
     /// What becomes of a run of labels that the scheme does not allow.
     pub enum Repair of "repair" {
-        /// It is a span all the same, as conlleval reads it: what does not go on begins.
+        /// It is still a span, as conlleval reads it: a token that can't continue a span begins one.
         Conlleval = "conlleval",
         /// It is no span.
         Discard = "discard",
     }
 }
 
-/// Reads the labels of one text's windows, of which the first is number `window`, back into spans.
+/// Reads the labels of one text's windows back into spans. `window` is the number of the first of them.
 ///
-/// What a window repeats of the one before it is read once. A token with the label [`IGNORED`] is in no span, unless it
-/// stands for no text, or goes on with a word for [`Subwords::First`]; those are passed over.
+/// Tokens that a window repeats from the one before it are read once. A token with the label [`IGNORED`] is in no
+/// span, unless it stands for no text, or goes on with a word for [`Subwords::First`]; those are passed over.
 ///
 /// # Errors
 /// [`Error::BadLabel`] for an id that is not in the set.
@@ -45,7 +45,7 @@ pub fn spans_of_text(
             }
             last = last.max(piece.end);
             match all.last_mut() {
-                // The rest of a token that the window before saw the beginning of.
+                // The rest of a token that begins in the window before.
                 Some((before, _)) if piece.start < reach => before.end = before.end.max(piece.end),
                 _ => all.push((piece, u32::try_from(labels[piece.token]).ok())),
             }

@@ -8,8 +8,8 @@ pub type Alignment = Vec<Vec<usize>>;
 /// Aligns `a` with `b`: tokens belong together where a shortest edit script keeps one of their characters.
 ///
 /// Characters are compared in lower case and compatibility decomposition (NFKD), so that case, accents written in
-/// another way and full-width forms do not matter; an accent that one side lacks is one character less. Of several
-/// shortest scripts it is the one that the crate `seqdiff` finds, so results equal those of
+/// another way and full-width forms do not matter; an accent that one side lacks counts as one missing character. Of
+/// several shortest scripts it is the one that the crate `seqdiff` finds, so results equal those of
 /// `spacy_alignments.get_alignments`. O(n d) time for n characters and d edits.
 #[must_use]
 pub fn align_tokens<S: AsRef<str>>(a: &[S], b: &[S]) -> (Alignment, Alignment) {

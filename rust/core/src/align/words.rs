@@ -6,8 +6,8 @@ use crate::{Error, Result};
 
 /// Carries labels from words to tokens, window by window: `labels` gets, for each token, the label of its word.
 ///
-/// A token of no word, -1, is [`IGNORED`]. Of a word's tokens the first in a row has its label; the others are
-/// [`IGNORED`] for [`Subwords::First`], else they have the label too, or, with `inside`, `inside[label]`.
+/// A token of no word, -1, is [`IGNORED`]. The first token of each run of a word's tokens has the word's label; the
+/// others are [`IGNORED`] for [`Subwords::First`], else they have the label too, or, with `inside`, `inside[label]`.
 /// Source: `tokenize_and_align_labels` of the Hugging Face course, whose `label + 1` for odd labels is one `inside`.
 ///
 /// # Errors
@@ -45,7 +45,7 @@ pub fn align_labels(
     Ok(())
 }
 
-/// For each label, the one that goes on with its entity in a next token: that of the inner role where there is one.
+/// For each label, the label with which the next token continues the entity: that of the inner role if there is one.
 #[must_use]
 pub fn inside_labels(tagging: &Tagging) -> Vec<i64> {
     let goes_on = |(id, tag): (i64, &crate::labels::Tag)| match tag.role {

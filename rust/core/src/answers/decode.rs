@@ -148,8 +148,8 @@ pub(super) struct Question<'a> {
 const MOST_SPANS: usize = 1 << 24;
 
 impl Question<'_> {
-    /// Refuses to list more spans than memory may hold: `top_k` may be larger than there are, but not everything
-    /// when that is too much.
+    /// Refuses to list more spans than memory may hold: `top_k` may exceed the number of spans, unless there are too
+    /// many spans to list them all.
     pub(super) fn check_spans(&self, candidates: usize) -> Result<()> {
         let spans = |&index: &usize| {
             let tokens = self.windows[index].start.len();
@@ -247,7 +247,8 @@ fn bad_offset<T: Copy + Into<i64>>(
         window.sequence_ids.get(token) == options.context_sequence
             && window.attention_mask.is_none_or(|attention| attention.get(token) != 0)
     };
-    // The offsets of the question are its own and may be longer; mostly no pair is bad, and none is asked about.
+    // Offsets of the question are positions in the question, so they may exceed `chars`. Mostly no pair is bad, so
+    // `counts` is seldom called.
     offsets
         .chunks_exact(2)
         .enumerate()

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::hash::{Hash, Hasher};
 
-/// A text that equals others in all but case; ASCII is folded as it is compared.
+/// A text that is compared without case; ASCII is folded during the comparison.
 pub(super) struct Folded<'a>(Cow<'a, str>);
 
 impl<'a> Folded<'a> {
@@ -26,8 +26,8 @@ impl PartialEq for Folded<'_> {
 impl Eq for Folded<'_> {}
 
 impl Hash for Folded<'_> {
-    /// All of the text counts: were it a part, whoever writes a context could fill it with answers of one hash, which
-    /// take time by the square of their number.
+    /// The hash covers the whole text. If it covered a part, the writer of a context could fill it with answers of one
+    /// hash, and those take quadratic time.
     fn hash<H: Hasher>(&self, state: &mut H) {
         let (words, rest) = self.0.as_bytes().as_chunks::<8>();
         let mut add =
@@ -40,8 +40,8 @@ impl Hash for Folded<'_> {
     }
 }
 
-/// What tells texts apart: seeded anew by each process, so that nobody can choose texts of one hash; and set up in no
-/// time, as it is for a dozen short texts.
+/// The hasher of texts. Each process seeds it anew, so that nobody can choose texts of one hash; setting it up costs
+/// next to nothing, as a call hashes only a dozen short texts.
 pub(super) type Seeded = DefaultHashBuilder;
 
 /// Characters of a text by number.
@@ -210,7 +210,7 @@ mod tests {
         }
     }
 
-    /// Texts that differ in the middle alone, and in what `| 0x20` takes for one letter.
+    /// Texts that differ only in the middle, and texts that differ only in signs that `| 0x20` makes equal.
     #[test]
     fn no_texts_share_a_hash_by_their_ends() {
         let seeded = Seeded::default();

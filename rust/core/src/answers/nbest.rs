@@ -5,8 +5,8 @@
 //! for start_index in start_indexes:
 //!     for end_index in end_indexes: ...
 //! ```
-//! is the loop this replaces. It is not a search for the best spans: the `n` best start tokens meet the `n` best
-//! end tokens, of all tokens of a window, and what is then no span of the context is dropped.
+//! is the loop this replaces. It is not a search for the best spans: it pairs the `n` best start tokens of a window
+//! with its `n` best end tokens, and drops the pairs that are no span of the context.
 
 use crate::answers::search::descending;
 use crate::answers::softmax::softmax;
@@ -25,11 +25,11 @@ pub fn positions(name: &'static str, window: usize, logits: &[f32], n: usize) ->
     if n == 0 {
         return Ok(Vec::new());
     }
-    // Of the largest of each eight, `n` reach the n-th best: so do `n` logits, and seldom many more.
+    // The bar is the n-th best of the maxima of each eight logits: at least `n` logits reach it, and seldom many more.
     let largest = |chunk: &[f32]| chunk.iter().fold(f32::NEG_INFINITY, |a, &b| if b > a { b } else { a });
     let mut maxima: Vec<u32> = logits.chunks(8).map(largest).map(place).collect();
     let bar = if n < maxima.len() { *maxima.select_nth_unstable(n - 1).1 } else { u32::MAX };
-    // Without a branch for each logit: which ones reach the bar is anybody's guess.
+    // No branch for each logit: which ones reach the bar can't be predicted.
     let mut keys = vec![0; logits.len()];
     let mut count = 0;
     for (token, &logit) in (0..).zip(logits) {
@@ -100,7 +100,7 @@ pub struct NBest {
     pub probability: f64,
 }
 
-/// What there is to say of one question.
+/// The result of one question.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Example {
     /// The list, best first.
@@ -113,11 +113,11 @@ pub struct Example {
 
 /// The best entries so far.
 struct Best {
-    /// With the number each came as.
+    /// Each with its number in the order of arrival.
     entries: Vec<(u32, Ranked)>,
     came: u32,
     size: usize,
-    /// Once there are `size` entries at least this good, one that is no better comes too late.
+    /// Once there are `size` entries, a new one must score above this: at a tie the earlier entry stays.
     bar: f32,
 }
 
@@ -151,7 +151,7 @@ impl Best {
 /// where that could make a span that is good enough: of 40 tokens a window, for a list of two, some eight.
 ///
 /// # Errors
-/// The first of `may`.
+/// The first error of `may`.
 pub fn rank<E>(
     features: &[Feature],
     ranking: &Ranking,
@@ -235,7 +235,7 @@ pub fn list(
     Example { list, answer, null_odds: odds.into() }
 }
 
-/// Index `at` of a text of `chars` characters; one below 0 counts from the end, and one behind the end is the end.
+/// Index `at` of a text of `chars` characters; one below 0 counts from the end, and one past the end is the end.
 fn cut(at: i64, chars: i64) -> i64 {
     if at < 0 { (at + chars).max(0) } else { at.min(chars) }
 }

@@ -46,7 +46,7 @@ pub enum Mode {
         normalize: Normalize,
         /// When two answers are the same.
         dedupe: Dedupe,
-        /// Answer "nothing" first where the null score is above this, and not at all elsewhere.
+        /// If the null score is above this, "no answer" comes first; otherwise it is not listed.
         null_threshold: Option<f64>,
     },
     /// `QuestionAnsweringPipeline.postprocess` of transformers 4.57.6.

@@ -15,7 +15,7 @@ use std::num::NonZeroUsize;
 use std::rc::Rc;
 
 impl Question<'_> {
-    /// The windows, checked, with what can't be in an answer put out of the way.
+    /// The windows, checked; tokens that can't be in an answer are barred.
     fn ready(&self) -> Result<Vec<Ready<'_>>> {
         let mut ready = Vec::with_capacity(self.order.len());
         let mut texts = HashMap::new();
@@ -43,10 +43,10 @@ impl Question<'_> {
         self.check_spans(self.options.top_k.get())?;
         let ready = self.ready()?;
         let max_len = self.options.max_answer_len;
-        // Log of what each window's sums of logits are shares of.
+        // For each window, the log of the total of which its spans are shares.
         let mut shifts = vec![0.0; ready.len()];
         let mut total = f64::NEG_INFINITY;
-        // The null answer: all windows must agree that there is none, so the least of them counts.
+        // The null answer: all windows must agree that there is no answer, so the lowest score counts.
         let mut null: Option<(f64, usize)> = None;
         for (ready, shift) in ready.iter().zip(&mut shifts) {
             if normalize == Normalize::Window {
@@ -263,7 +263,7 @@ fn distinct(
             let ready = &ready[which];
             let answer = ready.answer(pair, shifts[which]);
             let text = ready.text_of(pair, &answer)?;
-            // A text of the same place is the same, and may be long.
+            // Places first: the same place has the same text, which may be long.
             let new = places.insert((answer.text, answer.start, answer.end))
                 && (!by_text || texts.insert(Folded::new(text)));
             if new {
@@ -318,7 +318,8 @@ impl Ord for Free {
 
 /// The best answer, then the best that shares no character with it, and so on.
 ///
-/// An answer cuts the parts of windows that it covers, but only when they come to the top: cut, they can but get worse.
+/// An answer cuts the parts of windows that it covers, but only when they come to the top: a cut can only lower their
+/// score.
 fn apart(ready: &[Ready<'_>], shifts: &[f64], max_len: NonZeroUsize, top_k: usize) -> Result<Vec<Answer>> {
     let edges: Vec<(Vec<i64>, Vec<i64>)> = ready
         .iter()
@@ -342,7 +343,8 @@ fn apart(ready: &[Ready<'_>], shifts: &[f64], max_len: NonZeroUsize, top_k: usiz
     let mut free: BinaryHeap<Free> =
         (0..ready.len()).filter_map(|which| best(which, 0, ready[which].start.len(), 0)).collect();
     let mut answers: Vec<Answer> = Vec::new();
-    // The token range that each answer was found in: covered, even where its characters say otherwise.
+    // The token range that each answer was found in. It counts as covered, even where the characters of the answer say
+    // otherwise.
     let mut own: Vec<(usize, u32, u32)> = Vec::new();
     while answers.len() < top_k {
         let Some(mut part) = free.pop() else { break };
@@ -360,7 +362,8 @@ fn apart(ready: &[Ready<'_>], shifts: &[f64], max_len: NonZeroUsize, top_k: usiz
                     let last = (part.from..part.to).rfind(|&token| covers(answer, token))?;
                     return Some((answer + 1, first, last + 1));
                 }
-                // No token of this window may have its characters: it still parts those before it from those behind.
+                // If no token of this window has its characters, the answer still parts the tokens before it from
+                // those after it.
                 let Answer { start, end, .. } = answers[answer];
                 let behind = (part.from..part.to).find(|&token| starts[token] >= end)?;
                 let before = |token| starts[token] >= 0 && ends[token] <= start;
@@ -394,7 +397,8 @@ fn span_log_sum(start: &[f32], end: &[f32], max_len: NonZeroUsize) -> f64 {
     if sum > 1e-280 {
         return sum.ln() + f64::from(top_start) + f64::from(top_end);
     }
-    // The best start and the best end are not within reach of each other, and everything else is far below: in logs.
+    // The best start and the best end are not within reach of each other, and everything else is far below, so the sum
+    // is taken in logs.
     let ends: Vec<f64> = end.iter().map(|&end| end.into()).collect();
     let reach = window_fold(&ends, max_len.get(), f64::NEG_INFINITY, add_logs);
     start

@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use std::collections::HashMap;
 
 /// Where the words of a window begin and end. Made when first asked for, and then all at once: one word may have all
-/// tokens of a window, and be asked for by each of them.
+/// tokens of a window, and each of them may ask for it.
 #[derive(Default)]
 pub(super) struct WordRuns {
     runs: OnceCell<Vec<(u32, u32)>>,

@@ -113,7 +113,7 @@ pub(super) fn descending(a: f64, b: f64) -> Ordering {
     b.partial_cmp(&a).unwrap_or(Ordering::Equal)
 }
 
-/// How a start and an end score make the score of a span. Never falls where either score rises.
+/// How a start and an end score make the score of a span. It never falls when either score rises.
 pub(super) trait Join {
     /// Scores that are not above this bar a span.
     const FLOOR: f64;

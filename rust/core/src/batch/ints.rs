@@ -29,7 +29,8 @@ impl Ints<'_> {
     pub(crate) fn all_below(self, limit: usize) -> bool {
         #[inline(always)]
         fn each<T: Copy + Into<i64>>(values: &[T], last: i64) -> bool {
-            // Negative is what lies outside, itself or what is left of the limit: one pass without a branch.
+            // For a value outside, either the value or its distance to the limit is negative: one pass without a
+            // branch.
             values.iter().fold(0, |signs, &value| signs | value.into() | last.wrapping_sub(value.into())) >= 0
         }
         let last = limit as i64 - 1;
@@ -44,7 +45,7 @@ impl Ints<'_> {
         )
     }
 
-    /// Whether the pairs are all spans of what is `limit` long: `0 <= start <= end <= limit`.
+    /// Whether all pairs are spans of something `limit` long: `0 <= start <= end <= limit`.
     pub(crate) fn all_spans(self, limit: i64) -> bool {
         #[inline(always)]
         fn each<T: Copy + Into<i64>>(values: &[T], limit: i64) -> bool {
@@ -97,8 +98,8 @@ impl Ints<'_> {
         )
     }
 
-    /// Whether two neighbours among tokens `range`, whose pairs these are, have one number in `words` and something between
-    /// them.
+    /// Whether two neighbours among tokens `range` share a number in `words` but leave a gap between their pairs,
+    /// which these are.
     pub(crate) fn have_gaps_in_words(self, words: Self, range: Range<usize>) -> bool {
         (range.start + 1..range.end).any(|at| {
             let word = words.get(at);

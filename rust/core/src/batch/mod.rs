@@ -47,14 +47,15 @@ impl Window<'_> {
         self.special.is_some_and(|special| special[token] != 0)
     }
 
-    /// Whether the offsets of the tokens that are not special are spans of a text of `chars` characters. `number` is the
-    /// window's own.
+    /// Checks that the offsets of the tokens that are not special are spans of a text of `chars` characters. `number`
+    /// is the window's own.
     ///
     /// # Errors
-    /// [`Error::BadOffset`] for the first one that is none.
+    /// [`Error::BadOffset`] for the first pair that is not.
     pub fn check_offsets(&self, number: usize, chars: Option<usize>) -> Result<()> {
         let limit = chars.map_or(i64::MAX, |chars| chars as i64);
-        // Special tokens may have any, but have none that is off most of the time.
+        // Special tokens may have any offsets, but theirs are mostly in range too, so that one check of all of them
+        // does.
         if self.offsets.is_none_or(|offsets| offsets.all_spans(limit)) {
             return Ok(());
         }
@@ -74,7 +75,7 @@ impl Window<'_> {
 pub(crate) struct ByText {
     /// Numbers of windows, text by text.
     numbers: Vec<usize>,
-    /// Where those of each text begin; one more for the end.
+    /// Where the numbers of each text begin, and one more entry for the end.
     starts: Vec<usize>,
 }
 

@@ -1,10 +1,10 @@
 //! Comma-separated and tab-separated values: one column of each record.
 //!
 //! The plain way is `for record in csv.reader(file): yield record[column]`. A line end may stand inside quotes, so
-//! where a record ends is known only to who has read all before it: [`Scan`] goes over a file in order, on the one
-//! thread that cuts it, and [`split`] takes whole records apart on all of them. Both are csv-core, so they agree.
-//! A quote counts only at the start of a field, `""` inside quotes is one quote, `\n`, `\r\n`
-//! and `\r` end a record, and lines without anything are no records.
+//! only a reader of all that comes before knows where a record ends: [`Scan`] goes over a file in order, on the one
+//! thread that cuts it, and [`split`] takes whole records apart on all of them. Both are csv-core, so they agree. A
+//! quote counts only at the start of a field, `""` inside quotes is one quote, `\n`, `\r\n` and `\r` end a record, and
+//! empty lines are no records.
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
@@ -15,7 +15,8 @@ use super::{Keep, Split, Wanted};
 
 fn reader(delimiter: u8) -> Box<Reader> {
     let mut reader = Box::new(ReaderBuilder::new().delimiter(delimiter).build());
-    // It takes a byte-order mark off what it reads first, which may be the middle of a file; a line end is nothing.
+    // csv-core takes a byte-order mark off what it reads first, which may be the middle of a file; so it first reads a
+    // line end, which is no record.
     reader.read_record(b"\n", &mut [0; 8], &mut [0; 8]);
     reader
 }
@@ -25,7 +26,7 @@ pub(crate) struct Scan {
     reader: Box<Reader>,
     /// Bytes of the block that have been gone over.
     seen: usize,
-    /// Where the first record that ends in the block does, and the last; 0 if none does.
+    /// Where the first and the last record that end in the block do so; 0 if none does.
     pub(crate) first: usize,
     pub(crate) last: usize,
 }
@@ -116,7 +117,7 @@ impl Header {
     }
 }
 
-/// What a header hints at that has no such column.
+/// What a header hints at if it lacks the column.
 fn hint(names: &[std::borrow::Cow<'_, str>], split: Split) -> Option<Hint> {
     match names {
         [one] if split == Split::Csv && one.contains('\t') => Some(Hint::Tabs),
@@ -206,7 +207,7 @@ impl<'a> Records<'a> {
 
     /// Reads the next record; `false` at the end.
     fn next(&mut self) -> bool {
-        // Lines without anything are none of the record's; csv-core passes over them, too.
+        // Empty lines are no part of the record; csv-core passes over them, too.
         let rest = &self.bytes[self.at..];
         self.at += rest.iter().take_while(|&&byte| byte == b'\n' || byte == b'\r').count();
         self.start = self.at;

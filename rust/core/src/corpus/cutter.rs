@@ -24,7 +24,7 @@ pub(crate) struct Cutter {
     rest: Vec<u8>,
     /// Lines before the next block.
     lines: u64,
-    /// What was passed last is CSV that ends in `\r`: a `\n` at the start of what follows ends no other line.
+    /// The bytes passed last are CSV and end in `\r`: a `\n` at the start of the next ones ends no other line.
     returned: bool,
     longest: usize,
     state: Progress,
@@ -55,7 +55,7 @@ pub(crate) struct Cut {
 }
 
 impl Cut {
-    /// The only cut of a file that can't be opened, or of a reader that has been read.
+    /// The only cut of a file that can't be opened, or of a reader that has been read already.
     pub(crate) fn nothing(fault: Option<Fault>) -> Self {
         Self { line: 1, split: Split::Line, header: None, fault, last: true, empty: false }
     }
@@ -159,7 +159,7 @@ impl Cutter {
                 searched = 0;
             }
             if reason.is_some() {
-                // Whole records before the fault stand; what was cut off is the fault's own.
+                // Whole records before the fault stay; the part of a record after them belongs to the fault.
                 block.truncate(self.last_end(block, 0));
             }
             if ended {
@@ -188,7 +188,8 @@ impl Cutter {
                 self.state = Progress::Dropping;
                 return cut;
             }
-            // Doubling: a long record is searched and copied a constant number of times. Behind a dropped one nothing may be left.
+            // Doubling: a long record is searched and copied a constant number of times. After a dropped record the
+            // block may be empty.
             want = block.len().max(size);
         }
     }
@@ -200,7 +201,7 @@ impl Cutter {
         self.sniff(head, wanted)
     }
 
-    /// Counts the lines of `bytes`, which are behind us.
+    /// Counts the lines of `bytes`, which have been dealt with.
     fn pass(&mut self, bytes: &[u8]) {
         self.lines += lines(bytes, self.split);
         if let Some(last) = bytes.last() {
@@ -208,7 +209,7 @@ impl Cutter {
         }
     }
 
-    /// What a file holds of which nobody has said it, by how it starts.
+    /// Tells what a file holds by how it starts, if nobody has said so.
     fn sniff(&mut self, block: &[u8], wanted: &Wanted) -> Result<(), Reason> {
         if !self.sniffed {
             return Ok(());
@@ -276,12 +277,12 @@ impl Cutter {
     }
 }
 
-/// Where the line end is over that a record of CSV ends in: it ends at the `\r` of CRLF.
+/// The end of the line end that closes a record of CSV: csv-core ends the record at the `\r` of CRLF.
 fn line_end(block: &[u8], end: usize) -> usize {
     if end > 0 && block[end - 1] == b'\r' && block.get(end) == Some(&b'\n') { end + 1 } else { end }
 }
 
-/// Why the start of a file, unpacked, is that of no text.
+/// Why a file that starts so, once unpacked, is not text.
 fn no_text(block: &[u8]) -> Option<Reason> {
     const MARKS: [(&[u8], &str); 6] = [
         (&[0x1f, 0x8b, 0x08], "gzip"),
@@ -291,7 +292,7 @@ fn no_text(block: &[u8]) -> Option<Reason> {
         (b"PK\x03\x04", "zip"),
         (&[b'7', b'z', 0xbc, 0xaf], "7z"),
     ];
-    /// Characters by which UTF-16 is told.
+    /// How many characters are looked at to tell UTF-16.
     const LOOK: usize = 8;
     // A text may start with "BZh"; the first block of bzip2 starts with the digits of pi.
     let is = |mark: &[u8]| {

@@ -301,7 +301,7 @@ impl Reason {
 }
 
 impl Fault {
-    /// Whether one record could not be read, and those after it can: what is counted as a record.
+    /// Whether only one record could not be read, while those after it can: such a fault counts as a record.
     #[must_use]
     pub fn is_record(&self) -> bool {
         self.line.is_some()

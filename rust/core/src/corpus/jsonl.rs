@@ -31,7 +31,7 @@ pub(crate) fn split(bytes: &[u8], first_line: u64, wanted: &Wanted, out: &mut Bl
         let line = unmarked(&bytes[start..end]);
         if !text::is_blank(&line) {
             let json = if sound { Cow::Borrowed(&*line) } else { utf8(&line, wanted.replace) };
-            // What takes the place of bad bytes is read as it stands.
+            // With `replace`, U+FFFD stands for the bad bytes and is read like any other character.
             let line = if wanted.replace { &json } else { &line };
             if let Err(reason) = record(&json, line, number, wanted, &mut tape, out) {
                 out.fault(number, reason);

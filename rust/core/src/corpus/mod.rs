@@ -55,7 +55,7 @@ pub enum Split {
 }
 
 impl Split {
-    /// What is called `name`, as the list of formats and `split=` have it.
+    /// The value called `name` in the list of formats and in `split=`.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         Some(match name {
@@ -69,7 +69,7 @@ impl Split {
         })
     }
 
-    /// Where its records end, unless a scan says so: that of quotes, for what has a delimiter.
+    /// Where its records end. For formats with a delimiter, a scan that knows quotes says so instead.
     fn frame(self) -> Frame {
         match self {
             Self::Line | Self::Json | Self::Csv | Self::Tsv => Frame::Line,
@@ -158,7 +158,7 @@ impl Source {
     }
 }
 
-/// What of a record is wanted.
+/// What is wanted of a record.
 #[derive(Debug, Clone, Default)]
 pub struct Wanted {
     /// The column with the text, where there are columns.
@@ -205,7 +205,7 @@ impl Keep {
 pub struct Plan {
     /// Read one after the other.
     pub sources: Vec<Source>,
-    /// What of a record is wanted.
+    /// What is wanted of a record.
     pub wanted: Wanted,
     /// Threads that read; 1 is the calling thread.
     pub threads: Threads,

@@ -25,7 +25,7 @@ pub(crate) struct Opened {
     ended: bool,
 }
 
-/// Bytes by which it is told what a file is.
+/// How many of its first bytes tell what a file is.
 const HEAD: usize = 1 << 16;
 const GZIP: &[u8] = &[0x1f, 0x8b];
 /// The largest window of zstd, 2^27 bytes as for `zstd -d`: a few bytes of a file could ask for 2 GiB.
@@ -40,7 +40,7 @@ impl Opened {
     pub(crate) fn path(path: &Path, counter: &Arc<AtomicU64>) -> Result<Self, Reason> {
         let file = File::open(path).map_err(|e| Reason::of(&e, None))?;
         let meta = file.metadata().map_err(|e| Reason::of(&e, None))?;
-        // Zero is also what /proc and other made-up files say.
+        // Files of /proc and other virtual ones report a size of zero, too.
         let size = (meta.is_file() && meta.len() > 0).then_some(meta.len());
         let promised = match path.extension().and_then(|e| e.to_str()) {
             Some("gz") => Some("gzip"),
@@ -96,7 +96,7 @@ impl Opened {
         Ok(opened)
     }
 
-    /// Takes the first bytes of the file, to be looked at; [`Self::put_head`] brings them back.
+    /// Takes the first bytes of the file, to be looked at; [`Self::put_head`] puts them back.
     pub(crate) fn take_head(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.head)
     }

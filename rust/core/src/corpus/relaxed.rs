@@ -1,8 +1,8 @@
 //! Values of JSON that nobody reads, however long a number or deep a list is.
 //!
-//! jiter refuses integers of more than 4,300 digits and lists within 200 others, whoever asks for them.
-//! A record is not lost for the sake of a column that nobody reads: such values become empty lists of the same length,
-//! so that all places stay what they are.
+//! jiter refuses integers of more than 4,300 digits and lists nested in 200 others, whoever asks for them. A record is
+//! not lost for the sake of a column that nobody reads: such values become empty lists of the same length, so that all
+//! places stay what they are.
 
 use super::Wanted;
 
@@ -180,7 +180,7 @@ mod tests {
     }
 
     proptest! {
-        /// What is JSON is stepped over to its end; changed by a byte it is what `serde_json` takes it for.
+        /// JSON is stepped over to its end. With one byte changed, it passes or fails as it does in `serde_json`.
         #[test]
         fn a_value_ends_where_serde_json_ends_it(json in json(), pretty in any::<bool>(), at in any::<prop::sample::Index>(), byte in "[\\[\\]{},:\"0-9eE.+tn \\\\-]") {
             let mut text = if pretty { serde_json::to_vec_pretty(&json) } else { serde_json::to_vec(&json) }.unwrap();

@@ -174,7 +174,7 @@ pub enum Error {
         /// Characters of the text, where it is there.
         limit: Option<usize>,
     },
-    /// A token that stands behind one of which the characters come later.
+    /// A token that follows one whose characters come later.
     #[error(
         "`offsets` holds ({start}, {end}) at window {window}, token {token}, behind a token at ({}, {}); pass tokens in the order of their text",
         before.0, before.1
@@ -236,7 +236,7 @@ pub enum Error {
         /// The caller's function that makes a contiguous copy.
         copy: &'static str,
     },
-    /// Offsets that are no pairs.
+    /// Offsets that are not pairs.
     #[error("the last axis of `{name}` has {got} values; pass (start, end) pairs")]
     NotPairs {
         /// Argument that is off.
@@ -372,7 +372,7 @@ pub enum Error {
         /// What it lies inside of.
         what: &'static str,
     },
-    /// A span that is none of its text.
+    /// A span that does not lie in its text.
     #[error(
         "`spans[{index}]` is ({start}, {end}) but {of} has {limit} characters; spans are 0 <= start <= end <= {limit}"
     )]
@@ -390,7 +390,7 @@ pub enum Error {
     },
 
     // `align`.
-    /// A labelled span that is none.
+    /// A labelled span that does not lie in its text.
     #[error(
         "`spans[{text}][{index}]` is ({start}, {end}); spans are 0 <= start <= end, in characters of the text"
     )]
@@ -555,7 +555,7 @@ impl Error {
     }
 }
 
-/// What a caller gave, without the middle of what is longer than all that the package itself writes there.
+/// What a caller gave, cut short if it is longer than anything that the package itself writes there.
 fn clipped(got: &str) -> String {
     // A quoted name is the caller's; a longer sentence lists names of ours or of the model's labels beside it.
     let most = if got.starts_with('"') { 80 } else { 400 };

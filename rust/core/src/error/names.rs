@@ -50,8 +50,8 @@ pub trait Named: Copy + 'static {
     }
 }
 
-/// Declares an option whose values have names: `None` where one is to have none. A value can't be without, and no list of
-/// them stands elsewhere.
+/// Declares an option whose values have names: `None` for a value that has no name. So each value has its entry, and
+/// there is no other list of them.
 macro_rules! named {
     (
         $(#[$about:meta])*
@@ -72,7 +72,7 @@ macro_rules! named {
         }
 
         impl $kind {
-            /// The value that is called so.
+            /// The value called `name`.
             ///
             /// # Errors
             /// [`UnknownName`](crate::Error::UnknownName) if there is none.
@@ -102,7 +102,7 @@ pub(crate) fn choose(names: &[String]) -> String {
     }
 }
 
-/// A name as a caller writes it, or what there is to see of it.
+/// A name as a caller writes it, cut short if it is long.
 pub(super) fn shown(name: Option<&str>) -> String {
     let Some(name) = name else { return "None".to_owned() };
     match name.char_indices().nth(MOST_SHOWN) {

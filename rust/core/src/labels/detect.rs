@@ -50,8 +50,8 @@ pub(super) fn split(layout: Option<Layout>, name: &str) -> Option<(char, &str)> 
     layout.split(name)
 }
 
-/// Whether letters alone begin an entity of several tokens and bring it to its end, as blood types, sizes, or bold, italic
-/// and underlined do not.
+/// Whether labels that are letters alone can begin an entity of several tokens and end it. Blood types, sizes, or the
+/// letters for bold, italic and underlined can't.
 pub(super) fn no_accident(scheme: Scheme, split: &[(char, &str)]) -> bool {
     let has = |wanted: char| split.iter().any(|(letter, _)| letter.eq_ignore_ascii_case(&wanted));
     let roles = split.iter().filter_map(|&(letter, _)| role_of(scheme, letter));
@@ -71,8 +71,8 @@ pub(super) fn fits(scheme: Scheme, split: &[(char, &str)]) -> bool {
         && split.iter().all(|(letter, _)| role_of(scheme, *letter).is_some())
 }
 
-/// The scheme whose letters these are, and under which each type can be written if there is one. A set without `B` and
-/// `I` is taken for an accident: `E-mail`, `S_size`.
+/// The scheme whose letters these are: the first under which each type can be written, else the first that fits. A set
+/// without `B` and `I` is taken for an accident: `E-mail`, `S_size`.
 pub(super) fn detect(split: &[(char, &str)]) -> Option<Scheme> {
     let has = |wanted: char| split.iter().any(|(letter, _)| letter.eq_ignore_ascii_case(&wanted));
     if !has('B') && !has('I') {
@@ -99,8 +99,8 @@ pub(super) fn misfit(names: &[&str], inside: &[&str], scheme: Scheme) -> Error {
     unlike(scheme.name(), names, inside, fit)
 }
 
-/// The error of labels of which some are written under a scheme and others are not, if there are such: a type with a label
-/// that begins it and one that goes on with it is no accident.
+/// The error of labels of which some are written under a scheme and others are not, if there are any: a type that has
+/// both a label to begin it and a label to continue it is no accident.
 pub(super) fn half_written(names: &[&str], inside: &[&str]) -> Option<Error> {
     let goes_on = |split: &[(char, &str)]| {
         let has = |letter: char, kind: &str| {

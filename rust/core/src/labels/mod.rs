@@ -53,8 +53,8 @@ struct Loose {
 
 /// Names that mean "in no entity", whatever their case.
 const OUTSIDE: [&str; 8] = ["O", "OUT", "OUTSIDE", "NONE", "NIL", "NULL", "BACKGROUND", "_"];
-/// Names that mean so beside labels with prefixes only: "other", spaCy's "-" (which is a type of its own where a model
-/// puts punctuation in), and those of special tokens and of a CRF's ends, which some label sets hold.
+/// Names that mean "in no entity" only beside labels with prefixes: "other", spaCy's "-" (which is a type of its own
+/// where a model puts punctuation in), and those of special tokens and of a CRF's ends, which some label sets hold.
 #[rustfmt::skip]
 const SPECIAL: [&str; 22] = [
     "-", "OTHER", "X", "[PAD]", "<PAD>", "PAD", "[CLS]", "[SEP]", "<S>", "</S>", "[UNK]", "<UNK>", "UNK", "<START>",
@@ -71,9 +71,9 @@ impl Tagging {
     ///
     /// Labels fit a scheme if each of them, names like "O" aside, is one of its letters, `-` or `_`, and a type,
     /// or the other way round; or if each of them is a letter alone. IOB1 and IOB2 (as IOE1 and IOE2) are written with
-    /// the same letters; the second is taken, unless only the first can write an entity of each type. Letters alone are
-    /// read as such without being told if a `B` and what ends its entity are among them; else, as labels none of which
-    /// is written so, they are plain.
+    /// the same letters; the second is taken, unless only the first can write an entity of each type. If no scheme is
+    /// given, letters alone count as its letters only if a `B` and a letter that ends its entity are among them.
+    /// Otherwise they are plain, like labels of which none is written under a scheme.
     ///
     /// # Errors
     /// [`Error::BadScheme`] if some labels fit and others do not, or if they do not fit the scheme given;
@@ -134,8 +134,8 @@ impl Tagging {
         out
     }
 
-    /// Lets labels that a type has take the places of those it lacks: else no entity of several tokens could be written,
-    /// and whatever the model gives these labels would be lost.
+    /// Lets the labels that a type has take the places of those it lacks: otherwise no entity of several tokens could
+    /// be written, and whatever the model gives these labels would be lost.
     fn loosen(&mut self) {
         let loose: Vec<Loose> = (0..self.kinds.len() as u32)
             .map(|kind| {
@@ -153,7 +153,7 @@ impl Tagging {
         }
     }
 
-    /// These, if the scheme can write an entity of each type with them.
+    /// `self`, if the scheme can write an entity of each type with these labels.
     fn checked(self, names: &[&str]) -> Result<Self> {
         for kind in 0..self.kinds.len() as u32 {
             let own: Vec<usize> = (0..self.tags.len())
@@ -332,7 +332,8 @@ mod tests {
         assert_eq!(plain.kinds, ["O", "B-PER", "MISC"]);
     }
 
-    /// A type that lacks a label for an entity of several tokens, or for its first or last one, has others say it.
+    /// A type that lacks a label for an entity of several tokens, or for its first or last one, uses its other labels
+    /// for it.
     #[test]
     fn labels_that_others_are_missing_beside() {
         for (names, legal, illegal) in [
@@ -416,7 +417,7 @@ mod tests {
         }
     }
 
-    /// What the search for the best path relies on: a step that is legal between types is so within one.
+    /// What the search for the best path relies on: a step that is legal between types is legal within one.
     #[test]
     fn a_step_between_types_is_legal_within_one() {
         for rules in RULES {

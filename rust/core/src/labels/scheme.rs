@@ -24,7 +24,7 @@ pub enum Role {
 pub const ROLES: [Role; 5] = [Role::Outside, Role::Begin, Role::Inside, Role::End, Role::Single];
 
 impl Role {
-    /// Whether a token in this role goes on, in the next token of its type, if that one's role is `next`.
+    /// Whether an entity goes on from a token in this role to the next token, of the same type and in role `next`.
     #[must_use]
     pub fn continues(self, next: Self) -> bool {
         matches!(self, Self::Begin | Self::Inside) && matches!(next, Self::Inside | Self::End)
@@ -36,11 +36,12 @@ impl Role {
 pub enum Scheme {
     /// `I-x` inside; neighbours of one type can't be told apart.
     Io,
-    /// As `Io`, and `B-x` opens an entity right behind another one of its type; it is read as one anywhere.
+    /// As `Io`, and `B-x` opens an entity right behind another one of its type; readers take it for an opening
+    /// anywhere.
     Iob1,
     /// BIO: `B-x` opens each entity.
     Iob2,
-    /// As `Io`, and `E-x` closes an entity right before another one of its type; it is read as one anywhere.
+    /// As `Io`, and `E-x` closes an entity right before another one of its type; readers take it for an end anywhere.
     Ioe1,
     /// `E-x` closes each entity.
     Ioe2,
@@ -104,7 +105,8 @@ pub(super) const RULES: &[Rules] = &[
         scheme: Scheme::Iob1,
         names: &["IOB1"],
         letters: &[('B', B), ('I', I)],
-        // No `B` is written elsewhere (nor `E` of IOE1), yet a model gives it there, and its name is not to be lost.
+        // The scheme writes `B` nowhere else (nor `E` in IOE1), yet models predict it elsewhere, and those entities
+        // must not be lost.
         opens: [&[B], &[B, I]],
         closes: [&[B, I], &[B, I]],
     },
@@ -189,7 +191,7 @@ impl Scheme {
         RULES.iter().map(|rules| rules.names[0])
     }
 
-    /// The name that it is shown by.
+    /// The name that is shown.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.rules().names[0]

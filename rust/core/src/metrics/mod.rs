@@ -1,7 +1,7 @@
 //! Scores of tag sequences and of entity spans, read as seqeval 1.2.2 reads them.
 //!
-//! The plain way: make a tuple of each entity, a set of them for each type, and count what two sets share;
-//! ten times a report. Here distinct tags are parsed once into a prefix and a type, one pass over the tags gives the
+//! The plain way: make a tuple of each entity, a set of them for each type, and count what two sets share, ten times
+//! for each report. Here distinct tags are parsed once into a prefix and a type, one pass over the tags gives the
 //! spans through a table of steps, and one merge of two sorted lists counts them. `tests.rs` keeps the plain way.
 
 mod errors;

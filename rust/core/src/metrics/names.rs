@@ -33,7 +33,7 @@ impl Names {
     }
 }
 
-/// A tag to a reading: its prefix as a row of the table of steps, and its type.
+/// A tag as a reading sees it: its prefix as a row of the table of steps, and its type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Tag {
     pub(super) prefix: u8,

@@ -223,7 +223,7 @@ impl TagPairs {
                 },
             )?;
         }
-        // What is left without a reading is not in use.
+        // A tag that still has no reading is not in use.
         let outside = strict::outside(labels);
         let tags: Vec<_> = tags.into_iter().map(|tag| tag.unwrap_or(outside)).collect();
         let spans = |ids: &[u32]| strict::spans(ids, &self.lengths, &tags, &table, outside);

@@ -1,22 +1,23 @@
-//! E-mail and web addresses of a text. Half of one is as good as all of it to who looks for it, so an entity that has a part
+//! E-mail and web addresses of a text. Half an address is enough to find the whole one, so an entity that covers part
 //! of an address grows over the rest.
 //!
-//! The plain line is the regular expressions of the tests. They need a crate that core does without, and each `@` or `://`
-//! read by itself is as short.
+//! The plain line is the regular expressions of the tests. They need a crate that core does without, and code that
+//! reads each `@` or `://` by itself is as short.
 
 use crate::text::script::is_unspaced;
 use unicode_categories::UnicodeCategories;
 
-/// The characters of each address in `text`, in order, none over another.
+/// The characters of each address in `text`, in order, without overlaps.
 ///
-/// An e-mail address is a name, `@` and a host. The name is letters, digits and `.` `_` `+` `-`, and begins and ends with none of
-/// `.` `+` `-`. The host is two labels or more with full stops between, the last one of at least two characters that begins
-/// with a letter; a label is letters, digits and `-`. Letters of scripts that put no spaces between words belong to neither
-/// (`邮箱anna@example.org`), marks go with their letters. A host ends where a sentence begins, at a full stop between a
-/// small letter and a capital (`anna@example.org.Then`).
+/// An e-mail address is a name, `@` and a host. The name is letters, digits and `.` `_` `+` `-`, and neither begins
+/// nor ends with `.` `+` `-`. The host is two labels or more with full stops between, the last one of at least two
+/// characters that begins with a letter; a label is letters, digits and `-`. Letters of scripts that put no spaces
+/// between words belong to neither (`邮箱anna@example.org`), marks go with their letters. A host ends where a sentence
+/// begins, at a full stop between a small letter and a capital (`anna@example.org.Then`).
 ///
-/// A web address begins with `http://`, `https://`, `ftp://` or `www.`, behind what is no letter or digit, and a letter or
-/// digit follows. It goes on over these and `-._~:/?#@!$&*+=%`, up to where a sentence begins, and ends with none of `.:!?*`.
+/// A web address begins with `http://`, `https://`, `ftp://` or `www.`, not right behind a letter or digit, and a
+/// letter or digit follows. It goes on over letters, digits and `-._~:/?#@!$&*+=%`, up to where a sentence begins, and
+/// ends with none of `.:!?*`.
 #[must_use]
 pub fn addresses(text: &str) -> Vec<(usize, usize)> {
     if !may_have_web(text.as_bytes()) {
@@ -30,7 +31,8 @@ pub fn addresses(text: &str) -> Vec<(usize, usize)> {
     while at < chars.len() {
         let end = web_end(&chars, at);
         found.extend(end.map(|end| (at, end)));
-        // What begins inside of one ends with it, and is not read again, but for a prefix over its end (`https://www.B`).
+        // An address that begins inside another one ends with it and is not read again, unless its prefix reaches over
+        // the end (`https://www.B`).
         at = (at + 1).max(end.map_or(0, |end| end.saturating_sub(SCHEMES[0].len())));
     }
     found.sort_unstable();
@@ -44,7 +46,7 @@ pub fn addresses(text: &str) -> Vec<(usize, usize)> {
     out
 }
 
-/// Whether `text` has what a web address begins with.
+/// Whether `text` has a prefix of web addresses.
 fn may_have_web(text: &[u8]) -> bool {
     memchr::memchr2_iter(b':', b'.', text).any(|at| {
         let before = |prefix: &str| text[..=at].ends_with(prefix.as_bytes());
@@ -58,7 +60,7 @@ fn mails(text: &str) -> Vec<(usize, usize)> {
     let mut out: Vec<(usize, usize)> = Vec::new();
     // Bytes that were looked at, bytes whose characters were counted, and those characters.
     let (mut seen, mut counted, mut before) = (0, 0, 0);
-    // The second is what the other form of `@` starts with.
+    // The second byte starts the full-width form of `@`.
     while let Some(offset) = memchr::memchr2(b'@', 0xEF, &bytes[seen..]) {
         let near = seen + offset;
         if !text[near..].starts_with(is_at) {
@@ -171,7 +173,7 @@ mod tests {
         addresses(text).iter().map(|&(start, end)| chars[start..end].iter().collect()).collect()
     }
 
-    /// Else each beginning would be read to the end: hours for these.
+    /// Texts that would take hours if each beginning were read to the end.
     #[test]
     fn many_beginnings_are_read_once() {
         for piece in ["www.", "https://a.", "a@www.b.", "@"] {

@@ -35,7 +35,7 @@ impl Bits {
         }
     }
 
-    /// Counts the set, whose last position is `last`; afterwards it can be asked.
+    /// Counts the set, whose last position is `last`; after that it answers questions.
     #[must_use]
     pub fn counted(mut self, last: usize) -> Self {
         self.items.truncate(last / 64 + 1);

@@ -1,9 +1,9 @@
 //! A text in normal form, and which characters of the original each of its characters stands for.
 //!
-//! The plain line is `text.nfc().collect::<String>()`, after which nothing leads back. Here the original is cut
-//! where no character acts across the cut, each piece is normalised by itself, and every character that comes of a
-//! piece belongs to the whole piece, unless the piece came out unchanged. So a span found on the normal form maps to
-//! whole pieces: what it maps to has that normal form.
+//! The plain line is `text.nfc().collect::<String>()`, which keeps no way back to the original. Here the original is
+//! cut where no character acts across the cut, each piece is normalised by itself, and every character made from a
+//! piece stands for the whole piece, unless the piece came out unchanged. So a span found on the normal form maps to
+//! whole pieces of the original, and their normal form is the text of the span.
 
 use crate::text::script::is_space;
 use crate::{Error, Result};
@@ -65,16 +65,16 @@ pub struct Normalized {
     spans: Option<Vec<(u32, u32)>>,
 }
 
-/// Collects what comes of a text, piece by piece.
+/// Collects the normal form of a text, piece by piece.
 struct Pieces {
     text: String,
     spans: Vec<(u32, u32)>,
-    /// Whether each character so far stands for the one of its own number.
+    /// Whether, so far, character n stands for character n.
     same: bool,
 }
 
 impl Pieces {
-    /// Appends `out`, which came of the original's characters `start..end`.
+    /// Appends `out`, made from the original's characters `start..end`.
     fn push(&mut self, out: impl Iterator<Item = char>, start: usize, end: usize) {
         for c in out {
             self.text.push(c);
@@ -176,7 +176,7 @@ impl Normalized {
     /// to the start of what the character after it stands for. `spans` holds starts and ends in turn.
     ///
     /// # Errors
-    /// [`Error::BadSpan`] if a span is none of the normalised text.
+    /// [`Error::BadSpan`] if a span does not lie in the normalised text.
     pub fn to_original(&self, spans: &mut [i64]) -> Result<()> {
         checked(spans, self.chars, "the normalised text")?;
         let Some(map) = &self.spans else { return Ok(()) };
@@ -197,7 +197,7 @@ impl Normalized {
     /// An empty span goes to the first character that stands for what follows it.
     ///
     /// # Errors
-    /// [`Error::BadSpan`] if a span is none of the original.
+    /// [`Error::BadSpan`] if a span does not lie in the original.
     pub fn to_normalized(&self, spans: &mut [i64]) -> Result<()> {
         checked(spans, self.original, "the original text")?;
         let Some(map) = &self.spans else { return Ok(()) };
@@ -364,7 +364,8 @@ mod tests {
                 assert!(back[0] <= start && end <= back[1], "{text:?} {forms:?} {start} {end}");
                 let mut again = back;
                 made.to_original(&mut again).unwrap();
-                // A space may stand for a run that ends inside of what one character became: `¨` is a space and a mark.
+                // A space may stand for a run that ends inside the normal form of one character: `¨` is a space and a
+                // mark.
                 if forms.iter().skip(1).any(|&form| form == Form::Whitespace) {
                     assert!(
                         again[0] <= original[0] && original[1] <= again[1],

@@ -9,8 +9,8 @@ pub fn is_space(c: char) -> bool {
 
 /// Whether `c` is a letter of a script that puts no spaces between words.
 ///
-/// Blocks of Unicode 17: what UAX #14 classes as `SA` (complex context) or, of Han and kana, `ID`, and Javanese and
-/// Balinese. Digits of these scripts are digits.
+/// Blocks of Unicode 17: the characters that UAX #14 classes as `SA` (complex context), those of Han and kana that it
+/// classes as `ID`, and Javanese and Balinese. Digits of these scripts are digits.
 #[must_use]
 pub fn is_unspaced(c: char) -> bool {
     match c as u32 {

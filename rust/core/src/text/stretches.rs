@@ -1,4 +1,4 @@
-//! Some stretches of a text, whose units are read without those of the rest.
+//! Some stretches of a text; only their units are read.
 
 use crate::text::script::is_space;
 use crate::text::words::WordEdges;
@@ -9,13 +9,13 @@ use unicode_categories::UnicodeCategories;
 #[derive(Debug)]
 pub struct Stretches {
     all: Vec<Stretch>,
-    /// The units of all of them, one behind the other.
+    /// The units of all stretches, end to end.
     edges: WordEdges,
-    /// Whether no character of them is one that a tokenizer may drop: see [`may_be_dropped`].
+    /// Whether they hold no character that a tokenizer may drop: see [`may_be_dropped`].
     plain: bool,
 }
 
-/// Characters `start..end` of a text, which stand at `place` among those that were read.
+/// Characters `start..end` of a text; `place` is where they stand among the characters that were read.
 #[derive(Debug)]
 struct Stretch {
     start: usize,
@@ -23,8 +23,8 @@ struct Stretch {
     place: usize,
 }
 
-/// Whether a tokenizer may drop `c` in the middle of a word: U+200B and its like, control characters that are no white space,
-/// U+FFFD.
+/// Whether a tokenizer may drop `c` in the middle of a word: U+200B and its like, control characters that are not
+/// white space, U+FFFD.
 #[must_use]
 pub fn may_be_dropped(c: char) -> bool {
     let unseen = c.is_control() || (!c.is_ascii() && (c.is_other_format() || c == '\u{FFFD}'));
@@ -44,7 +44,7 @@ impl Stretches {
         Self { all, edges: WordEdges::read(text, cut), plain: is_plain(text) }
     }
 
-    /// The stretches `start..end`, which are in order and none over another; `slice` gives their characters.
+    /// The stretches `start..end`, in order and without overlaps; `slice` gives their characters.
     #[must_use]
     pub fn of<'a>(stretches: &[(usize, usize)], cut: bool, slice: impl Fn(usize, usize) -> &'a str) -> Self {
         let texts: Vec<&str> = stretches.iter().map(|&(start, end)| slice(start, end)).collect();
@@ -57,7 +57,7 @@ impl Stretches {
         Self { all, edges: edges.counted(), plain: texts.iter().all(|text| is_plain(text)) }
     }
 
-    /// Whether no character of them is one that a tokenizer may drop in the middle of a word: see [`may_be_dropped`].
+    /// Whether they hold no character that a tokenizer may drop in the middle of a word: see [`may_be_dropped`].
     #[must_use]
     pub fn are_plain(&self) -> bool {
         self.plain
@@ -82,14 +82,14 @@ impl Stretches {
         self.at(at).is_some_and(|(_, at)| self.edges.is_word(at))
     }
 
-    /// What two characters have in common exactly if they are in one unit; `None` in no stretch.
+    /// A number that two characters share exactly if they are in one unit; `None` outside all stretches.
     #[must_use]
     pub fn unit(&self, at: usize) -> Option<usize> {
         self.at(at).map(|(_, at)| self.edges.unit(at))
     }
 
-    /// See [`WordEdges::widen`]. A span that begins in no stretch stays as it is, one that ends behind its stretch ends
-    /// with it.
+    /// See [`WordEdges::widen`]. A span that begins in no stretch stays as it is; one that ends after its stretch is
+    /// cut at the end of the stretch.
     #[must_use]
     pub fn widen(&self, start: usize, end: usize) -> (usize, usize) {
         let Some((stretch, from)) = self.at(start) else { return (start, end) };

@@ -11,19 +11,19 @@ use unicode_segmentation::UnicodeSegmentation;
 pub struct CharIndex<'a> {
     text: &'a str,
     chars: usize,
-    /// Byte position of each character, and one more for the end; made where bytes and characters do not agree and a
-    /// character is first asked for.
+    /// Byte position of each character, and one more for the end; made when a character is first asked for, unless the
+    /// text is ASCII.
     starts: OnceLock<Vec<usize>>,
 }
 
 impl<'a> CharIndex<'a> {
-    /// Of a text whose characters are still to be counted.
+    /// For a text whose characters are still to be counted.
     #[must_use]
     pub fn new(text: &'a str) -> Self {
         Self::counted(text, text.chars().count())
     }
 
-    /// Of a text of `chars` characters.
+    /// For a text of `chars` characters.
     #[must_use]
     pub fn counted(text: &'a str, chars: usize) -> Self {
         Self { text, chars, starts: OnceLock::new() }
@@ -53,7 +53,7 @@ impl<'a> CharIndex<'a> {
                 if block.is_ascii() {
                     starts.extend(places.take(block.len()));
                 } else {
-                    // Bytes 10xxxxxx go on with a character.
+                    // Bytes 10xxxxxx continue a character.
                     let leads = places.zip(block).filter(|(_, byte)| **byte & 0xC0 != 0x80);
                     starts.extend(leads.map(|(at, _)| at));
                 }
@@ -226,7 +226,7 @@ impl OffsetMap {
         Ok(Self { bytes, chars, wide, graphemes: OnceLock::new() })
     }
 
-    /// Length of the text in `unit`. `text` is the one this was made of, read if `unit` is graphemes.
+    /// Length of the text in `unit`. `text` is the text this was made from; it is read if `unit` is graphemes.
     #[must_use]
     pub fn len(&self, text: &str, unit: Unit) -> usize {
         match unit {
@@ -243,7 +243,7 @@ impl OffsetMap {
         self.bytes == 0
     }
 
-    /// Converts `positions` in place. `text` is the one this was made of, read where graphemes are asked for.
+    /// Converts `positions` in place. `text` is the text this was made from; it is read if a unit is graphemes.
     ///
     /// # Errors
     /// [`Error::BadPosition`] for one outside the text, [`Error::PositionInside`] for one that has no counterpart
@@ -257,7 +257,7 @@ impl OffsetMap {
         inside: Inside,
     ) -> Result<()> {
         let limit = self.len(text, from) as i64;
-        // Below 0 is what a position outside has, itself or what is left of the text: one pass without a branch.
+        // Of a position outside, it or its distance to the end is negative: one pass without a branch.
         let signs = positions.iter().fold(0, |signs, &at| signs | at | limit.wrapping_sub(at));
         if signs < 0 {
             let bad = positions.iter().enumerate().find(|(_, at)| !(0..=limit).contains(*at));
@@ -400,7 +400,7 @@ impl Wide {
     }
 }
 
-/// How many of `0..count` are `below`, of which none follows one that is not; quick if it is near `guess`.
+/// How many of `0..count` are `below`: they all come before those that are not. Quick if the result is near `guess`.
 #[inline]
 fn nearby(guess: usize, count: usize, below: impl Fn(usize) -> bool) -> usize {
     let mut at = guess;
@@ -423,7 +423,7 @@ fn nearby(guess: usize, count: usize, below: impl Fn(usize) -> bool) -> usize {
 
 /// The byte at which the character `chars` places after the one at byte `from` starts; at most the end of `text`.
 ///
-/// `from` is where a character starts. Nothing is stored, so it suits few places in rising order.
+/// `from` is where a character starts. It stores nothing, so it suits a few places in rising order.
 #[must_use]
 pub fn byte_after(text: &str, from: usize, chars: usize) -> usize {
     const BLOCK: usize = 32;
@@ -506,7 +506,7 @@ mod tests {
                     map.convert(text, &mut pair, from, to, Inside::Outward).unwrap();
                     assert_eq!(pair, [floor as i64, ceil as i64]);
                 }
-                // All at once, forwards and backwards, as neighbours help each other.
+                // All at once, forwards and backwards, as each position starts from its neighbour's.
                 let mut all: Vec<i64> = (0..places.len() as i64).collect();
                 let mut reversed: Vec<i64> = all.iter().rev().copied().collect();
                 map.convert(text, &mut all, from, to, Inside::Floor).unwrap();

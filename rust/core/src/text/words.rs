@@ -17,12 +17,12 @@ use unicode_segmentation::UnicodeSegmentation;
 /// emoji made of several characters are one.
 ///
 /// Scripts that put no spaces between words (Han, Hiragana, Katakana, Thai, Lao, Khmer, Myanmar, Tai, Ahom, Javanese,
-/// Balinese) are left to single letters: each of their letters, with the marks on it, is a word of its own, and where
-/// one stands in a segment with others (`アab`), those others are a unit by themselves. So any edge between two of their
-/// letters is as good as any other; only a mark is not torn off its letter.
+/// Balinese) are split into single letters: each of their letters, with its marks, is a word of its own, and letters
+/// of other scripts in the same segment (`アab`) are a unit by themselves. So any edge between two of their letters is
+/// as good as any other; only a mark is never torn off its letter.
 ///
 /// No edge lies inside a grapheme cluster, though some word boundaries do: before a Thai sara am, behind the sign that
-/// stacks two Khmer letters. Between two spaces there is an edge always.
+/// stacks two Khmer letters. Between two spaces there is always an edge.
 ///
 /// UAX #29 joins letters over an apostrophe, a colon or a full stop, so that `Anna's`, `Anna.Berlin` and
 /// `Name:Anna` are one word each. [`Self::cut`] cuts words there, too.
@@ -42,8 +42,8 @@ pub struct WordEdges {
     addresses: Vec<(usize, usize)>,
 }
 
-/// Whether `before | behind` is an edge of units wherever the two stand side by side, and no address reaches over it: what
-/// is on one side of it says nothing of the units on the other. False if it depends on more, or may.
+/// Whether `before | behind` is an edge of units wherever the two stand side by side, and no address reaches over it:
+/// the text on one side then has no say in the units on the other. False if it depends on more, or may.
 #[must_use]
 pub fn parted(before: char, behind: char) -> bool {
     let blank = |c: char| matches!(c, ' ' | '\n');
@@ -56,7 +56,8 @@ pub fn parted(before: char, behind: char) -> bool {
     }
 }
 
-/// Whether `c` is ASCII, a letter or a sign of punctuation that does not join a space before or behind it: not all there are.
+/// Whether `c` is ASCII, or a letter or sign of punctuation known not to join a space before or behind it. Not all
+/// that there are.
 fn leads(c: char) -> bool {
     c.is_ascii()
         || matches!(c as u32, 0xA1..=0xAC | 0xAE..=0x2FF | 0x370..=0x377 | 0x37B..=0x481 | 0x48A..=0x52F // to Cyrillic
@@ -78,7 +79,7 @@ impl WordEdges {
         Self::read(text, false)
     }
 
-    /// Reads `text` once: the words of UAX #29, cut where names touch what is not of them.
+    /// Reads `text` once: the words of UAX #29, cut where a name touches text that is not part of it.
     #[must_use]
     pub fn cut(text: &str) -> Self {
         Self::read(text, true)
@@ -90,7 +91,7 @@ impl WordEdges {
         new.counted()
     }
 
-    /// Of no text yet; `append` takes `bytes` in all.
+    /// Without text yet; `append` will take `bytes` in all.
     pub(super) fn with_room(bytes: usize, cut: bool) -> Self {
         Self { len: 0, edges: Bits::new(bytes), words: Bits::new(bytes), cut, addresses: Vec::new() }
     }
@@ -105,7 +106,7 @@ impl WordEdges {
         }
     }
 
-    /// The same when all is read; now it can be asked.
+    /// The same once all is read: it now answers questions.
     pub(super) fn counted(mut self) -> Self {
         self.edges.set(self.len);
         let (edges, words) = (self.edges.counted(self.len), self.words.counted(self.len));
@@ -162,9 +163,9 @@ impl WordEdges {
 
     /// The smallest span of whole units that covers the characters `start..end`.
     ///
-    /// `start` goes back to the edge at or before it, `end` on to the edge at or after it; so an empty span stays empty
-    /// at an edge and takes the whole word inside of one. Positions past the end of the text count as its end, and an
-    /// `end` before `start` as `start`. With [`Self::cut`], an address of which it has a part is in it whole.
+    /// `start` goes back to the edge at or before it, `end` on to the edge at or after it; so an empty span stays
+    /// empty at an edge and takes the whole word inside a word. Positions past the end of the text count as its end,
+    /// and an `end` before `start` as `start`. With [`Self::cut`], an address that it covers in part is covered whole.
     #[must_use]
     pub fn widen(&self, start: usize, end: usize) -> (usize, usize) {
         let start = start.min(self.len);
@@ -189,10 +190,10 @@ impl WordEdges {
         self.len += chars;
     }
 
-    /// Reads what is ASCII up to a space by shorter rules than the rest.
+    /// Reads stretches of ASCII, up to a space, by shorter rules than the rest.
     ///
-    /// A space is parted from ASCII behind it whatever stands around the two, and what is ASCII takes a fifth of the time:
-    /// most words of most texts, even where some are not.
+    /// There is always an edge between a space and ASCII behind it, and ASCII takes a fifth of the time: most words of
+    /// most texts, even where some are not.
     fn read_stretches(&mut self, text: &str) {
         let bytes = text.as_bytes();
         let mut at = 0;
@@ -313,7 +314,7 @@ impl WordEdges {
             // Where the letters and digits behind the last joint begin, and what stands behind the last cut.
             let (mut run, mut from) = (at, at);
             loop {
-                // Most of a text is letters: they take no question each.
+                // Most of a text is letters, so runs of them are skipped at once.
                 let letters = text[at..].iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
                 word |= letters > 0;
                 at += letters;
@@ -356,7 +357,7 @@ impl WordEdges {
             for _ in start..at {
                 self.push(1, false);
             }
-            // What ended the segment is no part of a word.
+            // The character that ended the segment is no part of a word.
             if at < text.len() && (at == start || class(at) == Class::Other) {
                 let pair = text[at] == b'\r' && text.get(at + 1) == Some(&b'\n');
                 self.push(1 + usize::from(pair), false);
@@ -400,8 +401,8 @@ const CLASSES: [Class; 128] = {
     classes
 };
 
-/// Whether `c` is of a script in which a letter or a sign that is no mark may join what stands before or behind it to a
-/// grapheme cluster: Arabic to Myanmar, and the younger blocks of such scripts.
+/// Whether `c` is of a script in which a letter or sign that is not a mark may form a grapheme cluster with the
+/// character before or behind it: Arabic to Myanmar, and the younger blocks of these scripts.
 fn may_join(c: char) -> bool {
     matches!(c as u32, 0x0600..=0x109F | 0x1780..=0x1CFF | 0xA800..=0xABFF | 0x1_1000..=0x1_1FFF)
 }
@@ -413,7 +414,7 @@ mod tests {
     use proptest::prelude::*;
     use unicode_categories::UnicodeCategories;
 
-    /// Each character there is, where it may part from a space.
+    /// Every character there is, beside a space from which it may part.
     #[test]
     fn units_part_beside_a_space() {
         for c in (0..=0x0010_FFFF).filter_map(char::from_u32).filter(|&c| leads(c)) {
@@ -429,7 +430,7 @@ mod tests {
         }
     }
 
-    /// The plain twin of a cut word: for each of its joints, what lies on both sides, by regular text alone.
+    /// The plain twin of a cut word: for each of its joints, what lies on both sides, by plain string operations.
     fn plain_cut(word: &str) -> Vec<String> {
         let clusters: Vec<&str> = word.graphemes(true).collect();
         let base = |at: usize| clusters[at].chars().next().unwrap();

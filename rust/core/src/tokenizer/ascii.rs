@@ -2,13 +2,13 @@
 //!
 //! The plain way is [`gpt2`](super::pattern), character by character: a table look-up and a branch for each, and
 //! a wrong guess of the processor at nearly every word's end. Here the class of 64 bytes is five masks of 64 bits,
-//! eight bytes a turn, and a word starts where the masks change. Words of Python code, without the counting: 17 ns
-//! each before, 4 to 6 ns so.
+//! eight bytes a turn, and a word starts where the masks change. A word of Python code, without the counting, took 17
+//! ns and takes 4 to 6 ns.
 
 /// Bytes that are looked at together.
 pub(super) const WINDOW: usize = 64;
 
-/// Where words start in `bytes`, which starts with a word: a bit for each, the first one not counted.
+/// Where words start in `bytes`, which starts with a word: a bit for each but the first one.
 ///
 /// A start that depends on what follows the window is left out, and so are all after it. `None` if a byte is not
 /// ASCII. Equals, with `S` for white space, `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`.
@@ -34,7 +34,7 @@ pub(super) fn starts(bytes: &[u8; WINDOW]) -> Option<u64> {
         (letter, number, space, blank, quote);
     let edges = |class: u64| class ^ (class << 1);
     let changes = edges(letter) | edges(number) | edges(space);
-    // A run of white space leaves its last character to the word after it, which a blank joins.
+    // A run of white space leaves its last character to the word after it, where a blank joins that word.
     let last = space & !(space >> 1) & !(1 << 63);
     let mut starts = (changes & !((last & blank) << 1)) | last;
     // What bit 63 says depends on the next byte.

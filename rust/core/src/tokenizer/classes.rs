@@ -23,7 +23,7 @@ const M: u8 = MARK;
 const N: u8 = NUMBER;
 const S: u8 = SPACE;
 
-/// First code point, last code point, class; in order. What is missing is of no class.
+/// First code point, last code point, class; in order. A code point that is missing has no class.
 #[rustfmt::skip]
 pub(super) const RANGES: &[(u32, u32, u8)] = &[
     (0x9, 0xD, S), (0x20, 0x20, S), (0x30, 0x39, N), (0x41, 0x5A, U), (0x61, 0x7A, L), (0x85, 0x85, S),

@@ -13,8 +13,8 @@ pub struct Vocabulary {
     text: String,
     /// Byte range by id; empty for an id that is not in use.
     spans: Vec<(u32, u32)>,
-    /// Number of characters by id, [`UNUSED`] for an id that is not in use. On its own, because telling words
-    /// apart asks for it token by token and nothing else.
+    /// Number of characters by id, [`UNUSED`] for an id that is not in use. Kept apart, because telling words apart
+    /// reads only this, token by token.
     chars: Vec<u32>,
 }
 
@@ -58,7 +58,7 @@ impl Vocabulary {
         Some(&self.text[start as usize..end as usize])
     }
 
-    /// The token of `id`, empty for one that is not in use: one look where [`Vocabulary::token`] takes two.
+    /// The token of `id`, empty for one that is not in use: one look-up where [`Vocabulary::token`] takes two.
     #[must_use]
     pub fn text(&self, id: usize) -> &str {
         self.spans.get(id).map_or("", |&(start, end)| &self.text[start as usize..end as usize])
@@ -132,7 +132,7 @@ impl TokenText {
         match &self.0[..] {
             [Step::WordPiece { prefix, cleanup }] => {
                 let put = |token: &str, out: &mut String| {
-                    // All rules of `tidy` take a space away.
+                    // Every rule of `tidy` takes a space away.
                     if *cleanup && has_space(token) {
                         out.push_str(&tidy(Cow::Borrowed(token)));
                     } else {
@@ -172,7 +172,7 @@ impl TokenText {
     }
 }
 
-/// Tokens are short: a plain loop has found it before a search has begun.
+/// Tokens are short: a plain loop is done before a search is set up.
 fn has_space(token: &str) -> bool {
     token.bytes().any(|byte| byte == b' ')
 }
@@ -246,7 +246,7 @@ impl Step {
             Self::Fuse => vec![Cow::Owned(tokens.concat())],
             Self::Strip { content, start, stop } => each(tokens, |_, token| {
                 let mut rest = &*token;
-                // The counts come from a file: what ends the loop is the token.
+                // The counts come from a file and may be huge; the token ends the loop.
                 for _ in 0..*start {
                     let Some(shorter) = rest.strip_prefix(*content) else { break };
                     rest = shorter;
@@ -282,7 +282,7 @@ fn each<'a>(
     tokens.into_iter().enumerate().map(|(index, token)| step(index, token)).collect()
 }
 
-/// Takes the space before punctuation and English contractions away, rule after rule.
+/// Takes away the space before punctuation and English contractions, rule after rule.
 fn tidy(token: Cow<'_, str>) -> Cow<'_, str> {
     const RULES: [(&str, &str); 11] = [
         (" .", "."),

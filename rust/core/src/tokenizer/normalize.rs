@@ -20,7 +20,7 @@ pub(crate) enum Normalize {
     Nfkc,
     /// Compatibility decomposition.
     Nfkd,
-    /// Lower case, character by character (so a final sigma stays as it is elsewhere).
+    /// Lower case, character by character (so a final sigma gets no form of its own).
     Lowercase,
     /// Drops combining marks.
     StripAccents,
@@ -45,7 +45,7 @@ impl Normalize {
     /// The normalisers of a `normalizer` of `tokenizer.json`, in order.
     ///
     /// # Errors
-    /// Why not, if one of them is none of ours.
+    /// Why not, if one of them is not known here.
     pub(crate) fn from_json(value: &Value) -> Result<Vec<Self>, String> {
         if value.is_null() {
             return Ok(Vec::new());

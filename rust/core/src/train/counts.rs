@@ -39,7 +39,7 @@ pub struct WordCounts {
     seed: Seed,
 }
 
-/// Equal if the same words occur equally often; the order in which they were met does not count.
+/// Equal if the same words occur equally often, in whatever order they were met.
 impl PartialEq for WordCounts {
     fn eq(&self, other: &Self) -> bool {
         self.len() == other.len() && self.iter().all(|(word, count)| other.get(word) == count)
@@ -68,7 +68,7 @@ impl WordCounts {
     /// # Errors
     /// [`Error::BadOption`] for a sum of counts beyond 64 bits.
     pub fn sum(mut parts: Vec<Self>) -> Result<Self> {
-        // The largest part takes the others in.
+        // The largest part takes in the others.
         parts.sort_by_key(|part| std::cmp::Reverse(part.len()));
         let mut parts = parts.into_iter();
         let mut all = parts.next().unwrap_or_default();
@@ -302,7 +302,8 @@ impl WordCounts {
     /// Reads what [`save`](Self::save) wrote: the counts and the header.
     ///
     /// # Errors
-    /// [`Error::File`] if the system refuses, [`Error::BadCounts`] if the file is cut short, changed or foreign.
+    /// [`Error::File`] if the system refuses, [`Error::BadCounts`] if the file is cut short, changed or of another
+    /// kind.
     pub fn load(path: &Path) -> Result<(Self, String)> {
         let bad = |problem: &'static str| Error::BadCounts { path: path.display().to_string(), problem };
         let told = |error: std::io::Error| match error.kind() {

@@ -10,7 +10,7 @@
 //! Three habits of tokenizers show in its result and are kept: a pair keeps its count after it was merged; a pair that
 //! comes up anew (because two ways lead to the same token) has a second entry with its own words; and a pair that is
 //! merged twice counts as merged at its later time. Two are faults and are not kept: counts of pairs are 64 bits
-//! here, not 32, and a negative count is no huge one.
+//! here, not 32, and a negative count does not wrap to a huge one.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -33,7 +33,8 @@ pub struct Trained {
     pub merges: Vec<(u32, u32)>,
 }
 
-/// Trains on `counts`. `progress` hears of the tokens made so far now and then; `false` stops with [`Error::Stopped`].
+/// Trains on `counts`. `progress` is told now and then how many tokens there are; if it returns `false`, training
+/// stops with [`Error::Stopped`].
 ///
 /// Parts of words that `continuing_subword_prefix` or `end_of_word_suffix` mark are numbered in the order of their
 /// characters, first the unmarked ones. (tokenizers numbers them in the order of a hash that changes from run to run.)
@@ -129,7 +130,7 @@ struct Trainer {
     lengths: Vec<u32>,
     longest: Option<usize>,
     pair_counts: HashMap<Pair, i64>,
-    /// Entries of at least `floor`, and all others, which nobody sorts until it is their turn.
+    /// Entries of at least `floor`, and all others, which stay unsorted until it is their turn.
     hot: BinaryHeap<Entry>,
     cold: Vec<Entry>,
     floor: i64,
@@ -151,7 +152,7 @@ struct Found {
     next: usize,
 }
 
-/// Pair -> slot. Few symbols, as the 256 of byte-level words, get a square table, which is five times as fast.
+/// Pair -> slot. Few symbols, such as the 256 of byte-level words, get a square table, which is five times as fast.
 enum Slots {
     Square(Vec<u32>, usize),
     Map(HashMap<Pair, u32>),
@@ -346,7 +347,8 @@ impl Trainer {
     }
 
     /// Looks at some words that are due, so that memory fetches them all at once and not one after the other: a third
-    /// less time for all merges. (Words in the order of their bytes, for neighbours' sake, cost what they won.)
+    /// less time for all merges. (Sorting words by their bytes, so that neighbours lie close, cost as much as it
+    /// gained.)
     #[inline]
     fn fetch(&self, positions: Range<usize>) {
         let first = |&word: &u32| self.words.symbols[self.words.spans[word as usize].start as usize];

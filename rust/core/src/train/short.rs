@@ -1,9 +1,9 @@
 //! Words of up to 15 bytes -> how often each occurs.
 //!
-//! The plain way is a map from slices. Of the words of Python code 98 in 100 are this short, and their lengths are as good as
-//! random, so each branch on a length is a wrong guess. Here a word is two numbers, its length among them: they are
-//! hashed in one step, compared in one and stored in the table itself. Words that occur often are met early and
-//! get the cell where they are looked for first.
+//! The plain way is a map from slices. Of the words of Python code 98 in 100 are this short, and their lengths are as
+//! good as random, so the processor guesses each branch on a length wrong. Here a word is two numbers, its length
+//! among them: they are hashed in one step, compared in one and stored in the table itself. Words that occur often are
+//! met early and get the cell where they are looked for first.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 /// Longest word that fits.
 pub(super) const LONGEST: usize = 15;
 
-/// A word's bytes, zeros, and its length plus one: no two words share one, and none is all zeros.
+/// A word's bytes, zeros, and its length plus one: no two words share a key, and no key is all zeros.
 pub(super) type Key = u128;
 
 /// One word, or nothing if the key is 0.
@@ -29,8 +29,8 @@ pub(super) struct ShortCounts {
     seed: Seed,
 }
 
-/// What hashes start from, drawn anew by each process: whoever makes a corpus can't choose words that all want one
-/// cell, for which counting would take time by the square of their number.
+/// What hashes start from, drawn anew by each process: so whoever makes a corpus can't choose words that all want one
+/// cell, which would make counting quadratic.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Seed(pub(super) u64, pub(super) u64);
 
@@ -92,7 +92,7 @@ impl ShortCounts {
         self.len += 1;
     }
 
-    /// Puts a cell where it is looked for, or in the next one that is free; there is one.
+    /// Puts a cell where it is looked for first, or in the next free place; there is one.
     fn place(&mut self, cell: Cell) {
         let mask = self.cells.len() - 1;
         let mut at = self.seed.hash(u128::from_le_bytes(cell.key)) as usize & mask;

@@ -8,7 +8,7 @@ use crate::tokenizer::split::Alphabet;
 use crate::train::counts::WordCounts;
 use crate::{Error, Result};
 
-/// What the trainers of tokenizers can be told.
+/// The options of the trainers of tokenizers.
 #[derive(Debug, Clone, Default)]
 pub struct TrainOptions {
     /// Size that the vocabulary grows to; special tokens and alphabet are in it even if they exceed it.
@@ -37,7 +37,7 @@ pub(super) struct Vocab {
 }
 
 impl Vocab {
-    /// The id of `token`, which is a new one if it has none.
+    /// The id of `token`; it gets a new one if it has none.
     pub(super) fn id(&mut self, token: &str) -> u32 {
         if let Some(&id) = self.ids.get(token) {
             return id;
@@ -49,7 +49,8 @@ impl Vocab {
     }
 }
 
-/// The characters that stand for the 256 bytes in byte-level tokens: printable Latin-1 for itself, the rest from U+0100.
+/// The characters that stand for the 256 bytes in byte-level tokens: printable Latin-1 stands for itself, the rest is
+/// numbered from U+0100.
 pub(super) fn byte_chars() -> [char; 256] {
     let mut next = 0x100_u32;
     std::array::from_fn(|byte| {
@@ -206,7 +207,7 @@ pub(super) struct Span {
 pub(super) struct Words {
     pub(super) symbols: Vec<u32>,
     pub(super) spans: Vec<Span>,
-    /// Symbols of all words, each as often as it occurs: no pair can come up more often.
+    /// How many symbols all words have, counted as often as the words occur: no pair can come up more often.
     total: u64,
 }
 

@@ -37,7 +37,7 @@ pub struct Splitter {
     alphabet: Alphabet,
 }
 
-/// One pre-tokenizer: takes each piece of the one before it apart.
+/// One pre-tokenizer: takes apart each piece of the one before it.
 #[derive(Debug, Clone, PartialEq)]
 enum Step {
     /// A blank before a piece that has none.
@@ -95,7 +95,8 @@ const EXPRESSIONS: &[(&str, Step)] = &[
 ];
 
 impl Splitter {
-    /// The splitter of a `tokenizer.json`'s `normalizer` and `pre_tokenizer`; without the latter a text is one word.
+    /// The splitter of a `tokenizer.json`'s `normalizer` and `pre_tokenizer`; without the latter the whole text is one
+    /// word.
     ///
     /// # Errors
     /// Why this tokenizer can't be split here, as half a sentence for a log line.
@@ -175,7 +176,7 @@ impl Splitter {
         self.split_within(text, &mut |text, word| emit(&text[word]));
     }
 
-    /// As [`split`](Self::split), each word as a part of the text it lies in, normalised as it may be.
+    /// As [`split`](Self::split), but gives each word as a range of the text it lies in, which may be normalised.
     pub(crate) fn split_within(&self, text: &str, emit: &mut impl FnMut(&[u8], Range<usize>)) {
         if self.normalize.is_empty() {
             return run(&self.steps, text.as_bytes(), emit);

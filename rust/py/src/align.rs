@@ -50,7 +50,7 @@ impl LabelSet {
         self.tagging.scheme.name()
     }
 
-    /// For each label, the one that goes on with its entity.
+    /// For each label, the one that continues its entity.
     fn inside<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<i64>> {
         PyArray1::from_vec(py, core::inside_labels(&self.tagging))
     }
@@ -66,8 +66,8 @@ impl LabelSet {
 
 #[pymethods]
 impl TokenSpans {
-    /// `owners` names the text of each window, in order. With `texts`, white space at the edges of tokens is no part
-    /// of them.
+    /// `owners` names the text of each window, in order. With `texts`, white space at the edges of tokens does not
+    /// count as theirs.
     #[new]
     #[expect(
         clippy::too_many_arguments,
@@ -99,7 +99,7 @@ impl TokenSpans {
             if let Some(texts) = texts.as_ref().filter(|texts| texts.len() != text_count) {
                 return Err(Error::TextCount { texts: texts.len(), windows: text_count });
             }
-            // Without texts their number is a claim.
+            // Without texts, their number is only the caller's claim.
             let texts_most = windows.len().saturating_add(SPARE_TEXTS);
             if texts.is_none() && text_count > texts_most {
                 return Err(Error::BadOption {
@@ -227,7 +227,7 @@ impl TokenSpans {
     }
 }
 
-/// How many texts more than windows there may be where only a number tells.
+/// How many more texts than windows there may be if nothing but a number says so.
 const SPARE_TEXTS: usize = 1 << 20;
 
 /// The tokens of each window of arrays laid end to end.
@@ -319,7 +319,7 @@ fn read_spans(text: usize, spans: &Bound<'_, PyAny>, kinds: &HashMap<&str, u32>)
     Ok(out)
 }
 
-/// Start, end and label of a span; `None` if it is none.
+/// Start, end and label of a span; `None` if it is not a span.
 fn parts<'py>(span: &Bound<'py, PyAny>) -> PyResult<Option<[Bound<'py, PyAny>; 3]>> {
     if let Ok(tuple) = span.cast::<PyTuple>() {
         let three = tuple.len() == 3;

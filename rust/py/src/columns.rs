@@ -21,7 +21,8 @@ pub(crate) struct ArrowColumns {
 }
 
 impl ArrowColumns {
-    /// Of named columns of `len` rows each. All may hold nulls, so that the schema does not depend on the values.
+    /// Made from named columns of `len` rows each. All may hold nulls, so that the schema does not depend on the
+    /// values.
     pub(crate) fn new(columns: Vec<(&'static str, ArrayRef)>, len: usize) -> PyResult<Self> {
         let rows = structure(columns, len).map_err(refused)?;
         let field = Arc::new(Field::new("", rows.data_type().clone(), false));
@@ -103,7 +104,7 @@ pub(crate) fn integers(values: Vec<i64>, valid: Option<Vec<bool>>) -> ArrayRef {
     Arc::new(Int64Array::new(ScalarBuffer::from(values), valid.map(NullBuffer::from)))
 }
 
-/// Ids into `names`, all of them known, as a dictionary, in which each name is once.
+/// Ids into `names`, all of them known, as a dictionary that holds each name once.
 pub(crate) fn dictionary<'a>(
     ids: &[i64],
     names: impl Iterator<Item = &'a str>,
@@ -122,14 +123,14 @@ pub(crate) fn dictionary<'a>(
     Ok(Arc::new(DictionaryArray::<Int32Type>::try_new(keys, names)?))
 }
 
-/// A column of texts: their UTF-8, end to end; lone surrogates stand in it as if they were characters.
+/// A column of texts: their UTF-8, end to end; lone surrogates are encoded as if they were characters.
 #[derive(Default)]
 pub(crate) struct Words {
     pub(crate) text: String,
     /// Where each ends in `text`, or among `raw`.
     ends: Vec<usize>,
     missing: Vec<bool>,
-    /// All of them, as bytes, once one is no UTF-8.
+    /// All of them as bytes, as soon as one is not UTF-8.
     raw: Option<Vec<u8>>,
 }
 
@@ -149,7 +150,7 @@ impl Words {
         self.missing.push(false);
     }
 
-    /// Appends a word that is not there.
+    /// Appends a missing word.
     pub(crate) fn miss(&mut self) {
         self.ends.push(self.raw.as_ref().map_or(self.text.len(), Vec::len));
         self.missing.push(true);

@@ -12,7 +12,7 @@ pub(crate) fn detached<T: Send>(
     py.detach(work).map_err(exception)
 }
 
-/// What Python's `repr` gives of a value, as a message has it: 80 characters at most.
+/// The `repr` of a value as messages show it: 80 characters at most.
 pub(crate) fn shown(value: &Bound<'_, PyAny>) -> String {
     const MOST: usize = 80;
     let Ok(text) = value.repr() else { return "too long to print".to_owned() };
@@ -23,7 +23,7 @@ pub(crate) fn shown(value: &Bound<'_, PyAny>) -> String {
     }
 }
 
-/// The Python exception of a core error, whose attributes say what it speaks of.
+/// The Python exception of a core error, whose attributes name the argument, the place and the cure.
 pub(crate) fn exception(error: Error) -> PyErr {
     let about = error.about();
     let raised = match error {
@@ -40,7 +40,7 @@ pub(crate) fn exception(error: Error) -> PyErr {
     raised
 }
 
-/// A `ValueError` of a message that names its argument first and says the cure behind its last "; ", which become attributes.
+/// A `ValueError`. Its message starts with the argument and has the cure after its last "; "; both become attributes.
 pub(crate) fn wrong_value(message: impl Into<String>) -> PyErr {
     wrong::<PyValueError>(message.into())
 }
@@ -66,7 +66,7 @@ fn wrong<E: pyo3::PyTypeInfo>(message: String) -> PyErr {
     })
 }
 
-/// `raised`, which says which argument it speaks of.
+/// `raised`, with `argument` as its attribute.
 pub(crate) fn with_argument(py: Python<'_>, raised: PyErr, argument: &'static str) -> PyErr {
     describe(py, &raised, &About { argument: Some(argument), ..About::default() });
     raised
@@ -83,6 +83,6 @@ fn describe(py: Python<'_>, raised: &PyErr, about: &About) {
         about.cure.as_ref().map(|cure| value.setattr("cure", cure)).transpose()?;
         Ok(())
     };
-    // What is raised is still true without them.
+    // The exception is still right without them.
     set().unwrap_or_else(|error: PyErr| error.write_unraisable(py, Some(value)));
 }

@@ -17,7 +17,7 @@ use crate::door::{detached, exception};
 #[pyclass(frozen, module = "fastpost._fastpost")]
 pub(crate) struct TokenEncoder(Encoder);
 
-/// Columns that the shapes of windows tell, made when they are asked for.
+/// Columns that follow from the shapes of windows, made when they are asked for.
 #[pyclass(frozen, module = "fastpost._fastpost")]
 pub(crate) struct WindowShapes(Columns);
 
@@ -103,7 +103,7 @@ impl TokenEncoder {
         self.0.forget();
     }
 
-    /// ids, offsets, words, lengths, texts, shapes; then the texts that are sent back, each with the reason.
+    /// ids, offsets, words, lengths, texts, shapes; then the texts that are sent back, each with its reason.
     #[expect(clippy::too_many_arguments, reason = "the arguments of Encoder.encode")]
     fn encode<'py>(
         &self,
@@ -140,7 +140,7 @@ impl TokenEncoder {
         let work = || self.0.encode(&texts, pairs.as_ref(), special, truncation, threads);
         let all = |of: &Texts<'_>| of.strings.iter().map(|text| text.len()).sum::<usize>();
         let bytes = all(&texts) + pairs.as_ref().map_or(0, all);
-        // A sentence is encoded before another thread could be woken.
+        // Encoding a sentence takes less time than waking another thread.
         let made = if bytes < SENTENCE { work().map_err(exception)? } else { detached(py, work)? };
         let mut columns = made.columns;
         let sent_back = made.sent_back.into_iter().map(|(text, why)| (text, why.0)).collect();
@@ -158,7 +158,7 @@ impl TokenEncoder {
 
 /// Bytes of texts for which the interpreter is not released.
 const SENTENCE: usize = 2048;
-/// Values up to which a copy is sooner made than an array around them.
+/// Up to so many values, a copy is faster than an array around them.
 const FEW: usize = 1024;
 
 /// Values as an array.
@@ -175,7 +175,7 @@ fn pairs_column(py: Python<'_>, pairs: Vec<[i32; 2]>) -> Bound<'_, PyArray2<i32>
     }
 }
 
-/// Refuses a count that is negative or does not fit in 31 bits; the caller in Python says more.
+/// Refuses a count that is negative or does not fit in 31 bits; the Python caller has the fuller message.
 fn counts(name: &str, value: Option<usize>) -> PyResult<()> {
     match value {
         Some(value) if value < i32::MAX as usize => Ok(()),

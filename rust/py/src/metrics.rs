@@ -90,7 +90,7 @@ impl TagPairs {
 
 #[pymethods]
 impl SpanPairs {
-    /// Of both sides: a list a text of tuples or dicts, or columns: text, start, end, label id, labels, texts.
+    /// Each side: per text a list of tuples or dicts, or columns: text, start, end, label id, labels, texts.
     #[new]
     fn new(py: Python<'_>, y_true: Spans<'_>, y_pred: Spans<'_>) -> PyResult<Self> {
         let mut names = Strings::new();
@@ -107,14 +107,14 @@ impl SpanPairs {
         Ok(Self { pairs })
     }
 
-    /// Labels that occur, in order, and of each: correct, predicted, true entities.
+    /// The labels that occur, in order, and for each how many correct, predicted and true entities there are.
     fn counts(&self, py: Python<'_>) -> (Vec<String>, Column, Column, Column) {
         let counts = py.detach(|| self.pairs.counts());
         let column = |values| arrays::column(py, values);
         (counts.labels, column(counts.correct), column(counts.guess), column(counts.truth))
     }
 
-    /// Of each label that occurs: how many pairs of each kind, in the order of `Kind`.
+    /// For each label that occurs, how many pairs there are of each kind, in the order of `Kind`.
     fn kinds(&self, py: Python<'_>) -> Vec<(&str, [usize; 6])> {
         py.detach(|| {
             let mut rows = vec![[0; 6]; self.pairs.labels().len()];
@@ -136,7 +136,7 @@ impl SpanPairs {
         })
     }
 
-    /// Every pair that is no match: text, kind, and (start, end, label) of both.
+    /// Every pair that is not a match: text, kind, and (start, end, label) of both.
     #[expect(clippy::type_complexity, reason = "rows of a table")]
     fn errors(
         &self,
@@ -183,8 +183,8 @@ pub(crate) fn tag_entities<'py>(
     Ok((found, core::odd(&names, suffix).map(str::to_owned).collect()))
 }
 
-/// Strings by number. The same object is known by its address, which costs a tenth of looking at its characters;
-/// label names that come from one list are the same objects. Each slot holds its string, so no address is reused.
+/// Strings by number. The same object is known by its address, which costs a tenth of reading its characters; label
+/// names that come from one list are the same objects. Each slot holds its string, so no address is reused.
 struct Strings<'py> {
     names: core::Names,
     seen: Vec<Option<(Bound<'py, PyAny>, u32)>>,
@@ -197,7 +197,7 @@ impl<'py> Strings<'py> {
         Self { names: core::Names::default(), seen: vec![None; SLOTS] }
     }
 
-    /// The number of a `str`; `None` if it is none.
+    /// The number of a `str`; `None` if the item is not one.
     fn id(&mut self, item: &Bound<'py, PyAny>) -> PyResult<Option<u32>> {
         let address = item.as_ptr() as usize;
         let slot = (address >> 4 ^ address >> 14) % SLOTS;
@@ -264,7 +264,7 @@ fn no_text(place: &str, error: &PyErr, py: Python<'_>) -> PyErr {
     ))
 }
 
-/// A row that is no list, such as a tuple or an array, as one.
+/// A row that is not a list, such as a tuple or an array, as a list.
 fn listed<'py>(name: &str, text: usize, row: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
     let no_row = || {
         let kind = row.get_type();

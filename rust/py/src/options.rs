@@ -1,4 +1,4 @@
-//! Options as they come from Python, read once, here: inside there are values, no names.
+//! Options from Python, read once, here: the core has values, not names.
 
 use crate::door::exception;
 use fastpost_core::labels::Scheme;
@@ -7,11 +7,11 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
-/// The value of an option that has names. Functions take the object and read it with [`read`], as PyO3 puts words of its own
-/// to the error of an argument that is read before.
+/// The value of an option that has names. Functions take the object and read it with [`read`], because PyO3 adds words
+/// of its own to the error of an argument that it reads itself.
 pub(crate) struct Name<T>(pub(crate) T);
 
-/// The value that a caller names.
+/// The value that the caller's name stands for.
 pub(crate) fn read<T: Named>(given: &Bound<'_, PyAny>) -> PyResult<T> {
     given.extract::<Name<T>>().map(|name| name.0)
 }
@@ -25,7 +25,7 @@ impl<'a, 'py, T: Named> FromPyObject<'a, 'py> for Name<T> {
     }
 }
 
-/// A name, if it is one.
+/// `given` as a name, if it is one.
 fn read_name(names: Names, given: Borrowed<'_, '_, PyAny>) -> PyResult<Option<String>> {
     let or_none = names.values.contains(&None);
     if given.is_none() && or_none {
@@ -42,7 +42,7 @@ fn read_name(names: Names, given: Borrowed<'_, '_, PyAny>) -> PyResult<Option<St
     })
 }
 
-/// A scheme; `None` is the one that the labels fit.
+/// A scheme; `None` stands for the one that the labels fit.
 pub(crate) struct SchemeName(pub(crate) Option<Scheme>);
 
 impl<'a, 'py> FromPyObject<'a, 'py> for SchemeName {
@@ -57,7 +57,7 @@ impl<'a, 'py> FromPyObject<'a, 'py> for SchemeName {
     }
 }
 
-/// By decoder and option, the names there are to choose of; `None` is one where an option may be off.
+/// For each decoder and option, the names to choose from; `None` is among them if the option may be off.
 #[pyfunction]
 pub(crate) fn option_names(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     let tables: [(&str, &[Names]); 3] = [

@@ -92,13 +92,13 @@ impl NormalTable {
         self.made.text()
     }
 
-    /// The same, normalised further by the form of that name.
+    /// The same, normalised further by the form called `form`.
     fn then(&self, py: Python<'_>, form: &str) -> PyResult<Self> {
         let form = Form::parse(form).map_err(exception)?;
         Ok(Self { made: detached(py, || self.made.clone().then(form))? })
     }
 
-    /// The same, replaced by `text`, whose characters stand for the characters `starts..ends` of this one.
+    /// The same, replaced by `text`, whose characters stand for the characters `starts..ends` of this text.
     fn then_aligned(
         &self,
         py: Python<'_>,
@@ -146,7 +146,7 @@ pub(crate) fn unit_starts<'py>(
     Ok(PyArray1::from_vec(py, starts))
 }
 
-/// Faults of the offsets of one text's tokens, of which those marked in `skip` are left out.
+/// Faults of the offsets of one text's tokens; those marked in `skip` are left out.
 #[pyfunction]
 pub(crate) fn offset_faults(
     py: Python<'_>,

@@ -10,7 +10,7 @@ use std::num::NonZeroUsize;
 pub(crate) struct Threads(NonZeroUsize);
 
 impl Threads {
-    /// As the core has it; nothing given is all cores.
+    /// As the core takes it; no argument means all cores.
     pub(crate) fn of(given: Option<Self>) -> parallel::Threads {
         given.map(|threads| threads.0)
     }

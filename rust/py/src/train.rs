@@ -88,7 +88,7 @@ impl WordTable {
         detached(py, || WordCounts::sum(parts)).map(|counts| Self(Arc::new(counts)))
     }
 
-    /// Counts on from where the reader stands, for about `seconds`; whether the reader has come to its end.
+    /// Goes on counting where the reader stands, for about `seconds`; returns whether the reader has come to its end.
     #[staticmethod]
     #[pyo3(signature = (splitter, reader, seconds, *, threads=None, progress=None))]
     fn read_for(
@@ -278,7 +278,8 @@ impl Feed {
     }
 }
 
-/// Adds one `str`. Only ASCII is read in place: of other strings Python would keep the UTF-8 as long as they live.
+/// Adds one `str`. Only ASCII is read in place: for other strings, Python would keep the UTF-8 as long as the string
+/// lives.
 fn push(texts: &mut Texts, item: &Bound<'_, PyAny>, place: impl FnOnce() -> String) -> PyResult<()> {
     let text = item.cast::<PyString>().map_err(|_| wrong_item(item, &place()))?;
     if text.call_method0(pyo3::intern!(item.py(), "isascii"))?.is_truthy()? {

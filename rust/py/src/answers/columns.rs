@@ -34,7 +34,7 @@ pub(crate) fn answer_columns(py: Python<'_>, table: &AnswerTable) -> PyResult<Ar
     ArrowColumns::new(columns, rows.len())
 }
 
-/// One row a question: the list of its answers, and the score of none.
+/// One row a question: the list of its answers, and the score of "no answer".
 #[pyfunction]
 pub(crate) fn answer_lists(py: Python<'_>, table: &AnswerTable) -> PyResult<ArrowColumns> {
     let found = &table.found;
@@ -121,13 +121,13 @@ pub(crate) fn answer_words<'py>(
     PyList::new(py, rows.map(|row| table.text(py, row)).collect::<PyResult<Vec<_>>>()?)
 }
 
-/// Whether answers say which text they are in, and whether one answer is a dict.
+/// Whether answers say which text they are in, and whether a single answer is a dict rather than a list.
 #[pyfunction]
 pub(crate) fn answer_kind(table: &AnswerTable) -> (bool, bool) {
     (table.several, table.dict_for_one)
 }
 
-/// A table of columns that pickle has kept.
+/// A table made of the columns in a pickle.
 #[pyfunction]
 #[expect(clippy::too_many_arguments, reason = "one a column")]
 pub(crate) fn answer_table(

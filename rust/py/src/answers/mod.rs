@@ -77,7 +77,7 @@ pub(crate) struct AnswerKernel {
 
 #[pymethods]
 impl AnswerKernel {
-    /// `align` is "no", "word" or "auto"; the last three options are of no use with `transformers`.
+    /// `align` is "no", "word" or "auto"; `transformers` ignores the last three options.
     #[new]
     #[pyo3(signature = (top_k, max_answer_len, null_allowed, align, context_sequence, transformers, normalize, dedupe, null_threshold, threads))]
     #[expect(clippy::too_many_arguments, reason = "one a keyword of `AnswerDecoder`, which checks them")]
@@ -188,7 +188,7 @@ impl AnswerKernel {
     }
 }
 
-/// What `borrow` makes of an argument, or an error if it can't; `None`, the argument, stays one.
+/// What `borrow` makes of an argument, or an error if it can't; an argument of `None` stays `None`.
 fn optional<'a, 'py, T>(
     given: &'a Bound<'py, PyAny>,
     borrow: impl Fn(&'a Bound<'py, PyAny>) -> Option<T>,
@@ -210,7 +210,7 @@ fn per_window<'a>(
     array.map(|array| array.windows(name, 1, lengths)).transpose()
 }
 
-/// The text of each window: as given; else window i is of text i, or all are of the only text.
+/// The text of each window: as given; otherwise window i belongs to text i, or all belong to the only text.
 fn texts_of(windows: usize, owners: Option<&[i64]>, texts: usize) -> Result<impl Fn(usize) -> usize> {
     match owners {
         Some(owners) if owners.len() != windows => {
@@ -363,7 +363,7 @@ impl AnswerTable {
         PyList::new(py, texts)
     }
 
-    /// A list of dicts a question; as transformers gives it, one answer is a dict.
+    /// A list of dicts a question; as in transformers, a single answer is a dict.
     fn to_dicts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let found = &self.found;
         let questions = PyList::empty(py);
@@ -446,7 +446,7 @@ pub(crate) fn nbest<'py>(
         let positions = |tokens: Vec<u32>, logits: &[f32], opens| {
             let mut out = Vec::with_capacity(tokens.len());
             for token in tokens {
-                // For the answers alone, few of them are looked at, and none is yet: see `rank`.
+                // If only the answers are asked for, `rank` checks the few tokens it needs, so none is checked here.
                 if answers_only || of.may(token, opens)? {
                     out.push(Position { token, logit: logits[first + token as usize] });
                 }
@@ -461,7 +461,7 @@ pub(crate) fn nbest<'py>(
         offsets[owners[window]].push(of);
     }
     let ranked = if answers_only {
-        // A list of two: whether the best is alone has a say in what the answer is.
+        // Two entries are enough, but not one: the answer depends on whether the best entry is the only one.
         let ranking = Ranking { with_negative, n_best_size: n.min(2), max_answer_length };
         let example = |(features, offsets): (&Vec<Feature>, &Vec<Offsets<'_>>)| {
             rank(features, &ranking, |window, token, opens| offsets[window].may(token, opens))
@@ -516,7 +516,7 @@ pub(crate) fn nbest<'py>(
     Ok((predictions, all, examples.iter().map(|example| example.null_odds).collect()))
 }
 
-/// Refuses windows without tokens, as none of them could stand for "no answer", and windows of no example.
+/// Refuses windows without tokens, which lack the one that stands for "no answer", and windows of no example.
 fn check_nbest(shapes: (&[usize], &[usize]), owners: &[usize], examples: usize) -> PyResult<()> {
     let (start, end) = shapes;
     if start != end || owners.len() != start[0] {

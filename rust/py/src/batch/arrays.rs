@@ -21,7 +21,7 @@ pub(crate) enum Ragged<'py, T: Element> {
 /// An array of a list, and the borrow of the memory that it lies in.
 ///
 /// Arrays cut from one array share the borrow of that one: a borrow is compared with all others of the same memory, so
-/// a borrow each made a list of 8,000 windows of one array take 120 ms, of which 100 went into comparing.
+/// a list of 8,000 windows of one array, with a borrow each, took 120 ms, 100 of them for comparing.
 pub(crate) struct Item<'py, T: Element> {
     array: Bound<'py, PyArrayDyn<T>>,
     memory: Rc<PyReadonlyArrayDyn<'py, T>>,
@@ -41,7 +41,7 @@ impl<'py, T: Element> FromPyObject<'_, 'py> for Ragged<'py, T> {
 /// The arrays of a list, borrowed.
 fn items<'py, T: Element>(list: &Bound<'py, PyList>) -> PyResult<Vec<Item<'py, T>>> {
     let base = intern!(list.py(), "base");
-    // What the array before was cut from, and the borrow of it.
+    // The array that the item before was cut from, and its borrow.
     let mut known: Option<(Bound<'py, PyAny>, Rc<PyReadonlyArrayDyn<'py, T>>)> = None;
     let mut out = Vec::with_capacity(list.len());
     for item in list {
@@ -63,7 +63,7 @@ fn items<'py, T: Element>(list: &Bound<'py, PyList>) -> PyResult<Vec<Item<'py, T
     Ok(out)
 }
 
-/// Borrows what arrays were cut from; `None` if it is no array, or can't be read as values of their size.
+/// Borrows the array that items were cut from; `None` if it is not an array, or can't be read as values of their size.
 fn memory_of<'py, T: Element>(whole: &Bound<'py, PyAny>) -> PyResult<Option<PyReadonlyArrayDyn<'py, T>>> {
     let Ok(array) = whole.cast::<PyUntypedArray>() else { return Ok(None) };
     if array.dtype().itemsize() != size_of::<T>() || !array.is_contiguous() {
@@ -93,7 +93,7 @@ impl<T: Element> Item<'_, T> {
     }
 }
 
-/// Tokens of each window, and whether the caller said so himself (then the rest of an array is padding).
+/// Tokens of each window, and whether the caller gave these numbers (then the rest of an array is padding).
 pub(crate) struct Lengths {
     pub(crate) tokens: Vec<usize>,
     given: bool,
@@ -184,7 +184,7 @@ impl Lengths {
     }
 }
 
-/// How many windows without a value an array may have: more are no data, but a number.
+/// How many windows an array without values may have: a shape with more holds no data, only a large number.
 const EMPTY_WINDOWS: usize = 1 << 20;
 
 /// Appends the widths of the windows of an array that holds `values` values.
@@ -253,7 +253,7 @@ fn rank(name: &'static str, got: usize) -> Error {
 }
 
 impl<T: Element> Ragged<'_, T> {
-    /// Whether all of it lies row by row, at addresses that suit it.
+    /// Whether all of it lies row by row, at aligned addresses.
     pub(crate) fn is_laid_out(&self) -> bool {
         match self {
             Self::One(array) => contiguous("", array).is_ok(),

@@ -1,8 +1,8 @@
-//! Lists of Python objects -> flat arrays: what `_encodings.py` reads off `tokenizers.Encoding`.
+//! Lists of Python objects -> flat arrays: what `_inputs/encodings.py` reads off `tokenizers.Encoding`.
 //!
-//! Offsets take some 75 ns a token, of which 60 go into tokenizers making a tuple of each; other columns take 15. There is
-//! no cheaper way out of tokenizers 0.23: `token_to_chars` token by token takes 150 ns, and the JSON of all columns that
-//! pickle gets (`__getstate__`) 59 ns before anybody has read it.
+//! Offsets take some 75 ns a token, of which 60 go into tokenizers making a tuple of each; other columns take 15.
+//! tokenizers 0.23 has no cheaper way: `token_to_chars` token by token takes 150 ns, and the JSON of all columns that
+//! pickle uses (`__getstate__`) takes 59 ns even before it is parsed.
 
 use numpy::{PyArray1, PyArray2, PyArrayMethods};
 use pyo3::prelude::*;
@@ -51,7 +51,7 @@ pub(crate) fn flatten_pairs<'py>(
     PyArray1::from_vec(py, values).reshape([rows, 2])
 }
 
-/// Each object followed by those in its list `attribute`, and which object each of them came from.
+/// Each object, followed by the objects in its list `attribute`; and the number of the object that each came from.
 #[pyfunction]
 pub(crate) fn expand<'py>(
     py: Python<'py>,

@@ -1,4 +1,4 @@
-//! What callers hand in, borrowed as core wants it: arrays, encodings, texts.
+//! Arguments of callers, borrowed in the form that core wants: arrays, encodings, texts.
 
 pub(crate) mod arrays;
 pub(crate) mod encodings;

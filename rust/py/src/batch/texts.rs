@@ -1,4 +1,4 @@
-//! Lists of `str` in -> UTF-8 views; what is no text is refused by its number.
+//! Lists of `str` in -> UTF-8 views; an item that is not text is refused by its number.
 
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString};
@@ -16,7 +16,7 @@ pub(crate) fn strings<'py>(name: &str, list: &Bound<'py, PyList>) -> PyResult<Ve
     list.iter().enumerate().map(string).collect()
 }
 
-/// Their characters; one that is no UTF-8 is refused by its number.
+/// Their characters; a string that is not UTF-8 is refused by its number.
 pub(crate) fn utf8<'a>(name: &str, strings: &'a [Bound<'_, PyString>]) -> PyResult<Vec<&'a str>> {
     let borrow = |(index, string): (usize, &'a Bound<'_, PyString>)| {
         string.to_str().map_err(|error| {

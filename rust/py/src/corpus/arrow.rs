@@ -186,7 +186,7 @@ pub(crate) enum Taken {
     All,
     /// The batch is full.
     Enough,
-    /// A row that is no text; it has been passed.
+    /// A row that is not text; it has been passed over.
     Fault(Fault),
 }
 
@@ -216,12 +216,12 @@ struct Strings {
     values: Values,
     /// Where each row's value is, if rows share them.
     places: Vec<Places>,
-    /// The rows that are not null because of themselves or of the record they are in.
+    /// The rows that are not null, be it by themselves or through the record they are in.
     rows: Option<NullBuffer>,
     len: usize,
 }
 
-/// Where in an array of values that of a row is.
+/// Where each row's value lies in an array of values.
 enum Places {
     /// The keys of a dictionary.
     Keys(Int64Array),
@@ -350,7 +350,7 @@ fn runs(array: &ArrayRef) -> Result<(ArrayRef, Places), Reason> {
         .ok_or_else(|| Reason::Read(format!("runs of the type {} are not known", array.data_type())))
 }
 
-/// What a column holds that is no text, and how it becomes text.
+/// What a column that is not text holds, and how it becomes text.
 fn kind(data_type: &DataType) -> (String, &'static str) {
     let named = match data_type {
         DataType::Null => "null",

@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
-/// What ends the message of a record that can't be read; Python says it of its own, too.
+/// The end of the message of a record that can't be read; Python has the same words for its own faults.
 const SKIP: [Word; 3] = [
     Word::Text("; "),
     Word::Value("on_error", "skip"),
@@ -26,8 +26,8 @@ fn spelled(py: Python<'_>, word: Word) -> PyResult<Bound<'_, PyAny>> {
     }
 }
 
-/// The Python exception of a fault: the `OSError` subclass of an errno, else `CorpusError`; it says how such records
-/// are left out if it is to be raised.
+/// The Python exception of a fault: the `OSError` subclass of an errno, else `CorpusError`; if it will be raised, it
+/// also says how to skip such records.
 pub(super) fn error_of(py: Python<'_>, fault: &Fault, raised: bool) -> PyErr {
     static CORPUS_ERROR: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     let path: &Path = &fault.path;

@@ -46,7 +46,7 @@ type Records<'py> = (
     Option<Vec<Bound<'py, PyString>>>,
 );
 
-/// What of `_sources.Options` this side needs, by attribute.
+/// The attributes of `corpus.sources.options.Options` that this side needs.
 #[derive(FromPyObject)]
 #[allow(clippy::struct_excessive_bools, reason = "they are the fields of the Python class")]
 struct Options {
@@ -240,14 +240,14 @@ impl TextReader {
         ))
     }
 
-    /// Gives every block of texts to `work` on `threads` threads, with the interpreter released and no Python
-    /// string made. Returns the state of each thread, at least one.
+    /// Gives every block of texts to `work` on `threads` threads, with the interpreter released and without making
+    /// Python strings. Returns the state of each thread, at least one.
     ///
     /// Files nobody has begun to read are read by the same threads, in no order: see
     /// [`fastpost_core::corpus::each`]. A file object, Arrow data or files already begun are read by the calling
     /// thread and handed to the others. `tick` is called some twenty times a second with the interpreter attached,
-    /// after signals have been looked for, and may look at this reader; its error, or one from `work`, ends all of
-    /// it. Faults are raised or, with `on_error="skip"`, counted here as in a `for` loop.
+    /// after signals have been looked for, and may look at this reader; its error, or one from `work`, ends the whole
+    /// call. Faults are raised or, with `on_error="skip"`, counted, as in a `for` loop.
     pub(crate) fn each<S: Send>(
         &self,
         py: Python<'_>,
@@ -283,8 +283,8 @@ impl TextReader {
 
     /// [`each`](Self::each) in the order of the texts, for about `time`; whether the end was reached.
     ///
-    /// All texts before the place where it stops have been worked on and none behind it, and the next call goes on
-    /// there: what a job needs that is to be resumed. Costs a thread's hand-over per block more than `each`.
+    /// All texts before the place where it stops have been worked on and none after it, and the next call goes on
+    /// there, so a job can be resumed. It costs one hand-over between threads per block more than `each`.
     pub(crate) fn each_for<S: Send>(
         &self,
         py: Python<'_>,
@@ -299,7 +299,8 @@ impl TextReader {
         self.each_in_order(py, threads, Some(time), &make, &work, &tick)
     }
 
-    /// [`each`](Self::each) for what can be read by one thread only, or has been begun, or is to stop after `time`.
+    /// [`each`](Self::each) for input that only one thread can read, that has been begun, or that is to stop after
+    /// `time`.
     fn each_in_order<S: Send>(
         &self,
         py: Python<'_>,
@@ -340,7 +341,7 @@ impl TextReader {
         Ok((states, tally, ended))
     }
 
-    /// Makes `counts` tell what `tally` does.
+    /// Makes `counts` report the numbers of `tally`.
     fn note(&self, py: Python<'_>, tally: &Tally) -> PyResult<()> {
         self.state.lock_py_attached(py).map_err(poisoned)?.counts = Counts {
             skipped: tally.skipped,

@@ -122,7 +122,7 @@ impl State {
         }
     }
 
-    /// Raises a fault or counts it.
+    /// Raises or counts a fault.
     fn deal_with(&mut self, py: Python<'_>, fault: &Fault, skip: bool) -> PyResult<()> {
         let raised = match &self.feed {
             Feed::Object(_, raised) => raised.lock().map_err(poisoned)?.take(),

@@ -19,7 +19,8 @@ use std::sync::Arc;
 /// The name of a unit, and start and end of each entity in it.
 type Places<'py> = (String, PyReadonlyArray1<'py, i64>, PyReadonlyArray1<'py, i64>);
 
-/// Columns that not every behaviour has: those of one value an entity by name, distributions and what was covered.
+/// Columns that not every behaviour has: named ones with one value per entity, distributions, and the characters
+/// covered.
 type More<'py> =
     (HashMap<String, PyReadonlyArray1<'py, i64>>, PyReadonlyArray1<'py, f32>, PyReadonlyArray1<'py, i64>);
 
@@ -107,7 +108,7 @@ pub(crate) fn entity_json<'py>(
     let index = table.index.bind(py).readonly();
     let (label_id, score) = (label_id.as_slice()?, score.as_slice()?);
     let (start, end, index) = (start.as_slice()?, end.as_slice()?, index.as_slice()?);
-    // Everything before the score is one of a few strings.
+    // All that comes before the score is one of a few strings.
     let key = if table.aggregated { "entity_group" } else { "entity" };
     let mut heads = Vec::with_capacity(table.names.len());
     for name in table.names.iter() {
@@ -194,7 +195,7 @@ pub(crate) fn entity_words<'py>(
     PyList::new(py, rows.map(|row| table.word(py, row)).collect::<PyResult<Vec<_>>>()?)
 }
 
-/// The texts, or those of some numbers, where the decoder was given them.
+/// The texts, or those with the given numbers, if the decoder was given texts.
 #[pyfunction]
 #[pyo3(signature = (table, numbers = None))]
 pub(crate) fn entity_texts(
@@ -241,7 +242,7 @@ pub(crate) fn entity_table(
     more: Option<More<'_>>,
 ) -> PyResult<EntityTable> {
     let len = text_index.as_slice()?.len();
-    // A pickle's number of texts is a claim, unless it holds something of each.
+    // The number of texts in a pickle is only a claim, unless the pickle holds something for each text.
     if texts.is_none() && more.is_none() && text_count > len.saturating_add(MOST_EMPTY) {
         return Err(wrong_value(format!(
             "`text_count` is {text_count} but there are {len} entities; up to {MOST_EMPTY} texts may be without one"
@@ -342,10 +343,10 @@ pub(crate) fn entity_table(
     })
 }
 
-/// Texts without entities that a table may claim to have where nothing else is known of them.
+/// How many texts without entities a table may claim if nothing else is known of them.
 const MOST_EMPTY: usize = 1 << 24;
 
-/// What the column of places in a unit is called.
+/// The name of the column of places in a unit.
 fn unit_name(edge: &str, unit: &str) -> &'static str {
     match (edge, unit) {
         ("start", "utf8") => "start_utf8",
@@ -406,7 +407,7 @@ impl EntityTable {
         Ok(bounds)
     }
 
-    /// The words of all entities, each as `word` gives it, without a Python string for each where that can be.
+    /// The words of all entities, each as `word` gives it, but without a Python string for each where possible.
     pub(super) fn words_column(&self, py: Python<'_>) -> PyResult<Words> {
         let mut words = Words::with_capacity(self.len);
         if let Some(made) = &self.made {
@@ -476,7 +477,7 @@ impl EntityTable {
         Ok(())
     }
 
-    /// Appends the word that `tokens` make.
+    /// Appends the word that `tokens` make up.
     fn print(&self, tokens: &[(&str, bool)], printer: Option<&TokenText>, words: &mut Words) {
         match (printer, tokens.first()) {
             (None, None) => return words.miss(),
@@ -518,7 +519,7 @@ impl<'a> Text<'a> {
     }
 }
 
-/// Characters of texts as Python slices them. Places that rise within a text are found without reading it twice.
+/// Characters of texts as Python slices them. If places rise within a text, it is read only once.
 struct Slices<'a> {
     texts: Option<Vec<Text<'a>>>,
     text: usize,

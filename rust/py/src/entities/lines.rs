@@ -7,9 +7,10 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 
-/// A line of JSON a text: what `heads` has of it, which is an object without its end, the text, `entities`.
+/// One line of JSON per text: its entry in `heads` (an object without its end), the text, `entities`.
 ///
-/// With `texts`, the redacted ones, the text is called `name` and no word of an entity is written. It replaces a dict an entity, a dict a text and `json.dumps` of each.
+/// With `texts`, which are redacted, the text is called `name` and no word of an entity is written. This replaces a
+/// dict per entity, a dict per text and `json.dumps` of each.
 #[pyfunction]
 pub(crate) fn entity_lines<'py>(
     py: Python<'py>,

@@ -34,14 +34,14 @@ use pyo3::types::{PyDict, PyList, PySequence, PyString};
 use std::borrow::Cow;
 use std::sync::Arc;
 
-/// What a tokenizer is to the decoder: its tokens, and how it prints them.
+/// What the decoder needs of a tokenizer: its tokens, and how it prints them.
 #[pyclass(frozen, module = "fastpost._fastpost")]
 pub(crate) struct TokenTable {
     vocabulary: Vocabulary,
     unknown: i64,
     decoder: Option<String>,
     text: Option<TokenText>,
-    /// The tokenizer's own way from tokens to text, where `text` does not know it.
+    /// The tokenizer's own function from tokens to text, if `text` can't do it.
     other: Option<Py<PyAny>>,
 }
 
@@ -68,11 +68,11 @@ impl TokenTable {
         Ok(Self { vocabulary, unknown, decoder: decoder.map(str::to_owned), text, other })
     }
 
-    /// What pickle makes it anew from.
+    /// What pickle rebuilds it from.
     fn __reduce__(&self, py: Python<'_>) -> PyResult<(Py<PyAny>, Py<PyAny>)> {
         let token = |id| Some((self.vocabulary.token(id)?, id));
         let vocabulary: Vec<_> = (0..self.vocabulary.len()).filter_map(token).collect();
-        // Not asked where `text` knows, and not every tokenizer's pickles.
+        // Left out if `text` can print: not every tokenizer's function can be pickled.
         let other = self.other.as_ref().filter(|_| self.text.is_none()).map(|other| other.clone_ref(py));
         let arguments = (vocabulary, self.unknown, self.decoder.as_deref(), other);
         Ok((py.get_type::<Self>().into_any().unbind(), arguments.into_pyobject(py)?.into_any().unbind()))
@@ -311,7 +311,7 @@ fn half_values<'a>(row: &'a [u16], bits: &str) -> Result<Values<'a>> {
     }
 }
 
-/// How many texts more than windows there may be where only `windows` tells.
+/// How many more texts than windows there may be if nothing but `windows` says so.
 const SPARE_TEXTS: usize = 1 << 20;
 
 /// Number of texts; every window must belong to one.
@@ -325,7 +325,7 @@ fn text_count(windows: usize, owners: Option<&[i64]>, texts: Option<usize>) -> R
     if owners.len() != windows {
         return Err(Error::WindowCount { name: "windows", got: owners.len(), want: windows });
     }
-    // Without texts their number is a guess, and a text without a window costs something, too.
+    // Without texts, their number is only a claim, and even a text without a window costs memory.
     let most = windows.saturating_add(SPARE_TEXTS);
     let named =
         owners.iter().max().map_or(0, |&last| usize::try_from(last).map_or(0, |last| last.saturating_add(1)));
@@ -380,7 +380,7 @@ pub(crate) struct EntityTable {
     more: Option<Py<RightColumns>>,
 }
 
-/// Columns that `compat="fastpost"` has beside the others.
+/// The additional columns of `compat="fastpost"`.
 #[pyclass(frozen, module = "fastpost._fastpost")]
 pub(crate) struct RightColumns {
     /// One value an entity: the columns that [`right::MORE`] names, in its order.
@@ -422,7 +422,7 @@ impl RightColumns {
     }
 }
 
-/// What a table has whatever the behaviour.
+/// What a table has under either behaviour.
 struct Shared {
     text_count: usize,
     strategy: Strategy,
@@ -470,7 +470,7 @@ impl EntityTable {
         Ok((PyArray1::from_vec(py, starts), PyArray1::from_vec(py, ends)))
     }
 
-    /// One list a text of one dict an entity, keys as in transformers.
+    /// One list per text, with one dict per entity and the keys of transformers.
     fn to_dicts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let (text_index, label_id) = (self.text_index.bind(py).readonly(), self.label_id.bind(py).readonly());
         let (start, end) = (self.start.bind(py).readonly(), self.end.bind(py).readonly());

@@ -36,7 +36,7 @@ pub(crate) struct EntityOptions {
     ignore_labels: HashSet<String>,
 }
 
-// By hand, as what is derived says "failed to extract field" in place of what is wrong.
+// Written by hand, because the derived one says "failed to extract field" and not what is wrong.
 impl<'a, 'py> FromPyObject<'a, 'py> for EntityOptions {
     type Error = PyErr;
 
@@ -117,7 +117,7 @@ impl EntityOptions {
     }
 }
 
-/// The biases in the order of their names in openai/privacy-filter's file, or matrix, start and end of the caller.
+/// The biases, in the order in which openai/privacy-filter's file names them, or the caller's matrix, start and end.
 fn weights(biases: Option<[f32; 6]>, transitions: Option<(Vec<f32>, Vec<f32>, Vec<f32>)>) -> Weights {
     if let Some((steps, start, end)) = transitions {
         return Weights::Matrix { steps, start, end };

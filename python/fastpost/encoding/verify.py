@@ -27,6 +27,9 @@ SENTENCES = (
     "",
     " ",
     "  two before and after  ",
+    "\ufeffdropped first",
+    " \u200bdropped behind a blank",
+    "\n\x01dropped behind a line end",
     "\n",
 )
 SHAPES = (

@@ -158,7 +158,7 @@ def _module(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    """The public names, less those whose package is not installed: what walks over a module (`help`) needs them all."""
+    """The public names, without those whose package is not installed: `help` imports every name that is listed here."""
     return sorted(name for name in {*__all__, *_MODULES} if _is_usable(name))
 
 

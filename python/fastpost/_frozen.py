@@ -6,7 +6,7 @@ from typing import Any
 
 
 class Frozen:
-    """Refuses to set or delete attributes; `object.__setattr__` sets those that it is made of."""
+    """Refuses to set or delete attributes; `object.__setattr__` sets those that it starts with."""
 
     __slots__ = ()
 

@@ -1,3 +1,3 @@
-"""The version, which is known without the extension being loaded; the extension and Cargo.toml have the same."""
+"""The version, known without loading the extension; the extension and Cargo.toml have the same one."""
 
 VERSION = "0.1.0"

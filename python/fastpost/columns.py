@@ -1,4 +1,4 @@
-"""What results of both decoders share: Arrow, data frames, JSON and a printed table, all made when asked for."""
+"""What the results of both decoders share: Arrow, data frames, JSON and a printed table, all made when asked for."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ class Columns(Frozen):
     __slots__ = ()
 
     def _arrow(self) -> _fastpost.ArrowColumns:
-        """The columns as Arrow has them."""
+        """The columns for Arrow."""
         raise NotImplementedError
 
     def _frame(self) -> dict[str, Any]:
-        """The same columns as pandas takes them."""
+        """The same columns for pandas."""
         raise NotImplementedError
 
     def __arrow_c_schema__(self) -> Any:
@@ -100,7 +100,7 @@ class Columns(Frozen):
 
 
 class Rows(Columns, Generic[OfOne, Row]):
-    """Rows that belong to texts, or to questions: `[i]` is what number i has, `[a:b]` a result of some of them.
+    """Rows that belong to texts, or to questions: `[i]` has those of number i, `[a:b]` is a result for some of them.
 
     `len` and `for` count rows. A result never changes, so a copy is the same object.
     """
@@ -112,11 +112,11 @@ class Rows(Columns, Generic[OfOne, Row]):
     """What rows belong to: "text", "question"."""
 
     def to_dicts(self) -> list[Any]:
-        """One list a text or question; a dict in place of a list of one is passed on as it is."""
+        """One list per text or question; where there is a dict in place of a list of one, it stays a dict."""
         raise NotImplementedError
 
     def _some(self, chosen: Ints1d, rows: Ints1d, owners: Ints1d) -> Self:
-        """The result of the texts or questions of these numbers, whose rows now belong to `owners`."""
+        """The result of the texts or questions with these numbers; its rows now belong to `owners`."""
         raise NotImplementedError
 
     @overload
@@ -146,7 +146,7 @@ class Rows(Columns, Generic[OfOne, Row]):
             yield from rows
 
     def __reversed__(self) -> Iterator[Row]:
-        """The same dicts from the last one to the first; without this, `reversed` would take what `[i]` gives."""
+        """The same dicts from the last one to the first; without this method, `reversed` would go by `[i]`."""
         return reversed(list(self))
 
     def __copy__(self) -> Self:
@@ -157,7 +157,7 @@ class Rows(Columns, Generic[OfOne, Row]):
 
 
 class Nested(Columns):
-    """Results with one row a text or question, which holds the list of what was found there."""
+    """Results with one row per text or question, which holds the list of what was found there."""
 
     __slots__ = ("_columns", "_source")
 
@@ -190,7 +190,7 @@ def _nested(source: Any) -> Any:
 
 
 def _library(name: str, method: str) -> Any:
-    """A library that only this method needs."""
+    """Imports a library that only one method needs."""
     try:
         return importlib.import_module(name)
     except ImportError as error:
@@ -199,7 +199,7 @@ def _library(name: str, method: str) -> Any:
 
 
 def strings(words: Sequence[str | None]) -> Any:
-    """A column of texts, of the type that pandas gives to texts, even if it is empty."""
+    """A column of texts, with the type that pandas gives to texts even if it is empty."""
     import pandas as pd
 
     return pd.Series(words, dtype=pd.Series(["a"]).dtype)
@@ -229,7 +229,7 @@ def place(at: Any, count: int, what: str, kind: str) -> int:
 
 
 def rows_of(at: slice, count: int, owners: Ints1d) -> tuple[Ints1d, Ints1d, Ints1d]:
-    """What a slice of texts chooses: their numbers, the rows that belong to them, and each row's text, counted anew."""
+    """What a slice of texts chooses: the numbers of the texts, their rows, and each row's text, counted anew."""
     chosen = np.arange(*at.indices(count))
     starts, stops = np.searchsorted(owners, chosen), np.searchsorted(owners, chosen, "right")
     lengths = stops - starts
@@ -239,7 +239,7 @@ def rows_of(at: slice, count: int, owners: Ints1d) -> tuple[Ints1d, Ints1d, Ints
 
 
 def categories(ids: Any, names: Sequence[str]) -> Any:
-    """A column of names as pandas keeps those that repeat."""
+    """A column of names that repeat, as pandas' categories."""
     import pandas as pd
 
     unique = list(dict.fromkeys(names))
@@ -248,7 +248,7 @@ def categories(ids: Any, names: Sequence[str]) -> Any:
 
 
 def printed_table(head: str, names: Sequence[str], rows: Sequence[Sequence[Any]], count: int) -> str:
-    """`head` and a table of the first rows of `count`; the last column is text, the others are set right."""
+    """`head` and a table of the first rows of `count`; the last column is text, the others are aligned to the right."""
     if not rows:
         return head
     cells = [[_cell(value) for value in row] for row in rows]
@@ -265,7 +265,7 @@ def printed_table(head: str, names: Sequence[str], rows: Sequence[Sequence[Any]]
 def printed_options(
     kind: str, head: str, options: Mapping[str, Any], defaults: Mapping[str, Any], always: Sequence[str]
 ) -> str:
-    """A decoder as a call writes it: `head`, the options `always`, and those that differ from their defaults."""
+    """A decoder as the call that makes it: `head`, the options `always`, and those that differ from their defaults."""
     shown = [head] if head else []
     for name, value in options.items():
         if name == "id2label" or (name not in always and _is_same(value, defaults.get(name))):

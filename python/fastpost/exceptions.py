@@ -1,8 +1,8 @@
-"""Errors as callers see them: Python's own classes, with what they speak of as fields.
+"""Errors as callers see them: Python's own classes, with fields for the argument, the place and the cure.
 
 An error that speaks of an argument carries `argument`, its name; where it fits it carries `file` and `line`, `text`,
-`window` and `token`, and `cure`, the words that say what to do. They are attributes of the exception, so that nobody
-has to read them out of its message: `getattr(error, "argument", None)`.
+`window` and `token`, and `cure`, the words that say what to do. They are attributes of the exception, so nobody has to
+read them out of its message: `getattr(error, "argument", None)`.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ Words = tuple["str | Argument", ...]
 
 
 def refuse(kind: type[E], *words: str | Argument, cure: str | Words = (), **fields: Any) -> E:
-    """An error of class `kind` that has these words and those of its cure for a message.
+    """An error of class `kind` whose message is these words and those of its cure.
 
     Args:
         kind: the class of the exception; it takes the message alone.
         words: what is wrong.
         cure: what to do about it; pieces begin with what stands between the two.
-        fields: `argument` (default: the first of the words; of `offsets[3]` it is `offsets`), `file`, `line`, `text`,
+        fields: `argument` (default: the first of the words; for `offsets[3]` it is `offsets`), `file`, `line`, `text`,
             `window`, `token`. Without `cure` the error's is what stands behind the last "; " of the words.
     """
     cure = (f"; {cure}",) if isinstance(cure, str) and cure else tuple(cure)
@@ -58,7 +58,7 @@ def refuse(kind: type[E], *words: str | Argument, cure: str | Words = (), **fiel
 
 
 def describe(error: E, words: Words, cure: Words = (), **fields: Any) -> E:
-    """Gives an exception its fields, and the words of its message for doors that spell arguments their own way."""
+    """Gives an exception its fields, and keeps its words for doors that spell arguments their own way."""
     named = next((word.name for word in (*words, *cure) if isinstance(word, Argument)), None)
     told = {"argument": named, "cure": "".join(map(str, cure)).lstrip(";. ") or None, **fields}
     for name, value in told.items():
@@ -69,7 +69,7 @@ def describe(error: E, words: Words, cure: Words = (), **fields: Any) -> E:
 
 
 def respell(error: BaseException, name: str, now: str) -> None:
-    """Calls an argument by another name in an error that speaks of it, for a door that calls it so."""
+    """Replaces the name of an argument in an error, for a door that calls the argument otherwise."""
 
     def again(words: Words) -> Words:
         return tuple(
@@ -84,13 +84,13 @@ def respell(error: BaseException, name: str, now: str) -> None:
 
 
 def words_of(error: object) -> Words | None:
-    """The message of an exception or a warning in pieces, those of its cure included; None if nobody has given them."""
+    """The message of an exception or a warning in pieces, those of its cure included; None if it has none."""
     words: tuple[Words, Words] | None = getattr(error, _WORDS, None)
     return None if words is None else words[0]
 
 
 def cure_of(error: object) -> Words:
-    """The last of these pieces, which say what to do."""
+    """The last of these pieces: the cure."""
     words: tuple[Words, Words] | None = getattr(error, _WORDS, None)
     return () if words is None else words[1]
 

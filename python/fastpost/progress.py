@@ -1,4 +1,4 @@
-"""How far long work is: one class counts and says it, whatever shows it, a bar of tqdm, a terminal or a log."""
+"""How far long work is: one class counts and reports, and a bar of tqdm, a terminal or a log shows it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
-# Called with "count" (bytes so far, all bytes or None) or "merge" (tokens so far, tokens wanted). Bytes are those read
-# from the files, packed as they are, where the corpus is files only; otherwise those of the texts, of an unknown sum.
+# Called with "count" (bytes so far, all bytes or None) or "merge" (tokens so far, tokens wanted). If the corpus is
+# files only, bytes are those read from the files, packed as they are; otherwise those of the texts, whose sum is
+# unknown.
 Told: TypeAlias = "Callable[[str, int, int | None], object]"
 
 
@@ -29,23 +30,23 @@ class Step(NamedTuple):
 
 
 class Screen(Protocol):
-    """What shows the stages of some work, one after the other."""
+    """Shows the stages of some work, one after the other."""
 
     def begin(self, step: Step) -> None:
         """A stage begins."""
 
     def show(self, step: Step) -> None:
-        """It is so far now."""
+        """The stage has come as far as `step` says."""
 
     def end(self, step: Step | None) -> None:
-        """It has ended as `step` says; `None` if it was stopped."""
+        """The stage has ended as `step` says; `None` if it was stopped."""
 
     def close(self, whole: bool) -> None:
         """Nothing more comes; `whole` if nothing went wrong."""
 
 
 class Progress:
-    """Follows work through its stages, one after the other, and tells a screen."""
+    """Follows work through its stages, one after the other, and reports to a screen."""
 
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
@@ -53,7 +54,7 @@ class Progress:
         self._began = time.monotonic()
 
     def __call__(self, stage: str, done: float, total: float | None, text: str) -> None:
-        """Tells that `done` of `total` is done; `text` is what to show beside it."""
+        """Reports that `done` of `total` is done; `text` is shown beside it."""
         before, self._step = self._step, Step(stage, done, total, text)
         if before is None or before.stage != stage:
             if before is not None:
@@ -63,7 +64,7 @@ class Progress:
         self._screen.show(self._step)
 
     def rate(self, done: float, stage: str) -> float:
-        """`done` a second since `stage` began; 0 if it has not."""
+        """`done` per second since `stage` began; 0 if it has not begun."""
         if self._step is None or self._step.stage != stage:
             return 0.0
         return done / max(time.monotonic() - self._began, 1e-9)
@@ -77,13 +78,13 @@ class Progress:
 
 
 class Log:
-    """Lines for a file: one at each tenth of a stage, or where the total is not known at each doubling, and at its end.
+    """Lines for a file: one at each tenth of a stage (if the total is not known, at each doubling) and one at its end.
 
-    Where that takes long, the first line comes sooner, and each says how much time is left.
+    If a stage takes long, the first line comes sooner, and each line says how much time is left.
     """
 
     def __init__(self, first: float = 1 << 24) -> None:
-        """`first` is where the first line stands if the total is not known."""
+        """`first` is how much is done at the first line if the total is not known."""
         self._first, self._next = first, 0.0
         self._printed = ""
         self._began = 0.0
@@ -152,7 +153,7 @@ class Line:
 
 
 class Bar:
-    """A bar of tqdm, in notebooks, too; what it counts is the stage."""
+    """A bar of tqdm, in notebooks, too; it counts what the stage is named for."""
 
     def __init__(self) -> None:
         self._bar: Any = None
@@ -169,7 +170,7 @@ class Bar:
         self._bar.update(step.done - self._bar.n)
 
     def end(self, step: Step | None) -> None:  # noqa: ARG002
-        """See `Screen`: it stays as it stands."""
+        """See `Screen`: the bar stays as it is."""
         self._bar.close()
 
     def close(self, whole: bool) -> None:
@@ -193,7 +194,7 @@ class Silence:
 
 
 def teller(progress: bool | Told) -> Told | None:
-    """What is called with the progress of counting and merging: the caller's own, a line of ours, or nothing."""
+    """What to call with the progress of counting and merging: the caller's function, one that shows a line, or none."""
     if callable(progress):
         return progress
     if not progress:
@@ -217,7 +218,7 @@ class Counting:
         """What merging is called."""
 
     def __call__(self, stage: str, done: int, total: int | None) -> None:
-        """Tells `done` of `total`: bytes that are counted, or tokens that are merged."""
+        """Reports `done` of `total`: bytes that are counted, or tokens that are merged."""
         if stage == "count":
             of = "" if total is None else f" of {total / 1e6:,.0f}"
             text = f"{done / 1e6:,.0f}{of} MB, {self.progress.rate(done, stage) / 1e6:,.0f} MB/s"
@@ -227,7 +228,7 @@ class Counting:
 
 
 class Tokens:
-    """The progress of a pipeline: items, and tokens a second."""
+    """The progress of a pipeline: items, and tokens per second."""
 
     def __init__(self, progress: Progress, unit: str, total: int | None) -> None:
         self._progress, self._unit, self._total = progress, unit, total

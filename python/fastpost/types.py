@@ -28,7 +28,7 @@ Batch: TypeAlias = ArrayLike | Sequence[ArrayLike]
 
 
 class _Positions(TypedDict, total=False):
-    """Keys that are there where `units=` or `return_probs=True` asks for them."""
+    """Keys that are there if `units=` or `return_probs=True` asks for them."""
 
     start_utf8: int
     end_utf8: int
@@ -85,13 +85,13 @@ class Answer(TypedDict):
 
 
 class RankedAnswer(Answer):
-    """One answer of a question that was asked of several contexts."""
+    """One answer to a question that was asked of several contexts."""
 
     text_index: int
 
 
 class _Pipeline(Protocol):
-    """What all pipelines have."""
+    """What all pipelines share."""
 
     model: Any
     tokenizer: Any

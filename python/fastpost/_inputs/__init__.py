@@ -1,1 +1,1 @@
-"""What callers hand in, as Rust borrows it: arrays, encodings, tokenizers, labels."""
+"""Arguments of callers, in the form that Rust borrows: arrays, encodings, tokenizers, labels."""

@@ -32,7 +32,7 @@ def to_numpy(name: str, value: Any) -> Array:
         value: NumPy array, torch tensor on the CPU, anything with `__dlpack__`, the buffer protocol, lists.
 
     Raises:
-        TypeError: if it is on another device, or is no array.
+        TypeError: if it is on another device, or is not an array.
     """
     if isinstance(value, np.ndarray) and value.dtype != object:
         return value.view(np.uint16) if value.dtype.name == "bfloat16" else value
@@ -82,13 +82,13 @@ def _from_torch(torch: Any, name: str, tensor: Any) -> Array:
 def logits(name: str, value: Batch, rank: int = 2, columns: int = 0) -> tuple[Array | list[Array], str]:
     """Logits for Rust: float32, or the bits of a 16-bit type, and the name of that type.
 
-    float64 and whole numbers in lists become float32; a list with one array a window keeps its windows apart.
+    float64 and whole numbers in lists become float32; a list with one array per window keeps its windows apart.
 
     Args:
         name: of the argument, for errors.
         value: one array, or lists of any depth; in a list, windows can have different lengths and kinds.
         rank: dimensions of one window: 2 for (tokens, labels), 1 for (tokens,).
-        columns: labels, which a window without tokens given as `[]` does not tell.
+        columns: labels, which can't be told from a window without tokens given as `[]`.
     """
     if type(value) is np.ndarray and value.dtype is _FLOAT32 and _can_be_borrowed(value) and value.size:
         return value, "float32"
@@ -143,12 +143,12 @@ def _can_be_borrowed(array: Array) -> bool:
 
 
 def _laid_out(array: Array, dtype: type[np.generic]) -> Array:
-    """`array` as `dtype`, row by row and at addresses that suit it; copied only if it is not."""
+    """`array` as `dtype`, row by row and aligned; copied only if it is not so already."""
     return np.require(array, dtype, ["C_CONTIGUOUS", "ALIGNED"])
 
 
 def _is_bfloat16(value: Any) -> bool:
-    """Whether `value`, read as uint16, says that it is bfloat16: by its dtype, or to DLPack."""
+    """Whether `value`, read as uint16, is bfloat16: its dtype says so, or DLPack."""
     if hasattr(value, "dtype"):
         return "bfloat16" in str(value.dtype)
     return hasattr(value, "__dlpack__")
@@ -170,7 +170,7 @@ def integers(
         value: one array, or lists of any depth.
         dtype: np.int64 or, for a mask, np.uint8.
         rank: dimensions of one window: 1, or 2 for (tokens, 2).
-        none: what `None` stands for, in place of a number or of a pair; `None` if it is refused.
+        none: what a `None` among the numbers or pairs stands for; `None` refuses it.
         kinds: types that Rust borrows as they are.
     """
     if value is None:
@@ -215,7 +215,7 @@ def _integers(name: str, value: Any, dtype: type[np.generic]) -> Array:
 def offsets(
     value: Batch | None, kinds: frozenset[np.dtype[Any]] = _LONG, name: str = "offsets"
 ) -> tuple[Any, list[Array] | Array | None]:
-    """Offsets for Rust, and which of them were `None`, if one was: those of tokens that are not of the text.
+    """Offsets for Rust, and, if some were `None`, which: those of tokens that are not of the text.
 
     `return_offsets_mapping` gives no such pairs, but the question-answering scripts of transformers make them.
     """
@@ -251,7 +251,7 @@ def vector(name: str, value: Any) -> Ints1d | None:
 
 
 def _items(value: Any) -> Sequence[Any] | None:
-    """The items of a list or of what is like one, an object array among them; `None` of an array of numbers."""
+    """The items of a list or of something like one, such as an object array; `None` for an array of numbers."""
     if isinstance(value, (list, tuple)):
         return value
     if isinstance(value, np.ndarray):
@@ -269,7 +269,7 @@ def _items(value: Any) -> Sequence[Any] | None:
 
 
 def _is_one_window(nested: Sequence[Any], rank: int) -> bool:
-    """Whether lists are one window, or windows end to end, and not one list a window."""
+    """Whether lists are one window, or windows end to end, rather than one list per window."""
     depth = _depth(nested)
     if depth is not None:
         return depth <= rank
@@ -277,7 +277,7 @@ def _is_one_window(nested: Sequence[Any], rank: int) -> bool:
 
 
 def _depth(value: Any, levels: int = _MOST_LEVELS) -> int | None:
-    """How many dimensions the values of nested lists have; `None` if there is no value that tells."""
+    """How many dimensions nested lists have; `None` if they hold no value to tell by."""
     if isinstance(value, (list, tuple)):
         if not levels:
             return _MOST_LEVELS
@@ -313,7 +313,7 @@ def _rows(name: str, nested: Sequence[Any], rank: int, none: int | None = None) 
 
 
 class _Bits:
-    """bfloat16 as its bits, which says so."""
+    """bfloat16 as its bits, with a dtype that says so."""
 
     dtype = "bfloat16"
 
@@ -329,7 +329,7 @@ def _has_none(item: Any) -> bool:
 
 
 def _empty_as(array: Array, rank: int, columns: int) -> Array:
-    """An array without values in the shape that windows without tokens have; others as they are."""
+    """An array without values, in the shape of windows without tokens; other arrays as they are."""
     if array.size or rank == 1 or not array.ndim or array.shape[-1] == columns:
         return array
     if array.ndim < rank or (array.ndim == rank and array.shape[0]):  # `[]`, or one `[]` a window

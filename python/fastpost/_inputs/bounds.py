@@ -20,7 +20,7 @@ def whole(name: str, value: Any, least: int = 0, *, most: int = MOST, or_else: s
     """`value` as an int from `least` to `most`; NumPy's integers count, bools and floats do not.
 
     Args:
-        or_else: of the message: what could be passed in place of an int, such as ", or None for all cores".
+        or_else: for the message: what else could be passed, such as ", or None for all cores".
     """
     cure = f"pass an int of at least {least}{or_else}"
     if isinstance(value, (bool, np.bool_)):
@@ -40,7 +40,7 @@ def whole(name: str, value: Any, least: int = 0, *, most: int = MOST, or_else: s
 
 
 def threads(value: Any, name: str = "threads") -> int | None:
-    """How many threads to use; Rust starts no more than make sense, however many are asked for."""
+    """How many threads to use; however many are asked for, Rust starts no more than make sense."""
     if value is None:
         return None
     if not isinstance(value, (bool, np.bool_)) and hasattr(value, "__index__"):
@@ -69,7 +69,7 @@ def share(name: str, value: Any, *, or_else: str = "") -> float:
 
 
 def number(name: str, value: Any, least: float = -np.inf, most: float = np.inf, *, or_else: str = "") -> float:
-    """`value` as a float from `least` to `most`, which is not NaN."""
+    """`value` as a float from `least` to `most`, not NaN."""
     cure = "pass a number" if most == np.inf == -least else f"pass a number from {least:g} to {most:g}"
     if isinstance(value, (bool, np.bool_, str, bytes)):
         raise refuse(
@@ -89,7 +89,7 @@ def number(name: str, value: Any, least: float = -np.inf, most: float = np.inf, 
 
 
 def choice(name: str, value: Any, known: tuple[Any, ...]) -> Any:
-    """The one of `known`, which are names, bools, ints or None, that `value` is; 1 is not True."""
+    """`value`, if it is one of `known`, which are names, bools, ints or None; 1 is not True."""
     for one in known:
         kind = (bool, np.bool_) if isinstance(one, bool) else type(one)
         if isinstance(value, kind) and (isinstance(one, bool) or not isinstance(value, bool)) and value == one:
@@ -124,12 +124,12 @@ def with_article(name: str) -> str:
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:
-    """`1 entity`, `2 entities`; without `many` it is `one` and an s."""
+    """`1 entity`, `2 entities`; without `many`, the plural is `one` with an s."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def shown(value: Any) -> str:
-    """The repr of a value, cut to what a message can hold."""
+    """The repr of a value, cut to fit a message."""
     try:
         text = repr(value)
     except ValueError:  # an int with more digits than Python prints
@@ -139,13 +139,13 @@ def shown(value: Any) -> str:
 
 
 def short(name: object) -> str:
-    """A name as a message has it: 40 characters at most."""
+    """A name as messages show it: 40 characters at most."""
     text = name if isinstance(name, str) else repr(name)
     return text if len(text) <= 40 else f"{text[:40]}..."
 
 
 def listed(names: Iterable[object]) -> str:
-    """Names as a message has them: 80 characters at most."""
+    """Names as messages show them: 80 characters at most."""
     quoted = [f"`{short(name)}`" for name in names]
     shown, length = 0, 0
     while shown < len(quoted) and (not shown or length + len(quoted[shown]) <= 80):
@@ -156,6 +156,6 @@ def listed(names: Iterable[object]) -> str:
 
 
 def guess(name: str, known: Iterable[str]) -> str:
-    """What a misspelt argument may stand for, as a message goes on; an empty string if nothing is near."""
+    """The end of a message about a misspelt argument: what it may stand for; an empty string if no name is near."""
     close = difflib.get_close_matches(name, list(known), 1)
     return f"; did you mean `{close[0]}`?" if close else ""

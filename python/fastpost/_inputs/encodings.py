@@ -1,4 +1,4 @@
-"""`tokenizers.Encoding` objects, and what `fastpost.Encoder` makes -> flat arrays.
+"""`tokenizers.Encoding` objects, and results of `fastpost.Encoder` -> flat arrays.
 
 The only file that knows what either looks like. `Encodings` reads the former, `Encoded` the latter; they have the same
 properties.
@@ -22,7 +22,7 @@ from fastpost.types import Ints1d, Ints2d
 
 @dataclass(frozen=True)
 class Encodings:
-    """The windows of a batch of texts: encodings, each followed by what overflowed from it.
+    """The windows of a batch of texts: encodings, each followed by its overflowing ones.
 
     Every array holds the tokens of all windows, end to end.
     """
@@ -38,7 +38,7 @@ class Encodings:
 
     @classmethod
     def flat(cls, encodings: Sequence[Any]) -> Encodings:
-        """One window per encoding; what overflowed from it is left out."""
+        """One window per encoding; overflowing ones are left out."""
         return cls(_listed(encodings), np.arange(len(encodings)))
 
     @cached_property
@@ -47,7 +47,7 @@ class Encodings:
 
     @property
     def as_it_lies(self) -> Encodings:
-        """The same columns in the type that they have, for those who read any."""
+        """The same columns in the types that they have, for readers that take any."""
         return self
 
     @property
@@ -76,12 +76,12 @@ class Encodings:
 
     @property
     def sequence_ids(self) -> Ints1d:
-        """(tokens,), which of the two texts each token is of, -1 for none."""
+        """(tokens,), which of the two texts each token belongs to, -1 for none."""
         return _fastpost.flatten(self.windows, "sequence_ids")[0]
 
     @property
     def pairs(self) -> bool:
-        """Whether some window is of two texts."""
+        """Whether some window has tokens of two texts."""
         return any(window.n_sequences > 1 for window in self.windows)
 
     @property
@@ -102,7 +102,7 @@ class Encodings:
 
 @dataclass(frozen=True)
 class Encoded:
-    """What `fastpost.Encoder` made, as it lies: nothing of it is padding, and each window is there already."""
+    """The result of `fastpost.Encoder`, as it lies: it has no padding, and each window is there already."""
 
     batch: Any
     texts: Ints1d
@@ -112,7 +112,7 @@ class Encoded:
 
     @classmethod
     def of(cls, batch: Any, owners: Ints1d | None = None) -> Encoded:
-        """Of a batch, or of a list of windows; `owners` says which text each window is of in place of its own number.
+        """Made from a batch, or from a list of windows; `owners` replaces the text number of each window.
 
         Raises:
             ValueError: if there are not as many owners as windows.
@@ -129,7 +129,7 @@ class Encoded:
 
     @property
     def as_it_lies(self) -> Any:
-        """The batch itself, whose columns are int32, for those who read any type: a copy to int64 writes all once more."""
+        """The batch itself, whose columns are int32, for readers that take any type: no copy to int64."""
         return self.batch
 
     @property
@@ -155,12 +155,12 @@ class Encoded:
 
     @property
     def sequence_ids(self) -> Ints1d:
-        """(tokens,), which of the two texts each token is of, -1 for none."""
+        """(tokens,), which of the two texts each token belongs to, -1 for none."""
         return _long(self.batch.sequence_ids)
 
     @property
     def pairs(self) -> bool:
-        """Whether some window is of two texts."""
+        """Whether some window has tokens of two texts."""
         return bool((self.batch.sequence_ids > 0).any())
 
     @property
@@ -170,7 +170,7 @@ class Encoded:
 
     @property
     def special_tokens_mask(self) -> Any:
-        """uint8 (tokens,), 1 for tokens that stand for no text; an array of its own, to be written to."""
+        """uint8 (tokens,), 1 for tokens that stand for no text; a new array, which may be written to."""
         return self.batch.special_tokens_mask.copy()
 
     @property
@@ -183,21 +183,21 @@ Read: TypeAlias = "Encodings | Encoded"
 
 
 def is_encoded(value: Any) -> bool:
-    """Whether `value` is what `fastpost.Encoder` makes: a batch, or windows of one."""
+    """Whether `value` comes from `fastpost.Encoder`: a batch, or windows of one."""
     if isinstance(value, (list, tuple)):
         return bool(value) and all(hasattr(item, "text_index") for item in value)
     return hasattr(value, "text_index") and hasattr(value, "special_tokens_mask")
 
 
 def is_encodings(value: Any) -> bool:
-    """Whether `value` is tokenised text, and no array: of `fastpost.Encoder`, of tokenizers or of transformers."""
+    """Whether `value` is tokenised text rather than an array: of `fastpost.Encoder`, tokenizers or transformers."""
     if is_encoded(value) or getattr(value, "encodings", None) is not None:
         return True
     return isinstance(value, (list, tuple)) and bool(value) and hasattr(value[0], "special_tokens_mask")
 
 
 def read_texts(encodings: Any, owners: Ints1d | None) -> tuple[Read, int | None]:
-    """All windows of texts, and how many texts there are; `None` where the windows do not tell.
+    """All windows of texts, and how many texts there are; `None` if the windows do not tell.
 
     Args:
         encodings: a batch of `fastpost.Encoder` or windows of one, encodings with what overflowed from them, a
@@ -218,7 +218,7 @@ def read_texts(encodings: Any, owners: Ints1d | None) -> tuple[Read, int | None]
 
 
 def read_first(encodings: Any) -> Read:
-    """The first window of each text; what else was cut off is left out.
+    """The first window of each text; the others are left out.
 
     Args:
         encodings: of texts, as a batch of `fastpost.Encoder` or as a list of encodings.
@@ -230,7 +230,7 @@ def read_first(encodings: Any) -> Read:
 
 
 def read_windows(encodings: Any, owners: Ints1d | None, count: int | None) -> tuple[Read, int | None]:
-    """The windows of logits, and how many texts there are; `None` where the windows do not tell.
+    """The windows of logits, and how many texts there are; `None` if the windows do not tell.
 
     Args:
         encodings: see `read_texts`; of encodings, those of the texts or those of the windows.

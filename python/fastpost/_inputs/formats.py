@@ -1,4 +1,4 @@
-"""The formats of files of texts: the one list of them, and what names of files say."""
+"""The formats of files with texts: the one list of them, and what the names of files say."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _ABOUT = frozenset(
 
 
 def suffix_of(path: str) -> str:
-    """The end of a name that says what the file holds."""
+    """The end of a file's name, which says what the file holds."""
     stem, suffix = os.path.splitext(os.path.basename(path))
     if suffix.lower() in PACKED:
         suffix = os.path.splitext(stem)[1]
@@ -44,12 +44,12 @@ def suffix_of(path: str) -> str:
 
 
 def is_about(path: str) -> bool:
-    """Whether a file tells of those beside it, by its name: README.md, LICENSE, dataset_infos.json, _SUCCESS."""
+    """Whether a file, by its name, is about the files beside it: README.md, LICENSE, dataset_infos.json, _SUCCESS."""
     name = os.path.basename(path).lower()
     stem = name.removesuffix(".gz").removesuffix(".zst")
     return name.startswith("_") or stem.split(".")[0] in _ABOUT
 
 
 def is_beside_records(path: str) -> bool:
-    """Whether a text file tells of the records beside it: one that is about them, a page, a log, one without an end."""
+    """Whether a text file is about the records beside it: by its name, as a page, a log, or without a suffix."""
     return is_about(path) or suffix_of(path) in (".md", ".rst", ".log", "")

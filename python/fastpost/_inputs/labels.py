@@ -16,7 +16,7 @@ _WORD = ("word", "text")
 
 
 def columns(spans: Sequence[Sequence[Any]], texts: list[str] | None, labels: Sequence[str] | None) -> tuple[Any, ...]:
-    """Text numbers, starts, ends, label ids, scores, label names and words; a word is `None` where none is given."""
+    """Text numbers, starts, ends, label ids, scores, label names and words; a word is `None` if none is given."""
     if isinstance(spans, (str, bytes, Mapping)) or not isinstance(spans, Sequence):
         kind = with_article(type(spans).__name__)
         raise refuse(TypeError, f"`spans` is {kind}; pass a list of lists of spans, one a text", argument="spans")
@@ -107,7 +107,7 @@ def _read(name: str, span: Any) -> tuple[int, int, str, float, str | None]:
 
 
 def refuse_half_pair(name: str, label: str) -> None:
-    """Refuses a label that is no text, as it holds half a surrogate pair."""
+    """Refuses a label that holds half a surrogate pair, and so is not text."""
     try:
         label.encode()
     except UnicodeEncodeError:

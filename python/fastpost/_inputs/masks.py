@@ -1,4 +1,4 @@
-"""Masks of tokens: attention, and tokens that are not of the text."""
+"""Masks of tokens: the attention mask, and tokens that are not of the text."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ Rows = list[npt.NDArray[Any]]
 def attention(
     mask: Batch, name: str, values: Any, lengths: Ints1d | None, rank: int
 ) -> tuple[Ints1d | None, Rows | npt.NDArray[Any] | None]:
-    """What an attention mask says: the lengths of the windows, and which tokens to leave out besides.
+    """Reads an attention mask: the lengths of the windows, and which other tokens to leave out.
 
     Args:
-        mask: 1 for tokens that the model saw, 0 for padding, behind or before them.
-        name, values: of the logits that it is of, read already.
+        mask: 1 for tokens that the model saw, 0 for padding, after or before them.
+        name, values: of the logits that it belongs to, already read.
         lengths: of the windows, if they were given.
         rank: dimensions of one window of the logits.
 
     Returns:
-        Lengths that leave out padding behind the tokens; and, for padding before them, a row a window, not 0 for
-        padding (one row for logits that are laid end to end).
+        Lengths that leave out padding after the tokens; and, for padding before them, one row per window, not 0 for
+        padding (one row in all for logits that are laid end to end).
 
     Raises:
         ValueError: if the mask holds anything but 0 and 1, has a hole, does not fit the logits, or contradicts `lengths`.
@@ -83,7 +83,7 @@ def attention(
 
 
 def _zeros_and_ones(mask: Batch) -> Any:
-    """A mask, which holds 0 and 1 and nothing else: a model would read other numbers as something else."""
+    """A mask, refused if it holds anything but 0 and 1: a model would read other numbers otherwise."""
     read: Any = _arrays.integers("attention_mask", mask)
     rows = read if isinstance(read, list) else [read]
     for row in rows:
@@ -97,7 +97,7 @@ def _zeros_and_ones(mask: Batch) -> Any:
 
 
 def _bounds(rows: Any) -> tuple[Ints1d, Ints1d, Ints1d]:
-    """First token, last token (excluded) and number of tokens that each row of a mask has."""
+    """For each row of a mask: first token, last token (excluded) and number of tokens."""
     if isinstance(rows, np.ndarray) and rows.shape[1]:
         counts = rows.sum(axis=1, dtype=np.int64)
         ends = np.where(counts > 0, rows.shape[1] - rows[:, ::-1].argmax(axis=1), 0)
@@ -111,7 +111,7 @@ def _bounds(rows: Any) -> tuple[Ints1d, Ints1d, Ints1d]:
 
 
 def without(special: Any, outside: Any, lengths: Ints1d | None) -> Any:
-    """`special`, a mask of tokens to leave out or `None`, with those of `outside` in it, too."""
+    """`special`, a mask of tokens to leave out or `None`, extended by those of `outside`."""
     if special is None:
         return [np.asarray(row, np.uint8) for row in outside] if isinstance(outside, list) else outside.astype(np.uint8)
     if isinstance(special, np.ndarray) and special.ndim == 1:

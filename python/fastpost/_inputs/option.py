@@ -1,4 +1,4 @@
-"""One option of a decoder: all that a door which takes it needs to know."""
+"""One option of a decoder: everything that a door with this option needs to know."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ ABSENT: Final = _Absent()
 
 
 def keep(name: str, value: Any) -> Any:  # noqa: ARG001 others need the name
-    """The value as it is: Rust checks it, or another option says what it may be."""
+    """The value as it is: Rust checks it, or another option decides what it may be."""
     return value
 
 
 def flag(name: str, value: Any) -> bool:
-    """True or False; nothing else that counts as one of them."""
+    """True or False, and nothing that merely counts as one of them."""
     if not isinstance(value, (bool, np.bool_)):
         raise refuse(
             TypeError,
@@ -63,7 +63,7 @@ class Option(NamedTuple):
         """The value as Rust takes it.
 
         Raises:
-            TypeError, ValueError: if it is none that the option can have; `argument` of the error is the option.
+            TypeError, ValueError: if the option can't have it; `argument` of the error is the option.
         """
         try:
             return self.read(self.name, value)
@@ -73,7 +73,7 @@ class Option(NamedTuple):
 
     @property
     def own_only(self) -> bool:
-        """Whether `compat="transformers"` has no such option."""
+        """Whether `compat="transformers"` lacks this option."""
         return self.transformers is ABSENT
 
 

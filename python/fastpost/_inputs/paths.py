@@ -1,4 +1,4 @@
-"""Paths that a caller gives, which may be texts by mistake."""
+"""Paths from a caller, which may be texts by mistake."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import os
 
 
 def is_no_path(path: str) -> bool:
-    """Whether what is not there is a text rather than a path: longer than names can be, or long and with white space."""
+    """Whether what does not exist is a text, not a path: longer than names can be, or long and with white space."""
     longest = max(len(part.encode("utf-8", "surrogatepass")) for part in path.split(os.sep))
     return len(path) > 80 and (longest > 255 or any(map(str.isspace, path)))
 
 
 def path_of(path: str | os.PathLike[str]) -> str:
-    """A path to open; the error for a text in its place does not print all of it.
+    """A path to open; if a text was given instead, the error does not print all of it.
 
     Raises:
-        FileNotFoundError: if it is no path.
+        FileNotFoundError: if it is not a path.
     """
     name = os.fspath(path)
     if isinstance(name, str) and is_no_path(name) and not os.path.lexists(name):
@@ -25,7 +25,7 @@ def path_of(path: str | os.PathLike[str]) -> str:
 
 
 def odd_in_path(path: str) -> str | None:
-    """What no file can have in its name, in words; None if there is no such thing."""
+    """The part of a name that no file can have, in words; None if it has no such part."""
     try:
         return "a NUL character" if b"\0" in os.fsencode(path) else None
     except UnicodeEncodeError as error:

@@ -1,4 +1,4 @@
-"""Probabilities where logits are meant: noticed by a look at a few rows."""
+"""Probabilities passed in place of logits: noticed by a look at a few rows."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def warn_of_windows(names: tuple[str, str], values: tuple[Any, Any], kinds: tupl
 
 
 def _is_logit(values: Any, kind: str) -> bool:
-    """Whether one of a few values is no probability: what most logits end with, in less than a microsecond."""
+    """Whether one of a few values is not a probability; for most logits this settles it, in less than a microsecond."""
     first = values[0] if isinstance(values, list) and values else values
     if isinstance(first, list):
         return True  # no windows
@@ -58,7 +58,7 @@ def _warn(what: str) -> None:
 
 
 def _rows(values: Any, kind: str) -> npt.NDArray[Any] | None:
-    """Some rows, from all over, without padding of zeros."""
+    """Some rows from all over the array, without padding of zeros."""
     arrays = [array for array in (values if isinstance(values, list) else [values]) if array.size and array.ndim > 1]
     if not arrays:
         return None
@@ -89,7 +89,7 @@ def _floats(bits: npt.NDArray[Any], kind: str) -> npt.NDArray[Any]:
 
 
 def _is_distributed(rows: npt.NDArray[Any], kind: str) -> bool:
-    """Whether all rows lie in 0 to 1 and add up to 1, as far as their type can say."""
+    """Whether all rows lie in 0 to 1 and add up to 1, within the precision of their type."""
     if not ((rows >= 0) & (rows <= 1)).all():
         return False
     near = {"float32": 1e-4, "float16": 5e-3, "bfloat16": 3e-2}[kind]

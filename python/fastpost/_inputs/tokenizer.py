@@ -1,4 +1,4 @@
-"""A tokenizer -> what a decoder needs of it: its tokens, its unknown token, how it prints and splits words."""
+"""A tokenizer -> the parts that a decoder needs: its tokens, its unknown token, how it prints and splits words."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Tokens:
     def of(cls, tokenizer: Any, unknown_token: str | None = None) -> Tokens:
         """Reads `tokenizer`: a `tokenizers.Tokenizer`, a fast tokenizer of transformers, or what was read before.
 
-        `unknown_token` is the one of transformers, where `tokenizer` itself does not know it.
+        `unknown_token` is that of transformers, for a `tokenizer` that does not know its own.
         """
         if isinstance(tokenizer, Tokens):
             return tokenizer
@@ -67,7 +67,7 @@ def _unknown_id(tokenizer: Any, backend: Any, token: str | None) -> int:
 
 
 def _own_printing(tokenizer: Any) -> Any:
-    """`convert_tokens_to_string` of a tokenizer class that has its own, which then decides."""
+    """`convert_tokens_to_string` of a tokenizer class that defines its own, which then decides."""
     method = getattr(tokenizer, "convert_tokens_to_string", None)
     if method is None:
         return None

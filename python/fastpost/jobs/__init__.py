@@ -1,4 +1,4 @@
-"""Texts of files -> entities, answers -> files: what the commands do, for programs, too."""
+"""Texts of files -> entities, answers -> files: the work of the commands, for programs, too."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ class AnswerJob:
         return Tally(len(contexts), count, 0, len(contexts))
 
     def _refute_ranked(self, lines: Iterable[Json]) -> str | None:
-        """Why whole lines are not of these questions, in words; None if they may be."""
+        """Why whole lines can't belong to these questions, in words; None if they may."""
         asked = [line["question"] for line in lines]
         if len(asked) < len(self.questions):
             return f"has {counted(len(asked), 'question')} and the input has more"
@@ -163,7 +163,7 @@ def _answers(pipe: Any, pairs: list[tuple[str, str]], options: Json) -> list[lis
 
 
 def _fits(line: Json, text: str | None) -> bool:
-    """Whether a line may be of a text."""
+    """Whether a line may belong to a text."""
     answers = line["answers"]
     if text is None or answers is None:
         return text is None and answers is None
@@ -191,7 +191,7 @@ def answer_table(
         return [{**head, **answer} for answer in line["answers"] or ()]
 
     def found(line: Json) -> int:
-        """Raises `KeyError` for a line that no job writes, or one of another question."""
+        """Raises `KeyError` for a line that no job writes, or that belongs to another question."""
         answers = line["answers"] or ()
         for of in [line] if rank else answers:
             if asked and of["question"] not in asked:

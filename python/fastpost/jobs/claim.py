@@ -1,4 +1,4 @@
-"""`<out>.unfinished`: which job an unfinished output is of, and who writes it."""
+"""`<out>.unfinished`: which job an unfinished output belongs to, and which program writes it."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if sys.platform != "win32":
 class Claim:
     """The note beside an output, held from the first check to the end, so that no second job writes there.
 
-    It is empty until something is written: a job that fails before that leaves nothing behind, and an output that it
-    was to replace stays. The system lets go of it however the program ends. Windows has no such lock.
+    It is empty until something is written: a job that fails before that leaves nothing behind, and the output that it
+    was to replace stays. The system releases the lock however the program ends. Windows has no such lock.
 
     Args:
         out: the output.
@@ -97,7 +97,7 @@ class Claim:
         self.begun = True
 
     def release(self, done: bool = False) -> None:
-        """Lets others write there. The note goes if the job is `done`, or if nothing was written."""
+        """Lets others write there, and removes the note if the job is `done` or nothing was written."""
         if self._fd < 0:
             return
         fd, self._fd = self._fd, -1
@@ -134,7 +134,7 @@ class Claim:
             os.close(fd)  # the other job ended just now and removed it
 
     def _read(self) -> Json | None:
-        """The job that was noted; None if there was none."""
+        """The job in the note; None if there is none."""
         pieces = []
         while piece := os.read(self._fd, 1 << 20):
             pieces.append(piece)
@@ -173,7 +173,7 @@ def _difference(before: Json, now: Json) -> Words | None:
 
 
 def digests(job: Json) -> Json:
-    """What tells a job from others, without the values: the settings of a job as a whole output keeps them."""
+    """Digests of a job's settings, which tell it from other jobs without the values: a whole output keeps them."""
     return {
         name: digests(value)
         if isinstance(value, dict) and name not in _FILES

@@ -36,7 +36,7 @@ class Tally(NamedTuple):
     """About how many texts there are, if that is known; exact at the end."""
 
     def more(self, texts: int, found: int, tokens: int = 0) -> Tally:
-        """With so many more; `total` stays above what is done."""
+        """A tally with so many more; `total` stays above what is done."""
         texts += self.texts
         total = None if self.total is None else max(self.total, texts + 1)
         return Tally(texts, found + self.found, tokens + self.tokens, total)
@@ -44,7 +44,7 @@ class Tally(NamedTuple):
 
 @dataclass
 class _Ahead:
-    """What the model has read and nobody has written yet."""
+    """What the model has read and the job has not yet written."""
 
     texts: int = 0
     tokens: int = 0
@@ -160,7 +160,7 @@ def entity_table(copied: tuple[str, ...], by_text: bool, text_name: str = "text"
         return [{**head, **entity} for entity in line["entities"] or ()]
 
     def found(line: Json) -> int:
-        """Raises `KeyError` for a line that no job writes, or none that redacts as this one does or does not."""
+        """Raises `KeyError` for a line that no job writes, or that is redacted unlike those of this job."""
         entities = line["entities"] or ()
         if by_text and text_name not in line:
             raise KeyError(text_name)
@@ -207,7 +207,7 @@ def entity_lines(
 class _LinesTask:
     """Token classification of a chunk of texts whose one result is its lines.
 
-    Texts that are null are not for the model: their lines are made with the head of the text behind them.
+    The model does not get null texts: their lines are made with the head of the text that follows.
     """
 
     def __init__(self, task: EntityTask, texts: Texts, template: str | None) -> None:
@@ -263,7 +263,7 @@ class _LinesTask:
 
 
 class _Heads:
-    """What the lines of a chunk begin with, each behind the whole lines of null texts before it."""
+    """What the lines of a chunk begin with; each follows the whole lines of the null texts before it."""
 
     def __init__(self) -> None:
         self.data: list[bytes] = []
@@ -286,7 +286,7 @@ def _dumped(value: Json) -> bytes:
 
 
 def _null(texts: Texts, template: str | None) -> Json:
-    """What the line of a null text says of it."""
+    """The fields of a null text's line."""
     return {"entities": None} if template is None else {texts.text_name: None, "entities": None}
 
 
@@ -299,7 +299,7 @@ def _redacted(texts: list[str], entities: Entities, template: str) -> list[str]:
 
 
 def _fits(line: Json, text: str | None, template: str | None, name: str) -> bool:
-    """Whether a line may be of a text."""
+    """Whether a line may belong to a text."""
     entities = line["entities"]
     if text is None or entities is None:
         return text is None and entities is None
@@ -315,7 +315,7 @@ def _fits(line: Json, text: str | None, template: str | None, name: str) -> bool
 def _of_dicts(
     pipe: Any, texts: Texts, done: int, template: str | None, progress: Callable[[int, int], None]
 ) -> Iterator[Lines]:
-    """The lines of a pipeline that gives dicts only."""
+    """The lines from a pipeline that gives only dicts."""
     for batch in texts.batches(done):
         given = [text for text in batch.texts if text is not None]
         found = iter(pipe(given) if given else ())
@@ -330,7 +330,7 @@ def _of_dicts(
 
 
 def _row(text: str, found: list[Json], template: str | None, name: str) -> Json:
-    """What the line of a text says of it."""
+    """The fields of a text's line."""
     entities = [
         {
             "start": entity["start"],

@@ -1,4 +1,4 @@
-"""Why a job can't be done as it is asked for, or need not be."""
+"""Why a job can't be done as asked, or need not be."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class Finished(Exception):  # noqa: N818  (no error)
 
 
 def note_resumable(error: BaseException) -> None:
-    """Notes that a job which `error` has stopped can be gone on with."""
+    """Notes that the job which `error` has stopped can be resumed."""
     setattr(error, _NOTE, True)
 
 
 def is_resumable(error: BaseException) -> bool:
-    """Whether that was noted."""
+    """Whether `note_resumable` was called for it."""
     return getattr(error, _NOTE, False) is True
 
 

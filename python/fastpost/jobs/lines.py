@@ -32,7 +32,7 @@ def whole_lines(path: Path, found: Callable[[dict[str, Any]], int]) -> tuple[IO[
         found: how many entities or answers a line has.
 
     Raises:
-        JobError: if a whole line is none that a job writes.
+        JobError: if a whole line is not one that a job writes.
     """
     done, end = Done(), 0
     with open(path, "r+b") as lines:
@@ -51,7 +51,7 @@ def whole_lines(path: Path, found: Callable[[dict[str, Any]], int]) -> tuple[IO[
 
 
 def alike(word: str, text: str) -> bool:
-    """Whether a word that a job wrote may be what stands in a text, whatever a tokenizer has made of it."""
+    """Whether a word that a job wrote may stand for this part of a text, however the tokenizer has changed it."""
     return word == text or "unk" in word.casefold() or _letters(word) == _letters(text)
 
 
@@ -61,7 +61,7 @@ def _letters(text: str) -> str:
 
 
 def append(file: IO[bytes], data: bytes) -> None:
-    """Writes all of `data`; the file is unbuffered, so what is written is the system's and outlives the program.
+    """Writes all of `data`; the file is unbuffered, so the system has what is written, even if the program ends.
 
     Raises:
         OSError: with `filename`, as the file system says it.

@@ -1,4 +1,4 @@
-"""Results of texts -> one line of JSON a text, in order, in whole batches: what a job that was stopped goes on from."""
+"""Results of texts -> one line of JSON per text, in order and in whole batches, from which a stopped job goes on."""
 
 from __future__ import annotations
 
@@ -40,19 +40,19 @@ Refute = Callable[[Iterator[Json]], "str | None"]
 
 
 class Store(Protocol):
-    """Where lines are kept; after a batch of them was written, whatever stops the program leaves it."""
+    """Where lines are kept; once a batch is written, it stays, whatever stops the program."""
 
     def in_the_way(self) -> Path | None:
         """What a new job would replace, and what is not the output itself."""
 
     def resume(self) -> Done:
-        """Goes on with what is there; what whole lines that is."""
+        """Goes on with what is there; returns how many whole lines that is."""
 
     def is_ours(self) -> bool:
         """Whether the whole output is one that this job may have written."""
 
     def refuse_other(self, refute: Refute) -> None:
-        """Refuses an output that is not whole, though no note of a job lies beside it, or that is of another job."""
+        """Refuses an output that is of another job, or that is not whole though no note of a job lies beside it."""
 
     def start(self) -> None:
         """Makes room for a new job: removes what is there."""
@@ -71,11 +71,11 @@ class Output:
     """Where a job's lines go: standard output, a file of lines, or a Parquet file.
 
     Beside an unfinished file stands its note, see `Claim`. A line is written with those of its batch, so whatever stops
-    the program leaves whole lines and at most one that is cut, which is dropped when it is gone on with.
+    the program leaves whole lines and at most one that is cut, which is dropped when the job goes on.
 
     Args:
         out: a name that ends with .jsonl or .parquet, or - for standard output.
-        job: what must be the same for it to be gone on with.
+        job: what must be the same for a job to go on with it.
         resume, overwrite: the options of these names.
         table: how lines become rows of a Parquet file.
         refute: why whole lines are not of this job, in words, or None; asked where an output seems to be whole.
@@ -150,13 +150,13 @@ class Output:
             self._claim.release(done=True)
 
     def _begin(self) -> None:
-        """Before the first batch: only now goes what is to be replaced."""
+        """Prepares for the first batch: what is to be replaced is removed only now."""
         if self._claim is not None and not self._claim.begun:
             self._store.start()
             self._claim.begin()
 
     def check(self, inputs: Callable[[], object]) -> None:
-        """Looks at the inputs, now that the output is claimed; an error of theirs gives it back."""
+        """Checks the inputs now that the output is claimed; if they have an error, the claim is released."""
         try:
             inputs()
         except BaseException as error:
@@ -192,7 +192,7 @@ def named(out: Any) -> str:
 
 
 def _ending(path: Path) -> str:
-    """How the name ends; a name that is nothing else ends so, too."""
+    """The suffix of the name, also of a name that is nothing but a suffix."""
     return (path.suffix or path.name).lower()
 
 
@@ -222,7 +222,7 @@ def write_output(data: bytes) -> None:
     """Writes to standard output, at once.
 
     Raises:
-        OSError: with `filename`, if it takes nothing or was closed by the caller.
+        OSError: with `filename`, if it can't be written or the caller has closed it.
     """
     if sys.stdout is None:
         closed = OSError(errno.EBADF, "it is closed; pass `out` with a file", STANDARD_OUTPUT)
@@ -262,10 +262,10 @@ class _StandardOutput:
 
 
 class _LinesFile:
-    """A file of lines; what is in it is what is done.
+    """A file of lines: the lines in it are those that are done.
 
-    Lines do not say with which options they were written. The whole file says it in an attribute, where the file system keeps
-    such, in digests, which name no file.
+    Lines do not say with which options they were written. The whole file keeps them in an extended attribute, if the
+    file system has these, as digests, which name no file.
     """
 
     def __init__(self, path: Path, table: Table, job: Json) -> None:
@@ -295,7 +295,7 @@ class _LinesFile:
             return False
 
     def refuse_other(self, refute: Refute) -> None:
-        """Asks its attribute, and holds its lines against the texts, which is all that tells where it has none."""
+        """Compares its attribute with the job and its lines with the texts; not every file has an attribute."""
         refuse_other_job(self._path, _read_attribute(self._path), self._job)
         with open(self._path, "rb") as file:
             try:
@@ -339,14 +339,14 @@ _ATTRIBUTE = "user.fastpost.job"
 
 
 def _write_attribute(file: int, value: bytes) -> None:
-    """Gives an open file an attribute, where its system has such and room for it: on Linux, as a rule."""
+    """Gives an open file an extended attribute, if the system has these and room for one: on Linux, as a rule."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError):  # what is told by it is a help; without it, lines are held against the texts
             os.setxattr(file, _ATTRIBUTE, value)
 
 
 def _read_attribute(path: Path) -> bytes | None:
-    """What `_write_attribute` gave a file; None if it has nothing."""
+    """The attribute that `_write_attribute` gave a file; None if it has none."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
             return os.getxattr(path, _ATTRIBUTE)

@@ -1,4 +1,4 @@
-"""Lines of a job -> a Parquet file, a row group at a time.
+"""The lines of a job -> a Parquet file, one row group at a time.
 
 A Parquet file can't be read before its end is written, nor can rows be added to it. So an unfinished one is a
 folder, `<out>.parts`, of part files: each a whole Parquet file of one row group, moved into place when it is
@@ -51,7 +51,7 @@ class Table:
     """What a line is of."""
 
     def fits(self, names: Iterable[str], written: Iterable[str]) -> bool:
-        """Whether columns of these names are those of a job that writes such."""
+        """Whether these columns are those of a job with this table."""
         there, wanted = set(names), set(written)
         return wanted <= there if self.open else wanted == there
 
@@ -59,9 +59,9 @@ class Table:
 class Parts:
     """The rows of a job, in parts.
 
-    Part n is `n.parquet`, and `n.jsonl` the lines that will be. It says in its metadata how many lines it was made of,
-    how much was found, and what kinds of values the columns of the input had, for their types are known only at the end. The file says in its own of
-    which job it is, in digests, which name no file.
+    Part n is `n.parquet`; `n.jsonl` has the lines that will become it. Its metadata say how many lines it was made of,
+    how much was found, and what kinds of values the columns of the input had, as their types are known only at the
+    end. The metadata of the final file identify its job by digests, which name no file.
     """
 
     def __init__(self, out: Path, table: Table, job: Json) -> None:
@@ -83,7 +83,7 @@ class Parts:
         self._out.unlink(missing_ok=True)
 
     def resume(self) -> Done:
-        """Goes on with what is there; what that is."""
+        """Goes on with what is there; returns how much that is."""
         done = Done()
         while self._part(self._count).exists():
             about = self._about(self._part(self._count))
@@ -95,7 +95,7 @@ class Parts:
             self._lines(self._count - 1).unlink(missing_ok=True)
         for path in self._ours():
             if int(path.stem) > self._count:
-                path.unlink()  # behind a part that somebody has removed: its texts are read again
+                path.unlink()  # after a part that somebody has removed: its texts are read again
         if self._lines(self._count).exists():
             self._file, lines = whole_lines(self._lines(self._count), self._table.found)
             self._size = self._file.tell()
@@ -115,7 +115,7 @@ class Parts:
         return self._table.fits(names, [*self._table.copied, *(name for name, _ in self._table.fields())])
 
     def refuse_other(self, refute: Callable[[Iterator[Json]], str | None]) -> None:  # noqa: ARG002  (it holds no lines)
-        """Refuses a table that says it is of another job; it is put in its place when it is whole."""
+        """Refuses a table that names another job. Its lines need no look, as only a whole table is put in its place."""
         import pyarrow.parquet as pq
 
         with pq.ParquetFile(self._out) as file:
@@ -133,7 +133,7 @@ class Parts:
             self._make_part()
 
     def finish(self) -> None:
-        """Makes the last part of what is left, and one file of all parts."""
+        """Makes the last part from what is left, and one file from all parts."""
         self._folder.mkdir(exist_ok=True)
         if self._size or not self._count:
             self._make_part()
@@ -168,7 +168,7 @@ class Parts:
             self._kinds[name] = self._kinds.get(name, set()) | found
 
     def _of_lines(self, path: Path) -> tuple[pa.Table, dict[str, set[str]], Done]:
-        """The rows of lines as a table, the kinds of values of the input's columns, and what lines there were."""
+        """The rows of lines as a table, the kinds of values in the input's columns, and how many lines there were."""
         import pyarrow as pa
 
         schema = pa.schema(self._table.fields())
@@ -205,7 +205,7 @@ class Parts:
         return schema
 
     def _parts(self) -> Iterator[pa.Table]:
-        """The parts, with the columns that any of them has, of the types that these have in all of them."""
+        """The parts, each with the columns that any of them has, in types that fit all of them."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -253,7 +253,7 @@ class Parts:
         return self._folder / f"{number}.jsonl"
 
     def _ours(self) -> list[Path]:
-        """The parts and the lines that are there."""
+        """The parts and files of lines that are there."""
         there = self._folder.iterdir() if self._folder.is_dir() else ()
         return [path for path in there if path.stem.isdecimal() and path.suffix in (".parquet", ".jsonl")]
 
@@ -281,7 +281,7 @@ def _batches(path: Path) -> Iterator[list[bytes]]:
 
 
 def _kind(value: Any) -> str:
-    """What a value is: what decides the type of its column. Empty for null, which goes with all."""
+    """The kind of a value, which decides the type of its column. Empty for null, which fits every type."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -294,7 +294,7 @@ def _kind(value: Any) -> str:
 def _column_type(kinds: set[str], exact: bool = False) -> pa.DataType:
     """The type of a column of values of these kinds: truth values, integers or numbers, else strings or JSON.
 
-    `exact`: so that each value can still be told as it was.
+    `exact`: each value must come back as it was.
     """
     import pyarrow as pa
 
@@ -306,7 +306,7 @@ def _column_type(kinds: set[str], exact: bool = False) -> pa.DataType:
 
 
 def _text(value: Any) -> str | None:
-    """A value as text: a string as it is, others as JSON. Half a surrogate pair, which Arrow has not, is written out."""
+    """A value as text: a string as it is, others as JSON. Half a surrogate pair, unknown to Arrow, is escaped."""
     if value is None:
         return None
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
@@ -314,7 +314,7 @@ def _text(value: Any) -> str | None:
 
 
 def _cast(column: pa.ChunkedArray, of: pa.DataType) -> pa.ChunkedArray:
-    """A part's values as the type that those of all parts have."""
+    """A part's values in the type that fits all parts."""
     import pyarrow as pa
 
     if column.type == of:

@@ -61,7 +61,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Batch:
-    """Texts, of which some may be null, and what the line of each begins with: where it comes from, what is copied."""
+    """Texts, some of which may be null, and what the line of each begins with: where it comes from, what is copied."""
 
     heads: list[Json]
     texts: list[str | None]
@@ -166,16 +166,16 @@ class Texts:
 
     @property
     def copied(self) -> tuple[str, ...]:
-        """Names of what a line begins with behind `text_index`, as far as they are known."""
+        """The names of the fields that follow `text_index` in a line, as far as they are known."""
         ids = () if self.id_column is None else ("id",)
         source = ("file", "line") if self.source else ("file",) if self.named else ()
         return tuple(dict.fromkeys((*ids, *source, *(() if self.keep == "all" else self.keep))))
 
     def check(self) -> None:
-        """Reads the first text of each file, so that what is missing is told before a model is loaded.
+        """Reads the first text of each file, so that a missing column is reported before a model is loaded.
 
         Raises:
-            OSError, CorpusError: what reading them all would come to, unless it is to be left out.
+            OSError, CorpusError: any error that reading them would raise, unless such records are skipped.
         """
         with _naming(self.id_column, self.keep):
             found = self.corpus._check(_CHECKED)
@@ -187,7 +187,7 @@ class Texts:
             self._warn_missing("the first record has", self._there)
 
     def warn_missing(self) -> None:
-        """Warns of columns that no record had, where the first ones could not be looked at before."""
+        """Warns of columns that no record had, if the first records could not be looked at before."""
         if not self.corpus.files:
             self._warn_missing("no record has")
 
@@ -211,20 +211,20 @@ class Texts:
         return f", but {listed((corpus._options.column, *first[0].columns))}" if first else ""
 
     def _refuse(self, names: Iterable[str]) -> None:
-        """Refuses columns that would be taken for the job's own."""
+        """Refuses columns whose names the job needs for its own."""
         for name in names:
             if name in self.own:
                 cure = "name the columns to keep, without it" if self.keep == "all" else "leave it out, or rename it"
                 raise refuse(JobError, _KEEP, f" has `{name}`, which the output has of its own", cure=cure)
 
     def refute(self, lines: Iterable[Json], fits: Callable[[Json, str | None], bool]) -> str | None:
-        """Why whole lines are not those of these texts, in words; None if they may be.
+        """Why whole lines can't belong to these texts, in words; None if they may.
 
-        Those of standard input are read, too, as the job has no other use for them, unless somebody would have to type them.
+        Texts on standard input are read, too, as the job has no other use for them, unless it is a terminal.
 
         Args:
             lines: lines of a job.
-            fits: whether a line may be of a text.
+            fits: whether a line may belong to a text.
         """
         if self.corpus._once is not None and sys.stdin is not None and sys.stdin.isatty():
             return None
@@ -246,9 +246,9 @@ class Texts:
         return None if self.corpus._once else self.corpus._sample(1 << 16)[1]
 
     def batches(self, done: int, first: int = _FIRST) -> Iterator[Batch]:
-        """Batches after the first `done` texts: of `first`, then twice as many each time, up to those that are read at once.
+        """Batches after the first `done` texts: of `first` texts, then of twice as many each time, up to a full read.
 
-        The first rows of a job come out early so, and the model still gets full batches.
+        So the first rows of a job come out early, and the model still gets full batches.
         """
         size = first
         for batch in self._read(done):
@@ -258,7 +258,7 @@ class Texts:
                 at, size = at + size, min(2 * size, max(self.corpus.batch_size or 1, first))
 
     def _read(self, done: int) -> Iterator[Batch]:
-        """Batches as they are read, after the first `done` texts."""
+        """Batches in the size in which they are read, after the first `done` texts."""
         with _naming(self.id_column, self.keep):
             yield from self._made(done)
 
@@ -298,7 +298,7 @@ _KEEP = Argument("keep_columns")
 
 @contextmanager
 def _naming(id_column: str | None, keep: Sequence[str] | Literal["all"]) -> Iterator[None]:
-    """What a corpus says of its `keep` is said of the option that the missing column was named by."""
+    """Turns an error of the corpus about `keep` into one about the option that named the missing column."""
     try:
         yield
     except ValueError as error:
@@ -328,7 +328,7 @@ def _names(keep_columns: str | Sequence[str] | None) -> tuple[str, ...] | Litera
 
 
 def _finite(number: str) -> float | None:
-    """A number of JSON; one that is too large for a float is null, as infinities are, which JSON has not."""
+    """A number of JSON; one too large for a float becomes null, as do infinities, which JSON can't hold."""
     value = float(number)
     return value if math.isfinite(value) else None
 

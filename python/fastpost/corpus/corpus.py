@@ -26,7 +26,7 @@ __all__ = ["Corpus", "CorpusStats", "TextRecords"]
 
 T = TypeVar("T")
 
-_STEP = 1 << 18  # texts that are passed over before progress is told
+_STEP = 1 << 18  # texts that are passed over between reports of progress
 _LOOK = 1 << 23  # bytes of files from which the number of their texts is guessed
 
 
@@ -221,7 +221,7 @@ class Corpus:
             yield TextRecords(texts, *places)
 
     def _begin(self, passed: int = 0) -> Pass:
-        """The state of a new pass, which starts `passed` texts after where `skip` says."""
+        """The state of a new pass. It starts `passed` texts after the place that `skip` has set."""
         if self._used is not None:
             raise CorpusError(
                 f"the corpus reads {self._used}, which an earlier pass has used up; pass a function that makes a new "
@@ -237,7 +237,7 @@ class Corpus:
             yield texts
 
     def _pieces(self, state: Pass, places: bool) -> Iterator[tuple[Any, ...]]:
-        """Batches: the texts and, with `places`, what `TextRecords` says of them."""
+        """Batches: the texts and, with `places`, the rest of `TextRecords`."""
         state.began = state.ended = time.perf_counter()
         most = self.batch_size or (1 << 62)
         to_skip = state.start
@@ -331,7 +331,7 @@ class Corpus:
 
     @property
     def _once(self) -> str | None:
-        """What can be read only once, if anything."""
+        """The name of a source that can be read only once, if there is one."""
         return next((source.once for source in self._sources if source.once), None)
 
     @property
@@ -345,7 +345,7 @@ class Corpus:
         done: Callable[[], object],
         passed: int = 0,
     ) -> list[T]:
-        """One pass without Python strings: what `kernel` makes of the reader of each source.
+        """One pass without Python strings: the result of `kernel` for the reader of each source.
 
         `kernel` calls its second argument with the texts and bytes it has taken of that reader so far, which
         brings `stats` up to date and calls `done`. The first `passed` texts are passed over.
@@ -380,8 +380,8 @@ class Corpus:
     def _sample(self, size: int) -> tuple[list[str], int | None]:
         """The first texts, up to `size` bytes or one longer text, and about how many texts there are in all.
 
-        The number is that of the first megabytes, on to the size of all files; None for other sources. The
-        pass leaves no trace here.
+        The number is that of the first megabytes, scaled to the size of all files; None for other sources. The pass
+        does not change the corpus.
         """
         other = copy.copy(self)
         other.batch_size, other.batch_bytes = None, size
@@ -403,7 +403,7 @@ class Corpus:
             other._pass.close()
 
     def _check(self, most: int) -> list[TextRecords]:
-        """The first record of each of `most` files; the others are opened. Pipes, which have it once, are left alone.
+        """Reads the first record of each of `most` files and opens the others. Pipes, which can't be read twice, are skipped.
 
         Raises:
             OSError, CorpusError: as a pass would; nothing that `on_error="skip"` leaves out.
@@ -436,7 +436,7 @@ class Corpus:
         return found
 
     def __getstate__(self) -> dict[str, Any]:
-        """What pickle and `copy.deepcopy` keep: all but the latest pass.
+        """The state that pickle and `copy.deepcopy` keep: all but the latest pass.
 
         Raises:
             TypeError: if the corpus reads an object that can't be read in two places.
@@ -472,7 +472,7 @@ class Corpus:
 
 
 def _names(keep: Any) -> tuple[str, ...]:
-    """The columns that `keep` names; "all" names none."""
+    """The columns that `keep` names; for "all", none."""
     if isinstance(keep, str) and keep == "all":
         return ()
     given = Argument("keep"), f" is {_bounds.shown(keep)}"
@@ -499,7 +499,7 @@ class _Texts:
 
 
 def _called(source: Any) -> str:
-    """What a source that is no file is called in messages."""
+    """The name in messages of a source that is not a file."""
     if hasattr(source, "name"):
         return str(source.name)
     held = next((getattr(source, name) for name in ("texts", "object", "dataset") if hasattr(source, name)), source)

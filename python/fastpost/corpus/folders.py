@@ -1,4 +1,4 @@
-"""A path, a folder or a glob -> the files with texts, and what is left out."""
+"""A path, a folder or a glob -> the files with texts, and the files that are left out."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from fastpost.exceptions import Argument, Words, describe, refuse
 
 @dataclass(frozen=True)
 class Folders:
-    """How files are looked for, and what could not be listed meanwhile."""
+    """Looks for files, and notes what could not be listed meanwhile."""
 
     format: str | None
     skip: bool
@@ -55,7 +55,7 @@ class Folders:
         return sorted(files)
 
     def _of_folder(self, folder: str) -> list[str]:
-        """The files with texts of a folder and those in it; the names of the others are warned of."""
+        """The files with texts in a folder and its subfolders; a warning names the other files."""
         self.linked.clear()
         there = sorted(set(self._walk(folder)))
         if not there:
@@ -109,7 +109,7 @@ class Folders:
             elif entry.is_dir():
                 self.linked.append(path)
             elif entry.is_file() or (entry.is_symlink() and not os.path.exists(path)):
-                yield path  # pipes and devices would be waited for without an end; a link to nothing is told
+                yield path  # pipes and devices would be waited for without end; a link to nothing is reported
 
     def _match(self, folder: str, parts: tuple[str, ...]) -> Iterator[str]:
         head, rest = parts[0], parts[1:]
@@ -137,7 +137,7 @@ class Folders:
 
 
 def _refuse_odd(path: str) -> None:
-    """Refuses what no file can be called."""
+    """Refuses a name that no file can have."""
     source = Argument("source")
     if not path:
         raise refuse(ValueError, source, " is an empty path", cure="pass the path of a file or folder")
@@ -150,14 +150,14 @@ def _refuse_odd(path: str) -> None:
 
 
 def _of_format(there: list[str], format: str) -> list[str]:  # noqa: A002  (as `Corpus` calls it)
-    """The files that hold `format` by their names; those whose names say nothing, too, if it is text or they are all."""
+    """The files of `format` by their names; if it is text, or there are none, also those whose names say nothing."""
     named = [path for path in there if SUFFIXES.get(suffix_of(path)) == format]
     unknown = [path for path in there if suffix_of(path) not in SUFFIXES or suffix_of(path) == ""]
     return sorted({*named, *unknown}) if format == "text" or not named else named
 
 
 def _of_one_format(folder: str, there: list[str]) -> list[str]:
-    """The files with texts, without those that tell of them.
+    """The files with texts, without those that are about them.
 
     Raises:
         ValueError: if they are of several formats.
@@ -197,7 +197,7 @@ def _holds_bytes(path: str) -> bool:
 
 
 def _refuse_twins(folder: str, files: list[str]) -> None:
-    """Refuses a file that stands beside itself, packed or as a link: its texts would count twice."""
+    """Refuses a file beside a packed copy of it or a link to it: its texts would count twice."""
     plain: dict[str, str] = {}
     real: dict[str, str] = {}
     linked = any(map(os.path.islink, files))
@@ -226,7 +226,7 @@ def _nothing_known(folder: str, there: list[str], format: str | None) -> tuple[s
 
 
 def _some(folder: str, paths: Sequence[str], most: int = 3) -> str:
-    """The first few, as they are called in the folder."""
+    """The first few names, relative to the folder."""
     names = [os.path.relpath(path, folder) for path in paths[:most]]
     return ", ".join(names) + (f" and {len(paths) - most:,} more" if len(paths) > most else "")
 

@@ -1,4 +1,4 @@
-"""One pass over a corpus: what it has counted so far, and the batches and records that its readers give."""
+"""One pass over a corpus: its counts so far, and the batches and records that its readers give."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class Pass:
         )
 
     def close(self) -> None:
-        """Ends the reader and keeps its counts."""
+        """Closes the reader and keeps its counts."""
         if self.reader is not None:
             reader, self.reader = self.reader, None
             reader.close()
@@ -116,7 +116,7 @@ class Pass:
 
 
 def _reason(error: Exception) -> str:
-    """What an error is, with its place in front."""
+    """An error in words, with its place in front."""
     if isinstance(error, OSError) and error.filename is not None:
         return f"{os.fsdecode(error.filename)}: {error.strerror}"
     return str(error)
@@ -137,7 +137,7 @@ def texts_of(reader: Reader) -> Take:
 
 
 def places_of(reader: Reader, source: object, before: int) -> Take:
-    """As `TextRecords` has them, after `before` records of other sources."""
+    """Places, as `TextRecords` has them, after `before` records of other sources."""
     of_files = not isinstance(source, _sources.ArrowObject | _sources.Dataset)
 
     def take(texts: int, most: int | None) -> tuple[tuple[Any, ...], int] | None:
@@ -152,7 +152,7 @@ def places_of(reader: Reader, source: object, before: int) -> Take:
 
 
 def join(batch: tuple[Any, ...], more: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The columns of a batch, which may have none yet, and those of what comes behind it, end to end."""
+    """The columns of a batch, which may have none yet, followed by those of the texts that come after it."""
     if not batch:
         return more
     return tuple(None if new is None else old + new for old, new in zip(batch, more, strict=True))

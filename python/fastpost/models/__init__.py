@@ -1,1 +1,1 @@
-"""What a pipeline runs on."""
+"""Models that a pipeline runs on."""

@@ -1,4 +1,4 @@
-"""What runs the models of folders: a row for each, by the name that `backend` has for it."""
+"""The backends that run models from folders: one row each, under the name that `backend` takes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Backend:
-    """What opens a folder as a `Model`."""
+    """Opens a folder as a `Model`."""
 
     opens: str
     """Module and class or function; called with model, tokenizer, the outputs wanted, and `options` by name."""
@@ -42,7 +42,7 @@ _FILES_OF_TORCH = ("*.safetensors", "*.bin")
 
 
 def backend_of(model: str | os.PathLike[str]) -> str:
-    """What runs a model: the one whose file it is, or whose files a folder has where torch has none in it; else torch."""
+    """The backend of a model: the one whose file it is, or whose files a folder without files of torch has; else torch."""
     path = Path(model)
     for name, backend in BACKENDS.items():
         if any(path.match(pattern) for pattern in backend.files) and not path.is_dir():

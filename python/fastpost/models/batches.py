@@ -1,4 +1,4 @@
-"""Windows of tokens -> batches -> logits, whatever runs the model."""
+"""Windows of tokens -> batches -> logits, for every runner."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Info = TypeVar("Info")
 
 @dataclass(frozen=True)
 class Windows(Generic[Info]):
-    """What the model is to see of a chunk: windows of tokens, end to end."""
+    """The part of a chunk that the model will see: windows of tokens, end to end."""
 
     lengths: Ints1d
     """(windows,), tokens of each window."""
@@ -29,7 +29,7 @@ class Windows(Generic[Info]):
 
 @dataclass(frozen=True)
 class Logits:
-    """Logits of a chunk as the batches left them."""
+    """Logits of a chunk, batch by batch."""
 
     batches: list[Any]
     """Arrays (windows, tokens, ...), padded on the right; one array or a tuple of arrays a batch."""
@@ -38,7 +38,7 @@ class Logits:
 
 
 class Runner(Protocol):
-    """What runs a model on a batch of (windows, tokens) arrays."""
+    """Runs a model on a batch of (windows, tokens) arrays."""
 
     def __call__(self, batch: dict[str, Ints2d], /) -> Any:
         """The logits of one batch, or a function that waits for them."""
@@ -50,13 +50,13 @@ class Padding:
 
     Attributes:
         names: arguments of the model, in its order: of `input_ids`, `attention_mask`, `token_type_ids`, `position_ids`.
-        token_id: the id that stands where a window has ended; `None` if nothing may, so that windows of one length only
+        token_id: the id that fills a row after its window; `None` if nothing may, so that only windows of one length
             go together.
         left: whether padding goes to the left.
         width: tokens that every batch is padded to; default: its longest window.
-        rows: most windows of a batch, whatever was asked for.
-        first_position: what `position_ids` count from; padding has the one before it.
-        even: whether a batch holds windows of one length only, as the model can't tell padding.
+        rows: the most windows that a batch may have, whatever was asked for.
+        first_position: the first number in `position_ids`; padding has the number before it.
+        even: whether all windows of a batch have one length, as the model can't tell padding.
     """
 
     names: tuple[str, ...] = ("input_ids", "attention_mask")
@@ -81,7 +81,7 @@ class Batching:
 
     @property
     def chunk(self) -> int:
-        """Texts whose windows are put into batches together, for these to be full even if all texts are short."""
+        """How many texts share batches, so that these are full even if all texts are short."""
         return _CHUNK_ITEMS if self.tokens is None else max(_CHUNK_ITEMS, self.tokens // _SHORT)
 
 
@@ -97,13 +97,13 @@ TOKENS_ON_CPU = 512
 
 
 def choose_batching(size: Any, tokens: Any, pad: Padding, device: str | None) -> Batching:
-    """How many windows become a batch, by the options of a pipeline.
+    """Decides how many windows become a batch, from the options of a pipeline.
 
     Args:
-        size: `batch_size`: windows, "auto", or `None` where `tokens` are given.
+        size: `batch_size`: windows, "auto", or `None` if `tokens` are given.
         tokens: `batch_tokens`.
         pad: of the model.
-        device: the kind of device that it runs on; `None` if nobody knows.
+        device: the kind of device that it runs on; `None` if unknown.
 
     Raises:
         ValueError: if one of them is not a number above 0, or both are given.
@@ -133,7 +133,7 @@ def forward(
 ) -> Logits:
     """Runs the model over all windows, longest first, so that a batch too large fails at once.
 
-    `progress` is called with the tokens of each batch once it is run.
+    `progress` is called with the number of tokens of each batch that has run.
     """
     tell = progress or (lambda _tokens: None)
     lengths = windows.lengths
@@ -156,7 +156,7 @@ def forward(
 
 
 def _batches(order: Ints1d, lengths: Ints1d, batching: Batching) -> Iterator[Ints1d]:
-    """The windows of each batch, which are sorted by length."""
+    """The windows of each batch. Windows are sorted by length."""
     pad = batching.pad
     first = 0
     while first < len(order):
@@ -171,7 +171,7 @@ def _batches(order: Ints1d, lengths: Ints1d, batching: Batching) -> Iterator[Int
 
 
 def _fetched(logits: Any) -> Any:
-    """Logits, which a model may give at once, or as a function that waits for them."""
+    """Logits, which a model may return at once, or as a function that waits for them."""
     return logits() if callable(logits) else logits
 
 
@@ -198,7 +198,7 @@ def _checked(logits: Any, shape: tuple[int, ...]) -> Any:
 def _padded(
     inputs: dict[str, Any], lengths: Ints1d, starts: Ints1d, pad: Padding
 ) -> tuple[dict[str, Ints2d], Ints1d | None]:
-    """One batch as (windows, tokens) arrays, and by how many tokens each window is shifted to the right."""
+    """One batch as (windows, tokens) arrays, and how many tokens each window is shifted to the right."""
     width = max(int(lengths.max()), pad.width or 0)
     if int(lengths.min()) == width:
         at = starts[:, None] + np.arange(width)
@@ -233,7 +233,7 @@ def _padded(
 
 
 def _unshifted(logits: Any, shift: Ints1d | None) -> Any:
-    """Logits of windows that were padded on the left, as if they had been on the right."""
+    """Logits of windows that were padded on the left, moved as if the padding were on the right."""
     if shift is None:
         return logits
     if isinstance(logits, tuple):

@@ -30,30 +30,30 @@ class TextEncoder(Protocol):
 
     @property
     def cls_token_id(self) -> int | None:
-        """The id of CLS, where answers may be "none"."""
+        """The id of CLS, for "no answer"."""
 
     @property
     def from_end(self) -> bool:
-        """Whether windows of a text are cut from its end on."""
+        """Whether the windows of a text are counted from its end."""
 
     def windows(self, texts: list[Any], length: int | None, stride: int, split: bool) -> Any:
         """The encodings of texts, or of lists of words, in windows of at most `length` tokens that overlap by `stride`.
 
-        What `fastpost.Encoder` makes, or a list of `tokenizers.Encoding` objects.
+        The result is that of `fastpost.Encoder`, or a list of `tokenizers.Encoding` objects.
         """
 
     def whole(self, texts: list[str]) -> Any:
         """The encodings of texts without special tokens, however long they are."""
 
     def pair(self, first: str, second: str) -> Any:
-        """The encoding of two texts with what stands around them."""
+        """The encoding of two texts with the special tokens around them."""
 
     def report(self) -> str:
-        """Whether `fastpost.Encoder` encodes texts, and if not, why, in words."""
+        """Whether `fastpost.Encoder` encodes the texts, and if not, why, in words."""
 
 
 class UncutEncoder:
-    """What all encoders do alike: texts and pairs as they are, by `fastpost.Encoder` where it is native.
+    """The common part of all encoders: whole texts and pairs, by `fastpost.Encoder` if it is native.
 
     Args:
         slot: the encoder of the tokenizer.
@@ -88,11 +88,11 @@ class UncutEncoder:
 
 
 class BareEncoder(UncutEncoder):
-    """A `tokenizers.Tokenizer` that belongs to the pipeline, so that it may be set up for each chunk.
+    """A `tokenizers.Tokenizer` that belongs to the pipeline, which may therefore change its settings for each chunk.
 
     Args:
         tokenizer: the tokenizer.
-        unk_token: the unknown token, where the tokenizer does not know it.
+        unk_token: the unknown token, if the tokenizer does not name it.
         cls_token: the token of CLS.
         from_end: whether texts are cut at their beginning.
     """
@@ -137,7 +137,7 @@ class BareEncoder(UncutEncoder):
         return list(self.limited(length, stride).encode_batch(texts, is_pretokenized=split))
 
     def limited(self, length: int | None, stride: int) -> Any:
-        """The tokenizer, set to cut texts; not touched if it is, as other threads may be using it."""
+        """The tokenizer, set to cut texts; not touched if it is set so already, as other threads may be using it."""
         tokenizer = self.tokenizer
         if length is None:
             return lift_limits(tokenizer)
@@ -150,7 +150,7 @@ class BareEncoder(UncutEncoder):
 
 
 def lift_limits(tokenizer: Any) -> Any:
-    """A `tokenizers.Tokenizer` that neither truncates nor pads; not touched if it does not, as others may be using it."""
+    """A `tokenizers.Tokenizer` that neither truncates nor pads; not touched if it is so, as others may be using it."""
     if tokenizer.truncation is not None:
         tokenizer.no_truncation()
     if tokenizer.padding is not None:
@@ -159,7 +159,7 @@ def lift_limits(tokenizer: Any) -> Any:
 
 
 def load_tokenizer(folders: list[Path], tokenizer: Any) -> Any:
-    """A `tokenizers.Tokenizer` of the pipeline's own; where tokenizers is not installed, a `FileTokenizer`.
+    """A `tokenizers.Tokenizer` of the pipeline's own; without the tokenizers library, a `FileTokenizer`.
 
     Args:
         folders: where the model's own tokenizer.json may lie.
@@ -201,7 +201,7 @@ def _without_tokenizers(path: Path) -> FileTokenizer:
 
 
 def read_settings(*folders: Path) -> dict[str, Any]:
-    """What a tokenizer's folder says beside its tokenizer.json; of several folders the first that says it."""
+    """The settings beside a tokenizer.json; each file is that of the first folder that has it."""
     settings: dict[str, Any] = {}
     for name in ("special_tokens_map.json", "tokenizer_config.json"):
         settings |= next((found for folder in folders if (found := _optional_json(folder / name))), {})
@@ -209,7 +209,7 @@ def read_settings(*folders: Path) -> dict[str, Any]:
 
 
 def read_json(path: Path, missing: str) -> dict[str, Any]:
-    """The object that a file of JSON holds; `missing` is said if it is not there."""
+    """The object in a JSON file; `missing` is the message if there is no such file."""
     if not path.exists():
         raise FileNotFoundError(f"{path} is missing; {missing}")
     try:
@@ -236,5 +236,5 @@ def _optional_json(path: Path) -> dict[str, Any]:
 
 
 def content(token: Any) -> str | None:
-    """The text of a special token, which is written as itself or as an object."""
+    """The text of a special token, which files hold as a string or as an object."""
     return token.get("content") if isinstance(token, dict) else token

@@ -1,4 +1,4 @@
-"""How many tokens a model reads at once, by its configuration."""
+"""How many tokens a model reads at once, from its configuration."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NAMES = ("max_position_embeddings", "n_positions")
 
 
 def positions(config: Any) -> int | None:
-    """Tokens that the model has positions for; `None` if it names no number.
+    """How many tokens the model has positions for; `None` if it names no number.
 
     Args:
         config: a configuration of transformers, or what its config.json holds.
@@ -26,7 +26,7 @@ def positions(config: Any) -> int | None:
 
 
 def first_position(config: Any) -> int:
-    """The position of a text's first token: 0, or the one after the padding id where models count on from that."""
+    """The position of a text's first token: 0, or the number after the padding id for models that count from there."""
     kind = str(_value(config, "model_type") or "")
     if not any(name in kind for name in _COUNT_FROM_PADDING):
         return 0
@@ -35,7 +35,7 @@ def first_position(config: Any) -> int:
 
 
 def as_length(value: Any) -> int | None:
-    """A number of tokens that means something; JSON of some exporters holds it as text, or as a float."""
+    """A number of tokens, if it is one that makes sense; some exporters write it as text, or as a float."""
     if isinstance(value, str):
         try:
             value = float(value)

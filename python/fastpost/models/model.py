@@ -64,11 +64,11 @@ class Parts:
 
 
 def read_model(model: Any, outputs: tuple[str, ...], tokenizer: Any = None) -> Parts:
-    """The parts of any object that meets `Model`, looked at but not run.
+    """The parts of any object that meets `Model`; they are checked, but the model is not run.
 
     Args:
         model: the object.
-        outputs: what it has to give: `("logits",)`, or `START_AND_END`.
+        outputs: the outputs that it must give: `("logits",)`, or `START_AND_END`.
         tokenizer: a tokenizer to take in place of the model's own.
 
     Raises:
@@ -122,7 +122,7 @@ _INPUTS = ("input_ids", "attention_mask", "token_type_ids", "position_ids")
 
 
 def _encoder(tokenizer: Any) -> tuple[BareEncoder, int | None]:
-    """What encodes texts with a tokenizer or what lies in its folder, and the tokens that it says the model reads."""
+    """The encoder of a tokenizer, or of the one in a folder, and how many tokens it says that the model reads."""
     settings: dict[str, Any] = {}
     if isinstance(tokenizer, (str, Path)):
         path = Path(tokenizer)
@@ -139,7 +139,7 @@ def _encoder(tokenizer: Any) -> tuple[BareEncoder, int | None]:
 
 
 def trust_model(model: Any) -> Parts:
-    """The parts of a model of this package, which has them all: what `read_model` looks at is known of it."""
+    """The parts of a model of this package, which has them all: it needs none of the checks of `read_model`."""
     return Parts(model.encoder, model.labels, model.max_length, model.pad, model.runner, _device(model))
 
 
@@ -169,16 +169,16 @@ def _named(labels: Any) -> dict[int, str]:
 
 
 def check_model(model: Any, outputs: tuple[str, ...], tokenizer: Any = None) -> Parts:
-    """Reads a model, gives it one short window and looks at the logits, so that one that can't run is refused at once.
+    """Reads a model and runs it on one short window, so that a model that can't run is refused at once.
 
     Args:
-        model: what meets `Model`; if it has `called`, that is what errors call it and the place of its label names.
+        model: an object that meets `Model`; if it has `called`, errors call it and the place of its label names so.
         outputs: what it is to give.
         tokenizer: one to take in place of the model's own.
 
     Raises:
-        TypeError: as `read_model`, or if it does not give arrays.
-        ValueError: if the logits are not those of the task.
+        TypeError: as in `read_model`, or if it does not give arrays.
+        ValueError: if the logits do not suit the task.
     """
     parts = read_model(model, outputs, tokenizer)
     if parts.max_length is not None and parts.max_length <= parts.encoder.special:
@@ -238,7 +238,7 @@ def check_model(model: Any, outputs: tuple[str, ...], tokenizer: Any = None) -> 
 
 
 def _short_window(parts: Parts) -> Windows[None]:
-    """One window of a letter."""
+    """A window that encodes one letter."""
     (encoding,) = parts.encoder.windows(["a"], parts.max_length, 0, False)
     ids = np.array(encoding.ids if len(encoding.ids) else [0], np.int64)
     return Windows(np.array([len(ids)]), {"input_ids": ids, "token_type_ids": np.zeros_like(ids)}, None)

@@ -15,7 +15,7 @@ from fastpost.models.runners.onnx import Device, OnnxRunner
 
 
 class Config(dict[str, Any]):
-    """What config.json holds; `config.id2label` is `config["id2label"]`, as with transformers' configurations."""
+    """The content of config.json; `config.id2label` is `config["id2label"]`, as with transformers' configurations."""
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -87,11 +87,11 @@ class OnnxFolder:
 
     @property
     def model_max_length(self) -> int | None:
-        """Tokens that the model reads, under the name that transformers has for it."""
+        """How many tokens the model reads, under transformers' name for it."""
         return self.max_length
 
     def _padding(self, settings: dict[str, Any]) -> Padding:
-        """How windows become batches of this model."""
+        """How windows become batches for this model."""
         names, width = self.runner.input_names, self.runner.fixed_length
         token_id = _pad_id(self.tokenizer, settings, self.config)
         return Padding(
@@ -167,7 +167,7 @@ def _pad_id(tokenizer: Any, settings: dict[str, Any], config: dict[str, Any]) ->
 
 
 def _max_length(settings: dict[str, Any], config: dict[str, Any], tokenizer: Any, fixed: int | None) -> int | None:
-    """Tokens of a window: the smallest of what the tokenizer, the model and its graph say."""
+    """The tokens of a window: the smallest number that the tokenizer, the model or its graph names."""
     known = [as_length(settings.get("model_max_length")), positions(config), fixed]
     least = min((length for length in known if length is not None), default=None)
     if least is None and tokenizer.truncation is not None:  # as the tokenizer was trained or saved
@@ -176,7 +176,7 @@ def _max_length(settings: dict[str, Any], config: dict[str, Any], tokenizer: Any
 
 
 def _label_names(config: dict[str, Any], folder: Path) -> dict[int, str]:
-    """Label names by id: `id2label` as an object or a list, `label2id` turned round, or made-up ones."""
+    """Label names by id: `id2label` as an object or a list, `label2id` inverted, or made-up names."""
     names, ids = config.get("id2label"), config.get("label2id")
     if not names and isinstance(ids, Mapping):
         names = {label: name for name, label in ids.items()}

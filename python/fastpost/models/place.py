@@ -1,4 +1,4 @@
-"""Where a model is: a folder that is there, or a name on the hub. Looked at before anything is imported that runs it."""
+"""Where a model is: a folder that exists, or a name on the hub. This is checked before the backend is imported."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _OLD_NAME = re.compile(
 
 
 def missing_model(model: str | os.PathLike[str], backend: str | None = None, argument: str = "`model`") -> str | None:
-    """Why there can be no such model, or `None` if it is there or may be on the hub.
+    """Why there can be no such model, or `None` if it exists or may be on the hub.
 
-    The hub is not asked, which takes long to fail without a network: the shape of the name decides, and whether it was
-    downloaded before.
+    The hub is not asked, since that takes long to fail without a network. The shape of the name decides, and whether
+    the model was downloaded before.
 
     Args:
         model: a folder, a file, or a name.
         backend: "onnxruntime" reads folders only.
-        argument: what the caller calls it.
+        argument: the caller's name for it.
     """
     name = os.fsdecode(model)
     if not name.strip():

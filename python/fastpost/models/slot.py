@@ -1,4 +1,4 @@
-"""The `fastpost.Encoder` of a pipeline's tokenizer: which texts it encodes, and why not the others."""
+"""The `fastpost.Encoder` of a pipeline's tokenizer: whether it encodes texts, and if not, why."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from fastpost.encoding import Encoder
 
 
 class EncoderSlot:
-    """The encoder of one tokenizer, made when the first text comes, and anew for another tokenizer."""
+    """The encoder of one tokenizer, made for the first text, and made anew if the tokenizer is another."""
 
     def __init__(self) -> None:
         self._of: Any = None
         self._encoder: Encoder | None = None
 
     def get(self, backend: Any) -> Encoder | None:
-        """The encoder of a `tokenizers.Tokenizer` as it is now; `None` where tokenizers has to encode."""
+        """The encoder of a `tokenizers.Tokenizer` as it is now; `None` if the tokenizers library has to encode."""
         if self._of is not backend or self._encoder is None:
             self._of, self._encoder = backend, getattr(backend, "encoder", None) or Encoder(backend)
         return self._encoder if self._encoder.native else None

@@ -1,4 +1,4 @@
-"""A model of transformers with its fast tokenizer, as the pipelines see any model; tokenizers without a model."""
+"""A model of transformers with its fast tokenizer, as a `Model`; tokenizers without a model."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 
 def hide_bars() -> None:
-    """Keeps transformers from showing bars of its own: of files that it gets, of weights that it loads."""
+    """Keeps transformers from showing its own bars for files that it fetches and weights that it loads."""
     from transformers.utils import logging
 
     logging.disable_progress_bar()
 
 
 def is_installed() -> bool:
-    """Whether transformers is there, and can be imported."""
+    """Whether transformers is installed and can be imported."""
     try:
         from transformers import AutoTokenizer  # noqa: F401
     except ImportError:
@@ -49,8 +49,8 @@ class FastEncoder(UncutEncoder):
     """A fast tokenizer of transformers, set up as its `__call__` would set it up.
 
     Args:
-        tokenizer: the tokenizer, which stays the caller's: it is looked at anew for each chunk.
-        tokens: what was read off it before.
+        tokenizer: the tokenizer, which stays the caller's: its settings are read anew for each chunk.
+        tokens: what was read from it before.
         slot: its encoder, which is kept from call to call.
     """
 
@@ -130,11 +130,11 @@ class TransformersModel:
     Args:
         model: the model, on its device.
         tokenizer: the tokenizer.
-        outputs: what to fetch of what the model gives.
-        context: what a forward pass runs in.
+        outputs: which of the model's outputs to fetch.
+        context: the context for a forward pass.
         device: where its inputs go; default: where the model is.
         encoder: the tokenizer as it was read before.
-        tells_length: whether a longer batch than the model reads, on which it fails, is told as too long.
+        tells_length: whether an error on a batch longer than the model reads says that the batch is too long.
     """
 
     def __init__(
@@ -163,15 +163,15 @@ class TransformersModel:
 
     @property
     def max_length(self) -> int | None:
-        """Tokens that the model reads: what the tokenizer says, but no more than the model has positions for."""
+        """How many tokens the model reads: the tokenizer's number, but no more than the model has positions for."""
         known = [as_length(self.tokenizer.model_max_length), self._positions]
         return min((length for length in known if length is not None), default=None)
 
 
 def read_tokens(tokenizer: Any, known: tuple[tuple[Any, ...], Tokens | None]) -> tuple[tuple[Any, ...], Tokens]:
-    """A tokenizer as the decoder sees it, with the state it was read in; `known` is that, if it has not changed since."""
+    """A tokenizer as the decoder sees it, with the state it was read in; `known` is reused if it is up to date."""
     backend = tokenizer.backend_tokenizer
-    # With added tokens the size takes milliseconds to count in tokenizers 0.22, whose vocabulary is copied for it.
+    # Counting a vocabulary with added tokens takes tokenizers 0.22 milliseconds, as it copies the vocabulary.
     size = backend.get_vocab_size(with_added_tokens=False), len(backend.get_added_tokens_decoder())
     prefix = getattr(backend.model, "continuing_subword_prefix", None)
     state = (backend, tokenizer.unk_token_id, size, prefix, decoder_json(backend))

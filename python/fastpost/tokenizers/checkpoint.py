@@ -1,4 +1,4 @@
-"""A count that is under way, in a file: what it takes to go on after an interruption."""
+"""A count that is under way, kept in a file so that it can go on after an interruption."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Checkpoint:
     """Counts of the first `texts` texts of a corpus.
 
     The file is one of word counts whose header says that it is unfinished, and of which corpus. It is written
-    beside its place and moved there, so that whatever stops the program leaves the old one or the new one.
+    beside its place and moved there, so whatever stops the program leaves either the old file or the new one.
     """
 
     path: Path
@@ -79,7 +79,7 @@ class Checkpoint:
         return time.monotonic() - self.began >= self.every
 
     def write(self, table: WordTable, texts: int) -> None:
-        """Makes the file say that the first `texts` texts gave `table`."""
+        """Writes to the file that the first `texts` texts gave `table`."""
         state = {"texts": texts, "corpus": self.corpus}
         header = json.dumps({**self.header, "unfinished": state}, ensure_ascii=False, sort_keys=True)
         table.save(os.fspath(self.path), header)
@@ -87,7 +87,7 @@ class Checkpoint:
 
 
 def remove(path: Path) -> None:
-    """Removes what a program that was killed while it wrote has left beside a checkpoint, and the checkpoint.
+    """Removes a checkpoint, and any file that a program killed while writing has left beside it.
 
     The checkpoint goes last: as long as it is there, a program that is killed here is resumed and comes here again.
     """
@@ -97,7 +97,7 @@ def remove(path: Path) -> None:
 
 
 def fingerprint(corpus: Corpus) -> dict[str, Any]:
-    """What must be the same for a place in a corpus to mean the same text."""
+    """The settings that must be the same for a place in a corpus to mean the same text."""
     options = corpus._options
     files = []
     for path in corpus.files:

@@ -1,4 +1,4 @@
-"""A corpus -> how often each of its words occurs, and what is checked before."""
+"""A corpus -> how often each of its words occurs; with the checks that come first."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from fastpost.tokenizers.checkpoint import Checkpoint
 from fastpost.tokenizers.memory import memory_available
 
 Texts: TypeAlias = "Corpus | Iterable[str] | Iterable[Iterable[str]]"
-Check: TypeAlias = "Callable[..., None]"  # of a list of texts and, if known, the number of all
+Check: TypeAlias = "Callable[..., None]"  # takes a list of texts and, if known, the number of all
 
 _SAMPLE = 1_000_000  # characters of a corpus that are looked at before a run
-_LONG_WORD = 512  # bytes; no script with spaces or punctuation comes near it
+_LONG_WORD = 512  # bytes; text in a script with spaces or punctuation comes nowhere near it
 
 
 def refuse_str(corpus: object) -> None:
-    """Refuses one text, which is an iterable of its characters."""
+    """Refuses a single text, which would pass as an iterable of its characters."""
     if isinstance(corpus, (str, bytes)):
         raise refuse(TypeError, "`corpus` is one text; pass an iterable of str or of lists of str", argument="corpus")
 
@@ -39,7 +39,7 @@ def count_words(
     saved: Checkpoint | None = None,
 ) -> WordTable:
     """The words of `corpus` as `splitter` splits it; arguments as those of `WordCounts.from_corpus`."""
-    # What is gone on with was looked at when it began.
+    # A count that is resumed was checked when it began.
     looked = force or (saved is not None and saved.texts > 0)
     check = None if looked else lambda sample, length=length: _check(splitter, sample, length)
     if isinstance(corpus, Corpus):
@@ -67,7 +67,7 @@ def _count_readers(
     saved: Checkpoint | None,
 ) -> WordTable:
     """Counts on the threads that read, without Python strings but for the sample."""
-    # What can be read again is looked at in a pass of its own; of a stream the first texts are kept.
+    # A corpus that can be read again is checked in a pass of its own; for a stream, the first texts are kept.
     peek = check if corpus._once else None
     if check and not peek:
         sample, guessed = corpus._sample(_SAMPLE)
@@ -118,7 +118,7 @@ def _count_batches(
     check: Check | None,
     saved: Checkpoint,
 ) -> WordTable:
-    """Counts a corpus of Python strings and keeps what is counted in a file now and then."""
+    """Counts a corpus of Python strings, and now and then saves the counts to a file."""
     batches = _without_nulls(corpus._batches(corpus._begin(saved.texts)))
     checked: Iterator[list[str]] = iter(batches if check is None else _checked(batches, check))  # type: ignore[arg-type]
     table, texts, size = saved.table, saved.texts, 0
@@ -147,7 +147,7 @@ def _count_batches(
 
 
 def _without_nulls(batches: Iterable[list[str]]) -> Iterator[list[str]]:
-    """Batches with "", which has no words, for each text that is null: what files with `nulls="keep"` give here."""
+    """Batches with "", which has no words, for each text that is null: files with `nulls="keep"` give the same here."""
     for batch in batches:
         yield [text if text is not None else "" for text in batch]
 
@@ -186,7 +186,7 @@ def _no_text(item: object, place: str) -> TypeError:
 
 
 def _check(splitter: Splitter, sample: list[str], length: int | None) -> None:
-    """Refuses a corpus that, by its first texts, would not end well."""
+    """Refuses a corpus whose first texts show that training on it would not end well."""
     table = WordTable.count(splitter, sample, threads=1)
     words = table.items()
     total = sum(len(word) * count for word, count in words)
@@ -210,12 +210,13 @@ def _check(splitter: Splitter, sample: list[str], length: int | None) -> None:
 
 
 def _memory_needed(splitter: Splitter, table: WordTable, sample: list[str], length: int | None) -> float:
-    """Bytes for the distinct words, which grow with a power of the corpus: see half and all of the sample."""
+    """Bytes for the distinct words. These grow with a power of the corpus, estimated from half and all of the sample."""
     if not len(table):
         return 0.0
     half = WordTable.count(splitter, sample[: len(sample) // 2], threads=1)
     growth = min(1.0, max(0.3, math.log2(len(table) / max(1, len(half)))))
     distinct = len(table) * max(1.0, (length or 0) / len(sample)) ** growth
     letters = sum(len(word) for word, _ in table.items()) / len(table)
-    # A word is 50 bytes in the tables of two threads; a letter is itself, a symbol, a place in a list.
+    # A word takes 50 bytes in the tables of two threads; each of its letters takes a byte, a symbol and a place in a
+    # list.
     return float(distinct * (50 + 12 * letters))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def memory_available() -> float | None:
-    """Bytes that this process may still take; None where the system does not say."""
+    """Bytes that this process may still take; None if the system does not say."""
     try:
         lines = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
         free = 1024.0 * int(lines["MemAvailable"].split()[0])

@@ -1,4 +1,4 @@
-"""A tokenizer taken apart, and put together again around another vocabulary, as transformers does it."""
+"""Takes a tokenizer apart, and puts it together around another vocabulary, as transformers does."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def document_of(tokenizer: Any) -> Json:
 
 
 def split_rules(document: Json) -> tuple[Any, Any]:
-    """What parts a text into words before training: normalizer and pre-tokenizer of a `tokenizer.json`."""
+    """The rules that split a text into words before training: normalizer and pre-tokenizer of a `tokenizer.json`."""
     return document["normalizer"], document["pre_tokenizer"]
 
 
 def splitter_of(document: Json) -> Splitter:
-    """The splitter of a tokenizer; ValueError says why there is none."""
+    """The splitter of a tokenizer; if there is none, a ValueError says why."""
     kind = document["model"]["type"]
     if kind not in _TRAINERS:
         raise refuse(ValueError, f"its model {kind} is neither BPE nor WordPiece", argument="tokenizer")
@@ -58,7 +58,7 @@ def trainer_for(
     special_tokens_map: dict[str, str] | None,
     options: Json,
 ) -> tuple[Any, Json]:
-    """The trainer that transformers would use, for its defaults and its checks, and what it starts from."""
+    """The trainer that transformers would use, for its defaults and checks, and its initial settings."""
     from tokenizers import AddedToken, pre_tokenizers, trainers
 
     names = special_tokens_map or {}
@@ -131,7 +131,7 @@ def ordinary_tokens(document: Json, tokenizer: Any, special_tokens_map: dict[str
 
 
 def processor_ids(processor: Json | None) -> Iterator[tuple[str, int]]:
-    """Each token that a post-processor knows, with the id it has there."""
+    """Each token in a post-processor, with its id there."""
     if processor is None:
         return
     for part in processor.get("processors", ()):
@@ -147,7 +147,7 @@ def processor_ids(processor: Json | None) -> Iterator[tuple[str, int]]:
 def _renumbered(processor: Json, vocab: dict[str, int], names: dict[str, str], ordinary: Collection[str]) -> Json:
     """A post-processor with the new names and ids of its tokens.
 
-    transformers leaves those inside a `Sequence` as they were: they point at whatever has the old id now.
+    transformers leaves the ids inside a `Sequence` as they were, so they point at whatever now has the old id.
     """
 
     def number(token: str) -> int:
@@ -188,7 +188,7 @@ def like(
     new_special_tokens: list[str | AddedToken] | None,
     special_tokens_map: dict[str, str] | None,
 ) -> Any:
-    """A tokenizer of the class and settings of `tokenizer` around `backend`."""
+    """A tokenizer with the class and the settings of `tokenizer`, around `backend`."""
     if not hasattr(tokenizer, "init_kwargs"):
         return backend
     from tokenizers import AddedToken
@@ -221,7 +221,7 @@ def like(
             raise
     finally:
         del vars(backend)["__deepcopy__"]
-    # A class that makes its backend itself gets ours afterwards.
+    # A class that makes its own backend gets ours afterwards.
     del settings["tokenizer_object"]
     made = type(tokenizer)(**settings)
     made._tokenizer = backend
@@ -229,7 +229,7 @@ def like(
 
 
 def to_files(tokenizer: Any) -> Json:
-    """The files that make up a tokenizer, but those that only old libraries read, and its settings' names."""
+    """The files of a tokenizer, without those that only old libraries read, and the names of its settings."""
     if not hasattr(tokenizer, "save_pretrained"):
         return {"files": {"tokenizer.json": tokenizer.to_str()}, "settings": []}
     with tempfile.TemporaryDirectory() as folder:
@@ -253,14 +253,14 @@ def from_files(files: dict[str, str], settings: list[str]) -> Any:
             Path(folder, name).write_text(text, encoding="utf-8")
         tokenizer = saved_tokenizer(folder)
     tokenizer.name_or_path = ""
-    # A new tokenizer is made with the settings of the old one, so those that reading has added must go.
+    # A new tokenizer is made with the settings of the old one, so settings that reading has added must go.
     kept = {name: tokenizer.init_kwargs[name] for name in settings if name in tokenizer.init_kwargs}
     tokenizer.init_kwargs = kept
     return tokenizer
 
 
 def special_names(tokenizer: Any) -> list[str]:
-    """bos_token, eos_token, ...: those that hold one token."""
+    """The names that hold one token: bos_token, eos_token, ..."""
     names = getattr(tokenizer, "SPECIAL_TOKENS_ATTRIBUTES", ())
     return [name for name in names if name != "additional_special_tokens"]
 

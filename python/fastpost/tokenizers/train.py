@@ -328,7 +328,7 @@ class WordCounts:
         if tell:
             tell("merge", len(vocab), len(vocab))
         ordinary = ordinary_tokens(document, self.tokenizer, special_tokens_map)
-        if rehearses:  # of these the corpus decides
+        if rehearses:  # the corpus decides about these
             vocab = [*vocab, *(token for token in ordinary if token not in vocab)]
         elif len(vocab) > vocab_size:
             warn_caller(
@@ -338,7 +338,8 @@ class WordCounts:
         backend = backend_with(document, trainer, vocab, merges, special_tokens_map, ordinary)
         trained = like(self.tokenizer, backend, new_special_tokens, special_tokens_map)
         if not force:
-            # Without a decoder nothing comes back as it was, and nobody asked for it; `_rehearse` has said so.
+            # Without a decoder, texts do not come back as they were, and nobody asked for that; `_rehearse` has said
+            # so.
             lossy = trainer.limit_alphabet is not None or not self._splitter.byte_level or not document["decoder"]
             verify_tokenizer(trained, texts=() if lossy else ROUND_TRIPS)
         return trained
@@ -349,7 +350,7 @@ class WordCounts:
         special_tokens_map: dict[str, str] | None,
         options: Json,
     ) -> None:
-        """Trains on nothing, for a vocabulary of letters and special tokens: what does not fit shows before a long run."""
+        """Trains on nothing, for a vocabulary of letters and special tokens: a part that does not fit shows before a long run."""
         if self._splitter.byte_level and not self._document["decoder"]:
             _log.warning(
                 "fastpost: %s has no decoder, so `decode` will join tokens as they are, with a space between them; to get "

@@ -1,4 +1,4 @@
-"""What a `Corpus` can be made of: each kind of source, found once, and the readers it opens for a pass."""
+"""What a `Corpus` can be made of: each kind of source, found once, and the reader that it opens for a pass."""
 
 from fastpost.corpus.sources.arrow import ArrowFile, ArrowObject
 from fastpost.corpus.sources.datasets import Dataset

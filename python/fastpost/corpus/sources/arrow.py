@@ -90,7 +90,7 @@ class ArrowObject:
 
 
 def _batch(array: Any, column: str) -> Any:
-    """The rows of an Arrow array: records, whose own nulls are nulls of their columns, or texts without other columns."""
+    """The rows of an Arrow array: records (a null one makes its columns null), or texts without other columns."""
     import pyarrow as pa
 
     if pa.types.is_struct(array.type):
@@ -99,9 +99,9 @@ def _batch(array: Any, column: str) -> Any:
 
 
 def _only(source: Any, column: str) -> Any:
-    """A frame of polars with the column that is read, whose nulls are texts that are null; anything else as it is.
+    """A frame of polars reduced to the column that is read, where a null is a null text; anything else as it is.
 
-    A stream has all columns, and one of a type that Rust's Arrow refuses, such as polars' Null, would end the reading.
+    A stream has all columns, and one whose type Rust's Arrow refuses, such as polars' Null, would end the reading.
     """
     polars = sys.modules.get("polars")
     if polars is None:

@@ -1,4 +1,4 @@
-"""Files on disk and open ones."""
+"""Files on disk and open files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fastpost.corpus.sources.options import Options, Reader
 
 @dataclass
 class Files:
-    """Files of text, JSON Lines, CSV and TSV, packed or not, read by the core: path, and what a text of it is."""
+    """Files of text, JSON Lines, CSV and TSV, packed or not, read by the core: paths, and what one text is."""
 
     files: list[tuple[str, str]]
 
@@ -26,7 +26,7 @@ class Files:
 
 
 def _is_pipe(path: str) -> bool:
-    """Whether a path is a pipe, such as a shell's `<(command)`: what is read of it is gone."""
+    """Whether a path is a pipe, such as a shell's `<(command)`: what is read from it is gone."""
     try:
         mode = os.stat(path).st_mode
     except OSError:

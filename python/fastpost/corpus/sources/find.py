@@ -107,7 +107,7 @@ def _format(path: str, options: Options) -> str:
 
 
 def _split(kind: str | None, options: Options) -> str:
-    """What one text of a file of this format is; with a question mark, if nobody has said what the file holds."""
+    """What counts as one text in a file of this format; with a question mark if nobody has said what the file holds."""
     kind = options.format or kind
     if kind is None:
         return f"{options.split}?"

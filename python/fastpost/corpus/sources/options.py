@@ -1,4 +1,4 @@
-"""What a source is asked for, and what it opens."""
+"""The options of a source, and the reader that it opens."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Reader(Protocol):
         """Records that have been passed, those that could not be read included."""
 
     def skip(self, texts: int) -> int:
-        """Passes over up to `texts` texts; how many there were."""
+        """Passes over up to `texts` texts; returns how many there were."""
 
     def counts(self) -> tuple[int, list[Exception], int, int]:
         """Records skipped, the first errors, empty files, bytes read."""
@@ -70,6 +70,6 @@ class Source(Protocol):
 
 
 def kind_of(value: object) -> str:
-    """What a value is called in messages."""
+    """The name of a value's kind in messages."""
     name: str = getattr(type(value), "called", type(value).__name__)
     return name

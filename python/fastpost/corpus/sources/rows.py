@@ -1,4 +1,4 @@
-"""Columns of Arrow, row by row, with what is kept of them."""
+"""Columns of Arrow, row by row, with the columns that are kept."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PASS_KEEP: Words = (". Pass ", Argument("keep"))
 
 
 def _plain(value: Any) -> str:
-    """A value that JSON has not, as text: bytes that are none as hexadecimal digits."""
+    """A value that JSON can't hold, as text; bytes that are not text, as hexadecimal digits."""
     if not isinstance(value, bytes):
         return str(value)
     try:
@@ -42,14 +42,14 @@ class Row(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """What is wrong with a row, which is no text because of it."""
+    """Why a row has no text."""
 
     reason: str
     cure: Words = ()
 
 
 def json_of(columns: Mapping[str, Any]) -> str:
-    """Columns as a JSON object; NaN and infinities, which JSON has not, are null."""
+    """Columns as a JSON object; NaN and infinities, which JSON can't hold, become null."""
     try:
         return json.dumps(columns, default=_plain, ensure_ascii=False, allow_nan=False)
     except ValueError:
@@ -62,7 +62,7 @@ def json_of(columns: Mapping[str, Any]) -> str:
 
 
 def _finite(value: Any) -> Any:
-    """`value` with None for each number that is none."""
+    """`value` with None for each number that is NaN or infinite."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
@@ -100,7 +100,7 @@ def rows_of(batches: Iterable[Any], name: str, options: Options) -> Iterator[Row
 
 
 def _as_text(column: Any) -> str | None:
-    """A time as Arrow writes it, where Python has none as fine; None if Arrow can't either."""
+    """A time as Arrow writes it, if it is too fine for Python; None if Arrow can't write it either."""
     import pyarrow as pa
 
     if not pa.types.is_timestamp(column.type) and not pa.types.is_time(column.type):
@@ -113,7 +113,7 @@ def _as_text(column: Any) -> str | None:
 
 
 def _values(column: Any) -> list[Any]:
-    """The values of a column as Python has them; what is finer than microseconds, which Python has not, as text."""
+    """The values of a column as Python objects; times finer than microseconds, which Python can't hold, as text."""
     values: list[Any] = [_value(one) for one in column] if _has_nanoseconds(column.type) else column.to_pylist()
     return values
 
@@ -125,9 +125,9 @@ def _is_in_nanoseconds(of: Any) -> bool:
 
 
 def _has_nanoseconds(of: Any) -> bool:
-    """Whether there are times in nanoseconds in a type.
+    """Whether a type holds times in nanoseconds.
 
-    pyarrow cuts those of a day to microseconds, without a word, and makes of others what pandas has for them, if it is there.
+    pyarrow silently cuts times of day to microseconds, and turns others into objects of pandas, if that is installed.
     """
     import pyarrow as pa
 
@@ -155,7 +155,7 @@ def _value(scalar: Any) -> Any:
 
 
 def _in_nanoseconds(scalar: Any) -> str:
-    """A time as Python writes it, with three more digits if it needs them."""
+    """A time in Python's notation, with three more digits if it needs them."""
     import pyarrow as pa
 
     of, (micros, rest) = scalar.type, divmod(scalar.value, 1000)
@@ -173,7 +173,7 @@ def _in_nanoseconds(scalar: Any) -> str:
 
 
 def _check_indices(array: Any, column: str, name: str) -> None:
-    """Refuses indices for which a dictionary has no value; pyarrow would read what lies in memory there."""
+    """Refuses indices for which a dictionary has no value; pyarrow would read whatever lies there in memory."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -206,7 +206,7 @@ def _some_rows(columns: dict[str, Any], options: Options) -> Iterator[Row | Faul
 
 
 def _one_row(columns: dict[str, Any], wanted: list[str], options: Options) -> Row | Fault:
-    """A row of a batch that has something somewhere which is not UTF-8, or for which Python has no value."""
+    """A row of a batch in which some value is not UTF-8, or can't be a Python object."""
     import pyarrow as pa
 
     values = {}

@@ -15,7 +15,7 @@ from fastpost.exceptions import Argument, CorpusError, Words, refuse
 
 @dataclass
 class Strings:
-    """Texts that are Python objects already: an iterable, or a function that returns one."""
+    """Texts that are already Python objects: an iterable, or a function that returns one."""
 
     texts: Iterable[Any] | Callable[[], Iterable[Any]]
 
@@ -48,7 +48,7 @@ class StringReader:
         self._file = name if in_file and os.sep in name else None
         self._skipped = self._records = 0
         self._errors: list[Exception] = []
-        # Of the text that was made last: its item, counted from 1, its number among the records, what is kept.
+        # For the latest text: its item, counted from 1, its number among the records, the columns that are kept.
         self._place: tuple[int, int, str] = (0, 0, "{}")
 
     def _strings(self, items: Iterable[Any]) -> Iterator[str | None]:
@@ -149,7 +149,7 @@ class StringReader:
 
 
 def _half_pair(text: str) -> int | None:
-    """Where a text has half a surrogate pair, if it has."""
+    """Where a text has half a surrogate pair, if it has one."""
     try:
         text.encode()
     except UnicodeEncodeError as error:

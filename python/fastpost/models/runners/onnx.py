@@ -65,14 +65,14 @@ class OnnxRunner:
 
     @property
     def input_names(self) -> tuple[str, ...]:
-        """What the model is given, by the names that transformers has for it."""
+        """The model's inputs, under transformers' names."""
         return tuple(one.meaning for one in self._inputs)
 
     def _chosen(self) -> list[Any]:
         return [node for node in self.session.get_outputs() if node.name in self.outputs]
 
     def __call__(self, batch: dict[str, Ints2d]) -> Any:
-        """Runs one batch, and waits for it."""
+        """Runs one batch and waits for it."""
         rows = len(batch["input_ids"])
         size = self.fixed_batch or rows
         parts = [self._run(batch, first, size) for first in range(0, rows, size)]
@@ -82,7 +82,7 @@ class OnnxRunner:
         return found[0] if len(found) == 1 else tuple(found)
 
     def _run(self, batch: dict[str, Ints2d], first: int, size: int) -> list[Any]:
-        """Outputs of `size` windows from `first` on; where there are fewer, the last one stands for those missing."""
+        """The outputs of `size` windows from `first` on; if there are fewer, the last one fills the missing places."""
         rows = np.minimum(np.arange(first, first + size), len(batch["input_ids"]) - 1)
         whole = first == 0 and size == len(batch["input_ids"])
         feed = {one.name: one.cast(batch[one.meaning] if whole else batch[one.meaning][rows]) for one in self._inputs}
@@ -97,7 +97,7 @@ class OnnxRunner:
             ) from error
 
     def _bound(self, feed: dict[str, Any]) -> list[Any]:
-        """As `session.run`, for bfloat16, which NumPy has no type for."""
+        """`session.run` for bfloat16, for which NumPy has no type."""
         from onnxruntime import OrtValue
 
         binding = self.session.io_binding()
@@ -130,7 +130,7 @@ class _Input:
 
     @classmethod
     def read(cls, node: Any, path: str) -> _Input:
-        """What the model says of an input, if a text can give it."""
+        """An input as the model declares it, if a text can supply it."""
         name, kind = node.name.partition(":")[0], node.type.removeprefix("tensor(").removesuffix(")")
         meaning = _MEANINGS.get(name, name)
         if meaning not in _MEANINGS.values():
@@ -159,7 +159,7 @@ class _Input:
         return cls(node.name, meaning, kind, batch, length)
 
     def cast(self, values: Ints2d) -> Any:
-        """`values` in the type that the model wants."""
+        """`values` in the type that the model takes."""
         return np.ascontiguousarray(values, _KINDS[self.kind])
 
 
@@ -189,7 +189,7 @@ _EXPORT = "export the model for its task, without past key values (optimum-cli e
 
 
 def _why_not(name: str) -> str:
-    """Why a text can't give the input."""
+    """Why a text can't supply the input."""
     if name.startswith("decoder_"):
         return "is for the decoder of a model that writes text"
     if name.startswith(("past", "use_cache", "cache")):
@@ -200,7 +200,7 @@ def _why_not(name: str) -> str:
 
 
 def _agree(unit: str, sizes: list[int | None], path: str) -> int | None:
-    """The number of windows or tokens that all inputs were exported for."""
+    """The fixed number of windows or tokens for which all inputs were exported."""
     fixed = {size for size in sizes if size is not None}
     if len(fixed) > 1:
         raise refuse(
@@ -269,7 +269,7 @@ def _open(
 
 
 class Device:
-    """Where a model runs, as torch has it: `type`, `index`, and `str` such as "cpu" or "cuda:0", which it equals."""
+    """Where a model runs, as in torch: it has `type` and `index`, and equals its `str`, such as "cpu" or "cuda:0"."""
 
     __slots__ = ("index", "type")
 
@@ -314,7 +314,7 @@ def _from_bfloat16(value: Any) -> Any:
 
 
 def _first_line(error: Exception, most: int = 160) -> str:
-    """What ONNX Runtime says, cut short."""
+    """The first line of an error of ONNX Runtime, cut short."""
     return " ".join(str(error).split())[:most]
 
 
@@ -333,7 +333,7 @@ def _providers(device: Any) -> list[Any]:
 
 
 def _check_there(device: Any, chosen: list[Any], there: Sequence[str], version: str) -> None:
-    """Refuses a device that ONNX Runtime would replace by the CPU with nothing but a warning."""
+    """Refuses a device that ONNX Runtime would replace by the CPU with a mere warning."""
     name = chosen[0] if isinstance(chosen[0], str) else chosen[0][0]
     if name not in there:
         raise refuse(

@@ -21,7 +21,7 @@ class TorchRunner:
         context: what a forward pass runs in, such as `torch.no_grad`.
         outputs: names of the outputs to fetch; one name gives one tensor, several give a tuple.
         more: further arguments of the model.
-        most: tokens that the model has positions for; a longer batch on which it fails is told as too long.
+        most: tokens that the model has positions for; the error of a longer batch says that it is too long.
     """
 
     def __init__(

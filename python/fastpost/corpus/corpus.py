@@ -403,7 +403,7 @@ class Corpus:
             other._pass.close()
 
     def _check(self, most: int) -> list[TextRecords]:
-        """Reads the first record of each of `most` files and opens the others. Pipes, which can't be read twice, are skipped.
+        """Reads the first record of each of `most` files and opens the others. Pipes, which are read once, are skipped.
 
         Raises:
             OSError, CorpusError: as a pass would; nothing that `on_error="skip"` leaves out.

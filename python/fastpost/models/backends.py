@@ -42,7 +42,7 @@ _FILES_OF_TORCH = ("*.safetensors", "*.bin")
 
 
 def backend_of(model: str | os.PathLike[str]) -> str:
-    """The backend of a model: the one whose file it is, or whose files a folder without files of torch has; else torch."""
+    """The backend of a model: the one whose file it is, or whose files lie in a folder without torch's; else torch."""
     path = Path(model)
     for name, backend in BACKENDS.items():
         if any(path.match(pattern) for pattern in backend.files) and not path.is_dir():

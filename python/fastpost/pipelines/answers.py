@@ -1,8 +1,7 @@
-"""Question answering as the engine sees it: questions and contexts -> windows, logits -> answers.
+"""The task of question answering: questions and contexts -> windows, logits -> answers.
 
-Knows no transformers. A context that is asked several questions is encoded once: windows are put together
-from the encodings of question and context, with the special tokens that the tokenizer itself puts between
-them.
+It does not know transformers. A context that is asked several questions is encoded once: windows are put together
+from the encodings of question and context, and the special tokens that the tokenizer puts between them.
 """
 
 from __future__ import annotations
@@ -52,7 +51,7 @@ class Layout:
 
     @classmethod
     def of(cls, encoding: Any) -> Layout | None:
-        """Reads it off the encoding of a pair of texts; `None` if the texts are not one run of tokens each."""
+        """Reads it from the encoding of a pair of texts; `None` unless each text is one run of tokens."""
         sequence = np.array([-1 if number is None else number for number in encoding.sequence_ids])
         ids, types = np.array(encoding.ids, np.int64), np.array(encoding.type_ids, np.int64)
         first, second = np.flatnonzero(sequence == 0), np.flatnonzero(sequence == 1)
@@ -72,7 +71,7 @@ class Layout:
 
 @dataclass(frozen=True)
 class Chunk:
-    """What decoding needs of a chunk of questions."""
+    """The parts of a chunk of questions that decoding needs."""
 
     contexts: list[str]
     owners: Ints1d
@@ -83,7 +82,7 @@ class Chunk:
 
 
 class Segments:
-    """Arrays end to end, from which windows take stretches."""
+    """Arrays laid end to end; windows take stretches of them."""
 
     def __init__(self, read: Read) -> None:
         self.read = read
@@ -245,7 +244,7 @@ class AnswerTask:
         return Windows(lengths, inputs, chunk)
 
     def decode(self, windows: Windows[Chunk], logits: Logits) -> Sequence[Any]:
-        """What the decoder gives, one item a question."""
+        """The decoder's results, one item per question."""
         chunk = windows.info
         starts, ends = (_in_order(logits, windows.lengths, part) for part in (0, 1))
         answers = self.decoder.decode(

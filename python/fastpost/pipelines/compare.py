@@ -1,6 +1,6 @@
 """Which entities differ between transformers' answer and fastpost's, and which rule makes the difference.
 
-The model runs once. Its logits are decoded as transformers does, and then again and again with one rule more of
+The model runs once. Its logits are decoded as transformers does, and then again for each rule, with one rule more of
 `compat="fastpost"` each time: a rule has part in a difference if entities at its place change when it is switched on.
 """
 
@@ -162,7 +162,7 @@ _NAMES = ("transformers", "fastpost")
 
 
 def _places_of(compared: Comparison) -> str:
-    """How many differences there are, in how many texts, and how many each rule has part in."""
+    """How many differences there are, in how many texts they are, and how many of them each rule has part in."""
     counts = ", ".join(f"{rule}: {count}" for rule, count in compared.counts.items())
     texts = counted(len(compared.texts), "text")
     texts = texts if len(compared.texts) == 1 else f"{len(compared.differing):,} of {texts}"
@@ -171,7 +171,7 @@ def _places_of(compared: Comparison) -> str:
 
 
 def _sides(compared: Comparison) -> str:
-    """How many entities both have, and each alone."""
+    """How many entities both have, and how many each has alone."""
     from fastpost.entities.pairs import count_sides
 
     above, below = (
@@ -238,7 +238,7 @@ def compare(pipe: Any, texts: str | Iterable[str], *, progress: bool | Told = Fa
 class _Steps:
     """A task whose result for a text is one list of entities for each step from transformers to fastpost.
 
-    Before them stands where transformers stops reading it, in characters.
+    The list is preceded by the character at which transformers stops reading the text.
     """
 
     task: EntityTask
@@ -257,7 +257,7 @@ class _Steps:
         return list(zip(self._read_until(windows), map(list, zip(*stages))))
 
     def _read_until(self, windows: Windows[Chunk]) -> list[int]:
-        """Of each text, the end of the last character that transformers reads."""
+        """For each text, the end of the last character that transformers reads."""
         chunk = windows.info
         if self.reads_on:
             return list(map(len, chunk.texts))
@@ -268,7 +268,7 @@ class _Steps:
         return ends.tolist()
 
     def _first_windows(self, windows: Windows[Chunk], logits: Logits) -> Sequence[Any]:
-        """What transformers gives: of each text the first window only, unless it was told to read on."""
+        """The results of transformers: those of the first window of each text, unless it was told to read on."""
         chunk, texts = windows.info, len(windows.info.texts)
         if not self.reads_on:
             later = np.flatnonzero(np.diff(chunk.owners, prepend=-1) == 0)
@@ -303,7 +303,7 @@ def _key(entity: dict[str, Any]) -> tuple[Any, ...]:
 def _differences(text_index: int, stages: list[list[dict[str, Any]]], read: int) -> Iterator[Difference]:
     """The places where the first and the last of `stages` differ, with the rules that changed something there.
 
-    Where transformers reads nothing, from character `read` on, that has part whatever the other rules do.
+    transformers reads nothing from character `read` on, which has part in the differences there, whatever rules change.
     """
     old, new = ({_key(entity): entity for entity in stage} for stage in (stages[0], stages[-1]))
     shared = {key for key in old.keys() & new.keys() if old[key]["word"] == new[key]["word"]}

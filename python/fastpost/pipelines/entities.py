@@ -1,4 +1,4 @@
-"""Token classification as the engine sees it: texts -> windows, logits -> entities. Knows no transformers."""
+"""The task of token classification: texts -> windows, logits -> entities. It does not know transformers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from fastpost.types import Entity, Ints1d, Token
 
 @dataclass(frozen=True)
 class Chunk:
-    """What decoding needs of a chunk of texts, the first of which is number `first` of all."""
+    """The parts of a chunk of texts that decoding needs. Its first text is number `first` of all."""
 
     first: int
     texts: list[str]
@@ -44,13 +44,13 @@ Decoders: TypeAlias = dict[int, tuple[EntityDecoder, list[int]]]
 
 
 class DecoderCache:
-    """The decoders of a pipeline, which are made once for each set of options."""
+    """The decoders of a pipeline, each made once for its set of options."""
 
     def __init__(self) -> None:
         self._known: dict[Any, Decoders] = {}
 
     def get(self, *options: Any) -> Decoders:
-        """Those of such options; where these can't be told from others, new ones."""
+        """The decoders for these options; new ones if the options can't be compared with others."""
         try:
             key = _freeze(options)
         except TypeError:
@@ -69,7 +69,7 @@ def _freeze(value: Any) -> Any:
     """A key that is equal for equal options.
 
     Raises:
-        TypeError: if there is none, as the value can change.
+        TypeError: if there is no such key, as the value can change.
     """
     if value is None or isinstance(value, (str, int, float)):
         return type(value), value
@@ -155,7 +155,7 @@ class EntityTask:
         return entities.to_dicts() if self.options is None else self._covering(entities, chunk)
 
     def check_all(self, items: list[Any]) -> None:
-        """Refuses the first item that is no text, before any is read."""
+        """Refuses the first item that is not a text, before any is read."""
         try:
             self._check(items, 0)
         except ItemError as bad:
@@ -167,7 +167,7 @@ class EntityTask:
         return self
 
     def decoder(self) -> EntityDecoder:
-        """The decoder of the last batch; before the first, that for as many labels as have names."""
+        """The decoder of the last batch; before the first batch, one for the labels that have names."""
         made = list(self._decoders.values())
         return (made[-1] if made else self._decoder(len(self.id2label)))[0]
 
@@ -226,7 +226,7 @@ class EntityTask:
         return entities
 
     def _covering(self, entities: Entities, chunk: Chunk) -> list[TextEntities]:
-        """The dicts of each text, and what was seen of it."""
+        """The dicts of each text, and the part of it that was seen."""
         dicts: list[Any] = entities.to_dicts()
         assert entities.word_start is not None
         assert entities.word_end is not None
@@ -243,7 +243,7 @@ class EntityTask:
         return out
 
     def _cut(self, number: int, first: int) -> None:
-        """Says that text `number` of a chunk is too long, or refuses it."""
+        """Warns that text `number` of a chunk is too long, or refuses it."""
         if self.most_tokens is not None:
             raise ItemError(
                 number,
@@ -262,7 +262,7 @@ class EntityTask:
             self.on_truncate(first + number)
 
     def _decoder(self, columns: int) -> tuple[EntityDecoder, list[int]]:
-        """The decoder for so many labels, and those of its `labels` that have no name.
+        """The decoder for so many labels, and the numbers of those without a name.
 
         Labels past the model's last column can never be predicted, and are left out.
         """
@@ -351,7 +351,7 @@ _UNNAMED = "\0"
 
 
 def offset_pairs(given: Any) -> npt.NDArray[np.int64] | None:
-    """The offsets that a caller has given for one text: pairs, or a list of one list of them, as transformers takes.
+    """A caller's offsets for one text: pairs, or, as in transformers, a list that holds one list of pairs.
 
     Raises:
         TypeError, ValueError: if it is anything else.
@@ -382,7 +382,7 @@ def _shows(text: str) -> bool:
 
 
 def _not_unicode(items: list[Any], first: int) -> ItemError | None:
-    """The first text that no tokenizer takes, as it has a lone surrogate."""
+    """The first text with a lone surrogate, which no tokenizer takes."""
     for number, item in enumerate(items):
         try:
             "".join(item).encode()
@@ -414,9 +414,9 @@ LONG_TEXTS: tuple[str, ...] = PIPELINE_OPTIONS["on_long_text"].choices
 
 
 def right_options(given: dict[str, Any], split: bool) -> dict[str, Any] | None:
-    """Options of the decoder out of a pipeline's; `None` for `compat="transformers"`, which takes none of them.
+    """The decoder's options among those of a pipeline; `None` for `compat="transformers"`, which takes none of them.
 
-    The words of a text that is split into words are the caller's own.
+    If a text comes as words, those words count.
     """
     compat = given.get("compat", "transformers")
     if compat not in ("fastpost", "transformers"):
@@ -444,7 +444,7 @@ OF_PIPELINES: tuple[str, ...] = tuple(name for name, option in PIPELINE_OPTIONS.
 
 
 def long_texts(given: dict[str, Any]) -> str:
-    """What becomes of texts that are longer than the model."""
+    """What becomes of texts that are longer than the model reads."""
     value = given.get("on_long_text", PIPELINE_OPTIONS["on_long_text"].default)
     if value not in LONG_TEXTS:
         raise refuse(
@@ -456,7 +456,7 @@ def long_texts(given: dict[str, Any]) -> str:
 
 
 def window_length(given: dict[str, Any], most: int | None, special: int) -> int | None:
-    """Tokens of a window: `max_length`, else what the model reads; `None` if neither is known.
+    """How many tokens a window has: `max_length`, else as many as the model reads; `None` if neither is known.
 
     Args:
         given: options of a pipeline.
@@ -508,5 +508,5 @@ def check_stride(stride: object, max_length: int, special: int) -> None:
 
 
 def default_stride(max_length: int, special: int) -> int:
-    """Tokens by which windows overlap where nothing else is said: a quarter of what a window holds of a text."""
+    """By how many tokens windows overlap by default: a quarter of the text tokens of a window."""
     return max(0, (max_length - special) // 4)

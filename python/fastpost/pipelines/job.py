@@ -1,4 +1,4 @@
-"""A model and the options of a call -> what is run: the same for every model, whatever runs it."""
+"""A model and the options of a call -> the job to run: the same for every model and backend."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Kind = TypeVar("Kind")
 
 @dataclass(frozen=True)
 class Job(Generic[Kind]):
-    """What a pipeline runs: its task, its model, how windows become batches."""
+    """One run of a pipeline: its task, its model, how windows become batches."""
 
     task: Kind
     runner: Runner
@@ -39,7 +39,7 @@ class Job(Generic[Kind]):
 
 
 def name_strategy(given: Any, compat: str) -> str:
-    """The name of a strategy, which may come as transformers' enum, or not at all."""
+    """The name of a strategy, which may be given as transformers' enum, or not at all."""
     given = choose_strategy(given, compat)
     return str(getattr(given, "value", given)).lower()
 
@@ -47,13 +47,13 @@ def name_strategy(given: Any, compat: str) -> str:
 def entity_task(
     model: Parts, options: Mapping[str, Any], decoders: DecoderCache, *, split: bool = False, offset_mapping: Any = None
 ) -> EntityTask:
-    """What reads entities off a model's logits.
+    """The task that reads entities from a model's logits.
 
     Args:
         model: the model.
         options: of a call: `aggregation_strategy`, `ignore_labels`, `stride`, `compat`, `delimiter`, and for
             `compat="fastpost"` those of the decoder, `on_long_text` and `max_length`.
-        decoders: those that the pipeline has made before.
+        decoders: those that the pipeline has already made.
         split: whether each text is a list of words.
         offset_mapping: offsets of the caller.
     """
@@ -90,7 +90,7 @@ def entity_task(
 
 
 def entity_job(model: Parts, task: EntityTask, size: Any, tokens: Any = None) -> Job[EntityTask]:
-    """A task that is ready, with the model it is for; `size` windows, or as many as `tokens` hold, become a batch."""
+    """A task with the model it is for; `size` windows, or as many as `tokens` hold, become a batch."""
     batching = choose_batching(size, tokens, model.pad, model.device)
     return Job(task.prepare(), model.runner, batching)
 
@@ -114,7 +114,7 @@ def _warn_truncated(length: int, right: bool, number: int) -> None:
 
 
 def answer_decoder(left: bool, options: Mapping[str, Any], ranked: bool = False) -> AnswerDecoder:
-    """The decoder of these options, which was made with the pipeline if they are its own.
+    """The decoder for these options; for the pipeline's own options, it was made with the pipeline.
 
     Args:
         left: whether the context stands first, as with a tokenizer that pads on the left.
@@ -127,7 +127,7 @@ def answer_decoder(left: bool, options: Mapping[str, Any], ranked: bool = False)
 
 
 def answer_task(model: Parts, options: Mapping[str, Any], ranked: bool = False) -> AnswerTask:
-    """What reads answers off a model's logits.
+    """The task that reads answers from a model's logits.
 
     Args:
         model: the model.

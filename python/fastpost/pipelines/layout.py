@@ -1,4 +1,4 @@
-"""Rows -> a table of plain text that fits a terminal: what is too long for its column goes on below, in that column."""
+"""Rows -> a table of plain text that fits a terminal: what is too long for its column goes on below it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def lay_out(rows: Sequence[Sequence[Sequence[str]]], columns: int) -> str:
 
 
 def _share_out(wanted: Sequence[int], room: int) -> list[int]:
-    """The widths of columns that want so much: narrow ones get what they want, wide ones the same of what is left."""
+    """Shares out the width: narrow columns get what they want, wide ones an equal part of the rest."""
     widths = list(wanted)
     open_ = sorted(range(len(wanted)), key=lambda number: wanted[number])
     while open_:
@@ -48,7 +48,7 @@ def _share_out(wanted: Sequence[int], room: int) -> list[int]:
 
 
 def _broken(item: str, width: int) -> list[str]:
-    """An item in lines of `width` columns: cut behind a space where there is one, else where the column ends."""
+    """An item in lines of `width` columns: cut after a space if there is one, else where the column ends."""
     lines = []
     while width_of(item) > width:
         cut = taken = 0
@@ -63,7 +63,7 @@ def _broken(item: str, width: int) -> list[str]:
 
 
 def width_of(text: str) -> int:
-    """Columns of a terminal that a text takes."""
+    """How many columns of a terminal a text takes."""
     if text.isascii():
         return len(text)
     wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)

@@ -32,7 +32,7 @@ _STRATEGIES = ENTITY_OPTIONS["aggregation_strategy"].choices
 
 
 class _ModelPipeline:
-    """What the pipelines over a model share with those of transformers."""
+    """The interface that pipelines over a model share with those of transformers."""
 
     task = ""
     outputs: tuple[str, ...] = ()
@@ -66,7 +66,7 @@ class _ModelPipeline:
 
     @classmethod
     def _check(cls, options: dict[str, Any]) -> None:
-        """Refuses what a pipeline can't be made with; workers there are none, as tokenizing has threads of its own."""
+        """Refuses arguments that can't make a pipeline. There are no workers, as tokenizing has threads of its own."""
         check_sizes(options)
         cls._refuse({name: value for name, value in options.items() if name != "num_workers"})
 
@@ -198,11 +198,11 @@ class EntityPipeline(_ModelPipeline):
         return next(results) if one else list(results)
 
     def _file_job(self) -> Job[EntityTask] | str:
-        """What a call without options would run."""
+        """The job of a call without options."""
         return self._job(self._defaults, False, None)
 
     def _comparison_job(self, options: dict[str, Any]) -> tuple[Job[EntityTask], bool]:
-        """What a call with `compat="fastpost"` would run, and whether transformers would read windows, too."""
+        """The job of a call with `compat="fastpost"`, and whether transformers would read windows, too."""
         merged = self._merged({**options, "compat": "fastpost"})
         return self._job(merged, False, None), merged["stride"] is not None
 
@@ -212,7 +212,7 @@ class EntityPipeline(_ModelPipeline):
         return entity_job(self._parts, task, options["batch_size"], options["batch_tokens"])
 
     def _merged(self, given: dict[str, Any]) -> dict[str, Any]:
-        """The options of a call: those of the constructor, but for what is given anew."""
+        """The options of a call: those of the constructor, unless they are given again."""
         self._refuse(given)
         meant = {"compat", *OPTIONS}  # whose `None` means something
         options = {**self._defaults, **{n: value for n, value in given.items() if value is not None or n in meant}}
@@ -266,7 +266,7 @@ _CALL: dict[str, Any] = {
 
 
 def _one_of_two(given: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
-    """The options of a call, where `batch_size` or `batch_tokens` that is given anew takes the place of the other."""
+    """The options of a call, in which a `batch_size` or `batch_tokens` that is given again replaces the other."""
     for name, other in (("batch_size", "batch_tokens"), ("batch_tokens", "batch_size")):
         if given.get(name) is not None and given.get(other) is None:
             return {**options, other: None}

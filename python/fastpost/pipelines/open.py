@@ -22,7 +22,7 @@ _TASKS = {
 }
 
 
-# What a result is depends on what the pipeline is made with: the first signature that fits says it.
+# The type of results depends on the pipeline's arguments: the first signature that fits gives it.
 @overload
 def pipeline(
     task: Entities,
@@ -203,6 +203,6 @@ def _open_folder(task: str, backend: str, model: Any, tokenizer: Any, options: d
 
 
 def _is_of_torch(model: Any) -> bool:
-    """Whether `model` is one of torch, told without importing it."""
+    """Whether `model` is a model of torch, found out without importing torch."""
     modules = {base.__module__.partition(".")[0] for base in type(model).__mro__}
     return not modules.isdisjoint({"torch", "transformers"}) and not hasattr(model, "runner")

@@ -1,4 +1,4 @@
-"""What a question-answering pipeline is called with -> questions about contexts."""
+"""The arguments of a question-answering pipeline -> questions about contexts."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Asks(Sized, Iterable[Ask]):
 
 
 def read(inputs: Any) -> Iterable[Ask]:
-    """What `asks` returned, item by item: a list stays one, what has a length keeps it."""
+    """Reads the result of `asks` item by item: a list stays a list, and a source with a length keeps it."""
     if isinstance(inputs, list):
         return [single(item) for item in inputs]
     return Asks(inputs) if isinstance(inputs, Sized) else map(single, inputs)
@@ -100,12 +100,12 @@ def asks(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
 
 def _show(value: Any) -> str:
-    """A value that is no question, for errors."""
+    """A value that is not a question, as errors show it."""
     return f"the str {value[:40]!r}" if isinstance(value, str) else show_kind(value)
 
 
 def _crossed(question: Any, context: Any) -> list[dict[str, Any]]:
-    """Questions and contexts side by side; one of either goes with all of the other."""
+    """Questions and contexts in pairs; a single one of either goes with all of the other."""
     question, context = _read_many("question", question), _read_many("context", context)
     many_questions, many_contexts = (isinstance(value, list) for value in (question, context))
     if many_questions and many_contexts:

@@ -1,8 +1,8 @@
 """Texts -> windows -> batches -> logits -> results, for every task.
 
 A chunk of texts is encoded at once, its windows are sorted by length into batches, each padded once; the logits of the
-chunk are decoded in one call, on a thread of its own while the next chunk is read, encoded and run. What belongs to the
-caller, the iterator, the tokenizer and the model, is touched on the caller's thread only.
+chunk are decoded in one call, on a thread of its own while the next chunk is read, encoded and run. The caller's
+objects (iterator, tokenizer, model) are used on the caller's thread only.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class ItemError(Exception):
 
 
 def refuse_overlap(error: Exception, first: int) -> Exception:
-    """The error that refuses a text of a chunk, by the number that the text has among all: `first` is the chunk's.
+    """The error for a text of a chunk, with the text's number among all texts; `first` is that of the first one.
 
     An error that speaks of the whole chunk comes back as it is.
     """
@@ -48,13 +48,13 @@ def refuse_overlap(error: Exception, first: int) -> Exception:
 
 
 class Task(Protocol[Item, Answer, Info]):
-    """What is particular to one task."""
+    """The part of a run that differs from task to task."""
 
     def encode(self, items: list[Item], first: int) -> Windows[Info]:
         """The windows of a chunk of items, the first of which is number `first` of all.
 
         Raises:
-            ItemError: if one of them is none that can be encoded; those before it are asked for again.
+            ItemError: if one of them can't be encoded; the caller asks again for those before it.
         """
 
     def decode(self, windows: Windows[Info], logits: Logits) -> Sequence[Answer]:
@@ -110,7 +110,7 @@ def run(
 
 
 def _shared_out(items: int, tokens: int, progress: Told) -> Callable[[int], None]:
-    """What is called with the tokens of each batch of a chunk: tells how many items these come to.
+    """A function to call with the tokens of each batch of a chunk; it reports how many items these amount to.
 
     A batch holds windows of many items, so an item is counted once so many tokens are done; at the end all are.
     """
@@ -141,7 +141,7 @@ _ENCODING = threading.Lock()
 
 
 def _unlock_in_child() -> None:
-    """A thread that held the lock when the process was forked is not there to release it."""
+    """After a fork, a thread that held the lock is no longer there to release it."""
     global _ENCODING
     _ENCODING = threading.Lock()
 
@@ -176,7 +176,7 @@ class _Later(Generic[Result]):
             self._outcome = None, error
 
     def result(self) -> Result:
-        """What the call gave, or raised."""
+        """The result of the call, or the error it raised."""
         if self._thread is not None:
             self._thread.join()
         if self._outcome is None:
@@ -256,12 +256,12 @@ def _chunked(items: Iterable[Item], first: int, most: int, size_of: Callable[[It
 
 
 def shown(progress: bool | Told | None, unit: str) -> str | Told | None:
-    """What `stream` takes as `progress` for what a call was given: a bar that counts `unit`, a function, or nothing."""
+    """Turns the `progress` of a call into that of `stream`: a bar that counts `unit`, a function, or nothing."""
     return progress if callable(progress) else unit if progress else None
 
 
 class Results(Iterator[Result]):
-    """Results that come while they are read; once they are all read, `iter` starts a source anew that can."""
+    """Results that come while they are read. Once all are read, `iter` starts anew if the source can."""
 
     def __init__(self, start: Callable[[], Iterator[Result]], length: int | None) -> None:
         self._start = start

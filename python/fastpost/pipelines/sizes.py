@@ -1,4 +1,4 @@
-"""Options of all pipelines that are sizes or flags: a bool is no size and a word no flag, whatever a library makes of it."""
+"""Options of all pipelines that are sizes or flags: a bool is not a size, nor a word a flag."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FLAGS = ("is_split_into_words", "rank")
 
 
 def check_sizes(options: Mapping[str, Any]) -> None:
-    """Refuses what can't be an option; whether a size fits model and texts is seen where they are known.
+    """Refuses values that no option can have; whether a size fits model and texts is checked where these are known.
 
     Raises:
         TypeError: for a size that is no int, a flag that is no bool.
@@ -32,7 +32,7 @@ def check_sizes(options: Mapping[str, Any]) -> None:
             continue
         if isinstance(value, (bool, np.bool_)) or not hasattr(value, "__index__"):
             given = f" is {_bounds.shown(value)}, {with_article(type(value).__name__)}"
-            # transformers has ValueError for a batch of what is no number.
+            # transformers raises ValueError for a batch size that is not a number.
             kind = ValueError if name == "batch_size" and not isinstance(value, (bool, np.bool_)) else TypeError
             raise refuse(kind, Argument(name), given, cure="pass an int")
     if options.get("num_workers") is not None:
@@ -55,7 +55,7 @@ def check_sizes(options: Mapping[str, Any]) -> None:
 
 
 def check_batches(given: dict[str, Any]) -> None:
-    """Sees to it that one of `batch_size` and `batch_tokens` is given at most, and that it replaces the other.
+    """Lets at most one of `batch_size` and `batch_tokens` be given, which replaces the other.
 
     Raises:
         ValueError: if both are.
@@ -72,7 +72,7 @@ def check_batches(given: dict[str, Any]) -> None:
 
 
 def check_size(batch_size: Any, tokens: Any) -> Any:
-    """`batch_size`, which is `None` where `tokens` are given, as transformers refuses it."""
+    """`batch_size`, refused as transformers refuses it; it is `None` if `tokens` are given."""
     if tokens is not None:
         return None
     if batch_size != "auto" and (not isinstance(batch_size, int) or batch_size < 1):
@@ -85,7 +85,7 @@ def check_size(batch_size: Any, tokens: Any) -> Any:
 
 
 def refuse_tokens(batch_size: Any, tokens: Any, reason: str) -> None:
-    """Refuses what transformers' own path knows nothing of."""
+    """Refuses options that transformers' own path does not know."""
     if tokens is not None or batch_size == "auto":
         name = f"`batch_tokens` is {_bounds.shown(tokens)}" if tokens is not None else '`batch_size` is "auto"'
         raise refuse(

@@ -1,4 +1,4 @@
-"""What a token-classification pipeline is called with -> a text, a list of texts, or what gives texts one by one."""
+"""The input of a token-classification pipeline -> a text, a list of texts, or a source of texts one by one."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def read_list(values: Any) -> Any:
 
 
 def show_kind(value: Any, most: int = 40) -> str:
-    """What a value is, for errors: its type, and as much of it as may be shown."""
+    """A value as errors show it: its type, and as much of it as fits."""
     if value is None:
         return "None"
     shown = repr(value) if isinstance(value, (bool, int, float)) else ""
@@ -60,7 +60,7 @@ def show_kind(value: Any, most: int = 40) -> str:
 
 
 def find_fault(inputs: Any) -> str | None:
-    """What `inputs` is and what to pass, where they hold no texts one after the other."""
+    """What `inputs` is and what to pass instead, if it does not hold texts one after the other."""
     kind = show_kind(inputs)
     if isinstance(inputs, (bytes, bytearray, memoryview)):
         return f'{kind}; pass a str, for example value.decode("utf-8")'
@@ -96,10 +96,10 @@ def _is_collection(value: Any) -> bool:
 
 
 def _one_by_one(items: Iterable[Any]) -> Iterator[Any]:
-    """A generator, which is what transformers reads while results are."""
+    """A generator: transformers reads one while the results are read."""
     yield from items
 
 
 def _is_torch_dataset(value: Any) -> bool:
-    """Whether `value` is a dataset of torch, told without importing it; one of `datasets` is where torch reads it."""
+    """Whether `value` is a dataset of torch, without importing torch; one of `datasets` counts if set to torch."""
     return any(base.__name__ == "Dataset" and base.__module__.startswith("torch.") for base in type(value).__mro__)

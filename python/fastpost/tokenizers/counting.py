@@ -210,7 +210,7 @@ def _check(splitter: Splitter, sample: list[str], length: int | None) -> None:
 
 
 def _memory_needed(splitter: Splitter, table: WordTable, sample: list[str], length: int | None) -> float:
-    """Bytes for the distinct words. These grow with a power of the corpus, estimated from half and all of the sample."""
+    """Bytes for the distinct words. These grow with a power of the corpus, as half and all of the sample show."""
     if not len(table):
         return 0.0
     half = WordTable.count(splitter, sample[: len(sample) // 2], threads=1)

@@ -350,7 +350,7 @@ class WordCounts:
         special_tokens_map: dict[str, str] | None,
         options: Json,
     ) -> None:
-        """Trains on nothing, for a vocabulary of letters and special tokens: a part that does not fit shows before a long run."""
+        """Trains on nothing, for a vocabulary of letters and special tokens: misfits show before a long run."""
         if self._splitter.byte_level and not self._document["decoder"]:
             _log.warning(
                 "fastpost: %s has no decoder, so `decode` will join tokens as they are, with a space between them; to get "

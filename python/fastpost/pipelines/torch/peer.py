@@ -1,4 +1,4 @@
-"""transformers' own pipeline beside ours, and the time that the model takes in either: what `fastpost bench` compares."""
+"""transformers' own pipeline beside ours, and the model's time in either: `fastpost bench` compares them."""
 
 from __future__ import annotations
 

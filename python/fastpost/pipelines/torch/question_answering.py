@@ -129,7 +129,7 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
         )
 
     def _tell_unknown(self, names: set[str], postprocess: dict[str, Any], rank: bool | None) -> None:
-        """Refuses arguments that nobody reads; in transformers' mode, which ignores them, warns once of each."""
+        """Refuses arguments that nobody reads; in transformers' mode, which ignores them, it warns once of each."""
         before = {**vars(self).get("_postprocess_params", {}), **postprocess}
         ranked = rank or vars(self).get("_forward_params", {}).get("rank")
         if before.get("compat", "fastpost" if ranked else "transformers") == "fastpost":
@@ -227,7 +227,7 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
         rank: bool = False,
         model: Parts | None = None,
     ) -> AnswerTask:
-        """The task with the defaults of transformers 4, for a model that was read already, or as it is now."""
+        """The task with the defaults of transformers 4, for a model that was already read, or else as it is now."""
         tokenizer = self.tokenizer
         if not tokenizer.is_fast:
             kind = type(tokenizer).__name__
@@ -237,7 +237,7 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
                 argument="tokenizer",
             )
         settings = _of_decoder(postprocess)
-        # Of the length transformers knows what the tokenizer says, not what the model has positions for.
+        # transformers goes by the length that the tokenizer names, not by the positions that the model has.
         most = preprocess.get("max_seq_len") or min(tokenizer.model_max_length, 384)
         window = {"max_seq_len": most, "doc_stride": preprocess.get("doc_stride")}
         return answer_task(model or self._parts(), {**settings, **window}, rank)

@@ -1,4 +1,4 @@
-"""Ways from transformers' pipelines to ours: `accelerate`, `install`, and what `fastpost.pipeline` makes on torch."""
+"""Ways from transformers' pipelines to ours: `accelerate`, `install`, and `fastpost.pipeline` on torch."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def accelerate(pipe: P) -> P:
 
 @functools.cache
 def _combined(kind: Any, fast: Any) -> Any:
-    """The user's class with the methods of `fast` behind its own; one class, so that its objects are of one type."""
+    """The user's class with the methods of `fast` behind its own; always the same class, for objects of one type."""
 
     def reduce(self: Any) -> tuple[Any, ...]:
         state = self.__getstate__() if hasattr(self, "__getstate__") else vars(self)

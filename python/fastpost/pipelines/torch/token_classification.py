@@ -51,7 +51,7 @@ _STEPS = (
 
 
 class FastTokenClassification:
-    """The part that replaces transformers' loop; stands before a token-classification pipeline class."""
+    """Replaces transformers' loop; as a base it comes before a token-classification pipeline class."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         check_sizes(kwargs)
@@ -63,7 +63,7 @@ class FastTokenClassification:
             self._job(pipe._batch_size or 1, pipe._preprocess_params, pipe._postprocess_params, self._batch_tokens())
 
     def __getstate__(self) -> dict[str, Any]:
-        """The pipeline as pickle and copy see it: without what is read off the tokenizer again."""
+        """The state for pickle and copy, without the parts that are read from the tokenizer again."""
         own = ("_fastpost_tokens", "_fastpost_task", "_fastpost_decoders", "_fastpost_warned")
         return {name: value for name, value in vars(self).items() if name not in own}
 
@@ -117,7 +117,7 @@ class FastTokenClassification:
         return tuple(name for name in decoder.labels if name not in ignored)
 
     def _last_task(self) -> EntityTask | str:
-        """What the last call ran, or why it took the original path; before the first, a call without options."""
+        """The task of the last call, or why it took the original path; before any call, that without options."""
         known: EntityTask | str | None = vars(self).get("_fastpost_task")
         if known is not None:
             return known
@@ -164,7 +164,7 @@ class FastTokenClassification:
         return trust_model(model)
 
     def _original_path(self, params: tuple[dict[str, Any], ...] | None = None, split: bool = False) -> str | None:
-        """Why a call has to take the original path; `None` if it has not."""
+        """Why a call has to take the original path; `None` if it does not."""
         pipe: Any = self
         params = params or (pipe._preprocess_params, pipe._forward_params, pipe._postprocess_params)
         reason = original_path_reason(self, transformers.TokenClassificationPipeline, _STEPS, split)
@@ -189,7 +189,7 @@ class FastTokenClassification:
                 raise (KeyError if compat == "transformers" else ValueError)(
                     f"`aggregation_strategy` is {bounds.shown(strategy)}; pass one of {names}"
                 )
-            own["aggregation_strategy"] = kwargs.pop("aggregation_strategy").lower()  # one that is ours alone
+            own["aggregation_strategy"] = kwargs.pop("aggregation_strategy").lower()  # a strategy that is ours alone
         theirs = super()._sanitize_parameters  # type: ignore[misc]
         _refuse_unknown(kwargs, theirs)
         preprocess, forward, postprocess = theirs(**kwargs)
@@ -286,7 +286,7 @@ class FastTokenClassification:
 
 
 def _refuse_unknown(given: dict[str, Any], theirs: Callable[..., Any]) -> None:
-    """Raises for arguments that neither this class nor that of transformers takes, as Python does, and says what was meant."""
+    """Raises, as Python does, for arguments that neither this class nor transformers' takes; suggests another."""
     parameters = inspect.signature(theirs).parameters
     unknown = given.keys() - parameters.keys()
     if not unknown or any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters.values()):
@@ -301,7 +301,7 @@ def _refuse_unknown(given: dict[str, Any], theirs: Callable[..., Any]) -> None:
 
 
 def _unknown_parameters(preprocess: dict[str, Any], forward: dict[str, Any], postprocess: dict[str, Any]) -> bool:
-    """Whether a subclass hands its steps parameters that only they know."""
+    """Whether a subclass passes its steps parameters that only those know."""
     encoding = preprocess.get("tokenizer_params", {})
     return bool(
         preprocess.keys() - {"is_split_into_words", "delimiter", "offset_mapping", "tokenizer_params"}
@@ -321,7 +321,7 @@ def _plain_scores(entities: Any) -> Any:
 
 @contextmanager
 def inference(pipe: Any) -> Iterator[None]:
-    """What transformers runs a forward pass in."""
+    """The context in which transformers runs a forward pass."""
     with pipe.device_placement(), pipe.get_inference_context()():
         yield
 

@@ -1,4 +1,4 @@
-//! Added tokens: found in a text before anything else looks at it, each a word of its own.
+//! Added tokens: they are found in a text before any other step reads it, and each is a word of its own.
 
 use memchr::{memchr, memchr2, memchr3};
 use serde_json::Value;
@@ -19,7 +19,7 @@ struct Added {
 /// A stretch of a text: an added token, or text for the model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stretch {
-    /// Id of the added token that it is.
+    /// Id, if it is an added token.
     pub(super) token: Option<u32>,
     /// First byte.
     pub(super) from: usize,
@@ -31,7 +31,7 @@ pub(super) struct Stretch {
 #[derive(Debug, Clone)]
 pub(super) struct Finder {
     tokens: Vec<Added>,
-    /// What they are spelled like -> their place in `tokens`.
+    /// How they are spelled -> their place in `tokens`.
     trie: Trie,
     /// Bytes that one of them starts with; up to three are searched for many bytes at a time.
     heads: Vec<u8>,
@@ -40,7 +40,7 @@ pub(super) struct Finder {
 
 /// The finders of text as it is and of normalised text.
 ///
-/// `normalize` is what becomes of a token that is looked for in normalised text.
+/// `normalize` changes the tokens that are looked for in normalised text.
 ///
 /// # Errors
 /// Why the tokens can't be looked for here.
@@ -73,7 +73,7 @@ pub(super) fn finders(added: &Value, normalize: impl Fn(&str) -> String) -> Resu
 
 impl Finder {
     fn new(mut all: Vec<(String, Added)>) -> Result<Self, String> {
-        // Of tokens that are spelled alike the first one counts: it is put into the tree last.
+        // Of tokens that are spelled alike the first one counts, so it is put into the tree last.
         all.reverse();
         let spelled = all.iter().zip(0..).map(|((content, _), place)| (content.as_bytes(), place));
         let trie = Trie::new(spelled).ok_or("its added tokens are too long")?;
@@ -123,7 +123,7 @@ impl Finder {
     /// Adds the stretches of `text[from..to]` to `out`; none is empty.
     ///
     /// # Errors
-    /// If tokenizers' rules for what it does there are not worth having.
+    /// If tokenizers' rules for this text are too odd to be copied.
     pub(super) fn split(
         &self,
         text: &str,
@@ -166,7 +166,7 @@ impl Finder {
     }
 }
 
-/// Whether `c` is a character of words as regular expressions have it, `\w`.
+/// Whether `c` is a character of words in regular expressions, `\w`.
 fn is_in_word(c: Option<char>) -> Result<bool, Unlike> {
     match c {
         None => Ok(false),

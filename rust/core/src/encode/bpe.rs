@@ -31,7 +31,7 @@ pub(super) struct Bpe {
     pub(super) blanks: Option<Vec<Blanks>>,
 }
 
-/// A word on its way.
+/// A word in progress.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
     merges: merges::Scratch,
@@ -55,10 +55,10 @@ pub(super) fn letters() -> [char; 256] {
 }
 
 impl Bpe {
-    /// Of a `tokenizer.json`; `trim` is what its post-processor does to offsets.
+    /// Reads a `tokenizer.json`; `trim` is what its post-processor does to offsets.
     ///
     /// # Errors
-    /// Why it is none of these.
+    /// Why it is not such a tokenizer.
     pub(super) fn from_json(json: &Value, trim: Option<Trim>) -> Result<Self, String> {
         let model = &json["model"];
         merges::check_options(model)?;
@@ -120,7 +120,7 @@ impl Bpe {
     /// Adds the tokens of `text` to `out`.
     ///
     /// # Errors
-    /// If the text has to be composed and offsets to be trimmed.
+    /// If the text has to be composed and offsets have to be trimmed.
     pub(super) fn encode(
         &self,
         text: &str,
@@ -146,7 +146,7 @@ impl Bpe {
         Ok(())
     }
 
-    /// Adds the tokens of normalised text, with a blank before it if it is to have one.
+    /// Adds the tokens of normalised text, with a blank in front if it should have one.
     fn prefixed(&self, text: &str, cache: &mut Cache, scratch: &mut Scratch, out: &mut Tokens) {
         if !self.prefix || text.starts_with(' ') || text.is_empty() {
             return self.words(text, false, cache, scratch, out);
@@ -159,7 +159,7 @@ impl Bpe {
         scratch.prefixed = prefixed;
     }
 
-    /// The words of `text`, whose first character was put there if `prefixed`.
+    /// The words of `text`, whose first character is an added blank if `prefixed`.
     fn words(&self, text: &str, prefixed: bool, cache: &mut Cache, scratch: &mut Scratch, out: &mut Tokens) {
         let mut first = prefixed;
         self.splitter.split_within(text, &mut |bytes, word| {
@@ -175,8 +175,8 @@ impl Bpe {
         });
     }
 
-    /// The first word's tokens, from `from` on, start at character `start` with a blank that takes no room: it stands
-    /// where the character after it does.
+    /// Corrects the offsets of the first word's tokens, from `from` on. They start at character `start` with an added
+    /// blank that takes no room, so it gets the place of the character after it.
     fn unprefix(&self, out: &mut Tokens, from: usize, start: u32) {
         for at in from..out.len() {
             let blanks = self.blanks_of(out.ids[at]);
@@ -193,18 +193,19 @@ impl Bpe {
         out.chars -= 1;
     }
 
-    /// What is taken out of the offsets of token `id`.
+    /// The blanks that are taken out of the offsets of token `id`.
     #[inline]
     pub(super) fn blanks_of(&self, id: i32) -> Blanks {
         self.blanks.as_ref().and_then(|all| all.get(id as usize)).copied().unwrap_or_default()
     }
 
-    /// The tokens of a word, into `scratch`; how many characters it has.
+    /// Puts the tokens of a word into `scratch`; returns how many characters it has.
     #[inline(never)]
     fn pieces(&self, word: &[u8], scratch: &mut Scratch) -> u32 {
         self.merge(word, &mut scratch.merges);
         scratch.pieces.clear();
-        // Characters that start before the token's first byte has been read, and by its last one.
+        // Characters that have started so far: a token covers from the one that holds its first byte to the one that
+        // holds its last.
         let mut chars = 0;
         let mut at = 0;
         for symbol in scratch.merges.symbols() {

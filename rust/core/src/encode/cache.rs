@@ -1,7 +1,7 @@
-//! Chunk of text -> its tokens, as they were found before.
+//! Chunk of text -> its tokens, remembered from before.
 //!
 //! A chunk is text whose tokens do not depend on what is around it: between two blanks, or a word of a byte-level
-//! splitter. Its tokens are kept with places relative to the chunk, so what is kept is right wherever it stands. Most
+//! splitter. Its tokens are kept with places relative to the chunk, so they are right wherever the chunk stands. Most
 //! chunks of a text have been met before: a hit takes 5 ns, normalising, splitting and looking up some 150.
 
 use std::hash::{BuildHasher, RandomState};
@@ -14,7 +14,7 @@ use super::columns::{Piece, Tokens};
 const SHORT: usize = 16;
 /// Bytes of the longest chunk that is kept: a sentence in Chinese between two commas. Places in it fit a byte.
 pub(super) const LONG: usize = 255;
-/// Slots at first, 2 MB, and at most, 16 MB; half of them are used before there are more.
+/// Slots at first, 2 MB, and at most, 16 MB; their number grows once half of them are used.
 const SLOTS: (usize, usize) = (1 << 16, 1 << 19);
 /// Most tokens of chunks that are not one token, 8 MB.
 const PIECES: usize = 1 << 20;
@@ -22,7 +22,7 @@ const PIECES: usize = 1 << 20;
 const LONG_CHUNKS: usize = 1 << 15;
 const LONG_BYTES: usize = 2 << 20;
 
-/// A piece as it is kept: as [`Piece`], in bytes.
+/// A piece as the cache keeps it: a [`Piece`] with fields of one byte.
 #[derive(Debug, Clone, Copy)]
 struct Kept {
     id: u32,
@@ -31,7 +31,8 @@ struct Kept {
     word: u8,
 }
 
-/// The tokens of a chunk: `count` of them from `at` on, or if `whole` one that covers all of it and whose id is `at`.
+/// The tokens of a chunk: `count` of them from `at` on, or, if `whole`, a single one with the id `at` that covers the
+/// chunk.
 #[derive(Debug, Clone, Copy, Default)]
 struct Entry {
     at: u32,
@@ -48,7 +49,7 @@ struct Slot {
     entry: Entry,
 }
 
-/// What one thread remembers: at most 30 MB, and then it starts anew.
+/// The memory of one thread: at most 30 MB, then it starts anew.
 #[derive(Debug)]
 pub(super) struct Cache {
     slots: Vec<Slot>,
@@ -58,7 +59,7 @@ pub(super) struct Cache {
     /// Bytes of the chunks in `long`.
     long_bytes: usize,
     pieces: Vec<Kept>,
-    /// Random, so that no text can be written that makes all its chunks fall on one slot.
+    /// Random, so that nobody can write a text whose chunks all fall on one slot.
     seeds: (u64, u64),
 }
 
@@ -191,8 +192,8 @@ impl Cache {
     }
 }
 
-/// The bytes of chunk `from..to` as one number. `None` for one too long, or with a NUL at its end, which would look like
-/// the chunk without it.
+/// The bytes of chunk `from..to` as one number. `None` if it is too long, or ends in a NUL, which would make it equal
+/// to the chunk without the NUL.
 #[inline(always)]
 fn key(text: &[u8], from: usize, to: usize) -> Option<u128> {
     let length = to - from;
@@ -213,7 +214,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// What is known of a chunk that stands at character 100 and word 10.
+    /// The tokens that the cache gives for a chunk at character 100 and word 10.
     fn copied(cache: &Cache, text: &[u8]) -> Option<Tokens> {
         let mut out = Tokens { chars: 100, word: 10, ..Tokens::default() };
         cache.copy(text, 0, text.len(), &mut out).then_some(out)

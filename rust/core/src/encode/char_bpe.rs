@@ -1,7 +1,8 @@
-//! BPE over characters with visible blanks, as Llama 2, Mistral and Gemma have it: what is not known falls back to its bytes.
+//! BPE over characters with visible blanks, as in Llama 2, Mistral and Gemma: an unknown character falls back to its
+//! bytes.
 //!
-//! No merge reaches from a letter to the blank after it (a tokenizer with one is refused), so a chunk of blanks and what
-//! stands up to the next one has the same tokens everywhere. The first one may get a blank of its own.
+//! No merge reaches from a letter to the blank after it (a tokenizer with one is refused), so a chunk, which is blanks
+//! and the text up to the next blank, has the same tokens everywhere. The first chunk may get a blank of its own.
 
 use hashbrown::HashMap;
 use memchr::memchr_iter;
@@ -32,7 +33,7 @@ enum Prefix {
     Never,
     /// Before each text that is not empty, whatever it starts with.
     Always,
-    /// Before each one that starts with no blank.
+    /// Before each text that starts without a blank.
     Missing,
     /// The same, but not after an added token.
     MissingFirst,
@@ -47,7 +48,7 @@ enum Unknown {
     Token { id: u32, fuses: bool },
 }
 
-/// A chunk on its way.
+/// A chunk in progress.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
     merges: merges::Scratch,
@@ -57,10 +58,10 @@ pub(super) struct Scratch {
 }
 
 impl CharBpe {
-    /// Of a `tokenizer.json`.
+    /// Reads a `tokenizer.json`.
     ///
     /// # Errors
-    /// Why it is none of these.
+    /// Why it is not such a tokenizer.
     pub(super) fn from_json(json: &Value) -> Result<Self, String> {
         let model = &json["model"];
         merges::check_options(model)?;
@@ -111,7 +112,7 @@ impl CharBpe {
         out
     }
 
-    /// Whether its normaliser leaves texts as they are: what a pre-tokenizer does is not seen by added tokens.
+    /// Whether its normaliser leaves texts as they are: added tokens do not see what a pre-tokenizer does.
     pub(super) fn is_plain(&self) -> bool {
         !self.normalizes
     }
@@ -130,7 +131,8 @@ impl CharBpe {
         while at < bytes.len() {
             let stop = self.end_of_chunk(text, at);
             let first = at == 0;
-            // Chunks start with a blank, but for the first one: of those, the kind that is met more often is kept.
+            // All chunks start with a blank but the first one. First chunks are of two kinds, with and without an
+            // added blank; only the more frequent kind is kept.
             let kept =
                 !first || (prefixed != led && self.prefix != Prefix::Never) || self.prefix == Prefix::Never;
             if !kept || !cache.copy(bytes, at, stop, out) {
@@ -157,7 +159,7 @@ impl CharBpe {
         end.unwrap_or(bytes.len())
     }
 
-    /// The tokens of a chunk, into `scratch`; how many characters it has.
+    /// Puts the tokens of a chunk into `scratch`; returns how many characters it has.
     #[inline(never)]
     fn pieces(&self, chunk: &str, prefixed: bool, scratch: &mut Scratch) -> u32 {
         scratch.pieces.clear();
@@ -220,7 +222,8 @@ impl CharBpe {
     }
 }
 
-/// The visible blank, whether one is put in front, and whether it starts words: of a normalizer or a pre-tokenizer.
+/// Reads from a normalizer or a pre-tokenizer: the visible blank, whether one is put in front, and whether it starts
+/// words.
 fn blanks(json: &Value) -> Result<(char, Prefix, bool), String> {
     let refused = || {
         "BPE over characters is native with blanks made visible by Prepend and Replace, by Replace, or by Metaspace".to_owned()
@@ -247,7 +250,7 @@ fn blanks(json: &Value) -> Result<(char, Prefix, bool), String> {
             one(&split["replacement"]).filter(|_| split["type"] == "Metaspace").ok_or_else(refused)?;
         return Ok((blank, scheme, split["split"].as_bool().unwrap_or(true)));
     }
-    // Where no blank is left, a splitter at blanks has nothing to do.
+    // If no blank is left, a splitter at blanks has nothing to do.
     let idle = split.is_null()
         || (split["type"] == "Split" && split["pattern"]["String"] == " " && split["invert"] != true);
     let (prefix, replace) = match steps {

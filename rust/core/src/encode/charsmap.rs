@@ -16,7 +16,7 @@ pub(super) struct Charsmap {
 pub(super) type Placed = (char, u32);
 
 impl Charsmap {
-    /// Of the base64 text in a `tokenizer.json`; `None` if it is none.
+    /// Reads the base64 text in a `tokenizer.json`; `None` if it is not valid.
     pub(super) fn new(text: &str) -> Option<Self> {
         let blob = decoded(text)?;
         let (length, rest) = blob.split_first_chunk::<4>()?;
@@ -26,7 +26,7 @@ impl Charsmap {
         Some(Self { units, replacements: replacements.to_vec() })
     }
 
-    /// What the shortest string that `text` starts with becomes.
+    /// The replacement of the shortest known string that `text` starts with.
     pub(super) fn replace(&self, text: &str) -> Option<&str> {
         let offset = |unit: u32| ((unit >> 10) << ((unit & 1 << 9) >> 6)) as usize;
         let unit = |at: usize| self.units.get(at).copied();
@@ -57,7 +57,7 @@ impl Charsmap {
     }
 
     /// `text` normalised, into `out`: whole graphemes first, else character by character, as tokenizers does it. Returns
-    /// how many characters were dropped before there was one to count them to.
+    /// how many characters were dropped before the first one that stays, to which they could be counted.
     pub(super) fn apply(&self, text: &str, out: &mut Vec<Placed>) -> u32 {
         out.clear();
         let mut placing = Placing { out, at: 0, last: (0, 0), dropped: 0 };
@@ -90,14 +90,14 @@ impl Charsmap {
     }
 }
 
-/// Normalised characters on their way, each with its place among those of the text.
+/// Normalised characters in progress, each with its place in the text.
 struct Placing<'a> {
     out: &'a mut Vec<Placed>,
     /// Place of the next one.
     at: i32,
-    /// Of the last one: where it was put, and how many characters it stands for, less one.
+    /// For the last one: its place, and how many characters it stands for, less one.
     last: (i32, i32),
-    /// Characters dropped before there was one to count them to.
+    /// Characters dropped before the first one that stays.
     dropped: u32,
 }
 
@@ -110,8 +110,8 @@ impl Placing<'_> {
         self.at += 1;
     }
 
-    /// What became of `old`. A character too many has the place of the one before it; one that is dropped is counted to
-    /// the one before it.
+    /// Adds `new`, which replaces `old`. A surplus character has the place of the one before it, and a dropped one is
+    /// counted to the one before it.
     fn put(&mut self, old: &str, new: &str) {
         let before = old.chars().count();
         let mut after = 0;
@@ -138,7 +138,7 @@ impl Placing<'_> {
     }
 }
 
-/// Whether a character is a grapheme of its own beside any other for which this is so. There are more of them.
+/// Whether a character is known to be a grapheme of its own beside any other such character. Not all that there are.
 #[inline(always)]
 fn stands_alone(c: char) -> bool {
     matches!(c,

@@ -1,4 +1,4 @@
-//! Tokens as columns: of one text before special tokens come to it, and of all windows, end to end.
+//! Tokens as columns: those of one text, before special tokens are added, and those of all windows, end to end.
 
 use std::sync::Arc;
 
@@ -14,13 +14,13 @@ pub(super) struct Tokens {
     pub(super) words: Vec<i32>,
     /// Characters read so far.
     pub(super) chars: u32,
-    /// Words met so far, those that made no token included.
+    /// Words met so far, those without a token included.
     pub(super) word: u32,
-    /// Tokens that are added ones: which, and the blanks that their match starts with.
+    /// The added tokens: their places, and the blanks of their matches.
     pub(super) added: Vec<(usize, Blanks)>,
 }
 
-/// Blanks of a token: before it, after it, and whether it is nothing else.
+/// Blanks of a token: before it, after it, and whether it consists of blanks only.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Blanks {
     pub(super) before: u32,
@@ -29,7 +29,7 @@ pub(super) struct Blanks {
 }
 
 impl Blanks {
-    /// Of the characters of a token, for which `blank` says what is one.
+    /// Counts the blanks of a token of the characters `chars`; `blank` says what is one.
     pub(super) fn of(chars: &[char], blank: impl Fn(char) -> bool) -> Self {
         let length = chars.len();
         let before = chars.iter().take_while(|&&c| blank(c)).count();
@@ -44,7 +44,7 @@ impl Blanks {
         (start, end.saturating_sub(self.after).max(start))
     }
 
-    /// Puts back those before a token, as if only the ones after it had been taken out.
+    /// Puts back the blanks before a token, as if only those after it had been taken out.
     #[inline]
     pub(super) fn put_back(self, offsets: &mut [i32; 2]) {
         offsets[0] -= self.before as i32;
@@ -101,7 +101,7 @@ impl Tokens {
     }
 }
 
-/// A token of a chunk of text: places in characters of the chunk, the word counted from its first.
+/// A token of a chunk of text: its places are characters of the chunk, its word is counted from the chunk's first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Piece {
     pub(super) id: u32,
@@ -110,15 +110,15 @@ pub(super) struct Piece {
     pub(super) word: u32,
 }
 
-/// What a window is made of: how many tokens of the first text and of the second, and whether each of them is what
-/// was cut off from the text's first window.
+/// What a window is made of: how many tokens it has of the first text and of the second, and whether each part lies
+/// outside the text's first window.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Shape {
     pub(super) tokens: [u32; 2],
     pub(super) later: [bool; 2],
 }
 
-/// The windows of a batch, end to end. Columns that the template and the shapes tell are made when asked for.
+/// The windows of a batch, end to end. Columns that follow from the template and the shapes are made when asked for.
 #[derive(Debug, Clone)]
 pub struct Columns {
     /// Token ids.
@@ -177,7 +177,7 @@ impl Columns {
         self.texts.push(text as i64);
     }
 
-    /// As many tokens and windows of nothing.
+    /// So many blank tokens and windows.
     pub(super) fn blank(template: Arc<Template>, tokens: usize, windows: usize) -> Self {
         Self {
             ids: vec![0; tokens],
@@ -195,7 +195,7 @@ impl Columns {
         self.cut(self.ids.len(), self.lengths.len());
     }
 
-    /// Takes back the last so many tokens and windows.
+    /// Removes the last tokens and windows, so many of each.
     pub(super) fn cut(&mut self, tokens: usize, windows: usize) {
         let (tokens, windows) = (self.ids.len() - tokens, self.lengths.len() - windows);
         self.ids.truncate(tokens);
@@ -226,7 +226,7 @@ impl Columns {
         self.shapes.shrink_to_fit();
     }
 
-    /// How many tokens the shapes of all windows tell of, special ones included.
+    /// How many tokens the shapes of all windows amount to, special ones included.
     #[must_use]
     pub fn shaped(&self) -> usize {
         let of_texts: usize =
@@ -270,7 +270,7 @@ impl Columns {
         self.by_part(|part, _| u8::from(matches!(part, Part::Marks { .. })))
     }
 
-    /// Which of the two texts each token is of, -1 for special ones.
+    /// Which of the two texts each token belongs to, -1 for special ones.
     #[must_use]
     pub fn sequences(&self) -> Vec<i32> {
         self.by_part(|part, _| match part {

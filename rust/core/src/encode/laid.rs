@@ -1,8 +1,8 @@
 //! Columns of parts that several threads make -> columns of all, written once.
 //!
-//! The plain line this replaces is a join of the parts once all are made: a copy of everything by one thread, which two
-//! threads took as long with as one takes in all. Here each part is copied to its place as soon as it and those before it
-//! are made, by whoever made the last of them.
+//! The plain line this replaces is a join of the parts once all are made: a copy of everything by one thread, with
+//! which two threads took as long as one. Here each part is copied to its place as soon as it and those before it are
+//! made, by the thread that made the last of them.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -70,11 +70,11 @@ struct State<'a> {
     room: Room<'a>,
     /// The part whose place is next.
     next: usize,
-    /// Parts that were made before one in front of them.
+    /// Parts that wait for an earlier part.
     waiting: BTreeMap<usize, Columns>,
-    /// From the first part on for which there was no room.
+    /// The first part for which there was no room, and those after it.
     rest: Vec<Columns>,
-    /// Columns to be used anew.
+    /// Columns that can be used again.
     spare: Vec<Columns>,
     /// Texts of each part that are sent back.
     sent_back: BTreeMap<usize, Vec<(usize, Unlike)>>,
@@ -84,7 +84,7 @@ struct State<'a> {
 pub(super) struct Laid<'a>(Mutex<State<'a>>);
 
 impl<'a> Laid<'a> {
-    /// Over `columns`, whose values are all written over.
+    /// Writes to `columns`, whose values are all overwritten.
     pub(super) fn over(columns: &'a mut Columns) -> Self {
         Self(Mutex::new(State {
             room: Room::of(columns),
@@ -128,7 +128,7 @@ impl<'a> Laid<'a> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).spare.extend(done);
     }
 
-    /// How many tokens and windows were left free, the parts behind them, and the texts that are sent back.
+    /// How many tokens and windows were left free, the parts that found no room, and the texts that are sent back.
     pub(super) fn finish(self) -> ([usize; 2], Vec<Columns>, Vec<(usize, Unlike)>) {
         let state = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
         let free = [state.room.ids.len(), state.room.lengths.len()];

@@ -1,14 +1,15 @@
 //! A word -> the tokens of it that have the highest sum of scores, as Unigram finds them.
 //!
-//! The plain way asks a prefix tree over bytes, one look a byte. Here a character is one look, the first one of a token into
-//! a table by its code: Chinese, where a text is one long word and characters have three bytes, takes a third of the time.
+//! The plain way asks a prefix tree over bytes, one look a byte. Here a character is one look, the first one of a
+//! token in a table by its code. Chinese, where a text is one long word and characters have three bytes, takes a third
+//! of the time.
 
 use super::charsmap::Placed;
 use super::columns::Piece;
 
 /// No token, no children, no way.
 const NONE: u32 = u32::MAX;
-/// What a character that is not known costs beside the dearest token.
+/// How much lower an unknown character scores than the token of the lowest score.
 const PENALTY: f64 = 10.0;
 /// Characters up to here have their own place in the table of first ones.
 const FIRSTS: usize = 1 << 16;
@@ -48,7 +49,7 @@ pub(super) struct Lattice {
     unknown_score: f64,
 }
 
-/// Best way to a place of a word: its score, and the token that it ends with.
+/// The best way to a place in a word: its score, and its last token.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Step {
     score: f64,
@@ -57,8 +58,8 @@ pub(super) struct Step {
 }
 
 impl Lattice {
-    /// Of tokens and scores by id. An empty token is left out; of two that are equal the last one counts. `unknown` is the id
-    /// of what is not known.
+    /// Made from tokens and scores by id. An empty token is left out; of two equal ones the last one counts. `unknown`
+    /// is the id of unknown text.
     pub(super) fn new(rows: &[(&str, f64)], unknown: u32) -> Self {
         let least = rows.iter().map(|(_, score)| *score).fold(f64::INFINITY, f64::min);
         let mut lattice = Self {
@@ -95,7 +96,7 @@ impl Lattice {
         }
     }
 
-    /// Where `c` leads to from a node, made if there is nothing yet.
+    /// Where `c` leads to from a node; the entry is made if there is none yet.
     fn node(&mut self, name: u32, c: char) -> &mut Node {
         if name == 0 && (c as usize) < FIRSTS {
             return &mut self.firsts[c as usize];
@@ -119,7 +120,7 @@ impl Lattice {
         &mut self.edges[at].to
     }
 
-    /// The place of an edge, or the one that is free for it.
+    /// The place of an edge, or the free place for it.
     #[inline(always)]
     fn place(&self, key: u64) -> usize {
         let mut at = (key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> self.shift) as usize;
@@ -170,7 +171,7 @@ impl Lattice {
             let Step { from, mut id, .. } = steps[end];
             let mut start = from as usize;
             if id == self.unknown {
-                // A run of characters that are not known is one token, which may be known as a whole.
+                // A run of unknown characters is one token, which may be known as a whole.
                 while start > 0 && steps[start].id == self.unknown {
                     start = steps[start].from as usize;
                 }
@@ -209,7 +210,7 @@ mod tests {
         word.chars().zip(0..).collect()
     }
 
-    /// Every way to cut `word` into tokens and single characters that are none, with its score summed from the left.
+    /// Every way to cut `word` into tokens and unknown single characters, with its score summed from the left.
     fn ways(tokens: &[(&str, f64)], unknown: f64, word: &str) -> Vec<(f64, Vec<usize>)> {
         let mut all = vec![(0.0, vec![0])];
         let mut done = Vec::new();

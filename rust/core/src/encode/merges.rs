@@ -8,7 +8,7 @@ use serde_json::Value;
 
 /// No merge.
 const NEVER: u32 = u32::MAX;
-/// Symbols up to which looking through all pairs again is sooner than a heap.
+/// Up to so many symbols, looking through all pairs again is faster than a heap.
 const FEW: usize = 40;
 
 /// Pair of tokens -> its rank and what it becomes.
@@ -77,7 +77,7 @@ pub(super) fn check_options(model: &Value) -> Result<(), String> {
 /// The two tokens of each merge of a model, the first merge first.
 ///
 /// # Errors
-/// If one of them is no pair.
+/// If one of them is not a pair.
 pub(super) fn pairs(model: &Value) -> Result<impl Iterator<Item = Result<(&str, &str), String>>, String> {
     let list = model["merges"].as_array().ok_or("its BPE has no merges")?;
     Ok(list.iter().map(|merge| {
@@ -90,10 +90,10 @@ pub(super) fn pairs(model: &Value) -> Result<impl Iterator<Item = Result<(&str, 
 }
 
 impl Merges {
-    /// Of a `model` of `tokenizer.json`, whose tokens have the ids that `id` says.
+    /// Reads a `model` of `tokenizer.json`; `id` gives the ids of its tokens.
     ///
     /// # Errors
-    /// If a merge is no pair of tokens that makes one.
+    /// If a merge is not a pair of tokens that makes a token.
     pub(super) fn from_json(model: &Value, id: impl Fn(&str) -> Option<u32>) -> Result<Self, String> {
         let mut merges = HashMap::with_capacity(model["merges"].as_array().map_or(0, Vec::len));
         let mut joined = String::new();
@@ -126,8 +126,8 @@ impl Merges {
         self.merge_ranked(scratch);
     }
 
-    /// The rank of each pair of bytes, whose tokens are `bytes`: a look into this table is sooner than one into a map, and a
-    /// word begins with as many as it has bytes.
+    /// The rank of each pair of bytes, whose tokens are `bytes`: a look into this table is faster than one into a map,
+    /// and a word starts with one for each of its bytes.
     pub(super) fn of_bytes(&self, bytes: &[u32; 256]) -> Vec<u32> {
         let byte: HashMap<u32, usize> = bytes.iter().copied().zip(0..).collect();
         let mut pairs = vec![NEVER; 1 << 16];
@@ -187,7 +187,7 @@ impl Merges {
         let Scratch { symbols, heap, ranks, .. } = scratch;
         let count = symbols.len() as u32;
         heap.clear();
-        // Rank of the pair that each symbol starts; what the heap says otherwise is out of date.
+        // Rank of the pair that each symbol starts; an entry of the heap that differs is out of date.
         ranks.resize(symbols.len(), NEVER);
         heap.extend(
             ranks.iter().zip(0..).filter(|(rank, _)| **rank != NEVER).map(|(&rank, at)| Reverse((rank, at))),
@@ -230,7 +230,7 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
-    /// Letters a to c with ids 0 to 2, and merges between what they and former merges make.
+    /// Letters a to c with ids 0 to 2, and merges of these and of the results of earlier merges.
     fn merges(pairs: &[(usize, usize)]) -> Merges {
         let mut names: Vec<String> = ["a", "b", "c"].map(str::to_owned).to_vec();
         let mut list = Vec::new();

@@ -5,8 +5,8 @@
 //! text -> [`added`] (added tokens) -> [`wordpiece`] | [`bpe`] | [`unigram`], over a [`cache`] of chunks -> tokens of a text
 //!      -> [`windows`] (truncation) -> [`template`] (special tokens, segments) -> [`Columns`]
 //! ```
-//! A tokenizer with a part that is not known here is refused when it is read. A text with a character whose rules are not
-//! worth having is sent back: its number is returned, and the caller has tokenizers encode it.
+//! A tokenizer with a part that is not known here is refused when it is read. A text with a character whose rules are
+//! too odd to be copied is sent back: its number is returned, and the caller has tokenizers encode it.
 
 mod added;
 mod bpe;
@@ -52,7 +52,7 @@ pub struct Encoder {
     raw: Finder,
     normal: Finder,
     processor: Processor,
-    /// What threads remember from call to call.
+    /// The memories of threads, kept from call to call.
     #[expect(clippy::vec_box, reason = "each call takes one out and puts it back; a kilobyte, moved twice")]
     states: Mutex<Vec<Box<State>>>,
 }
@@ -107,17 +107,17 @@ impl<'a> Texts<'a> {
     }
 }
 
-/// What a batch is encoded to.
+/// The result of encoding a batch.
 #[derive(Debug, Clone)]
 pub struct Encoded {
     /// Windows of the texts that were encoded, in order.
     pub columns: Columns,
-    /// Texts that tokenizers has to encode, in order, and why.
+    /// The texts that tokenizers has to encode, in order, each with the reason.
     pub sent_back: Vec<(usize, Unlike)>,
 }
 
 impl Encoder {
-    /// Of the bytes of a `tokenizer.json`.
+    /// Reads the bytes of a `tokenizer.json`.
     ///
     /// # Errors
     /// Why tokenizers has to do it, as half a sentence.
@@ -190,7 +190,7 @@ impl Encoder {
         let job = Job { encoder: self, template, texts, pairs, truncation };
         let size = |side: &Texts<'_>| side.strings.iter().map(|text| text.len()).sum::<usize>();
         let bytes = size(texts) + pairs.map_or(0, size);
-        // A thread is worth its start for some 30 kB.
+        // Starting a thread pays from some 30 kB on.
         let workers = if bytes < 60_000 { 1 } else { parallel::available(threads).min(bytes / 30_000) };
         if workers == 1 {
             let mut columns = Columns::new(Arc::clone(template));
@@ -215,7 +215,8 @@ impl Encoder {
         })
     }
 
-    /// The tokens of one text, which is `units` end to end, into `state.tokens[side]`; `words` if each of them is a word.
+    /// Puts the tokens of one text, which is `units` end to end, into `state.tokens[side]`; with `words`, each unit is
+    /// a word.
     fn tokens(
         &self,
         units: &[&str],
@@ -327,8 +328,8 @@ impl Encoder {
         out.word += 1;
     }
 
-    /// Puts back the blank before token `at`, the first of a text: it may be one that the pre-tokenizer put there. Two
-    /// are not.
+    /// Puts back the blank before token `at`, the first of a text: it may be one that the pre-tokenizer put there. If
+    /// there are two, it is not.
     fn keep_first(&self, tokens: &mut Tokens, at: usize) {
         let blanks = self.blanks(tokens, at);
         if blanks.before == 1 && tokens.offsets[at][0] == 1 {
@@ -348,7 +349,8 @@ impl Encoder {
     }
 }
 
-/// Bytes of text that a thread takes at a time: what it makes of them stays in its cache until it is copied to its place.
+/// Bytes of text that a thread takes at a time: its results then stay in the processor's cache until they are copied
+/// to their place.
 const PART: usize = 1 << 16;
 
 /// A call.
@@ -378,7 +380,7 @@ impl Job<'_> {
 
     /// Encodes all texts on several threads.
     ///
-    /// The first part says how much room all of them need, more or less.
+    /// The size of the first part tells roughly how much room all of them need.
     fn run_on_all(&self, workers: usize, bytes: usize, threads: Threads) -> Result<Encoded> {
         let parts = (workers * 4).max(bytes / PART).min(self.texts.len());
         let cuts = self.cuts(parts, bytes);
@@ -414,7 +416,7 @@ impl Job<'_> {
         (from..to).flat_map(of).sum()
     }
 
-    /// Encodes texts `from..to` into `columns`; which of them are sent back, and why.
+    /// Encodes texts `from..to` into `columns`; returns which of them are sent back, and why.
     fn run(&self, from: usize, to: usize, columns: &mut Columns) -> Result<Vec<(usize, Unlike)>> {
         let mut state = self.encoder.state();
         let mut sent_back = Vec::new();
@@ -474,7 +476,7 @@ impl Job<'_> {
         Ok(Ok(()))
     }
 
-    /// The first token of a window keeps the blanks before it where the first of a text does.
+    /// The first token of a window keeps the blanks before it if the first token of a text does.
     fn mend_first(&self, tokens: &Tokens, at: usize, offsets: &mut [i32; 2]) {
         if let Some(Trim { keeps_first: true }) = self.encoder.processor.trim {
             let blanks = self.encoder.blanks(tokens, at);
@@ -504,7 +506,7 @@ fn order(text: usize, ranges: &[windows::Ranges], max_length: usize) -> Result<V
     Ok(order)
 }
 
-/// Whether a pre-tokenizer makes letters of bytes.
+/// Whether a pre-tokenizer turns bytes into letters.
 fn is_byte_level(pre_tokenizer: &Value) -> bool {
     let parts = pre_tokenizer["pretokenizers"].as_array().map(Vec::as_slice).unwrap_or_default();
     pre_tokenizer["type"] == "ByteLevel" || parts.iter().any(is_byte_level)
@@ -523,7 +525,7 @@ fn next_blank(bytes: &[u8], mut at: usize) -> usize {
     const EACH: u64 = u64::MAX / 255;
     while let Some(eight) = bytes[at..].first_chunk::<8>() {
         let eight = u64::from_le_bytes(*eight);
-        // The lowest of these bits is right: bytes up to 0x20, of which there are rare others.
+        // The lowest of these bits is right. They mark bytes up to 0x20; those that are not blanks are rare.
         let low = eight.wrapping_sub(EACH * 0x21) & !eight & (EACH << 7);
         if low == 0 {
             at += 8;

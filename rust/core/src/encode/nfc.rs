@@ -1,6 +1,6 @@
-//! Canonical composition, and where each of its characters came from.
+//! Canonical composition, and where each character of the result came from.
 //!
-//! Most texts are composed already. That is seen character by character, without composing.
+//! Most texts are composed already. That shows character by character, without composing.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -10,10 +10,10 @@ use unicode_normalization_alignments::char::{canonical_combining_class, decompos
 
 use super::pages::Pages;
 
-/// Characters that some decomposition holds behind another.
+/// Characters that some decomposition holds after its first one.
 static SECONDS: LazyLock<HashSet<char>> = LazyLock::new(|| {
     let mut seconds = HashSet::new();
-    // No character further on decomposes into several.
+    // No character beyond these decomposes into several.
     for c in ('\0'..='\u{1FFFF}').filter(|c| !c.is_ascii()) {
         let mut first = true;
         decompose_canonical(c, |part| {
@@ -28,7 +28,7 @@ static SECONDS: LazyLock<HashSet<char>> = LazyLock::new(|| {
 /// Combining class of each character, or [`LOUD`].
 static CLASSES: LazyLock<Pages<u8>> = LazyLock::new(Pages::new);
 
-/// In place of a class: a character that may compose with one before it, or that is something else when composed.
+/// In place of a class: a character that may compose with one before it, or that changes when composed.
 const LOUD: u8 = u8::MAX;
 
 fn class_of(c: char) -> u8 {
@@ -52,7 +52,7 @@ pub(super) fn is_composed(text: &str) -> bool {
 
 /// `text` composed, and the characters of `text` that each of its characters stands for.
 ///
-/// As tokenizers has it, a composed character stands for the first of those that it was made of.
+/// As in tokenizers, a composed character stands for the first of those that it was made of.
 pub(super) fn compose(text: &str) -> (String, Vec<[u32; 2]>) {
     let mut out = String::with_capacity(text.len());
     let mut places = Vec::with_capacity(text.len());

@@ -16,7 +16,7 @@ impl<T> Pages<T> {
     pub(super) fn get(&self, c: char, make: impl Fn(char) -> T) -> &T {
         let page = self.0[c as usize >> 8].get_or_init(|| {
             let first = c as u32 & !255;
-            // Surrogates are no characters; what stands for them is never asked for.
+            // Surrogates are not characters; the values in their places are never asked for.
             let make = |low: usize| make(char::from_u32(first + low as u32).unwrap_or('\0'));
             Box::new(std::array::from_fn(make))
         });

@@ -1,17 +1,18 @@
 //! T5, DeBERTa-v3 and their like: blanks are made visible, and a word begins at each of them.
 //!
-//! A chunk is a blank and what stands up to the next one; the first has no blank, and gets one. Its tokens depend on nothing
-//! else unless its edges become white space, or nothing, when normalised: blanks that meet are made one, and those at
-//! the ends of a text are taken away. Then, and where a mark joins a blank, the whole text is normalised at once.
+//! A chunk is a blank and the text up to the next one; the first has no blank, and gets one. Its tokens depend on
+//! nothing else unless its edges become white space, or nothing, when normalised: blanks that meet become one, and
+//! those at the ends of a text are removed. In that case, and where a mark joins a blank, the whole text is normalised
+//! at once.
 
 use serde_json::Value;
 
 use super::charsmap::{Charsmap, Placed};
 
-/// What is done to a text before its words are looked up.
+/// The changes to a text before its words are looked up.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Spaced {
-    /// White space is taken away at the start and at the end of the text as it came.
+    /// White space is removed at the start and at the end of the raw text.
     pub(super) strips_raw: [bool; 2],
     /// The same of normalised text.
     pub(super) strips: [bool; 2],
@@ -23,7 +24,7 @@ pub(super) struct Spaced {
     pub(super) only_first: bool,
 }
 
-/// Normalisers around the charsmap: what comes before it, the charsmap, and what comes after.
+/// Normalisers around the charsmap: those before it, the charsmap, and those after it.
 #[derive(Debug, Default)]
 pub(super) struct Normalizers {
     pub(super) charsmap: Option<Charsmap>,
@@ -33,10 +34,11 @@ pub(super) struct Normalizers {
 }
 
 impl Normalizers {
-    /// Of a `normalizer` of `tokenizer.json`: a charsmap, white space taken away before and after it, blanks made one.
+    /// Reads a `normalizer` of `tokenizer.json`: a charsmap, with removal of white space before and after it, and of
+    /// repeated blanks.
     ///
     /// # Errors
-    /// Why it is none of these.
+    /// Why it is not such a normaliser.
     pub(super) fn from_json(normalizer: &Value) -> Result<Self, String> {
         let steps: &[Value] = match normalizer["type"].as_str() {
             None => &[],
@@ -94,7 +96,7 @@ impl Normalizers {
                 && ["\t", "\n", "\r"].iter().all(|blank| stays(blank)))
     }
 
-    /// Whether white space is taken away at the start of texts.
+    /// Whether white space is removed at the start of texts.
     pub(super) fn strips_left(&self) -> bool {
         self.spaced.strips_raw[0] || self.spaced.strips[0]
     }
@@ -105,8 +107,8 @@ impl Normalizers {
         self.charsmap.is_none() && strips_raw == [false; 2] && strips == [false; 2] && !collapses
     }
 
-    /// `text` normalised, into `out`, with the character of `text` that each one stands for; how many characters were
-    /// dropped before there was one to count them to.
+    /// `text` normalised, into `out`, with the character of `text` that each one stands for; returns how many
+    /// characters were dropped before the first one that stays.
     pub(super) fn apply(&self, text: &str, out: &mut Vec<Placed>) -> u32 {
         let [left, right] = self.spaced.strips_raw;
         let kept = if left { text.trim_start() } else { text };
@@ -139,7 +141,7 @@ impl Normalizers {
         0
     }
 
-    /// Makes blanks in a row one, which stands where the last of them does, if that is asked for.
+    /// Makes one of several blanks in a row, if that is asked for; it gets the place of the last of them.
     pub(super) fn collapse(&self, out: &mut Vec<Placed>) {
         if !self.spaced.collapses {
             return;

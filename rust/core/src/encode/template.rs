@@ -1,4 +1,4 @@
-//! What a post-processor puts around texts: special tokens, segments, trimmed offsets.
+//! The work of a post-processor: special tokens around texts, segments, trimmed offsets.
 
 use std::sync::Arc;
 
@@ -66,14 +66,15 @@ impl Template {
 pub(super) struct Processor {
     templates: [[Option<Arc<Template>>; 2]; 2],
     pub(super) trim: Option<Trim>,
-    /// Whether there is none: tokenizers then mixes up which text tokens of a pair's later windows are of.
+    /// Whether there is no post-processor: in later windows of a pair, tokenizers then assigns tokens to the wrong
+    /// text.
     pub(super) absent: bool,
 }
 
 /// Takes the blanks of byte-level tokens out of their offsets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Trim {
-    /// Leaves the one before a first token, which the pre-tokenizer may have put there.
+    /// Leaves the blank before a first token, as the pre-tokenizer may have put it there.
     pub(super) keeps_first: bool,
 }
 
@@ -81,7 +82,7 @@ impl Processor {
     /// The `post_processor` of a `tokenizer.json`.
     ///
     /// # Errors
-    /// Why it is none of ours.
+    /// Why it is not known here.
     pub(super) fn from_json(value: &Value) -> Result<Self, String> {
         let parts = match value["type"].as_str() {
             None => &[],
@@ -119,7 +120,7 @@ impl Processor {
         Ok(out)
     }
 
-    /// The template of one text or of two; `None` if it is not one of ours.
+    /// The template of one text or of two; `None` if it is not known here.
     pub(super) fn template(&self, pair: bool, special: bool) -> Option<&Arc<Template>> {
         self.templates[usize::from(pair)][usize::from(special)].as_ref()
     }
@@ -129,7 +130,7 @@ fn number(value: &Value) -> Option<i32> {
     value.as_i64().and_then(|id| i32::try_from(id).ok())
 }
 
-/// BERT's `[CLS] A [SEP] B [SEP]`, and RoBERTa's, which has another separator between and one segment.
+/// BERT's `[CLS] A [SEP] B [SEP]`, and RoBERTa's, which has two separators in the middle and one segment.
 fn by_marks(value: &Value, roberta: bool) -> Result<[[Option<Arc<Template>>; 2]; 2], String> {
     let mark = |name: &str, kind: i32| {
         let id = number(&value[name][1]).ok_or("its post-processor has a special token without an id")?;

@@ -1,7 +1,7 @@
-//! Tokens -> the longest, or every, one that a text starts with.
+//! Tokens -> the longest one that a text starts with, or all of these.
 //!
 //! The plain way is a `HashMap` of tokens, asked once for each length that a token may have. Here each byte is one look
-//! into a table of edges: five times sooner for words that are not in the vocabulary whole.
+//! into a table of edges: five times as fast for words that are not in the vocabulary as a whole.
 
 /// No node, no id.
 const NONE: u32 = u32::MAX;
@@ -17,7 +17,8 @@ pub(super) struct Trie {
 }
 
 impl Trie {
-    /// Of tokens and their ids; an empty token is left out. `None` if there are more bytes than nodes can be told apart.
+    /// Made from tokens and their ids; an empty token is left out. `None` if the bytes are more than the possible
+    /// numbers of nodes.
     pub(super) fn new<'a>(tokens: impl Iterator<Item = (&'a [u8], u32)> + Clone) -> Option<Self> {
         let most = 1 + tokens.clone().map(|(token, _)| token.len()).sum::<usize>();
         if most >= 1 << 24 {

@@ -1,10 +1,10 @@
-//! SentencePiece's Unigram, as XLM-R, T5 and DeBERTa-v3 have it: a charsmap, a visible blank before each word, the tokens of
-//! the highest sum of scores.
+//! SentencePiece's Unigram, as in XLM-R, T5 and DeBERTa-v3: a charsmap, a visible blank before each word, the tokens
+//! with the highest sum of scores.
 //!
 //! Where words are told apart at white space, a chunk between two ASCII blanks is normalised and split by itself, and its
-//! tokens are kept. A text is sent back for which that is not so: one with a mark that joins a blank. Characters that
-//! normalising drops before any other are not counted by tokenizers, which moves all tokens of the text to the left. For
-//! words that begin at a visible blank see [`super::spaced`].
+//! tokens are kept. A text for which this does not hold is sent back: one with a mark that joins a blank. tokenizers
+//! does not count characters that normalising drops before any other, which moves all tokens of the text to the left.
+//! For words that begin at a visible blank see [`super::spaced`].
 
 use memchr::memchr;
 use serde_json::Value;
@@ -21,14 +21,14 @@ use super::{Unlike, is_blank, next_blank};
 #[derive(Debug)]
 pub(super) struct Unigram {
     normalizers: Normalizers,
-    /// Whether words are told apart at white space, and do not begin at each visible blank only.
+    /// Whether words are told apart at white space; otherwise they begin only at visible blanks.
     splits: bool,
     /// Character that stands for the blank before a word.
     blank: char,
     lattice: Lattice,
 }
 
-/// A chunk on its way.
+/// A chunk in progress.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
     normal: Vec<Placed>,
@@ -41,7 +41,7 @@ pub(super) struct Scratch {
 }
 
 impl Scratch {
-    /// Puts tokens where tokenizers has them behind characters of a text that it drops first: it does not count these.
+    /// Moves tokens to where tokenizers has them: it does not count characters that it drops at the start of a text.
     fn uncount_dropped(&mut self) {
         for piece in &mut self.pieces {
             piece.start -= self.dropped;
@@ -51,10 +51,10 @@ impl Scratch {
 }
 
 impl Unigram {
-    /// Of a `tokenizer.json`.
+    /// Reads a `tokenizer.json`.
     ///
     /// # Errors
-    /// Why it is none of these.
+    /// Why it is not such a tokenizer.
     pub(super) fn from_json(json: &Value) -> Result<Self, String> {
         let model = &json["model"];
         if model["byte_fallback"] == true {
@@ -135,7 +135,7 @@ impl Unigram {
         }
         let bytes = text.as_bytes();
         let strips = self.normalizers.spaced.strips_raw;
-        // Where normalising begins: blanks that are taken away first are none of its characters.
+        // Where normalising begins: it does not see the blanks that are removed first.
         let first = if strips[0] { bytes.iter().take_while(|&&byte| is_blank(byte)).count() } else { 0 };
         let mut at = 0;
         // Characters in front that normalising drops.
@@ -177,7 +177,7 @@ impl Unigram {
         Ok(())
     }
 
-    /// The tokens of a chunk, into `scratch`; how many characters it has.
+    /// Puts the tokens of a chunk into `scratch`; returns how many characters it has.
     #[inline(never)]
     fn pieces(&self, chunk: &str, scratch: &mut Scratch) -> u32 {
         let mut normal = std::mem::take(&mut scratch.normal);
@@ -253,7 +253,7 @@ impl Unigram {
                 blanks = lead(&bytes[at..], how.all_blanks);
             }
             let stop = next_of(&bytes[..end], at + blanks, how.all_blanks);
-            // What stands first has no blank, and gets one or not; what has one is the same everywhere.
+            // The first chunk has no blank, and may or may not get one; a chunk with a blank is the same everywhere.
             let known = blanks > 0 || prepends;
             if !known || !cache.copy(bytes, at, stop, out) {
                 let chunk = &text[at..stop];
@@ -290,8 +290,8 @@ impl Unigram {
         true
     }
 
-    /// Whether a chunk, whose text after its blank is `body` and which is `normal` when normalised, has the same words
-    /// wherever it stands.
+    /// Whether a chunk has the same words wherever it stands. `body` is its text after the blank, `normal` the
+    /// normalised chunk.
     fn is_itself(&self, body: &str, led: bool, normal: &[Placed]) -> bool {
         if led && normal.first().is_none_or(|(c, _)| *c != ' ') {
             return false;
@@ -347,7 +347,7 @@ fn next_of(bytes: &[u8], at: usize, all: bool) -> usize {
     }
 }
 
-/// Whether the blank at the `front` of `text`, or at its end, is of one grapheme with what is beside it.
+/// Whether the blank at the `front` of `text`, or at its end, forms one grapheme with its neighbour.
 fn joins(text: &str, front: bool) -> bool {
     let mut graphemes = text.graphemes(true);
     let outer = if front { graphemes.next() } else { graphemes.next_back() };

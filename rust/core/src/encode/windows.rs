@@ -17,9 +17,9 @@ pub enum Strategy {
 /// The end that is kept in the first window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
-    /// Windows from the end of the text backwards.
+    /// The end of the text: windows go backwards from there.
     Left,
-    /// Windows from the start of the text on.
+    /// The start of the text: windows go on from there.
     Right,
 }
 
@@ -40,7 +40,7 @@ pub struct Truncation {
 pub(super) type Ranges = Vec<(usize, usize)>;
 
 impl Truncation {
-    /// The windows of texts of so many tokens each, where special tokens leave room for `room`, at least one.
+    /// The windows of texts with `counts` tokens each, if special tokens leave room for `room` tokens, at least one.
     ///
     /// # Errors
     /// [`Error::BadOption`] if the strategy can't make text number `text` fit, or `stride` leaves no room to go on;
@@ -87,7 +87,7 @@ impl Truncation {
     fn check(&self, text: usize, tokens: usize, ranges: &[Ranges]) -> Result<()> {
         let held = |ranges: &Ranges| ranges.iter().map(|(start, end)| end - start).sum::<usize>();
         let (pair, held) = match ranges {
-            // Each window of one comes with each of the other.
+            // Each window of one text comes with each of the other.
             [first, second] => (
                 first.len() > 1 && second.len() > 1,
                 held(first)
@@ -105,7 +105,7 @@ impl Truncation {
             return Ok(vec![(0, count)]);
         }
         if most == 0 {
-            // As tokenizers has it: nothing is kept, and what is cut off is not cut further.
+            // As in tokenizers: nothing is kept, and the part that is cut off is not cut further.
             return Ok(vec![(0, 0), (0, count)]);
         }
         if self.stride >= most {

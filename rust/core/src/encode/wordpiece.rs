@@ -1,7 +1,7 @@
 //! BERT: its normaliser, its pre-tokenizer and WordPiece, in one pass over the characters.
 //!
-//! What the three do to a character does not depend on its neighbours, with one exception that is sent back. So each
-//! character is looked up in a table of what becomes of it, made page by page when first needed.
+//! With one exception, which is sent back, the result for a character does not depend on its neighbours. So each
+//! character is looked up in a table of results, made page by page when first needed.
 
 use serde_json::Value;
 use unicode_categories::UnicodeCategories;
@@ -27,7 +27,7 @@ enum Fold {
     Alone(char),
     /// Several of these.
     Many(Box<[Fold]>),
-    /// A mark that normalising moves past others and leaves there, so that it would matter what stands around.
+    /// A mark that normalising moves past others, so that the result depends on the characters around it.
     Moves,
 }
 
@@ -47,7 +47,7 @@ pub(super) struct WordPiece {
     alone: Pages<u32>,
 }
 
-/// A word on its way: its normalised bytes and the character of the chunk that each came from.
+/// A word in progress: its normalised bytes and the character of the chunk that each came from.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
     word: Vec<u8>,
@@ -68,10 +68,10 @@ impl Scratch {
 }
 
 impl WordPiece {
-    /// Of a `tokenizer.json`.
+    /// Reads a `tokenizer.json`.
     ///
     /// # Errors
-    /// Why it is none of these.
+    /// Why it is not such a tokenizer.
     pub(super) fn from_json(json: &Value) -> Result<Self, String> {
         let [normalize] = &Normalize::from_json(&json["normalizer"])?[..] else {
             return Err("WordPiece is native with a BertNormalizer alone".to_owned());
@@ -116,7 +116,7 @@ impl WordPiece {
     /// Adds the tokens of `text` to `out`.
     ///
     /// # Errors
-    /// If what tokenizers does with one of its characters is not worth having.
+    /// If tokenizers' rules for one of its characters are too odd to be copied.
     pub(super) fn encode(
         &self,
         text: &str,
@@ -143,7 +143,7 @@ impl WordPiece {
         Ok(())
     }
 
-    /// A long chunk: characters that are words of their own by themselves, what lies between them as chunks.
+    /// Takes a long chunk apart: characters that are words of their own, and the text between them as chunks.
     fn stretch(
         &self,
         text: &str,
@@ -190,7 +190,7 @@ impl WordPiece {
         Ok(())
     }
 
-    /// The tokens of a chunk, into `scratch`; how many characters it has.
+    /// Puts the tokens of a chunk into `scratch`; returns how many characters it has.
     #[inline(never)]
     fn pieces(&self, chunk: &str, scratch: &mut Scratch) -> Result<u32, Unlike> {
         scratch.pieces.clear();

@@ -1,14 +1,14 @@
 //! Tokens that are outside on every best path, so that what lies between them can be searched by itself.
 //!
 //! The plain line this replaces is a search over all tokens as soon as one step of their most probable labels is not legal.
-//! Under each scheme an entity can be taken out of a legal sequence, its tokens put outside, and what is left is legal. By
-//! how much that changes the sum of logits is known without a search: a token gains at least the logit of "outside" less
-//! the largest other one. Where each stretch of tokens around a token gains by it, whatever its length, no best sequence
-//! has an entity there.
+//! Under each scheme, a legal sequence stays legal if an entity is taken out and its tokens are labelled outside. A
+//! bound on the change in the sum of logits is known without a search: a token gains at least the logit of "outside"
+//! less the largest other one. If every stretch of tokens around a token gains by that, whatever its length, no best
+//! sequence has an entity there.
 
 use std::ops::Range;
 
-/// What a stretch has to gain, so that no rounding in the search makes up for it.
+/// How much a stretch has to gain, so that no rounding in the search can outweigh it.
 const SLACK: f64 = 1e-3;
 
 /// Whether a word whose tokens all have a lead of `lead` or more is outside for certain if it is looked at alone.
@@ -23,15 +23,15 @@ pub fn runs(labels: &[u32], leads: &[f32], outside: u32) -> Vec<Range<usize>> {
     runs_of_some(labels, leads, outside, |_| false).unwrap_or_default()
 }
 
-/// The same where tokens were left out that are outside if looked at alone: at each that is `apart`, which is such a one,
-/// there may be more. `None` if it depends on them.
+/// The same if tokens were left out that are outside when looked at alone. Each token that is `apart` is one of them
+/// and stands for others. `None` if the result depends on those.
 pub fn runs_of_some(
     labels: &[u32],
     leads: &[f32],
     outside: u32,
     apart: impl Fn(usize) -> bool,
 ) -> Option<Vec<Range<usize>>> {
-    // The least that a stretch gains, from each token on; an infinite lead is that of a token which no entity can hold.
+    // The least that a stretch gains, from each token on; a token with an infinite lead can be in no entity.
     let worst = |before: f64, lead: f32| {
         let sum = before + f64::from(lead);
         if sum < 0.0 { sum } else { 0.0 }
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
     use crate::labels::{ROLES, SCHEMES};
 
-    /// What may begin or end an entity beside another of its type may do so beside what is outside.
+    /// A label that may begin or end an entity beside another of its type may do so beside a label outside, too.
     #[test]
     fn an_entity_can_be_taken_out_in_each_scheme() {
         for scheme in SCHEMES {

@@ -1,4 +1,4 @@
-//! One label a token -> entities: runs of tokens that go on with each other.
+//! One label a token -> entities: runs of tokens that continue each other.
 
 use crate::error::named;
 use crate::labels::{Role, Tag, Tagging};
@@ -11,12 +11,12 @@ named! {
         Conlleval = "conlleval",
         /// An entity that does not begin and end as the scheme wants is left out.
         Discard = "discard",
-        /// A token that may not follow the one before it goes on with that one's entity, under that one's type.
+        /// A token that may not follow the one before it continues the entity of that one, under its type.
         Keep = "keep",
     }
 }
 
-/// Tokens `from..to` of one type; of a type that stands for "outside" they are in no entity.
+/// Tokens `from..to` of one type; if the type stands for "outside", they are in no entity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Chunk {
     /// First token.
@@ -27,7 +27,7 @@ pub struct Chunk {
     pub kind: u32,
 }
 
-/// The entities that `labels` spell, and what lies between them, in order.
+/// The entities that `labels` spell, and the stretches between them, in order.
 #[must_use]
 pub fn chunks(tagging: &Tagging, labels: &[u32], repair: Repair) -> Vec<Chunk> {
     let tag = |at: usize| tagging.tags[labels[at] as usize];

@@ -2,10 +2,10 @@
 //! sequences.
 //!
 //! A sequence's weight is the exponential of its sum of logits and step weights; its probability is its share of all
-//! legal ones. `forward[token][label]` is the logarithm of the weight of everything up to a token that ends in a
-//! label, `backward` of everything behind it. Steps are grouped by role as in `viterbi`, so this, too, is labels
-//! for each token, not labels squared, unless the caller gave a matrix.
-//! Source: Rabiner, A Tutorial on Hidden Markov Models (1989), section III.
+//! legal ones. `forward[token][label]` is the logarithm of the weight of all paths up to a token that end in a label,
+//! `backward` that of all paths after it. Steps are grouped by role as in `viterbi`, so this, too, is labels for each
+//! token, not labels squared, unless the caller gave a matrix. Source: Rabiner, A Tutorial on Hidden Markov Models
+//! (1989), section III.
 
 use crate::entities::viterbi::{Grammar, RoleWeights};
 use crate::labels::{ROLES, Role};
@@ -26,7 +26,7 @@ pub struct Lattice<'g> {
 
 const BARRED: f64 = f64::NEG_INFINITY;
 
-/// The logarithm of a sum, of which the logarithms come one by one.
+/// The logarithm of a sum whose terms come one by one, as logarithms.
 #[derive(Debug, Clone, Copy)]
 struct LogSum {
     top: f64,
@@ -123,7 +123,7 @@ impl<'g> Lattice<'g> {
         out
     }
 
-    /// For each label, the sum over all steps to it (or, `back`, from it) of `known` at their other end.
+    /// For each label, the sum of `known` at the other ends of all steps to it (or, with `back`, from it).
     fn sums(&self, known: &[f64], back: bool, out: &mut [f64]) {
         let tags = &self.grammar.tagging().tags;
         let Some((any, own)) = self.grammar.by_role() else {
@@ -175,7 +175,7 @@ impl<'g> Lattice<'g> {
 
     /// Probability that tokens `from..to` are one entity of type `kind`, no longer and no shorter.
     ///
-    /// 0 where no legal sequence has it, or none is left at all.
+    /// 0 if no legal sequence has this entity, or there is no legal sequence.
     #[must_use]
     pub fn probability(&self, from: usize, to: usize, kind: u32) -> f64 {
         if from >= to || to > self.tokens || self.total == BARRED {
@@ -184,7 +184,7 @@ impl<'g> Lattice<'g> {
         let labels = self.labels;
         let tags = &self.grammar.tagging().tags;
         let members: Vec<usize> = self.grammar.of_kind(kind).map(|(label, _)| label as usize).collect();
-        // A step within one type either goes on with an entity or stands between two of them.
+        // A step within one type either continues an entity or lies between two.
         let between = |last: usize, next: usize| {
             !(tags[last].kind == tags[next].kind && tags[last].role.continues(tags[next].role))
         };

@@ -1,5 +1,5 @@
-//! How tokens become entities. What tells one strategy from another stands here and nowhere else, matched without `_`: a new
-//! one does not compile until each question is answered for it.
+//! How tokens become entities. The differences between strategies are here and nowhere else, in matches without `_`: a
+//! new strategy does not compile until it answers each question.
 
 use crate::error::named;
 
@@ -19,13 +19,13 @@ named! {
     }
 }
 
-/// What says of a word of several tokens which label it has.
+/// What decides the label of a word of several tokens.
 #[derive(Debug, Clone, Copy)]
 pub enum Decides {
     /// Its first token.
     First,
-    /// One of its tokens: the first one, until the function says of a later one's probability that it wins over that of the
-    /// one so far. A probability is that of the token's most probable label.
+    /// One of its tokens: the first one, unless the function says that the probability of a later token wins over that
+    /// of the best so far. A token's probability is that of its most probable label.
     Wins(fn(f32, f32) -> bool),
     /// The mean of its tokens' probabilities.
     Mean,

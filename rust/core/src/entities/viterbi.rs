@@ -4,8 +4,8 @@
 //! labels)`: labels squared for each token, 560,000 steps for 512 tokens of 33 labels. Under a scheme a step
 //! depends on the two roles and on whether the types agree, so the best predecessor is the best label of some role,
 //! whatever its type, or one of the few labels of the same type: labels, not labels squared, and the loop over types
-//! is vector code. Which predecessor it was is found on the way back, for the labels of the path alone. Where the best labels of all tokens make a legal sequence there is nothing to
-//! search, and else only what lies between tokens that are outside for certain (`certain`).
+//! is vector code. Which predecessor it was is found on the way back, for the labels of the path alone. If the best
+//! labels make a legal sequence, nothing is searched; else only what lies between tokens outside for certain.
 
 use crate::entities::certain;
 use crate::labels::{ROLES, Role, Tagging};
@@ -31,12 +31,12 @@ pub struct Biases {
     pub end_to_start: f32,
 }
 
-/// What is added to the logits on the way from one token to the next.
+/// The weights that are added to the logits at a step to the next token.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Weights {
     /// One weight for each kind of step.
     Biases(Biases),
-    /// One weight for each pair of labels, by rows of the earlier one, and for the first and the last label.
+    /// One weight for each pair of labels (rows: the earlier label), and for the first and the last label.
     Matrix {
         /// Labels x labels.
         steps: Vec<f32>,
@@ -62,7 +62,7 @@ pub struct Grammar {
     free: bool,
     /// The label that most tokens have: the first one outside, 0 if there is none.
     likely: u32,
-    /// Whether no step weighs anything and each entity of a legal sequence can be taken out of it.
+    /// Whether all steps weigh nothing and each entity of a legal sequence can be taken out of it.
     sheds: bool,
     matrix: Option<(Vec<f32>, Vec<f32>, Vec<f32>)>,
     lanes: Option<Lanes>,
@@ -186,7 +186,7 @@ impl Grammar {
         self.lanes.as_ref().map(|lanes| (&lanes.any, &lanes.own))
     }
 
-    /// The labels of type `kind`, and their roles: of an entity's type those of entities, else those that are outside.
+    /// The labels of type `kind`, and their roles: those in entities, or, if the type means "outside", those outside.
     pub(crate) fn labels_of(&self, kind: u32) -> impl Iterator<Item = (u32, Role)> {
         self.kinds.get(kind as usize).into_iter().flatten().copied()
     }
@@ -204,10 +204,10 @@ impl Grammar {
     /// Writes the labels of the best legal sequence over `items` (row numbers) into `out`.
     ///
     /// The best one has the largest sum of logits and weights. Ties: where the most probable label of each token (of
-    /// equal ones, the smallest id) makes a legal sequence and no weight is set, it is that one. Else, from the last
-    /// token back: going on with an entity before all else, then a label that is outside, then by role in the order
-    /// begin, inside, end, single, then by the type that the labels name first. With weights for each pair of labels:
-    /// from the last token back, the smallest id.
+    /// equal ones, the smallest id) makes a legal sequence and no weight is set, that sequence wins. Otherwise, from
+    /// the last token back: first a label that continues an entity, then one outside, then by role in the order begin,
+    /// inside, end, single, then by the type that the labels name first. With weights for each pair of labels: from
+    /// the last token back, the smallest id.
     ///
     /// # Errors
     /// The row at which no legal sequence is left, or that has no most probable label, and what is wrong there.
@@ -237,7 +237,7 @@ impl Grammar {
         Ok(())
     }
 
-    /// The best legal sequence over `items`, with what is outside, or an edge, on both sides, into `out`.
+    /// Writes the best legal sequence over `items` into `out`; on both sides of them is a token outside, or an edge.
     pub(crate) fn search_run(
         &self,
         rows: &Rows<'_>,
@@ -274,7 +274,7 @@ impl Grammar {
     #[must_use]
     pub fn is_legal(&self, labels: &[u32]) -> bool {
         let (Some(&first), Some(&last)) = (labels.first(), labels.last()) else { return true };
-        // A model without a label that is outside has another one in its place.
+        // If a model has no label outside, another label is in its place.
         let likely = Some(self.likely)
             .filter(|&label| self.free && self.tagging.tags[label as usize].role == Role::Outside);
         self.tagging.allows(None, Some(first))
@@ -360,7 +360,7 @@ fn first_largest(values: impl Iterator<Item = f32>) -> (usize, f32) {
     best
 }
 
-/// The weights of steps, -inf for those that the scheme does not allow: once a grammar, as a text may have few tokens.
+/// The weights of steps, -inf for those that the scheme does not allow: once per grammar, as texts may be short.
 fn barred(tagging: &Tagging, mut steps: Vec<f32>) -> Vec<f32> {
     let labels = tagging.tags.len().max(1);
     for (last, weights) in (0..).zip(steps.chunks_exact_mut(labels)) {
@@ -403,7 +403,7 @@ pub struct Space {
 }
 
 impl Lanes {
-    /// `None` if two labels have the same role and type, which would share a place, or if roles do not say it all.
+    /// `None` if two labels have the same role and type, which would share a place, or if roles do not decide alone.
     fn new(tagging: &Tagging, biases: &Biases) -> Option<Self> {
         if !tagging.goes_by_roles() {
             return None;
@@ -502,7 +502,7 @@ impl Lanes {
         Ok(())
     }
 
-    /// Writes the scores of the labels of `role`: what `known` says of each block of eight, and their logits.
+    /// Writes the scores of the labels of `role`: for each block of eight, the value of `known` plus their logits.
     #[inline(always)]
     fn arrive(&self, role: Role, row: &[f32], next: &mut [[f32; 8]], known: impl Fn(usize) -> [f32; 8]) {
         let blocks = self.width / 8;
@@ -513,7 +513,7 @@ impl Lanes {
         }
     }
 
-    /// One token on; false if nothing is left to go on from.
+    /// Goes one token on; false if no legal sequence is left.
     #[inline(always)]
     fn advance(&self, score: &[[f32; 8]], row: &[f32], next: &mut [[f32; 8]], tops: &mut [f32; 5]) -> bool {
         let blocks = self.width / 8;
@@ -609,7 +609,7 @@ mod tests {
         prop::sample::select(&SCHEMES)
     }
 
-    /// The twin: the scores of all legal sequences, by trying each label behind each.
+    /// The twin: the scores of all legal sequences, by trying each label after each.
     fn all_paths(grammar: &Grammar, values: &[f32], columns: usize) -> Vec<(f32, Vec<u32>)> {
         let tokens = values.len() / columns;
         let mut paths = vec![(0.0, Vec::new())];

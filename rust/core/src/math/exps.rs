@@ -1,4 +1,4 @@
-//! Exponentials of one row, their sum, and what is made of both.
+//! Exponentials of one row, their sum, and the results made from both.
 //!
 //! The plain line this replaces is `exp(x - top)` in a loop. The compiler made vector code of it only for whole turns of
 //! four vectors, so that a row of 35 labels was filled up to 64; written in vectors it takes less than half the time.
@@ -78,7 +78,7 @@ pub fn softmax_onto(row: &[f32], out: &mut Vec<f32>) {
     Arch::new().dispatch(Softmax { row, out: &mut out[from..] });
 }
 
-/// What `of` makes of `exp(value - top)` over a row.
+/// Passes the `exp(value - top)` of a row to `of`.
 #[inline(always)]
 fn exps<S: Simd, T>(simd: S, row: &[f32], top: f32, of: impl FnOnce(&[f32]) -> T) -> T {
     let (mut short, mut long) = ([0.0; SHORT], Vec::new());
@@ -200,7 +200,7 @@ mod tests {
         }
     }
 
-    /// Of one value, and of as many as the widest vector of this machine holds, which must be the same.
+    /// For one value, and for as many as the widest vector of this machine holds: both must be the same.
     fn exp_of(x: f32) -> f32 {
         let alone = exp(pulp::Scalar::new(), x);
         let mut wide = [f32::NAN; 16];

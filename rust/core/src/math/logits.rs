@@ -149,8 +149,8 @@ impl<'a> Rows<'a> {
     }
 
     /// Writes into `out` which of the first `count` rows do not have `likely` above all other labels by more than `margin`,
-    /// which is at least [`MARGIN`]: those that have it so are looked at no further. Rows without a most probable label are
-    /// among those written.
+    /// which is at least [`MARGIN`]: rows that do need no further look. Rows without a most probable label are among
+    /// those written.
     pub fn unsure(&self, count: usize, likely: usize, margin: f32, out: &mut Vec<u32>) {
         debug_assert!(margin >= MARGIN && count <= self.split);
         out.clear();
@@ -207,7 +207,7 @@ impl<'a> Rows<'a> {
         (label, best)
     }
 
-    /// Sum of the softmax of `rows`. What is left in `space` beside it are those of the first row and of the last.
+    /// Sum of the softmax of `rows`. Beside it, the softmax of the first row and that of the last stay in `space`.
     fn sums<'s>(&self, rows: &[u32], space: &'s mut MeanSpace) -> &'s [f32] {
         let MeanSpace { first, last, sum } = space;
         sum.clear();
@@ -247,8 +247,8 @@ impl WithSimd for Lead<'_> {
 
 /// See [`Rows::leads`].
 ///
-/// Most rows of a classifier of tokens have one label, and by far. There one pass over the values is enough, and the
-/// largest of them needs no looking for. Whether a value is NaN is seen once, from sums over all rows.
+/// In most rows of a token classifier one label leads by far. There one pass over the values is enough, without a
+/// search for the largest. Sums over all rows show once whether any value is NaN.
 struct Leads<'a, 'o> {
     all: Rows<'a>,
     rows: &'a [u32],
@@ -280,7 +280,7 @@ impl WithSimd for Leads<'_, '_> {
                 continue;
             }
             let top = if own > others { own } else { others };
-            // Where there is a NaN, this is done again.
+            // If there is a NaN, this is done again.
             *label = first_near(values, top).unwrap_or(likely) as u32;
             rest += if top.is_infinite() { f32::NAN } else { 0.0 };
         }
@@ -295,7 +295,8 @@ impl WithSimd for Leads<'_, '_> {
     }
 }
 
-/// The largest of `values`, which are added to sums that become NaN if one of them is, and -inf if there is none.
+/// The largest of `values`, -inf if there are none. The values are also added to sums, which become NaN if one of them
+/// is.
 #[inline(always)]
 fn largest_of<S: Simd>(simd: S, values: &[f32], sums: &mut [S::f32s; 4], rest: &mut f32) -> f32 {
     let (vectors, tail) = S::as_simd_f32s(values);
@@ -343,7 +344,7 @@ pub struct MeanSpace {
 /// Values whose distance to the maximum is below this may share its probability after rounding.
 const NEAR: f32 = 2.5e-7;
 
-/// A label that is above all others by this much is the most probable one whatever is rounded.
+/// A label that is above all others by this much is the most probable one, however values are rounded.
 pub const MARGIN: f32 = 1e-3;
 
 /// What is wrong with a row that has no arg-max.

@@ -4,7 +4,8 @@ use pulp::{Simd, WithSimd};
 
 /// See [`Rows::unsure`](super::logits::Rows::unsure).
 ///
-/// Four rows are one question: a vector is gone through lane by lane once for all of them, and most fours are sure.
+/// Four rows are checked together: the lanes of a vector are inspected once for all four, and most groups of four are
+/// sure.
 pub(crate) struct Unsure<'a, 'o> {
     pub(crate) values: &'a [f32],
     pub(crate) columns: usize,
@@ -18,8 +19,8 @@ impl WithSimd for Unsure<'_, '_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        // The likely label mostly is the first one. Where the number of vectors behind it is known, the loop over a row is
-        // none, which takes half the time.
+        // The likely label is mostly the first one. If the number of vectors behind it is known at compile time, the
+        // loop over a row is unrolled, which takes half the time.
         let behind = if self.likely == 0 { (self.columns - 1) / S::F32_LANES } else { 0 };
         match behind {
             1 => self.look::<S, 1>(simd),
@@ -63,8 +64,8 @@ impl Unsure<'_, '_> {
     }
 }
 
-/// Lanes in which each value of a row but the likely one is below it by more than `margin`; what fills no vector, and a
-/// likely value that is not finite, is told by `sure`.
+/// Lanes in which each value of a row but the likely one is below it by more than `margin`. Values that fill no
+/// vector, and a likely value that is not finite, go into `sure`.
 #[inline(always)]
 fn others_below<S: Simd, const BEHIND: usize>(
     simd: S,
@@ -98,8 +99,8 @@ fn holds<S: Simd>(simd: S, mask: S::m32s) -> bool {
     simd.first_true_m32s(simd.not_m32s(mask)) == S::F32_LANES
 }
 
-/// Lanes in which each of `values` is below `bar`, which no NaN is; `all` are all lanes. What fills no vector is told by
-/// `sure`.
+/// Lanes in which each of `values` is below `bar`, which a NaN never is; `all` has all lanes set. Values that fill no
+/// vector go into `sure`.
 #[inline(always)]
 fn below_of<S: Simd>(simd: S, values: &[f32], bar: f32, all: S::m32s, sure: &mut bool) -> S::m32s {
     let (vectors, tail) = S::as_simd_f32s(values);

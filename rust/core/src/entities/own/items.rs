@@ -1,4 +1,5 @@
-//! Tokens -> items, which are labelled: a token each, or a word each with the row that its strategy makes of its tokens'.
+//! Tokens -> the items that get labels: single tokens, or words, each with the row that its strategy makes from the
+//! rows of its tokens.
 
 use super::stitch::Stitched;
 use super::words::Source;
@@ -18,8 +19,8 @@ impl TextDecoder<'_> {
         Error::BadLogits { found, window: self.numbers[window as usize], token: token as usize }
     }
 
-    /// The label of each item of a text, and the row that it was decided by. `apart` are the tokens that stand for others,
-    /// which were left out; `None` if it depends on those.
+    /// The label of each item of a text, and the row that it was decided by. The tokens in `apart` stand for others
+    /// that were left out; `None` if the result depends on those.
     pub(super) fn decide(
         &self,
         text: &Stitched<'_>,
@@ -49,15 +50,15 @@ impl TextDecoder<'_> {
         Ok(Some(out))
     }
 
-    /// Whether most tokens can be left out: what is outside for certain is in no entity, nor does it change one.
+    /// Whether most tokens can be left out: tokens that are outside for certain are in no entity and change none.
     pub(super) fn leaves_out(&self) -> bool {
         let settings = &self.decoder.settings;
         let tag = self.decoder.grammar.tagging().tags[self.decoder.grammar.likely() as usize];
         let decides = match settings.strategy.decides() {
             None | Some(Decides::Mean) => true,
-            // Where the last token has a say, too, a word is decided by more than a row of its own.
+            // If the last token has a say, too, more than one row decides a word.
             Some(Decides::First) => !settings.lays_out_words(&self.decoder.grammar),
-            // The most certain token decides a word by its type, which may have more than one label.
+            // The most certain token decides the type of a word, and a type may have several labels.
             Some(Decides::Wins(_)) => false,
         };
         let words = match settings.words {
@@ -74,8 +75,8 @@ impl TextDecoder<'_> {
             && (!settings.viterbi || self.decoder.grammar.sheds())
     }
 
-    /// How much the lead of "outside" over each label of a word may fall short of that of its tokens: the word's labels may
-    /// have all that those of their type have.
+    /// By how much a word's lead of "outside" may fall short of that of its tokens: a label of the word may get the
+    /// probability of all labels of its type.
     pub(super) fn pooled(&self) -> f32 {
         match self.decoder.settings.strategy.decides() {
             Some(Decides::Mean) => {
@@ -88,8 +89,8 @@ impl TextDecoder<'_> {
         }
     }
 
-    /// Whether rows of words need not all be made: most are outside for certain, whatever their mean is, and nobody asks
-    /// for their score.
+    /// Whether only some rows of words have to be made: most words are outside for certain, whatever their mean, and
+    /// nobody asks for their score.
     fn makes_some_rows(&self) -> bool {
         let settings = &self.decoder.settings;
         let tags = &self.decoder.grammar.tagging().tags;
@@ -101,10 +102,11 @@ impl TextDecoder<'_> {
             && tags.iter().all(|tag| tag.role != Role::Outside || settings.ignored[tag.kind as usize])
     }
 
-    /// The same as the best path over the means of all words, of which only those are made that may be in an entity.
+    /// The same as the best path over the means of all words, but only those means are made that may be in an entity.
     ///
-    /// Where each token of a word has its logit of "outside" above all others by so much, the mean of their distributions
-    /// has, too; a label of the word has at most the probability that all labels of its type have there.
+    /// If "outside" leads all other labels by so much in each token of a word, it does so in the mean of their
+    /// distributions, too; and a label of the word gets at most the probability of all labels of its type in that
+    /// mean.
     fn decide_by_runs(
         &self,
         text: &Stitched<'_>,
@@ -203,7 +205,7 @@ impl TextDecoder<'_> {
         if items.iter().all(|item| item.1 - item.0 == 1) {
             return first();
         }
-        // Rows without a most probable label are refused before they go into a choice or a mean.
+        // Rows without a most probable label are refused before they are chosen or averaged.
         let mut best = Vec::new();
         rows.argmaxes(&text.rows, self.decoder.grammar.likely() as usize, &mut best)
             .map_err(|(row, fault)| self.fault(text, position(&text.rows, row), fault))?;
@@ -244,14 +246,14 @@ impl TextDecoder<'_> {
     }
 }
 
-/// What a text's items were labelled, and why.
+/// The labels of a text's items, and the rows that decided them.
 #[derive(Debug, Default)]
 pub(super) struct Decided {
-    /// One an item.
+    /// One label per item.
     pub(super) labels: Vec<u32>,
-    /// The row of each item; those behind the rows of the text are in `made`. [`UNMADE`] where none was needed.
+    /// The row of each item; numbers past the rows of the text are in `made`; [`UNMADE`] if no row was needed.
     pub(super) rows: Vec<u32>,
-    /// Rows that were made of several tokens'.
+    /// Rows that were made from those of several tokens.
     pub(super) made: Vec<f32>,
 }
 
@@ -264,7 +266,7 @@ struct Means<'a> {
     text: &'a Stitched<'a>,
     space: MeanSpace,
     word: WordRow<'a>,
-    /// The items that have got one.
+    /// The items that have a row.
     items: Vec<usize>,
 }
 
@@ -273,7 +275,7 @@ impl<'a> Means<'a> {
         Self { rows, text, space: MeanSpace::default(), word: WordRow::new(grammar), items: Vec::new() }
     }
 
-    /// Appends the row of `item`, whose tokens are `members`; its number.
+    /// Appends the row of `item`, whose tokens are `members`; returns its number.
     fn make(&mut self, item: usize, members: Range<usize>, made: &mut Vec<f32>) -> u32 {
         let from = made.len();
         self.rows.mean_logs(&self.text.rows[members], &mut self.space, made);
@@ -287,18 +289,18 @@ fn position(rows: &[u32], row: usize) -> usize {
     rows.iter().position(|&other| other as usize == row).unwrap_or(0)
 }
 
-/// The row of a word, whose type its tokens' mean decides, or one of them, such as the most certain one.
+/// The row of a word. The mean of its tokens decides its type, or one of them, such as the most certain one.
 ///
-/// A token inside a word is labelled as going on, so its own label seldom may begin an entity: taken as it is, it would be
-/// an illegal start, and a mean over labels is one, too, the more tokens the word has. So the tokens say which type the
-/// word has, and the first and the last one where an entity begins or ends: `P(type) * P(begins | type) * P(ends | type)`.
-/// A mean has half of that and half of the mean over labels; see [`PLACED`].
+/// A token inside a word has a label that continues an entity, which seldom may begin one: if it decided alone, it
+/// would be an illegal start, and so would a mean over labels, the more so the more tokens the word has. So the tokens
+/// decide the type of the word, and the first and the last one decide where an entity begins or ends: `P(type) *
+/// P(begins | type) * P(ends | type)`. A mean has half of that and half of the mean over labels; see [`PLACED`].
 struct WordRow<'a> {
     grammar: &'a Grammar,
-    /// By label: the softmax of the first token of a word, and of the one that is looked at.
+    /// By label: the softmax of the first token of a word, and of the current one.
     first: Vec<f32>,
     here: Vec<f32>,
-    /// By type: probabilities of the word, and of the token that is looked at.
+    /// By type: probabilities of the word, and of the current token.
     kinds: Vec<f32>,
     kinds_here: Vec<f32>,
     /// By label: the mean of the word's tokens.
@@ -307,9 +309,9 @@ struct WordRow<'a> {
 
 /// How much of a mean's row is laid out by where the word begins and ends; the rest is the mean over labels.
 ///
-/// With none, a word of many tokens is lost, however sure they are: of its labels the one that may begin an entity has what
-/// one token gives it. With all, words that are in doubt are entities more often than gold has them. A word is found from
-/// two thirds on, whatever its length, and sooner the shorter it is.
+/// With 0, a word of many tokens is lost, however sure they are: the label that may begin an entity has only what one
+/// token gives it. With 1, doubtful words become entities more often than in gold. With this value, a word is found
+/// from a probability of two thirds on, whatever its length, and at a lower one if it is short.
 const PLACED: f32 = 0.5;
 
 impl<'a> WordRow<'a> {
@@ -318,7 +320,7 @@ impl<'a> WordRow<'a> {
         Self { grammar, first, here, kinds, kinds_here, mean }
     }
 
-    /// Appends the row of the word that the tokens of `members` are; its type is that of the token that wins.
+    /// Appends the row of the word made up of the tokens `members`; its type is that of the token that wins.
     fn push(&mut self, rows: &Rows<'_>, members: &[u32], wins: fn(f32, f32) -> bool, out: &mut Vec<f32>) {
         let mut top = f32::NAN;
         for (at, &row) in members.iter().enumerate() {
@@ -339,8 +341,8 @@ impl<'a> WordRow<'a> {
         write(self.grammar, &self.kinds, (&self.first, &self.here), &mut out[from..]);
     }
 
-    /// Lays out anew the row of a word, which holds the logarithms of its tokens' mean; `space` has the distributions of the
-    /// first of them and of the last.
+    /// Replaces the row of a word, which holds the logarithms of its tokens' mean, by one laid out by type and place;
+    /// `space` has the distributions of its first and last token.
     fn lay_out(&mut self, space: &MeanSpace, row: &mut [f32]) {
         self.mean.clear();
         self.mean.extend(row.iter().map(|log| log.exp()));
@@ -366,7 +368,7 @@ fn write(grammar: &Grammar, kinds: &[f32], ends: (&[f32], &[f32]), out: &mut [f3
             Role::End => (1.0 - begins) * ends,
             Role::Single => begins * ends,
         };
-        // Not each type has a label for each place: one that has none left for this one keeps them all.
+        // Not every type has a label for each place: a type without a label for this place keeps all its labels.
         let all = labels().fold(0.0, |all, (_, role)| all + place(role));
         for (label, role) in labels() {
             let share = if all > 0.0 { place(role) / all } else { 1.0 };
@@ -382,8 +384,7 @@ fn kind_sums(grammar: &Grammar, probs: &[f32], out: &mut Vec<f32>) {
     out.extend((0..grammar.tagging().kinds.len() as u32).map(sum));
 }
 
-/// Which part of the probability of the labels of a type those have whose role is `wanted`; a half where the type has none
-/// at all.
+/// The share of a type's probability that its labels with a `wanted` role have; a half if the type has no probability.
 fn share(labels: impl Iterator<Item = (u32, Role)>, probs: &[f32], wanted: impl Fn(Role) -> bool) -> f32 {
     let (part, whole) = labels.fold((0.0, 0.0), |(part, whole), (label, role)| {
         let probability = probs[label as usize];

@@ -23,12 +23,12 @@ named! {
     }
 }
 
-/// What pieces of e-mail addresses, phone numbers, names and firms have between them.
+/// The characters between pieces of e-mail addresses, phone numbers, names and firms.
 const BRIDGES: [char; 12] =
     ['.', '@', '_', '-', '+', '\'', '&', '\u{2019}', '\u{2018}', '\u{ff07}', '\u{2010}', '\u{2011}'];
 
-/// Joins entities, which are in order and none over another. Those of types that are `outside` do not join, and give up
-/// what others are joined over. The joined entity has the score of its surest piece.
+/// Joins entities, which are in order and do not overlap. Those of types that are `outside` do not join, and give up
+/// the characters over which others are joined. The joined entity has the score of its surest piece.
 #[must_use]
 pub fn join(
     drafts: Vec<Draft>,
@@ -89,20 +89,21 @@ fn joins(text: &CharIndex<'_>, last: &Draft, new: &Draft, how: Join) -> bool {
     left && right && between.is_some_and(|c| BRIDGES.contains(&c))
 }
 
-/// Whether `c` ends a run: white space, and letters of scripts that put none between words.
+/// Whether `c` ends a run: white space, and letters of scripts without spaces between words.
 fn parts(c: char) -> bool {
     is_space(c) || is_unspaced(c)
 }
 
-/// Whether two neighbours are in one run: from the last character of the one to the first of the other nothing parts them.
+/// Whether two neighbours are in one run: nothing parts them, from the last character of the one to the first of the
+/// other.
 fn in_one_run(text: &CharIndex<'_>, last: &Draft, new: &Draft) -> bool {
     let from = (last.end as usize).saturating_sub(1);
     !text.slice(from, new.start as usize + 1).chars().any(parts)
 }
 
-/// Covers what stands between two entities of one type in a run that has entities of other types between them: each entity
-/// from the first of the two on goes on to the next one. So nothing of a number stays in clear because the model calls its
-/// middle something else, and no two types become one entity.
+/// Covers all characters between two entities of one type in a run, even if entities of other types lie between them:
+/// each entity from the first of the two on is extended to the next one. So no part of a number stays in clear because
+/// the model calls its middle something else, and no two types become one entity.
 fn fill(drafts: &mut [Draft], text: &CharIndex<'_>, bridged: &mut Vec<(i64, i64)>) {
     let mut seen: HashMap<u32, usize> = HashMap::new();
     let mut filled = 0;

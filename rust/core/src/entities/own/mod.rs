@@ -80,7 +80,7 @@ named! {
 }
 
 named! {
-    /// What is left out at both ends of an entity.
+    /// The characters that are left out at both ends of an entity.
     pub enum Trim of "trim" {
         /// White space.
         Whitespace = "whitespace",
@@ -103,7 +103,7 @@ pub struct Settings {
     pub score: Score,
     /// Where words come from.
     pub words: Source,
-    /// Whether each token is a word where nothing tells words apart; else that is an error for strategies over words.
+    /// Whether each token is a word if nothing tells words apart; otherwise strategies over words then raise an error.
     pub lenient: bool,
     /// Whether entities grow to whole words.
     pub snap: Snap,
@@ -111,7 +111,7 @@ pub struct Settings {
     pub join: Join,
     /// Whether white space at the ends of an entity is left out of it.
     pub trim: bool,
-    /// Taken from the logits of labels that are outside, before anything is decided.
+    /// Subtracted from the logits of labels outside, before anything is decided.
     pub outside_bias: f32,
     /// How windows become one.
     pub merge: Merge,
@@ -121,14 +121,14 @@ pub struct Settings {
     pub boundary: Boundary,
     /// By name (see [`Decoder::names`]): whether entities of that name are left out.
     pub ignored: Vec<bool>,
-    /// By name: entities with a lower score are left out. As wide as scores are when they are handed out, so that a
-    /// caller who compares them comes to the same.
+    /// By name: entities with a lower score are left out. 64 bits, as scores have when they are handed out, so that a
+    /// caller who compares them gets the same result.
     pub thresholds: Vec<f64>,
 }
 
 impl Settings {
-    /// Whether words of several tokens get rows of their own that say where an entity begins and ends. The first token's
-    /// row says all of it where the scheme does not mark ends.
+    /// Whether words of several tokens get rows of their own that say where an entity begins and ends. If the scheme
+    /// does not mark ends, the first token's row says all of it.
     fn lays_out_words(&self, grammar: &Grammar) -> bool {
         match self.strategy.decides() {
             None => false,
@@ -159,7 +159,7 @@ pub struct Entities {
     pub end: Vec<i64>,
     /// Index into [`Decoder::names`].
     pub label_id: Vec<i64>,
-    /// What [`Score`] says.
+    /// See [`Score`].
     pub score: Vec<f32>,
     /// First token, as numbered by [`stitch::Token::index`].
     pub token_start: Vec<i64>,
@@ -173,8 +173,7 @@ pub struct Entities {
     pub probs: Vec<f32>,
     /// For each text the first character that some token covers, and the last, excluded; -1 for none.
     pub covered: Vec<i64>,
-    /// Tokens that were labelled as an entity's and cover no character near it, so that it is shorter than it should be or
-    /// missing.
+    /// Tokens with the label of an entity that cover no character near it, so that the entity is too short or missing.
     pub lost: Lost,
 }
 
@@ -182,7 +181,7 @@ pub struct Entities {
 pub const MORE: [&str; 4] = ["token_start", "token_end", "word_start", "word_end"];
 
 impl Entities {
-    /// None yet, with room for so many.
+    /// No entities yet, with room for so many.
     fn with_room(entities: usize) -> Self {
         let each = || Vec::with_capacity(entities);
         Self {
@@ -199,20 +198,20 @@ impl Entities {
         }
     }
 
-    /// The columns of [`MORE`], one value an entity, which the caller has from then on. Bindings and pickles read them by
-    /// name from here: one that is added there is known there.
+    /// The columns of [`MORE`], one value per entity, moved to the caller. Bindings and pickles read them by these
+    /// names, so a column that is added there reaches them, too.
     pub fn take_more(&mut self) -> [Vec<i64>; MORE.len()] {
         [&mut self.token_start, &mut self.token_end, &mut self.word_start, &mut self.word_end]
             .map(std::mem::take)
     }
 }
 
-/// Tokens whose label is an entity's and whose offsets hold nothing.
+/// Tokens with the label of an entity whose offsets cover nothing.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Lost {
     /// How many.
     pub count: usize,
-    /// Text, window of the batch, and token in it, of the first one.
+    /// Of the first one: text, window of the batch, and token in the window.
     pub first: (usize, usize, usize),
 }
 
@@ -234,7 +233,7 @@ struct Found {
     lost: Lost,
     /// First and last character of what was labelled, before anything was trimmed, widened or joined.
     labelled: Vec<(i64, i64)>,
-    /// What told its words apart, if anything had to.
+    /// What told its words apart, if words were needed.
     used: Option<words::Used>,
 }
 
@@ -273,8 +272,8 @@ impl Decoder {
     ///
     /// # Errors
     /// [`Error::BadLogits`] for a row that has no most probable label, or at which no legal sequence is left,
-    /// [`Error::BadOffset`] for offsets that are no spans of their text, [`Error::Missing`] for what the settings ask
-    /// for and is not there.
+    /// [`Error::BadOffset`] for offsets that are not spans of their text, [`Error::Missing`] for an argument that the
+    /// settings need.
     pub fn decode(
         &self,
         windows: &[Window<'_>],
@@ -339,7 +338,7 @@ struct TextDecoder<'a> {
     /// The units of the text.
     edges: OnceCell<Stretches>,
     check: bool,
-    /// Whether entities below their threshold are left out: not yet where windows are decoded to be put together.
+    /// Whether entities below their threshold are left out: not yet if windows are decoded only to be put together.
     has_thresholds: bool,
 }
 
@@ -387,7 +386,8 @@ impl TextDecoder<'_> {
     fn opens(&self, window: &Window<'_>, kept: &[u32]) -> Vec<bool> {
         let boundary = self.decoder.settings.boundary;
         let chars = self.text.map(CharIndex::len);
-        // The first token always starts a word there, and another window may hold the one before it: it goes in twice.
+        // Under these rules the first token always starts a word, but another window may hold the token before it: so
+        // it is passed twice.
         let doubled: Vec<u32> = kept.first().into_iter().chain(kept).copied().collect();
         let mut opens = vec![false; doubled.len()];
         for (from, _) in crate::entities::transformers::words::split(
@@ -403,7 +403,7 @@ impl TextDecoder<'_> {
         opens.split_off(opens.len().min(1))
     }
 
-    /// Decodes each window by itself: the entities of one after those of the other.
+    /// Decodes each window by itself; their entities follow each other.
     fn each_window(&self, parts: Vec<Part<'_>>) -> Result<Found> {
         let mut all = Found { covered: (i64::MAX, -1), ..Found::default() };
         for part in parts {
@@ -426,7 +426,7 @@ impl TextDecoder<'_> {
         });
         let mut kept: Vec<_> = spans.collect();
         overlaps::keep_longest(&mut kept);
-        kept.dedup_by_key(|(number, _)| *number); // an empty one in first place comes out twice
+        kept.dedup_by_key(|(number, _)| *number); // an empty one in the first place comes out twice
         let mut out = Found { covered: all.covered, lost: all.lost, ..Found::default() };
         for (number, _) in kept {
             let mut draft = all.drafts[number].clone();
@@ -439,14 +439,14 @@ impl TextDecoder<'_> {
         Ok(out)
     }
 
-    /// The distribution of entity `number`; nothing if none is asked for.
+    /// The distribution of entity `number`; empty if distributions are not asked for.
     fn probs_of<'f>(&self, found: &'f Found, number: usize) -> &'f [f32] {
         let names = if self.decoder.settings.probs { self.decoder.names().len() } else { 0 };
         &found.probs[number * names..][..names]
     }
 
-    /// The entities of a text of one window, of which tokens that have nothing to do with them are not even read; `None`
-    /// where all have to be, or something is wrong.
+    /// The entities of a text of one window. Tokens that have nothing to do with them are not read at all; `None` if
+    /// all tokens have to be read, or something is wrong.
     fn of_one_window(&self) -> Option<Found> {
         let [window] = self.windows[..] else { return None };
         let text = self.text.filter(|_| self.leaves_out())?;
@@ -460,7 +460,7 @@ impl TextDecoder<'_> {
         let grammar = &self.decoder.grammar;
         let rows = Rows::new(values, self.decoder.label_names.len());
         let mut seeds = near::unsure(line, &rows, grammar.likely(), self.pooled());
-        // Where a search is needed, it needs what lies between entities that may reach each other, too.
+        // A search also needs the tokens between entities that may reach each other.
         let by_words = self.decoder.settings.strategy.decides().is_some();
         let mut searched =
             self.decoder.settings.viterbi && !near::is_legal(line, &rows, grammar, &seeds, by_words);
@@ -469,7 +469,7 @@ impl TextDecoder<'_> {
                 seeds = near::reached(line, &rows, grammar.likely(), self.pooled(), &seeds);
             }
             let near = self.near(line, values, &seeds)?;
-            // What is wrong is told by who reads all, with the token that it is wrong at.
+            // Errors come from the pass over all tokens, which names the token.
             if let Some(mut found) = self.grouped(&near.text, Some(&near)).ok()? {
                 found.covered = near.covered;
                 self.count_used(&found);
@@ -499,8 +499,8 @@ impl TextDecoder<'_> {
         Ok(found)
     }
 
-    /// Whether the token of `row` is labelled as an entity's, and if it is not known to be of one word with that of `next`, as
-    /// one that the latter goes on with.
+    /// Whether the token of `row` has the label of an entity. Unless it is `known` to be in one word with the token of
+    /// `next`, that token must also continue the entity.
     fn begins(&self, values: &[f32], row: u32, next: u32, known: bool) -> bool {
         let grammar = &self.decoder.grammar;
         let (rows, mut labels) = (Rows::new(values, self.decoder.label_names.len()), Vec::new());
@@ -528,7 +528,8 @@ impl TextDecoder<'_> {
         }
     }
 
-    /// Tokens that stand in one row -> entities; if they are some of a text's, `None` where that depends on the others.
+    /// Tokens that stand in one row -> entities; if they are only some of a text's tokens, `None` if the result
+    /// depends on the others.
     fn grouped(&self, text: &Stitched<'_>, near: Option<&Near<'_>>) -> Result<Option<Found>> {
         let settings = &self.decoder.settings;
         let columns = self.decoder.label_names.len();
@@ -567,7 +568,7 @@ impl TextDecoder<'_> {
         found.labelled = drafts.iter().map(|draft| (draft.start, draft.end)).collect();
         self.trim(&mut drafts, tokens);
         for (number, draft) in drafts.iter_mut().enumerate() {
-            // A path has the entity as a whole or not at all.
+            // A path holds the whole entity or none of it.
             let whole = if settings.score == Score::Path { &draft.chunk } else { &draft.range };
             draft.score = scores.of_entity(items_of(whole), draft.name);
             draft.labelled = draft.range.clone();
@@ -592,8 +593,9 @@ impl TextDecoder<'_> {
         edges
     }
 
-    /// Counts the tokens that cover nothing and whose label is an entity's: those that lie neither in nor at one of `spans`,
-    /// what the other tokens of entities cover, and do not stand where the next token begins, as a space does that a tokenizer has made a token of.
+    /// Counts the tokens that cover nothing but have the label of an entity. A token counts if it lies neither in nor
+    /// at one of `spans`, which the other tokens of entities cover, and does not stand where the next token begins, as
+    /// the token of a space does.
     fn count_lost(&self, text: &Stitched<'_>, spans: &[(i64, i64)]) -> Result<Lost> {
         let tagging = self.decoder.grammar.tagging();
         let rows = Rows::new(&text.values, self.decoder.label_names.len());
@@ -643,10 +645,11 @@ impl TextDecoder<'_> {
         self.has_thresholds && f64::from(draft.score) < self.decoder.settings.thresholds[draft.name as usize]
     }
 
-    /// The entities that `make` makes of pieces, those below their threshold left out. Pieces are in the order of
+    /// The entities that `make` builds from pieces, without those below their threshold. Pieces are in the order of
     /// [`Draft::pieces`].
     ///
-    /// An entity that is left out gives back what it has taken from others: it all is done again without its pieces.
+    /// An entity that is left out gives back what it has taken from others: everything is made again without its
+    /// pieces.
     fn passing(&self, mut drafts: Vec<Draft>, make: impl Fn(Vec<Draft>) -> Vec<Draft>) -> Vec<Draft> {
         loop {
             if !drafts.iter().any(|draft| self.is_below(draft)) {
@@ -657,7 +660,8 @@ impl TextDecoder<'_> {
             if out.is_empty() {
                 return found;
             }
-            // Of each piece, whether it is left out: it is below its threshold, and so is the entity that it is a part of.
+            // For each piece, whether it is left out: it is below its threshold, and so is the entity that it is part
+            // of.
             let mut left = vec![false; drafts.len()];
             for entity in out {
                 let (first, last) = entity.pieces;

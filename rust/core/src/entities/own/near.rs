@@ -1,8 +1,8 @@
-//! Which tokens of a text have to be looked at: those that may be in an entity, and what is of one word with them.
+//! Which tokens of a text have to be looked at: those that may be in an entity, and those that share a word with them.
 //!
 //! The plain line this replaces is to look at all: their labels, their words, the units of the whole text. Most tokens of
-//! most texts are outside by far, and stand between two places at which the units of a text part whatever is around them.
-//! What lies between such places can be left out, and the units of the rest be read by themselves.
+//! most texts are outside by far, and lie between two places where units of the text always part. Tokens between such
+//! places can be left out, and the units of the rest can be read by themselves.
 
 use super::TextDecoder;
 use super::stitch::{self, Stitched, Token};
@@ -16,17 +16,17 @@ use std::borrow::Cow;
 /// The tokens that are looked at.
 #[derive(Debug)]
 pub(super) struct Near<'a> {
-    /// They, in order, and one of those left out wherever some were.
+    /// These tokens, in order, with one of those that were left out at each gap.
     pub(super) text: Stitched<'a>,
-    /// The places in `text` of those that stand for what was left out.
+    /// The places in `text` of the tokens that stand for a gap.
     pub(super) apart: Vec<u32>,
-    /// The characters around the others, from and up to places where units part.
+    /// The characters around the other tokens, from and up to places where units part.
     pub(super) stretches: Vec<(usize, usize)>,
-    /// The first character that some token of all covers, and the last one, excluded.
+    /// The first character that any token covers, and the last one, excluded.
     pub(super) covered: (i64, i64),
 }
 
-/// Tokens in a row, each of which covers something, none before the one before it.
+/// Tokens in a row: each covers something, and none lies before its predecessor.
 pub(super) trait Line {
     fn len(&self) -> usize;
     /// Start and end of token `at`.
@@ -46,7 +46,7 @@ pub(super) struct OfWindow<'a> {
 }
 
 impl<'a> OfWindow<'a> {
-    /// `None` if they are no row of tokens as [`Line`] wants them in a text of `chars` characters.
+    /// `None` if the tokens are not a [`Line`] in a text of `chars` characters.
     pub(super) fn new(window: &'a Window<'a>, chars: usize) -> Option<Self> {
         let offsets = window.offsets?;
         let (mut from, mut to) = (0, window.tokens);
@@ -91,7 +91,7 @@ impl Line for OfWindow<'_> {
 pub(super) struct OfText<'a>(&'a Stitched<'a>);
 
 impl<'a> OfText<'a> {
-    /// `None` if they are no row of tokens as [`Line`] wants them in a text of `chars` characters.
+    /// `None` if the tokens are not a [`Line`] in a text of `chars` characters.
     pub(super) fn new(text: &'a Stitched<'a>, chars: usize) -> Option<Self> {
         let inside = |token: &Token| 0 <= token.start && token.start < token.end && token.end <= chars as i64;
         let in_row = |pair: &[Token]| {
@@ -135,16 +135,16 @@ struct Island {
     end: usize,
 }
 
-/// The tokens of `line` that are not outside for certain, with `pooled` of their lead taken off.
+/// The tokens of `line` that are not outside for certain after `pooled` is taken off their lead.
 pub(super) fn unsure(line: &impl Line, rows: &Rows<'_>, outside: u32, pooled: f32) -> Vec<usize> {
     let mut unsure = Vec::with_capacity(line.len() / 8);
     rows.unsure(rows.count(), outside as usize, 2.0 * MARGIN + pooled, &mut unsure);
     unsure.iter().filter_map(|&row| line.of_row(row)).collect()
 }
 
-/// Whether the most probable labels of the tokens `unsure`, all others being outside, are a sequence that is allowed: then
-/// those of words mostly are. Where words of several tokens are decided as one, `by_words`, only tokens that stand alone tell
-/// that it is none.
+/// Whether the most probable labels of the tokens `unsure`, with all others outside, are a legal sequence: then those
+/// of words mostly are, too. If words of several tokens are decided as one (`by_words`), only tokens that stand alone
+/// can show that the sequence is not legal.
 pub(super) fn is_legal(
     line: &impl Line,
     rows: &Rows<'_>,
@@ -165,7 +165,8 @@ pub(super) fn is_legal(
     }
 }
 
-/// Those of `unsure`, and the tokens that an entity around them may reach because they are worth more than those cost.
+/// The tokens of `unsure`, and those that an entity may take in because the unsure ones are worth more than these
+/// cost.
 pub(super) fn reached(
     line: &impl Line,
     rows: &Rows<'_>,
@@ -192,7 +193,8 @@ pub(super) fn reached(
     (0..most).filter(|&at| marked[at]).collect()
 }
 
-/// Calls `mark` with each of the tokens `0..most` from one of `unsure` on up to where the others have paid for it.
+/// Calls `mark` with tokens of `0..most`: from each of `unsure` on, up to where the costs of the following tokens
+/// outweigh its worth.
 ///
 /// `lead` is what a token costs an entity, or is worth to it if it is below 0. Of tokens that touch the one before them, which
 /// may be one word, the cheapest counts.
@@ -231,8 +233,8 @@ fn reach(
 }
 
 impl TextDecoder<'_> {
-    /// The tokens of `line` to look at because of `seeds`, which are in order; `None` if it would take reading far to find
-    /// them.
+    /// The tokens of `line` to look at because of `seeds`, which are in order; `None` if one would have to read far to
+    /// find them.
     pub(super) fn near<'v>(&self, line: &impl Line, values: &'v [f32], seeds: &[usize]) -> Option<Near<'v>> {
         let text = self.text?;
         let mut islands: Vec<Island> = Vec::with_capacity(seeds.len());
@@ -278,7 +280,7 @@ impl TextDecoder<'_> {
     }
 }
 
-/// Characters that are read in search of a place where units part.
+/// How many characters are read in search of a place where units part.
 const FAR: usize = 256;
 
 fn parts(text: &CharIndex<'_>, at: usize) -> bool {
@@ -292,7 +294,7 @@ fn parts(text: &CharIndex<'_>, at: usize) -> bool {
     pair.next().zip(pair.next()).is_some_and(|(before, behind)| parted(before, behind))
 }
 
-/// The last token up to `first`, which is one, before which units part, and where.
+/// The last token at or before `first` with a place before it where units part, and that place.
 fn before(line: &impl Line, text: &CharIndex<'_>, mut first: usize) -> Option<(usize, usize)> {
     loop {
         let start = line.span(first).0;
@@ -305,7 +307,8 @@ fn before(line: &impl Line, text: &CharIndex<'_>, mut first: usize) -> Option<(u
     }
 }
 
-/// The first token from `last` on, before which units part, and where; their number and the end of the text, too.
+/// The first token from `last` on with a place before it where units part, and that place. The end of the text counts
+/// as one more token.
 fn behind(line: &impl Line, text: &CharIndex<'_>, mut last: usize) -> Option<(usize, usize)> {
     loop {
         let end = line.span(last - 1).1;

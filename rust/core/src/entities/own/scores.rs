@@ -1,4 +1,4 @@
-//! What an entity scores: over the items, tokens or words, that the model labelled so.
+//! The score of an entity, over the items (tokens or words) to which the model gave its label.
 
 use super::{Decoder, Score};
 use crate::entities::lattice::Lattice;
@@ -54,8 +54,9 @@ impl<'a> Scores<'a> {
         }
     }
 
-    /// The probability of the label of `item`; of all labels of the entity's type, where a row was made of several tokens',
-    /// of which the first one has a `B-` and the others an `I-`, and where `repair="keep"` leaves another type in an entity.
+    /// The probability of the label of `item`. It is that of all labels of the entity's type if the row was made from
+    /// several tokens (the first has a `B-`, the others an `I-`), or if `repair="keep"` leaves another type in an
+    /// entity.
     fn of_type(&self, item: usize, kind: u32) -> f32 {
         let (row, label) = (self.item_rows[item] as usize, self.labels[item] as usize);
         let (from, to) = self.items[item];

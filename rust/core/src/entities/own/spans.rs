@@ -1,4 +1,4 @@
-//! Chunks of tokens -> spans of the text: trimmed, widened to whole words, none over another, none lost.
+//! Chunks of tokens -> spans of the text: trimmed, widened to whole words, without overlaps, none lost.
 
 use super::stitch::Token;
 use super::words::Words;
@@ -6,12 +6,12 @@ use crate::text::units::CharIndex;
 use std::ops::Range;
 use unicode_segmentation::UnicodeSegmentation;
 
-/// An entity on its way out.
+/// An entity in progress.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Draft {
-    /// Its tokens: a range of the text's.
+    /// Its tokens, a range of the text's tokens.
     pub range: Range<usize>,
-    /// Those that it was found as, with white space at its ends.
+    /// The tokens as which it was found, with white space at its ends.
     pub chunk: Range<usize>,
     /// Index into the decoder's names.
     pub name: u32,
@@ -21,9 +21,9 @@ pub struct Draft {
     pub end: i64,
     /// Its score: that of its surest piece, if several became one.
     pub score: f32,
-    /// The tokens that the model labelled so and the score speaks of: of its surest piece.
+    /// The tokens to which the model gave this label and to which the score belongs: those of its surest piece.
     pub labelled: Range<usize>,
-    /// The first and the last of the chunks that it is made of, as the caller numbers them.
+    /// The first and the last of its chunks, as the caller numbers them.
     pub pieces: (usize, usize),
     /// Its tokens as the text's input numbers them, the last one excluded.
     pub tokens: (i64, i64),
@@ -71,7 +71,7 @@ impl Draft {
         (self.start, self.end) = (first, last);
     }
 
-    /// Takes in the rest of the grapheme clusters at both ends, as far as it is in no token: a tokenizer may drop the
+    /// Takes in the rest of the grapheme clusters at both ends, unless a token covers it: a tokenizer may drop the
     /// marks of a letter. `words` are the tokens of the words that it covers.
     fn complete(&mut self, text: &CharIndex<'_>, tokens: &[Token], words: Range<usize>) {
         if self.start < 0 || self.start >= self.end {
@@ -83,7 +83,7 @@ impl Draft {
         self.end = (around(text, self.end as usize).1 as i64).min(ceiling.max(self.end));
     }
 
-    /// Sets what its tokens are called outside.
+    /// Sets the numbers of its tokens and words as callers see them.
     pub fn number(&mut self, tokens: &[Token]) {
         let own = &tokens[self.range.clone()];
         if let (Some(first), Some(last)) = (own.first(), own.last()) {
@@ -96,7 +96,7 @@ impl Draft {
             .map_or((-1, -1), |(first, last)| (first, last.saturating_add(1)));
     }
 
-    /// Takes the tokens that lie in its characters, where those have changed.
+    /// Sets its tokens to those that lie in its characters, after these have changed.
     pub fn reach(&mut self, tokens: &[Token]) {
         let inside = |token: &Token| token.start < self.end && token.end > self.start;
         while self.range.start > 0 && inside(&tokens[self.range.start - 1]) {
@@ -179,7 +179,7 @@ pub fn snap(
         }
         let mut next = Some(Grown { draft, had });
         loop {
-            // What the one before has been given stays its own, whatever comes out of order.
+            // The characters that the one before has been given stay its own, even if entities come out of order.
             let floor = out.len().checked_sub(2).map_or(i64::MIN, |before| out[before].draft.end);
             let (Some(last), Some(new)) = (out.last_mut(), &mut next) else { break };
             if new.draft.start >= last.draft.end {

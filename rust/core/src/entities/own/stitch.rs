@@ -1,6 +1,6 @@
 //! The windows of a text, put together as if one window had held it all.
 //!
-//! Windows overlap, and a token near a window's edge was seen with half of what stands around it. So each token is
+//! Windows overlap, and a token near a window's edge was seen with only half of its surroundings. So each token is
 //! decided by the window in which it has most context, or by the mean of all its windows, before anything is decoded.
 //! An entity across a border is then one entity, and no rule about entities that overlap is needed.
 
@@ -17,8 +17,8 @@ named! {
         Context = "context",
         /// By the mean of its windows' log-probabilities.
         Average = "average",
-        /// Windows are decoded apart, and put together as `Context` does; each character that one of these has in an entity
-        /// is in one.
+        /// Windows are decoded apart, and also put together as `Context` does; a character that any of these has in an
+        /// entity is in one.
         Union = "union",
         /// Windows are decoded apart; of entities that overlap the longer one is kept.
         Transformers = "transformers",
@@ -42,7 +42,7 @@ pub struct Token {
     pub origin: (u32, u32),
 }
 
-/// The tokens of a text and what decides them.
+/// The tokens of a text and the values that decide them.
 #[derive(Debug)]
 pub struct Stitched<'a> {
     /// The tokens, special ones left out.
@@ -54,14 +54,15 @@ pub struct Stitched<'a> {
 }
 
 impl Stitched<'_> {
-    /// The same without the tokens that cover nothing, which can't be in an entity and of which two windows may each have
-    /// their own; `None` if each covers something.
+    /// The same without the tokens that cover nothing: these can't be in an entity, and two windows may each have
+    /// their own. `None` if each token covers something.
     ///
-    /// One that stands at the space in front of the next token, or behind it, is that space: a byte-level tokenizer has made
-    /// a token of it and trimmed it off its offsets. It may be what begins an entity, so it stays, and covers the space. Where
-    /// there is no space, as in front of a text, the tokenizer has made it up (`add_prefix_space`). It covers the first
-    /// character of the next token if the two are of one word, or stand at the start of a text of which nobody knows the words,
-    /// and if `begins` says of their rows, and whether they are known to be of one word, that it may be what begins an entity.
+    /// Such a token at the space in front of the next token, or right after that space, is the space: a byte-level
+    /// tokenizer has made a token of a space, and trimmed the space off its offsets. It may hold the label that begins
+    /// an entity, so it stays and covers the space. If there is no space, as at the start of a text, the tokenizer has
+    /// made it up (`add_prefix_space`). The token then covers the first character of the next token under two
+    /// conditions: the two belong to one word, or stand at the start of a text whose words nobody knows; and `begins`,
+    /// given their rows and whether they are known to be one word, says that it may begin an entity.
     #[must_use]
     pub fn covering(
         &self,
@@ -122,9 +123,10 @@ pub struct Part<'a> {
 impl<'a> Part<'a> {
     /// Reads window number `number` of a text. `opens` says of each kept token whether a word starts there.
     ///
-    /// Behind a special token that is written out in a text, a byte-level tokenizer puts a space that is not there, and
-    /// trims it off the offsets as if it were: the first token behind starts one character too late, and one of one
-    /// character covers nothing, though in a window that begins there it has its place. It is given it back.
+    /// After a special token that is written out in a text, a byte-level tokenizer adds a space, and trims it off the
+    /// offsets as if it were in the text. So the next token starts one character too late, and a token of one
+    /// character covers nothing, though it has its place in a window that begins there. This function gives the
+    /// character back.
     #[must_use]
     pub fn new(
         window: &'a Window<'a>,
@@ -159,7 +161,7 @@ impl<'a> Part<'a> {
         Self { window, values: borrowed.map_or(Cow::Owned(space), Cow::Borrowed), tokens }
     }
 
-    /// Its tokens alone.
+    /// Only its tokens.
     #[must_use]
     pub fn without_values(&self) -> Self {
         Self { window: self.window, values: Cow::Borrowed(&[]), tokens: self.tokens.clone() }
@@ -231,7 +233,7 @@ pub fn stitch(mut parts: Vec<Part<'_>>, columns: usize, merge: Merge) -> Stitche
             single,
         );
     }
-    // Of windows that start in one place, as they can between the bytes of a character, the one with more of them first.
+    // Windows can start in one place, between the bytes of a character; the one with more of these comes first.
     parts.sort_by_cached_key(|part| {
         let start = part.chars().0;
         let leading = part.tokens.iter().take_while(|token| token.start <= start).count();
@@ -297,8 +299,8 @@ impl Joined {
         }
     }
 
-    /// Where the last token starts. A window that starts no earlier shares no token with the text, be it that the two
-    /// hold bytes of one character.
+    /// Where the last token starts. A window that starts no earlier shares no token with the text, unless the two hold
+    /// bytes of one character.
     fn last_start(&self) -> Option<i64> {
         self.tokens.iter().rev().find(|token| token.start < token.end).map(|token| token.start)
     }
@@ -314,7 +316,7 @@ impl Joined {
         let end = |token: &Token| if token.start < token.end { token.end } else { -1 };
         let key = |part: &Part<'_>, token: &Token| (end(token), id(part, token));
         let pattern: Vec<_> = next.tokens.iter().map(|token| key(next, token)).collect();
-        // Of each prefix of the pattern, the longest shorter one that it ends with.
+        // For each prefix of the pattern, the longest shorter prefix that it ends with.
         let mut shorter = vec![0; pattern.len()];
         let step = |shorter: &[usize], mut held: usize, token: &(i64, Option<i64>)| {
             while held > 0 && pattern[held] != *token {

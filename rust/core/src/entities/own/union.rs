@@ -1,7 +1,7 @@
 //! The entities of all windows of a text: none of their characters is left out.
 //!
-//! `stitch` decides each token once, by the window that sees most around it, and what only another window took for an
-//! entity is lost. Where a character too many costs less than one too few, in redaction, all windows count.
+//! `stitch` decides each token once, by the window that sees most around it, and an entity that only another window
+//! found is lost. In redaction, where a character too many costs less than one too few, all windows count.
 
 use super::stitch::{self, Merge, Part, Token};
 use super::{Found, TextDecoder, join, means_outside, spans::Draft};
@@ -13,13 +13,13 @@ use std::collections::BTreeMap;
 impl TextDecoder<'_> {
     /// Decodes each window by itself, and all of them stitched, and puts their entities together.
     ///
-    /// An entity across the edge of a window is cut there, and what is left of it may not be one that the scheme allows; in
+    /// An entity across the edge of a window is cut there, and the rest of it may not be legal under the scheme; in
     /// the stitched text it is whole.
     ///
-    /// Of one type, those that overlap become one, with the score of the surest. Of two types, a character goes to the
-    /// longer entity, ties to the surer and then to the earlier one; the other keeps what sticks out, as one entity or
-    /// two. What is outside gives way to any entity. What is below its threshold is left out then: an entity that passes
-    /// keeps what another window has added to it.
+    /// Overlapping entities of one type become one, with the score of the surest. If two types overlap, a character
+    /// goes to the longer entity, ties to the surer and then to the earlier one; the other keeps the rest, as one
+    /// entity or two. Stretches outside give way to any entity. Only then are entities below their threshold left out:
+    /// one that passes keeps what another window has added to it.
     pub(super) fn union(&self, parts: Vec<Part<'_>>) -> Result<Found> {
         let tokens = Numbered::of(&parts);
         let all = TextDecoder {
@@ -61,7 +61,7 @@ impl TextDecoder<'_> {
         Ok(all)
     }
 
-    /// Each character given to one entity, and pieces of one thing joined.
+    /// Gives each character to one entity, and joins pieces of one thing.
     fn shared(&self, merged: Vec<Draft>) -> Vec<Draft> {
         let settings = &self.decoder.settings;
         let outside = |name: u32| means_outside(&self.decoder.grammar, settings.strategy, name as usize);
@@ -81,7 +81,7 @@ impl TextDecoder<'_> {
 
 /// The tokens of all windows of a text, as if one window held it all.
 pub(super) struct Numbered {
-    /// Those that cover something, in order.
+    /// The tokens that cover something, in order.
     tokens: Vec<Token>,
     /// Their places by where they end.
     by_end: Vec<usize>,
@@ -97,7 +97,7 @@ impl Numbered {
         Self { tokens, by_end }
     }
 
-    /// Gives `draft` the numbers of the tokens and words in its characters; false if there are no tokens.
+    /// Sets the tokens and words of `draft` to those in its characters; false if there are no tokens.
     pub(super) fn number(&self, draft: &mut Draft) -> bool {
         let next = self.by_end.partition_point(|&at| self.tokens[at].end <= draft.start);
         let Some(&first) = self.by_end.get(next).or(self.by_end.last()) else { return false };
@@ -108,7 +108,7 @@ impl Numbered {
     }
 }
 
-/// One entity for those of one type that overlap. `labelled` becomes the number of the surest one.
+/// Makes one entity of those of one type that overlap. `labelled` becomes the number of the surest one.
 fn merge(drafts: &[Draft]) -> Vec<Draft> {
     let mut order: Vec<usize> = (0..drafts.len()).filter(|&at| drafts[at].start < drafts[at].end).collect();
     order.sort_by_key(|&at| (drafts[at].name, drafts[at].start));

@@ -12,7 +12,7 @@ use std::ops::Range;
 use unicode_categories::UnicodeCategories;
 
 named! {
-    /// Where the words of a text come from.
+    /// What tells the words of a text apart.
     pub enum Source of "words" {
         /// The units of the text (see [`crate::text::words::WordEdges::cut`]); without a text, the tokenizer's word ids.
         Auto = "auto",
@@ -25,7 +25,7 @@ named! {
     }
 }
 
-/// What was used for one text, and why.
+/// What told the words of one text apart, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Used {
     /// Word ids, as asked for.
@@ -58,15 +58,16 @@ pub const USED: [Used; 7] = [
 /// The words of one text.
 #[derive(Debug)]
 pub struct Words<'a> {
-    /// What they come from.
+    /// What told them apart.
     pub used: Used,
     /// Runs of tokens that are one word each.
     pub runs: Vec<(u32, u32)>,
     /// The run of each token.
     run_of: Vec<u32>,
-    /// The characters of each run, where the text does not say what words are; an end before its start if it covers none.
+    /// The characters of each run, where the text does not say what words are; if it covers none, its end lies before
+    /// its start.
     spans: Vec<(i64, i64)>,
-    /// What the text says, where it is there and neither `word_ids` nor transformers' rules were asked for.
+    /// The units of the text, if the text is there and neither `word_ids` nor transformers' rules were asked for.
     units: Option<Units<'a>>,
 }
 
@@ -75,14 +76,14 @@ pub struct Words<'a> {
 struct Units<'a> {
     text: &'a CharIndex<'a>,
     edges: &'a Stretches,
-    /// Characters `start..end` that are one unit because the tokenizer has dropped what parts them: U+200B or a control
-    /// character in the middle of a word. In order, none over another.
+    /// Characters `start..end` that are one unit because the tokenizer has dropped the characters between them: U+200B
+    /// or a control character in the middle of a word. In order, none over another.
     joined: Vec<(usize, usize)>,
     /// Characters up to here were looked at by [`Units::join_within`].
     read: usize,
 }
 
-/// Where a token sits: a character, and what all characters of its unit have in common.
+/// Where a token sits: a character, and the number that all characters of its unit share.
 #[derive(Clone, Copy)]
 struct Seat {
     at: usize,
@@ -90,8 +91,9 @@ struct Seat {
 }
 
 impl Units<'_> {
-    /// A character of the unit that `token` belongs to: its first one that is no white space. A token that covers
-    /// nothing belongs to a unit that it lies inside of, and to none at an edge; nor does one whose units were not read.
+    /// A character of the unit that `token` belongs to: its first one that is not white space. A token that covers
+    /// nothing belongs to the unit around it, and to none at an edge. A token whose units were not read belongs to
+    /// none.
     fn seat(&self, token: &Token) -> Option<Seat> {
         let at = usize::try_from(token.start).ok()?;
         let unit = self.edges.unit(at)?;
@@ -106,19 +108,19 @@ impl Units<'_> {
         self.edges.unit(at + before).map(|unit| Seat { at: at + before, unit })
     }
 
-    /// Whether `token` goes on with the word of `last`; `seats` are theirs.
+    /// Whether `token` continues the word of `last`; `seats` are their seats.
     fn goes_on(&mut self, last: &Token, token: &Token, seats: (Option<Seat>, Option<Seat>)) -> bool {
         let (Some(before), Some(seat)) = seats else { return false };
         let holds = |&(start, end): &(usize, usize)| start <= before.at && seat.at < end;
         before.unit == seat.unit || self.joined.last().is_some_and(holds) || self.joins(last, token)
     }
 
-    /// Joins the units that are parted inside `token` alone, by characters that it can't but have dropped.
+    /// Joins units that part only inside `token`, at characters that the tokenizer must have dropped.
     fn join_within(&mut self, token: &Token) {
         if self.edges.are_plain() || token.start < 0 || token.end <= token.start.max(self.read as i64) {
             return;
         }
-        // Of tokens that lie over each other, what is new: the text is read once.
+        // If tokens overlap, only the new part is read, so that the text is read once.
         let start = self.read.max(token.start as usize);
         self.read = token.end as usize;
         let chars = self.text.slice(start, token.end as usize).chars();
@@ -137,7 +139,7 @@ impl Units<'_> {
         self.edges.is_word(from) && self.edges.is_word(to) && spaced(from) && spaced(to)
     }
 
-    /// Makes one unit of those of two characters; false if they come before another one.
+    /// Joins the units of two characters; false if they come before a pair that is already joined.
     fn push(&mut self, from: usize, to: usize) -> bool {
         let (start, end) = self.edges.widen(from, to + 1);
         match self.joined.last_mut() {
@@ -148,7 +150,7 @@ impl Units<'_> {
         true
     }
 
-    /// Whether the tokenizer, which gives both tokens one word id, has dropped what parts their units.
+    /// Whether the tokenizer, which gives both tokens one word id, has dropped the characters between their units.
     fn joins(&mut self, last: &Token, token: &Token) -> bool {
         if token.word < 0 || token.word != last.word || last.start >= last.end || last.end >= token.start {
             return false;
@@ -172,7 +174,8 @@ impl Units<'_> {
 }
 
 impl<'a> Words<'a> {
-    /// The words of `tokens` of `text`, whose units are read once, where they are first needed, unless some were read before.
+    /// The words of `tokens` of `text`, whose units are read once, when they are first needed, unless some were read
+    /// before.
     ///
     /// # Errors
     /// [`Error::Missing`] if `source` asks for word ids or a text that is not there.
@@ -229,7 +232,7 @@ impl<'a> Words<'a> {
         Ok(Self { used, runs, run_of, spans, units })
     }
 
-    /// The tokens of the words that the tokens of `range` are in.
+    /// All tokens of the words to which the tokens of `range` belong.
     #[must_use]
     pub fn tokens(&self, range: Range<usize>) -> Range<usize> {
         let run = |token: usize| self.runs[self.run_of[token] as usize];
@@ -242,7 +245,7 @@ impl<'a> Words<'a> {
         self.units.is_some()
     }
 
-    /// The characters of the smallest whole words that cover `start..end`, which the tokens of `range` make up.
+    /// The characters of the smallest whole words that cover `start..end`, the characters of the tokens of `range`.
     #[must_use]
     pub fn widen(&self, range: Range<usize>, start: i64, end: i64) -> (i64, i64) {
         if let Some(units) = &self.units {

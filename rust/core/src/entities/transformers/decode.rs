@@ -37,7 +37,7 @@ pub struct Entities {
 }
 
 impl Entities {
-    /// None yet, with room for so many and their pieces.
+    /// No entities yet, with room for so many and their pieces.
     fn with_room(entities: usize, pieces: usize) -> Self {
         let each = || Vec::with_capacity(entities);
         let mut piece_starts = Vec::with_capacity(entities + 1);
@@ -74,7 +74,7 @@ pub struct Decoder {
 pub struct Options {
     /// Threads to use.
     pub threads: Threads,
-    /// Refuse offsets that are no spans of their text, rather than cut them.
+    /// Refuse offsets that are not spans of their text, rather than cut them.
     pub check_offsets: bool,
 }
 
@@ -165,13 +165,13 @@ struct Found {
     pieces: Vec<Piece>,
 }
 
-/// One token, or one word, on its way into an entity.
+/// One token, or one word, that may go into an entity.
 #[derive(Debug, Clone, Copy)]
 struct Item {
     label: u32,
     /// Its rows: a range of the window's unmasked rows.
     rows: (u32, u32),
-    /// NaN if it follows from `label` and is worked out when it is needed.
+    /// NaN if it follows from `label`; it is then computed when needed.
     score: f32,
 }
 
@@ -221,7 +221,8 @@ impl WindowDecoder<'_> {
         Ok((unmasked, best))
     }
 
-    /// The same but for tokens that are in no entity, of which one is left between any two others that are no neighbours.
+    /// The same without tokens that are in no entity, except that one of these stays between two others that are not
+    /// neighbours.
     fn in_entities(&self, rows: &Rows<'_>) -> Result<(Vec<u32>, Vec<u32>)> {
         let likely = self.decoder.likely;
         let mut tokens = Vec::with_capacity(self.window.tokens / 8);
@@ -329,7 +330,7 @@ impl WindowDecoder<'_> {
         Ok(())
     }
 
-    /// Keeps what the text of `token` is made from, where a tokenizer will make it.
+    /// Keeps what the text of `token` is made from, if a tokenizer will make it.
     fn push_piece(&self, token: u32, opens_word: bool, pieces: &mut Vec<Piece>) -> Result<()> {
         let (Some(ids), Some(tokens)) = (self.window.ids, self.tokens) else { return Ok(()) };
         let (start, end) = self.window.span(token as usize);
@@ -345,7 +346,7 @@ impl WindowDecoder<'_> {
 
 /// Words as items, by what decides their labels.
 ///
-/// Where all tokens of a word agree, its label is theirs and its score can wait until somebody asks.
+/// Where all tokens of a word agree, the word has their label, and its score can wait until it is asked for.
 fn items_of(
     rows: &Rows<'_>,
     unmasked: &[u32],

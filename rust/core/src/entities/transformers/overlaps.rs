@@ -4,10 +4,10 @@ use crate::batch::Entity;
 
 /// Keeps the longest of entities that overlap, as transformers does.
 ///
-/// Entities are sorted by start; each is compared with the last one kept only. It replaces that one if it
-/// starts inside it and is longer, or as long with a higher score; it is dropped if it starts inside it and
-/// is neither. An empty entity covers nothing, so an empty one in first place comes out twice.
-/// Source: `aggregate_overlapping_entities` of transformers' token-classification pipeline.
+/// Entities are sorted by start; each is compared only with the last one kept. It replaces that one if it starts
+/// inside it and is longer, or as long with a higher score; it is dropped if it starts inside it and is neither. An
+/// empty entity covers nothing, so an empty one in the first place comes out twice. Source:
+/// `aggregate_overlapping_entities` of transformers' token-classification pipeline.
 pub fn keep_longest<W: Copy>(entities: &mut Vec<(W, Entity)>) {
     entities.sort_by_key(|(_, entity)| entity.start);
     let Some(&first) = entities.first() else { return };

@@ -1,9 +1,9 @@
-"""Decodes the logits of real models on gold by every option, and prints what each is worth.
+"""Decodes the logits of real models on gold by every option, and prints the gain of each.
 
     python -m eval [--data ../shared/data/gold] [--models ../shared/models] [--write]
 
-The first run takes some minutes, as models run; their logits are kept in .cache/eval. `--write` puts the tables into the
-pages that show them. What is absent is said and left out, and then nothing is written.
+The first run takes some minutes, as models run; their logits are kept in .cache/eval. `--write` puts the tables into
+the pages that show them. Absent data or models are named and left out, and then nothing is written.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""How the edges of gold entities lie in the units of a text: what a word rule costs, whatever the model.
+"""How the edges of gold entities lie in the units of a text: the cost of a word rule, whatever the model.
 
-An entity with an edge inside a unit can't be found exactly by whatever gives whole units, however good the model is. One
-with an edge of units at a joint inside it (`O'|Brien`) can be found, but only if the model labels both sides.
+An entity with an edge inside a unit can't be found exactly by a rule of whole units, however good the model is. One
+with an edge between units at a joint inside it (`O'|Brien`) can be found, but only if the model labels both sides.
 """
 
 from __future__ import annotations

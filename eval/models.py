@@ -1,4 +1,4 @@
-"""Logits of a model for texts, run once and kept in `.cache/eval`: to decode them anew takes seconds."""
+"""Logits of a model for texts, run once and kept in `.cache/eval`: decoding them again takes seconds."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CACHE = Path(__file__).resolve().parent.parent / ".cache" / "eval"
 
 @dataclass(frozen=True)
 class Recorded:
-    """What a model said of some texts: what `EntityDecoder.decode` takes."""
+    """A model's output for some texts: the arguments of `EntityDecoder.decode`."""
 
     labels: dict[int, str]
     tokenizer: Any
@@ -35,13 +35,13 @@ class Recorded:
         return [window for encoding in self.encodings for window in (encoding, *encoding.overflowing)]
 
     def found(self, **options: Any) -> list[list[Any]]:
-        """The dicts of each text, as `EntityDecoder` with these options finds them."""
+        """The dicts of each text from `EntityDecoder` with these options."""
         decoder = fastpost.EntityDecoder(self.labels, tokenizer=self.tokenizer, threads=2, **options)
         return decoder.decode(self.logits, self.encodings, self.texts).to_dicts()
 
 
 def record(folder: Path, texts: list[str], max_length: int = 512, stride: int = 128) -> Recorded:
-    """Runs the model of `folder`, a transformers folder or one with an ONNX file, or reads what it said before."""
+    """Runs the model of `folder`, a transformers folder or one with an ONNX file, or reads its recorded output."""
     from tokenizers import Tokenizer
 
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
@@ -55,7 +55,7 @@ def record(folder: Path, texts: list[str], max_length: int = 512, stride: int = 
 
 
 def _digest(folder: Path, windows: list[Any]) -> str:
-    """Of the model's weights and the token ids it is to read."""
+    """A digest of the model's weights and the token ids that it will read."""
     digest = hashlib.sha256()
     for file in (*sorted(folder.glob("*.safetensors")), *sorted(folder.glob("onnx/*.onnx"))):
         digest.update(file.read_bytes())
@@ -81,7 +81,7 @@ def _keep(place: Path, logits: list[np.ndarray]) -> list[np.ndarray]:
 
 
 def _run(folder: Path, windows: list[Any], batch: int = 16) -> list[np.ndarray]:
-    """Logits of each window; windows of about one length are run together."""
+    """Logits of each window; windows of similar length are run together."""
     model = _onnx(folder) if list(folder.glob("onnx/*.onnx")) else _torch(folder)
     out: list[Any] = [None] * len(windows)
     order = sorted(range(len(windows)), key=lambda at: len(windows[at].ids))

@@ -1,4 +1,4 @@
-"""transformers' own pipeline on recorded logits: its tokenizer calls, its words, its joining; only the model is looked up."""
+"""transformers' own pipeline on recorded logits: its tokenizer calls, words and joining; only the model is a look-up."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ STRATEGIES = ("none", "simple", "first", "average", "max")
 
 
 def strategies(recorded: Recorded) -> tuple[str, ...]:
-    """Those that transformers has for these texts: it reads none in windows with "none"."""
+    """The strategies that transformers has for these texts: with "none" it reads no windows."""
     return STRATEGIES if len(recorded.windows) == len(recorded.texts) else STRATEGIES[1:]
 
 
 def differing(folder: Path, recorded: Recorded, sample: int, stride: int) -> dict[str, int]:
-    """Of a sample of the texts, how many fastpost finds other entities in than the live pipeline, by strategy.
+    """By strategy, in how many of a sample of the texts fastpost finds other entities than the live pipeline.
 
     Entities are compared with their words, places and labels, and scores to 1e-5.
     """

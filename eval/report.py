@@ -40,7 +40,7 @@ def gain(value: float, interval: Interval) -> str:
 
 
 def change(interval: Interval) -> str:
-    """A difference, bold where chance does not explain it."""
+    """A difference, bold if chance does not explain it."""
     text = signed(interval.difference)
     return f"**{text}**" if interval.low > 0 or interval.high < 0 else text
 

@@ -1,4 +1,4 @@
-"""What is tried: transformers' strategies, own mode by strategy, and each option beside its default."""
+"""The settings to try: transformers' strategies, own mode by strategy, and each option beside its default."""
 
 from __future__ import annotations
 

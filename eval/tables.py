@@ -1,4 +1,4 @@
-"""What is decoded and counted, and the tables that show it."""
+"""Decodes and counts, and makes the tables that show it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Subject:
 
     @cached_property
     def recorded(self) -> models.Recorded:
-        """What the model says; it runs once."""
+        """The model's output; it runs once."""
         return models.record(self.folder, self.gold.texts, self.length, self.stride)
 
     def counts(self, options: dict[str, Any], part: str | None = None) -> np.ndarray:
@@ -52,7 +52,7 @@ class Subject:
         return measures.measure(self.counts(options, part))
 
     def paired(self, options: dict[str, Any], other: dict[str, Any], name: str, part: str | None = None) -> Interval:
-        """By how much one beats the other."""
+        """By how much one setting beats the other."""
         return measures.paired(self.counts(options, part), self.counts(other, part), name)
 
     def best(self, part: str | None = None) -> str:
@@ -62,7 +62,7 @@ class Subject:
 
 
 class Evaluation:
-    """Tables of subjects; those with `unknown` in their name count for what is covered only."""
+    """Tables of subjects; those with `unknown` in their name count only for what is covered."""
 
     def __init__(self, subjects: list[Subject]) -> None:
         self.subjects = [subject for subject in subjects if not subject.name.startswith("unknown")]
@@ -113,7 +113,7 @@ class Evaluation:
         return table(("", "", "aggregation_strategy", *MEASURES), rows)
 
     def options(self) -> str:
-        """What each option changes beside the default."""
+        """The effect of each option, beside the default."""
         rows = [
             ["the default", *(f"{percent(now.f1)} / {percent(now.whole)}" for now in self._each(settings.OWN))],
         ]
@@ -129,7 +129,7 @@ class Evaluation:
         return [subject.measure(options) for subject in self.subjects]
 
     def redaction(self) -> str:
-        """Bias and other options beside the defaults of redaction, on what was chosen by and what is reported."""
+        """Bias and other options beside the defaults of redaction, on the part for choosing and on the rest."""
         tried = {f"outside_bias={bias:g}": {"outside_bias": bias} for bias in settings.BIASES} | settings.REDACTIONS
         rows = []
         for name, options in tried.items():
@@ -161,7 +161,7 @@ class Evaluation:
         return table(("", "tokens a window", "", *MEASURES), rows)
 
     def details(self) -> dict[str, Any]:
-        """What the tables leave out: every setting on every part."""
+        """The details that the tables leave out: every setting on every part."""
         tried = {
             **{f"transformers, {name}": options for name, options in settings.TRANSFORMERS.items()},
             "default": settings.OWN,

@@ -51,7 +51,7 @@ def fence(docstring: str) -> str:
 
 
 class Groups(griffe.Extension):
-    """Lays out every docstring that is loaded."""
+    """Changes every docstring that is loaded."""
 
     def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
         """Called once an object has been read."""

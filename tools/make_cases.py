@@ -1,4 +1,4 @@
-"""Writes the cases of `tests/cases` that programs compute: `python tools/make_cases.py`. See README.md there.
+"""Writes the computed cases of `tests/cases`: `python tools/make_cases.py`. See README.md there.
 
 No expected value comes from fastpost itself: transformers' own pipeline, and the plain twins of the tests, which are written
 from the documentation alone and use other libraries (NumPy, regex, unicodedata, seqeval, spacy-alignments), say what is right.
@@ -49,7 +49,7 @@ LABELS = [
 
 
 def numbers(values: Any) -> Any:
-    """Nested lists in which -inf is null."""
+    """Nested lists of numbers, with null for -inf."""
     if isinstance(values, np.ndarray):
         values = values.tolist()
     if isinstance(values, (list, tuple)):
@@ -194,7 +194,7 @@ def qa_window(held: qa_twin.Window) -> dict[str, Any]:
 
 
 def close(scores: list[float]) -> bool:
-    """Whether two neighbours are so near that rounding may swap them."""
+    """Whether two neighbours are so close that rounding may swap them."""
     return any(a != b and abs(a - b) < 1e-5 for a, b in itertools.pairwise(scores))
 
 
@@ -225,7 +225,7 @@ def answers(count: int) -> list[dict[str, Any]]:
             listed = [found] if isinstance(found, dict) else found
             expected: dict[str, Any] = {"answers": listed}
             if any(answer["score"] < 1e-9 for answer in listed):
-                continue  # NumPy leaves the order of what has no probability open
+                continue  # NumPy leaves the order of spans with probability 0 open
         else:
             options["normalize"] = str(rng.choice(["global", "global", "window"]))
             options["dedupe"] = str(rng.choice(["span", "span", "text", "overlap"]))
@@ -249,7 +249,7 @@ def answers(count: int) -> list[dict[str, Any]]:
 
 
 def labels() -> list[dict[str, Any]]:
-    """What label names spell, by the twin; and what sequences of them spell, by seqeval."""
+    """How label names are read, by the twin; and the entities of sequences of them, by seqeval."""
     cases: list[dict[str, Any]] = []
     sets = [
         *LABELS,
@@ -441,7 +441,7 @@ def offsets() -> list[dict[str, Any]]:
     for text in ["Zoë ﬁ Å", "가나다 ㍿", "ABC İıẞ", "e\u0301x\u0327 o\u0308"]:
         for form in ("NFC", "NFD", "NFKC", "NFKD", "lower"):
             whole = text.lower() if form == "lower" else unicodedata.normalize(form, text)
-            # Pieces that no form joins with what is before them: a letter and its marks.
+            # Pieces that no form joins with the text before them: a letter and its marks.
             pieces = regex.findall(r"\P{M}\p{M}*", text)
             made = [piece.lower() if form == "lower" else unicodedata.normalize(form, piece) for piece in pieces]
             assert "".join(made) == whole, (text, form)

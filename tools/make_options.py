@@ -38,7 +38,7 @@ def shown(value: Any) -> str:
 def row(
     option: Option, annotations: Mapping[str, str], own: Mapping[str, Any], redaction: Mapping[str, Any] | None
 ) -> list[str]:
-    """The cells of an option; a behaviour that has no such option gets a dash."""
+    """The cells of an option; a behaviour without the option gets a dash."""
     default = own.get(option.name, option.default)
     meaning = f"{option.doc} {values(option, annotations)}"
     cells = [f"`{option.name}`", meaning, shown(default), shown(option.transformers)]
@@ -48,7 +48,7 @@ def row(
 
 
 def annotations_of(decoder: type) -> dict[str, str]:
-    """What the options of a decoder take, by its signature."""
+    """The types of a decoder's options, from its signature."""
     return {name: str(one.annotation) for name, one in inspect.signature(decoder).parameters.items()}
 
 

@@ -1,4 +1,4 @@
-"""The commands together, and how the program ends."""
+"""Puts the commands together, and ends the program."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fastpost.cli.help import Command, Commands
 
 
 class Row(NamedTuple):
-    """A command, as the list of commands has it."""
+    """A row in the list of commands."""
 
     module: str
     """The file that it is in, which is not imported for another command."""
@@ -66,7 +66,7 @@ COMMANDS: dict[str, Row] = {
 
 
 def build_app(wanted: str | None = None) -> typer.Typer:
-    """The program; if only one command is `wanted`, the others are names without options, and their files stay unread."""
+    """The program; if only one command is `wanted`, the others are bare names, whose modules are not imported."""
     app = typer.Typer(
         name="fastpost",
         cls=Commands,
@@ -92,7 +92,7 @@ def _not_read() -> None:
 
 
 def _wanted(arguments: Sequence[str]) -> str:
-    """The command that a line of arguments calls, or that a shell completes; "" for none."""
+    """The command that the arguments call, or that a shell completes; "" for none."""
     if "_FASTPOST_COMPLETE" in os.environ:
         arguments = os.environ.get("COMP_WORDS", os.environ.get("_TYPER_COMPLETE_ARGS", "")).split()[1:]
     first = next((one for one in arguments if not one.startswith("-")), "")
@@ -113,12 +113,12 @@ def _options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    del version  # dealt with by its callback
+    del version  # handled by its callback
     failure.Debug.on = failure.Debug.on or debug
 
 
 def _open_streams() -> None:
-    """Sees to it that no file of ours takes the number of a standard stream that the caller has closed (`2>&-`)."""
+    """Keeps files of ours from getting the number of a standard stream that the caller has closed (`2>&-`)."""
     while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(number)
@@ -128,12 +128,12 @@ def _open_streams() -> None:
 
 @contextmanager
 def _stopped_politely() -> Iterator[None]:
-    """SIGTERM ends the block as Ctrl-C does, where it would have ended the program on the spot."""
+    """Makes SIGTERM end the block as Ctrl-C does; by default it would end the program on the spot."""
 
     def stop(*_: object) -> None:
         raise failure.Terminated
 
-    here = threading.current_thread() is threading.main_thread()  # no other may ask for signals
+    here = threading.current_thread() is threading.main_thread()  # only the main thread may set handlers of signals
     if not here or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
         yield
         return
@@ -168,7 +168,7 @@ def run(arguments: Sequence[str]) -> int:
             failure.drop_output()
         return code
     except Exception as error:
-        # Errors of the command line itself, which every version of Typer has elsewhere, know how they read.
+        # Errors of the command line itself are in another place in each version of Typer; they know their own message.
         message = getattr(error, "format_message", None)
         if message is None or failure.Debug.on:
             raise

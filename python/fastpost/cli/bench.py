@@ -140,7 +140,7 @@ def train(
 
 
 def _on_torch(running: Running) -> Running:
-    """The options of a model that runs on torch, as the one of transformers does; refused before anything is loaded."""
+    """The options of a model that runs on torch, as transformers' does; others are refused before anything is loaded."""
     running.check()
     if backend_of(running.model) != TORCH:
         raise UsageError(
@@ -161,7 +161,7 @@ def _texts(inputs: list[str], column: str | None, count: int) -> list[str]:
 
 
 def _limit(pipe: Any) -> None:
-    """Lets the tokenizer cut texts at what the model reads, where it names no length or a longer one.
+    """Lets the tokenizer cut texts at the model's length if it names no length or a longer one.
 
     The pipelines of transformers, and ours in its mode, would fail on texts that are longer.
     """
@@ -176,7 +176,7 @@ def _limit(pipe: Any) -> None:
 
 
 def _twin(ours: Any, name: str, options: dict[str, Any]) -> Any:
-    """The pipeline of transformers around the same model; None, and a line that says so, if it has none."""
+    """The pipeline of transformers around the same model; None, after a line that says so, if there is none."""
     from fastpost.pipelines.torch.peer import twin
 
     made = twin(ours, name, options)
@@ -191,7 +191,7 @@ _OTHER_WORK = "so the times are of different work"
 def _timed(
     title: str, ours: Any, theirs: Any, work: Callable[[Any], Any], rounds: int, if_different: str = _OTHER_WORK
 ) -> None:
-    """Compares the results, then prints the medians, measured in turn; `if_different` is said if results differ."""
+    """Compares the results, then prints the medians, measured in turn; prints `if_different` if results differ."""
     pipes = {"fastpost": ours} if theirs is None else {"transformers": theirs, "fastpost": ours}
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in pipes}
     results: dict[str, Any] = {}
@@ -233,7 +233,7 @@ def _timed(
 
 
 def _doubt(theirs: float, ours: float) -> str:
-    """What is said where one model took times in the two pipelines that are more than a tenth apart; "" elsewhere."""
+    """A caution if the times of one model in the two pipelines are more than a tenth apart; otherwise ""."""
     if 0.9 * theirs <= ours <= theirs / 0.9:
         return ""
     return (
@@ -243,7 +243,7 @@ def _doubt(theirs: float, ours: float) -> str:
 
 
 def _watched(pipe: Any) -> AbstractContextManager[list[float]]:
-    """Adds up the time that the model of a pipeline takes."""
+    """Adds up the time of a pipeline's model."""
     model = getattr(pipe, "model", None)
     if model is None:
         return nullcontext([0.0])
@@ -253,7 +253,7 @@ def _watched(pipe: Any) -> AbstractContextManager[list[float]]:
 
 
 def _different(theirs: Any, ours: Any) -> str | None:
-    """How the results differ, but for scores; None if they do not."""
+    """How the results differ, scores aside; None if they do not."""
     if isinstance(theirs, str):
         return None if theirs == ours else "the two tokenizer.json differ"
     count = sum(_plain(a) != _plain(b) for a, b in zip(theirs, ours, strict=True))

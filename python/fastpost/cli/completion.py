@@ -1,4 +1,4 @@
-"""Completion with the tab key: what `--install-completion` and `--show-completion` do."""
+"""Completion with the tab key: `--install-completion` and `--show-completion`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _POWERSHELL = ("powershell", "pwsh")
 
 
 def serve_shell(flag: str, words: Sequence[str]) -> None:
-    """Installs or prints completion for the shell that `words` name, or for the one around where they name none.
+    """Installs or prints completion for the shell that `words` name; without words, for the shell around the program.
 
     Raises:
         UsageError: if no shell is named and none is found, or one that is not known, or more than one word is given.
@@ -30,13 +30,13 @@ def serve_shell(flag: str, words: Sequence[str]) -> None:
             if shell
             else f"{flag} finds no shell around it; say which: {flag} {known}"
         )
-    # Both names are of every version that is supported, but no public ones.
+    # Every supported version has both names, but they are not public.
     typers: Any = import_module("typer.completion")
     names = {"prog_name": "fastpost", "complete_var": "_FASTPOST_COMPLETE", "shell": shell}
     if flag == "--show-completion":
         typer.echo(typers.get_completion_script(**names))
         return
-    if shell in _POWERSHELL:  # Typer would let scripts of all kinds run on this machine for it
+    if shell in _POWERSHELL:  # Typer would change the machine's policy to let scripts of all kinds run
         raise UsageError(
             f"--install-completion does not change a profile of PowerShell; run `fastpost --show-completion {shell} >> $PROFILE` there"
         )

@@ -1,4 +1,4 @@
-"""`doctor`: what this machine and this environment have, and what it enables."""
+"""`doctor`: the features of this machine and this environment, and what these enable."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def doctor(
 
 
 def examined() -> dict[str, Any]:
-    """What `doctor` shows, by name."""
+    """The findings of `doctor`, by name."""
     from fastpost import __version__
     from fastpost._fastpost import simd
 
@@ -108,15 +108,15 @@ def _memory() -> str:
 
 
 def _devices(library: str, version: str | None) -> list[str]:
-    """The devices that a library sees; what is wrong with it if it can't be imported."""
+    """The devices that a library sees; if it can't be imported, the reason."""
     if version is None:
         return ["not installed"]
     try:
         module: Any = importlib.import_module(library)
-    except Exception as error:  # a broken installation is what a doctor is asked about
+    except Exception as error:  # a broken installation is a finding, too
         return [f"can't be imported: {' '.join(str(error).split())}"]
     if library == "onnxruntime":
-        # Every build names Azure, which is a service elsewhere and no device of this machine.
+        # Every build names Azure, which is a remote service, not a device of this machine.
         providers = [name.removesuffix("ExecutionProvider") for name in module.get_available_providers()]
         return sorted((name for name in providers if name != "Azure"), key=lambda name: (name != "CPU", name))
     devices = ["cpu"]

@@ -1,6 +1,6 @@
-"""What `ner`, `view` and `compare` share: the options of `fastpost.entities.options`, as a command line has them.
+"""What `ner`, `view` and `compare` share: the options of `fastpost.entities.options`, in the form of a command line.
 
-Each stands in that list, with its values, its default and what it is; here is how its value is written.
+That list has their values, defaults and meanings; this file says how a value is written.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _WRITTEN: dict[str, Any] = {
 
 
 def _flag(option: Option) -> inspect.Parameter:
-    """The parameter of a command that stands for an option; `None` says that it was not given."""
+    """The parameter of a command for an option; `None` means that it was not given."""
     kind: Any = type(option.default)
     if option.choices:
         kind = Literal[tuple("none" if name is None else name for name in option.choices)]
@@ -80,7 +80,7 @@ def entity_options(
     ] = None,
     **own: Any,
 ) -> dict[str, Any]:
-    """The options of a pipeline that these options of a command stand for: those that were given, and `compat`."""
+    """The pipeline's options for these options of a command: those that were given, and `compat`."""
     if stride is not None and aggregation_strategy == "none":
         raise UsageError("--stride needs an --aggregation-strategy other than none")
     options = _given({"aggregation_strategy": aggregation_strategy, "ignore_labels": ignore_label or None})
@@ -100,7 +100,7 @@ def entity_options(
 
 
 def _parameters() -> list[inspect.Parameter]:
-    """What the command line knows: the parameters above, and a flag for each option of our own behaviour."""
+    """The parameters of the command line: those above, and a flag for each option of our own behaviour."""
     hints = get_type_hints(entity_options, include_extras=True)
     named = [
         one.replace(annotation=hints[one.name], kind=one.KEYWORD_ONLY)
@@ -111,7 +111,7 @@ def _parameters() -> list[inspect.Parameter]:
 
 
 def takes_entity_options(without: tuple[str, ...] = ()) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Gives a command the options of `entity_options`, in place of its parameter `chosen`, which gets what they come to.
+    """Gives a command the options of `entity_options`, in place of its parameter `chosen`, which gets their result.
 
     Args:
         without: options that it does not take.
@@ -146,7 +146,7 @@ def takes_entity_options(without: tuple[str, ...] = ()) -> Callable[[Callable[..
 
 
 def with_defaults(chosen: dict[str, Any], redacts: bool = False) -> dict[str, Any]:
-    """The options with what a command takes where nothing was said; a job that redacts would rather hide too much."""
+    """The options with a command's defaults filled in; those of a job that redacts rather hide too much."""
     if chosen["compat"] != "fastpost":
         return {"aggregation_strategy": _THEIR_STRATEGY, **chosen}
     taken = defaults("redaction") if redacts else {"aggregation_strategy": _OWN_STRATEGY}

@@ -1,4 +1,4 @@
-"""What went wrong -> one line and an exit code."""
+"""An error -> one line and an exit code."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Debug:
 
 
 class Quiet:
-    """Whether standard error is for errors alone: `--quiet`."""
+    """Whether standard error shows errors only: `--quiet`."""
 
     on = False
 
@@ -68,7 +68,7 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
 
 
 def fail(error: BaseException, resumable: bool = False) -> NoReturn:
-    """Says in one line what `error` is and leaves with its exit code; `resumable` if the command has --resume."""
+    """Prints one line about `error` and ends with its exit code; `resumable` if the command has --resume."""
     code, line = explained(error, resumable)
     if isinstance(error, OSError):
         drop_output()
@@ -79,7 +79,7 @@ def fail(error: BaseException, resumable: bool = False) -> NoReturn:
 
 
 def drop_output() -> None:
-    """Lets go of what standard output would not take; Python would say so once more at its end."""
+    """Drops the output that standard output would not take; otherwise Python would complain once more at its end."""
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -88,7 +88,7 @@ def drop_output() -> None:
 
 
 def explained(error: BaseException, resumable: bool = False) -> tuple[int, str]:
-    """The exit code for `error`, and the line that says what it is; `resumable` if the command has --resume."""
+    """The exit code for `error`, and the line about it; `resumable` if the command has --resume."""
     if isinstance(error, KeyboardInterrupt):
         code, line = (TERMINATED, "SIGTERM") if isinstance(error, Terminated) else (INTERRUPTED, "Ctrl-C")
         cure = "; the same command with --resume goes on" if is_resumable(error) else ""
@@ -163,7 +163,7 @@ def spelled(error: object) -> str:
 
 
 def _is_of_an_option(error: object) -> bool:
-    """Whether what an error says first is that the value of one of the command's options is wrong."""
+    """Whether an error starts with one of the command's options, whose value is wrong."""
     name = getattr(error, "argument", None)
     if not isinstance(name, str) or name == "model" or not isinstance(error, ValueError | TypeError):
         return False
@@ -195,7 +195,7 @@ def tell(line: str) -> None:
 
 
 def note(line: str) -> None:
-    """Writes one line of our own that is no error: nothing with `--quiet`."""
+    """Writes one line of our own that is not an error; with `--quiet`, nothing."""
     if not Quiet.on:
         tell(line)
 
@@ -213,7 +213,7 @@ def note_arguments(arguments: Sequence[str]) -> None:
 
 
 def without_texts(line: str) -> str:
-    """A message in which long arguments are cut, whoever has put them there and however they are quoted."""
+    """A message with long arguments cut, whatever library put them there and however they are quoted."""
     for text in _texts.get():
         escaped = "".join(
             letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in text

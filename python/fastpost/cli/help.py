@@ -1,7 +1,7 @@
 """What `--help` shows: one sentence, three examples, then the options in groups, in 80 columns.
 
-Typer's own pages put the names of values into a narrow column, where they are broken inside a word. Here an option
-stands with its values on one line, and what it is for stands beside it, or below it where that line is long.
+Typer's own pages put the names of values into a narrow column, and break them inside a word. Here an option and its
+values are on one line, and its purpose is beside it, or below it if that line is long.
 """
 
 from __future__ import annotations
@@ -164,17 +164,17 @@ class Command(_Helpful, TyperCommand):
 
 
 class Commands(_Helpful, TyperGroup):
-    """A command that has commands; without a word it shows what it can do."""
+    """A command that has commands; without a word it shows its help."""
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """The command of a name; a name that others have for it is told the one that it has here."""
+        """The command of a name; for a name that other programs use, an error gives the one used here."""
         found = super().get_command(ctx, cmd_name)
         if found is None and ctx.parent is None and cmd_name in ALIASES and not ctx.resilient_parsing:
             raise UsageError(f"there is no command {cmd_name}; it is: fastpost {ALIASES[cmd_name]} (fastpost --help)")
         return found
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Reads what stands behind the command."""
+        """Reads the arguments after the command."""
         words: list[str] = super().parse_args(ctx, args or ([] if ctx.resilient_parsing else ["--help"]))
         return words
 
@@ -221,7 +221,7 @@ def _usage(command: Any) -> str:
 
 
 def _kinds(command: Any) -> dict[str, Any]:
-    """The type of each parameter: of one that can be absent or repeated, that of a value."""
+    """The type of each parameter: if it can be absent or repeated, the type of a value."""
     # Where a parameter keeps its type differs between versions of Typer; its function has it in all of them.
     hints = {} if command.callback is None else get_type_hints(command.callback)
     return {name: _kind(hint) for name, hint in hints.items()}
@@ -234,7 +234,7 @@ def _kind(hint: Any) -> Any:
 
 
 def _groups(command: Any, ctx: Any) -> Iterator[tuple[str, list[tuple[str, str]]]]:
-    """Headings and their rows: what stands on the left, and what it is."""
+    """Headings and their rows: the left side, and what it means."""
     if hasattr(command, "commands"):
         yield from _listed(command)
     params = {one.name: one for one in command.get_params(ctx) if not getattr(one, "hidden", False)}
@@ -271,7 +271,7 @@ def _left(param: Any, kinds: dict[str, Any]) -> str:
 
 
 def _metavar(param: Any, kinds: dict[str, Any]) -> str:
-    """What stands for a value."""
+    """The placeholder of a value."""
     kind = kinds.get(param.name)
     if param.metavar:
         return str(param.metavar).removesuffix("...")
@@ -283,7 +283,7 @@ def _metavar(param: Any, kinds: dict[str, Any]) -> str:
 
 
 def _said(param: Any, kind: Any) -> str:
-    """What an option is for, whether it must be given, and what it is if it is not."""
+    """The purpose of an option, whether it is required, and its default."""
     words = [_COMPLETION.get(param.name) or (param.help or "").strip()]
     if param.required:
         words.append("Required.")
@@ -307,6 +307,6 @@ def _headed(title: str) -> str:
 
 
 def _coloured(text: str, **style: Any) -> str:
-    """`text` in colour, if it is read on a terminal whose user has nothing against it."""
+    """`text` in colour, if it goes to a terminal and the user has not turned colours off."""
     plain = not sys.stdout.isatty() or "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"
     return text if plain else typer.style(text, **style)

@@ -60,7 +60,7 @@ def ner(
 
 
 def _check_redaction(chosen: dict[str, Any], redact: str) -> None:
-    """Refuses options that would leave the end of long texts as it is, and what is no template."""
+    """Refuses options that would leave the end of long texts unredacted, and a string that is not a template."""
     from fastpost.entities.redact import template
 
     if chosen.get("on_long_text") == "truncate":

@@ -52,12 +52,12 @@ _REPEATED: dict[str, Any] = {"keep_columns": list[str] | None}
 """Fields that take what each of several flags says."""
 
 
-_BACKEND: Any = Literal[(TORCH, *BACKENDS)]  # from the table of those that there are
+_BACKEND: Any = Literal[(TORCH, *BACKENDS)]  # from the table of all formats
 
 
 @dataclass(frozen=True, kw_only=True)
 class Running:
-    """The model of a command, and what runs it."""
+    """The model of a command, and its backend."""
 
     model: Annotated[str, typer.Option(help="Folder or name of the model.")]
     batch_size: Annotated[
@@ -76,10 +76,10 @@ class Running:
     ] = None
 
     def check(self) -> None:
-        """Refuses a model that is not there, before anything else is done.
+        """Refuses a model that does not exist, before anything else is done.
 
         Raises:
-            UsageError: if there is no such folder, nor can it be a name on the hub.
+            UsageError: if there is no such folder and it can't be a name on the hub.
         """
         from fastpost.models.place import missing_model
 
@@ -103,7 +103,7 @@ class Running:
             if backend != "torch":
                 raise UsageError("--dtype is for torch; an ONNX model has its own")
             options["dtype"] = self.dtype
-        if backend == TORCH and (Quiet.on or folder.is_dir()):  # a model that has to be fetched shows how far that is
+        if backend == TORCH and (Quiet.on or folder.is_dir()):  # downloading a model shows its progress
             from fastpost.models.transformers import hide_bars
 
             hide_bars()
@@ -113,7 +113,7 @@ class Running:
         """How many windows the model is given at once, as the pipelines take it.
 
         Raises:
-            UsageError: if both options say so, or --batch-size is neither a number nor auto.
+            UsageError: if both options are given, or --batch-size is neither a number nor auto.
         """
         size = self.batch_size
         if self.batch_tokens is not None:
@@ -129,7 +129,7 @@ class Running:
         return {"batch_size": int(size)}
 
     def settings(self) -> dict[str, Any]:
-        """What tells the model from others: see `Output`."""
+        """The settings that identify the model: see `Output`."""
         files = {}
         folder = Path(self.model)
         for path in [folder] if folder.is_file() else sorted(folder.rglob("*")):
@@ -182,7 +182,7 @@ def takes_records(without: tuple[str, ...] = ()) -> Callable[[Callable[..., None
     """Gives a command the fields of the records that it takes as options of its own.
 
     Args:
-        without: fields that it does not take, which have their defaults.
+        without: fields that it does not take; these keep their defaults.
     """
 
     def spread(command: Callable[..., None]) -> Callable[..., None]:
@@ -229,7 +229,7 @@ def _parameters(record: type) -> list[inspect.Parameter]:
 
 
 def tell_left_out(corpus: Corpus) -> None:
-    """Says what `--on-error skip` has left out."""
+    """Reports what `--on-error skip` has left out."""
     stats = corpus.stats
     if stats.skipped:
         left = counted(stats.skipped, "record or file was", "records or files were")
@@ -237,6 +237,6 @@ def tell_left_out(corpus: Corpus) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """What an error is, with its place in front."""
+    """An error in words, with its place in front."""
     where = f"{os.fsdecode(error.filename)}: " if isinstance(error, OSError) and error.filename is not None else ""
     return where + (str(error.strerror) if where and isinstance(error, OSError) else spelled(error))

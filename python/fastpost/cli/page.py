@@ -1,4 +1,4 @@
-"""Texts for a page, and the page: what `view` and `compare` share."""
+"""Texts for a page, and the page, for `view` and `compare`."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Chosen:
 
 
 def texts_of(inputs: list[str], most: int, reading: Reading) -> Chosen:
-    """The first texts of files, or the arguments that are texts themselves. What is empty or null has nothing to show.
+    """The first texts of files, or the arguments that are texts themselves. Empty and null texts are left out.
 
     Args:
         inputs: what the command was given.
@@ -99,7 +99,7 @@ def texts_of(inputs: list[str], most: int, reading: Reading) -> Chosen:
 
 
 def _given(texts: list[str]) -> Corpus:
-    """The corpus of texts that are arguments themselves."""
+    """The corpus of texts that were given as arguments."""
     from fastpost.corpus import Corpus
 
     return Corpus.from_texts(texts)
@@ -132,12 +132,12 @@ def _first(corpus: Corpus, column: str, most: int) -> tuple[list[tuple[str, str]
 
 
 def _guessed(corpus: Corpus) -> int | None:
-    """About how many texts the files hold; None where nobody knows."""
+    """About how many texts the files hold; None if unknown."""
     return None if corpus._once else corpus._sample(1 << 16)[1]
 
 
 def _note(shown: int, empty: int, total: int | None, more: bool) -> str:
-    """What is said of the texts that a page leaves out."""
+    """The note about texts that a page leaves out."""
     parts = []
     if more:
         of = "more" if total is None else f"about {total:,}"
@@ -153,7 +153,7 @@ _STYLE = (
 
 
 def tell_done(found: str, shown: Chosen, out: str) -> None:
-    """Says in one line what a page shows, and what it leaves out."""
+    """Reports in one line what a page shows, and what it leaves out."""
     note(found + (f"; {shown.note}" if shown.note else "") + (f" -> {out}" if out != "-" else ""))
 
 

@@ -30,11 +30,11 @@ class Progress(shown.Progress):
         super().__init__(screen)
 
     def load(self, model: str) -> None:
-        """Tells that a model is loaded, which takes seconds in which nothing else is to be seen."""
+        """Reports that a model is being loaded, which takes seconds in which nothing else is shown."""
         self("load", 0, None, model)
 
     def follow(self, stage: str, one: str, many: str) -> Callable[[Tally], None]:
-        """What a job is to call: shows how far it is; `one` and `many` are the things that it finds."""
+        """A function for a job to call, which shows how far it is; `one` and `many` are the things that it finds."""
         first: list[int] = []
 
         def show(tally: Tally) -> None:
@@ -43,7 +43,7 @@ class Progress(shown.Progress):
                 speed = f"{self.rate(tally.tokens, stage):,.0f} tokens/s"
             else:
                 speed = f"{self.rate(tally.texts - first[0], stage):,.1f} texts/s"
-            guessed = "" if tally.texts == tally.total else "about "  # it is exact at the end alone
+            guessed = "" if tally.texts == tally.total else "about "  # it is exact only at the end
             of = "" if tally.total is None else f" of {guessed}{tally.total:,}"
             texts = f"{tally.texts:,}{of} {'text' if (tally.total or tally.texts) == 1 else 'texts'}"
             self(stage, tally.texts, tally.total, f"{texts}, {speed}, {counted(tally.found, one, many)}")
@@ -51,7 +51,7 @@ class Progress(shown.Progress):
         return show
 
     def count(self, stage: str, total: int) -> Callable[[int, int], None]:
-        """What a pipeline is to call with texts and tokens: shows how far it is."""
+        """A function for a pipeline to call with texts and tokens, which shows how far it is."""
         done = [0]
 
         def tell(texts: int, _tokens: int) -> None:
@@ -61,7 +61,7 @@ class Progress(shown.Progress):
         return tell
 
     def took(self) -> str:
-        """How long it took, for the last line of a command; nothing where nobody had to wait."""
+        """How long it took, for the last line of a command; nothing if nobody had to wait."""
         seconds = time.monotonic() - self.started
         if seconds < _LONG:
             return ""
@@ -81,7 +81,7 @@ _LONG = 10.0
 
 
 class Terminal:
-    """A bar with its share and the time left, which goes when all is done and stays where work was stopped."""
+    """A bar with its share and the time left. It is removed when all is done, and stays if the work was stopped."""
 
     def __init__(self) -> None:
         from rich.console import Console, ConsoleDimensions
@@ -90,9 +90,9 @@ class Terminal:
         from rich.table import Column
 
         class Narrow(Console):
-            """A terminal whose last columns stay free for the ^C that it writes itself.
+            """A terminal whose last columns stay free for the ^C that the terminal itself writes.
 
-            In a line that is full it would begin a second one, and the bar would stand there twice.
+            On a full line, ^C would begin a second line, and the bar would be shown twice.
             """
 
             @property
@@ -130,5 +130,5 @@ class Terminal:
 
     def close(self, whole: bool) -> None:
         """See `Screen`."""
-        self._bar.live.transient = whole  # the last line of the command says what came of it
+        self._bar.live.transient = whole  # the last line of the command tells the result
         self._bar.stop()

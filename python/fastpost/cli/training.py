@@ -180,7 +180,7 @@ def _words(words: WordCounts) -> str:
 
 
 def _unfinished(out: Path) -> Path:
-    """Where a count for `out` is kept while it lasts."""
+    """Where a count for `out` is kept while it runs."""
     return out.parent / f"{out.name or out.resolve().name}.unfinished"
 
 
@@ -214,7 +214,7 @@ def _counted(
     force: bool,
     told: Counting,
 ) -> WordCounts:
-    """The counts of a corpus, from where an interrupted count left off if that is wanted."""
+    """The counts of a corpus; if asked, goes on from where an interrupted count left off."""
     from fastpost.tokenizers.train import WordCounts
 
     if source is None:
@@ -254,7 +254,7 @@ def load_tokenizer(source: str) -> Any:
             json.loads(text)
             if bare:
                 return Tokenizer.from_str(text)
-        except Exception as error:  # what tokenizers raises has no type of its own
+        except Exception as error:  # tokenizers raises errors without a type of their own
             told = " ".join(str(error).split())[:200]
             raise UsageError(f"{file} is no tokenizer.json ({told}); pass that of a fast tokenizer") from error
     missing = missing_model(source, argument="--from")

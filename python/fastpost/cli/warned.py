@@ -17,7 +17,7 @@ _SHOWN = 3
 
 @contextmanager
 def told() -> Iterator[None]:
-    """Shows the warnings of the block on standard error, without the place in the source, which is not the user's.
+    """Shows the warnings of the block on standard error, without their place in the source, as it is not the user's.
 
     The filters stay those of Python, `PYTHONWARNINGS` among them.
     """

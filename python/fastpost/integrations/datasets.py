@@ -142,7 +142,7 @@ class EntityFunction:
 
 
 class _Entities(list[Any]):
-    """The entities of texts. It tells Arrow their type, which empty lists and nulls do not show."""
+    """The entities of texts. It gives Arrow their type, which empty lists and nulls do not show."""
 
     def __arrow_array__(self, type: Any = None) -> Any:  # noqa: A002  (pyarrow's name)
         import pyarrow as pa
@@ -154,7 +154,7 @@ class _Entities(list[Any]):
 
 
 def _is_null(text: Any) -> bool:
-    """Whether a text is null as Python, NumPy or pandas has it."""
+    """Whether a text is null, in the sense of Python, NumPy or pandas."""
     return text is None or (isinstance(text, float) and math.isnan(text)) or type(text).__name__ == "NAType"
 
 

@@ -64,7 +64,8 @@ class FastpostRecognizer(LocalRecognizer):  # type: ignore[misc]
     ) -> None:
         given, threshold = threshold, 0.0 if isinstance(threshold, Mapping) else bounds.share("threshold", threshold)
         self.threshold = threshold
-        # The decoder's: it knows the model's labels, and what an entity that is left out has taken from others.
+        # The decoder applies it, since it knows the model's labels, and what an entity that is left out has taken from
+        # others.
         if isinstance(given, Mapping) or (
             threshold and options.get("compat", COMPAT) == COMPAT and not callable(model)
         ):

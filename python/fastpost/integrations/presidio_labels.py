@@ -1,4 +1,4 @@
-"""What labels of models are called in Presidio; without Presidio, so that it can be read anywhere."""
+"""Presidio's names for the labels of models; needs no Presidio, so it can be imported anywhere."""
 
 from __future__ import annotations
 
@@ -44,5 +44,5 @@ differ (`HOSPITAL`), the one in its code counts.
 
 
 def entity_of(label: str) -> str:
-    """Presidio's name for `label`, in whatever case and with whatever between its words."""
+    """Presidio's name for `label`, in any case and with any separator between its words."""
     return LABEL_MAPPING.get(label.upper().replace("-", "_").replace(" ", "_"), label)

@@ -1,4 +1,4 @@
-"""A model and its options -> what reads lists of texts: the one thing that Presidio, spaCy, Ray and Spark all call."""
+"""A model and its options -> a reader of lists of texts, which Presidio, spaCy, Ray and Spark all call."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class EntityReader:
         return [[_found(row) for row in rows] for rows in self._pipe(list(texts), **self._call)]
 
     def raise_threshold(self, threshold: float) -> None:
-        """Has a pipeline leave out what is below `threshold`, too, if its entities are fastpost's own."""
+        """Makes a pipeline also leave out entities below `threshold`, if its entities are fastpost's own."""
         known = self._defaults
         if known.get("compat", "transformers") != COMPAT:
             return
@@ -109,7 +109,7 @@ class EntityReader:
 
     @property
     def _defaults(self) -> dict[str, Any]:
-        """What the pipeline takes where a call says nothing."""
+        """The pipeline's defaults."""
         return getattr(self._pipe, "_postprocess_params", None) or getattr(self._pipe, "_defaults", {})
 
     @property
@@ -140,7 +140,7 @@ _CHANGES = (dict, list, set, np.ndarray)
 
 
 def types_of(labels: Sequence[str], scheme: str = "auto") -> dict[str, str]:
-    """The type that each full label name is of."""
+    """The type of each full label name."""
     try:
         layout = EntityDecoder(labels, scheme=scheme)._kernel.layout
     except ValueError:  # they fit no scheme
@@ -148,7 +148,7 @@ def types_of(labels: Sequence[str], scheme: str = "auto") -> dict[str, str]:
     if layout is None:
         return {label: label for label in labels}
     between, is_last = layout
-    # One letter and what is between it and the type: "B-PER", "PER-B".
+    # One letter and the separator between it and the type: "B-PER", "PER-B".
     width = 1 + len(between)
     return {
         label: (label[:-width] if is_last else label[width:]) if between in label and len(label) > width else label
@@ -157,7 +157,7 @@ def types_of(labels: Sequence[str], scheme: str = "auto") -> dict[str, str]:
 
 
 def _found(row: dict[str, Any]) -> Found:
-    """An entity from the pipeline's dict, which is one of a token with `aggregation_strategy="none"`."""
+    """An entity from a dict of the pipeline, which describes a token with `aggregation_strategy="none"`."""
     if row["start"] is None:
         raise refuse(
             ValueError,

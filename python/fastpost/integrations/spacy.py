@@ -150,6 +150,6 @@ class FastpostNer:
 
 
 def _free(doc: Doc, spans: list[Span]) -> list[Span]:
-    """Those that overlap no entity that `doc` has."""
+    """The entities that overlap none of those that `doc` has."""
     taken = {token.i for entity in doc.ents for token in entity}
     return [span for span in spans if taken.isdisjoint(range(span.start, span.end))]

@@ -1,4 +1,4 @@
-"""Arrow tables with texts -> the same with their entities, or a corpus: what Ray Data and Spark have in common."""
+"""Arrow tables with texts -> the same with their entities, or a corpus: the common part of Ray Data and Spark."""
 
 from __future__ import annotations
 
@@ -61,9 +61,9 @@ _AT_ONCE = 1 << 16
 
 
 def _plain(column: Any) -> Any:
-    """A column of strings as an array of them, whatever it is folded into."""
+    """A column of strings as a plain array of strings, whatever encoding it has."""
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    if pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind):  # pyarrow unfolds one layer of some kinds
+    if pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind):  # pyarrow decodes one layer of some kinds
         return pa.array(column.to_pylist(), pa.large_string())
     return column.cast(pa.large_string())
 
@@ -86,7 +86,7 @@ def text_column(table: Any, column: str) -> Any:
         raise refuse(ValueError, Argument("column"), f" is {shown(column)}", names)
     found = table.column(column)
     kind = found.type
-    # Runs of a dictionary, a dictionary of runs: what is in the innermost counts.
+    # Runs of a dictionary, a dictionary of runs: the type of the innermost values counts.
     while pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind):
         kind = kind.value_type
     view = getattr(pa.types, "is_string_view", lambda _: False)

@@ -1,4 +1,4 @@
-"""transformers' own pipeline on recorded logits: its tokenizer calls, words and joining; only the model is a look-up."""
+"""transformers' own pipeline on recorded logits: its tokenizer calls, words, joining; only the model is a look-up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers beside transformers 4.57, the last one with question answering: the search, and all that follows a model.
+"""Answers beside transformers 4.57, the last version with question answering: the search, and all that follows a model.
 
     python benches/python/bench_answers.py [--lengths] [--json FILE]
 
@@ -96,7 +96,7 @@ def one_window(tokens: int) -> tuple[float, float]:
 
 
 class Encoding:
-    """What `postprocess` asks of a `tokenizers.Encoding`, as lists and a dict."""
+    """The part of a `tokenizers.Encoding` that `postprocess` reads, as lists and a dict."""
 
     def __init__(self, window: Window) -> None:
         self.offsets = [tuple(pair) for pair in window.offsets.tolist()]

@@ -92,7 +92,7 @@ def main() -> None:
             ]:
                 sys.exit("results differ; nothing was timed")
         del lines, found
-        # One after the other, so that what else the machine does falls on both.
+        # In turn, so that other load on the machine falls on both.
         times = [(seconds(lambda: pipe(texts)), seconds(lambda: command(path, out, pipe))) for _ in range(5)]
         theirs, ours = sorted(times, key=lambda pair: pair[1] / pair[0])[2]
         print(

@@ -1,4 +1,4 @@
-"""`Encoder` beside tokenizers: `encode_batch` and its encodings read into arrays, which is what an encoder gives.
+"""`Encoder` beside tokenizers: `encode_batch` and its encodings read into arrays, as an encoder gives them.
 
 Both end with the same five arrays: ids, offsets, words, the mask of special tokens, lengths. One thread each, unless a row
 says otherwise. Cold is an encoder that has met no text; warm is one that has met these.
@@ -44,7 +44,7 @@ def paragraphs(language: str) -> list[str]:
 
 
 def word_piece() -> tuple[str, Tokenizer]:
-    """BERT's tokenizer where it is at hand, else the smaller one that the tests use."""
+    """BERT's tokenizer if it is at hand, else the smaller one of the tests."""
     path = SHARED / "models" / "minilm-ner" / "tokenizer.json"
     if not path.exists():
         import rampart
@@ -94,7 +94,7 @@ def unigram(texts: list[str]) -> tuple[str, Tokenizer]:
 
 
 def read(tokenizer: Tokenizer, texts: list[str]) -> tuple[np.ndarray, ...]:
-    """What an encoder gives, by tokenizers: ids, offsets, words, masks, lengths."""
+    """The arrays of an encoder, made by tokenizers: ids, offsets, words, masks, lengths."""
     flat = Flattened.expanded(tokenizer.encode_batch(texts))
     return flat.ids, flat.offsets, flat.word_ids, flat.special_tokens_mask, flat.lengths
 
@@ -176,7 +176,7 @@ def threads(tokenizer: Tokenizer, texts: list[str]) -> None:
 
 
 def corpus_rows(tokenizer: Tokenizer, pattern: str, texts: list[str]) -> list[Row]:
-    """`encode_corpus` beside those who make ids for training: ids of all documents end to end, as bytes of uint16."""
+    """`encode_corpus` beside other tools for training data: ids of all documents end to end, as bytes of uint16."""
     encoder = fastpost.Encoder(tokenizer)
     core = encoder._loaded.core
 

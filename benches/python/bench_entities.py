@@ -55,7 +55,7 @@ def check(ours: list, theirs: list, tolerance: float = 1e-6) -> None:
 
 
 class Lookup(BertForTokenClassification):
-    """A model that costs nothing: a row of logits a token id."""
+    """A model that costs nothing: one row of logits per token id."""
 
     def __init__(self, config: transformers.PretrainedConfig, table: torch.Tensor) -> None:
         super().__init__(config)
@@ -69,7 +69,7 @@ Lookup.__name__ = "BertForTokenClassification"
 
 
 def real_window(folder: Path) -> tuple[transformers.TokenClassificationPipeline, str, dict[str, torch.Tensor]]:
-    """A pipeline around the real model, a text of 512 tokens, and what the tokenizer and the model make of it."""
+    """A pipeline around the real model, a text of 512 tokens, and its encoding and logits."""
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForTokenClassification.from_pretrained(folder).eval()
     pipe = transformers.TokenClassificationPipeline(model=model, tokenizer=tokenizer, device=-1)

@@ -2,8 +2,8 @@
 
     python benches/python/bench_first.py
 
-A CPU spends nearly all of its time in a real model, so that little is left to win there. A model that costs nothing is
-the other end: the most that a fast accelerator can leave. The real model reads 40 of the 154 documents.
+A CPU spends nearly all of its time in a real model, so there is little to gain. A model that costs nothing is the
+other extreme: the largest gain that a fast accelerator can allow. The real model reads 40 of the 154 documents.
 """
 
 from __future__ import annotations

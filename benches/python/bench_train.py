@@ -64,7 +64,7 @@ def base() -> Any:
 
 
 def digest(tokenizer: Any) -> str:
-    """Of the whole tokenizer.json."""
+    """A digest of the whole tokenizer.json."""
     return hashlib.sha256(tokenizer.backend_tokenizer.to_str().encode()).hexdigest()
 
 
@@ -108,7 +108,7 @@ def run_tokenizers(path: Path, size: int) -> tuple[float, Any, Any]:
 
 
 def run_rustbpe(path: Path, size: int) -> tuple[float, Any, Any]:
-    """Its tokens have no special one among them."""
+    """It has no special token among its tokens."""
     import rustbpe
 
     tokenizer = rustbpe.Tokenizer()
@@ -133,7 +133,7 @@ def run_ffbpe(path: Path, size: int) -> tuple[float, Any, Any]:
 
 
 def run_reading(path: Path, _: int) -> tuple[float, Any, Any]:
-    """The generator alone: what each of the others pays for JSON."""
+    """The generator alone: the time that each of the others spends on JSON."""
     start = time.perf_counter()
     texts = sum(len(batch) for batch in batches(path))
     return time.perf_counter() - start, texts, None
@@ -150,7 +150,7 @@ RUNS = {
 
 
 def peak() -> float:
-    """Megabytes of memory at the most so far."""
+    """The peak of memory so far, in megabytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 

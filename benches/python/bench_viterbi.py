@@ -111,7 +111,7 @@ def rows(count: int, rounds: int) -> list[Row]:
 
 
 def growth() -> None:
-    """Short texts with weights for each pair of labels, which are looked at once for all of them.
+    """Short texts with weights for each pair of labels, which are prepared once for all texts.
 
     A step between tokens looks at each pair, so the time grows with the square of the types and with the texts.
     """

@@ -52,7 +52,7 @@ def duration(value: float) -> str:
 
 
 def print_table(title: str, rows: list[Row], name: str | None = None) -> None:
-    """The rows as a Markdown table; one with a name goes to its place in the pages, too, where `BENCH_WRITE` is set."""
+    """The rows as a Markdown table; one with a name goes to its place in the pages, too, if `BENCH_WRITE` is set."""
     goals = any(row.goal for row in rows)
     lines = ["| work | peer | peer's time | ours | ratio |", "|---|---|---:|---:|---:|"]
     lines = [line + end for line, end in zip(lines, (" goal |", "---:|"), strict=True)] if goals else lines

@@ -1,4 +1,4 @@
-"""Draws the figures of the documentation from what the benches measured, as plain SVG.
+"""Draws the figures of the documentation from the results of the benches, as plain SVG.
 
     python benches/python/plots.py .cache/bench docs/figures
 
@@ -27,7 +27,7 @@ FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, s
 
 @dataclass(frozen=True)
 class Theme:
-    """Colours of one kind of page. Ours and the peer's are told apart by those who see no red or no green, too."""
+    """Colours of one kind of page. Readers who see no red or no green can tell ours and the peer's apart, too."""
 
     name: str
     text: str
@@ -58,7 +58,7 @@ def text(x: float, y: float, words: str, fill: str, size: int = 13, anchor: str 
 
 
 def head(title: str, subtitle: str, theme: Theme, height: int) -> list[str]:
-    """The beginning of a figure, with its title for those who see and those who listen."""
+    """The beginning of a figure, with its title for readers and for listeners."""
     return [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
         f'role="img" font-family="{FONT}">',
@@ -272,7 +272,7 @@ SENTENCE = (
 
 
 def differences(html: str, theme: Theme) -> str:
-    """What `fastpost.render` gives for the differences of `docs/right.md`, as a picture; `html` is that."""
+    """The result of `fastpost.render` for the differences of `docs/right.md`, as a picture; `html` is that result."""
     title = "Entities of one text, as transformers and as fastpost finds them"
     for name, number in (("nbsp", 160), ("minus", 8722), ("middot", 183)):  # which XML does not know
         html = html.replace(f"&{name};", f"&#{number};")

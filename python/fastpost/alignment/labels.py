@@ -106,7 +106,7 @@ def plan_windows(
         read: Encoded | Encodings
         read = Encoded.of(offsets) if is_encoded(offsets) else Encodings.flat(_encodings(offsets))
         special = read.special_tokens_mask
-        if special_tokens is None:  # those that the tokenizer adds to a text; padding is none of them
+        if special_tokens is None:  # those that the tokenizer adds to a text; padding does not count
             owners = np.repeat(np.arange(len(read.texts)), read.lengths)
             added = int(np.bincount(owners, (special != 0) & (read.attention_mask != 0)).max(initial=0))
         else:
@@ -338,7 +338,7 @@ def _read(
         ids = None
         if by_word:
             ids = read.word_ids if word_ids is None else _end_to_end("word_ids", word_ids, read.lengths, 1)[0]
-        special_tokens = read.special_tokens_mask  # first: the lengths then come with it
+        special_tokens = read.special_tokens_mask  # first, as the lengths then come with it
         if sequence is not None:
             special_tokens |= read.sequence_ids != sequence
         elif read.pairs:
@@ -525,7 +525,7 @@ def _by_id(label2id: Mapping[str, int]) -> dict[int, str]:
 
 
 def _of_windows(word_labels: list[Sequence[int]], read: Encoded) -> list[Sequence[int]]:
-    """The labels of the text of each window."""
+    """The word labels of each window's text."""
     made = int(read.texts.max(initial=-1)) + 1 if read.text_count is None else read.text_count
     if len(word_labels) < made or (read.text_count is not None and len(word_labels) != made):
         raise refuse(

@@ -251,7 +251,7 @@ def check_offsets(
 
 
 def _only_one(encoding: Any) -> Any:
-    """The one encoding of what was made of a list of texts."""
+    """The only encoding of a batch."""
     if hasattr(encoding, "text_count"):
         if len(encoding) != 1:
             raise refuse(
@@ -331,7 +331,7 @@ def _pairs(name: str, value: ArrayLike) -> Ints:
 
 
 def _step(table: _fastpost.NormalTable, step: Normalizer) -> _fastpost.NormalTable:
-    """One normaliser more."""
+    """Applies one more normaliser."""
     if step == "casefold":
         return _joined(table, [char.casefold() for char in table.text], None)
     if isinstance(step, str):
@@ -367,14 +367,14 @@ def _step(table: _fastpost.NormalTable, step: Normalizer) -> _fastpost.NormalTab
 
 
 def _joined(table: _fastpost.NormalTable, parts: list[str], edges: Ints1d | None) -> _fastpost.NormalTable:
-    """What `parts` make together; part n is what became of the characters from edge n to the next."""
+    """Joins `parts`; part n is the result for the characters from edge n to the next."""
     edges = np.arange(len(parts) + 1) if edges is None else edges
     lengths = np.fromiter(map(len, parts), np.int64, len(parts))
     return table.then_aligned("".join(parts), np.repeat(edges[:-1], lengths), np.repeat(edges[1:], lengths))
 
 
 def _aligned_by_tokenizers(table: _fastpost.NormalTable, normalizer: Any) -> _fastpost.NormalTable:
-    """By the alignments that tokenizers keeps; a mark that they lose stays with the character before it."""
+    """Aligns by the alignments of tokenizers; a mark that they lose stays with the character before it."""
     import unicodedata
 
     from tokenizers import PreTokenizedString, Regex

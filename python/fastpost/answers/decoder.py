@@ -221,7 +221,7 @@ class AnswerDecoder(Settled):
 
 
 def _of_start(decode: Callable[..., Any], *arrays: Any) -> Any:
-    """Decodes; an error that compares an array with `logits` means those of the start here."""
+    """Decodes; where an error of the core compares an array with `logits`, these are the start logits."""
     try:
         return decode(*arrays)
     except ValueError as error:
@@ -233,13 +233,13 @@ _DEFAULTS = {name: option.default for name, option in ANSWER_OPTIONS.items()}
 
 
 def decoder_for(**options: Any) -> AnswerDecoder:
-    """The decoder of such options, which is made once: a pipeline asks for it when it is made, and in each call.
+    """The decoder for these options, made once: a pipeline asks for it at the start and in each call.
 
     Raises:
         TypeError, ValueError: as `AnswerDecoder`.
     """
     if options.keys() - _DEFAULTS.keys():
-        return AnswerDecoder(**options)  # which names the one it does not know
+        return AnswerDecoder(**options)  # which names the argument that it does not know
     return _made(*read_options({**_DEFAULTS, **options}).values())
 
 
@@ -249,7 +249,7 @@ def _made(*values: Any) -> AnswerDecoder:
 
 
 def _listed(contexts: Any) -> list[str]:
-    """The contexts: answers are read from them later, whatever becomes of the caller's list."""
+    """The contexts: a copy, as answers are read from them later and the caller may change the list."""
     if contexts is None:
         raise refuse(
             ValueError,

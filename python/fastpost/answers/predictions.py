@@ -169,7 +169,7 @@ def _columns(argument: str, table: Any, *names: str) -> list[list[Any]]:
 
 
 def _optional(table: Any, name: str) -> list[Any]:
-    """A column that may be missing, in all rows or in some."""
+    """A column that may be missing in some rows, or in all."""
     if hasattr(table, "column_names") or isinstance(table, Mapping):
         known = getattr(table, "column_names", table)
         return list(table[name]) if name in known else [None] * len(table[next(iter(known))])

@@ -177,5 +177,5 @@ _COLUMNS = ("question_index", "text_index", "window", "start", "end", "score", "
 
 
 def _restored(several: bool, dict_for_one: bool, *columns: Any) -> Answers:
-    """Answers of columns that were made before."""
+    """Answers from columns that were made before."""
     return Answers(_fastpost.answer_table(several, dict_for_one, *columns))

@@ -140,7 +140,7 @@ def train(
 
 
 def _on_torch(running: Running) -> Running:
-    """The options of a model that runs on torch, as transformers' does; others are refused before anything is loaded."""
+    """The options of a model that runs on torch, as transformers' does; others are refused before any loading."""
     running.check()
     if backend_of(running.model) != TORCH:
         raise UsageError(

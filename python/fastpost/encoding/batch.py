@@ -1,4 +1,4 @@
-"""What `Encoder.encode` returns: the tokens of all windows, as arrays."""
+"""The result of `Encoder.encode`: the tokens of all windows, as arrays."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from fastpost.exceptions import refuse
 from fastpost.types import Bytes1d, Ints1d, Ints2d, Shorts1d, Shorts2d
 
 INPUT_NAMES = ("input_ids", "token_type_ids", "attention_mask")
-# Of a padded array, so that a slip in `to` is an error and not the end of the machine's memory.
+# The most values of a padded array, so that a slip in `to` is an error and does not fill the memory.
 MOST_CELLS = 2**31
 
 
 class Shapes(Protocol):
-    """What the shapes of windows tell, made when asked for."""
+    """Columns that follow from the shapes of windows, made when asked for."""
 
     @property
     def types(self) -> Callable[[], Shorts1d]:
@@ -34,7 +34,7 @@ class Shapes(Protocol):
 
     @property
     def sequences(self) -> Callable[[], Shorts1d]:
-        """Which text each token is of."""
+        """Which text each token belongs to."""
         ...
 
 
@@ -52,7 +52,7 @@ class Columns(NamedTuple):
 
     @classmethod
     def of_encodings(cls, encodings: Sequence[Any], texts: Ints1d) -> Columns:
-        """Of `tokenizers.Encoding` objects, each with what overflowed from it; `texts` is the text of each."""
+        """Made from `tokenizers.Encoding` objects, each with its overflowing ones; `texts` has the text of each."""
         flat = Flattened.expanded(encodings)
         return cls(
             ids=flat.ids.astype(np.int32),
@@ -89,7 +89,7 @@ class Columns(NamedTuple):
         )
 
     def chosen(self, windows: Any) -> Columns:
-        """The windows of these numbers, in their order; a `slice` in steps of 1 copies nothing."""
+        """The windows with these numbers, in their order; a `slice` in steps of 1 copies nothing."""
         starts = np.cumsum(self.lengths) - self.lengths
         sizes = self.lengths[windows]
         places: Any
@@ -97,7 +97,7 @@ class Columns(NamedTuple):
             first = int(starts[windows][0]) if len(sizes) else 0
             places = slice(first, first + int(sizes.sum()))
         else:
-            # Places of the tokens of each window among all.
+            # The places of each window's tokens among all tokens.
             places = np.arange(sizes.sum()) + np.repeat(starts[windows] - (np.cumsum(sizes) - sizes), sizes)
         return Columns(
             ids=self.ids[places],
@@ -188,7 +188,7 @@ class Encodings(Sequence[Window]):
     def of_core(
         cls, made: Sequence[Any], names: Callable[[Shorts1d], list[str]], padding: Padding, text_count: int
     ) -> Encodings:
-        """Of what the core returned, in a microsecond less: `Columns` are made when asked for."""
+        """Made from the core's result; it saves a microsecond to make `Columns` only when asked for."""
         batch = cls.__new__(cls)
         batch.ids, batch.offsets, batch.word_ids, batch.lengths, batch.text_index, batch._shapes, _ = made
         batch._names, batch._padding, batch.text_count = names, padding, text_count
@@ -325,7 +325,7 @@ class Encodings(Sequence[Window]):
         }
         return {name: made[name]() for name in names or self._padding.names}
 
-    # As BatchEncoding has them one by one, for whole arrays. -1 where it has None.
+    # Methods as BatchEncoding has them, but for whole arrays. -1 where it gives None.
 
     def char_to_token(self, window: int, chars: Any, *, sequence: int = 0) -> Ints1d:
         """Finds the first token of `window` that covers each of `chars`; -1 if there is none.
@@ -340,7 +340,7 @@ class Encodings(Sequence[Window]):
         covered = offsets[:, 1] - offsets[:, 0]
         places = np.arange(covered.sum()) + np.repeat(offsets[:, 0] - (np.cumsum(covered) - covered), covered)
         table = np.full(int(offsets.max(initial=0)), -1, np.int64)
-        table[places[::-1]] = np.repeat(tokens - first, covered)[::-1]  # the first of several is written last
+        table[places[::-1]] = np.repeat(tokens - first, covered)[::-1]  # the first of several is written last and stays
         return _looked_up(table, chars)
 
     def char_to_word(self, window: int, chars: Any, *, sequence: int = 0) -> Ints1d:
@@ -391,6 +391,6 @@ def _looked_up(table: Ints1d, places: Any) -> Ints1d:
 
 
 def native_columns(made: Sequence[Any]) -> tuple[Columns, list[tuple[int, str]]]:
-    """The columns of what the core returned, and the texts that it sent back with the reason of each."""
+    """The columns of the core's result, and the texts that it sent back, each with the reason."""
     ids, offsets, words, lengths, texts, shapes, back = made
     return Columns(ids, offsets, words, lengths, texts, shapes.types, shapes.special, shapes.sequences), back

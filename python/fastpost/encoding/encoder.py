@@ -146,7 +146,7 @@ class Encoder:
                     threads,
                 )
             except (TypeError, ValueError, OverflowError):
-                made = None  # raised again below, where arguments are looked at one by one
+                made = None  # raised again below, where arguments are checked one by one
         reasons: list[str] = []
         if made is not None and not made[6]:
             batch = Encodings.of_core(made, loaded.names, loaded.padding, len(listed))
@@ -230,7 +230,7 @@ class Encoder:
 
 
 class _Loaded:
-    """A tokenizer as it was read once: the core's encoder of it, and tokenizers' own for the rest."""
+    """A tokenizer that was read once: the core's encoder for it, and tokenizers' own for the rest."""
 
     def __init__(self, source: Source, verify: bool):
         self._source = source
@@ -278,7 +278,7 @@ class _Loaded:
         threads: int | None,
         made: Sequence[Any] | None = None,
     ) -> tuple[Columns, list[str]]:
-        """The columns of texts, and why each of those was sent back that was; `made` is what the core gives, if it is known."""
+        """The columns of texts, and those that were sent back, each with the reason; `made` is the core's, if known."""
         if self.core is None:
             return self._by_tokenizers(texts, pairs, options, np.arange(len(texts))), []
         columns, back = self._native(texts, pairs, options, threads) if made is None else native_columns(made)
@@ -358,7 +358,7 @@ class _Loaded:
 
 
 def _options(max_length: Any, stride: Any, truncation: Any, truncation_side: Any, special: Any, words: Any) -> Options:
-    """The arguments of `encode` but the texts, each of them checked."""
+    """The arguments of `encode` other than the texts, checked."""
     options = Options(
         _count("max_length", max_length, 1),
         _count("stride", stride, 0) or 0,
@@ -395,7 +395,7 @@ def _word_lists(name: str, texts: list[Any]) -> list[list[Any]]:
 
 
 def _check(name: str, texts: list[Any], numbers: Any, options: Options) -> None:
-    """Refuses what is no text, and names it, before tokenizers does."""
+    """Refuses an item that is not a text, and names it, before tokenizers does."""
     for number, text in zip(numbers, texts):
         for word in text if options.is_split_into_words else [text]:
             if not isinstance(word, str):

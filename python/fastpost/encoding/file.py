@@ -1,4 +1,4 @@
-"""A tokenizer.json where tokenizers is not installed: what a pipeline asks a tokenizer beside its encodings."""
+"""A tokenizer.json where tokenizers is not installed: all that a pipeline needs of a tokenizer beside its encodings."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class FileDecoder:
         return json.dumps(self._written).encode()
 
     def decode(self, tokens: list[str]) -> str:
-        """Only tokenizers knows a decoder that `fastpost` does not."""
+        """Refuses: a decoder that fastpost does not know needs tokenizers."""
         raise ImportError(
             f"the decoder {self._written.get('type')!s:.40} of this tokenizer is printed by tokenizers, which is not "
             f"installed, for {counted(len(tokens), 'token')}; pip install tokenizers"

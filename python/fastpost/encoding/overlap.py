@@ -59,7 +59,7 @@ def check_overlap(
 
 
 def _may_be_many(item: Any, room: int, stride: int, truncation: str, pairs: bool) -> bool:
-    """Whether it is worth counting the tokens of a text, or of a pair: what overlaps little is not."""
+    """Whether the tokens of a text, or of a pair, should be counted: not if windows overlap little."""
     if not pairs:
         step = max(room - stride, 1)
         return room > 64 * step and _most_tokens(item) * room // step > _ALWAYS

@@ -1,4 +1,4 @@
-"""A tokenizer of any kind -> its `tokenizer.json`, and tokenizers' own encoding of what is not native."""
+"""A tokenizer of any kind -> its `tokenizer.json`, and tokenizers' own encoding for what is not native."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fastpost.encoding.batch import INPUT_NAMES, Padding
 from fastpost.encoding.overlap import check_overlap
 from fastpost.exceptions import refuse
 
-# Bytes of a part that are written down and compared at each call, in a microsecond or two.
+# The most bytes of a part that are written out and compared at each call, in a microsecond or two.
 MOST_COMPARED = 8000
 PAD_TOKENS = ("[PAD]", "<pad>", "<|pad|>", "<|padding|>")
 
@@ -62,7 +62,7 @@ class Source:
         self._size, self._added = backend.get_vocab_size, backend.get_added_tokens_decoder
 
     def json(self) -> bytes | None:
-        """Its tokenizer.json; None for one with parts written in Python, which can't be written down."""
+        """Its tokenizer.json; None if it has parts written in Python, which have no JSON."""
         if self.live is None:
             return self._bytes
         try:
@@ -71,7 +71,7 @@ class Source:
             return None
 
     def state(self) -> Any:
-        """What can change in a live tokenizer, to be compared; None for a file."""
+        """The parts of a live tokenizer that can change, for comparison; None for a file."""
         live = self.live
         if live is None:
             return None
@@ -92,9 +92,9 @@ class Source:
         )
 
     def _state_of(self, part: Any) -> Any:
-        """What a part consists of; where this is long, what each of its own parts consists of.
+        """The JSON of a part; if that is long, the JSON of each of its own parts.
 
-        Its type alone where it is written in Python, or long without parts, as a charsmap is.
+        Only its type, if it is written in Python, or is long and has no parts, such as a charsmap.
         """
         if part is None:
             return None
@@ -111,7 +111,7 @@ class Source:
         return self._state_of(part)
 
     def padding(self, vocabulary: dict[int, str]) -> Padding:
-        """How it pads: as it says itself, else with a token of a usual name."""
+        """How it pads: by its own settings, else with a token of a usual name."""
         ids = {token: number for number, token in vocabulary.items()}
         own = self.given
         configuration = self._configuration
@@ -129,7 +129,7 @@ class Source:
         return Padding(number, getattr(own, "pad_token_type_id", None) or 0, names)
 
 
-# At one go: a sentence is encoded in three microseconds, of which each look at an attribute takes a tenth.
+# In one expression: a sentence is encoded in three microseconds, and each look at an attribute takes a tenth of that.
 PARTS = attrgetter("normalizer", "pre_tokenizer", "post_processor", "encode_special_tokens", "model")
 MODEL_OPTIONS = (
     "dropout",
@@ -145,7 +145,7 @@ MODEL_OPTIONS = (
 
 
 class Reference:
-    """tokenizers itself, for what is not native: a copy of its own, so that the user's tokenizer stays as it is."""
+    """tokenizers itself, for what is not native: it has its own copy, so that the user's tokenizer stays as it is."""
 
     def __init__(self, source: Source, json_bytes: bytes | None):
         self._source, self._json = source, json_bytes

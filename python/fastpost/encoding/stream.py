@@ -24,7 +24,7 @@ HEADER = 128
 
 
 class Encodes(Protocol):
-    """What writes ids down needs of an `Encoder`."""
+    """The part of an `Encoder` that writing ids needs."""
 
     @property
     def largest_id(self) -> int:
@@ -67,7 +67,7 @@ def batches(
 
 @dataclass
 class Written:
-    """What is in the files so far."""
+    """The content of the files so far."""
 
     documents: int = 0
     tokens: int = 0
@@ -155,7 +155,7 @@ class Column:
         self._values = 0
 
     def cut(self, values: int) -> None:
-        """Leaves so many values, which are there."""
+        """Keeps the first `values` values; refuses a file that has fewer."""
         size = self._first + values * self._dtype.itemsize
         if values and os.fstat(self._file.fileno()).st_size < size:
             raise refuse(ValueError, f"{self._file.name} is shorter than was noted", cure="write it anew")
@@ -170,7 +170,7 @@ class Column:
         self._values += len(values)
 
     def flush(self) -> None:
-        """Brings all of it to the disk, with a header that says how much it is."""
+        """Writes everything to the disk, with a header that gives the number of values."""
         self._write_header()
         self._file.flush()
         os.fsync(self._file.fileno())

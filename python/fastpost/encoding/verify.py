@@ -41,7 +41,7 @@ SHAPES = (
 
 
 def samples(json_bytes: bytes | None) -> list[str]:
-    """Some hundred texts: sentences, their words, and each added token amid text."""
+    """Some hundred texts: sentences, their words, and each added token in the middle of text."""
     words = [word for sentence in SENTENCES for word in sentence.split(" ")]
     added = [] if json_bytes is None else json.loads(json_bytes).get("added_tokens") or []
     names = [token["content"] for token in islice(added, 40)]

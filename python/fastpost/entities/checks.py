@@ -1,4 +1,4 @@
-"""Values of a decoder's options -> what Rust takes. Each error names the option, the value and the cure."""
+"""Values of a decoder's options -> the values that Rust takes. Each error names the option, the value and the cure."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def transitions(
 
 
 def threshold(_: str, value: float | Mapping[str, float]) -> tuple[float, dict[str, float]]:
-    """The threshold of labels that are not named, and those of the others."""
+    """The threshold of labels that have none of their own, and the thresholds of the others."""
     named = dict(value) if isinstance(value, Mapping) else {}
     default = 0.0 if isinstance(value, Mapping) else value
     numbers: list[tuple[str | None, Any]] = [(None, default), *named.items()]
@@ -168,7 +168,7 @@ def ignored(_: str, names: Any) -> set[str]:
 
 
 def outside_bias(_: str, value: float) -> float:
-    """What is taken from the logits of labels outside."""
+    """The number that is subtracted from the logits of labels outside."""
     if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not math.isfinite(value):
         raise refuse(
             ValueError,

@@ -132,7 +132,7 @@ class EntityDecoder(Settled):
             refuse_own(given)
         options = read_options(given, len(names))
         tokens = None if tokenizer is None else Tokens.of(tokenizer)
-        # Of a tokenizer, all that is needed: not every one pickles.
+        # Only the needed parts of a tokenizer: not every tokenizer can be pickled.
         kept = {"ignore_labels": list(ignore_labels), "tokenizer": tokens, "threads": options["threads"]}
         self._arguments = {"id2label": names, **given, **own_copies(given, options, len(names)), **kept}
         self._columns = len(names)
@@ -281,7 +281,7 @@ class EntityDecoder(Settled):
         order: Ints1d | None = None,
         check: bool = True,
     ) -> Entities:
-        """Decodes arrays that are as Rust wants them; `order` numbers the windows of the logits."""
+        """Decodes arrays in the form that Rust wants; `order` has the numbers of the logits' windows."""
         table = self._kernel.decode(
             values, kind, lengths, offsets, special, ids, words, windows, texts, order, check, self.threads
         )
@@ -307,7 +307,7 @@ class EntityDecoder(Settled):
 
 
 def _warn_lost(count: int, text: int, window: int, token: int) -> None:
-    """Says which tokens of entities have no place in their text."""
+    """Warns of tokens of entities that have no place in their text."""
     warn_caller(
         f"token {token} of window {window} (text {text}) is labelled as an entity's but its offsets cover no character"
         + (f", and so {'is' if count == 2 else 'are'} {counted(count - 1, 'more token')}" if count > 1 else "")
@@ -331,7 +331,7 @@ _WORDS_USED = (
 
 
 def _label_names(id2label: Mapping[Any, str] | Sequence[str], argument: str = "id2label") -> list[str]:
-    """Label names by id; `argument` is what the caller gave."""
+    """Label names by id; `argument` is the name of the caller's argument."""
     if isinstance(id2label, str) or not isinstance(id2label, (Mapping, Sequence)):
         kind = type(id2label).__name__
         raise refuse(

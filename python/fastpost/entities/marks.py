@@ -1,4 +1,4 @@
-"""What a page with entities is made of: colours, style, marks behind text, tags, escaped text."""
+"""The parts of a page with entities: colours, style, marks behind text, tags, escaped text."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def _both(pair: Sequence[str]) -> str:
     return f"light-dark({pair[0]},{pair[1]})"
 
 
-# A browser older than light-dark() keeps what stands before it, and has one colour for all marks.
-# What stands below each other in a cell floats: a browser puts a line break around every other kind of block when it is copied.
+# A browser older than light-dark() keeps the rule before it, and shows all marks in one colour. What stands below each
+# other in a cell floats: a browser puts a line break around every other kind of block when it is copied.
 STYLE = f"""
 .fastpost{{color-scheme:light dark;color:{INK[0]};color:{_both(INK)};background:{PAPER[0]};background:{_both(PAPER)};
 font:15px/1.5 system-ui,sans-serif;border-radius:8px;padding:12px 16px;margin:8px 0;text-align:start;overflow-wrap:anywhere}}
@@ -122,7 +122,7 @@ class Span:
 
 
 def choose_colors(labels: Iterable[str]) -> dict[str, int]:
-    """A colour a label: the same one on every page, unless two labels of this page would share it."""
+    """A colour for each label: the same on every page, unless two labels of this page would share it."""
     chosen: dict[str, int] = {}
     for label in sorted(set(labels)):
         color = zlib.crc32(label.encode("utf-8", "replace")) % len(PALETTE)
@@ -133,7 +133,7 @@ def choose_colors(labels: Iterable[str]) -> dict[str, int]:
 
 
 def place_lanes(spans: list[Span]) -> list[int]:
-    """For spans ordered by start, the first lane of bars that is free where each begins."""
+    """For spans ordered by start, the first lane of bars that is free at the start of each."""
     taken: list[tuple[int, int]] = []
     free: list[int] = []
     lanes: list[int] = []
@@ -153,7 +153,7 @@ LANES = 12
 
 
 def draw_ground(covering: list[tuple[int, Span, int]]) -> str:
-    """What is behind a piece of text: a bar for each entity in its lane, the first `LANES` of them, and the tint of the first."""
+    """The background of a piece of text: bars of the entities in the first `LANES` lanes, and the tint of the first."""
     covering = heapq.nsmallest(LANES, covering, key=lambda item: item[0]) if len(covering) > LANES else covering
     layers = [
         f"linear-gradient(var(--s{color}),var(--s{color})) 0 calc(100% - {4 * lane}px)/100% 3px no-repeat"
@@ -206,7 +206,7 @@ def draw_tag(span: Span, color: int, where: str = "") -> str:
 
 
 def draw_key(words: str, style: str = "", more: str = "") -> str:
-    """One item of what explains the marks: a swatch, and `words`, which are HTML."""
+    """One item of the legend: a swatch, and `words`, which are HTML."""
     return f'<li><span class="fp-key{more}" style="{style}"></span>{words}</li>'
 
 

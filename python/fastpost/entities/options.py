@@ -183,7 +183,7 @@ BATCH_SIZE: int = PIPELINE_OPTIONS["batch_size"].default
 
 
 def defaults(behaviour: Literal["own", "transformers", "redaction"]) -> dict[str, Any]:
-    """What a door takes where nothing is said, by the pipelines' names; options of the decoder alone are left to it.
+    """The defaults of a door, by the pipelines' names; options that only the decoder has are left to it.
 
     `pipeline`, `accelerate`, `install` and `TokenClassificationPipeline` are drop-ins and keep transformers' defaults, all
     other doors take our own. Redaction takes what finds most, as a character too many costs less there than one too few;
@@ -199,7 +199,7 @@ def defaults(behaviour: Literal["own", "transformers", "redaction"]) -> dict[str
 
 
 def choose_strategy(given: Any, compat: str) -> Any:
-    """The strategy that a pipeline means where `given` may be `None`."""
+    """The strategy of a pipeline; `given` may be `None`."""
     if given is not None:
         return given
     return STRATEGY if compat == "fastpost" else ENTITY_OPTIONS["aggregation_strategy"].transformers
@@ -213,7 +213,7 @@ def read_options(given: Mapping[str, Any], labels: int) -> dict[str, Any]:
         labels: how many labels the model has.
 
     Raises:
-        TypeError, ValueError: for what an option can't be; it names the option, the value and the cure.
+        TypeError, ValueError: for a value that an option can't have; it names the option, the value and the cure.
     """
     weights = checks.transitions(given["transitions"], given["start_transitions"], given["end_transitions"], labels)
     if weights is not None and given["biases"] is not None:
@@ -237,7 +237,7 @@ def read_options(given: Mapping[str, Any], labels: int) -> dict[str, Any]:
 
 
 def own_copies(given: Mapping[str, Any], options: Mapping[str, Any], labels: int) -> dict[str, Any]:
-    """The options that can be changed, as copies that no caller holds; what a file has, in place of its path.
+    """The mutable options, as copies that no caller holds; the content of a file in place of its path.
 
     Args:
         given: all of `ENTITY_OPTIONS`, as the caller has them.
@@ -263,7 +263,7 @@ def own_copies(given: Mapping[str, Any], options: Mapping[str, Any], labels: int
 
 
 def refuse_own(given: Mapping[str, Any]) -> None:
-    """Refuses options that transformers does not have, unless they are as they are by default.
+    """Refuses options that transformers does not have, unless they have their defaults.
 
     Raises:
         ValueError: if one of them is given.

@@ -52,7 +52,7 @@ def draw_pairs(
         names: what these are called.
         title: what stands above all.
         captions: what stands above each text.
-        count: what is said of all texts, where these here are but some of them; default: what is counted in these.
+        count: the counts in words for all texts, if these are only some of them; default: the counts of these.
     """
     pairs = [_told_apart(*pair) for pair in zip(first, second, strict=True)]
     colors = choose_colors(span.label for pair in pairs for spans in pair for span in spans)
@@ -68,7 +68,7 @@ def count_sides(
     second: Iterable[Sequence[tuple[int, int, str]]],
     names: tuple[str, str],
 ) -> str:
-    """How many entities both results have, and each of them only, in words: the same as on a page that shows all texts.
+    """In words, how many entities both results have, and how many each has alone, as on a page that shows all texts.
 
     Args:
         first, second: start, end and label of the entities of each text.
@@ -82,7 +82,7 @@ def count_sides(
 
 
 def _told_apart(first: list[Span], second: list[Span]) -> Pair:
-    """The entities of two results, each with the side that it is on: place and label must be the same to be of both."""
+    """The entities of two results, each with its side: an entity is on both sides if place and label are the same."""
     shared = Counter(map(_key, first)) & Counter(map(_key, second))
     made: list[list[Span]] = []
     for spans, alone in ((first, "-"), (second, "+")):
@@ -101,7 +101,7 @@ def _key(span: Span) -> tuple[int, int, str]:
 
 
 def _count(pairs: Iterable[Pair]) -> Counter[str]:
-    """Entities by side; one that both have counts once."""
+    """Entities by side; an entity that both have counts once."""
     sides: Counter[str] = Counter()
     for first, second in pairs:
         sides.update(span.side for span in first)
@@ -115,7 +115,7 @@ def _say_sides(sides: Counter[str], names: tuple[str, str]) -> str:
 
 
 def _keys(colors: dict[str, int], names: tuple[str, str]) -> Iterator[str]:
-    """What the marks mean, then the labels; nothing where there is no entity."""
+    """The meaning of the marks, then the labels; empty if there is no entity."""
     if not colors:
         return
     above, below = (f"<bdi>{escape_text(name)}</bdi>" for name in names)
@@ -145,7 +145,7 @@ def _block(text: str, pair: Pair, colors: dict[str, int], names: tuple[str, str]
         )
         if text[end - 1 : end] == "\n":
             parts.append('<span class="fp-break"></span>')
-    # Cells have no direction for a browser to find that of the text by.
+    # A browser can't find the direction of the text from cells.
     side = {"L": "ltr", "R": "rtl"}[direction_of(text)]
     return f'<div class="fp-pair" dir="{side}">{"".join(parts)}</div>'
 
@@ -180,7 +180,7 @@ class _Line:
         tags = []
         while self._next < len(self._spans):
             one = self._spans[self._next]
-            if one[1].start >= end and end < len(text):  # one that is empty may stand behind all characters
+            if one[1].start >= end and end < len(text):  # an empty one may stand after all characters
                 break
             tags.append(draw_tag(one[1], one[2]))
             self._open.append(one)
@@ -212,7 +212,7 @@ _WORD = re.compile(r"\S+[^\S\n]*\n?|[^\S\n]+\n?|\n")
 
 
 def _cells(text: str, spans: Iterable[Span]) -> list[tuple[int, int]]:
-    """Where a text is cut: behind white space, but not in an entity that fits a cell, nor in a run against its direction."""
+    """Where a text is cut: after white space, but not in an entity that fits a cell nor in a run against its direction."""
     spans = list(spans)
     edges = sorted({edge for span in spans for edge in (span.start, span.end)})
     places = _places(spans)
@@ -246,7 +246,7 @@ _AGAINST = {"L": RIGHT, "R": ("L",)}
 
 
 def _pieces(text: str, start: int, end: int, edges: list[int]) -> Iterator[tuple[int, int]]:
-    """A word, or where it is too long for a cell, as a web address or a sentence of Chinese is, parts of it."""
+    """A word, or the parts of one that is too long for a cell, such as a web address or a sentence in Chinese."""
     while len(text[start:end].rstrip()) > _WIDEST:
         nearest = bisect_right(edges, start + _WIDEST) - 1
         cut = edges[nearest] if nearest >= 0 and edges[nearest] > start else start + _WIDEST

@@ -77,7 +77,8 @@ class Redaction:
         several = {placeholder: tuple(words) for placeholder, words in self._originals.items() if len(words) > 1}
         for text, spans in zip(self._texts, self._spans):
             ours = {(span["start"], span["end"]) for span in spans}
-            # What reads as a placeholder and is none, or is one and does not read so next to what follows it: PER_1 and 2.
+            # Text that reads like a placeholder but is not one, or a placeholder that the text after it changes: PER_1
+            # and 2.
             for start, end in ours ^ set(_occurrences(text, self._originals)):
                 name = text[start:end]
                 several[name] = (*dict.fromkeys((*several.get(name, self._originals[name]), name)),)
@@ -217,7 +218,7 @@ def _replaced(text: str, spans: list[_Span], placeholders: _Placeholders) -> tup
 
 
 def _merged(spans: list[_Span]) -> Iterator[_Span]:
-    """The spans in order, with those that overlap as one that covers them all."""
+    """The spans in order; those that overlap become one that covers them all."""
     together: list[_Span] = []
     end = 0
     for span in sorted((span for span in spans if span.start < span.end), key=operator.attrgetter("start")):
@@ -243,7 +244,7 @@ def _one_of(spans: list[_Span], end: int) -> _Span:
 
 
 class _Placeholders:
-    """What entities are replaced by.
+    """The placeholders of entities.
 
     Attributes:
         originals: the distinct words that each placeholder stands for.
@@ -319,7 +320,7 @@ class _Placeholders:
         return number
 
     def _taken_of(self, label: str) -> set[int]:
-        """The numbers that the texts have already where a placeholder of this label would have its own."""
+        """The numbers in the texts at places where a placeholder of this label would have its own."""
         if label in self._taken or self._template is None:
             return self._taken.setdefault(label, set())
         if len(self._taken) >= _FEW_LABELS and "score" not in [name for _, name in self._template]:
@@ -348,7 +349,7 @@ class _Placeholders:
         return self._taken[label]
 
     def _look_up_all(self) -> None:
-        """The same for all labels at once: what stands before each digit is looked up, in as many lengths as there are."""
+        """The same for all labels at once: the text before each digit is looked up, in each length that there is."""
         by_prefix: dict[str, set[int]] = {}
         for label in self._labels - self._taken.keys():
             prefix = ""

@@ -181,7 +181,7 @@ def _marked(text: str, spans: list[Span], colors: dict[str, int]) -> str:
     lane_of = {id(span): lane for span, lane in zip(ordered, lanes)}
     cuts = sorted({0, len(text), *opening, *closing})
     pieces: list[str] = []
-    bars: dict[int, Span] = {}  # those open in the first lanes; of more no bar is drawn
+    bars: dict[int, Span] = {}  # the open ones in the first lanes; the others get no bar
     more: dict[int, Span] = {}
     kept = False
     direction = direction_of(text)
@@ -214,7 +214,8 @@ def _marked(text: str, spans: list[Span], colors: dict[str, int]) -> str:
             if cut > at:
                 pieces.append(f'<mark class="fp-piece{edge}" style="{ground}">{escape_text(text[at:cut])}</mark>')
                 edge = ""
-            # A tag goes on in the direction of its entity, else it would stand at the other end of words in another one.
+            # A tag has the direction of its entity; otherwise it would stand at the wrong end of words in another
+            # direction.
             side = direction_of(text[end - 1 : at - 1 if at else None : -1] if not text.isascii() else "")
             turned = f" fp-{side.lower()}" if side != direction else ""
             pieces.append(f'<span class="fp-keep{turned}">')
@@ -233,7 +234,7 @@ def _tail(text: str, start: int, end: int) -> int | None:
     cut = start + max(map(text[start:end].rfind, " \t\n\r\xa0"), default=-1) + 1
     if end - cut <= _KEPT:
         return cut
-    # Between letters of one script that a browser joins, or two characters that are one sign, no cut may lie.
+    # No cut may lie between letters that a browser joins, or between two characters that are one sign.
     places = range(end - _KEPT // 2, end - _KEPT, -1)
     return next((place for place in places if text[place - 1 : place + 1].isascii()), None)
 
@@ -271,7 +272,7 @@ def _table(dicts: Sequence[Sequence[Any]], head: str) -> str:
 
 
 def notebook_table(head: str, what: str, names: Sequence[str], rows: Sequence[Sequence[Any]], count: int) -> str:
-    """The first rows of `count` as a table: numbers are set right, texts are cut and keep their direction."""
+    """The first rows of `count` as a table: numbers stand at the right, texts are cut and keep their direction."""
     body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
     more = f", of which {len(rows)} are shown" if len(rows) < count else ""
     columns = "".join(f'<th scope="col">{name}</th>' for name in names)

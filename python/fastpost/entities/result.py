@@ -110,7 +110,7 @@ class Entities(Rows[list[Entity] | list[Token], Entity | Token]):
         return self._table.index
 
     def _more(self, name: str) -> Ints1d | None:
-        """A column of one value an entity that not every behaviour has."""
+        """A column with one value per entity that only one behaviour has."""
         return None if self._table.more is None else self._table.more.column(name)
 
     @property
@@ -337,7 +337,7 @@ def _restored(
     with_probs: bool = False,
     places: Mapping[Any, tuple[Ints1d, Ints1d]] | None = None,
 ) -> Entities:
-    """Entities of columns that were made before."""
+    """Entities from columns that were made before."""
     table = _fastpost.entity_table(
         text_count, tokens, has_offsets, text_index, start, end, label_id, score, index, labels, words, texts, more
     )

@@ -1,4 +1,4 @@
-"""What callers pass as `y_true` and `y_pred` -> tags or spans in Rust."""
+"""The arguments `y_true` and `y_pred` -> tags or spans in Rust."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def read(y_true: Any, y_pred: Any, id2label: Any, ignore_index: int) -> TagPairs
     true, predicted = _rows("y_true", y_true), _rows("y_pred", y_pred)
     kinds = {name: _kind(name, rows) for name, rows in (("y_true", true), ("y_pred", predicted))}
     kinds = {name: "tags" if kind == "other" else kind for name, kind in kinds.items()}
-    if None in kinds.values():  # nothing in it: as the other one
+    if None in kinds.values():  # it is empty: read it like the other one
         kinds = dict.fromkeys(kinds, kinds["y_true"] or kinds["y_pred"] or "tags")
     if kinds["y_true"] != kinds["y_pred"]:
         raise refuse(
@@ -92,7 +92,7 @@ def _rows(name: str, value: Any) -> Any:
 
 
 def _kind(name: str, rows: Any) -> str | None:
-    """What the first item of the first row that has one is; "other" is refused where its place is known."""
+    """The kind of the first item of all rows; "other" is refused later, where its place is known."""
     if isinstance(rows, Entities):
         return "spans"
     for row in rows:

@@ -1,4 +1,4 @@
-"""What is wrong with the entities that are wrong: label, boundary, both, missed, spurious."""
+"""The kinds of errors in entities: label, boundary, both, missed, spurious."""
 
 from __future__ import annotations
 

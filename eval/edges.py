@@ -20,9 +20,9 @@ class Edges(NamedTuple):
 
     entities: int
     inside: int
-    """Those with an edge inside a unit."""
+    """Entities with an edge inside a unit."""
     cut: int
-    """Those with a cut that white space and plain punctuation do not explain: an apostrophe, `:` or `.` between letters."""
+    """Entities cut where white space and plain punctuation do not explain it: an apostrophe, `:` or `.` between letters."""
 
 
 def count(texts: Iterable[str], gold: Iterable[Spans], cut: bool) -> Edges:

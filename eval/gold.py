@@ -25,7 +25,7 @@ class Gold:
     texts: list[str]
     spans: list[list[tuple[int, int, str]]]
     chosen: np.ndarray
-    """(texts,), whether options may be chosen by the text; the others are for the report."""
+    """(texts,), whether options may be chosen on the text; the other texts are for the report."""
 
 
 def read(path: Path) -> tuple[list[str], list[list[tuple[int, int, str]]]]:

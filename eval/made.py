@@ -17,7 +17,7 @@ from eval.gold import Gold
 Filled = tuple[str, list[tuple[int, int, str]]]
 
 CHOOSE, REPORT = 1, 2
-"""The two seeds: options are chosen by the texts of the first, the report is of the second."""
+"""The two seeds: options are chosen on the texts of the first, the report is about those of the second."""
 
 
 def _listed(names: str) -> list[str]:

@@ -14,20 +14,20 @@ import numpy as np
 from eval.gold import Spans
 
 COUNTS = ("hits", "gold", "found", "covered", "characters", "whole")
-"""What is counted of each text; the columns of `counts`."""
+"""The counts of each text; the columns of `counts`."""
 
 
 class Measures(NamedTuple):
     """Shares between 0 and 1; NaN where there is nothing to count."""
 
     f1: float
-    """Of entities with both edges and the label as in gold, over all texts together."""
+    """F1 of entities with both edges and the label as in gold, over all texts together."""
     precision: float
     recall: float
     characters: float
     """Share of the characters of gold entities that lie in some found entity, whatever its label."""
     whole: float
-    """Share of gold entities of which every character does so."""
+    """Share of gold entities whose every character does so."""
 
 
 def counts(gold: Sequence[Spans], found: Sequence[Spans]) -> np.ndarray:

@@ -25,7 +25,7 @@ class Recorded:
     tokenizer: Any
     texts: list[str]
     encodings: list[Any]
-    """One a text; what overflows from it are its further windows."""
+    """One per text; its overflowing encodings are its further windows."""
     logits: list[np.ndarray]
     """(tokens, labels) of each window, the windows of a text one after the other."""
 

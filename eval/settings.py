@@ -13,7 +13,7 @@ TRANSFORMERS: Settings = {
     for name in ("none", "simple", "first", "average", "max")
 }
 OWN: dict[str, Any] = {}
-"""The decoder's own defaults: nothing is said."""
+"""The decoder's own defaults: no option is given."""
 REDACTION: dict[str, Any] = {
     "aggregation_strategy" if name == "aggregation_strategy" else name: value
     for name, value in defaults("redaction").items()
@@ -44,7 +44,7 @@ OPTIONS: Settings = {
 """Each beside the defaults of extraction."""
 
 BIASES = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
-"""Tried for redaction."""
+"""The biases to try for redaction."""
 REDACTIONS: Settings = {
     'aggregation_strategy="average"': {"aggregation_strategy": "average"},
     'join="pieces"': {"join": "pieces"},

@@ -176,7 +176,7 @@ NAMES = {
     "fastpost-python": "fastpost, fed Python strings",
     "tokenizers": f"tokenizers {importlib.metadata.version('tokenizers')}",
 }
-"""What the table calls each of them."""
+"""Their names in the table."""
 
 
 def main() -> None:

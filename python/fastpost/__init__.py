@@ -170,7 +170,7 @@ _PACKAGES = {
     "spacy": "spacy",
     "spark": "pyspark",
 }
-"""What a name can't be imported without; the other names do without, or need a package only when they are called."""
+"""The package that a name needs at import; other names need none, or only when they are called."""
 
 
 def _is_usable(name: str) -> bool:

@@ -109,7 +109,7 @@ class Rows(Columns, Generic[OfOne, Row]):
 
     _table: Any
     _owner: ClassVar[str]
-    """What rows belong to: "text", "question"."""
+    """The kind of thing that rows belong to: "text", "question"."""
 
     def to_dicts(self) -> list[Any]:
         """One list per text or question; where there is a dict in place of a list of one, it stays a dict."""

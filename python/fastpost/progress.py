@@ -20,7 +20,7 @@ class Step(NamedTuple):
     done: float
     total: float | None
     text: str
-    """What to show beside it."""
+    """The words beside it."""
 
     @property
     def line(self) -> str:
@@ -215,7 +215,7 @@ class Counting:
     def __init__(self, progress: Progress) -> None:
         self.progress = progress
         self.merging = "merge"
-        """What merging is called."""
+        """The name of the merging stage."""
 
     def __call__(self, stage: str, done: int, total: int | None) -> None:
         """Reports `done` of `total`: bytes that are counted, or tokens that are merged."""

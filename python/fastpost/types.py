@@ -18,7 +18,7 @@ Shorts2d: TypeAlias = npt.NDArray[np.int32]
 Bytes1d: TypeAlias = npt.NDArray[np.uint8]
 
 Units: TypeAlias = Literal["utf8", "utf16", "graphemes"]
-"""What positions count where it is not characters."""
+"""Units of positions other than characters."""
 
 ArrayLike: TypeAlias = Any
 """A NumPy array, a torch tensor on the CPU, anything with `__dlpack__` or the buffer protocol, nested lists."""

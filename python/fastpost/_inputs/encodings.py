@@ -108,7 +108,7 @@ class Encoded:
     texts: Ints1d
     """(windows,), the text that each window is of."""
     text_count: int | None
-    """Texts that the batch is of; `None` for some windows of a batch, which do not tell."""
+    """How many texts the batch has; `None` for some windows of a batch, which do not tell."""
 
     @classmethod
     def of(cls, batch: Any, owners: Ints1d | None = None) -> Encoded:

@@ -17,12 +17,12 @@ SUFFIXES = {
     ".parquet": "parquet", ".pq": "parquet",
     ".arrow": "arrow", ".feather": "arrow", ".ipc": "arrow",
 }  # fmt: skip
-"""What the end of a name says, without `.gz` or `.zst`; no end is what is looked at."""
+"""The format of each suffix, without `.gz` or `.zst`; for files without one, the content decides."""
 
 PACKED = (".gz", ".zst")
 
 COLUMNAR = ("parquet", "arrow")
-"""What pyarrow reads."""
+"""Formats that pyarrow reads."""
 
 _ABOUT = frozenset(
     (

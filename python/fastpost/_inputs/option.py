@@ -43,17 +43,17 @@ class Option(NamedTuple):
 
     name: str
     default: Any
-    """Where nothing is said, in our own behaviour."""
+    """The default in our own behaviour."""
     doc: str
-    """What it is, in a few words."""
+    """Its meaning, in a few words."""
     choices: tuple[Any, ...] = ()
-    """Its values, where they have names; Rust knows them."""
+    """Its values, if they have names; Rust knows them."""
     read: Callable[[str, Any], Any] = keep
     """Name and value -> the value as Rust takes it. Raises `TypeError` or `ValueError`, which name the option."""
     transformers: Any = ABSENT
-    """Where nothing is said, with `compat="transformers"`; `ABSENT` if that has no such option."""
+    """The default with `compat="transformers"`; `ABSENT` if that has no such option."""
     redaction: Any = ABSENT
-    """Where nothing is said and the entities are to be taken out of the text; `ABSENT` if that is `default`."""
+    """The default of redaction; `ABSENT` if it is the same as `default`."""
     rule: str = ""
     """The rule of `fastpost.compare` that it has part in; "" if no entity changes its place with it."""
     plain: Any = ABSENT

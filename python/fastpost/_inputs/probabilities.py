@@ -12,7 +12,7 @@ from fastpost._warn import warn_caller
 from fastpost.types import Ints1d
 
 _ROWS = 64
-"""Rows to look at, at most: a softmax shows in each."""
+"""The most rows to look at: a softmax shows in each."""
 
 
 def warn_of_rows(name: str, values: Any, kind: str) -> None:

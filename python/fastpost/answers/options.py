@@ -55,7 +55,7 @@ ANSWER_OPTIONS: dict[str, Option] = table(
 # fmt: on
 
 OWN_ONLY: tuple[str, ...] = tuple(name for name, option in ANSWER_OPTIONS.items() if option.own_only)
-"""What only `compat="fastpost"` takes."""
+"""The options that only `compat="fastpost"` takes."""
 
 
 def read_options(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from fastpost.cli.progress import Progress
 from fastpost.jobs.texts import Reading
 
 _NARROWEST = 40
-"""Columns of a table at least; a terminal may have fewer, but no word fits them."""
+"""The fewest columns of a table; a terminal may have fewer, but then no word fits."""
 
 
 def add_to(app: typer.Typer) -> None:

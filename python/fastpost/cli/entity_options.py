@@ -31,7 +31,7 @@ ABSENT = {
     "start_transitions": "--transitions names a file that holds them, too",
     "end_transitions": "--transitions names a file that holds them, too",
 }
-"""Options that no flag stands for, and why."""
+"""Options without a flag, and why."""
 
 _WRITTEN: dict[str, Any] = {
     "transitions": Annotated[
@@ -50,7 +50,7 @@ _WRITTEN: dict[str, Any] = {
     "trim": Annotated[bool | None, typer.Option("--trim/--no-trim", help=ENTITY_OPTIONS["trim"].doc)],
     "max_length": Annotated[int | None, typer.Option(min=1, help=PIPELINE_OPTIONS["max_length"].doc)],
 }
-"""Those that are written in a way of their own: files, repeated, other names of a scheme, on and off."""
+"""Options with their own notation: files, repeated, other names of a scheme, on and off."""
 
 
 def _flag(option: Option) -> inspect.Parameter:
@@ -199,6 +199,6 @@ _READ: dict[str, Callable[[Any], dict[str, Any]]] = {
     "snap": lambda on: {"snap": "word" if on else None},
     "trim": lambda on: {"trim": "whitespace" if on else None},
 }
-"""What is given on a command line -> the option."""
+"""A value on the command line -> the option."""
 
 PARAMETERS = _parameters()

@@ -128,7 +128,7 @@ _NEEDS = {
     "onnxruntime": ("an ONNX model", "'fastpost[onnx]'"),
     "tokenizers": ("this tokenizer", "'fastpost[tokenizers]'"),
 }
-"""Packages that may be absent: what needs each, and what brings it."""
+"""Packages that may be absent: what needs each, and how to install it."""
 
 _LONGEST = 600
 """Characters of a library's message that are shown."""
@@ -141,10 +141,10 @@ _CALLED_OTHERWISE = {
     "keep": "--keep-columns",
     "new_special_tokens": "--new-special-token",
 }
-"""Options that are not called as the arguments that they stand for."""
+"""Options whose names differ from those of their arguments."""
 
 _VALUES: dict[tuple[str, str | int | None], str] = {("--join", None): "none"}
-"""Values that are called otherwise here."""
+"""Values with other names here."""
 
 
 def spelled(error: object) -> str:

@@ -117,7 +117,7 @@ EXAMPLES: dict[str, tuple[str, str, str]] = {
         "fastpost doctor --json > machine.json",
     ),
 }
-"""Three lines a command, each of which can be typed as it stands."""
+"""Three lines per command, each of which can be typed as it is."""
 
 ALIASES = {
     "redact": "ner FILES --model MODEL --redact '[{label}]'",
@@ -129,7 +129,7 @@ ALIASES = {
     "train": "train-tokenizer --from MODEL --corpus FILES --vocab-size N --out FOLDER",
     "tokenize": "encode --tokenizer MODEL --corpus FILES --out ids.npy",
 }
-"""What commands are called elsewhere -> what to type here."""
+"""Names of commands elsewhere -> what to type here."""
 
 _VALUES = {
     **dict.fromkeys(("model", "tokenizer", "source"), "FOLDER"),
@@ -139,15 +139,15 @@ _VALUES = {
     "ignore_label": "LABEL",
     "redact": "TEMPLATE",
 }
-"""What stands for the value of an option of text."""
+"""The placeholders of text options."""
 _COMPLETION = {
     "install_completion": f"Complete words with the tab key: in the shell that is open, or in {', '.join(SHELLS)}.",
     "show_completion": "Print what --install-completion would add.",
 }
-"""What is said of Typer's own options, which take the name of a shell here."""
+"""The help of Typer's own options, which take the name of a shell here."""
 _KINDS: dict[Any, str] = {int: "N", float: "NUMBER", Path: "FILE"}
 _LEFT = 26
-"""Columns of an option and its values; where they are wider, what it is for stands below."""
+"""Columns of an option and its values; if these are wider, the purpose goes below."""
 _WIDEST = 100
 
 

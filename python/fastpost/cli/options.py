@@ -46,10 +46,10 @@ _READING = {
         min=1, help="Texts that are read, run and written together; --resume may repeat as many."
     ),
 }
-"""How each field of `Reading` is asked for."""
+"""The option for each field of `Reading`."""
 
 _REPEATED: dict[str, Any] = {"keep_columns": list[str] | None}
-"""Fields that take what each of several flags says."""
+"""Fields that collect the values of a repeated flag."""
 
 
 _BACKEND: Any = Literal[(TORCH, *BACKENDS)]  # from the table of all formats
@@ -172,7 +172,7 @@ class Showing:
 
 
 NOT_OF_PAGES = ("keep_columns", "with_source", "threads", "chunk_size")
-"""Fields of `Reading` that commands don't take which show texts on a page."""
+"""Fields of `Reading` that the commands with pages do not take."""
 
 _RECORDS: dict[type, dict[str, Any]] = {Reading: _READING, Running: {}, Writing: {}, Showing: {}}
 """Records of options, and how each field is asked for that does not say so itself."""

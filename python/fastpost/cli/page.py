@@ -70,11 +70,11 @@ class Chosen:
 
     texts: list[str]
     names: list[str]
-    """What each is called: its id, or its number among all texts."""
+    """The name of each: its id, or its number among all texts."""
     title: str
-    """What they are called together."""
+    """Their name together."""
     note: str = ""
-    """What is said of those that were left out."""
+    """The note about those that were left out."""
 
 
 def texts_of(inputs: list[str], most: int, reading: Reading) -> Chosen:

@@ -12,7 +12,7 @@ from typing import Any
 from fastpost.cli.failure import note, spelled
 
 _SHOWN = 3
-"""How often a warning is shown that differs in its numbers only."""
+"""How often warnings that differ only in their numbers are shown."""
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import fastpost._fastpost as _fastpost
 _ALWAYS = 1 << 16
 """Tokens of windows that each text may have: below that no text is counted."""
 _TOKENS = 4
-"""Tokens of a character at most, nearly always: its bytes."""
+"""The most tokens of a character, nearly always: its bytes."""
 
 
 def check_overlap(

@@ -144,7 +144,7 @@ def threshold(_: str, value: float | Mapping[str, float]) -> tuple[float, dict[s
 
 
 _MOST_BIAS = 10_000.0
-"""What is taken from a logit beyond this makes no difference, and sums of it would drown the other logits."""
+"""Subtracting more than this from a logit makes no difference, and sums of it would drown the other logits."""
 
 
 def ignored(_: str, names: Any) -> set[str]:

@@ -327,7 +327,7 @@ _WORDS_USED = (
     "transformers, as asked for",
     "none: there are neither texts with offsets nor word_ids",
 )
-"""In the order of `fastpost_core::right::words::USED`."""
+"""In the order of `fastpost_core::entities::own::words::USED`."""
 
 
 def _label_names(id2label: Mapping[Any, str] | Sequence[str], argument: str = "id2label") -> list[str]:

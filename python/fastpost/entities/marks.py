@@ -149,7 +149,7 @@ def place_lanes(spans: list[Span]) -> list[int]:
 
 
 LANES = 12
-"""Bars below each other at most: each piece of a text would repeat them all, and no eye follows more."""
+"""The most bars below each other: each piece of a text repeats them all, and no eye follows more."""
 
 
 def draw_ground(covering: list[tuple[int, Span, int]]) -> str:
@@ -172,7 +172,7 @@ def draw_ground(covering: list[tuple[int, Span, int]]) -> str:
 
 
 _LONG = 30
-"""Characters of a label that is too long for a line of a telephone; a shorter one is never broken."""
+"""Labels longer than this don't fit a line on a telephone; a shorter one is never broken."""
 
 
 RIGHT = ("R", "AL")

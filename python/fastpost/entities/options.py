@@ -174,10 +174,10 @@ PIPELINE_OPTIONS: dict[str, Option] = table(
 """Of pipelines, beside those of the decoder."""
 
 OPTIONS: tuple[str, ...] = tuple(name for name, option in ENTITY_OPTIONS.items() if option.own_only)
-"""What only `compat="fastpost"` takes."""
+"""The options that only `compat="fastpost"` takes."""
 
 STRATEGY: str = "average"
-"""The strategy of our own behaviour where none is said: with `None`, tokens stand for words where nothing tells those apart."""
+"""The default strategy of our own behaviour; with `None`, tokens stand for words if nothing tells words apart."""
 COMPAT: str = ENTITY_OPTIONS["compat"].default
 BATCH_SIZE: int = PIPELINE_OPTIONS["batch_size"].default
 

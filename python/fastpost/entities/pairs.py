@@ -207,12 +207,12 @@ class _Line:
 
 
 _WIDEST = 24
-"""Characters of a cell at most, for two of them to stand on the screen of a telephone."""
+"""The most characters of a cell, so that two fit the screen of a telephone."""
 _WORD = re.compile(r"\S+[^\S\n]*\n?|[^\S\n]+\n?|\n")
 
 
 def _cells(text: str, spans: Iterable[Span]) -> list[tuple[int, int]]:
-    """Where a text is cut: after white space, but not in an entity that fits a cell nor in a run against its direction."""
+    """Where a text is cut: after white space, but not in an entity that fits a cell, or a run against its direction."""
     spans = list(spans)
     edges = sorted({edge for span in spans for edge in (span.start, span.end)})
     places = _places(spans)

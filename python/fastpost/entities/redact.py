@@ -190,9 +190,9 @@ class _Span(NamedTuple):
     label: str
     score: float | None
     name: str
-    """What errors call it."""
+    """Its name in errors."""
     given: Mapping[Any, Any] = {}
-    """The dict that it came as."""
+    """The dict that the caller gave for it."""
 
 
 def _replaced(text: str, spans: list[_Span], placeholders: _Placeholders) -> tuple[str, list[RedactedSpan]]:
@@ -371,7 +371,7 @@ class _Placeholders:
 
 
 _FEW_LABELS = 16
-"""Labels that are looked up one after the other, which is faster for each and slower for thousands."""
+"""Up to so many labels are looked up one by one, which is faster for each but slower for thousands."""
 _DIGIT, _RUN = re.compile("[0-9]"), re.compile("[0-9]{1,18}")
 
 

@@ -226,7 +226,7 @@ def _marked(text: str, spans: list[Span], colors: dict[str, int]) -> str:
 
 
 _KEPT = 16
-"""Letters of a word at most that stay on the line of its tag whatever the screen; of a longer one its last letters do."""
+"""The most letters of a word that stay on the line of its tag on any screen; of a longer word, the last ones do."""
 
 
 def _tail(text: str, start: int, end: int) -> int | None:

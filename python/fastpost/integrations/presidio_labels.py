@@ -35,7 +35,7 @@ LABEL_MAPPING: dict[str, str] = {
     **{name: name for name in ("AGE", "ID", "MISC")},
     **{name: f"MEDICAL_{name}" for name in _MEDICAL},
 }
-"""Presidio's name for what a model calls otherwise. A label that is not here keeps its own name.
+"""Presidio's names for labels that models name otherwise. A label that is not here keeps its own name.
 
 All labels are here that Presidio's own tables know, with the names that those give; but `EMAIL` is `EMAIL_ADDRESS`, the
 entity that Presidio's recogniser of e-mail addresses finds and its users ask for, and not `EMAIL`. Where its tables

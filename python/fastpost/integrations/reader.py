@@ -136,7 +136,7 @@ class EntityReader:
 
 
 _CHANGES = (dict, list, set, np.ndarray)
-"""Options that a caller may change afterwards; what goes to another process is what was asked for."""
+"""Types of options that a caller may change afterwards; another process gets what was asked for."""
 
 
 def types_of(labels: Sequence[str], scheme: str = "auto") -> dict[str, str]:

@@ -146,7 +146,7 @@ class AnswerJob:
 
 
 _OWN = ("answers", "question", "answer", "start", "end", "score")
-"""Names of what says an answer, in a line or a row."""
+"""Names of the fields of an answer, in a line or a row."""
 
 
 def _answers(pipe: Any, pairs: list[tuple[str, str]], options: Json) -> list[list[Json]]:

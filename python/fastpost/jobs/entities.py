@@ -137,7 +137,7 @@ class EntityJob:
 
 
 _OWN = ("entities", "start", "end", "label", "score", "word")
-"""Names of what says an entity, in a line or a row."""
+"""Names of the fields of an entity, in a line or a row."""
 
 
 def entity_table(copied: tuple[str, ...], by_text: bool, text_name: str = "text", keeps_all: bool = False) -> Table:

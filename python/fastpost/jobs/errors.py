@@ -28,6 +28,6 @@ def is_resumable(error: BaseException) -> bool:
 
 RESUME, OVERWRITE, OUT = Argument("resume", (True,)), Argument("overwrite", (True,)), Argument("out")
 START_AGAIN = ("; pass ", OVERWRITE, " without ", RESUME, " to start again")
-"""What to do about an output that can't be gone on with."""
+"""The cure for an output that can't be resumed."""
 
 _NOTE = "fastpost_resumable"

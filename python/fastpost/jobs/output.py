@@ -175,7 +175,7 @@ class Output:
 
 
 _LINES, _TABLES = (".jsonl", ".ndjson"), (".parquet", ".pq")
-"""How names of files end: of lines, and of tables."""
+"""Suffixes of files of lines, and of tables."""
 
 
 def named(out: Any) -> str:

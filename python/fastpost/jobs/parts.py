@@ -42,13 +42,13 @@ class Table:
     found: Callable[[Json], int]
     """How many entities or answers a line has."""
     copied: tuple[str, ...] = ()
-    """Columns that come from the input, behind the first one; what else a row has follows them."""
+    """Columns that come from the input. They follow the first column, and all others follow them."""
     line: tuple[str, ...] = ()
-    """Names of what a line has."""
+    """Names of the fields of a line."""
     open: bool = False
     """Whether lines may have further columns: all of the input's."""
     unit: str = "text"
-    """What a line is of."""
+    """The kind of thing that a line describes."""
 
     def fits(self, names: Iterable[str], written: Iterable[str]) -> bool:
         """Whether these columns are those of a job with this table."""

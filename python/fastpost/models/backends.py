@@ -17,9 +17,9 @@ class Backend:
     opens: str
     """Module and class or function; called with model, tokenizer, the outputs wanted, and `options` by name."""
     options: tuple[str, ...] = ()
-    """What it takes once, when a pipeline is made."""
+    """Options that it takes once, when a pipeline is made."""
     files: tuple[str, ...] = ()
-    """How its files are named in a folder; one that has them, and none of torch's, is opened with it."""
+    """The patterns of its files; a folder that has some, and none of torch's, is opened with it."""
 
     def open(self, model: Any, tokenizer: Any, outputs: tuple[str, ...], options: dict[str, Any]) -> Any:
         """The model."""
@@ -35,7 +35,7 @@ BACKENDS = {
         ("*.onnx", "onnx/*.onnx"),
     ),
 }
-"""But for torch, whose models transformers opens."""
+"""All but torch, whose models transformers opens."""
 
 TORCH = "torch"
 _FILES_OF_TORCH = ("*.safetensors", "*.bin")

@@ -91,9 +91,9 @@ _SHORT = 8
 """Tokens of a short text."""
 
 TOKENS = 16384
-"""Tokens of a batch for `batch_size="auto"` on a GPU or a server, which a batch of that many keeps busy."""
+"""Tokens of a batch for `batch_size="auto"` on a GPU or a server: so many keep it busy."""
 TOKENS_ON_CPU = 512
-"""The same on a CPU, which so many tokens keep busy; larger batches leave its caches."""
+"""The same on a CPU: so many keep it busy, and larger batches leave its caches."""
 
 
 def choose_batching(size: Any, tokens: Any, pad: Padding, device: str | None) -> Batching:

@@ -18,7 +18,7 @@ class TextEncoder(Protocol):
     """A tokenizer as pipelines use it."""
 
     cuts_itself: bool
-    """Whether it knows itself where to cut a text, as those of transformers do: it is told no length then."""
+    """Whether it knows by itself where to cut a text, as those of transformers do; it then gets no length."""
 
     @property
     def tokens(self) -> Tokens:

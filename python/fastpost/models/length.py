@@ -12,7 +12,7 @@ _COUNT_FROM_PADDING = ("camembert", "data2vec-text", "ibert", "longformer", "luk
 """Models that count positions from the padding id on, so they read that many fewer."""
 
 _NAMES = ("max_position_embeddings", "n_positions")
-"""What configurations call the number of positions; the first one that is there counts."""
+"""Names of the number of positions in configurations; the first one that is there counts."""
 
 
 def positions(config: Any) -> int | None:

@@ -118,7 +118,7 @@ def read_model(model: Any, outputs: tuple[str, ...], tokenizer: Any = None) -> P
 
 
 _INPUTS = ("input_ids", "attention_mask", "token_type_ids", "position_ids")
-"""What a text gives."""
+"""The inputs that a text supplies."""
 
 
 def _encoder(tokenizer: Any) -> tuple[BareEncoder, int | None]:

@@ -200,4 +200,4 @@ def _label_names(config: dict[str, Any], folder: Path) -> dict[int, str]:
 
 
 _MOST_LABELS = 100_000
-"""A `num_labels` above this is no number of labels."""
+"""A `num_labels` above this can't be a number of labels."""

@@ -34,7 +34,7 @@ RULES = {
     "score": "another score, and the threshold on it",
     "word": "the word is the text itself, not put together from tokens",
 }
-"""What is switched on, in this order, on the way from transformers' answer to fastpost's."""
+"""The rules that are switched on, in this order, on the way from transformers' answer to fastpost's."""
 
 _PLAIN = {name: option.plain for name, option in ENTITY_OPTIONS.items() if option.plain is not ABSENT}
 """The options of the decoder that come closest to transformers."""
@@ -44,7 +44,7 @@ _OPTIONS_OF = {
     for rule in RULES
     if any(ENTITY_OPTIONS[name].rule == rule for name in _PLAIN)
 }
-"""What each rule switches on, in the order of the rules."""
+"""The options that each rule switches on, in the order of the rules."""
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ class Chunk:
     texts: list[str]
     owners: Ints1d
     ids: Any
-    """This and the others that follow in the type that the encoder gives: int64 or int32."""
+    """This and the following arrays have the type that the encoder gives: int64 or int32."""
     offsets: Any
     special: Any
     words: Any
@@ -99,7 +99,7 @@ class EntityTask:
     aggregation_strategy: str
     ignore_labels: Collection[str]
     windowed: bool
-    """Whether what overflows from an encoding is read as further windows."""
+    """Whether overflowing encodings are read as further windows."""
     delimiter: str | None = None
     """What joins the words of a text that is split into words; `None` for plain texts."""
     offset_mapping: npt.NDArray[np.int64] | None = None
@@ -109,11 +109,11 @@ class EntityTask:
     options: dict[str, Any] | None = None
     """Options of the decoder for `compat="fastpost"`; `None` stands for `compat="transformers"`."""
     most_tokens: int | None = None
-    """With `options`: refuse texts of which something overflowed, as they have more tokens than so many."""
+    """With `options`: refuse texts with overflowing encodings, as they have more tokens than this."""
     _decoders: Decoders = field(default_factory=dict)
-    """By number of labels; a pipeline has those of the same options made once for all calls."""
+    """By number of labels; a pipeline makes those for the same options once for all calls."""
     _words_before: dict[str, int] = field(default_factory=dict)
-    """What the decoder had told words apart by before this task."""
+    """The decoder's counts of how words were told apart, before this task."""
 
     def encode(self, items: list[Any], first: int) -> Windows[Chunk]:
         """Windows of `items`, all encoded at once."""
@@ -347,7 +347,7 @@ class EntityTask:
 
 
 _UNNAMED = "\0"
-"""Begins the stand-in for a label that `id2label` does not name; no real name begins so."""
+"""The start of the stand-in for a label that `id2label` does not name; no real name starts so."""
 
 
 def offset_pairs(given: Any) -> npt.NDArray[np.int64] | None:

@@ -37,7 +37,7 @@ class _ModelPipeline:
     task = ""
     outputs: tuple[str, ...] = ()
     of_folder: tuple[str, ...] = ()
-    """What is said once, when a pipeline is made."""
+    """Options that are given once, when a pipeline is made."""
 
     def __init__(self, model: Any, tokenizer: Any) -> None:
         self.model = model

@@ -23,7 +23,7 @@ Answer = TypeVar("Answer", covariant=True)
 
 
 Told: TypeAlias = Callable[[int, int], None]
-"""What is told items and tokens after each batch."""
+"""A function that is called with items and tokens after each batch."""
 
 
 class ItemError(Exception):

@@ -34,7 +34,7 @@ class Checkpoint:
     header: dict[str, Any] = field(default_factory=dict)
     """The tokenizer's files, as `WordCounts.save` writes them."""
     corpus: dict[str, Any] = field(default_factory=dict)
-    """What tells the corpus: see `fingerprint`."""
+    """Identifies the corpus: see `fingerprint`."""
     texts: int = 0
     table: WordTable = field(default_factory=lambda: WordTable.from_items(()))
     began: float = field(default_factory=time.monotonic)

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from fastpost.exceptions import Argument, Words
 
 SKIP: Words = ("; ", Argument("on_error", ("skip",)), " leaves such records out and counts them")
-"""What ends the message of a record that can't be read; the core says it of its own, too."""
+"""The end of the message of a record that can't be read; the core has the same words for its own faults."""
 
 
 @dataclass(frozen=True)

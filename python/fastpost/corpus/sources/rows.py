@@ -31,7 +31,7 @@ def _plain(value: Any) -> str:
 
 
 _NO_VALUE = (OverflowError, ValueError)
-"""Of what has no value in Python: days and times far off, or finer than microseconds; zones that nobody knows."""
+"""Raised for values that Python can't hold: days and times far off, or finer than microseconds; unknown zones."""
 
 
 class Row(NamedTuple):

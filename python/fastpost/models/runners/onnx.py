@@ -121,7 +121,7 @@ class _Input:
 
     name: str
     meaning: str
-    """The name that transformers has for it."""
+    """The name in transformers."""
     kind: str
     batch: int | None
     """The number of windows that it was exported for; `None` for any."""

@@ -127,7 +127,7 @@ def uninstall() -> None:
 
 
 _replaced: dict[str, Any] = {}
-"""What stood in transformers' registry before, by task; `None` for nothing."""
+"""The previous entries of transformers' registry, by task; `None` if there was none."""
 
 
 def _transformers() -> Any:
@@ -171,7 +171,7 @@ def _remove(task: str) -> None:
 
 
 _dropped: dict[str, str | None] = {}
-"""What transformers says of a task that it has dropped."""
+"""The message of transformers about a task that it has dropped."""
 
 
 def _class_of(task: str) -> Any:

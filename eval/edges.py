@@ -22,7 +22,7 @@ class Edges(NamedTuple):
     inside: int
     """Entities with an edge inside a unit."""
     cut: int
-    """Entities cut where white space and plain punctuation do not explain it: an apostrophe, `:` or `.` between letters."""
+    """Entities cut where white space and plain punctuation do not explain it: an apostrophe, `:`, `.` between letters."""
 
 
 def count(texts: Iterable[str], gold: Iterable[Spans], cut: bool) -> Edges:

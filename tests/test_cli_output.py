@@ -210,6 +210,28 @@ def test_ended_at_any_point_and_resumed(suffix, overwrite, tmp_path, monkeypatch
     assert first > (30 if suffix == "parquet" else 10)
 
 
+def test_parts_behind_one_that_is_gone_are_not_gone_on_with(tmp_path, monkeypatch):
+    """Their texts are read again; parts of another size would count them twice."""
+    pytest.importorskip("pyarrow")
+    rows, whole, out = rows_of(24, [1, "a", None]), tmp_path / "whole.parquet", tmp_path / "out.parquet"
+    written(whole, rows)
+    folder = out.with_name("out.parquet.parts")
+    monkeypatch.setattr(parts, "_PART", 300)
+    with opened(out) as file:
+        for at in range(0, 18, 3):
+            file.write(rows[at : at + 3])
+    assert len(list(folder.glob("*.parquet"))) > 3
+    (folder / "1.parquet").unlink()
+    for size in (1000, 300):
+        monkeypatch.setattr(parts, "_PART", size)
+        with opened(out, resume=True) as file:
+            file.write(rows[file.done : file.done + 12])
+    with opened(out, resume=True) as file:
+        file.write(rows[file.done :])
+        file.finish()
+    assert contents(out) == contents(whole)
+
+
 def test_an_output_stays_until_there_is_something_to_replace_it(tmp_path):
     for name in ("x.jsonl", "x.parquet"):
         out = tmp_path / name

@@ -120,6 +120,19 @@ def test_what_the_tokenizer_drops_parts_no_unit(dropped):
     assert "joined" in next(iter(decoder.report()["words"]))
 
 
+@pytest.mark.parametrize("cuts", [[slice(0, 7)], [slice(0, 5), slice(3, 7)]], ids=["one window", "two windows"])
+def test_the_report_says_that_words_were_joined_wherever_that_was(cuts):
+    """Far from all entities, too, where no token has to be looked at."""
+    text, words = "Bob saw the An\u200bna there again", [0, 1, 2, 3, 3, 4, 5]
+    tokens = [(0, 3), (4, 7), (8, 11), (12, 14), (15, 17), (18, 23), (24, 29)]
+    rows = logits_of(text, tokens, [("Bob", "PER")])
+    decoder = EntityDecoder(LABELS)
+    given = {"offsets": [tokens[cut] for cut in cuts], "word_ids": [words[cut] for cut in cuts]}
+    found = decoder.decode([rows[cut] for cut in cuts], texts=[text], windows=[0] * len(cuts), **given)
+    assert [entity["word"] for entity in found.to_dicts()[0]] == ["Bob"]
+    assert ["joined" in used for used in decoder.report()["words"]] == [True]
+
+
 # --- scores ---------------------------------------------------------------------------------------
 
 
@@ -707,3 +720,37 @@ def test_marks_of_another_token_are_not_taken():
     decoder = EntityDecoder(LABELS, words="word_ids")
     found = decoder.decode(logits, offsets=[[(0, 1), (1, 2)]], texts=["e\u0301x"], word_ids=[[0, 1]])
     assert (found.start.tolist(), found.end.tolist()) == ([0], [1])
+
+
+def test_a_space_of_the_token_before_begins_no_entity():
+    """A token that covers nothing is the space in front of the next one only if no other token has that space."""
+    tokens, rows = [(0, 5), (5, 5), (5, 8)], np.zeros((3, len(LABELS)), np.float32)
+    rows[[0, 1, 2], [0, 1, 2]] = 9
+    decoder = EntityDecoder(LABELS, aggregation_strategy="simple", decode="argmax", repair="discard")
+    for start, want in ((5, []), (4, ["Ben"])):
+        tokens[0] = (0, start)
+        found = decoder.decode([rows], offsets=[tokens], texts=["Anna Ben"]).to_dicts()[0]
+        assert [entity["word"] for entity in found] == want
+
+
+@pytest.mark.parametrize("strategy", ["simple", "average"])
+def test_windows_that_share_only_what_covers_nothing_are_cut_where_they_overlap(strategy):
+    """A token that covers nothing, at the end of one window and at the start of the next, is no sign that they are the same."""
+    tokens = [[(0, 3), (4, 6), (6, 7), (7, 7)], [(5, 5), (5, 7), (8, 12)]]
+    rows = [np.array([[9, 0, 0]] * len(window), np.float32) for window in tokens]
+    rows[0][2] = [0, 9, 0]
+    decoder = EntityDecoder(["O", "B-P", "I-P"], aggregation_strategy=strategy, snap=None, words="word_ids")
+    found = decoder.decode(
+        rows, offsets=tokens, texts=["one two four"], windows=[0, 0], word_ids=[[0, 1, 2, -1], [-1, 2, 3]]
+    )
+    assert len(found) == 0
+
+
+def test_a_token_at_a_cut_stays_if_no_later_window_has_its_first_characters():
+    """Windows that were tokenized each by itself: the second begins inside a name of the first, of which one token holds all."""
+    tokens = [[(0, 2), (3, 12), (8, 12)], [(6, 9), (9, 15)]]
+    rows = [np.array([[9, 0, 0]] * len(window), np.float32) for window in tokens]
+    rows[0][1] = [0, 9, 0]
+    decoder = EntityDecoder(["O", "B-P", "I-P"], aggregation_strategy="simple", snap=None)
+    found = decoder.decode(rows, offsets=tokens, texts=["my Katharina is"], windows=[0, 0])
+    assert (found.start.tolist(), found.end.tolist()) == ([3], [12])

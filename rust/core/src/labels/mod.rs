@@ -326,6 +326,8 @@ mod tests {
         }
         let lower = Tagging::new(&["o", "b-per", "i-per", "misc"], None).unwrap_err();
         assert!(matches!(lower, Error::BadScheme { labels, .. } if labels == ["misc"]));
+        let cases = Tagging::new(&["O", "B-PER", "i-PER"], None).unwrap_err();
+        assert!(matches!(cases, Error::BadScheme { labels, .. } if labels == ["B-PER", "i-PER"]));
         let given = Tagging::new(&["O", "B-PER", "E-PER"], Some(Scheme::Iob1)).unwrap_err();
         assert!(matches!(given, Error::BadScheme { labels, .. } if labels == ["E-PER"]));
         let plain = Tagging::new(&["O", "B-PER", "MISC"], Some(Scheme::Plain)).unwrap();

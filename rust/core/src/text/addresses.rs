@@ -198,6 +198,7 @@ mod tests {
             ("a@example.org.5 a@b.c a@b.c.de", vec!["a@example.org", "a@b.c.de"]),
             ("a.@example.org a@-b.org a@.org a@b..org", vec![]),
             ("a@192.168.0.1", vec![]),
+            ("a@b.example-.org", vec!["a@b.example"]),
             ("邮箱anna@example.org我", vec!["anna@example.org"]),
             ("jose\u{301}@exa\u{301}mple.org", vec!["jose\u{301}@exa\u{301}mple.org"]),
             ("ａ＠ｂ．ｃｏｍ", vec!["ａ＠ｂ．ｃｏｍ"]),

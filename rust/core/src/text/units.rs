@@ -570,6 +570,20 @@ mod tests {
     }
 
     #[test]
+    fn what_is_white_space_alone_is_trimmed_to_its_end() {
+        for (text, start, end, want) in [
+            (" \u{a0}é ", 0, 4, (2, 3)),
+            (" é  b", 2, 4, (4, 4)),
+            ("é  ", 1, 3, (3, 3)),
+            ("é  ", 1, 9, (3, 3)),
+            ("é", 1, 1, (1, 1)),
+            ("é", 4, 2, (4, 4)),
+        ] {
+            assert_eq!(CharIndex::new(text).trim(start, end), want, "{text:?} {start} {end}");
+        }
+    }
+
+    #[test]
     fn slices_are_in_characters() {
         for (text, start, end, want) in [
             ("plain", 1, 3, "la"),

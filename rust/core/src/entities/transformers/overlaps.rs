@@ -45,6 +45,13 @@ mod tests {
         assert_eq!(merged(&[]), []);
         assert_eq!(merged(&[(0, 4, 0.5), (2, 9, 0.1)]), [(2, 9, 0.1)]);
         assert_eq!(merged(&[(0, 4, 0.5), (0, 4, 0.6)]), [(0, 4, 0.6)]);
+        let labelled = |label| Entity { label, score: 0.5, index: -1, start: 0, end: 4, pieces: (0, 0) };
+        let mut alike = vec![(0, labelled(0)), (1, labelled(1))];
+        keep_longest(&mut alike);
+        assert_eq!(
+            alike.iter().map(|(window, entity)| (*window, entity.label)).collect::<Vec<_>>(),
+            [(0, 0)]
+        );
         assert_eq!(merged(&[(5, 9, 0.5), (0, 4, 0.6)]), [(0, 4, 0.6), (5, 9, 0.5)]);
         assert_eq!(merged(&[(0, 4, 0.5), (4, 5, 0.5)]), [(0, 4, 0.5), (4, 5, 0.5)]);
         assert_eq!(merged(&[(3, 3, 0.5), (4, 5, 0.5)]), [(3, 3, 0.5), (3, 3, 0.5), (4, 5, 0.5)]);

@@ -10,7 +10,7 @@ import torch
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
 import fastpost
-from encoder_cases import COLUMNS, assert_same, read, tokenizer
+from encoder_cases import COLUMNS, LLAMA3, assert_same, read, tokenizer
 from small_tokenizers import SENTENCES, fast, trained
 
 TEXTS = [*SENTENCES, "", " ", "one two three four five six seven eight nine ten eleven twelve thirteen fourteen"]
@@ -104,6 +104,36 @@ def test_a_tokenizer_that_is_not_known_falls_back_and_says_so(why):
             want = read(theirs, TEXTS, TEXTS[::-1], cut=cut)
             assert_same(encoder.encode(TEXTS, TEXTS[::-1], **(cut or {})), want)
     assert encoder.report().texts in (0, 2 * len(TEXTS))
+
+
+SPLIT = {"type": "Split", "pattern": {"Regex": LLAMA3}, "behavior": "Isolated", "invert": False}
+BEFORE_BYTES = {
+    "split": (SPLIT, True),
+    "digits": ({"type": "Digits", "individual_digits": True}, True),
+    "bert": ({"type": "BertPreTokenizer"}, False),
+    "metaspace": ({"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": True}, False),
+}
+
+
+@pytest.mark.parametrize("normalizer", [None, {"type": "NFC"}], ids=["as-it-is", "composed"])
+@pytest.mark.parametrize("kind", BEFORE_BYTES)
+def test_pieces_that_are_not_the_text_are_left_to_tokenizers(kind, normalizer):
+    """A part before ByteLevel that drops or adds characters, or a ByteLevel behind it that puts blanks before pieces."""
+    part, blank = BEFORE_BYTES[kind]
+    written = json.loads(trained("byte-level"))
+    bytes_ = {"type": "ByteLevel", "add_prefix_space": blank, "trim_offsets": True, "use_regex": kind == "digits"}
+    written["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": [part, bytes_]}
+    written["normalizer"] = normalizer
+    theirs = Tokenizer.from_str(json.dumps(written))
+    texts = [*TEXTS, "ab cd12, 北京 e\u0301 x", " a  b"]
+    for verify in (True, False):  # without tokenizers installed nothing is verified
+        encoder = fastpost.Encoder(theirs, verify=verify)
+        assert "adds characters to pieces of a text" in encoder.report().reason
+        assert_same(encoder.encode(texts), read(theirs, texts))
+    written["pre_tokenizer"]["pretokenizers"] = [SPLIT, {**bytes_, "add_prefix_space": False, "use_regex": False}]
+    theirs = Tokenizer.from_str(json.dumps(written))
+    assert fastpost.Encoder(theirs).report().native
+    assert_same(fastpost.Encoder(theirs, verify=False).encode(texts), read(theirs, texts))
 
 
 class AtVowels:

@@ -72,6 +72,10 @@ impl Bpe {
         if splitter.alphabet() != Alphabet::Bytes {
             return Err("its BPE is not byte-level".to_owned());
         }
+        // Offsets are counted from word to word.
+        if !splitter.keeps_all() {
+            return Err("its pre-tokenizer adds characters to pieces of a text, or drops some".to_owned());
+        }
         let vocab = model["vocab"].as_object().ok_or("its model has no vocabulary")?;
         let id = |token: &str| {
             vocab.get(token).and_then(Value::as_u64).and_then(|id| i32::try_from(id).ok()).map(|id| id as u32)

@@ -171,6 +171,15 @@ impl Splitter {
         self.alphabet
     }
 
+    /// Whether the words of a piece of text, end to end, are that piece: no character is dropped, added or changed.
+    pub(crate) fn keeps_all(&self) -> bool {
+        self.normalize.is_empty()
+            && self.steps.iter().all(|step| match step {
+                Step::Gpt2 | Step::Cl100k(_) | Step::O200k(_) | Step::Digits(_) => true,
+                Step::PrefixSpace | Step::Bert | Step::Metaspace { .. } => false,
+            })
+    }
+
     /// Calls `emit` with each word of `text`, in order; none is empty. Byte-level words come as their UTF-8 bytes.
     pub fn split(&self, text: &str, emit: &mut impl FnMut(&[u8])) {
         self.split_within(text, &mut |text, word| emit(&text[word]));

@@ -16,7 +16,7 @@ from fastpost.jobs import lines as lines_of
 from fastpost.jobs import output, parts
 from fastpost.jobs.answers import answer_table
 from fastpost.jobs.entities import entity_table
-from fastpost.jobs.errors import JobError
+from fastpost.jobs.errors import Finished, JobError
 from fastpost.jobs.output import Output
 
 TABLE = entity_table(("id",), by_text=False)
@@ -297,6 +297,19 @@ def test_what_a_job_is_told_apart_by(tmp_path):
         begin(job, resume=True)
     begin(job, overwrite=True)
     assert out.read_text() == '{"a":0,"entities":[]}\n'
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
+def test_an_output_with_columns_that_a_job_does_not_write_is_not_its_own(suffix, tmp_path):
+    """Where no note lies beside it: whole, but of another job, unless the job keeps all columns of its input."""
+    pytest.importorskip("pyarrow")
+    out = tmp_path / f"x.{suffix}"
+    with opened(out, table=entity_table(("id", "page"), by_text=False)) as file:
+        file.write([{"text_index": 0, "id": 1, "page": 2, "entities": [entity(0)]}])
+        file.finish()
+    for keeps_all, says in ((False, "its columns are others"), (True, "is whole, there is nothing to go on with")):
+        with pytest.raises((JobError, Finished), match=says):
+            opened(out, resume=True, table=entity_table(("id",), by_text=False, keeps_all=keeps_all))
 
 
 def test_a_folder_that_stands_where_parts_would(tmp_path):

@@ -171,13 +171,11 @@ impl Splitter {
         self.alphabet
     }
 
-    /// Whether the words of a piece of text, end to end, are that piece: no character is dropped, added or changed.
+    /// Whether the words of a normalised text, end to end, are that text: no character is dropped, added or changed.
     pub(crate) fn keeps_all(&self) -> bool {
-        self.normalize.is_empty()
-            && self.steps.iter().all(|step| match step {
-                Step::Gpt2 | Step::Cl100k(_) | Step::O200k(_) | Step::Digits(_) => true,
-                Step::PrefixSpace | Step::Bert | Step::Metaspace { .. } => false,
-            })
+        let keeps =
+            |step: &Step| matches!(step, Step::Gpt2 | Step::Cl100k(_) | Step::O200k(_) | Step::Digits(_));
+        self.steps.iter().all(keeps)
     }
 
     /// Calls `emit` with each word of `text`, in order; none is empty. Byte-level words come as their UTF-8 bytes.

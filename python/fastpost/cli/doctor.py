@@ -12,21 +12,21 @@ from typing import Annotated, Any
 
 import typer
 
-from fastpost.cli.failure import guarded
+from fastpost.cli.failure import EXTRAS, guarded, install_line
 from fastpost.cli.help import Command
 from fastpost.jobs.output import dump_json
 
 _LIBRARIES = {
-    "numpy": ("arrays in and columns out", ""),
-    "tokenizers": ("ONNX pipelines, training", "tokenizers"),
-    "transformers": ("pipelines on torch models", "transformers"),
-    "torch": ("pipelines on torch models", "transformers"),
-    "onnxruntime": ('backend="onnxruntime"', "onnx"),
-    "pyarrow": ("Parquet and Arrow files", "arrow"),
-    "datasets": ("Corpus of a dataset", ""),
-    "polars": ("Corpus of a data frame", ""),
-    "typer": ("this command line", "cli"),
-    "rich": ("this command line", "cli"),
+    "numpy": "arrays in and columns out",
+    "tokenizers": "ONNX pipelines, training",
+    "transformers": "pipelines on torch models",
+    "torch": "pipelines on torch models",
+    "onnxruntime": 'backend="onnxruntime"',
+    "pyarrow": "Parquet and Arrow files",
+    "datasets": "Corpus of a dataset",
+    "polars": "Corpus of a data frame",
+    "typer": "this command line",
+    "rich": "this command line",
 }
 _VECTORS = {"V3": "AVX2 with FMA", "V4": "AVX-512", "Neon": "NEON", "Scalar": "none: the plain loop"}
 
@@ -51,8 +51,7 @@ def doctor(
     print()
     for name, library in found["libraries"].items():
         version, enables = library["version"], library["enables"]
-        cure = f"; pip install 'fastpost[{library['extra']}]'" if library["extra"] else f"; pip install {name}"
-        print(f"{name:14}{version or 'missing':12}{enables}{'' if version else cure}")
+        print(f"{name:14}{version or 'missing':12}{enables}{'' if version else f'; {install_line(name)}'}")
 
 
 def examined() -> dict[str, Any]:
@@ -62,8 +61,8 @@ def examined() -> dict[str, Any]:
 
     vectors = simd()
     libraries = {
-        name: {"version": _version(name), "enables": enables, "extra": extra}
-        for name, (enables, extra) in _LIBRARIES.items()
+        name: {"version": _version(name), "enables": enables, "extra": EXTRAS.get(name, "")}
+        for name, enables in _LIBRARIES.items()
     }
     return {
         "fastpost": __version__,

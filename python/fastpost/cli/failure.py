@@ -109,8 +109,7 @@ def explained(error: BaseException, resumable: bool = False) -> tuple[int, str]:
         return FAILED, f"{where}{error.strerror if words_of(error) is None else spelled(error)}{cure}"
     if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("fastpost"):
         name = error.name.partition(".")[0]
-        what, package = _NEEDS.get(name, ("this", name))
-        return FAILED, f"{what} needs {name}; pip install {package}"
+        return FAILED, f"{_NEEDS.get(name, 'this')} needs {name}; {install_line(name)}"
     if isinstance(error, MemoryError):
         return FAILED, "out of memory"
     text = without_texts(" ".join(spelled(error).split()))
@@ -121,14 +120,31 @@ def explained(error: BaseException, resumable: bool = False) -> tuple[int, str]:
     return FAILED, f"{type(error).__name__}: {text} (--debug shows where)"
 
 
-_NEEDS = {
-    "pyarrow": ("a Parquet or Arrow file", "'fastpost[arrow]'"),
-    "torch": ("a model of transformers", "'fastpost[transformers]'"),
-    "transformers": ("a model of transformers", "'fastpost[transformers]'"),
-    "onnxruntime": ("an ONNX model", "'fastpost[onnx]'"),
-    "tokenizers": ("this tokenizer", "'fastpost[tokenizers]'"),
+def install_line(package: str) -> str:
+    """The command that installs a package, as an extra of fastpost if it is one."""
+    extra = EXTRAS.get(package)
+    return f"pip install 'fastpost[{extra}]'" if extra else f"pip install {package}"
+
+
+EXTRAS = {
+    "tokenizers": "tokenizers",
+    "transformers": "transformers",
+    "torch": "transformers",
+    "onnxruntime": "onnx",
+    "pyarrow": "arrow",
+    "typer": "cli",
+    "rich": "cli",
 }
-"""Packages that may be absent: what needs each, and how to install it."""
+"""Packages that may be absent, and the extra of fastpost that brings each."""
+
+_NEEDS = {
+    "pyarrow": "a Parquet or Arrow file",
+    "torch": "a model of transformers",
+    "transformers": "a model of transformers",
+    "onnxruntime": "an ONNX model",
+    "tokenizers": "this tokenizer",
+}
+"""Packages that may be absent, and what needs each."""
 
 _LONGEST = 600
 """Characters of a library's message that are shown."""

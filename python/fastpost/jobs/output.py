@@ -177,6 +177,9 @@ class Output:
 _LINES, _TABLES = (".jsonl", ".ndjson"), (".parquet", ".pq")
 """Suffixes of files of lines, and of tables."""
 
+_NAMES = "pass a name that ends with .jsonl or .parquet, or - for standard output"
+"""The cure for a name that no output can have."""
+
 
 def named(out: Any) -> str:
     """The name of an output, which may come as a path.
@@ -186,8 +189,7 @@ def named(out: Any) -> str:
     """
     name = os.fspath(out) if isinstance(out, os.PathLike) else out
     if not isinstance(name, str):
-        cure = "pass a name that ends with .jsonl or .parquet, or - for standard output"
-        raise refuse(TypeError, OUT, f" is {shown(out)}, {with_article(type(out).__name__)}", cure=cure)
+        raise refuse(TypeError, OUT, f" is {shown(out)}, {with_article(type(out).__name__)}", cure=_NAMES)
     return name
 
 
@@ -204,12 +206,7 @@ def place(out: str) -> Path:
     """
     path = Path(out)
     if _ending(path) not in (*_LINES, *_TABLES):
-        raise refuse(
-            JobError,
-            OUT,
-            f" is {out:.80}",
-            cure="pass a name that ends with .jsonl or .parquet, or - for standard output",
-        )
+        raise refuse(JobError, OUT, f" is {out:.80}", cure=_NAMES)
     odd = odd_in_path(out)
     if odd is not None:
         raise refuse(JobError, OUT, f" is {ascii(out)[:80]}, a path with {odd} in it", cure="pass another name")

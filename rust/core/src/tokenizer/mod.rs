@@ -1,6 +1,5 @@
 //! What is read out of a `tokenizer.json`: normalisers, splitters, decoders.
 
-pub(crate) mod ascii;
 pub(crate) mod classes;
 pub mod decoder;
 pub(crate) mod normalize;

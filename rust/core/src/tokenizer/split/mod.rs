@@ -6,19 +6,25 @@
 //! here is one pass over the bytes with a table of classes. On one core, GPT-2's takes 500 MB of Python code a second and
 //! twice that of English, 64 bytes at a time (see `ascii`); the others 75 to 200.
 
+mod ascii;
+mod bert;
+mod cl100k;
+mod digits;
+mod gpt2;
+mod metaspace;
+mod o200k;
+mod scan;
+
 use std::borrow::Cow;
 use std::ops::Range;
-use std::sync::LazyLock;
 
 use serde_json::Value;
-use unicode_categories::UnicodeCategories;
 
-use crate::tokenizer::ascii;
-use crate::tokenizer::classes::{LOWER, MARK, NUMBER, RANGES, SPACE, UPPER};
+use self::cl100k::{Cl100k, cl100k};
+use self::o200k::{O200k, o200k};
+use self::scan::LETTER;
+use crate::tokenizer::classes::MARK;
 use crate::tokenizer::normalize::Normalize;
-
-/// Letters of any kind.
-const LETTER: u8 = UPPER | LOWER;
 
 /// How a model sees a word: as its bytes, each a letter of the byte-level alphabet, or as its characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,24 +60,6 @@ enum Step {
     Bert,
     /// Blanks become a visible character, and words begin there.
     Metaspace { blank: char, prepend: bool, split: bool },
-}
-
-/// What distinguishes the cl100k-like expressions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Cl100k {
-    /// Classes that make up a word: letters, or letters and marks.
-    word: u8,
-    /// Longest run of digits.
-    digits: usize,
-}
-
-/// What distinguishes the o200k-like expressions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct O200k {
-    /// Whether `'s` and its like belong to the word before them.
-    contractions: bool,
-    /// Longest run of digits.
-    digits: usize,
 }
 
 const LLAMA3: Step = Step::Cl100k(Cl100k { word: LETTER, digits: 3 });
@@ -213,12 +201,14 @@ fn apply(step: &Step, piece: &[u8], emit: &mut impl FnMut(&[u8], Range<usize>)) 
     match step {
         Step::PrefixSpace if piece[0] != b' ' => emit(&[b" ", piece].concat(), 0..piece.len() + 1),
         Step::PrefixSpace => emit(piece, 0..piece.len()),
-        Step::Gpt2 => gpt2_words(piece, emit),
+        Step::Gpt2 => gpt2::gpt2_words(piece, emit),
         Step::Cl100k(options) => words(piece, |text, at| cl100k(text, at, *options), emit),
         Step::O200k(options) => words(piece, |text, at| o200k(text, at, *options), emit),
-        Step::Digits(single) => words(piece, |text, at| digits(text, at, *single), emit),
-        Step::Bert => bert(piece, emit),
-        Step::Metaspace { blank, prepend, split } => metaspace(piece, *blank, *prepend, *split, emit),
+        Step::Digits(single) => words(piece, |text, at| digits::digits(text, at, *single), emit),
+        Step::Bert => bert::bert(piece, emit),
+        Step::Metaspace { blank, prepend, split } => {
+            metaspace::metaspace(piece, *blank, *prepend, *split, emit);
+        }
     }
 }
 
@@ -230,371 +220,6 @@ fn words(text: &[u8], end: impl Fn(&[u8], usize) -> usize, emit: &mut impl FnMut
         emit(text, start..stop);
         start = stop;
     }
-}
-
-/// The words of GPT-2's expression: those of ASCII by the window, others one by one.
-fn gpt2_words(text: &[u8], emit: &mut impl FnMut(&[u8], Range<usize>)) {
-    let mut start = 0;
-    while start < text.len() {
-        let mut starts = text[start..].first_chunk().and_then(ascii::starts).unwrap_or(0);
-        if starts == 0 {
-            // The end of the text, other scripts, or a word longer than the window.
-            let stop = gpt2(text, start);
-            emit(text, start..stop);
-            start = stop;
-            continue;
-        }
-        let window = start;
-        while starts != 0 {
-            let stop = window + starts.trailing_zeros() as usize;
-            emit(text, start..stop);
-            start = stop;
-            starts &= starts - 1;
-        }
-    }
-}
-
-/// Class of each character, in pages of 256; most pages are shared.
-struct Classes {
-    page: Vec<u8>,
-    cells: Vec<[u8; 256]>,
-}
-
-static CLASSES: LazyLock<Classes> = LazyLock::new(|| {
-    let mut flat = vec![0_u8; 0x11_0000];
-    for &(first, last, class) in RANGES {
-        flat[first as usize..=last as usize].fill(class);
-    }
-    let mut cells: Vec<[u8; 256]> = Vec::new();
-    let page = flat.as_chunks::<256>().0.iter().map(|cell| {
-        let known = cells.iter().position(|other| other == cell);
-        known.unwrap_or_else(|| {
-            cells.push(*cell);
-            cells.len() - 1
-        }) as u8
-    });
-    let page = page.collect();
-    Classes { page, cells }
-});
-
-/// Classes of ASCII, which need no decoding.
-static ASCII: [u8; 128] = {
-    let mut table = [0; 128];
-    let mut byte = 0;
-    while byte < 128 {
-        table[byte] = match byte as u8 {
-            b'A'..=b'Z' => UPPER,
-            b'a'..=b'z' => LOWER,
-            b'0'..=b'9' => NUMBER,
-            b'\t'..=b'\r' | b' ' => SPACE,
-            _ => 0,
-        };
-        byte += 1;
-    }
-    table
-};
-
-/// Code point at `at` and its length in bytes. `text` is UTF-8 and `at` a boundary; (0, 1) past the end.
-#[inline]
-fn decode(text: &[u8], at: usize) -> (u32, usize) {
-    let byte = |offset: usize| u32::from(text.get(at + offset).copied().unwrap_or(0));
-    let first = byte(0);
-    match first {
-        0..0x80 => (first, 1),
-        0x80..0xE0 => (((first & 0x1F) << 6) | (byte(1) & 0x3F), 2),
-        0xE0..0xF0 => (((first & 0x0F) << 12) | ((byte(1) & 0x3F) << 6) | (byte(2) & 0x3F), 3),
-        _ => {
-            let low = ((byte(1) & 0x3F) << 12) | ((byte(2) & 0x3F) << 6) | (byte(3) & 0x3F);
-            (((first & 0x07) << 18) | low, 4)
-        }
-    }
-}
-
-/// Class of the character at `at` and the position after it; past the end there is white space of no length.
-#[inline]
-fn class(text: &[u8], at: usize) -> (u8, usize) {
-    match text.get(at) {
-        None => (SPACE, at),
-        Some(&byte) if byte < 128 => (ASCII[byte as usize], at + 1),
-        Some(_) => {
-            let (code, length) = decode(text, at);
-            let page = CLASSES.page.get((code >> 8) as usize).copied().unwrap_or(0);
-            (CLASSES.cells[page as usize][(code & 255) as usize], (at + length).min(text.len()))
-        }
-    }
-}
-
-/// End of the run of characters from `at` whose class is in `wanted`.
-#[inline]
-fn run_of(text: &[u8], mut at: usize, wanted: u8) -> usize {
-    while at < text.len() {
-        let (found, next) = class(text, at);
-        if found & wanted == 0 {
-            break;
-        }
-        at = next;
-    }
-    at
-}
-
-/// End of the run of characters from `at` whose class is not in `barred`.
-#[inline]
-fn run_without(text: &[u8], mut at: usize, barred: u8) -> usize {
-    while at < text.len() {
-        let (found, next) = class(text, at);
-        if found & barred != 0 {
-            break;
-        }
-        at = next;
-    }
-    at
-}
-
-/// End of the run of characters from `at` whose class is in `wanted`, at most `most` of them.
-fn few_of(text: &[u8], mut at: usize, wanted: u8, most: usize) -> usize {
-    for _ in 0..most {
-        let (found, next) = class(text, at);
-        if at >= text.len() || found & wanted == 0 {
-            break;
-        }
-        at = next;
-    }
-    at
-}
-
-/// Whether one of `bytes` stands at `at`.
-#[inline]
-fn any_at(text: &[u8], at: usize, bytes: &[u8]) -> bool {
-    text.get(at).is_some_and(|byte| bytes.contains(byte))
-}
-
-/// End of `\s+(?!\S)|\s+` at the white space at `at`: a run leaves its last character to the word after it.
-fn white_space(text: &[u8], at: usize) -> usize {
-    let mut last = at;
-    let mut end = class(text, at).1;
-    while end < text.len() {
-        let (found, next) = class(text, end);
-        if found & SPACE == 0 {
-            return if last == at { end } else { last };
-        }
-        (last, end) = (end, next);
-    }
-    end
-}
-
-/// End of `\s*[\r\n]+` at the white space at `at`, which is the last line end of the run, or else [`white_space`].
-fn lines(text: &[u8], at: usize) -> usize {
-    let end = run_of(text, at, SPACE);
-    let run = &text[at..end];
-    match memchr::memrchr2(b'\r', b'\n', run) {
-        Some(last) => at + last + 1,
-        None => white_space(text, at),
-    }
-}
-
-/// End of GPT-2's expression at `at`.
-fn gpt2(text: &[u8], at: usize) -> usize {
-    let (found, next) = class(text, at);
-    if found & LETTER != 0 {
-        return run_of(text, next, LETTER);
-    }
-    if found & NUMBER != 0 {
-        return run_of(text, next, NUMBER);
-    }
-    if found & SPACE == 0 {
-        if text[at] == b'\'' {
-            let after = |offset: usize| text.get(at + offset).copied().unwrap_or(0);
-            let length = ascii::contraction(after(1), after(2));
-            if length > 0 {
-                return at + length;
-            }
-        }
-        return run_without(text, next, SPACE | LETTER | NUMBER);
-    }
-    if text[at] == b' ' && next < text.len() {
-        let (found, after) = class(text, next);
-        if found & LETTER != 0 {
-            return run_of(text, after, LETTER);
-        }
-        if found & NUMBER != 0 {
-            return run_of(text, after, NUMBER);
-        }
-        if found & SPACE == 0 {
-            return run_without(text, after, SPACE | LETTER | NUMBER);
-        }
-    }
-    white_space(text, at)
-}
-
-/// Length of `(?i:'s|'t|'re|'ve|'m|'ll|'d)` at `at`, 0 if it is not there. The long s is an s without case, too.
-fn contraction(text: &[u8], at: usize) -> usize {
-    if text.get(at) != Some(&b'\'') {
-        return 0;
-    }
-    let lower = |offset: usize| text.get(at + offset).map_or(0, u8::to_ascii_lowercase);
-    match (lower(1), lower(2)) {
-        (b's' | b't' | b'm' | b'd', _) => 2,
-        (b'r' | b'v', b'e') | (b'l', b'l') | (0xC5, 0xBF) => 3,
-        _ => 0,
-    }
-}
-
-/// End of a cl100k-like expression at `at`.
-fn cl100k(text: &[u8], at: usize, options: Cl100k) -> usize {
-    let Cl100k { word, digits } = options;
-    let (found, next) = class(text, at);
-    if found & word != 0 {
-        return run_of(text, next, word);
-    }
-    if found & NUMBER != 0 {
-        return few_of(text, next, NUMBER, digits - 1);
-    }
-    let contraction = contraction(text, at);
-    if contraction > 0 {
-        return at + contraction;
-    }
-    let (second, after) = class(text, next);
-    if second & word != 0 && !any_at(text, at, b"\r\n") {
-        return run_of(text, after, word);
-    }
-    if found & SPACE == 0 || (text[at] == b' ' && second & (SPACE | word | NUMBER) == 0) {
-        let mut end = run_without(text, next, SPACE | word | NUMBER);
-        while any_at(text, end, b"\r\n") {
-            end += 1;
-        }
-        return end;
-    }
-    lines(text, at)
-}
-
-/// End of an o200k-like expression at `at`.
-fn o200k(text: &[u8], at: usize, options: O200k) -> usize {
-    let (found, next) = class(text, at);
-    let word = |start: usize, lone_capitals: bool| {
-        cased(text, start, lone_capitals)
-            .map(|end| if options.contractions { end + contraction(text, end) } else { end })
-    };
-    // The optional first character: anything but a line end, a letter or a number.
-    let lead = found & (LETTER | NUMBER) == 0 && !any_at(text, at, b"\r\n") && next < text.len();
-    let with_lead = |capitals: bool| lead.then(|| word(next, capitals)).flatten();
-    let plain = |capitals: bool| (found & (LETTER | MARK) != 0).then(|| word(at, capitals)).flatten();
-    let end = with_lead(false).or_else(|| plain(false)).or_else(|| with_lead(true)).or_else(|| plain(true));
-    if let Some(end) = end {
-        return end;
-    }
-    if found & NUMBER != 0 {
-        return few_of(text, next, NUMBER, options.digits - 1);
-    }
-    let (second, _) = class(text, next);
-    if found & SPACE == 0 || (text[at] == b' ' && second & (SPACE | LETTER | NUMBER) == 0) {
-        let mut end = run_without(text, next, SPACE | LETTER | NUMBER);
-        while any_at(text, end, b"\r\n/") {
-            end += 1;
-        }
-        return end;
-    }
-    lines(text, at)
-}
-
-/// End of capitals and then small letters at `at`: `[U]*[l]+`, or with `lone_capitals` `[U]+[l]*`.
-///
-/// Letters without case and marks are in both sets, so `[U]*` may have to give some of them back to `[l]+`.
-fn cased(text: &[u8], at: usize, lone_capitals: bool) -> Option<usize> {
-    let mut capitals = at;
-    let mut given_back = None;
-    while capitals < text.len() {
-        let (found, next) = class(text, capitals);
-        if found & (UPPER | MARK) == 0 {
-            break;
-        }
-        capitals = next;
-        if found & (LOWER | MARK) != 0 {
-            given_back = Some(next);
-        }
-    }
-    let end = run_of(text, capitals, LOWER | MARK);
-    if lone_capitals {
-        return (capitals > at).then_some(end);
-    }
-    if end > capitals { Some(end) } else { given_back }
-}
-
-/// End of a run of digits or of other characters at `at`. Digits are `char::is_numeric`, as in tokenizers.
-fn digits(text: &[u8], at: usize, single: bool) -> usize {
-    let numeric = |at: usize| {
-        let (code, length) = decode(text, at);
-        (char::from_u32(code).is_some_and(char::is_numeric), (at + length).min(text.len()))
-    };
-    let (kind, mut end) = numeric(at);
-    if kind && single {
-        return end;
-    }
-    while end < text.len() {
-        let (other, next) = numeric(end);
-        if other != kind {
-            break;
-        }
-        end = next;
-    }
-    end
-}
-
-/// White space goes, punctuation stands alone, the rest are words.
-fn bert(text: &[u8], emit: &mut impl FnMut(&[u8], Range<usize>)) {
-    let (mut start, mut at) = (0, 0);
-    while at < text.len() {
-        let (code, length) = decode(text, at);
-        let next = (at + length).min(text.len());
-        let c = char::from_u32(code).unwrap_or_default();
-        let blank = c.is_whitespace();
-        if blank || c.is_ascii_punctuation() || (!c.is_ascii() && c.is_punctuation()) {
-            if start < at {
-                emit(text, start..at);
-            }
-            if !blank {
-                emit(text, at..next);
-            }
-            start = next;
-        }
-        at = next;
-    }
-    if start < at {
-        emit(text, start..at);
-    }
-}
-
-/// Blanks become `blank`; with `prepend` the text starts with one; with `split` each starts a word.
-fn metaspace(
-    text: &[u8],
-    blank: char,
-    prepend: bool,
-    split: bool,
-    emit: &mut impl FnMut(&[u8], Range<usize>),
-) {
-    let mut buffer = [0; 4];
-    let blank = blank.encode_utf8(&mut buffer).as_bytes();
-    let mut out = Vec::with_capacity(text.len() + text.len() / 2);
-    if prepend && text[0] != b' ' && !text.starts_with(blank) {
-        out.extend_from_slice(blank);
-    }
-    for &byte in text {
-        if byte == b' ' {
-            out.extend_from_slice(blank);
-        } else {
-            out.push(byte);
-        }
-    }
-    if !split {
-        return emit(&out, 0..out.len());
-    }
-    let mut start = 0;
-    for at in memchr::memmem::find_iter(&out, blank) {
-        if at > start {
-            emit(&out, start..at);
-        }
-        start = at;
-    }
-    emit(&out, start..out.len());
 }
 
 #[cfg(test)]
@@ -683,20 +308,6 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_table_of_classes_says_what_the_ranges_say() {
-        assert!(CLASSES.cells.len() <= 256);
-        for pair in RANGES.windows(2) {
-            assert!(pair[0].0 <= pair[0].1 && pair[0].1 < pair[1].0);
-        }
-        for &(first, last, expected) in RANGES {
-            for code in [first, last] {
-                let text = char::from_u32(code).map(String::from).unwrap_or_default();
-                assert_eq!(class(text.as_bytes(), 0), (expected, text.len()));
-            }
-        }
-    }
-
     proptest! {
         #[test]
         fn words_lie_end_to_end(text in "\\PC*|[aA1 '\\n/\u{301}]*") {
@@ -705,15 +316,6 @@ mod tests {
                 prop_assert!(words.iter().all(|word| !word.is_empty()));
                 prop_assert_eq!(words.concat(), text.clone());
             }
-        }
-
-        /// The twin of the windows is the expression character by character.
-        #[test]
-        fn windows_change_no_word(text in "[a-z0-9é' \t\n\u{a0}(=]{0,300}|('(s|t|re|ve|m|ll|d|l|r)| {0,70}|self|9|\n|==){0,90}") {
-            let (mut fast, mut plain) = (Vec::new(), Vec::new());
-            gpt2_words(text.as_bytes(), &mut |_, word| fast.push(word));
-            super::words(text.as_bytes(), gpt2, &mut |_, word| plain.push(word));
-            prop_assert_eq!(fast, plain);
         }
 
         #[test]

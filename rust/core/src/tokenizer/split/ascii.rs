@@ -1,6 +1,6 @@
 //! ASCII -> where the words of GPT-2's expression start, 64 bytes at a time.
 //!
-//! The plain way is [`gpt2`](super::pattern), character by character: a table look-up and a branch for each, and
+//! The plain way is [`gpt2`](super::gpt2), character by character: a table look-up and a branch for each, and
 //! a wrong guess of the processor at nearly every word's end. Here the class of 64 bytes is five masks of 64 bits,
 //! eight bytes a turn, and a word starts where the masks change. A word of Python code, without the counting, took 17
 //! ns and takes 4 to 6 ns.

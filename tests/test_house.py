@@ -207,9 +207,8 @@ LARGE = {
     "rust/py/src/entities/columns.rs: entity_table": TABLE,
     "rust/py/src/entities/columns.rs: entity_table(...)": SIGNATURE,
     "rust/py/src/entities/lines.rs: entity_lines": TABLE,
-    "rust/py/src/entities/mod.rs": CLASS,
-    "rust/py/src/entities/mod.rs: decode": SIGNATURE,
-    "rust/py/src/entities/mod.rs: decode(...)": SIGNATURE,
+    "rust/py/src/entities/kernel.rs: decode": SIGNATURE,
+    "rust/py/src/entities/kernel.rs: decode(...)": SIGNATURE,
     "rust/py/src/text.rs: plan_windows(...)": SIGNATURE,
     "rust/py/src/train.rs: train(...)": SIGNATURE,
 }

@@ -104,7 +104,7 @@ def small_tokenizer() -> tokenizers.Tokenizer:
 
 
 def decoded(**options):
-    """An `EntityDecoder` of these options, and all that its result is asked for."""
+    """Builds an `EntityDecoder` with these options, decodes, and calls every method of the result."""
     arguments = {"logits": LOGITS, "offsets": OFFSETS, "texts": [TEXT], "word_ids": np.arange(5)[None]}
     names = inspect.signature(fastpost.EntityDecoder.decode).parameters
     given = {name: options.pop(name) for name in list(options) if name in names}
@@ -271,7 +271,7 @@ ANSWER_OPTIONS = ["top_k", "doc_stride", "max_answer_len", "max_seq_len", "max_q
 
 
 def pipelines():
-    """Options of the pipelines, given when they are made and when they are called, of torch and of ONNX Runtime."""
+    """Options of the torch and ONNX Runtime pipelines, at construction and at the call."""
     from onnx_models import write_folder
     from oracle import lookup_model
     from qa_models import lookup_model as answering
@@ -332,7 +332,7 @@ def doors():
 
 
 def private():
-    """The entrances of the Rust side: nothing in front of them checks."""
+    """The functions of the Rust extension, called without the checks that Python makes before them."""
     longs, bytes_, floats = np.zeros(3, np.int64), np.zeros(3, np.uint8), np.zeros(3, np.float32)
     columns = [longs, longs, longs, longs, floats, longs]
     numbers = [0, 1, 5, 2**32, 2**62, 2**63 - 1]

@@ -1,4 +1,4 @@
-"""A page in headless Chromium: which characters it shows in colour, what it runs, what it fetches."""
+"""Opens a page in headless Chromium and reports which characters are in colour, what runs and what is fetched."""
 
 import html
 import json
@@ -75,7 +75,7 @@ addEventListener("load", () => setTimeout(() => {
 
 @contextmanager
 def proxy():
-    """A proxy that answers nothing and keeps what it was asked for, and its address."""
+    """A proxy that answers nothing and records each request, and its address."""
     asked = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -100,17 +100,17 @@ def proxy():
 
 
 def opened(folder, page, *, dark=False, lines="second"):
-    """What Chromium makes of a page.
+    """Opens a page in Chromium and returns what it shows and does.
 
     Args:
         folder: an empty one.
         page: the HTML, with one `</body>`.
         dark: whether the reader has chosen dark.
-        lines: of texts that stand there twice, the line to look at: "first" or "second".
+        lines: which line to read where each text is shown twice: "first" or "second".
 
     Returns:
-        `found`: of each text its characters, which of them are in colour, its tags and what is only heard; `ran` and
-        `fetched`: what HOSTILE ran and which addresses the page asked for; `asked`: what the proxy saw of the latter;
+        `found`: for each text, its characters, which of them are in colour, its tags and what only a screen reader says; `ran` and
+        `fetched`: what HOSTILE ran and which addresses the page requested; `asked`: the requests that the proxy saw;
         `wide`: whether the page is wider than the window; `title`; `ink` and `paper`, the colours of text and ground.
     """
     assert page.count("</body>") == page.count("<body") == 1

@@ -1,4 +1,4 @@
-"""Tokenizers and texts on which `Encoder` is held against the tokenizers library."""
+"""Tokenizers and texts on which `Encoder` is compared with the tokenizers library."""
 
 import functools
 import itertools
@@ -80,7 +80,7 @@ def gpt2(trim: bool | None) -> Tokenizer:
 
 
 def roberta(prefix: bool, keeps: bool, trim: bool = True) -> Tokenizer:
-    """Where pre-tokenizer and post-processor need not agree about the blank in front."""
+    """Tokenizers whose pre-tokenizer and post-processor may disagree about the leading space."""
     tokenizer = byte_level(prefix)
     tokenizer.post_processor = processors.RobertaProcessing(
         *_cls_sep(tokenizer), trim_offsets=trim, add_prefix_space=keeps
@@ -89,7 +89,7 @@ def roberta(prefix: bool, keeps: bool, trim: bool = True) -> Tokenizer:
 
 
 def trimmed_template() -> Tokenizer:
-    """As Llama 3: trimming first, then a template; two marks in front, segments of its own."""
+    """Tokenizers like Llama 3: the post-processor trims offsets, then applies a template with two leading tokens and its own type ids."""
     tokenizer = byte_level(False)
     ids = [(token, tokenizer.token_to_id(token)) for token in SPECIAL]
     template = processors.TemplateProcessing(
@@ -130,7 +130,7 @@ O200K = (
 
 
 def split(expression: str) -> Tokenizer:
-    """As Qwen 2 with NFC, as GPT-4o without."""
+    """Tokenizers like Qwen 2, with NFC, and like GPT-4o, without."""
     tokenizer = byte_level(False)
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -144,7 +144,7 @@ def split(expression: str) -> Tokenizer:
 
 
 def modern_bert(prefix: bool = False) -> Tokenizer:
-    """Composed text, runs of blanks as added tokens, and others that are looked for in normalised text."""
+    """A tokenizer with NFC, runs of spaces as added tokens, and added tokens that are matched in normalised text."""
     tokenizer = byte_level(prefix)
     tokenizer.normalizer = normalizers.NFC()
     tokenizer.add_tokens([AddedToken(" " * count, normalized=True) for count in range(2, 25)])
@@ -156,7 +156,7 @@ def modern_bert(prefix: bool = False) -> Tokenizer:
 
 
 def charsmap() -> bytes:
-    """A charsmap as SentencePiece writes them: compatibility forms, white space and controls; some strings of several."""
+    """A charsmap as SentencePiece writes it: compatibility forms, white space and controls; some keys have several characters."""
     rows = {chr(code): unicodedata.normalize("NFKC", chr(code)) for code in range(0xA0, 0x3000)}
     rows |= {
         chr(code): unicodedata.normalize("NFKC", chr(code)) for code in [*range(0xFB00, 0xFB07), *range(0xFF01, 0xFFA0)]
@@ -199,7 +199,7 @@ def charsmap() -> bytes:
 
 
 def xlmr(normalizer: bool, added: bool = False) -> Tokenizer:
-    """As XLM-R: a charsmap, words at white space, Unigram."""
+    """A tokenizer like XLM-R: a charsmap, words split at white space, Unigram."""
     written = json.loads(trained("unigram"))
     tokenizer = Tokenizer.from_str(json.dumps(written))
     tokenizer.normalizer = normalizers.Precompiled(charsmap()) if normalizer else None
@@ -208,7 +208,7 @@ def xlmr(normalizer: bool, added: bool = False) -> Tokenizer:
 
 
 def spaced(*steps: str, scheme: str = "always", split: bool = False, added: bool = False) -> Tokenizer:
-    """Words that begin at visible blanks, as T5, DeBERTa-v3, GLiNER; `steps` are those of the normaliser."""
+    """A Metaspace tokenizer like T5, DeBERTa-v3 and GLiNER; `steps` are the steps of the normaliser."""
     tokenizer = Tokenizer.from_str(trained("unigram"))
     made = {
         "strip": normalizers.Strip,
@@ -232,9 +232,9 @@ def char_bpe(
     *, normalizer: str | None = None, scheme: str = "first", split: bool = False, fallback: bool = True, fuse: bool = True,
     added: bool = False,
 ) -> Tokenizer:  # fmt: skip
-    """As Llama 2 (by a normaliser, or by Metaspace), Mistral, Gemma: BPE over characters, bytes for what is not known.
+    """Tokenizers like Llama 2 (by a normaliser or by Metaspace), Mistral and Gemma: BPE over characters with byte fallback.
 
-    Merges stay within words, but for runs of blanks.
+    Merges stay within words, except for runs of spaces.
     """
     draft = Tokenizer(models.BPE())
     draft.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always")
@@ -332,7 +332,7 @@ NATIVE = tuple(RECIPES)
 
 @functools.cache
 def tokenizer(name: str) -> Tokenizer | None:
-    """None where a real one is not at hand."""
+    """The tokenizers by name; None for a real one that is not on this machine."""
     return RECIPES[name]()
 
 
@@ -342,7 +342,7 @@ CLASSES = (
     "北京中国大学\u3400\u4dbf\u9fff\uf900\ufaff\U00020000\U0002a6d6\U0002b820\U0002f800\U00030000",  # Chinese
     "한국어가각\u1100\u1161\u11a8\u3131\uac00\ud7a3",  # Hangul
     "\x00\x01\x08\x0b\x0c\x0e\x1c\x1f\x7f\x80\x85\x9f\xad\u200b\u200c\u200d\u200e\u202e\u2060\ufeff\ufff9\U000e0001",  # controls
-    "\ud7ff\ue000\uf8ff\ufdd0\ufffe\uffff\U0001fffe\U0010ffff\u0378",  # beside surrogates, private, unassigned
+    "\ud7ff\ue000\uf8ff\ufdd0\ufffe\uffff\U0001fffe\U0010ffff\u0378",  # next to surrogates, private use, unassigned
     "ＡＢｃ０！（）￥\uff61\uff9e\uff9f",  # full and half width
     " \t\n\r\u00a0\u1680\u2000\u2003\u2028\u2029\u202f\u205f\u3000",  # white space
     "\u2581\ufffdĠĊ#_<>|[]'’\"“”„«»—–-…·•€$£%&@§©™",  # signs
@@ -369,7 +369,7 @@ texts = st.one_of(
 def read(
     tokenizer: Tokenizer, texts, pairs=None, *, words=False, special=True, cut=None
 ) -> dict[str, np.ndarray] | None:
-    """Every column as tokenizers has it; None if it refuses to encode, ValueError if it refuses the truncation itself."""
+    """Every column as tokenizers gives it; None if tokenizers refuses to encode, ValueError if it refuses the truncation."""
     tokenizer.no_padding()
     tokenizer.no_truncation()
     if cut is not None:
@@ -382,7 +382,7 @@ def read(
     try:
         inputs = texts if pairs is None else list(zip(texts, pairs))
         encodings = tokenizer.encode_batch(inputs, is_pretokenized=words, add_special_tokens=special)
-    except BaseException as error:  # a panic is no Exception
+    except BaseException as error:  # a panic is not an Exception
         if isinstance(error, (KeyboardInterrupt, SystemExit)):
             raise
         return None

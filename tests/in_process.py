@@ -1,4 +1,4 @@
-"""The command line in this process: what it prints, and its exit code, without the start of an interpreter."""
+"""Runs the command line in this process and returns what it prints and its exit code, without starting an interpreter."""
 
 import contextlib
 import io
@@ -23,7 +23,7 @@ class Written(io.TextIOWrapper):
 
 
 def call(*arguments, check=0, terminal=False):
-    """Runs `fastpost` with these arguments; `terminal` if both streams are to say that they are one."""
+    """Runs `fastpost` with these arguments; with `terminal`, both streams say that they are a terminal."""
     out, err = Written(terminal), Written(terminal)
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = main(list(map(str, arguments)))

@@ -1,7 +1,7 @@
-"""Feeds a marked text of 10,000 characters to every door, with every fault there is: `python message_walk.py FAMILY`.
+"""Passes a marked text of 10,000 characters to every entrance, with every kind of fault: `python message_walk.py FAMILY`.
 
-Prints a line for each call of which anything that is said (an error, a warning, a log line, what is printed to standard
-error) has more than 80 characters of the text.
+Prints a line for each call whose messages (an error, a warning, a log line, what is printed to standard error) hold more
+than 80 characters of the text.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ FOLDER = pathlib.Path(tempfile.mkdtemp())
 
 
 def calls(family, text):
-    """(name, what to call) for each fault of a family of doors; `text` is the marked one."""
+    """(name, function to call) for each fault of a family of entrances; `text` is the marked text."""
     whole = text.encode("utf-8", "replace").decode()
     if family == "corpora":
         yield from corpora(text, whole)
@@ -420,7 +420,7 @@ def command_line(text, whole):
     from fastpost.cli import main
 
     os.chdir(FOLDER)
-    shown = whole.replace("\0", " ")  # no argument of a program has one
+    shown = whole.replace("\0", " ")  # an argument of a program cannot hold one
     (FOLDER / "a.txt").write_text("Anna\n")
     (FOLDER / "long.txt").write_bytes((whole.replace("\n", " ") * 2).encode() + b"\n")
     (FOLDER / "bad.txt").write_bytes(MARK.encode() * 9000 + b"\xff\n")
@@ -468,7 +468,7 @@ def command_line(text, whole):
 
 
 def said(call):
-    """All that a call says: its error, or, of a command, what it prints to standard error; warnings and logs."""
+    """All messages of a call: its error, or what a command prints to standard error; its warnings and logs."""
     out, err = io.StringIO(), io.StringIO()
     logs = logging.StreamHandler(err)
     root = logging.getLogger()
@@ -494,7 +494,7 @@ def said(call):
 
 
 def main(family):
-    """With FASTPOST_WALK=whole (`make parity`) every call is given all spellings, else those that run models two of five."""
+    """Every call is given all spellings with FASTPOST_WALK=whole (`make parity`); otherwise calls that run models get two of five."""
     count = 0
     part = family in ("pipelines", "command line") and os.environ.get("FASTPOST_WALK") != "whole"
     for spelling, (kind, text) in enumerate(TEXTS.items()):

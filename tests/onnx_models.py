@@ -1,4 +1,4 @@
-"""Small ONNX folders as exporters write them: logits are looked up by token id, so results are known by heart."""
+"""Small ONNX folders as exporters write them. Logits are looked up by token id, so the results are known."""
 
 import json
 
@@ -57,18 +57,18 @@ def write_folder(
     """Writes config.json, tokenizer.json, tokenizer_config.json and a model.
 
     Args:
-        folder: where to.
+        folder: where they are written.
         inputs: names of the model's inputs; all are used.
         types: ONNX's types of inputs that are not INT64.
         shape: of the inputs; numbers fix a size.
         output: the name of the logits.
-        output_type: ONNX's type of them.
+        output_type: ONNX's type of the logits.
         hidden: whether the model has hidden states as an output before the logits.
-        positions: the size of a table of positions; more tokens fail, as with BERT. `position_ids` look it up where
-            they are an input.
+        positions: the size of the position table; more tokens fail, as with BERT. `position_ids` index it if they
+            are an input.
         mask_counts: whether a token with the id 0 anywhere in a window makes all of it outside: padding shows.
         columns: labels of the logits.
-        config, settings: what config.json and tokenizer_config.json hold beside the usual; None leaves a key out.
+        config, settings: additional keys of config.json and tokenizer_config.json; None leaves a key out.
         file: name of the model's file.
     """
     import onnx

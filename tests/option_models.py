@@ -1,4 +1,4 @@
-"""A small model on whose one text every option of our own makes a difference: logits are looked up by token id."""
+"""A small model and a text on which every option of own mode changes the result. Logits are looked up by token id."""
 
 import numpy as np
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers, processors
@@ -15,7 +15,7 @@ SEED = 7
 
 
 def small_tokenizer():
-    """Pieces of words that begin with the space before them."""
+    """The tokens: pieces of words, each with the space before it."""
     tokenizer = Tokenizer(models.WordPiece({word: number for number, word in enumerate(WORDS)}, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r" ?[A-Za-z]+| ?[0-9]+|[^A-Za-z0-9]"), "isolated")
     tokenizer.post_processor = processors.TemplateProcessing(

@@ -25,7 +25,7 @@ UNDEFINED = 1e-6  # two scores this close have no defined order, unless they are
 
 
 def tiny_bert(labels, vocab_size: int = 512, seed: int = 0, width: int = 2, **config) -> BertForTokenClassification:
-    """A real, random `BertForTokenClassification`, as small as it gets."""
+    """A real `BertForTokenClassification` with random weights, as small as possible."""
     torch.manual_seed(seed)
     config = BertConfig(
         **{
@@ -45,7 +45,7 @@ def tiny_bert(labels, vocab_size: int = 512, seed: int = 0, width: int = 2, **co
 
 
 class LookupModel(BertForTokenClassification):
-    """A model that costs nothing: one row of logits a token id, whatever stands around it."""
+    """A model that costs no time: one row of logits for each token id, whatever its context."""
 
     table: torch.Tensor
     calls: list[tuple[int, ...]]
@@ -75,7 +75,7 @@ def peer(model, tokenizer, **kwargs) -> TokenClassificationPipeline:
 
 @dataclass
 class Window:
-    """One window as transformers' `preprocess` made it, in arrays, and the `Encoding` it came from."""
+    """One window as transformers' `preprocess` made it, as arrays, and the `Encoding` it came from."""
 
     input_ids: np.ndarray
     offsets: np.ndarray
@@ -156,7 +156,7 @@ class Oracle:
             return self.pipe.postprocess(outputs, **post)
 
     def undefined_winner(self, case: Case, logits, strategy: str) -> bool:
-        """Whether the last `entities` call hung on two scores that differ by rounding only."""
+        """Whether the last `entities` call depended on two scores that differ only by rounding."""
         return any(
             self._close_in_window(case, window, rows, strategy)
             for window, rows in zip(case.windows, logits, strict=True)
@@ -194,7 +194,7 @@ class Oracle:
 
 
 def _softmax(logits):
-    """As transformers computes it."""
+    """Softmax as transformers computes it."""
     shifted = np.exp(logits - np.max(logits, axis=-1, keepdims=True))
     return shifted / shifted.sum(axis=-1, keepdims=True)
 
@@ -221,7 +221,7 @@ def _close_max(scores, logits) -> bool:
 
 
 def _close_overlap(entities) -> bool:
-    """Two overlapping entities of one length: the higher score wins, so close ones have no defined order."""
+    """Whether two overlapping entities of equal length have scores too close for a defined order: the higher score wins."""
     entities = sorted(entities, key=lambda entity: entity["start"])
     for i, one in enumerate(entities):
         for other in entities[i + 1 :]:
@@ -235,7 +235,7 @@ def _close_overlap(entities) -> bool:
 
 
 def assert_equal(got: list[dict], want: list[dict], tolerance: float = 1e-6, context: str = "") -> None:
-    """Same dicts: keys, their order, values, types; scores within `tolerance`. `want` is transformers'."""
+    """Asserts equal dicts: keys, their order, values and types; scores within `tolerance`. `want` is from transformers."""
     note = f"\n{context}\n got {got}\nwant {want}"
     assert type(got) is list, f"{type(got)}{note}"
     assert len(got) == len(want), f"{len(got)} entities, transformers {len(want)}{note}"

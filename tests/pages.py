@@ -32,7 +32,7 @@ MODELS = ("MODEL", "TORCH_MODEL", "QA_MODEL")
 
 
 def run(code: str, place: str, names: dict) -> tuple[str, bool]:
-    """What the code prints, or else the values it shows, and whether these are such values."""
+    """What the code prints, or else the values of its expressions; and whether it is the latter."""
     printed, values = io.StringIO(), []
     with contextlib.redirect_stdout(printed):
         for node in ast.parse(code, place).body:
@@ -46,7 +46,7 @@ def run(code: str, place: str, names: dict) -> tuple[str, bool]:
 
 
 def run_shell(commands: str, place: str, names: dict) -> str:
-    """What the commands print; `fastpost` is the module of this interpreter, placeholders are variables."""
+    """Runs shell commands and returns what they print; `fastpost` is this interpreter's module, placeholders are variables."""
     script = f'set -e\nfastpost() {{ "{sys.executable}" -m fastpost "$@"; }}\n{commands}'
     given = {name: value for name, value in names.items() if isinstance(value, str)}
     done = subprocess.run(
@@ -66,7 +66,7 @@ def same(got: str, want: str, tolerance: float) -> bool:
 
 
 def assert_shown(got: str, want: str, laid_out: bool, tolerance: float, place: str) -> None:
-    """A page breaks the lines of values to fit; what is printed it gives line by line."""
+    """Whether a page shows this output. A page may wrap the lines of values; printed output is compared line by line."""
     note = f"{place} shows\n{got}\nbut the page says\n{want}"
     if laid_out:
         assert same("".join(got.split()), "".join(want.split()), tolerance), note
@@ -78,7 +78,7 @@ def assert_shown(got: str, want: str, laid_out: bool, tolerance: float, place: s
 
 
 def is_absent(name: str, names: dict[str, Any]) -> bool:
-    """Whether a placeholder has no value, or else a package of that name is not installed."""
+    """Whether a placeholder has no value, or a package of that name is not installed."""
     return names[name] is None if name in MODELS else importlib.util.find_spec(name) is None
 
 
@@ -87,7 +87,7 @@ Shown = Callable[[re.Match[str], str, bool, str], None]
 
 
 def run_page(text: str, name: str, names: dict[str, Any], shown: Shown | None = None) -> tuple[int, list[str]]:
-    """Runs the blocks of a page; how many ran, and why others did not. What they show is compared, or goes to `shown`."""
+    """Runs the blocks of a page; returns how many ran and why others did not. Their output is compared, or put into `shown`."""
     names = dict(names)
     # Two machines differ in the last digits of a model's scores, in nothing else.
     tolerance = 1e-3 if any(re.search(rf"\b{model}\b", text) for model in MODELS) else 1e-9
@@ -121,7 +121,7 @@ def run_page(text: str, name: str, names: dict[str, Any], shown: Shown | None = 
         if (missing and is_absent(missing[1], names)) or note.startswith("not here"):
             skipped.append(f"{place}: {note}")
         else:
-            # Empty lines in front make the lines of a traceback those of the page.
+            # Empty lines in front give the lines of a traceback the numbers that they have in the page.
             last = (piece.end(), *run("\n" * (line + 1) + piece["body"], name, names))
             ran += 1
         note = ""
@@ -135,7 +135,7 @@ def check(page: str, **names: Any) -> int:
 
 
 def write(page: str, **names: Any) -> None:
-    """Puts into a page of `docs/` what its blocks show now."""
+    """Rewrites the outputs in a page of `docs/` with what its blocks show now."""
     path = DOCS / page
     text = path.read_text(encoding="utf-8")
     found: list[tuple[int, int, str]] = []

@@ -1,7 +1,7 @@
-"""Planted texts whose entities are marked in them, and what an ideal model says of them on three kinds of tokens.
+"""Planted texts with marked entities, and the logits of an ideal model for them with three kinds of tokens.
 
 `<PER>Anna</PER>'s brother` is the text `Anna's brother` with one gold entity. The ideal model is sure of every token, and
-right: one inside an entity has its label, `B-` at the first. So where the decoder finds other entities, it is its doing.
+right: a token inside an entity has its label, the first one with `B-`. So any other entity is the decoder's fault.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ class Tokens:
 
 
 def cases() -> list[str]:
-    """The marked texts in which the gold entities are to be found."""
+    """The marked texts in which the decoder must find the gold entities."""
     return [text for texts in json.loads(CASES.read_text(encoding="utf-8"))["right"].values() for text in texts]
 
 
 def known() -> list[dict[str, str]]:
-    """Those in which others are: `gold` and `found`, marked texts, and `why`."""
+    """The texts in which it finds other entities: `gold` and `found`, both marked texts, and `why`."""
     return json.loads(CASES.read_text(encoding="utf-8"))["known"]
 
 
@@ -49,7 +49,7 @@ def unmarked(marked: str) -> tuple[str, list[tuple[int, int, str]]]:
 
 
 def wordpiece(text: str) -> Tokens:
-    """As BERT: words end at white space and punctuation, each ideograph is one, controls have no token."""
+    """Tokens as BERT makes them: words end at white space and punctuation, each ideograph is a word, controls have no token."""
     words: list[list[int]] = []
     fresh = True
     for at, char in enumerate(text):
@@ -68,7 +68,7 @@ def wordpiece(text: str) -> Tokens:
 
 
 def byte_level(text: str) -> Tokens:
-    """As GPT-2: `'s` and its like are words, marks are none of their letters', a character of several bytes is two tokens."""
+    """Tokens as GPT-2 makes them: `'s` and its like are words, marks are apart from letters, a character of several bytes is two tokens."""
     words: list[list[int]] = []
     at = 0
     while at < len(text):
@@ -88,7 +88,7 @@ def byte_level(text: str) -> Tokens:
 
 
 def metaspace(text: str) -> Tokens:
-    """As SentencePiece: words end at white space only, and a word's first token has the space before it."""
+    """Tokens as SentencePiece makes them: words end at white space only, and a word's first token includes the space before it."""
     offsets, word_ids = [], []
     for number, word in enumerate(re.finditer(r"\S+", text)):
         for piece in _runs(text, word.start(), word.end()):
@@ -106,7 +106,7 @@ def _kind(char: str) -> str:
 
 
 def _runs(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Up to four characters of letters, or of digits; all else one by one."""
+    """Pieces of up to four letters or up to four digits; any other character is a piece of its own."""
     at = start
     while at < end:
         kind, stop = _kind(text[at]), at + 1

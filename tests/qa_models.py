@@ -19,15 +19,15 @@ OLD = Path(os.environ.get("FASTPOST_OLD_TRANSFORMERS", ROOT / ".cache" / "transf
 """Transformers 4.57, where `make test-old` puts it."""
 Peer = getattr(transformers, "QuestionAnsweringPipeline", None)
 """transformers' own pipeline; `None` on transformers 5."""
-RECIPES["roberta-base"] = lambda: byte_level(False, trim_offsets=True)  # as that model's: no space before a text
+RECIPES["roberta-base"] = lambda: byte_level(False, trim_offsets=True)  # as in that model: no space before a text
 PLACES = 600
 torch.set_num_threads(1)  # small models; more threads wait for each other longer than they compute
 
 
 class LookupModel(BertForQuestionAnswering):
-    """A model that costs nothing: logits by token id, and a little by place, so that no two scores are equal.
+    """A model that costs no time: logits by token id, with a small term by position, so that no two scores are equal.
 
-    The place is counted without padding, so logits do not depend on it.
+    Positions are counted without padding, so logits do not depend on padding.
     """
 
     table: torch.Tensor
@@ -60,7 +60,7 @@ def config(vocab_size: int, width: int = 2) -> BertConfig:
 
 
 def tiny_bert(vocab_size: int, seed: int = 0, width: int = 16) -> BertForQuestionAnswering:
-    """A real, random `BertForQuestionAnswering`, as small as it gets."""
+    """A real `BertForQuestionAnswering` with random weights, as small as possible."""
     torch.manual_seed(seed)
     return BertForQuestionAnswering(config(vocab_size, width)).eval()
 
@@ -85,7 +85,7 @@ def peer(model, tokenizer, **kwargs):
 
 
 def encoded(tokenizer, question: str, context: str, max_length: int, stride: int):
-    """What transformers makes of question and context: one call of the tokenizer."""
+    """The encoding of question and context as transformers makes it: one call of the tokenizer."""
     first, second = (context, question) if tokenizer.padding_side == "left" else (question, context)
     return tokenizer(
         first,
@@ -104,7 +104,7 @@ def arrays(values) -> np.ndarray:
 
 
 def windows(model, tokenizer, question: str, context: str, max_length: int = 384, stride: int = 128) -> list[Window]:
-    """Windows as transformers makes them, each through the model by itself; for the plain twin."""
+    """Windows as transformers makes them, each run through the model alone; the input of the plain twin."""
     found = encoded(tokenizer, question, context, max_length, stride)
     result = []
     for number, ids in enumerate(found["input_ids"]):
@@ -129,13 +129,13 @@ def windows(model, tokenizer, question: str, context: str, max_length: int = 384
 
 
 def rows(answers) -> list[dict]:
-    """Answers to one question, those of probability 0 left out: transformers takes some at random."""
+    """Answers to one question without those of probability 0, of which transformers takes some at random."""
     listed = [answers] if isinstance(answers, dict) else answers
     return [answer for answer in listed if answer["score"]]
 
 
 def assert_same_answers(got, want, tolerance: float = 1e-6, context: str = "") -> None:
-    """Answers to one question: the same shape, places, texts and types; scores within `tolerance`."""
+    """Asserts equal answers to one question: the same shape, places, texts and types; scores within `tolerance`."""
     note = f"\n{context}\n got {got}\nwant {want}"
     if not any(isinstance(listed, list) and len(rows(listed)) < len(listed) for listed in (got, want)):
         assert type(got) is type(want), note
@@ -151,7 +151,7 @@ def assert_same_answers(got, want, tolerance: float = 1e-6, context: str = "") -
 
 
 def assert_all_same(got, want, tolerance: float = 1e-6) -> None:
-    """Results of a list of questions."""
+    """Asserts equal results of a list of questions."""
     assert isinstance(got, list)
     assert len(got) == len(want), f"{len(got)} results, expected {len(want)}"
     for number, (mine, theirs) in enumerate(zip(got, want, strict=True)):

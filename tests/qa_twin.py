@@ -50,7 +50,7 @@ def recorded(language: str):
 
 
 def v4_candidates(start, end, desired, top_k, max_answer_len):
-    """`select_starts_ends` of transformers 4.57, its ties in the order of the matrix, and without its crash."""
+    """`select_starts_ends` of transformers 4.57 with ties in the order of the matrix and without its crash."""
     start = np.where(desired, start, -10000.0)[None]
     end = np.where(desired, end, -10000.0)[None]
     start = np.exp(start - start.max(axis=-1, keepdims=True))
@@ -113,7 +113,7 @@ def log_sum(values) -> float:
 
 def right(windows, contexts, cls, top_k=1, max_answer_len=15, handle_impossible_answer=False, align_to_words=False,
           normalize="global", dedupe="span", null_threshold=None):  # fmt: skip
-    """Answers of one question as they should be: all pairs, sorted. `cls` is the CLS token of each window."""
+    """The right answers to one question: all pairs, sorted. `cls` is the CLS token of each window."""
     found, totals, nulls = [], [], []
     for number, (w, at) in enumerate(zip(windows, cls, strict=True)):
         firsts, lasts, sums = spans(w, max_answer_len)
@@ -167,7 +167,7 @@ def right(windows, contexts, cls, top_k=1, max_answer_len=15, handle_impossible_
 
 
 def random_window(rng: np.random.Generator, tokens: int, kind: str, context: str, begin: int = 0) -> Window:
-    """A window of a question of a few tokens and of `context` from token `begin` on; one character a token."""
+    """A window with a question of a few tokens and `context` from token `begin` on; each token is one character."""
     question = int(rng.integers(0, max(1, min(12, tokens // 3))))
     specials = min(3, tokens)
     inside = max(0, tokens - question - specials)

@@ -2,9 +2,9 @@
 
 `fast(kind, max_length)` gives a `PreTrainedTokenizerFast` with special tokens and a template post-processor.
 
-`tokenizers` trains WordPiece, Unigram and BPE with a prefix or suffix to other tokens in each run, as it walks hash maps.
-Those are kept as they came out once, so that a test means the same each time: `python tests/small_tokenizers.py`
-trains them anew.
+`tokenizers` iterates over hash maps, so WordPiece, Unigram and BPE with a prefix or suffix get other tokens in each run.
+Their trained forms are stored, so that a test means the same each time: `python tests/small_tokenizers.py` trains them
+anew.
 """
 
 import functools
@@ -64,7 +64,7 @@ def unigram() -> Tokenizer:
 
 
 def byte_fallback() -> Tokenizer:
-    """As Llama 2: a BPE over characters, bytes for what it has not seen, four decoders in a row."""
+    """A tokenizer like Llama 2: BPE over characters with byte fallback and four decoders in a row."""
     draft = Tokenizer(models.BPE())
     draft.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
     draft.train_from_iterator(SENTENCES[:4], trainers.BpeTrainer(vocab_size=150, show_progress=False))
@@ -108,7 +108,7 @@ def prefix_bpe() -> Tokenizer:
 
 
 def suffix_bpe() -> Tokenizer:
-    """As XLM: `</w>` ends a word. Its decoder must be called for each entity."""
+    """A tokenizer like XLM: `</w>` ends a word. Its decoder must be called for each entity."""
     tokenizer = Tokenizer(models.BPE(unk_token="[UNK]", end_of_word_suffix="</w>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer.decoder = decoders.BPEDecoder(suffix="</w>")
@@ -163,7 +163,7 @@ KEPT = Path(__file__).parent / "data" / "small_tokenizers.json"
 
 @functools.cache
 def kept() -> dict[str, object]:
-    """The tokenizers of `UNSTEADY` kind, as they were trained once."""
+    """The stored tokenizers of the `UNSTEADY` kinds."""
     return json.loads(KEPT.read_text(encoding="utf-8"))
 
 

@@ -1,4 +1,4 @@
-"""Hypothesis inputs: texts, label sets, logits, what to ignore, with the corners that decoders trip on."""
+"""Hypothesis inputs: texts, label sets, logits and ignored labels, with the corner cases of decoders."""
 
 import numpy as np
 from hypothesis import strategies as st
@@ -39,13 +39,13 @@ label_sets = st.one_of(bio, bio, plain, mixed)
 
 
 def ignores(labels: list[str]):
-    """What to leave out: the default, nothing, some of the labels, their types, names that do not occur."""
+    """Values of `ignore_labels`: the default, none, some of the labels, their types, names that do not occur."""
     known = sorted({*labels, *(name.split("-", 1)[-1] for name in labels), "O", "nothing"})
     return st.one_of(st.just(["O"]), st.just(["O"]), st.just([]), st.lists(st.sampled_from(known), max_size=3))
 
 
 def evenly(values):
-    """One of `values`, each about as often; `sampled_from` prefers the first."""
+    """One of `values`, all equally likely; `sampled_from` prefers the first."""
     return st.integers(0, 2**20).map(lambda i: values[(i * 2654435761 >> 8) % len(values)])
 
 

@@ -12,7 +12,7 @@ LABELS = ["O", "B-EMAIL", "I-EMAIL", "B-PER", "I-PER"]
 
 
 def found(text, labels, **options):
-    """What is found where each character is a token with a label."""
+    """The entities found if each character is a token with a label."""
     logits = np.zeros((len(text), len(LABELS)), np.float32)
     logits[np.arange(len(text)), labels] = 8
     offsets = [[(at, at + 1) for at in range(len(text))]]
@@ -22,7 +22,7 @@ def found(text, labels, **options):
 
 
 def labelled(text, **parts):
-    """A label for each character: those of the parts, which stand in the text once."""
+    """A label for each character, given by parts of the text that each occur once."""
     labels = [0] * len(text)
     for kind, part in parts.items():
         at = text.index(part)
@@ -39,11 +39,11 @@ def labelled(text, **parts):
         ("to jo_a+news@a.example.co.uk,", {"EMAIL": "@"}, [("jo_a+news@a.example.co.uk", "EMAIL")]),
         ("ben@example.org.Then call", {"EMAIL": "ben"}, [("ben@example.org", "EMAIL")]),
         ("Mail:ben@example.org", {"EMAIL": "org"}, [("ben@example.org", "EMAIL")]),
-        # Two types are never one entity: the one with more of the address has it.
+        # Two types are never one entity: the type that covers more of the address gets it.
         ("ben@example.org", {"PER": "ben", "EMAIL": "@example.org"}, [("ben@example.org", "EMAIL")]),
         ("benjamin@b.co", {"PER": "benjamin", "EMAIL": "co"}, [("benjamin@b.co", "PER")]),
         ("a@b.co,c@d.ef", {"PER": "a", "EMAIL": "d"}, [("a@b.co", "PER"), ("c@d.ef", "EMAIL")]),
-        # The same of web addresses.
+        # The same holds for web addresses.
         ("at https://a.example/in/bo-8?id=7.", {"PER": "bo"}, [("https://a.example/in/bo-8?id=7", "PER")]),
         (
             "www.bo.example.Then (http://b.example)x",
@@ -110,7 +110,7 @@ def test_widening_equals_its_twin(text, data):
 
 
 def test_tokens_out_of_order_never_overlap():
-    """The second entity gives its first word to the one before, and takes in a third that begins there."""
+    """The second entity gives its first word to the entity before it, and absorbs a third that begins there."""
     text = "Lя:sสม"
     logits = np.zeros((3, len(LABELS)), np.float32)
     logits[[0, 1, 2], [1, 3, 3]] = 8

@@ -189,7 +189,7 @@ def test_windows_share_one_span():
 
 
 def test_pairs_of_texts():
-    """Offsets of both texts count from 0, so somebody has to say whose spans these are."""
+    """The offsets of both texts count from 0, so the caller must say which text the spans belong to."""
     tokenizer = small_tokenizers.fast("wordpiece-cased", 32)
     context = "Angela Merkel met Barack Obama in New York"
     pairs = tokenizer(["Who met ?"], [context])
@@ -330,7 +330,7 @@ def test_wikigold_comes_back(wikigold_sentences):
             back = fastpost.labels_to_spans(found.labels, encodings, repair="discard", **arguments)
             if found.misfits == []:
                 assert back == spans
-            # A word may hold punctuation that the tokenizer takes for words of their own, never the other way round.
+            # A word may hold punctuation that the tokenizer treats as separate words, never the other way round.
             assert {misfit.reason for misfit in found.misfits} <= {"joins"}
 
 
@@ -338,7 +338,7 @@ def test_wikigold_comes_back(wikigold_sentences):
 
 
 def course_labels(labels, word_ids):
-    """`align_labels_with_tokens` of the Hugging Face course: odd ids begin, the next id goes on."""
+    """`align_labels_with_tokens` of the Hugging Face course: an odd id begins an entity, the id after it continues one."""
     out, current = [], None
     for word in word_ids:
         if word != current:
@@ -453,7 +453,7 @@ def test_plans_that_cannot_be_made():
 
 # two tokenizations -----------------------------------------------------------------------------------------------
 
-# The peer's tables are of an older Unicode: characters that it does not know may normalise otherwise here.
+# The peer's tables are from an older Unicode, so a character that it does not know may normalise differently here.
 known = st.characters(codec="utf-8", exclude_categories=("Cn", "Cs", "Co"))
 tokens = st.lists(st.one_of(st.text("abAÅåe\u0301ﬁ½İ中 ", max_size=4), st.text(known, max_size=5)), max_size=8)
 
@@ -500,7 +500,7 @@ def test_examples_of_the_docs(capsys):
 
 @pytest.mark.parametrize("overflowing", [False, True])
 def test_labels_have_the_rows_of_a_batch_encoding(overflowing):
-    """What was cut off has no row in `input_ids`, though each encoding still holds it."""
+    """Windows that were cut off have no row in `input_ids`, though each encoding still holds them."""
     tokenizer = small_tokenizers.fast("wordpiece-cased")
     texts = ["Sarah Johnson lives in London and works there", "ok"]
     spans, ids = [[(0, 22, "PER")], [(0, 2, "PER")]], label2id("IOB2")

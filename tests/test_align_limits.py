@@ -1,4 +1,4 @@
-"""Labels from spans where tokens and spans disagree, and white space everywhere as Python has it."""
+"""Labels from spans where tokens and spans disagree; white space is what Python says it is, everywhere."""
 
 import sys
 
@@ -29,7 +29,7 @@ def test_a_character_without_a_token_at_the_edge_of_a_span_is_told():
     labels, misfits = labels_of(offsets, [(0, 4, "L")], texts=[text])
     assert (labels, misfits) == ([1, 0], [("uncovered", (0, 3))])
     assert fastpost.labels_to_spans([labels], [offsets], label2id=IDS) == [[(0, 3, "L")]]
-    # Inside a span nothing is lost; white space at its edge doesn't count where the text tells it.
+    # Inside a span nothing is lost; white space at its edge doesn't count if the text is given.
     assert labels_of([(0, 3), (5, 6)], [(0, 6, "L")], texts=[text]) == ([1, 2], [])
     assert labels_of([(0, 3), (5, 6)], [(0, 4, "L")], texts=["Ann  x"]) == ([1, 0], [])
     assert labels_of([(0, 3), (5, 6)], [(0, 4, "L")]) == ([1, 0], [("uncovered", (0, 3))])
@@ -46,7 +46,7 @@ def test_every_separator_of_python_is_white_space_in_tokens():
 
 
 def test_white_space_is_what_python_says_for_all_code_points():
-    """In labels, in entities' edges and in normal forms alike."""
+    """White space is the same set in labels, in the edges of entities and in normal forms."""
     chars = [chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= code < 0xE000]
     spaces = {char for char in chars if char.isspace()}
     assert len(spaces) == 29
@@ -104,7 +104,7 @@ def test_a_token_without_width_that_is_not_special_is_a_fault_of_its_own():
     ],
 )
 def test_tokens_out_of_order_or_out_of_their_text_are_refused(offsets, words):
-    """They used to give spans such as (6, 5)."""
+    """Offsets out of order used to give spans such as (6, 5)."""
     windows, texts, label2id = [[(0, 1)], offsets], ["a", "abcdefghij"], {"O": 0, "B-x": 1, "I-x": 2}
     for call in (
         lambda: fastpost.labels_to_spans([[0], [1, 2]], windows, label2id=label2id, texts=texts),

@@ -1,4 +1,4 @@
-"""`AnswerDecoder`: sizes of any kind, hostile offsets, and what a wrong call prints."""
+"""`AnswerDecoder`: sizes of any kind, hostile offsets, and the messages of wrong calls."""
 
 import sys
 import traceback
@@ -39,7 +39,7 @@ def test_overlaps_end_where_tokens_run_backwards():
 
 @pytest.mark.parametrize("dedupe", ["span", "text"])
 def test_an_answer_that_ends_before_it_starts_is_refused(dedupe):
-    """Its tokens are out of order."""
+    """The offsets of the window's tokens are out of order."""
     offsets = np.array([[[8, 9], [0, 1], [4, 5], [6, 7], [2, 3]]])
     decoder = AnswerDecoder(top_k=sys.maxsize, dedupe=dedupe)
     with pytest.raises(
@@ -69,7 +69,7 @@ def test_offsets_that_are_no_span_of_the_context_are_refused(pair, shown, kind, 
     offsets[0, 1] = pair
     with pytest.raises(ValueError, match=rf"`offsets` holds {shown} at window 0, token 1, but its text has 9 char"):
         AnswerDecoder(compat=compat).decode(**arguments(offsets=offsets.astype(kind)))
-    # Those of the question and of padding are not looked at.
+    # The offsets of the question and of padding are not read.
     question = np.array([[1, 0, 1, 1, 1]])
     AnswerDecoder(compat=compat).decode(**arguments(offsets=offsets, sequence_ids=question))
     padding = np.array([[1, 1, 1, 1, 0]])
@@ -150,7 +150,7 @@ def test_a_squad_window_without_tokens_is_refused():
 @pytest.mark.parametrize("seed", range(12))
 @pytest.mark.parametrize("align", [True, False, "auto"])
 def test_answers_apart_are_the_ranked_ones_that_share_no_character(seed, align):
-    """The plain twin: all answers, best first, each kept if it touches none before it."""
+    """The plain twin: all answers, best first; an answer is kept if it overlaps none that was kept before it."""
     rng = np.random.default_rng(seed)
     tokens, windows = 14, 1 + seed % 3
     at = np.arange(tokens)

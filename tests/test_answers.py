@@ -23,7 +23,7 @@ LIKELIHOODS = (0.98026, 0.0082478, 0.0013677, 0.00038109, 0.00021685)
 def words_window(
     context: str, question: int, cuts: dict[str, int] | None = None, begin: int = 0, end: int | None = None
 ) -> Window:
-    """A window whose tokens are words and signs; `cuts` says in how many pieces a word is cut."""
+    """A window whose tokens are words and punctuation; `cuts` says into how many pieces a word is cut."""
     offsets, words = [], []
     at = begin
     for word_number, word in enumerate(re.findall(r"\w+|[^\w\s]", context[begin:end])):
@@ -47,7 +47,7 @@ def words_window(
 
 
 def plant(window: Window, chances: dict[tuple[int, int], float], end_share: float = 0.995) -> None:
-    """Makes softmax(start)[first] * softmax(end)[last] the given chance, for spans with one last token."""
+    """Logits for which softmax(start)[first] * softmax(end)[last] is the given probability, for spans that share a last token."""
     (last,) = {last for _, last in chances}
     window.end[last] = np.log(end_share)
     window.end[-2] = np.log(1 - end_share)
@@ -130,7 +130,7 @@ def test_scores_of_all_spans_add_up_to_one(null, windows):
 
 
 def test_scores_hold_where_start_and_end_are_out_of_reach():
-    """The best start and the best end are 1,800 apart in logits: no product of two exponentials survives that."""
+    """The best start and the best end differ by 1,800 in logits: any product of two exponentials underflows."""
     tokens, text = 40, "".join(chr(0x4E00 + i) for i in range(40))
     window = random_window(np.random.default_rng(0), tokens, "normal", text)
     window.start, window.end = (
@@ -153,7 +153,7 @@ def test_no_answer_is_that_of_the_first_of_windows_that_are_alike():
 
 
 def test_a_word_of_the_question_is_none_of_the_context():
-    """Where nothing stands between the two, and both count their words from 0."""
+    """Question and context with no token between them, whose word ids both count from 0."""
     logits = np.zeros((1, 4), np.float32)
     logits[0, 2] = 9
     found = AnswerDecoder().decode(
@@ -274,7 +274,7 @@ def found_score(window, text):
     ],
 )
 def test_align_to_words(text, word, token, auto):
-    """One token in the middle of what the tokenizer takes for a word."""
+    """The answer is one token in the middle of a word by the tokenizer's word ids."""
     offsets = [(0, 0), (word[0], token[0]), token, (token[1], word[1]), (0, 0)]
     offsets = np.array([(0, 0) if s == e else (s, e) for s, e in offsets])
     words = np.where(offsets[:, 1] > offsets[:, 0], 0, -1)

@@ -1,4 +1,4 @@
-"""Beside transformers 4.57's own code, where that is the transformers that is installed; it left in 5.3."""
+"""`AnswerDecoder` beside transformers 4.57's own code, if 4.57 is installed; 5.3 removed it."""
 
 from types import SimpleNamespace
 
@@ -17,7 +17,7 @@ from test_answers_parity import CONTEXT, assert_same, draw_windows, rows  # noqa
 
 
 class Encoding:
-    """What `postprocess` asks of a `tokenizers.Encoding`."""
+    """The attributes of a `tokenizers.Encoding` that `postprocess` reads."""
 
     def __init__(self, window):
         self.window = window
@@ -75,7 +75,7 @@ def test_recorded_logits(language, options, dtype):
         want = postprocess(windows, case["context"], dtype=kind, **options)
         if dtype == "float32":
             assert_same(got.to_dicts()[0], want)
-        else:  # full of exact ties, which transformers orders at random
+        else:  # many exact ties, which transformers orders at random
             assert_same_scores(got.to_dicts()[0], want)
 
 

@@ -12,7 +12,7 @@ from fastpost import AnswerDecoder
 from qa_twin import KINDS, Window, arguments, recorded
 
 EXAMPLES = int(os.environ.get("FASTPOST_PARITY_EXAMPLES", "5000"))
-# Characters that all differ, none of which has another case: no two spans have the same text by chance.
+# Different characters without case: no two spans have the same text by chance.
 CONTEXT = "".join(chr(0x4E00 + i) for i in range(900))
 
 
@@ -126,7 +126,7 @@ def test_right_equals_all_pairs_sorted(
     if normalize == "global":
         assert_same(got, want, 1e-9)
         assert dedupe != "span" or align or sum(answers.score) <= 1 + 1e-9 or len(set(answers.window.tolist())) > 1
-    else:  # the shares of two windows are rounded apart: near ties may change places
+    else:  # the shares of two windows are rounded separately: near ties may change places
         np.testing.assert_allclose([a["score"] for a in got], [a["score"] for a in want], atol=1e-9)
 
 

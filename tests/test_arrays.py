@@ -1,4 +1,4 @@
-"""Arrays as people have them: nested lists, tuples, tensors, `None`, object arrays, masks of any type."""
+"""Arrays in the forms that users have: nested lists, tuples, tensors, `None`, object arrays, masks of any type."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ FORMS = {
 
 
 class Column:
-    """What a column of `datasets` offers: items, and no array."""
+    """What a column of `datasets` offers: items and a length, but no array."""
 
     def __init__(self, items):
         self.items = items
@@ -193,7 +193,7 @@ def test_numbers_beyond_64_bits_are_refused():
 
 
 def padded(left):
-    """Two windows of 3 and 1 tokens in a width of 5, and NaN where there is padding."""
+    """Two windows of 3 and 1 tokens, padded to a width of 5 with NaN."""
     logits = np.full((2, 5, 3), np.nan, np.float32)
     offsets, mask = np.zeros((2, 5, 2), np.int64), np.zeros((2, 5), np.int64)
     for window, (rows, pairs) in enumerate(((ROWS[0], OFFSETS[0]), (ROWS[2], OFFSETS[2]))):
@@ -456,7 +456,7 @@ def test_probabilities_of_answers_are_noticed(form):
 @pytest.mark.parametrize("number", [-1, 2, 255, 256, -(2**62)])
 @pytest.mark.parametrize("form", [np.asarray, torch.tensor, lambda mask: mask])
 def test_an_attention_mask_holds_zeros_and_ones(number, form):
-    """-1 would be "seen" as uint8 and 256 "padding": neither is what a model makes of it."""
+    """As uint8, -1 would mean "seen" and 256 "padding"; a model reads neither of them so."""
     logits, offsets = np.zeros((2, 5, 3), np.float32), np.zeros((2, 5, 2), int)
     mask = [[1, 1, 1, 1, 1], [1, 1, number, 0, 0]]
     with pytest.raises(

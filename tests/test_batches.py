@@ -1,4 +1,4 @@
-"""How windows become batches: by their number, or by their tokens; results are the same either way."""
+"""Windows become batches by their number or by their tokens; results are the same either way."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ TEXTS = [" ".join([TEXT] * (1 + n * 7 % 11)) for n in range(40)]
 
 
 class Seen:
-    """A model that notes the shapes of its batches."""
+    """A model that records the shapes of its batches."""
 
     def __init__(self, device=None):
         self.tokenizer, self.labels, self.shapes, self.device = small_tokenizer(), LABELS, [], device
@@ -23,7 +23,7 @@ class Seen:
 
 
 def shapes_of(lengths, **options):
-    """Shapes of the batches that windows of these lengths become."""
+    """Shapes of the batches that windows of these lengths are put into."""
     lengths = np.array(lengths)
     windows = Windows(lengths, {"input_ids": np.arange(lengths.sum())}, None)
     seen = []
@@ -70,7 +70,7 @@ def test_no_batch_holds_more_tokens_and_all_are_full():
     fastpost.pipeline("ner", model=model)(TEXTS * 30, batch_tokens=4096)
     sizes = [rows * width for rows, width in model.shapes]
     assert max(sizes) <= 4096
-    # The last batch of a chunk may be short of windows.
+    # The last batch of a chunk may have fewer windows.
     assert sum(size > 4096 - 80 for size in sizes) >= len(sizes) - 4
 
 

@@ -1,4 +1,4 @@
-"""Nothing that a caller passes brings the interpreter down: every argument of every public function, with hostile values."""
+"""No value that a caller passes crashes the interpreter: every argument of every public function, with hostile values."""
 
 import inspect
 import subprocess
@@ -26,7 +26,7 @@ FAMILIES = (
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_argument_takes_any_value_or_refuses_it(family):
-    """In a process of its own under a memory limit: a result, or TypeError, ValueError, OverflowError."""
+    """Each family runs in its own process under a memory limit; a call gives a result, TypeError, ValueError or OverflowError."""
     if family in ("pipelines", "doors"):
         pytest.importorskip("onnx")
         pytest.importorskip("onnxruntime")

@@ -1,4 +1,4 @@
-"""Our splitters beside the tokenizers library, word by word."""
+"""The splitters give the words of the tokenizers library."""
 
 import json
 
@@ -19,7 +19,7 @@ from training_bases import (
 )
 
 CODE_POINTS = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000]
-# What ByteLevel writes for each byte.
+# The character that ByteLevel writes for each byte.
 PRINTABLE = [byte for byte in range(256) if 33 <= byte <= 126 or 161 <= byte <= 172 or 174 <= byte <= 255]
 OTHERS = [byte for byte in range(256) if byte not in PRINTABLE]
 SHOWN = {byte: 256 + index for index, byte in enumerate(OTHERS)}
@@ -45,20 +45,20 @@ def same(normalizer, pre_tokenizer, samples) -> None:
 
 
 def blocks(codes, shape):
-    """The shape filled with each code point, 256 to a text."""
+    """The shape filled in with each code point, 256 of them in a text."""
     for first in range(0, len(codes), 256):
         yield "".join(shape.replace("x", chr(code)) for code in codes[first : first + 256])
 
 
 @pytest.mark.parametrize("kind", ["gpt2", "qwen3.5", "o200k", "bert"])
 def test_every_code_point(kind):
-    """All that the tables are asked for: letter or not, case, mark, number, space, punctuation."""
+    """The properties that the tables hold: letter, case, mark, number, space, punctuation."""
     same(None, PRE_TOKENIZERS[kind](), blocks(CODE_POINTS, "xAx.x1"))
 
 
 @pytest.mark.parametrize("kind", PRE_TOKENIZERS)
 def test_characters_in_every_neighbourhood(kind):
-    """Alone, doubled, after and before a letter, a digit, a space, a mark, punctuation, a line end."""
+    """Each code point alone, doubled, and after and before a letter, a digit, a space, a mark, punctuation and a line end."""
     codes = [*range(0x500), *range(0x2000, 0x2200), *map(ord, TRICKY), *CODE_POINTS[0x500::97]]
     same(None, PRE_TOKENIZERS[kind](), blocks(codes, "xax1x x.x\u0301xxAx\nx's"))
 

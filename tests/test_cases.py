@@ -22,14 +22,14 @@ def read(subject):
 
 
 def each(subject, kind=None):
-    """One parameter a case; `kind` is a key that its inputs have."""
+    """One parameter for each case; `kind` is a key of its inputs."""
     chosen = [case for case in read(subject) if kind is None or kind(case)]
     assert chosen
     return pytest.mark.parametrize("case", chosen, ids=[case["name"] for case in chosen])
 
 
 def logits(rows):
-    """Rows in which null is -inf."""
+    """Rows of logits; null stands for -inf."""
     return np.array([[-np.inf if value is None else value for value in row] for row in rows], np.float32)
 
 

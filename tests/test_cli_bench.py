@@ -38,7 +38,7 @@ def test_ner(texts, rampart_torch_dir):
 
 @pytest.mark.parametrize("compat", ["transformers", "fastpost"])
 def test_texts_longer_than_the_model(rampart_torch_dir, tmp_path, compat):
-    """They are cut in transformers' mode, as it would fail on them, and it is said where."""
+    """Texts longer than the model takes are cut in transformers' mode, which would fail on them, and the output says where."""
     path = tmp_path / "long.txt"
     path.write_text(" ".join(" ".join(xquad("en")[:8]).split()), encoding="utf-8")
     source = ["ner", path, "--model", rampart_torch_dir, "--rounds", 1, "--compat", compat]
@@ -48,7 +48,7 @@ def test_texts_longer_than_the_model(rampart_torch_dir, tmp_path, compat):
 
 
 def test_it_says_how_far_it_is(texts, rampart_torch_dir):
-    """It said nothing for as long as both took, which may be minutes."""
+    """The command used to print nothing until both had run, which may take minutes."""
     source = ["ner", texts, "--model", rampart_torch_dir, "--texts", 2, "--rounds", 2]
     lines = [line for line in bench(*source).stderr.splitlines() if line.startswith("bench: ")]
     names = ["transformers", "fastpost"] * 3
@@ -58,7 +58,7 @@ def test_it_says_how_far_it_is(texts, rampart_torch_dir):
 
 
 def test_a_machine_that_is_not_quiet_is_told():
-    """The ratio of one run on a busy machine was below that of the model alone, and stood there as if it were true."""
+    """On a busy machine the ratio of one run was below that of the model alone and was printed without a warning."""
     assert _doubt(19.4, 23.8).startswith("the model itself took 19.4 s with transformers and 23.8 s with fastpost: ")
     assert _doubt(23.8, 19.4)
     assert _doubt(20.0, 21.0) == _doubt(21.0, 20.0) == ""
@@ -77,7 +77,7 @@ def test_a_model_that_transformers_can_not_run_is_refused_before_it_is_loaded(co
 
 
 def test_ner_as_it_should_be(texts, rampart_torch_dir):
-    """The results differ, which is said, and so is what was timed."""
+    """The output says that the results differ, and what was timed."""
     source = ["ner", texts, "--model", rampart_torch_dir, "--texts", 3, "--rounds", 1, "--compat", "fastpost"]
     said = bench(*source, differ=True)
     assert "2 of 3 results differ, as those of transformers are not right" in said.stderr

@@ -37,7 +37,7 @@ def columns(request, monkeypatch):
 
 @pytest.mark.parametrize("path", ["", *PATHS])
 def test_the_page_of_a_command(path, columns):
-    """Groups, three examples and no line that is broken: names of values stand whole, whatever the width."""
+    """The help has groups, three examples and no broken line: names of values are whole at any width."""
     page = call(*path.split(), "--help").stdout
     lines = page.split("\n")
     assert lines[0].startswith(f"Usage: fastpost {path}".rstrip())
@@ -58,7 +58,7 @@ def test_the_page_of_a_command(path, columns):
 
 
 def test_names_of_values_are_whole():
-    """They once stood in a column of 20 letters: `raise|skip|replac` and below it `e`."""
+    """Choices used to be in a column of 20 letters: `raise|skip|replac` and below it `e`."""
     page = call("ner", "--help").stdout
     for name, values in [
         ("--on-error", "raise|skip|replace"),
@@ -80,7 +80,7 @@ def test_every_option_has_a_place():
 
 @pytest.mark.parametrize("path", ["fastpost", "bench", *PATHS])
 def test_examples_are_lines_that_can_be_typed(path):
-    """Each names options that there are, and is short enough for 80 columns."""
+    """Each example names existing options and fits in 80 columns."""
     for line in EXAMPLES[path]:
         assert len(line) <= 78, line
         words = shlex.split(line.split("|")[-2] if "| head" in line else line.split("|")[-1])
@@ -94,7 +94,7 @@ def test_examples_are_lines_that_can_be_typed(path):
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_list_says_what_the_command_says(name):
-    """The list is read without the file of the command."""
+    """The list of commands is read without importing the commands' files."""
     first = (PROGRAM.commands[name].help or "").split("\n\n")[0]
     assert " ".join(first.split()) == COMMANDS[name].help
 
@@ -169,7 +169,7 @@ def test_other_shells_complete_what_bash_does(shell, line, found, monkeypatch, c
 
 @pytest.mark.skipif(shutil.which("fish") is None, reason="needs fish")
 def test_fish_completes_with_what_is_installed(tmp_path, monkeypatch):
-    """Commands and values, and files where the program names none."""
+    """Completion offers commands and values, and files where the program has no names to offer."""
     program = tmp_path / "bin" / "fastpost"
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m fastpost "$@"\n')
@@ -209,11 +209,11 @@ def test_install_completion_is_offered():
     ],
 )
 def test_the_script_of_a_shell_that_is_named(shell, says):
-    """The name was ignored: what came was the script of the shell around."""
+    """The name used to be ignored: the command printed the script of the surrounding shell."""
     done = call("--show-completion", shell)
     assert done.stderr == ""
     assert says in done.stdout
-    if "p" in shell:  # what PowerShell hands over is what the program reads
+    if "p" in shell:  # the program reads what PowerShell passes
         for name in ("_FASTPOST_COMPLETE", "_TYPER_COMPLETE_ARGS", "_TYPER_COMPLETE_WORD_TO_COMPLETE"):
             assert f"$Env:{name} = " in done.stdout
 
@@ -264,6 +264,6 @@ def test_a_command_under_another_name(name):
     ],
 )
 def test_the_default_of_a_strategy_is_that_of_the_command(path, default):
-    """Commands without --redact spoke of it, and none of --compat."""
+    """Commands without --redact used to mention it, and none mentioned --compat."""
     page = " ".join(call(*path.split(), "--help").stdout.split())
     assert f"How tokens become entities; default: {default}" in page

@@ -1,4 +1,4 @@
-"""Files and options that nobody should have, through the whole command, in this process: one line, no traceback."""
+"""Malformed files and options through whole commands in this process: an error is one line, never a traceback."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from fastpost.cli.options import Running
 
 @pytest.fixture(scope="module")
 def ner_with(rampart_dir):
-    """Makes pipelines once for the same options."""
+    """Makes a pipeline once for equal options."""
     made = {}
 
     def load(running, task, **options):
@@ -30,7 +30,7 @@ def ner_with(rampart_dir):
 
 @pytest.fixture
 def ner(ner_with, rampart_dir, monkeypatch, capfdbinary, tmp_path):
-    """`fastpost ner` in a folder of its own: code, rows of standard output, the last line of standard error."""
+    """Runs `fastpost ner` in a new folder; returns the exit code, rows of standard output and the last line of standard error."""
     monkeypatch.setattr(Running, "load", ner_with)
     monkeypatch.chdir(tmp_path)
 
@@ -111,7 +111,7 @@ def test_what_can_be_read_all_the_same(ner, name, data, count):
     ],
 )
 def test_what_can_not_be_read_or_done(ner, name, data, arguments, words):
-    """The model is not asked for, and nothing is left behind."""
+    """The model is not loaded, and no file is left behind."""
     write(name, data)
     out = () if "--out" in arguments else ("--out", "out.jsonl")
     code, rows, said = ner(name, *arguments, *out)
@@ -232,7 +232,7 @@ def test_texts_that_were_cut_are_told_a_few_times(ner):
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
 def test_a_pipe_by_its_name(ner):
-    """As a shell's `<(command)`: it can be read once, so nothing may look at it before."""
+    """A pipe, like a shell's `<(command)`, can be read only once, so nothing may read it beforehand."""
     os.mkfifo("pipe.jsonl")
 
     def feed():
@@ -282,7 +282,7 @@ def test_standard_streams_that_are_full_or_closed(rampart_dir, tmp_path):
 
 
 def test_a_folder_that_can_not_be_written_to(rampart_dir, tmp_path, monkeypatch, capfd):
-    """Told before the work, not after it."""
+    """The fault is reported before the work, not after it."""
     folder = tmp_path / "read-only"
     folder.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "ro,size=1m", "tmpfs", folder], capture_output=True)

@@ -57,7 +57,7 @@ def lines(records, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def found(records, rampart_dir) -> list[list[dict]]:
-    """What the pipeline says of the same texts."""
+    """The pipeline's results for the same texts."""
     pipe = fastpost.pipeline(
         "ner", rampart_dir, backend="onnxruntime", aggregation_strategy="average", compat="fastpost", batch_size=32
     )
@@ -146,7 +146,7 @@ def test_killed_again_and_again_and_resumed(suffix, lines, rampart_dir, tmp_path
     command = [sys.executable, "-c", SMALL_PARTS, *map(str, [*source, "--out", out, "--resume", "--quiet"])]
 
     def written() -> list:
-        """What changes whenever something is written."""
+        """A value that changes whenever something is written."""
         return [
             (path.name, path.stat().st_size) for place in places for path in (place, *place.glob("*")) if path.exists()
         ]
@@ -155,14 +155,14 @@ def test_killed_again_and_again_and_resumed(suffix, lines, rampart_dir, tmp_path
     while kills < (20 if os.environ.get("FASTPOST_WALK") == "whole" else 8):
         before = written()
         process = subprocess.Popen(command, stderr=subprocess.PIPE)
-        # Until it has written more, then a moment: from the middle of a line or part to some chunks later.
+        # Wait until it has written more, then a moment: the kill falls between the middle of a line or part and some chunks later.
         while process.poll() is None and written() == before:
             time.sleep(0.001)
         time.sleep(chance.random() ** 3 / 10)
         process.kill()
         _, said = process.communicate()
         if process.returncode == 0 or not note.exists():
-            break  # it was sooner
+            break  # it ended sooner
         assert process.returncode == -signal.SIGKILL, said
         kills += 1
         if kills == 1:
@@ -172,7 +172,7 @@ def test_killed_again_and_again_and_resumed(suffix, lines, rampart_dir, tmp_path
             assert "begun with another --stride (None, now 8)" in changed.stderr
             last = out if suffix == "jsonl" else max(places[0].glob("*.jsonl"), default=places[0] / "0.jsonl")
             with last.open("ab") as file:
-                file.write(b'{"text_index": 1, "ent')  # a line that the system had half of
+                file.write(b'{"text_index": 1, "ent')  # a line that was half written
     assert kills > 5
     if note.exists():
         subprocess.run(command, check=True)
@@ -187,7 +187,7 @@ def test_killed_again_and_again_and_resumed(suffix, lines, rampart_dir, tmp_path
 
 
 def test_a_full_disk_and_room_again(lines, rampart_dir, tmp_path):
-    """A limit on the size of files stands for the disk; what is written stays and is gone on with."""
+    """A limit on the size of files stands in for a full disk; what was written stays, and `--resume` continues it."""
     source = ["ner", lines, "--model", rampart_dir, "--column", "body", "--chunk-size", 8, "--quiet"]
     run(*source, "--out", tmp_path / "whole.jsonl")
     size = (tmp_path / "whole.jsonl").stat().st_size
@@ -273,7 +273,7 @@ def test_what_can_not_be_read_is_left_out_and_told(rampart_dir, tmp_path):
 
 @pytest.fixture(scope="module")
 def qa_dir(rampart_dir, tmp_path_factory):
-    """A small question-answering model with made-up weights, and a real tokenizer."""
+    """A small question-answering model with random weights and a real tokenizer."""
     from transformers import AutoTokenizer
 
     folder = tmp_path_factory.mktemp("qa")
@@ -308,7 +308,7 @@ def test_answers_are_those_of_the_pipeline(lines, records, qa_dir, tmp_path):
 
 
 def test_ranked_answers_go_on_with_the_next_question(qa_dir, tmp_path, monkeypatch, capfd):
-    """In this process: a pipeline that fails at the third question stands for what stops the program."""
+    """A pipeline that fails at the third question stands in for whatever stops the program; it runs in this process."""
     (tmp_path / "x.txt").write_text("Anna lives in Paris.\nBob Brown\n\nNobody.\n")
     out, whole = tmp_path / "out.jsonl", tmp_path / "whole.jsonl"
     asked = [word for n in range(4) for word in ("--question", f"Who is {n}?")]

@@ -1,4 +1,4 @@
-"""What a library's message says of arguments, the command line says of its own options."""
+"""Where the library's message names arguments, the command line's names its own options."""
 
 import io
 import json
@@ -38,7 +38,7 @@ CASES = [
 
 @pytest.fixture
 def count(tmp_path, monkeypatch, capfd):
-    """`fastpost count-words` in a folder of its own: its exit code and the lines that it says."""
+    """Runs `fastpost count-words` in a new folder; returns its exit code and the lines that it prints."""
     monkeypatch.chdir(tmp_path)
     untrained("gpt2").save("tokenizer.json")
 
@@ -52,7 +52,7 @@ def count(tmp_path, monkeypatch, capfd):
 
 
 def assert_no_python(line):
-    """No argument of a function, no Python literal and no class is left in a message."""
+    """No message holds an argument of a function, a Python literal or a class."""
     assert not re.search(r"`(column|format|on_error|keep|source|n_texts|split)`|\w=[\"']|Corpus", line), line
 
 
@@ -98,7 +98,7 @@ def test_what_is_no_character_is_replaced_on_demand(count, tmp_path):
 
 
 def test_every_option_that_stands_for_an_argument_is_one():
-    """The names that messages are given are those of `--help`."""
+    """Messages use the names that `--help` shows."""
     commands = [ner.ner, qa.qa, view.view, compare.compare, training.train_tokenizer, training.count_words, bench.ner]
     known = set().union(*(failure._options_of(takes_records()(command)) for command in commands))
     assert {"--column", "--format", "--on-error", "--keep-columns", "--batch-size", "--split"} <= known

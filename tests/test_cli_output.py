@@ -1,4 +1,4 @@
-"""Where the command line writes: lines, parts, notes; and what is left of them when a program ends anywhere."""
+"""The command line's output: lines, parts, notes; and what is left of them if a program is killed at any point."""
 
 import contextlib
 import itertools
@@ -70,7 +70,7 @@ def written(out, rows):
 )
 @pytest.mark.parametrize("size", [1, 200, 1 << 20])
 def test_ids_of_every_type(ids, kind, want, size, tmp_path, monkeypatch):
-    """The type is that of all ids, for parts of any size: each is exact in its part."""
+    """The column's type fits all ids, for parts of any size; each id is exact in its part."""
     monkeypatch.setattr(parts, "_PART", size)
     rows = [{"text_index": n, "id": value, "entities": [entity(0)]} for n, value in enumerate(ids * 3)]
     table = written(tmp_path / "x.parquet", rows)
@@ -119,7 +119,7 @@ def test_no_rows_make_a_table_all_the_same(tmp_path):
 
 
 def contents(path):
-    """What a file holds; where a row group ends depends on where programs ended."""
+    """The contents of a file, without its row groups: their ends depend on where programs were killed."""
     if path.suffix == ".jsonl":
         return path.read_bytes()
     import pyarrow.parquet as pq
@@ -128,11 +128,11 @@ def contents(path):
 
 
 class Killed(BaseException):
-    """The program is gone: nothing after it has any effect."""
+    """The program is killed: nothing after this has any effect."""
 
 
 class Mortal:
-    """Lets a program do `life` things to the disk and no more; the last one by half if that is possible."""
+    """Lets a program change the disk `life` times and no more; the last change is half done if that is possible."""
 
     def __init__(self, life: int, monkeypatch) -> None:
         self.left = life
@@ -175,7 +175,7 @@ class Mortal:
 @pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_ended_at_any_point_and_resumed(suffix, overwrite, tmp_path, monkeypatch):
-    """Every change of the disk is the last one once; the next program goes on, and is ended one change later."""
+    """Each change of the disk is once the last one; the next program resumes and is killed one change later."""
     if suffix == "parquet":
         pytest.importorskip("pyarrow")
     monkeypatch.setattr(parts, "_PART", 300)
@@ -211,7 +211,7 @@ def test_ended_at_any_point_and_resumed(suffix, overwrite, tmp_path, monkeypatch
 
 
 def test_parts_behind_one_that_is_gone_are_not_gone_on_with(tmp_path, monkeypatch):
-    """Their texts are read again; parts of another size would count them twice."""
+    """The texts of parts after a missing one are read again; parts of another size would count them twice."""
     pytest.importorskip("pyarrow")
     rows, whole, out = rows_of(24, [1, "a", None]), tmp_path / "whole.parquet", tmp_path / "out.parquet"
     written(whole, rows)
@@ -301,7 +301,7 @@ def test_what_a_job_is_told_apart_by(tmp_path):
 
 @pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
 def test_an_output_with_columns_that_a_job_does_not_write_is_not_its_own(suffix, tmp_path):
-    """Where no note lies beside it: whole, but of another job, unless the job keeps all columns of its input."""
+    """An output without a note beside it is whole but of another job, unless the job keeps all columns of its input."""
     pytest.importorskip("pyarrow")
     out = tmp_path / f"x.{suffix}"
     with opened(out, table=entity_table(("id", "page"), by_text=False)) as file:
@@ -365,12 +365,12 @@ def small_disk(tmp_path):
 
 @pytest.mark.parametrize("name", ["x.jsonl", "x.parquet"])
 def test_a_file_system_without_room(name, small_disk, tmp_path, monkeypatch):
-    """Whatever finds no room, lines, a part or the joined file: with room again the job goes on."""
+    """Whether lines, a part or the joined file find no room, the job resumes once there is room again."""
     if name == "x.parquet":
         pytest.importorskip("pyarrow")
     monkeypatch.setattr(parts, "_PART", 50_000)
     draw = random.Random(1)
-    words = [f"{draw.random():.15f}" for _ in range(200)]  # which no packing makes smaller
+    words = [f"{draw.random():.15f}" for _ in range(200)]  # which no compression makes smaller
 
     def job(out, count, **options) -> None:
         with opened(out, **options) as file:

@@ -1,4 +1,4 @@
-"""`fastpost view` and `compare`, and how `ner` is told to find entities, as a shell calls them."""
+"""`fastpost view`, `compare` and the entity options of `ner`, as a shell calls them."""
 
 import json
 import os
@@ -98,7 +98,7 @@ def test_differences_as_a_table_and_on_a_page(lines, rampart_dir, pipe, tmp_path
     written = out.read_text(encoding="utf-8")
     assert show_differences(compared, title="x.jsonl (1 empty text left out)", names=names) in written
     assert re.findall('<div class="fp-caption"><bdi>id (\\d+): ', written) == list(map(str, differing))
-    *_, places, sides = said.stdout.splitlines()  # what the table says is what stands on the page
+    *_, places, sides = said.stdout.splitlines()  # the table and the page say the same
     assert f"{places}; {sides}" in written
     assert f"in {len(differing)} of 4 texts" in places
     assert run("compare", lines, "--model", rampart_dir, "--out", "-").stdout.startswith("<!doctype html>")
@@ -110,7 +110,7 @@ def test_differences_as_a_table_and_on_a_page(lines, rampart_dir, pipe, tmp_path
 
 @pytest.mark.parametrize("columns", [40, 60, 80, 120])
 def test_the_table_of_a_comparison_fits_its_terminal(columns, rampart_dir, monkeypatch):
-    """A narrow terminal broke its lines, which were 80 columns wide."""
+    """The lines used to be 80 columns wide, so a narrow terminal broke them."""
     monkeypatch.setenv("COLUMNS", str(columns))
     text = "My name is Anna-Lena Müller-Lüdenscheidt, mail anna-lena.mueller-luedenscheidt@mail.example.com."
     said = run("compare", text, "--model", rampart_dir, "-q", terminal=True).stdout
@@ -121,7 +121,7 @@ def test_the_table_of_a_comparison_fits_its_terminal(columns, rampart_dir, monke
 
 @pytest.fixture(scope="module")
 def hostile(rampart_dir, tmp_path_factory):
-    """A folder of the model with one label that is HTML, and a file of texts, of which one is, too."""
+    """A folder of the model with a label that is HTML, and a file of texts, one of which is HTML, too."""
     folder = tmp_path_factory.mktemp("hostile")
     shutil.copytree(rampart_dir, folder / "model")
     config = json.loads((folder / "model" / "config.json").read_text(encoding="utf-8"))
@@ -155,7 +155,7 @@ def test_a_browser_shows_the_page_and_runs_nothing(hostile, command, dark, tmp_p
         assert coloured == {place for one in entities for place in range(one["start"], one["end"])}, text
         tags += len(block["tags"])
         for _, _, ink, ground, *_ in block["coloured"]:
-            if not ground.startswith("rgba"):  # an entity of both results has no ground of its own
+            if not ground.startswith("rgba"):  # an entity of both results has no background
                 assert contrast(rgb(ink), rgb(ground)) >= 4.5
     assert tags >= 10
     assert any(HOSTILE in tag for block in page["found"] for tag, *_ in block["tags"])
@@ -223,7 +223,7 @@ def test_options_of_the_pipeline():
 
 
 def test_every_option_of_the_decoder_has_one_here(tmp_path):
-    """But those that change what a line holds."""
+    """The options of entities, except those that change what a line holds."""
     here = {one.name for one in PARAMETERS}
     assert {*OPTIONS, "max_length", "on_long_text"} - ABSENT.keys() <= here
     assert not ABSENT.keys() & here
@@ -278,7 +278,7 @@ def test_each_option_reaches_the_pipeline(lines, rampart_dir, pipe, tmp_path):
         ]
         assert [[tuple(entity.values()) for entity in row["entities"]] for row in rows] == want
         outcomes.append(json.dumps(want))
-    assert len(set(outcomes)) >= 5  # the options do something to these texts
+    assert len(set(outcomes)) >= 5  # the options change the results for these texts
     refused = run("ner", lines, "--model", rampart_dir, "--decode", "viterbi", "--biases", steps, check=2)
     assert "--biases is [[4.0, 0.0" in refused.stderr
 
@@ -373,7 +373,7 @@ MAILS = re.compile(r"^(cat > mails\.jsonl <<'END'\n.*?^END\n)", re.MULTILINE | r
 
 
 def printed(block: str, folder, environment) -> str:
-    """A block of docs/cli.md with what its commands print now."""
+    """A block of docs/cli.md, and what its commands print now."""
     out = []
     for command in re.findall(r"^\$ (.*)$", block, re.MULTILINE):
         shell = ["sh", "-c", f"{{ {command}; }} 2>&1"]
@@ -383,7 +383,7 @@ def printed(block: str, folder, environment) -> str:
 
 
 def test_the_page_on_the_command_line_shows_what_is_printed(rampart_dir, tmp_path):
-    """Its blocks, one after the other, as a reader would paste them; only what pip installs is there already."""
+    """Runs the page's blocks in order, as a reader would paste them; only what pip installs is there beforehand."""
     text = (DOCS / "cli.md").read_text(encoding="utf-8")
     (tmp_path / "fastpost").write_text(f'#!/bin/sh\nexec {sys.executable} -m fastpost "$@"\n')
     (tmp_path / "fastpost").chmod(0o755)

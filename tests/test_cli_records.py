@@ -1,4 +1,4 @@
-"""Records through the command line: none is renumbered, none is lost, and what comes along with them comes out."""
+"""Records through the command line: none is renumbered, none is lost, and their kept columns come out."""
 
 import pytest
 
@@ -122,7 +122,7 @@ def test_resuming_what_is_whole_is_success(mails, rampart_dir, tmp_path):
 def test_totals_after_resuming_are_of_the_whole_file(suffix, tmp_path, monkeypatch):
     if suffix == "parquet":
         pytest.importorskip("pyarrow")
-        monkeypatch.setattr(parts, "_PART", 1)  # a part a line
+        monkeypatch.setattr(parts, "_PART", 1)  # one part for each line
     entity = {"start": 0, "end": 1, "label": "A", "score": 0.5, "word": "x"}
     table = entity_table((), by_text=False)
 

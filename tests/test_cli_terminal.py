@@ -1,4 +1,4 @@
-"""What a person sees on a terminal: the screen as a small emulator of one shows it."""
+"""What a person sees on a terminal: the screen as a small terminal emulator shows it."""
 
 import os
 import re

@@ -32,7 +32,7 @@ def run(*arguments, check: int = 0, **options) -> subprocess.CompletedProcess:
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory) -> Path:
-    """A folder as the tokenizers library leaves it, so that a command need not import transformers."""
+    """A folder as the tokenizers library writes it, so that a command need not import transformers."""
     folder = tmp_path_factory.mktemp("gpt2")
     untrained("gpt2").save(str(folder / "tokenizer.json"))
     return folder
@@ -100,7 +100,7 @@ def killed(command: list[str], unfinished: Path, seed: int) -> int:
     before = unfinished.stat().st_mtime_ns if unfinished.exists() else 0
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     while process.poll() is None:
-        # Not before it has got on, or no number of attempts would get it to the end.
+        # Not before it has made progress, or no number of attempts would finish the job.
         if unfinished.exists() and unfinished.stat().st_mtime_ns != before:
             time.sleep(random.Random(seed).random() / 5)
             process.kill()
@@ -125,7 +125,7 @@ def test_killed_at_any_moment_and_resumed(base, corpus, tmp_path):
             with pytest.raises(ValueError, match="unfinished count of"):
                 fastpost.WordCounts.load(unfinished)
         if not unfinished.exists() and (tmp_path / "out").exists():
-            break  # it was done when it was killed
+            break  # it had finished before it was killed
         assert len(codes) < 100
     assert len(codes) > 2
     assert codes[-1] in (0, -signal.SIGKILL)
@@ -231,14 +231,14 @@ def test_import_brings_no_typer(python):
 
 @pytest.fixture(scope="module")
 def complete(tmp_path_factory) -> Path:
-    """The same tokenizer with the files that transformers reads beside it."""
+    """The same tokenizer with the files that transformers reads beside tokenizer.json."""
     folder = tmp_path_factory.mktemp("complete")
     fast("gpt2").save_pretrained(folder)
     return folder
 
 
 def without_transformers(tmp_path: Path) -> dict[str, str]:
-    """An environment in which transformers is not there."""
+    """An environment without transformers."""
     hook = tmp_path / "hook"
     hook.mkdir()
     (hook / "sitecustomize.py").write_text("""import sys

@@ -29,7 +29,7 @@ LONE = ["\ud800", "a\udfffb", "\ud83d\ude00", "\udc80🤗\ud800"]
 
 
 def found(aggregation_strategy="simple", **changes):
-    """The entities of one sentence, and of two texts that have none."""
+    """The entities of one sentence, and of two texts without entities."""
     arrays = {**seed_arrays(), **changes.pop("arrays", {})}
     return make(aggregation_strategy=aggregation_strategy, tokenizer=changes.pop("tokenizer", None)).decode(
         seed_logits(), **arrays
@@ -52,7 +52,7 @@ def batch(aggregation_strategy="average", tokenizer=True, texts=True, offsets=Tr
 
 
 def of_words(words, labels=("A",), score=0.5):
-    """Entities with given words, all of text 0."""
+    """Entities with the given words, all of text 0."""
     count = len(words)
     zeros = np.zeros(count, np.int64)
     places = np.arange(count)
@@ -72,7 +72,7 @@ def of_words(words, labels=("A",), score=0.5):
 
 
 def rows_of(entities):
-    """What Arrow should say, from the dicts."""
+    """The rows that Arrow should give, made from the dicts."""
     rows = []
     for number, text in enumerate(entities.to_dicts()):
         for entity in text:
@@ -92,7 +92,7 @@ def nested_rows(entities):
 
 
 def bits(value):
-    """Floats as their bits, so that equality is equality to the last one."""
+    """Floats as their bits, so that equality is exact."""
     if isinstance(value, float):
         return struct.pack("<d", value)
     if isinstance(value, dict):
@@ -251,7 +251,7 @@ def test_labels_of_one_name_are_one_category():
 )
 @settings(max_examples=200)
 def test_words_are_the_slices_of_their_texts(texts, random):
-    """Any places, in any order, some past the end, some backwards, as the tokenizer of a caller may give them."""
+    """Any offsets, in any order, some past the end, some backwards, as a caller's tokenizer may give them."""
     rows = [
         (number, random.randint(-2, 60), random.randint(-2, 60))
         for number in range(len(texts))
@@ -270,7 +270,7 @@ def test_words_are_the_slices_of_their_texts(texts, random):
 
 
 def right(aggregation_strategy="simple", **options):
-    """The same entities, and what only `compat="fastpost"` tells of them; the first text has a character of four bytes."""
+    """The same entities with the additional columns of `compat="fastpost"`; the first text has a character of four bytes."""
     arrays = seed_arrays()
     emoji = "🤗" + TEXT[1:]
     decoder = EntityDecoder(
@@ -370,7 +370,7 @@ def test_any_words(words):
 
 @pytest.mark.parametrize("word", LONE)
 def test_lone_surrogates(word):
-    """A tokenizer's own decoder can make them; JSON has an escape for them, Arrow has none."""
+    """A tokenizer's own decoder can make lone surrogates; JSON has an escape for them, Arrow has none."""
 
     class Own:
         def decode_chain(self, tokens):
@@ -563,7 +563,7 @@ def test_entity_decoder_pickles(strategy, protocol):
 
 
 def test_what_a_caller_changes_later_changes_no_decoder():
-    """It used to show in `repr`, in pickles and in copies."""
+    """Such changes used to show in `repr`, in pickles and in copies."""
     names, weights, ignored, thresholds = {0: "O", 1: "B-P", 2: "I-P"}, np.zeros((3, 3), np.float32), ["O"], {"P": 0.5}
     decoder = fastpost.EntityDecoder(names, transitions=weights, ignore_labels=ignored, threshold=thresholds)
     before = repr(decoder)
@@ -669,7 +669,7 @@ def test_a_corpus_that_is_read_once_says_why_it_does_not_pickle(tmp_path):
                     attempt(corpus)
                 assert str(raised.value).startswith(f"the corpus reads {what}, which can't be copied or sent")
                 assert "Corpus(lambda: ...)" in str(raised.value)
-            assert list(corpus) == [["one"]]  # and is still there to be read
+            assert list(corpus) == [["one"]]  # the corpus can still be read
 
 
 # --- repr -----------------------------------------------------------------------------------------

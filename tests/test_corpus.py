@@ -1,4 +1,4 @@
-"""`Corpus`: every source gives the same texts, for any number of threads, in batches of the right size."""
+"""`Corpus`: every source gives the same texts for any number of threads, in batches of the right size."""
 
 from __future__ import annotations
 
@@ -307,7 +307,7 @@ def test_the_last_of_equal_keys_counts_as_in_json(tmp_path):
 
 @pytest.fixture(scope="module")
 def shards(tmp_path_factory) -> tuple[Path, list[str]]:
-    """Nine files of very different lengths in four packings."""
+    """Nine files of very different lengths with four kinds of compression."""
     folder = tmp_path_factory.mktemp("shards")
     pytest.importorskip("zstandard")
     all_texts: list[str] = []
@@ -621,7 +621,7 @@ def test_a_line_of_200_megabytes(tmp_path, threads):
 
 @pytest.fixture
 def ordinary_user():
-    """Root reads everything; be somebody else."""
+    """Root may read everything, so the test runs as another user."""
     if os.geteuid() != 0:
         yield
         return
@@ -744,7 +744,7 @@ def test_options_are_checked(options, message):
 
 
 def peak_growth(source: str, threads: int | None) -> tuple[float, int]:
-    """MB that a pass over `source` adds to the peak memory of a new interpreter, and the texts it saw."""
+    """The MB that a pass over `source` adds to the peak memory of a new interpreter, and the number of texts."""
     code = textwrap.dedent(f"""
         import fastpost, re
         def peak():  # of this program alone: ru_maxrss starts at the parent's
@@ -827,7 +827,7 @@ def test_import_stays_light():
 
 
 def records_of(corpus: Corpus) -> list[tuple]:
-    """Text, kept columns, file name, line and number of each record."""
+    """Text, kept columns, file name, line and record number of each record."""
     rows = []
     for batch in corpus.records():
         kept = [None] * len(batch) if batch.kept is None else [json.loads(row) for row in batch.kept]
@@ -855,13 +855,13 @@ def test_a_record_that_is_left_out_does_not_renumber(tmp_path, threads):
     for passed in range(6):
         assert records_of(corpus.skip(passed)) == want[passed:]
     assert corpus.skip(0).stats.skipped == 3
-    # A file that is not there is no record.
+    # An absent file is not a record.
     missing = Corpus([tmp_path / "no.txt", *paths], on_error="skip", threads=threads)
     assert records_of(missing) == want
 
 
 def test_columns_come_along(tmp_path):
-    """As the JSON that the file has, whatever its type and wherever it stands."""
+    """A kept value is the JSON in the file, whatever its type and position."""
     path = tmp_path / "x.jsonl"
     lines = [
         '{"id": "a\\n", "text": "one\\ntwo"}',
@@ -1012,7 +1012,7 @@ def test_a_byte_order_mark_in_front_of_a_record_is_no_part_of_it():
     assert texts_of(Corpus(io.BytesIO(record))) == ["a"]
     with pytest.raises(CorpusError, match=r":2: not a JSON record: .* at byte 13 of the line"):
         texts_of(Corpus(io.BytesIO(record + mark + b'{"text":1,]'), format="jsonl"))
-    # In a text it is a character.
+    # In a text the mark is a character.
     assert texts_of(Corpus(io.BytesIO(mark + b"a\n" + mark + b"b"))) == ["a", "\ufeffb"]
 
 

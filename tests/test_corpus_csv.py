@@ -1,4 +1,4 @@
-"""CSV and TSV: as Python's csv module reads them, for any threads, sizes of blocks and packing."""
+"""CSV and TSV as Python's csv module reads them, for any number of threads, size of blocks and compression."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def test_what_csv_writes_is_read(rows, form, end, all_quoted):
         [("id", "text"), *rows],
         delimiter="," if form == "csv" else "\t",
         lineterminator=end,
-        # Python quotes a line feed only where lines end so.
+        # Python quotes a line feed only if lines end with one.
         quoting=csv.QUOTE_ALL if all_quoted or end != "\r\n" else csv.QUOTE_MINIMAL,
     )
-    # A file that nothing follows after a lone quoted field is the same with and without its last line end.
+    # A file that ends with a lone quoted field is the same with and without its last line end.
     for bytes_ in (data, b"\xef\xbb\xbf" + data, gzip.compress(data), data.removesuffix(end.encode())):
         corpus = Corpus(io.BytesIO(bytes_), format=form, keep=["id"], on_error="skip", nulls="keep")
         batches = list(corpus.records())
@@ -66,7 +66,7 @@ def test_anything_is_read_as_csv_reads_it(tail):
     got = texts_of(corpus)
     want = [row[1] for row in rows if len(row) == 2]
     if any("nothing closes" in reason for reason in corpus.stats.reasons):
-        # Python ends an open quote with the file; here it is an error.
+        # Python closes an open quote at the end of the file; here it is an error.
         assert text.count('"') > 0
         assert got == want[: len(got)]
         assert len(rows) - 1 == len(got) + corpus.stats.skipped - 1
@@ -106,7 +106,7 @@ def test_lines_of_any_end_are_counted_over_blocks(tmp_path, end):
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_quoted_line_ends_over_blocks(tmp_path, threads):
-    """Megabytes of records whose quotes hold what elsewhere ends a record."""
+    """Megabytes of records with line ends inside quotes."""
     rows = [(n, f'{n}\n"{"x" * (n % 700)}",\r\n' * (n % 5)) for n in range(20_000)]
     data = written([("id", "text"), *rows])
     assert len(data) > 10_000_000

@@ -1,4 +1,4 @@
-"""What is wrong with texts and with what is asked of `Corpus`: each error says it, and carries it as fields."""
+"""Faults in texts and in arguments of `Corpus`: each error names the fault and carries it as fields."""
 
 import copy
 import datetime
@@ -72,7 +72,7 @@ def test_skip_names_its_argument(n_texts):
 
 @pytest.mark.parametrize("column", ["text", "body"])
 def test_a_column_that_is_asked_for_is_refused_for_texts_without_columns(column, tmp_path):
-    """Also the one that is read if nobody says which: a program that asks for it takes the file for records."""
+    """Naming the default column is no exception: a program that names it expects the file to hold records."""
     path = tmp_path / "a.txt"
     path.write_text("a\n")
     assert texts_of(Corpus(path)) == ["a"]
@@ -190,7 +190,7 @@ def test_a_value_that_comes_along_is_one_that_json_reads(value, words, tmp_path)
 
 
 def arrow_strings(*values):
-    """Strings that need not be UTF-8, which Arrow does not check."""
+    """Arrow strings of any bytes; Arrow does not check that they are UTF-8."""
     pa = pytest.importorskip("pyarrow")
     made = pa.array(values, pa.binary())
     return pa.Array.from_buffers(pa.string(), len(values), made.buffers())
@@ -265,7 +265,7 @@ def test_a_run_longer_than_memory_is_read_as_it_comes(keep):
 
 @pytest.mark.parametrize("nulls", ["keep", "skip"])
 def test_words_of_a_corpus_with_nulls(nulls, tmp_path):
-    """A text that is null has no words, in a file, in Arrow data and in memory alike; without `nulls` it is an error."""
+    """A null text has no words in a file, in Arrow data and in memory; without `nulls` it is an error."""
     pa = pytest.importorskip("pyarrow")
     texts = ["a b", None, "", "a", None] * 3
     path = tmp_path / "x.jsonl"
@@ -294,7 +294,7 @@ def test_utf_16_without_a_mark_is_told(data, tmp_path):
         CorpusError, match=r"x.txt:1: the text looks like UTF-16 \(every second byte is 0\); convert it"
     ):
         texts_of(Corpus(path))
-    path.write_bytes(b"a\0b\0c\0\n" + b"\0" * 20)  # NULs are characters of a text otherwise
+    path.write_bytes(b"a\0b\0c\0\n" + b"\0" * 20)  # otherwise a NUL is a character of the text
     assert texts_of(Corpus(path)) == ["a\0b\0c\0", "\0" * 20]
 
 
@@ -332,7 +332,7 @@ def test_what_is_packed_in_another_way_is_told(tmp_path):
 
 
 def test_a_lone_return_ends_the_last_line_alone(tmp_path):
-    """Any other is a character, as a program that draws a bar over itself writes it; Python's universal newlines cut there."""
+    """Any other carriage return is a character, as progress bars write it; Python's universal newlines would end a line there."""
     path = tmp_path / "x.txt"
     for data, want in ((b"a\rb\r", ["a\rb"]), (b"a\r\nb\r", ["a", "b"]), (b"a\r\r\n\r", ["a\r", ""]), (b"\r", [""])):
         path.write_bytes(data)
@@ -364,7 +364,7 @@ def test_memory_that_a_zstd_file_asks_for_is_bounded(tmp_path):
         options = zstandard.ZstdCompressionParameters.from_level(1, window_log=20, write_content_size=0)
         data = zstandard.ZstdCompressor(compression_params=options).compressobj()
         packed = data.compress(b"a\nb\n" * 5000) + data.flush()
-        descriptor = 5  # behind the magic number and the flags, of which none says that the frame is one segment
+        descriptor = 5  # after the magic number and flags that do not say that the frame is a single segment
         assert packed[4] & 0b00100000 == 0
         path.write_bytes(packed[:descriptor] + bytes([(log - 10) << 3]) + packed[descriptor + 1 :])
         if log == 27:
@@ -378,7 +378,7 @@ def test_memory_that_a_zstd_file_asks_for_is_bounded(tmp_path):
 
 
 def of_arrow():
-    """Columns of every kind of value that Arrow has, by what `keep` makes of their first value."""
+    """Columns of every Arrow type, with what `keep` gives for their first value."""
     pa = pytest.importorskip("pyarrow")
     half = pa.Array.from_buffers(
         pa.string(), 2, [None, pa.py_buffer(np.array([0, 2, 4], np.int32)), pa.py_buffer(b"\xff\xfeok")]
@@ -462,7 +462,7 @@ KINDS = (
 @pytest.mark.parametrize("door", ["table", "arrow", "parquet"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_columns_that_nobody_reads_may_hold_anything(kind, door, tmp_path):
-    """And those that are kept have their value, or an error that names them."""
+    """A column that is kept gives its value, or an error that names it."""
     pa = pytest.importorskip("pyarrow")
     pq = pytest.importorskip("pyarrow.parquet")
     column, want = of_arrow()[kind]

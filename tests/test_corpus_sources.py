@@ -1,4 +1,4 @@
-"""`Corpus`: which files of a folder are read, what is looked at, and the layouts of Arrow."""
+"""`Corpus`: which files of a folder are read, which columns are used, and the layouts of Arrow."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def texts_of(corpus: Corpus) -> list[str]:
 
 
 def folder(root, *names):
-    """Files with one text each: their name."""
+    """Files whose one text is their name."""
     for name in names:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -95,7 +95,7 @@ def test_a_file_beside_itself_packed_is_refused(tmp_path):
 
 
 def test_a_file_beside_a_link_to_it_is_refused(tmp_path):
-    """It was read twice, and nobody said so."""
+    """Such a file used to be read twice without a word."""
     (tmp_path / "data").mkdir()
     folder(tmp_path / "data", "a.jsonl")
     (tmp_path / "data" / "last.jsonl").symlink_to("a.jsonl")
@@ -103,7 +103,7 @@ def test_a_file_beside_a_link_to_it_is_refused(tmp_path):
         ValueError, match=r"holds a.jsonl and last.jsonl, which would be one file read twice; remove one"
     ):
         Corpus(tmp_path / "data")
-    # As the cache of the hub has them: each link is of a file of its own, elsewhere.
+    # As in the hub's cache: each link points to a file of its own elsewhere.
     (tmp_path / "data" / "last.jsonl").unlink()
     folder(tmp_path, "b.jsonl")
     (tmp_path / "data" / "b.jsonl").symlink_to("../b.jsonl")
@@ -111,7 +111,7 @@ def test_a_file_beside_a_link_to_it_is_refused(tmp_path):
 
 
 def test_links_to_folders_are_left_out_and_told(tmp_path):
-    """Their texts were missing, and nobody said so."""
+    """The texts in such folders used to be missing without a word."""
     (tmp_path / "far").mkdir()
     (tmp_path / "data").mkdir()
     folder(tmp_path / "far", "b.jsonl")
@@ -234,7 +234,7 @@ def test_categories_of_frames():
 
 
 def test_frames_of_polars_with_nulls_only():
-    """A column without a value is of a type of its own, and polars has others that a Rust reader does not know."""
+    """A column without values has Arrow's null type, and polars has types that the Rust reader does not know."""
     pl = pytest.importorskip("polars")
     frame = pl.DataFrame({"text": ["a", "b"], "note": [None, None], "tags": [[None], []]})
     wide = frame.with_columns(big=pl.Series([1, 2], dtype=pl.Int128))
@@ -250,7 +250,7 @@ def test_frames_of_polars_with_nulls_only():
 
 
 def test_columns_of_arrays_come_along():
-    """Records that are null as such, and texts that have no other columns."""
+    """Records that are null themselves, and texts without other columns."""
     pa, pl = pytest.importorskip("pyarrow"), pytest.importorskip("polars")
     fields = [pa.array(["a", "b", "c"]), pa.array([1, 2, 3])]
     records = pa.StructArray.from_arrays(fields, names=["text", "id"], mask=pa.array([False, True, False]))
@@ -299,7 +299,7 @@ def test_a_dataset_of_splits_says_to_choose_one():
 
 
 def test_no_message_has_much_of_a_text(tmp_path):
-    """Names of columns, which may be texts, are cut off; texts are not printed at all."""
+    """Messages shorten the names of columns, which may be texts, and print no text."""
     secret = "My name is Anna Schmidt and my number is 718-555-0199. " * 20
     rows = [f'{{"{secret}":1,"{secret}2":2}}', f'{{"text":["{secret}"]}}', f'{{"text":"{secret}', secret, f'"{secret}"']
     for number, row in enumerate(rows):

@@ -1,4 +1,4 @@
-"""`make demo`: what it shows is whole, and what it takes out is gone."""
+"""`make demo`: its output is complete, and what it redacts is gone."""
 
 import importlib.util
 

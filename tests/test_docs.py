@@ -29,7 +29,7 @@ ELSEWHERE = {
 
 @pytest.fixture
 def placeholders(rampart_dir, rampart_torch_dir, tmp_path, monkeypatch):
-    """What pages take for given, in a folder of their own."""
+    """The files that pages assume, in a new folder."""
     monkeypatch.chdir(tmp_path)
     mails = (
         ("m1", "My name is Anna Schmidt and I live in London."),
@@ -131,7 +131,7 @@ def test_every_public_name_is_in_the_reference():
     made = {"onnx.OnnxTokenClassificationPipeline", "onnx.OnnxQuestionAnsweringPipeline"}
     made |= {"model.EntityPipeline", "model.AnswerPipeline"}  # what `pipeline` gives without torch
     assert made == set(re.findall(r"^::: fastpost\.pipelines\.([\w.]+)$", pages, re.MULTILINE))
-    for module in sorted(modules - {"metrics"}):  # read, as to import it takes what it is for
+    for module in sorted(modules - {"metrics"}):  # read as text, since importing it needs the packages that it is for
         source = (ROOT / "python" / "fastpost" / "integrations" / f"{module}.py").read_text(encoding="utf-8")
         kinds = (ast.FunctionDef, ast.ClassDef)
         public = {node.name for node in ast.parse(source).body if isinstance(node, kinds) and node.name[0] != "_"}
@@ -142,7 +142,7 @@ def test_every_public_name_is_in_the_reference():
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_rendered_example_is_what_render_gives(theme, rampart_dir, monkeypatch):
-    """Line by line, scores to what two machines differ in; it is well-formed, as a picture has to be."""
+    """The picture equals the stored one line by line, up to the last digits of scores, and is well-formed."""
     monkeypatch.syspath_prepend(str(ROOT / "benches" / "python"))
     import plots
 
@@ -181,7 +181,7 @@ def test_the_figure_of_training_is_its_table(theme, monkeypatch):
 
 
 def test_the_figure_in_the_text_is_that_of_the_table():
-    """README says in a sentence how much sooner a tokenizer is trained; the table is measured anew now and then."""
+    """README says in a sentence how much faster training is; it must agree with the table, which is measured from time to time."""
     (said,) = re.findall(r"(\d+) times sooner", (ROOT / "README.md").read_text(encoding="utf-8"))
     page = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
     (measured,) = re.findall(r"^\| tokenizers [\d.]+ \|.*\| (\d+)x \|$", page, re.MULTILINE)

@@ -1,4 +1,4 @@
-"""The doors agree: every way in takes the same inputs, refuses the same mistakes, and has the same defaults."""
+"""Every entrance takes the same inputs, refuses the same mistakes and has the same defaults."""
 
 import ast
 import collections
@@ -46,7 +46,7 @@ def pipe(request, onnx_folder):
 
 
 def of_module(name, make):
-    """What `make` makes of a module, where that is installed."""
+    """The result of `make` with a module, if that module is installed."""
     return lambda: make(pytest.importorskip(name, exc_type=ImportError))
 
 
@@ -128,7 +128,7 @@ def test_a_corpus_is_its_texts(pipe, tmp_path):
 def test_empty_collections_give_nothing(pipe):
     assert list(pipe(np.array([], "U1"))) == []
     assert list(pipe(iter(()))) == []
-    with pytest.raises(ValueError, match="At least one input"):  # as transformers has it
+    with pytest.raises(ValueError, match="At least one input"):  # as transformers names it
         pipe([])
 
 
@@ -205,7 +205,7 @@ MISTAKES = {
 
 @pytest.mark.parametrize("name", MISTAKES)
 def test_a_mistake_is_told_at_the_call_and_before_the_model_runs(pipe, name, monkeypatch):
-    """As transformers does, a ValueError; nothing has to be read off a lazy result."""
+    """The call raises ValueError, as transformers does, before a lazy result is read."""
     make, message = MISTAKES[name]
     given = make()
     ran = []
@@ -278,13 +278,13 @@ def test_a_mistake_in_questions_is_told_at_the_call(call, message):
 
 
 def test_a_misspelt_argument_of_questions():
-    """transformers drops it in silence; its drop-in says so, once; own mode refuses it."""
+    """transformers ignores the option silently; the drop-in warns once; own mode refuses it."""
     with pytest.warns(UserWarning, match="`top_kk` is no argument .*did you mean `top_k`") as told:
         pipe = qa_pipe(top_kk=3)
     assert len(told) == 1
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        pipe(question="Who?", context="Anna", top_kk=3)  # told already
+        pipe(question="Who?", context="Anna", top_kk=3)  # the warning was given already
     with pytest.warns(UserWarning, match="max_answer_length.*did you mean `max_answer_len`"):
         pipe(question="Who?", context="Anna", max_answer_length=3)
     for make in (
@@ -298,7 +298,7 @@ def test_a_misspelt_argument_of_questions():
 
 
 def test_a_misspelt_argument_of_entities_is_told_with_what_was_meant():
-    """Python's own words named a method of transformers."""
+    """The error used to be Python's and to name a method of transformers."""
     for make in (lambda: torch_pipe(thresold=0.5), lambda: torch_pipe()("Anna", thresold=0.5)):
         with pytest.raises(
             TypeError, match=r"unexpected argument `thresold`; did you mean `threshold`\?; choose of"
@@ -340,7 +340,7 @@ WRONG = [
 @pytest.mark.parametrize("backend", ["torch", "onnx"])
 @pytest.mark.parametrize(("options", "error", "message"), WRONG, ids=str)
 def test_options_are_checked_before_a_model_runs(backend, onnx_folder, options, error, message, monkeypatch):
-    """When the pipeline is made, and in a call before a batch is run; a stream need not be read."""
+    """The option is refused when the pipeline is made, or in a call before a batch runs; a stream need not be read."""
 
     def make(**given):
         given = {"compat": "fastpost", **given}
@@ -441,7 +441,7 @@ MAIL = "Call Kristjánsdóttir at 718-555-0199 or mail jose.alvarez@example.org,
 
 
 def places(entities):
-    """Of dicts or records: start, end, label, score."""
+    """(start, end, label, score) of dicts or records."""
     rows = []
     for one in entities:
         if not isinstance(one, dict):
@@ -579,7 +579,7 @@ def test_what_is_said_counts_over_the_defaults(rampart_dir):
 
 
 def test_options_pass_through_every_door(rampart_dir, tmp_path):
-    """`max_length` is one that the pipeline knows, `threshold` one of the decoder."""
+    """`max_length` is an option of the pipeline, `threshold` one of the decoder."""
     from fastpost.integrations.ray import EntityPredictor
     from fastpost.integrations.reader import EntityReader
 
@@ -597,7 +597,7 @@ def test_options_pass_through_every_door(rampart_dir, tmp_path):
 
 
 def parameters(module, name):
-    """Names and defaults of a function, read off its source: the module's package may not be there."""
+    """Names and defaults of a function, read from its source, since the module's package may be absent."""
     source = Path(fastpost.__file__).parent / module
     for node in ast.walk(ast.parse(source.read_text())):
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node.name == name:
@@ -616,13 +616,13 @@ def parameters(module, name):
     ],
 )
 def test_engines_have_no_defaults_of_their_own(module, name):
-    """What they do not name goes to `EntityReader`, whose defaults are the table's."""
+    """Arguments that they do not name go to `EntityReader`, whose defaults are the table's."""
     from fastpost.entities.options import ENTITY_OPTIONS, PIPELINE_OPTIONS
 
     made = parameters(module, name)
     named = {one.arg for one in (*made.args.args, *made.args.kwonlyargs)}
     known = {one.name for one in (*ENTITY_OPTIONS.values(), *PIPELINE_OPTIONS.values())}
-    assert named & known <= {"threshold"}  # Presidio's own, over what the model reports
+    assert named & known <= {"threshold"}  # Presidio's own threshold, applied to what the model reports
     assert made.args.kwarg is not None
     assert made.args.kwarg.arg == "options"
 

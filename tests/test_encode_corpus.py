@@ -106,7 +106,7 @@ def test_an_interrupted_run_goes_on(files, suffix, stop):
     with pytest.raises(KeyboardInterrupt):
         stream.write(encoder, corpus(), out, progress=progress)
     assert read(out) == wanted()[: stop * 100]
-    with open(out, "ab") as torn:  # what was written after it was last noted
+    with open(out, "ab") as torn:  # what was written after the last note
         torn.write(b"\1\2\3")
     with pytest.raises(ValueError, match="was begun with another tokenizer or with other options"):
         stream.write(encoder, corpus(), out, end_id=1, resume=True)

@@ -1,4 +1,4 @@
-"""`Encoder`: what it reads, what it falls back on, its errors, its batches."""
+"""`Encoder`: the tokenizers that it reads, the fallback, its errors, its batches."""
 
 import json
 import pickle
@@ -118,7 +118,7 @@ BEFORE_BYTES = {
 @pytest.mark.parametrize("normalizer", [None, {"type": "NFC"}], ids=["as-it-is", "composed"])
 @pytest.mark.parametrize("kind", BEFORE_BYTES)
 def test_pieces_that_are_not_the_text_are_left_to_tokenizers(kind, normalizer):
-    """A part before ByteLevel that drops or adds characters, or a ByteLevel behind it that puts blanks before pieces."""
+    """A step before ByteLevel that drops or adds characters, or a later ByteLevel that puts spaces before pieces."""
     part, blank = BEFORE_BYTES[kind]
     written = json.loads(trained("byte-level"))
     bytes_ = {"type": "ByteLevel", "add_prefix_space": blank, "trim_offsets": True, "use_regex": kind == "digits"}
@@ -172,14 +172,14 @@ def test_texts_that_are_sent_back_stand_in_their_places():
 
 @pytest.mark.parametrize("name", ["xlmr-strips", "deberta-v3", "xlmr"])
 def test_a_character_dropped_behind_blanks_that_are_taken_away(name):
-    """It shifts all offsets of tokenizers if it is the first that normalising sees."""
+    """Such a character shifts all offsets of tokenizers if it is the first one that the normaliser sees."""
     theirs = tokenizer(name)
     texts = [" \u200bx y", "\n\t \u200bゐ", "[MASK]\n\u200bゐ", "a \u200bx", " \u200b", " a\u200b b"]
     assert_same(fastpost.Encoder(theirs, verify=False).encode(texts), read(theirs, texts))
 
 
 def test_the_verifier_finds_a_difference(monkeypatch):
-    """With a core that errs, all is left to tokenizers."""
+    """If the core gives a wrong result, everything is left to tokenizers."""
     made = fastpost.encoding.encoder.native_columns
 
     def wrong(columns):
@@ -288,7 +288,7 @@ def test_a_charsmap_is_not_written_down_at_each_call():
 
 
 def test_a_look_for_changes_makes_no_map_of_the_vocabulary():
-    """As tokenizers 0.22 does to count the tokens with added ones: a millisecond at each call."""
+    """tokenizers 0.22 copies the vocabulary to count its tokens: a millisecond for each call."""
     encoder = fastpost.Encoder(tokenizer("rampart"))
     source, asked = encoder._source, []
     size = source._size
@@ -303,7 +303,7 @@ def test_a_look_for_changes_makes_no_map_of_the_vocabulary():
 
 
 def test_parts_of_a_long_normalizer_are_followed():
-    """One with a charsmap is too long to be compared whole at each call."""
+    """A tokenizer with a charsmap is too long to be compared whole at each call."""
     theirs = Tokenizer.from_str(tokenizer("t5").to_str())
     encoder = fastpost.Encoder(theirs)
     texts = [*TEXTS, "ａ  b", "x "]
@@ -535,7 +535,7 @@ def test_threads_share_an_encoder():
 
 
 def test_memory_stays_bounded():
-    """A hundred thousand words that are all different, again and again."""
+    """Encodes a hundred thousand different words several times."""
     encoder = fastpost.Encoder(tokenizer("rampart"), verify=False)
     core = encoder._loaded.core
     most = 0
@@ -548,7 +548,7 @@ def test_memory_stays_bounded():
 
 
 def test_without_tokenizers_a_native_file_works(folder, python):
-    """Nothing of tokenizers is needed, until a text has to be sent back."""
+    """The tokenizers library is not needed until a text has to be sent back to it."""
     text = "A text, encoded."
     printed = python(
         "import sys\n"
@@ -569,7 +569,7 @@ def test_without_tokenizers_a_native_file_works(folder, python):
 
 
 def test_a_tokenizer_as_trained_here():
-    """A model trained a moment ago, whatever it learnt."""
+    """A freshly trained model, whatever it has learnt, is encoded natively."""
     trainer = trainers.WordPieceTrainer(vocab_size=300, special_tokens=["[UNK]"], show_progress=False)
     theirs = Tokenizer(models.WordPiece(unk_token="[UNK]"))
     theirs.normalizer, theirs.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()

@@ -1,4 +1,4 @@
-"""What `Encoder` makes, wherever `tokenizers.Encoding` objects are taken: the results are the same."""
+"""Batches of `Encoder` are taken wherever `tokenizers.Encoding` objects are, with the same results."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ CUTS = ({}, {"max_length": 9, "stride": 3})
 
 
 def both(kind, texts=TEXTS, pairs=None, *, cut=None, words=False):
-    """A batch of the encoder, and the encodings of tokenizers for the same."""
+    """A batch of the encoder and the encodings of tokenizers for the same texts."""
     theirs = fast(kind).backend_tokenizer
     theirs.no_padding()
     theirs.no_truncation()

@@ -57,13 +57,13 @@ def test_every_column_is_that_of_tokenizers(encoders, name, batch, call):
     options = {"add_special_tokens": call["special"], "is_split_into_words": call["words"], **(cut or {})}
     marks = tokenizer(name).num_special_tokens_to_add(call["paired"]) if call["special"] else 0
     if cut is not None and cut["max_length"] <= marks:
-        # tokenizers answers with windows that are longer than asked for.
+        # tokenizers gives windows that are longer than asked for.
         with pytest.raises(ValueError, match="max_length"):
             encoder.encode(first, pairs, **options)
         return
     try:
         want = read(tokenizer(name), first, pairs, words=call["words"], special=call["special"], cut=cut)
-    except ValueError:  # it refuses some strides even where nothing would be cut
+    except ValueError:  # tokenizers refuses some strides even if nothing would be cut
         reject()
     if want is None:
         with pytest.raises(ValueError, match=r"truncation|stride"):
@@ -76,7 +76,7 @@ def test_every_column_is_that_of_tokenizers(encoders, name, batch, call):
 def test_real_texts(encoders, name, wikigold_documents, xquad):
     """Wikigold, questions and paragraphs in English and Chinese, cut and paired."""
     encoder, theirs = encoders(name), tokenizer(name)
-    before = encoder.report()  # other tests had it encode odd texts
+    before = encoder.report()  # other tests made it encode unusual texts
     documents = wikigold_documents[::3]
     assert_same(encoder.encode(documents), read(theirs, documents))
     for questions, paragraphs in (xquad("en"), xquad("zh")):
@@ -100,7 +100,7 @@ def test_real_texts(encoders, name, wikigold_documents, xquad):
 
 @pytest.mark.parametrize("name", ["rampart", "roberta-added"])
 def test_threads_and_earlier_calls_change_nothing(name, wikigold_documents, xquad):
-    """Texts enough for seven threads, some of them sent back, with a new encoder and one that has met them."""
+    """Enough texts for seven threads, some of them sent back, with a new encoder and with one that has seen them."""
     texts = [*wikigold_documents, *xquad("zh")[1][::20], "<both> <both>", "a\u302eb covid", *wikigold_documents]
     cut = {"max_length": 100, "stride": 20}
     want = read(tokenizer(name), texts, cut=cut)

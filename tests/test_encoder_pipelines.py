@@ -1,4 +1,4 @@
-"""Pipelines that encode with `Encoder`: what they give without it, whatever becomes of the tokenizer."""
+"""Pipelines give the same with `Encoder` as without it, even if the tokenizer is changed."""
 
 import json
 
@@ -29,7 +29,7 @@ def answer_pipe(tokenizer, **options):
 
 
 def without(monkeypatch, call):
-    """What `call` gives where tokenizers encodes everything."""
+    """The result of `call` if tokenizers encodes everything."""
     with monkeypatch.context() as patch:
         patch.setattr(EncoderSlot, "get", lambda self, backend: None)
         return call()
@@ -40,7 +40,7 @@ def split(tokenizer):
 
 
 def swap(tokenizer):
-    """Another backend altogether."""
+    """Gives the tokenizer another backend."""
     tokenizer._tokenizer = fast("byte-level").backend_tokenizer
 
 
@@ -71,7 +71,7 @@ def test_a_tokenizer_that_is_changed_after_the_first_call(change, compat, monkey
     CHANGES[change](tokenizer)
     after = [pipe(TEXTS), answers(ASKS)]
     assert after == without(monkeypatch, lambda: [pipe(TEXTS), answers(ASKS)])
-    if change not in ("truncation", "padding", "split", "length"):  # the pipelines' own set-up counts, as it did
+    if change not in ("truncation", "padding", "split", "length"):  # the pipelines' own settings count, as before
         assert after != before
 
 
@@ -80,7 +80,7 @@ def test_dropout_is_left_to_tokenizers(monkeypatch):
     pipe = entity_pipe(tokenizer)
     pipe(TEXTS)
     assert pipe.report()["encoder"].startswith("native (byte-level BPE)")
-    tokenizer.backend_tokenizer.model.dropout = 1.0  # no merge is left, so that the outcome is sure
+    tokenizer.backend_tokenizer.model.dropout = 1.0  # without merges the result is known
     dropped = pipe(TEXTS)
     assert "drops merges at random" in pipe.report()["encoder"]
     assert dropped == without(monkeypatch, lambda: pipe(TEXTS))
@@ -101,7 +101,7 @@ def test_every_kind_gives_what_tokenizers_gives(kind, options, monkeypatch):
     split = {"is_split_into_words": True, "delimiter": " "}
     try:
         got = pipe(words, **split)
-    except Exception as error:  # transformers refuses words for some tokenizers; without the encoder, too
+    except Exception as error:  # transformers refuses words for some tokenizers, with or without the encoder
         with pytest.raises(type(error)):
             without(monkeypatch, lambda: pipe(words, **split))
     else:
@@ -127,7 +127,7 @@ def test_a_lone_surrogate_names_its_text():
 
 
 def test_onnx_pipelines_run_without_tokenizers(tmp_path, python):
-    """Results are those with it; a text that has to be sent back says what is missing."""
+    """Results are the same without the tokenizers library; the error for a text that must be sent back names what is missing."""
     pytest.importorskip("onnxruntime")
     from test_onnx_folders import question_folder
 

@@ -1,4 +1,4 @@
-"""The batch engine in the hands of its users: streams left and taken up, threads, forks, errors half-way."""
+"""The batch engine in use: streams that are left and resumed, threads, forks, errors in the middle."""
 
 import copy
 import functools
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 def pipes(**kwargs):
-    """fastpost's pipeline and transformers', on one model."""
+    """fastpost's pipeline and transformers' on one model."""
     tokenizer = fast("wordpiece-uncased", 512)
     theirs = peer(lookup_model(LABELS, len(tokenizer)), tokenizer, aggregation_strategy="simple", **kwargs)
     return fastpost.accelerate(theirs), theirs
@@ -94,7 +94,7 @@ def test_threads_with_settings_of_their_own_share_a_pipeline():
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_stream_goes_on_in_a_forked_process(python):
-    """With TOKENIZERS_PARALLELISM=true, tokenizers itself hangs in a forked process; unset, it looks after itself."""
+    """With TOKENIZERS_PARALLELISM=true, tokenizers itself hangs in a forked process; if unset, it turns parallelism off there."""
     program = """
 import os, sys
 sys.path.insert(0, "tests")

@@ -1,4 +1,4 @@
-"""Ray Data and Spark on this machine, over wikigold: what they give is what one process gives."""
+"""Ray Data and Spark on this machine give for wikigold what one process gives."""
 
 import ast
 import os
@@ -25,14 +25,14 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def texts(wikigold_sentences):
-    """Sentences, an empty text, one that is null, other scripts."""
+    """Sentences, an empty text, a null text, other scripts."""
     sentences = [" ".join(words) for words in wikigold_sentences[:120]]
     return [*sentences, "", None, "My name is Anna Schmidt and I live in London. 王伟 😀", "👋 Call 718-555-0199."]
 
 
 @pytest.fixture(scope="module")
 def want(texts, rampart_dir):
-    """What the pipeline gives in this process, one text at a time; `None` for what is null."""
+    """The pipeline's results in this process, one text at a time; `None` for a null text."""
     pipe = fastpost.pipeline(
         "ner", rampart_dir, backend="onnxruntime", aggregation_strategy="average", compat="fastpost"
     )
@@ -58,7 +58,7 @@ def alone(texts, tokenizer):
 
 @pytest.fixture(scope="module")
 def local_ray():
-    ray.init(num_cpus=2, num_gpus=1, include_dashboard=False, log_to_driver=False)  # a GPU in name only
+    ray.init(num_cpus=2, num_gpus=1, include_dashboard=False, log_to_driver=False)  # a pretended GPU
     ray.data.DataContext.get_current().enable_progress_bars = False
     yield ray
     ray.shutdown()
@@ -118,7 +118,7 @@ def test_ray_entities(local_ray, texts, want, rampart_dir):
 
 
 def devices_told(options, **resources):
-    """Which device a predictor with these options asks `fastpost.pipeline` for, and which GPUs its worker sees."""
+    """The device that a predictor with these options passes to `fastpost.pipeline`, and the GPUs that its worker sees."""
 
     class Told(fastpost.ray.EntityPredictor):
         def __init__(self, **options):
@@ -281,7 +281,7 @@ session.stop()
 
 
 def test_spark_gpus_reach_the_model(tmp_path):
-    """A cluster with two GPUs in name only, whose addresses are 2 and 5; a task has one of them."""
+    """A cluster with two pretended GPUs at addresses 2 and 5; a task has one of them."""
     import pyspark
 
     script = tmp_path / "gpus.sh"

@@ -1,4 +1,4 @@
-"""EntityDecoder by example: the seed numbers, every shape and dtype, bad input, the result object.
+"""EntityDecoder by example: fixed numbers, every shape and dtype, bad input, the result object.
 
 Equality with transformers on random input is in test_entities_parity.py.
 """
@@ -148,7 +148,7 @@ def batch_arguments(encodings, logits) -> dict[str, list]:
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("name", ["logits", "offsets", "special_tokens_mask", "input_ids"])
 def test_each_argument_takes_three_shapes(name, shape, strategy):
-    """One argument in each shape while the others stay lists; what lies in the padding is never looked at."""
+    """One argument in each shape while the others stay lists; values in the padding are never read."""
     tokenizer, encodings, logits = batch()
     decoder = make(aggregation_strategy=strategy, tokenizer=tokenizer)
     parts = batch_arguments(encodings, logits)
@@ -169,7 +169,7 @@ def test_encodings_with_logits_in_three_shapes(shape):
 
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_padded_encodings(side):
-    """Encodings padded by the tokenizer: the logits of the padding are there and must not count."""
+    """Encodings padded by the tokenizer: the padding has logits, which must not count."""
     tokenizer, _, _ = batch()
     backend = tokenizer.backend_tokenizer
     backend.enable_padding(direction=side)
@@ -220,7 +220,7 @@ def test_windows_cut_from_one_array_share_its_borrow(dtype, cut, monkeypatch):
     table = decoder._kernel.decode(list(whole)[chosen], dtype, *[None] * 8, True, 1)
     assert CountedViews.views == 1
     assert fastpost.Entities(table, decoder.labels).to_dicts() == want.to_dicts()
-    # Those of several arrays, by turns, and with one that is no part of another.
+    # Windows of two arrays in turn, and one of neither.
     other = logits[::-1].copy()
     turns = [array[window] for window in range(len(logits)) for array in (logits, other)] + [logits[3].copy()]
     assert decoder.decode(turns).to_dicts() == decoder.decode([array.copy() for array in turns]).to_dicts()
@@ -229,7 +229,7 @@ def test_windows_cut_from_one_array_share_its_borrow(dtype, cut, monkeypatch):
 @pytest.mark.parametrize("kind", ["<f4", ">f4", "<f2", ">f2", ">f8"])
 @pytest.mark.parametrize("shift", [0, 1])
 def test_values_out_of_step_or_in_the_other_order_of_bytes(kind, shift):
-    """As `np.frombuffer` behind a header reads them: they are copied."""
+    """Unaligned arrays, as `np.frombuffer` makes them after a header, are copied."""
     values = np.array([[0, 5], [5, 0]], kind)
     logits = np.frombuffer(bytes(shift) + values.tobytes(), np.uint8)[shift:].view(kind).reshape(2, 2)
     places = np.array([[0, 2], [3, 5]], ">i8")
@@ -264,7 +264,7 @@ def test_a_text_without_windows_has_no_entities():
 
 
 def test_without_offsets_start_and_end_are_none():
-    """As transformers gives them for slow tokenizers."""
+    """Offsets of `None`, as transformers gives for slow tokenizers."""
     tokenizer, encodings, logits = batch()
     for strategy in STRATEGIES:
         decoder = make(aggregation_strategy=strategy, tokenizer=tokenizer)
@@ -278,7 +278,7 @@ def test_without_offsets_start_and_end_are_none():
 
 @pytest.mark.parametrize("strategy", ["simple", "average"])
 def test_encodings_with_what_overflowed(strategy):
-    """Each encoding is followed by its overflowing ones as further windows of the same text."""
+    """The overflowing encodings of an encoding follow it as further windows of the same text."""
     tokenizer = fast("wordpiece-uncased")
     backend = tokenizer.backend_tokenizer
     backend.enable_truncation(8, stride=2)
@@ -304,7 +304,7 @@ def test_tokenizer_of_tokenizers_and_of_transformers_agree():
 
 
 class OnlyDlpack:
-    """Nothing but the DLPack protocol."""
+    """An object with only the DLPack protocol."""
 
     def __init__(self, tensor):
         self.tensor = tensor
@@ -726,7 +726,7 @@ def test_encodings_of_another_length_than_the_logits():
 
 
 def test_nan_in_a_masked_token_does_not_matter():
-    """transformers skips special tokens, so what the model says there is nobody's business."""
+    """transformers skips special tokens, so NaN in their logits is not an error."""
     logits = with_value(good()["logits"], (1, 1), NAN)
     decoder = make(["O", "B-X", "I-X"], tokenizer=fast("wordpiece-cased"), ignore_labels=())
     want = decoder.decode(**good()).to_dicts()
@@ -770,7 +770,7 @@ def test_difference_scores_are_python_floats_and_offsets_python_ints():
 
 
 def test_difference_bad_offsets_are_refused():
-    """transformers slices past the end of the text without a word."""
+    """transformers slices past the end of the text without an error."""
     with pytest.raises(ValueError, match="offsets"):
         make(["O", "X"]).decode(np.zeros((1, 1, 2), np.float32), offsets=np.array([[[0, 9]]]), texts=["abc"])
 

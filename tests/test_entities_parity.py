@@ -1,4 +1,4 @@
-"""EntityDecoder equals the installed transformers, entity by entity, on random everything.
+"""EntityDecoder equals the installed transformers, entity by entity, on random texts, labels, logits and options.
 
 4,200 examples by default; `FASTPOST_PARITY_EXAMPLES` sets another total (`make parity`: 100,000, drawn anew).
 """
@@ -57,7 +57,7 @@ def compare(oracle, cases, logits, labels, ignore, strategy, decode, context, ki
 
 
 def decoder(oracle, labels, ignore, strategy, raw: bool = False) -> EntityDecoder:
-    """A decoder with the transformers tokenizer or, where the two know the same, with the one inside it."""
+    """A decoder with the transformers tokenizer or, if both give the same, with the tokenizers.Tokenizer inside it."""
     tokenizer = oracle.pipe.tokenizer
     if raw and getattr(tokenizer.backend_tokenizer.model, "unk_token", None) == "[UNK]":
         tokenizer = tokenizer.backend_tokenizer
@@ -222,7 +222,7 @@ def test_batches_in_every_shape(kind, texts, choice, strategy, logit_kind, seed,
     context = f"{kind} {strategy} {labels} ignore {ignore} {texts!r} {shapes} {logit_kind} {seed}"
 
     def decode():
-        # What lies in the padding is never looked at.
+        # Values in the padding are never read.
         return ours.decode(
             pack([rows for text in logits for rows in text], shapes[0], np.nan),
             offsets=pack([window.offsets for window in flat], shapes[1], -7),
@@ -251,7 +251,7 @@ def test_without_a_tokenizer(kind, text, choice, strategy, logit_kind, seed):
     peer = oracle(kind)
     case = peer.case(text)
     if peer.pipe.tokenizer.unk_token_id in case.windows[0].input_ids:
-        return  # an unknown token begins a word, which nothing in the arrays tells
+        return  # an unknown token begins a word, which the arrays do not say
     logits = make_logits(case, labels, logit_kind, seed)
     ours = EntityDecoder(
         dict(enumerate(labels)), aggregation_strategy=strategy, compat="transformers", ignore_labels=ignore
@@ -271,12 +271,12 @@ def test_without_a_tokenizer(kind, text, choice, strategy, logit_kind, seed):
     assert_equal(ours.decode(logits, **form).to_dicts()[0], sliced(want), context=context)
 
 
-# Logits in which scores meet within rounding by chance only. The others are drawn so that they do.
+# Logits whose scores are within rounding of each other by chance only. The other kinds are drawn to be so.
 APART = {"normal", "runs", "barred"}
 
 
 def test_few_examples_were_skipped():
-    """Skipped is only what hangs on two scores of transformers within rounding of each other."""
+    """Only examples that depend on two scores of transformers within rounding of each other are skipped."""
     if not tally:
         pytest.skip("ran alone")
     for kinds, most in ((APART, 0.005), (set(draws.KINDS_OF_LOGITS) - APART, 0.25)):

@@ -1,4 +1,4 @@
-"""Errors say what they speak of as attributes, so that nobody has to read it out of their sentences."""
+"""Errors carry what they are about as attributes, so that no caller has to parse their messages."""
 
 import ast
 from pathlib import Path
@@ -21,7 +21,7 @@ BARE = {
 
 
 def test_every_error_of_an_argument_has_its_fields():
-    """What is raised without `refuse` has none."""
+    """An error that is raised without `refuse` has no such attributes."""
     bare = {}
     for path in sorted(PACKAGE.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -38,7 +38,7 @@ LABEL2ID = {"O": 0, "B-PER": 1, "I-PER": 2}
 
 
 def check_fields(call, *given, argument, cure):
-    """Calls what is to be refused; the message."""
+    """Makes a call that must be refused; returns the message."""
     with pytest.raises((ValueError, TypeError)) as bad:
         call(*given)
     assert bad.value.argument == argument, bad.value

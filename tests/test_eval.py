@@ -1,4 +1,4 @@
-"""What `make eval` measures: by hand on small examples, and the whole of it on a slice with a real model."""
+"""`make eval`: its measures by hand on small examples, and all of it on a slice with a real model."""
 
 import itertools
 import json
@@ -82,7 +82,7 @@ def test_made_texts_are_the_same_each_time_and_other_by_seed():
     first, again, other = made.personal(made.CHOOSE), made.personal(made.CHOOSE), made.personal(made.REPORT)
     assert first.texts == again.texts
     assert first.spans == again.spans
-    assert len(set(first.texts) & set(other.texts)) < 8  # short ones without a slot that varies much
+    assert len(set(first.texts) & set(other.texts)) < 8  # short texts without a slot that varies much
     assert first.chosen.all()
     assert not other.chosen.any()
     for text, spans in zip(first.texts, first.spans):
@@ -116,7 +116,7 @@ def test_a_page_takes_a_table():
 
 
 def test_the_whole_of_it_on_a_slice(rampart_dir, tmp_path, monkeypatch):
-    """Own mode is not behind transformers on 20 texts of each seed, and transformers is the live one."""
+    """Own mode is not worse than the live transformers on 20 texts of each seed."""
     from eval import models
 
     monkeypatch.setattr(models, "CACHE", tmp_path)

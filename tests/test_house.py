@@ -1,4 +1,4 @@
-"""The house keeps its rules: who imports what, no circles between rooms, sizes. See CONTRIBUTING.md."""
+"""The layout of the code keeps its rules: who imports what, no circles between folders, sizes. See CONTRIBUTING.md."""
 
 import ast
 import re
@@ -88,7 +88,7 @@ def circle(graph):
 
 
 def test_no_room_imports_the_face():
-    """`import fastpost` is for users; a room that did so would stand above all others. `fastpost._fastpost` is a module of its own."""
+    """`import fastpost` is for users; a room that did so would depend on all others. `fastpost._fastpost` is a separate module."""
     for path, tree in TREES.items():
         taken = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
         for node in ast.walk(tree):
@@ -145,7 +145,7 @@ def test_rooms_of_rust_make_no_circle():
 
 
 def test_the_core_knows_no_binding():
-    """Not its types, nor what calls are called there; other languages bind to it as well."""
+    """The core names no type and no function of Python; other languages bind to it as well."""
     for path in sorted(CORE.rglob("*.rs")):
         found = re.search(r"pyo3|Py[A-Z]\w+|\b(Type|Value|OS)Error\b|\bnumpy\.", path.read_text(encoding="utf-8"))
         assert found is None, (path.name, found)
@@ -216,7 +216,7 @@ FUNCTION = re.compile(r"^( *)(?:pub(?:\([a-z]+\))? )?(?:const )?fn (\w+)")
 
 
 def sizes_of_python(path):
-    """What of a file is too large: `file.py`, `file.py: name` (lines of a body) and `file.py: name(...)` (parameters)."""
+    """What is too large in a file: `file.py`, `file.py: name` (lines of a body) and `file.py: name(...)` (parameters)."""
     name, text = f"python/{name_of(path)}", path.read_text(encoding="utf-8")
     if len(text.splitlines()) > LINES:
         yield name
@@ -232,7 +232,7 @@ def sizes_of_python(path):
 
 
 def sizes_of_rust(path):
-    """The same of a file in Rust, its tests left out."""
+    """The same for a Rust file, without its tests."""
     name = path.relative_to(ROOT).as_posix()
     lines = path.read_text(encoding="utf-8").split("#[cfg(test)]\nmod tests")[0].splitlines()
     if len(lines) > LINES:

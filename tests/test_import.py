@@ -167,7 +167,7 @@ except ImportError as error:
 
 
 def test_dir_shows_what_is_public_and_only_that(python):
-    """Before and after names are used; a name that is added or taken away is a change of this list."""
+    """The names are the same before and after they are used; adding or removing a name changes this list."""
     script = "import fastpost; before = dir(fastpost); fastpost.EntityDecoder; print(before == dir(fastpost), *dir(fastpost))"
     same, *names = python(script).split()
     assert same == "True"
@@ -222,7 +222,7 @@ def test_dir_shows_what_is_public_and_only_that(python):
 
 
 def test_help_works_where_nothing_else_is_installed(python):
-    """It ended with an ImportError at the first name that needs a package which is absent."""
+    """It used to raise ImportError at the first name that needs an absent package."""
     script = """
 import sys
 absent = ("torch", "transformers", "ray", "pyspark", "spacy", "presidio_analyzer")

@@ -1,4 +1,4 @@
-"""Jobs over files from a program: what the commands do, without a command line."""
+"""Jobs over files, called from a program: they do what the commands do."""
 
 import io
 import json
@@ -29,7 +29,7 @@ def test_entities_of_files_from_a_program(pipe, source, tmp_path):
     with jobs.EntityJob(source, str(out), jobs.Reading(id_column="id", chunk_size=2)) as job:
         tally = job.run(pipe, seen.append)
     assert (tally.texts, tally.found, tally.total) == (5, 10, 5)
-    told = [one.texts for one in seen]  # what the model has read, before it is written
+    told = [one.texts for one in seen]  # the texts that the model has read, before the entities are written
     assert told == sorted(told)
     assert told[-1] == 5
     assert {0, 2, 4} < set(told)
@@ -64,7 +64,7 @@ ATTRIBUTE = "user.fastpost.job"
 
 @pytest.fixture
 def keeps_attributes(tmp_path):
-    """Whether files can say of which job they are."""
+    """Whether the file system can store which job a file belongs to."""
     try:
         os.setxattr(tmp_path, ATTRIBUTE, b"")
         os.removexattr(tmp_path, ATTRIBUTE)
@@ -74,7 +74,7 @@ def keeps_attributes(tmp_path):
 
 
 def forget(out):
-    """Makes of lines what a copy of them is on another system."""
+    """Turns an output into a copy of it from another system: without its attributes."""
     if out.suffix == ".jsonl" and hasattr(os, "removexattr"):
         os.removexattr(out, ATTRIBUTE)
 
@@ -84,7 +84,7 @@ class StoppedError(Exception):
 
 
 def begun(pipe, source, out, settings=None):
-    """What a job leaves that was stopped after two of its five texts."""
+    """The output of a job that was stopped after two of its five texts."""
 
     def stop(tally):
         if tally.found == 4:  # of two texts, which are written
@@ -167,7 +167,7 @@ def test_every_state_of_a_job_is_gone_on_with_or_told(change, words, pipe, sourc
 
 @pytest.mark.parametrize("ending", ["jsonl", "copied", "parquet"])
 def test_what_is_whole_is_not_taken_for_what_other_options_write(ending, pipe, source, tmp_path, keeps_attributes):
-    """It used to be: success was said of texts that nobody had redacted, and of words in clear."""
+    """It used to be taken: the job reported success for texts that were not redacted and for words in clear."""
     if ending == "jsonl" and not keeps_attributes:
         pytest.skip("the file system keeps no attributes")
     copied, ending = ending == "copied", "parquet" if ending == "parquet" else "jsonl"
@@ -176,7 +176,7 @@ def test_what_is_whole_is_not_taken_for_what_other_options_write(ending, pipe, s
     with open(source, "r+", encoding="utf-8") as file:
         rest = file.read()
         file.seek(0)
-        file.write('{"id": null, "text": "nobody"}\n' + rest)  # a line without entities tells nothing
+        file.write('{"id": null, "text": "nobody"}\n' + rest)  # a line without entities says nothing
     out = tmp_path / f"out.{ending}"
     ways = (
         {},
@@ -192,7 +192,7 @@ def test_what_is_whole_is_not_taken_for_what_other_options_write(ending, pipe, s
             forget(out)
         before = out.read_bytes()
         for other in ways:
-            # Columns of one name are alike in lines, wherever they come from.
+            # In lines, columns of one name are the same, wherever they come from.
             same = way is other or (copied and {"keep_columns='id'", "id_column='id'"} == {
                 f"{name}='id'" for one in (way, other) for name in ("id_column", "keep_columns")
                 if "reading" in one and getattr(one["reading"], name)
@@ -207,7 +207,7 @@ def test_what_is_whole_is_not_taken_for_what_other_options_write(ending, pipe, s
 @pytest.mark.parametrize("redact", [None, "[{label}]"])
 @pytest.mark.parametrize("ending", ["jsonl", "copied", "parquet"])
 def test_what_is_whole_is_not_taken_for_what_other_texts_give(ending, redact, pipe, source, tmp_path, keeps_attributes):
-    """It used to be: of another file with as many texts, of a Parquet file whatever the texts, of lines whatever the options."""
+    """It used to be taken for a file with as many texts, for Parquet with any texts, for lines with any options."""
     if ending == "jsonl" and not keeps_attributes:
         pytest.skip("the file system keeps no attributes")
     lines, ending = ending == "copied", "parquet" if ending == "parquet" else "jsonl"
@@ -243,7 +243,7 @@ def test_what_is_whole_is_not_taken_for_what_other_texts_give(ending, redact, pi
         ):
             make(source, settings={"threshold": 0.9}, resume=True)
         told = before if ending == "parquet" else os.getxattr(out, ATTRIBUTE)
-        assert source.encode() not in told  # what is written names no file
+        assert source.encode() not in told  # the output names no file
     assert out.read_bytes() == before
 
 
@@ -268,7 +268,7 @@ def test_a_redaction_that_keeps_all_columns_is_told_by_its_entities(pipe, source
 
 
 def test_the_id_of_a_redacted_text_is_not_the_text(pipe, source, tmp_path):
-    """It was written in clear as `id`, beside the redacted text."""
+    """The text used to be written in clear as `id`, beside the redacted text."""
     bodies = tmp_path / "bodies.jsonl"
     bodies.write_text(json.dumps({"body": TEXT, "text": "other"}) + "\n")
     for path, column in ((source, None), (source, "text"), (str(bodies), "body")):
@@ -291,7 +291,7 @@ def test_the_id_of_a_redacted_text_is_not_the_text(pipe, source, tmp_path):
 
 
 def test_whole_answers_are_those_of_their_questions(source, tmp_path):
-    """One line a question: it used to be told that more texts than lines were there to go on with."""
+    """There is one line for each question: the error used to say that there are more texts than lines."""
 
     def answers(question, context, rank=False, **_):
         found = [{"answer": text[:4], "start": 0, "end": 4, "score": 0.5} for text in context]
@@ -317,7 +317,7 @@ def test_whole_answers_are_those_of_their_questions(source, tmp_path):
         ({"reading": jobs.Reading(chunk_size=1, keep_columns="all")}, "another `keep_columns`"),
         ({"reading": jobs.Reading(chunk_size=1, on_error="skip")}, "another `on_error`"),
         ({"reading": jobs.Reading(chunk_size=1, on_error="replace")}, "another `on_error`"),
-        # One that was given then, and is not now.
+        # An option that was given then and is not given now.
         ({"settings": {}}, r"was begun with another `m` \(1, now None\)"),
         ({"touch": True}, "other input files, or they have changed since"),
     ],
@@ -394,7 +394,7 @@ def test_answers_of_files_from_a_program(source, tmp_path):
 @pytest.mark.parametrize("ending", ["parquet", "arrow", "csv", "tsv", "jsonl", "txt"])
 @pytest.mark.parametrize("option", ["id_column", "keep_columns"])
 def test_a_misspelt_column_is_told_by_its_option_with_those_there_are(ending, option, tmp_path):
-    """It was said of `column`, which was right."""
+    """The error used to be about `column`, which was right."""
     source = tmp_path / f"x.{ending}"
     if ending in ("parquet", "arrow"):
         pa = pytest.importorskip("pyarrow")
@@ -428,7 +428,7 @@ def test_a_misspelt_column_is_told_by_its_option_with_those_there_are(ending, op
 
 @pytest.mark.parametrize(("option", "name"), [("id_column", "key"), ("keep_columns", "key"), ("column", "body")])
 def test_text_from_standard_input_has_no_columns(option, name, monkeypatch):
-    """It was said that `column` should be left out, which nobody had passed."""
+    """The error used to say that `column` should be left out, which was not passed."""
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"plain\n")))
     with pytest.raises(fastpost.CorpusError) as bad:
         list(jobs.Texts.of("-", reading=jobs.Reading(**{option: name})).batches(0))
@@ -437,7 +437,7 @@ def test_text_from_standard_input_has_no_columns(option, name, monkeypatch):
 
 
 def test_what_is_whole_is_held_against_standard_input(pipe, source, tmp_path, monkeypatch):
-    """It was success whatever came in."""
+    """The job used to succeed whatever the input was."""
     with open(source, "rb") as file:
         data = file.read()
     out = tmp_path / "out.jsonl"
@@ -461,7 +461,7 @@ def test_what_is_whole_is_held_against_standard_input(pipe, source, tmp_path, mo
 
 
 def test_a_number_beyond_floats_is_null_in_the_output(pipe, tmp_path):
-    """It was written as Infinity, which no reader of JSON takes."""
+    """The number used to be written as Infinity, which is not JSON."""
     source, out = tmp_path / "x.jsonl", tmp_path / "out.jsonl"
     source.write_text('{"text": "nobody", "n": [1e999, -1e999, 1.5, 12345678901234567890]}\n')
     with jobs.EntityJob(str(source), str(out), jobs.Reading(keep_columns="n")) as job:
@@ -487,7 +487,7 @@ def test_columns_that_are_kept_add_up(given, names, pipe, tmp_path):
 
 
 def test_columns_of_a_table_stand_in_the_order_of_the_input(pipe, tmp_path):
-    """Those that nobody named came in another order each time that Python was started."""
+    """Columns that were not named used to come in another order in each Python process."""
     pq = pytest.importorskip("pyarrow.parquet")
     names = [f"column {n}" for n in range(12)]
     source, out = tmp_path / "x.jsonl", tmp_path / "out.parquet"
@@ -508,7 +508,7 @@ def test_what_no_output_can_be_called(pipe, source, tmp_path):
         with pytest.raises(jobs.JobError, match=words) as bad:
             jobs.EntityJob(source, out)
         assert bad.value.argument == "out"
-    # A name that is nothing but its ending ends so.
+    # A name that is only an ending has that ending.
     with jobs.EntityJob(source, str(tmp_path / ".jsonl")) as job:
         assert job.run(pipe).texts == 5
     assert len((tmp_path / ".jsonl").read_text().splitlines()) == 5
@@ -529,7 +529,7 @@ def test_what_no_output_can_be_called(pipe, source, tmp_path):
     ],
 )
 def test_what_is_of_another_type_is_told_by_its_argument(options, words, source):
-    """One question as a str was asked letter by letter; of others Python told what it lacked."""
+    """A question as a str used to be read letter by letter; other types raised Python's own error."""
     make = jobs.AnswerJob if "questions" in options else jobs.EntityJob
     with pytest.raises(TypeError, match=words) as bad:
         make(source, **options)
@@ -546,7 +546,7 @@ def test_an_output_may_be_a_path(pipe, source, tmp_path):
 
 
 def test_a_repeated_flag_adds_up(pipe, source, tmp_path):
-    """The last one alone counted."""
+    """Only the last one used to count."""
     from in_process import call
 
     pytest.importorskip("typer")
@@ -557,7 +557,7 @@ def test_a_repeated_flag_adds_up(pipe, source, tmp_path):
 
 
 def test_what_differs_is_named_by_the_option_that_was_given(pipe, source, tmp_path):
-    """A job that redacts has other defaults: it used to be `aggregation_strategy`, which nobody had passed."""
+    """A job that redacts has other defaults: the error used to name `aggregation_strategy`, which was not passed."""
     from fastpost.cli.entity_options import filled
 
     out = tmp_path / "out.jsonl"

@@ -1,4 +1,4 @@
-"""Nothing that is said has more than 80 characters of what it was given: a marked text of 10,000 through every door."""
+"""No message holds more than 80 characters of its input: a marked text of 10,000 characters goes through every entrance."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ WALK = Path(__file__).with_name("message_walk.py")
 
 @pytest.mark.parametrize("family", ["corpora", "arrays", "tokenizers", "pipelines", "command line"])
 def test_no_message_has_more_than_80_characters_of_a_text(family):
-    """Errors, warnings, logs, and what commands print to standard error; five spellings of the text, each fault there is."""
+    """Checks errors, warnings, logs and what commands print to standard error, for five spellings of the text and each fault."""
     if family in ("pipelines", "command line"):
         pytest.importorskip("onnx")
         pytest.importorskip("onnxruntime")

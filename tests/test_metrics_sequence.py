@@ -1,4 +1,4 @@
-"""`fastpost.metrics` gives what seqeval 1.2.2 gives, number by number and character by character.
+"""`fastpost.metrics` gives the numbers and reports of seqeval 1.2.2, to the last bit and character.
 
 5,500 examples by default; `FASTPOST_PARITY_EXAMPLES` sets another total.
 """
@@ -52,7 +52,7 @@ TYPE_SETS = (("A",), ("PER", "ORG"), ("PER", "date-time", ""), ("-PER-", "PER", 
 def pairs_of(tags, longest=9, most=5):
     """Pairs of tag sequences of equal lengths; half of the predicted tags are the true ones.
 
-    The lengths and a seed are drawn: tags drawn one by one would take longer than all that is tested.
+    The lengths and a seed are drawn: drawing tags one by one would take longer than the test.
     """
 
     def rows(lengths, seed):
@@ -81,7 +81,7 @@ def strict_cases(draw):
 
 
 def run(function, *arguments, **options):
-    """What a call gives or raises, and what it warns of, each text once."""
+    """The result or error of a call, and its warnings, each text once."""
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
         try:
@@ -158,7 +158,7 @@ def test_strict(case, text, average, score, zero_division):
 @share(500)
 @given(pairs_of(tags_of("IBESLU", ("A", "B"), False), 4, 2), draws.evenly((*SCHEMES, None)))
 def test_strict_tags_of_other_schemes(pairs, name):
-    """Detection, and errors where a tag is not one of the scheme."""
+    """A scheme is detected, and a tag outside the scheme is an error."""
     scheme = name and getattr(schemes, name)
     compare("classification_report", *pairs, mode="strict", scheme=scheme, output_dict=True)
 
@@ -172,7 +172,7 @@ def test_strict_tags_of_other_schemes(pairs, name):
 )
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_many_types(pairs, average, beta, strict):
-    """More types than NumPy adds one after the other."""
+    """More types than NumPy adds in sequence."""
     options = {"average": average, "beta": beta}
     if not strict:
         compare("precision_recall_fscore_support", *pairs, **options)
@@ -189,7 +189,7 @@ def test_many_types(pairs, average, beta, strict):
 @pytest.mark.parametrize("length", [1, 2, 3])
 @pytest.mark.parametrize("name", list(SCHEMES))
 def test_truth_table_of_a_scheme(name, length, suffix):
-    """All sequences of up to three tags with two types: the spans, not their number only."""
+    """All sequences of up to three tags with two types: the spans are equal, not only their number."""
     tags = ["O", *(f"{t}-{x}" if suffix else f"{x}-{t}" for x in SCHEMES[name] for t in "AB")]
     rows = [list(row) for row in itertools.product(tags, repeat=length)]
     want = [
@@ -359,7 +359,7 @@ def test_spans(form):
 @given(strict_cases())
 @share(150)
 def test_spans_of_tags(case):
-    """Spans taken from the tags score as the tags do."""
+    """The spans of the tags score as the tags do."""
     name, suffix, (true, predicted) = case
 
     def spans(rows):
@@ -408,10 +408,10 @@ def test_entities_of_a_decoder():
         ([(0, 2, "A")], [], {"A": "missed"}),
         ([], [(0, 2, "B")], {"B": "spurious"}),
         ([(0, 2, "A")], [(2, 4, "A")], {"A": ("missed", "spurious")}),
-        # One prediction answers one entity: the rest is missed or spurious.
+        # One prediction matches one entity: the rest is missed or spurious.
         ([(0, 2, "A"), (3, 5, "A")], [(0, 5, "A")], {"A": ("wrong_boundary", "missed")}),
         ([(0, 5, "A")], [(0, 2, "A"), (3, 5, "A")], {"A": ("wrong_boundary", "spurious")}),
-        # The same label goes before the larger overlap, the same span before the same label.
+        # The same label comes before the larger overlap, the same span before the same label.
         ([(0, 9, "A")], [(0, 8, "B"), (8, 9, "A")], {"A": "wrong_boundary", "B": "spurious"}),
         ([(0, 9, "A")], [(0, 9, "B"), (0, 8, "A")], {"A": ("wrong_label", "spurious"), "B": None}),
         # An empty span overlaps nothing.
@@ -538,7 +538,7 @@ def test_errors_name_the_tag():
 
 
 def test_difference_numbers_are_pythons():
-    """seqeval gives NumPy's, which `json.dumps` refuses."""
+    """seqeval gives NumPy's numbers, which `json.dumps` refuses."""
     found = ours.classification_report(TRUE, PREDICTED, output_dict=True)
     assert found == theirs.classification_report(TRUE, PREDICTED, output_dict=True)
     assert json.loads(json.dumps(found)) == found
@@ -549,7 +549,7 @@ def test_difference_numbers_are_pythons():
 
 
 def test_difference_a_report_without_entities():
-    """seqeval fails on `max()` of nothing, as it does when a model has not learnt anything yet."""
+    """seqeval fails on `max()` of an empty list, which happens if a model has not learnt anything yet."""
     with pytest.raises(ValueError, match="max"):
         theirs.classification_report([["O"]], [["O"]])
     with pytest.warns(RuntimeWarning, match="macro average of no labels"):
@@ -576,7 +576,7 @@ def test_difference_the_macro_average_of_nothing_warns_once():
 
 @pytest.mark.filterwarnings("ignore:.*seems not to be NE tag")
 def test_difference_an_empty_tag():
-    """seqeval fails on the first letter of nothing."""
+    """seqeval fails on the first letter of an empty tag."""
     for options in ({}, {"mode": "strict", "scheme": schemes.IOB2}):
         with pytest.raises(IndexError):
             theirs.f1_score([["O", ""]], [["O", "O"]], **options)
@@ -621,14 +621,14 @@ def test_difference_zero_division_is_checked(value):
 
 
 def test_difference_an_unknown_mode():
-    """seqeval takes it for the default."""
+    """seqeval takes the value for the default."""
     assert theirs.f1_score(TRUE, TRUE, mode="stricter") == 1.0
     with pytest.raises(ValueError, match="`mode` is 'stricter'"):
         ours.f1_score(TRUE, TRUE, mode="stricter")
 
 
 def test_difference_options_without_effect_warn():
-    """seqeval keeps quiet; the numbers are its own."""
+    """seqeval does not warn; the numbers are the same."""
     broken = [["I-PER", "I-PER", "O", "B-ORG"], *TRUE[1:]]
     for options, match in (
         ({"mode": "strict"}, "reads nothing strictly without `scheme`"),
@@ -644,7 +644,7 @@ def test_difference_options_without_effect_warn():
 
 
 def test_difference_odd_tags_are_named_once():
-    """seqeval names each of them at each token, ten times a report."""
+    """seqeval warns of each tag at each token, ten times for a report."""
     arguments = ([["X-A", "X-A", "B-A"]], [["X-A", "Y", "B-A"]])
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")

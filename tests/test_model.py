@@ -16,7 +16,7 @@ TEXTS = [TEXT, "", "Anna lives.", LONG, "in Berlin in Berlin"]
 
 
 class Table:
-    """A model that looks logits up by token id; names no base class."""
+    """A model that looks logits up by token id, without a base class."""
 
     def __init__(self, **changes):
         self.tokenizer = small_tokenizer()
@@ -30,7 +30,7 @@ class Table:
 
 
 class Late(Table):
-    """Gives a function that waits for the logits."""
+    """Returns a function that waits for the logits."""
 
     def runner(self, batch):
         logits = super().runner(batch)
@@ -38,7 +38,7 @@ class Late(Table):
 
 
 class Based(fastpost.Model):
-    """Has the defaults of the protocol."""
+    """Takes the defaults of the protocol."""
 
     def __init__(self):
         self.tokenizer = small_tokenizer()
@@ -50,7 +50,7 @@ class Based(fastpost.Model):
 
 
 class Asked:
-    """Answers with the first token that has an even id, up to the next."""
+    """Answers with the span from the first token with an even id to the next one."""
 
     def __init__(self):
         self.tokenizer = small_tokenizer()
@@ -179,8 +179,8 @@ def test_a_tokenizer_takes_the_place_of_the_models_own(onnx):
     own = small_tokenizer()
     own.enable_truncation(8)
     cut = fastpost.pipeline("ner", model=Table(tokenizer=own), compat="fastpost")
-    assert cut(LONG).windows > 10  # what the tokenizer was saved with is the length of a window
-    assert own.truncation["max_length"] == 8  # and the caller's own is as it was
+    assert cut(LONG).windows > 10  # the window length is the one saved with the tokenizer
+    assert own.truncation["max_length"] == 8  # and the caller's own settings are unchanged
 
 
 def test_logits_of_torch_do_as_well():

@@ -1,4 +1,4 @@
-"""A model that is not there is said first, in every door, before what would run it is imported."""
+"""Every entrance reports an absent model first, before it imports what would run it."""
 
 import subprocess
 import sys
@@ -101,7 +101,7 @@ def test_what_the_hub_says_comes_after_the_folder(tmp_path, monkeypatch):
 )  # fmt: skip
 @pytest.mark.parametrize("command", ["ner", "qa", "view", "compare"])
 def test_the_command_line_says_it_first_without_any_extra(command, arguments, says, tmp_path):
-    """Before the input is looked at, with nothing installed that could run a model."""
+    """The model is reported before the input is read, even if nothing is installed that could run a model."""
     program = (
         f"import sys\nfor name in {NONE_OF_IT!r}: sys.modules[name] = None\n"
         "from fastpost.cli import main\nsys.exit(main(sys.argv[1:]))"

@@ -13,7 +13,7 @@ import small_tokenizers
 from strategies import texts as odd_texts
 
 UNITS = ("chars", "utf8", "utf16", "graphemes")
-# One character of every plane, and what clings to others.
+# Characters of every plane, and some that combine with others.
 ALL_PLANES = "aé中\uffff\U00010000🤗\U0002ffff\U000e0001\U0010ffff"
 texts = st.one_of(
     odd_texts,
@@ -88,7 +88,7 @@ def test_shapes_and_scalars():
     assert made.convert(np.array([], np.int32), "chars", "utf8").shape == (0,)
     assert made.convert(np.arange(4)[::-1], "chars", "utf8").tolist() == [7, 3, 1, 0]
     given_array = np.array([0, 1])
-    made.convert(given_array, "chars", "utf8")[0] = 7  # the result is its own
+    made.convert(given_array, "chars", "utf8")[0] = 7  # the result is a new array
     assert given_array.tolist() == [0, 1]
     assert fastpost.OffsetMap("abc").convert(given_array, "chars", "utf8").base is not given_array
 
@@ -130,7 +130,7 @@ PLAIN = {
     "casefold": str.casefold,
     "whitespace": lambda text: re.sub(r"\s+", " ", text),
 }
-# Characters that Python's tables know: a newer Unicode may say more of the others.
+# Characters in Python's tables: a newer Unicode may treat the others differently.
 assigned = st.characters(codec="utf-8", exclude_categories=("Cn", "Cs", "Co"))
 composing = st.text("aeE é\u0301\u0323ﬁ½İΣσ각\u1100\u1161\u11a8क\u093c\u0958か\u3099ﾊﾟ\t\n", max_size=10)
 normal_texts = st.one_of(composing, composing, st.text(assigned, max_size=12), odd_texts)
@@ -165,7 +165,7 @@ def test_spans_of_normal_forms_find_their_way_back(text, names, data):
             assert a == b
             continue
         assert c <= start < end <= d
-        # A final sigma looks further than its own piece; nothing else does.
+        # The final sigma depends on text outside its own piece; nothing else does.
         assert plain(text[a:b]).replace("ς", "σ") == made.normalized[c:d].replace("ς", "σ")
     assert (made.to_original(wider) == original).all() or (spans[:, 0] == spans[:, 1]).any()
 

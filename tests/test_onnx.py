@@ -1,4 +1,4 @@
-"""The ONNX Runtime backend: numpy, tokenizers and onnxruntime, nothing else; the same entities.
+"""The ONNX Runtime backend gives the same entities with numpy, tokenizers and onnxruntime alone.
 
 The peer is transformers' own `postprocess` on logits that onnxruntime gives for transformers' own windows.
 """
@@ -42,7 +42,7 @@ def labels(rampart_dir):
 
 @pytest.fixture(scope="module")
 def transformers_pipe(session, rampart_dir, labels):
-    """transformers' pipeline with onnxruntime as its model; a fresh tokenizer each."""
+    """transformers' pipeline with onnxruntime as its model; each has a new tokenizer."""
 
     def build(max_length=512, **kwargs):
         tokenizer = AutoTokenizer.from_pretrained(rampart_dir, model_max_length=max_length)
@@ -232,7 +232,7 @@ def test_needs_neither_torch_nor_transformers(python, rampart_dir):
 
 @pytest.mark.parametrize("missing", ["onnxruntime", "tokenizers"])
 def test_what_is_missing_is_named(python, rampart_dir, tmp_path, missing):
-    """tokenizers is missed only where `fastpost.Encoder` is not native: a WordPiece tokenizer without BERT's normalizer."""
+    """tokenizers is needed only if `fastpost.Encoder` is not native: a WordPiece tokenizer without BERT's normalizer."""
     folder = shutil.copytree(rampart_dir, tmp_path / "model")
     document = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
     document["normalizer"] = {"type": "Lowercase"}
@@ -252,7 +252,7 @@ except ImportError as error:
 
 
 def test_a_device_that_is_not_there_is_refused(rampart_dir):
-    """ONNX Runtime itself would run on the CPU, with a warning."""
+    """ONNX Runtime itself would run on the CPU with a warning."""
     import onnxruntime
 
     if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
@@ -269,7 +269,7 @@ def test_a_device_that_is_not_there_is_refused(rampart_dir):
 
 
 def test_a_provider_whose_libraries_are_missing_is_refused(rampart_dir, monkeypatch):
-    """It is available, and left out when the session starts."""
+    """The provider is available, but the session leaves it out."""
     import onnxruntime
 
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider"])

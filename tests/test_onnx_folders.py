@@ -1,4 +1,4 @@
-"""ONNX folders as other exporters write them: they run, or one line names the folder, the input and the cure."""
+"""ONNX folders as other exporters write them run, or fail with one line that names the folder, the input and the cure."""
 
 import shutil
 
@@ -116,7 +116,7 @@ def test_every_folder_loads_in_transformers_mode(tmp_path, name):
 
 
 def test_without_a_mask_no_padding_is_seen(tmp_path):
-    """The model has no mask and would take padding for text: windows of one length go together."""
+    """The model has no mask and would read padding as text, so a batch has windows of one length only."""
     pipe = load(write_folder(tmp_path, inputs=("input_ids",), mask_counts=True))
     texts = ["Anna.", TEXT, "Schmidt", "Anna lives in Berlin.", "Anna"]
     alone = [spans(pipe(text)) for text in texts]
@@ -222,7 +222,7 @@ def test_what_can_not_run_is_refused_in_one_line_when_it_is_loaded(tmp_path, nam
 
 
 def test_a_model_of_another_task_is_refused_when_it_is_loaded(tmp_path):
-    """One label a text, as from sequence classification; hidden states as from feature extraction."""
+    """Outputs of other tasks: one label for each text, as in sequence classification; hidden states, as in feature extraction."""
     import onnx
 
     folder = write_folder(tmp_path / "sequence")
@@ -404,7 +404,7 @@ def test_a_stride_wider_than_a_window(tmp_path):
 
 
 def question_folder(folder, name="start_logits", shape=("batch", "tokens"), together=False):
-    """Start and end logits that find "berlin", apart or as one output of two columns."""
+    """Start and end logits that find "berlin", as two outputs or as one with two columns."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 

@@ -76,7 +76,7 @@ def test_a_model_of_torch_is_preferred_where_both_are(rampart_torch_dir, rampart
 @pytest.mark.neighbours
 @pytest.mark.skipif(not OPTIMUM.exists(), reason="`make test-neighbours` installs optimum")
 def test_what_optimum_writes(rampart_torch_dir, tmp_path):
-    """Exports and quantizes the real model; what is read from there is what torch says of it."""
+    """Exports and quantizes the real model; the entities are those of torch."""
 
     def optimum(*arguments):
         path = os.pathsep.join([str(OPTIMUM), str(ROOT / ".cache" / "transformers-4.57")])

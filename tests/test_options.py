@@ -1,4 +1,4 @@
-"""One list of options: what decoders, pipelines, the command line, engines and recognisers take is what it says."""
+"""Decoders, pipelines, the command line, engines and recognisers take the options of one list."""
 
 import inspect
 import json
@@ -29,7 +29,7 @@ RECORDS = [(fastpost.EntityDecoder, ENTITY_OPTIONS), (fastpost.AnswerDecoder, AN
 
 @pytest.mark.parametrize(("decoder", "options"), RECORDS, ids=["entities", "answers"])
 def test_the_signature_is_the_list(decoder, options):
-    """It is written out for readers and type checkers; the list is what all doors read."""
+    """The signature is written out for readers and type checkers; every entrance reads the list."""
     signature = inspect.signature(decoder).parameters
     named = {name: one for name, one in signature.items() if one.kind is one.KEYWORD_ONLY}
     assert list(named) == list(options)
@@ -40,7 +40,7 @@ def test_the_signature_is_the_list(decoder, options):
             values = {value for part in flat(hints[name]) for value in typing.get_args(part)}
             values |= {None} if type(None) in flat(hints[name]) else set()
             values |= {True, False} if bool in flat(hints[name]) else set()
-            if name == "scheme":  # it has other names, too, and any case
+            if name == "scheme":  # it takes other names, too, in any case
                 assert flat(hints[name]) == [str]
             else:
                 assert values == {*option.choices, None} if name == "aggregation_strategy" else set(option.choices), (
@@ -133,7 +133,7 @@ def test_transformers_has_none_of_our_own_for_answers(name):
 
 
 def test_defaults_by_behaviour():
-    """What each kind of door takes where nothing is said."""
+    """The defaults of each kind of entrance."""
     assert defaults("own") == {"aggregation_strategy": "average", "compat": "fastpost", "batch_size": 32}
     assert defaults("transformers") == {
         "aggregation_strategy": "none", "compat": "transformers", "batch_size": 1
@@ -151,7 +151,7 @@ TO_FIRST = [[6.0 if column == 1 else 0.0 for column in range(COUNT)] for _ in ra
 BIASES = {"background_stay": -5, "background_to_start": 0, "inside_to_continue": 3, "inside_to_end": 0,
           "end_to_background": 0, "end_to_start": 0}  # fmt: skip
 SIMPLE = {"aggregation_strategy": "simple"}
-# Option by the pipelines' name -> what goes with it, a value that is not the default, one that is refused, and how.
+# Option by the pipelines' name -> options that it needs, a value other than the default, a value that is refused, and the error.
 CASES = {
     "aggregation_strategy": ({}, "simple", "x", "`aggregation_strategy` is 'x'; pass one of 'none', 'simple'"),
     "ignore_labels": ({}, ["PER", "O"], ["NO"], '`ignore_labels` is given for "NO"'),
@@ -318,7 +318,7 @@ def test_what_adds_to_the_dicts(name, door, folder):
 
 @pytest.fixture
 def seen(monkeypatch):
-    """Windows and tokens of a batch, each time that a model is given something."""
+    """Windows and tokens of each batch that a model is given."""
     seen, real = [], batches._batches
 
     def watch(order, lengths, batching):
@@ -353,7 +353,7 @@ def test_what_is_given_at_once_counts_on_the_command_line(name, folder, tmp_path
 
 
 def flags_of(name, value, folder):
-    """What a command line has for an option."""
+    """The arguments of a command line for an option."""
     if name in ("transitions", "start_transitions", "end_transitions", "biases"):
         file = folder / f"{name}.json"
         file.write_text(json.dumps({name: value} if name.endswith("_transitions") else value))
@@ -391,11 +391,11 @@ def test_each_option_has_a_flag_or_a_reason():
 
 
 def test_compare_knows_the_rule_of_each_option():
-    """One that had none would be blamed on the rule before it."""
+    """An option without a rule would be counted under the rule before it."""
     without = {name for name in OPTIONS if not ENTITY_OPTIONS[name].rule}
     assert without == {"return_probs", "units"}, "no entity changes its place with them"
     assert {ENTITY_OPTIONS[name].rule for name in OPTIONS} - {""} <= RULES.keys()
-    # The scheme is the first rule: with all others off it is there.
+    # The scheme is the first rule: it remains if all others are off.
     assert {name for name in OPTIONS if ENTITY_OPTIONS[name].plain is NONE} == {"scheme", *without}
 
 
@@ -423,7 +423,7 @@ def test_the_decoder_of_answers_is_made_with_the_pipeline(tmp_path, monkeypatch)
 
 
 def test_the_page_of_options_is_complete(monkeypatch):
-    """The tables of docs/options.md have every option, its values and its defaults as they are now."""
+    """The tables of docs/options.md have every option with its present values and defaults."""
     monkeypatch.syspath_prepend(str(pages.DOCS.parent / "tools"))
     import make_options
 

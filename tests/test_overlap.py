@@ -1,4 +1,4 @@
-"""Windows that overlap so far that memory grows with the size of a window times that of its text are refused."""
+"""Windows are refused if they overlap so much that memory would grow with the product of window and text sizes."""
 
 import numpy as np
 import pytest
@@ -45,8 +45,10 @@ def test_an_encoder_refuses_windows_without_end(native):
     encoder = fastpost.Encoder(tokenizer(native))
     assert encoder.report().native == native
     assert len(encoder.encode([TEXT], max_length=258, stride=251)) > 200  # 52 times over
-    assert len(encoder.encode([SMALL], max_length=258, stride=255)) > 240  # in all less than what is always taken
-    assert len(encoder.encode([TEXT], max_length=66, stride=63)) > 1900  # 64 times over, the most
+    assert (
+        len(encoder.encode([SMALL], max_length=258, stride=255)) > 240
+    )  # in total less than the amount that is always accepted
+    assert len(encoder.encode([TEXT], max_length=66, stride=63)) > 1900  # 64 times over, the limit
     for kwargs in ({"max_length": 258, "stride": 253}, {"max_length": 258, "stride": 255, "truncation_side": "left"}):
         with pytest.raises(
             ValueError, match=r"text 1: `stride` is 25\d, so that its \d+ tokens make .* pass a smaller"
@@ -87,7 +89,7 @@ def test_a_plan_refuses_windows_without_end():
 def test_pipelines_refuse_by_the_number_of_the_text(native, options):
     pipe = fastpost.pipeline("ner", model=Table(native), **options, stride=255)
     assert pipe(SMALL)
-    texts = ["Anna"] * 600 + [TEXT]  # in a chunk behind the first
+    texts = ["Anna"] * 600 + [TEXT]  # in a chunk after the first
     with pytest.raises(ValueError, match="text 600: `stride` is 255") as bad:
         pipe(texts)
     assert (bad.value.argument, bad.value.text) == ("stride", 600)

@@ -1,4 +1,4 @@
-"""What `compat="fastpost"` promises on names, one line of the promise a test: units, scores, pieces, runs, windows."""
+"""The promises of `compat="fastpost"` for names, a test for each: units, scores, pieces, runs, windows."""
 
 import re
 
@@ -20,7 +20,7 @@ def tokens_of(text):
 
 
 def logits_of(text, tokens, spelled):
-    """Rows that give the tokens of each piece of `spelled` its label, in order of place."""
+    """Logits that give the tokens of each piece of `spelled` its label, in the order of the text."""
     rows = np.zeros((len(tokens), len(LABELS)), np.float32)
     rows[:, 0] = 8
     at = 0
@@ -93,7 +93,7 @@ def test_a_part_of_a_unit_grows_to_all_of_it(text, part, want, decode):
 
 @pytest.mark.parametrize("dropped", ["\u200b", "\x07", "\x00", "\ufffd", "\u200b\x07"])
 def test_what_a_token_covers_and_drops_parts_no_unit(dropped):
-    """One token holds letters of both sides, so nothing is left between two."""
+    """One token holds letters of both sides, so no space is left between two."""
     word = f"Sch{dropped}midt{dropped}berger"
     text, wide = f"my {word} ok", len(dropped)
     first, second = 3 + 7 + wide, 3 + 7 + 2 * wide
@@ -109,7 +109,7 @@ def test_what_a_token_covers_and_drops_parts_no_unit(dropped):
 
 @pytest.mark.parametrize("dropped", ["\u200b", "\x01", "\u200b\x7f"])
 def test_what_the_tokenizer_drops_parts_no_unit(dropped):
-    """A tokenizer that sees one word where the text has a character that is not seen."""
+    """A tokenizer that drops an invisible character and sees one word."""
     text = f"An{dropped}na's here"
     end = 4 + len(dropped)
     tokens = [(0, 2), (end - 2, end), (end, end + 1), (end + 1, end + 2), (end + 3, end + 7)]
@@ -122,7 +122,7 @@ def test_what_the_tokenizer_drops_parts_no_unit(dropped):
 
 @pytest.mark.parametrize("cuts", [[slice(0, 7)], [slice(0, 5), slice(3, 7)]], ids=["one window", "two windows"])
 def test_the_report_says_that_words_were_joined_wherever_that_was(cuts):
-    """Far from all entities, too, where no token has to be looked at."""
+    """The rule also holds far from all entities, where tokens are not read."""
     text, words = "Bob saw the An\u200bna there again", [0, 1, 2, 3, 3, 4, 5]
     tokens = [(0, 3), (4, 7), (8, 11), (12, 14), (15, 17), (18, 23), (24, 29)]
     rows = logits_of(text, tokens, [("Bob", "PER")])
@@ -140,7 +140,7 @@ def test_the_report_says_that_words_were_joined_wherever_that_was(cuts):
 @pytest.mark.parametrize("strategy", ["simple", "first", "average", "max"])
 @pytest.mark.parametrize("text", ["Ann-a's car", "See Schmidtx.Call me", "Annabella"])
 def test_widening_does_not_lower_a_score(text, score, strategy):
-    """The token of the name is sure; those that the word has beside it are not of the name at all."""
+    """The token of the name is certain; the other tokens of the word do not belong to the name."""
     start = re.search("Ann|Schmidt", text).span()
     tokens = [start, *((a, b) for a, b in [(start[1], start[1] + 1)]), (start[1] + 1, len(text))]
     rows = np.zeros((3, 5), np.float32)
@@ -155,7 +155,7 @@ def test_widening_does_not_lower_a_score(text, score, strategy):
 
 
 def test_average_over_a_word_is_sure_of_its_type():
-    """The first token is `B-`, the others `I-`: the mean of neither is near 1, and the name is."""
+    """The first token is `B-`, the others are `I-`: the mean of neither label is near 1, but the name's probability is."""
     tokens = [(0, 2), (2, 4), (4, 6)]
     rows = np.zeros((3, 5), np.float32)
     rows[0, 1] = rows[1, 2] = rows[2, 2] = 9
@@ -167,7 +167,7 @@ def test_average_over_a_word_is_sure_of_its_type():
 @settings(max_examples=120)
 @given(draws.long_texts, st.integers(0, 2**32 - 1))
 def test_no_name_above_the_threshold_is_lost(text, seed):
-    """Each character of an entity that passes by itself is in one that passes widened and joined."""
+    """Each character of an entity that passes the threshold by itself is in an entity that passes widened and joined."""
     rng = np.random.default_rng(seed)
     tokens = [span for start, end in tokens_of(text) for span in pieces(rng, start, end)]
     if not tokens:
@@ -199,7 +199,7 @@ def pieces(rng, start, end):
 
 
 def test_what_falls_below_its_threshold_gives_back_what_it_took():
-    """ "Kristjan": five letters unsure of a place, three sure of a person. Without the place the word is the person's."""
+    """ "Kristjan": five letters are an uncertain place, three a certain person. Without the place the word is a person."""
     tokens = [(0, 5), (5, 8)]
     rows = np.array([[0, 0, 0, 0.6, 0], [0, 9, 0, 0, 0]], np.float32)
     given = {"offsets": [tokens], "texts": ["Kristjan"]}
@@ -282,14 +282,14 @@ def test_the_score_of_a_joined_entity_is_that_of_its_surest_piece():
 @pytest.mark.parametrize(
     ("text", "tokens", "tags"),
     [
-        ("is Anna ok", [(0, 2), (3, 3), (3, 7), (8, 10)], "OBIO"),  # a space, trimmed off its own token
+        ("is Anna ok", [(0, 2), (3, 3), (3, 7), (8, 10)], "OBIO"),  # a space, trimmed off the offsets of its own token
         ("is Łukasz ok", [(0, 2), (3, 3), (3, 4), (3, 4), (4, 9), (10, 12)], "OBIIIO"),
-        ("is Anna ok", [(0, 2), (2, 3), (3, 7), (8, 10)], "OBIO"),  # and one that covers the space
+        ("is Anna ok", [(0, 2), (2, 3), (3, 7), (8, 10)], "OBIO"),  # and a token that covers the space
         ("is\nAnna ok", [(0, 2), (2, 3), (3, 7), (8, 10)], "OBIO"),
     ],
 )
 def test_a_name_behind_a_token_of_white_space_that_begins_it(text, tokens, tags, strategy, score, decode):
-    """Training gives the first token of a word its `B-`, be it a space that has become a token of its own."""
+    """Training gives `B-` to the first token of a word, even if that token is only a space."""
     rows = np.full((len(tokens), 3), -3, np.float32)
     rows[range(len(tokens)), ["OBI".index(tag) for tag in tags]] = 5
     decoder = EntityDecoder(["O", "B-P", "I-P"], aggregation_strategy=strategy, score=score, decode=decode)
@@ -319,7 +319,7 @@ def test_a_name_whose_first_letter_is_no_token_of_a_byte_level_tokenizer(name):
 @pytest.mark.parametrize("strategy", ["simple", "first", "average", "max"])
 @pytest.mark.parametrize("name", ["Łódź", "Жанна", "Ελλάδα", "محمد", "ไ"])
 def test_a_name_that_begins_a_text_whose_tokenizer_puts_a_space_before_it(name, strategy, given):
-    """RoBERTa's: the space that is not there is a token at (0, 0), and the `B-` of the name."""
+    """RoBERTa's tokenizer makes the added leading space a token at (0, 0), which has the `B-` of the name."""
     tokenizer, text = fast("roberta"), f"{name} here"
     encoding = tokenizer(text, return_offsets_mapping=True, return_special_tokens_mask=True)
     assert encoding.offset_mapping[1] == (0, 0)
@@ -339,7 +339,7 @@ def test_a_name_that_begins_a_text_whose_tokenizer_puts_a_space_before_it(name, 
 @pytest.mark.parametrize("given", ["words", "labels"])
 @pytest.mark.parametrize("strategy", ["simple", "first", "average", "max"])
 def test_a_space_that_is_not_there_has_no_say_where_it_is_labelled_outside(strategy, given):
-    """Training on spans gives no label to what covers nothing: what the model says of it is nothing to go by."""
+    """Training on spans gives no label to a token that covers nothing, so the model's logits for it mean nothing."""
     tokenizer, text = fast("roberta"), "Łódź here"
     encoding = tokenizer(text, return_offsets_mapping=True)
     words = encoding.word_ids()
@@ -355,7 +355,7 @@ def test_a_space_that_is_not_there_has_no_say_where_it_is_labelled_outside(strat
 
 @pytest.mark.parametrize("max_length", [5, 6, 7, 8, 512])
 def test_two_spaces_between_names_part_them_wherever_a_window_begins(max_length):
-    """The first of them is a token of its own, which begins a window a character further to the left than elsewhere."""
+    """The first of two spaces is a token of its own; a window that begins with it starts a character further to the left."""
     tokenizer, text = fast("roberta"), "Zoë  Łukasz  Anna"
     encoding = tokenizer(
         text, truncation=True, max_length=max_length, return_overflowing_tokens=True, return_offsets_mapping=True
@@ -395,7 +395,7 @@ def test_a_special_token_without_a_mask_is_no_part_of_the_name_behind_it():
     ],
 )
 def test_no_label_of_the_model_is_lost_for_one_that_it_lacks(labels, tags, read, want, score):
-    """What a type's missing label would say is said by those that it has."""
+    """The labels that a type has take the role of those that it lacks."""
     labels, text = labels.split(), "Anna Maria Berlin Ulm Bonn"
     rows = np.full((5, len(labels)), -4, np.float32)
     rows[range(5), [labels.index(tag) for tag in tags.split()]] = 4
@@ -408,7 +408,7 @@ def test_no_label_of_the_model_is_lost_for_one_that_it_lacks(labels, tags, read,
 
 
 def test_the_best_path_is_legal_where_no_label_is_outside():
-    """`B-` may not follow `B-` where an entity has to end; the first label is none that is outside."""
+    """`B-` may not follow `B-` in schemes where an entity has an explicit end; the first label is not an outside label."""
     rows = np.array([[9, 0], [9, 0], [0, 9]], np.float32)
     with pytest.raises(ValueError, match="no legal label"):
         EntityDecoder(["B-P", "E-P"], scheme="BIOES").decode(
@@ -437,7 +437,7 @@ SURE = {
     "decides", [{}, *({"decode": "argmax", "repair": repair} for repair in ("conlleval", "discard", "keep"))]
 )
 def test_a_word_of_many_tokens_is_found_where_each_of_them_is_sure(scheme, strategy, tokens, sure, decides):
-    """Of the labels of a type, the one that may begin an entity has one token's share in a mean over labels."""
+    """In a mean over a word's labels, the label that begins an entity has the share of one token."""
     labels = SURE[scheme]
     word = "X" * tokens
     probs = np.full((tokens + 2, len(labels)), 1e-6)
@@ -459,7 +459,7 @@ def test_a_word_of_many_tokens_is_found_where_each_of_them_is_sure(scheme, strat
     "decides", [{}, *({"decode": "argmax", "repair": repair} for repair in ("conlleval", "discard", "keep"))]
 )
 def test_a_word_that_begins_an_entity_parts_it_from_the_one_before(strategy, kind, decides):
-    """However many tokens go on behind its first one, and be it of another type."""
+    """The word's `B-` begins an entity of either type, however many tokens of the word follow it."""
     text, first = "Anna Schmidtberger", LABELS.index(f"B-{kind}")
     offsets = [(0, 4), (5, 7), (7, 9), (9, 11), (11, 14), (14, 18)]
     rows = np.zeros((6, 5), np.float32)
@@ -471,7 +471,7 @@ def test_a_word_that_begins_an_entity_parts_it_from_the_one_before(strategy, kin
 
 
 def test_max_with_viterbi_decides_the_type_over_the_word():
-    """The most certain token is an `I-`, which may not begin: the word is the person's, and begins it."""
+    """The most certain token is an `I-`, which may not begin an entity: the word is a person and begins the entity."""
     tokens = [(0, 3), (3, 6), (7, 9)]
     rows = np.array([[3, 2.5, 0, 0, 0], [0, 0, 9, 0, 0], [9, 0, 0, 0, 0]], np.float32)
     decoder = EntityDecoder(LABELS, aggregation_strategy="max", return_probs=True)
@@ -544,7 +544,7 @@ def test_the_union_of_windows_has_each_character_of_each_window(text, seed):
 @pytest.mark.parametrize("strategy", ["simple", "first", "average", "max"])
 @pytest.mark.parametrize("cut", range(1, 5))
 def test_the_union_of_windows_has_what_lies_across_a_cut(labels, strategy, cut):
-    """What is left of an entity in a window may not be one that the scheme allows."""
+    """The part of an entity that lies in a window may not be legal under the scheme."""
     text = "Dr Anna Maria Schmidt here"
     tokens = [found.span() for found in re.finditer(r"\w+", text)]
     tags = ["O", "B-P", "I-P", "E-P" if "E-P" in labels else "I-P", "O"]
@@ -580,7 +580,7 @@ def test_names_to_ignore_that_never_come_out_are_refused(strategy, name):
 @pytest.mark.parametrize("strategy", ["simple", "average"])
 @pytest.mark.parametrize("text", ["Angela[UNK]東京タワー", "met[CLS]der 北京", "_.<s>[CLS]👍🏽 e\u0301ヿ①"])
 def test_windows_do_not_show_behind_special_tokens_that_are_written_out(text, strategy):
-    """A tokenizer with `add_prefix_space` trims a space off the offsets there that it has put in itself."""
+    """A tokenizer with `add_prefix_space` trims from the offsets a space that it has inserted itself."""
     tokenizer = fast("roberta").backend_tokenizer
     rows = np.random.default_rng(3).normal(0, 4, (tokenizer.get_vocab_size() + 50, 5)).astype(np.float32)
     decoder = EntityDecoder(LABELS, aggregation_strategy=strategy, decode="argmax")
@@ -636,7 +636,7 @@ def test_windows_show_by_a_space_that_the_tokenizer_has_made_up_alone():
         return set(zip(found.start.tolist(), found.end.tolist(), found.label_id.tolist()))
 
     def made_up(cut):
-        """Where the spaces are that stand right behind a special token and cover nothing."""
+        """The positions of spaces right after a special token that cover nothing."""
         at = zip(cut.tokens, cut.tokens[1:], cut.offsets, cut.offsets[1:])
         return [end for before, token, (_, end), (a, b) in at if before in special and token == "Ġ" and a == b]
 
@@ -657,7 +657,7 @@ def test_windows_show_by_a_space_that_the_tokenizer_has_made_up_alone():
                 behind = [at for at in spaces if not any(map(str.isspace, text[at:start])) and at <= end]
                 assert behind, (text, length, stride, odd)
         tokenizer.no_truncation()
-    assert differ > 0  # or tokenizers has mended it, and docs/right.md can say less
+    assert differ > 0  # if this fails, tokenizers is fixed, and docs/right.md can say less
     tokenizer.enable_truncation(9, stride=3)
     cut = tokenizer.encode(texts[0])
     spots = [window.offsets[window.tokens.index("Ġ")] for window in cut.overflowing]
@@ -673,7 +673,7 @@ def test_names_to_ignore_are_str(name):
 
 @pytest.mark.parametrize("merge", ["context", "average", "union", "transformers"])
 def test_tokens_are_numbered_as_if_one_window_held_the_text(merge):
-    """With `window_merge="transformers"` each window counted from its own first token."""
+    """With `window_merge="transformers"`, each window used to count from its own first token."""
     words, labels = ["Anna", "met", "Bob", "in", "York"] * 3, ["O", "B-PER", "B-LOC"]
     text, starts = " ".join(words), np.cumsum([0] + [len(word) + 1 for word in words[:-1]])
     offsets = np.array([(at, at + len(word)) for at, word in zip(starts, words)])
@@ -688,7 +688,7 @@ def test_tokens_are_numbered_as_if_one_window_held_the_text(merge):
 
 @pytest.mark.parametrize("snap", ["auto", None])
 def test_the_union_keeps_what_other_windows_add_to_an_entity_above_its_threshold(snap):
-    """Of two windows one is sure of "Anna" and the other has "Anna Maria", unsure: with a threshold as without one."""
+    """One window is sure of "Anna", the other is unsure of "Anna Maria"; the result is the same with and without a threshold."""
     tokens = [(0, 4), (5, 10), (11, 13)]
     rows = np.array([[[0, 9, 0], [9, 0, 0], [9, 0, 0]], [[0, 0.2, 0], [0, 0, 0.2], [9, 0, 0]]], np.float32)
     given = {"offsets": [tokens, tokens], "texts": ["Anna Maria is"], "windows": [0, 0]}
@@ -702,7 +702,7 @@ def test_the_union_keeps_what_other_windows_add_to_an_entity_above_its_threshold
 
 
 def test_the_union_gives_back_what_an_entity_below_its_threshold_took():
-    """A longer place that one window is unsure of hides no person that another is sure of."""
+    """A longer, uncertain place in one window does not hide a certain person in another."""
     labels = ["O", "B-P", "I-P", "B-L", "I-L"]
     tokens, rows = [(0, 4), (5, 10)], np.zeros((2, 2, 5), np.float32)
     rows[0, 0, 1] = rows[0, 1, 0] = 9
@@ -714,7 +714,7 @@ def test_the_union_gives_back_what_an_entity_below_its_threshold_took():
 
 
 def test_marks_of_another_token_are_not_taken():
-    """A letter takes the marks that its tokenizer has dropped, none that is a token by itself."""
+    """A letter includes the marks after it that the tokenizer dropped, but not a mark that is a token."""
     logits = np.zeros((1, 2, len(LABELS)), np.float32)
     logits[0, 0, 1] = logits[0, 1, 0] = 9
     decoder = EntityDecoder(LABELS, words="word_ids")
@@ -735,7 +735,7 @@ def test_a_space_of_the_token_before_begins_no_entity():
 
 @pytest.mark.parametrize("strategy", ["simple", "average"])
 def test_windows_that_share_only_what_covers_nothing_are_cut_where_they_overlap(strategy):
-    """A token that covers nothing, at the end of one window and at the start of the next, is no sign that they are the same."""
+    """A token that covers nothing at the end of one window and one at the start of the next need not be the same token."""
     tokens = [[(0, 3), (4, 6), (6, 7), (7, 7)], [(5, 5), (5, 7), (8, 12)]]
     rows = [np.array([[9, 0, 0]] * len(window), np.float32) for window in tokens]
     rows[0][2] = [0, 9, 0]
@@ -747,7 +747,7 @@ def test_windows_that_share_only_what_covers_nothing_are_cut_where_they_overlap(
 
 
 def test_a_token_at_a_cut_stays_if_no_later_window_has_its_first_characters():
-    """Windows that were tokenized each by itself: the second begins inside a name of the first, of which one token holds all."""
+    """Each window is tokenized by itself: the second begins inside a name that is a single token of the first."""
     tokens = [[(0, 2), (3, 12), (8, 12)], [(6, 9), (9, 15)]]
     rows = [np.array([[9, 0, 0]] * len(window), np.float32) for window in tokens]
     rows[0][1] = [0, 9, 0]

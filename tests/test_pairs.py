@@ -1,4 +1,4 @@
-"""`render(other=...)`: each text twice, the first result above, the second below, character below character."""
+"""`render(other=...)` shows each text twice, the first result above the second, with characters aligned."""
 
 import re
 from html.parser import HTMLParser
@@ -16,7 +16,7 @@ from test_render import HEBREW, OVERLAPPING, SENTENCE, at, contrast, covered, rg
 
 
 class Lines(HTMLParser):
-    """Both lines of all texts of a fragment: their characters, those in a mark by its kind, and their tags."""
+    """Both lines of each text of a fragment: their characters, the marked characters by kind, and their tags."""
 
     def __init__(self, fragment):
         super().__init__(convert_charrefs=True)
@@ -70,7 +70,7 @@ NAMES = ("transformers", "fastpost")
 
 
 def test_an_address_that_is_cut_stands_above_the_whole_one():
-    """The page once said `example [- EMAIL] .com [+ EMAIL]`, as if ".com" were what fastpost had found."""
+    """The page used to show `example [- EMAIL] .com [+ EMAIL]`, as if fastpost had found ".com"."""
     page = Lines(fastpost.render(MAIL, CUT, other=WHOLE, names=NAMES))
     assert page.text == {"first": MAIL, "second": MAIL}
     assert page.tags == {"first": ["EMAIL 0.900", "EMAIL 0.600"], "second": ["EMAIL 0.900"]}
@@ -159,7 +159,7 @@ def test_any_text_stands_there_twice(text, data):
     ],
 )
 def test_where_a_text_is_cut(text, entity, cells):
-    """Behind white space, but not within an entity that fits, a letter and its accent, or words of the other direction."""
+    """A line breaks after white space, but not within an entity that fits, a letter and its accent, or words of the other direction."""
     spans = [] if entity is None else [Span(text.index(entity), text.index(entity) + len(entity), "A", None)]
     assert [text[start:end] for start, end in pairs._cells(text, spans)] == cells
 
@@ -239,7 +239,7 @@ addEventListener("load", () => {
 @in_browser
 @pytest.mark.parametrize("width", [280, 700])
 def test_a_browser_shows_character_below_character(tmp_path, width):
-    """However narrow the page; no tag is on two lines, and nothing is wider than the page."""
+    """On any width of page, no tag is on two lines and nothing is wider than the page."""
     import json
     import subprocess
 
@@ -283,7 +283,7 @@ def test_a_browser_colours_both_results(tmp_path, theme):
 
 @in_browser
 def test_what_a_reader_copies_is_the_text_once(tmp_path):
-    """Neither a tag nor a cell, nor the end of a line on a narrow page, adds a break to it or takes one away."""
+    """The copied text has the line breaks of the text: tags, cells and the line ends of a narrow page add and remove none."""
     texts = [MAIL, SENTENCE, HEBREW, "one line\nanother line, Anna\n\nthe last one", "  two  spaces   Anna "]
     first = [CUT, OVERLAPPING, [at(HEBREW, "שרה")], [], []]
     second = [WHOLE, OVERLAPPING[3:], [], [at(texts[3], "Anna")], []]

@@ -319,7 +319,7 @@ WRONG_ARGUMENTS = [
 
 @pytest.mark.parametrize("arguments", ARGUMENTS, ids=str)
 def test_every_argument(arguments):
-    """At the call, at construction, and a call's argument over one given at construction."""
+    """Arguments at the call and at construction; an argument of the call overrides one of construction."""
     mine, theirs = pair(max_length=24)
     assert_same_outcome(mine, theirs, lambda: TEXTS, **arguments)
     mine, theirs = pair(max_length=24, **arguments)
@@ -407,7 +407,7 @@ def test_results_are_json():
 
 @pytest.mark.parametrize("whose", ["ours", "transformers"])
 def test_lock_step(whose):
-    """With batch_size=1 a result comes before the next text but one is asked for."""
+    """With batch_size=1, a result comes before the text after the next one is read."""
     pipe = dict(zip(("ours", "transformers"), pair(), strict=True))[whose]
     pulled = 0
 
@@ -495,7 +495,7 @@ def test_order_is_kept_with_mixed_lengths():
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("batch_size", [1, 3, 16])
 def test_a_random_bert(strategy, batch_size):
-    """Attention sees the padding unless it is masked, so a wrong mask moves these scores."""
+    """Attention reads unmasked padding, so a wrong mask changes these scores."""
     tokenizer = fast("wordpiece-uncased")
     model = tiny_bert(LABELS, len(tokenizer), seed=1, width=16)
     mine, theirs = pair(model=model, tokenizer=tokenizer, aggregation_strategy=strategy)
@@ -625,7 +625,7 @@ def test_padding_on_the_left_in_batches(strategy):
 def test_difference_index_counts_no_padding():
     """A deliberate difference: with padding on the left, transformers' `index` counts the padding too.
 
-    So it depends on which texts share a batch. Ours is the token's place in its own text, as with batch_size=1.
+    So it depends on which texts share a batch. Here `index` is the token's place in its own text, as with batch_size=1.
     """
     tokenizer = fast("wordpiece-uncased", padding_side="left")
     mine, theirs = pair(tokenizer=tokenizer, aggregation_strategy="none")
@@ -670,7 +670,7 @@ def test_a_tokenizer_without_padding_token():
 @pytest.mark.parametrize("state", ["nothing", "padding", "truncation", "both"])
 @pytest.mark.parametrize("options", [{}, {"stride": 3}, {"batch_size": 4}], ids=str)
 def test_what_the_user_set_in_the_tokenizer(state, options):
-    """Results and what is left behind in the tokenizer are those of transformers."""
+    """The results and the state in which the tokenizer is left are those of transformers."""
     left = []
     for build in (peer, ours):
         tokenizer = fast("wordpiece-uncased", 16)
@@ -879,7 +879,7 @@ def test_what_an_instance_overrides_counts(name):
 
 
 def test_a_subclass_that_overrides_nothing_of_this_stays_fast():
-    """Each window through `postprocess` would be the original path."""
+    """A call of `postprocess` for each window would show the original path."""
 
     class Mine(fastpost.TokenClassificationPipeline):
         def describe(self):
@@ -999,7 +999,7 @@ def test_accelerate_keeps_what_a_subclass_overrides():
 
 
 class Extra(Postprocess, transformers.TokenClassificationPipeline):
-    """A class of a user's own, found by its name."""
+    """A user's own class, found by its name."""
 
 
 @pytest.mark.parametrize("duplicate", [copy.copy, lambda pipe: pickle.loads(pickle.dumps(pipe))])
@@ -1077,7 +1077,7 @@ def test_pipelines_made_before_install_stay_as_they_are(clean_install):
 
 
 def test_a_pipeline_of_another_install_survives_uninstall(clean_install):
-    """What someone else registered in between is not undone."""
+    """A registration that others make in between is not undone."""
 
     class Theirs(transformers.TokenClassificationPipeline):
         pass

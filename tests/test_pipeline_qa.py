@@ -103,7 +103,7 @@ def outcome(call, pipe):
 
 
 def assert_same_outcome(call, mine, theirs, questions: int | None = None, tolerance: float = 1e-6):
-    """The same results of one question, or of a list of `questions`; the same type of error."""
+    """Asserts the same results for one question or for a list of `questions`, or the same type of error."""
     want, got = outcome(call, theirs), outcome(call, mine)
     if isinstance(want, BaseException):
         if type(want) is Exception or type(want).__name__ == "PanicException":
@@ -211,7 +211,7 @@ MISTAKES = {
 @pytest.mark.parametrize("batch_size", [None, 3])
 @pytest.mark.parametrize("name", INPUTS)
 def test_every_input(name, batch_size):
-    """Equal to asking one by one; and to transformers where it is there."""
+    """The results equal those of single questions, and those of transformers if it has the pipeline."""
     call, questions = INPUTS[name]
     options = {**SMALL, "batch_size": batch_size}
     mine = mine_alone()
@@ -274,7 +274,7 @@ def test_streams_give_iterators_with_a_length_where_there_is_one():
 
 
 def test_a_dataset_is_taken_in_chunks_as_a_list_is():
-    """Its contexts are encoded once a chunk, whatever the batch size."""
+    """Equal contexts are encoded once for each chunk, whatever the batch size."""
     mine = mine_alone()
     encoded_at_once = []
     task = mine._task({}, {})
@@ -369,7 +369,7 @@ ARGUMENTS = [
 @on_4
 @pytest.mark.parametrize("arguments", ARGUMENTS, ids=str)
 def test_every_argument(arguments):
-    """At the call, at construction, and a call's argument over one given at construction."""
+    """Arguments at the call and at construction; an argument of the call overrides one of construction."""
     mine, theirs = pair()
     for p in (mine, theirs):
         p.tokenizer.model_max_length = 80
@@ -422,7 +422,7 @@ def test_a_random_bert(kind):
 @on_4
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
 def test_other_dtypes(dtype):
-    """Float16 and bfloat16 are full of exact ties; the best answer's score agrees, and mostly its place."""
+    """Float16 and bfloat16 give many exact ties; the best answer's score agrees, and usually its place."""
     mine, theirs = pair()
     mine.model.table, mine.model.places = mine.model.table.to(dtype), mine.model.places.to(dtype)
     for item in DICTS:
@@ -443,13 +443,13 @@ def test_truncation_on_the_left():
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("options", [{}, {"top_k": 4}, {"align_to_words": False}, {"handle_impossible_answer": True}])
 def test_padding_on_the_left(kind, options):
-    """The context comes first and nothing of the question is masked: so it is in transformers."""
+    """The context comes first and the question is not masked, as in transformers."""
     mine, theirs = pair(tokenizer=fast(kind, padding_side="left"))
     assert_same_outcome(lambda p: p(LONGER, **SMALL, **options), mine, theirs, len(LONGER))
 
 
 def test_difference_no_answer_lies_past_the_end_of_its_context():
-    """A deliberate difference, with padding on the left: transformers gives places in the question, here cut off."""
+    """A deliberate difference with padding on the left: transformers gives places in the question, which are left out here."""
     mine = mine_alone(tokenizer=fast("wordpiece-uncased", padding_side="left"))
     for context in ("x", "of it"):
         answers = mine(question=QUESTIONS[2], context=context, top_k=9, align_to_words=False)
@@ -484,7 +484,7 @@ def test_compat_none_does_not_depend_on_the_padding_side(side):
 
 
 def test_no_crash_at_the_size_of_the_window():
-    """Transformers raises where the candidates are as many as the pairs of tokens: `n * n == top_k`."""
+    """Transformers raises if there are as many candidates as pairs of tokens: `n * n == top_k`."""
     mine = mine_alone()
     answers = mine(question="Who?", context="works", top_k=6**2, align_to_words=False)
     assert answers
@@ -849,7 +849,7 @@ def test_an_error_of_the_model_comes_through():
 )
 @pytest.mark.parametrize("kind", ["wordpiece-uncased", "roberta-base"])
 def test_the_right_answer(kind, options):
-    """At the call and at construction, it is what `AnswerDecoder` gives for the tokenizer's own encodings."""
+    """The option, at the call and at construction, gives what `AnswerDecoder` gives for the tokenizer's own encodings."""
     mine = mine_alone(kind)
     got = mine(DICTS, compat="fastpost", batch_size=3, **SMALL, **options)
     assert mine_alone(kind, model=mine.model, compat="fastpost", **options)(DICTS, **SMALL) == got
@@ -927,7 +927,7 @@ class Postprocess:
 
 
 class Same:
-    """Overrides all steps, changes nothing."""
+    """Overrides all steps and changes nothing."""
 
     def preprocess(self, example, **kwargs):
         yield from super().preprocess(example, **kwargs)
@@ -994,7 +994,7 @@ def test_overridden_steps_give_the_answers_of_the_fast_path(kind, batch_size, pa
     mine = mine_alone(model=model, tokenizer=tokenizer)
     for options in ({}, {"top_k": 3}, {"handle_impossible_answer": True}, {"padding": "max_length"}):
         if Peer is not None and padding_side == "left" and "padding" in options:
-            continue  # transformers 4 takes the padding for tokens
+            continue  # transformers 4 treats the padding as tokens
         options = {**options, **SMALL, "batch_size": batch_size}
         want = mine(LONGER, **options)
         assert_all_same(slow(LONGER, **options), want)
@@ -1034,7 +1034,7 @@ def test_what_an_instance_overrides_counts(name):
 
 
 def test_rank_is_refused_where_a_step_is_overridden():
-    """The original path knows one context at a time; half an answer would be worse than none."""
+    """The original path takes one context at a time; a partial answer would be worse than none."""
     tokenizer = fast("wordpiece-uncased")
     pipe = type("Mine", (Same, fastpost.QuestionAnsweringPipeline), {})(
         model=lookup_model(len(tokenizer)), tokenizer=tokenizer, device=-1
@@ -1060,7 +1060,7 @@ def test_a_subclass_that_overrides_nothing_of_this_stays_fast():
 
 @pytest.fixture
 def registry():
-    """transformers' tables of tasks, as they are before and must be afterwards."""
+    """transformers' tables of tasks, which must be the same afterwards."""
     pipelines = importlib.import_module("transformers.pipelines")
 
     def tables():
@@ -1187,7 +1187,7 @@ def test_accelerate_an_accelerated_pipeline():
 
 @pytest.fixture(scope="module")
 def onnx_folder(tmp_path_factory):
-    """A model of one operator a logit, by hand: rows of two tables, looked up by token id."""
+    """A handmade model with one operator for each logit: rows of two tables, looked up by token id."""
     onnx = pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")
     place = tmp_path_factory.mktemp("onnx")
@@ -1202,7 +1202,7 @@ def onnx_folder(tmp_path_factory):
             for name in names
         ]
         + [
-            # So that the other inputs are used: nothing is added to what is looked up.
+            # The other inputs are used, too: they add zero to the looked-up rows.
             onnx.helper.make_node("Mul", ["attention_mask", "zero"], ["none"]),
             onnx.helper.make_node("Mul", ["token_type_ids", "none"], ["nothing"]),
             onnx.helper.make_node("Cast", ["nothing"], ["null"], to=float32),
@@ -1372,7 +1372,7 @@ def minilm():
 
 
 def test_a_real_model_equals_transformers(minilm):
-    """The first 20 questions of XQuAD; transformers 4.57 in this process, or in one of its own."""
+    """The first 20 questions of XQuAD; transformers 4.57 runs in this process or in its own."""
     items = real_questions(20)
     cuts = (20, 7, 7)
     if Peer is not None:

@@ -1,4 +1,4 @@
-"""Pipelines with `compat="fastpost"`: one keyword, on torch and ONNX Runtime; and `fastpost.compare`."""
+"""Pipelines with `compat="fastpost"` on torch and ONNX Runtime, and `fastpost.compare`."""
 
 import copy
 import itertools
@@ -71,7 +71,7 @@ def test_words_are_the_text_and_edges_are_words(kind, strategy):
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("kind", KINDS)
 def test_long_texts_are_read_in_windows(kind, strategy, merge):
-    """The free model's logits depend on the token only, so windows must not show."""
+    """The free model's logits depend on the token only, so windows must not change the result."""
     whole = right(kind, 4096, aggregation_strategy=strategy)(LONG)
     cut = right(kind, 24, aggregation_strategy=strategy, window_merge=merge)(LONG)
     assert plain([cut]) == plain([whole])
@@ -212,7 +212,7 @@ def test_what_nobody_sees_is_not_missed(text):
 
 @pytest.mark.parametrize("strategy", ["simple", "first", "average", "max"])
 def test_an_accent_that_the_tokenizer_drops_is_in_its_entity(strategy):
-    """Words of the caller are told apart by the tokenizer, whose last token ends before the accent."""
+    """The caller's words come from the tokenizer, whose last token ends before the accent."""
     pipe = right("wordpiece-uncased", aggregation_strategy=strategy, ignore_labels=[], decode="argmax")
     (found,) = pipe([["In", "cafe\u0301", "Rene\u0301e\u0301"]], is_split_into_words=True)
     assert {e["end"] for e in found} <= {2, 8, 16}
@@ -287,7 +287,7 @@ class TestCompare:
     def test_rules(self, rampart_dir):
         pipe = fastpost.pipeline("ner", model=rampart_dir, backend="onnxruntime", aggregation_strategy="simple")
         found = fastpost.compare(pipe, MAIL)
-        # The e-mail address is whole by widening already: an entity that has a part of one goes on to its ends.
+        # Widening already completes the e-mail address: an entity with a part of it extends to its ends.
         assert found.counts == {"snap": 2, "word": 4}
         assert fastpost.compare(pipe, "SSN 123-45-6789, call +1-212-555-0101").counts == {"join": 1}
         phone = next(d for d in found.differences if d.rules == ["snap"] and d.fastpost[0]["entity_group"] == "PHONE")

@@ -35,7 +35,7 @@ def name(scheme, kind, at, count):
 
 
 def planted(rng):
-    """A text, and runs of its words, no two of them next to each other."""
+    """A text and runs of its words, no two of them adjacent."""
     text, spans, start, last = "", [], None, True
     for number in range(rng.choice((3, 8, 30))):
         inside = number > 0 and start is not None and rng.random() < 0.4
@@ -56,7 +56,7 @@ def planted(rng):
 
 
 def gold_labels(encoding, text, spans, scheme):
-    """The label of each token: a token is of the span that holds its first character; a space of no width, of the next token's."""
+    """The label of each token: a token belongs to the span that holds its first character, a token without width to the next token's."""
     found = [None] * len(encoding.ids)
     for at in reversed(range(len(found))):
         start, end = encoding.offsets[at]

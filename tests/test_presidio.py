@@ -181,7 +181,7 @@ def test_with_torch(rampart_torch_dir, recognizer):
 
 
 def test_a_threshold_for_each_label_is_own_modes(rampart_dir):
-    """It was compared with a score, which failed at the first text."""
+    """The thresholds used to be compared with a score, which failed at the first text."""
     by_label = FastpostRecognizer(rampart_dir, threshold={"SURNAME": 1.0})
     words = [TEXTS[0][one.start : one.end] for one in by_label.analyze(TEXTS[0])]
     assert "Anna" in words
@@ -192,7 +192,7 @@ def test_a_threshold_for_each_label_is_own_modes(rampart_dir):
 
 
 def test_from_a_configuration_file(rampart_dir):
-    """Presidio hands a foreign class no fields of its own, so a subclass says which model."""
+    """Presidio passes no own fields to a foreign class, so a subclass names the model."""
 
     class RampartRecognizer(FastpostRecognizer):
         def __init__(self, **kwargs):
@@ -264,7 +264,7 @@ def test_tokens_are_reported_by_their_type(rampart_dir):
 
 
 def test_what_is_below_the_threshold_gives_back_what_it_took(rampart_dir):
-    """Of "KristjanAnnaann" the surname, which the model is unsure of, had more letters than the given name that it is sure of."""
+    """In "KristjanAnnaann", the uncertain surname has more letters than the certain given name."""
     text, options = "My name is KristjanAnnaann of Mayelm", {"aggregation_strategy": "simple"}
     own = {"backend": "onnxruntime", "compat": "fastpost", **options}
     want = [

@@ -1,4 +1,4 @@
-"""Presidio's own tables of labels, as of presidio-analyzer 2.2.366, are in ours; `test_presidio.py` reads them itself."""
+"""The label tables of presidio-analyzer 2.2.366 are part of ours; `test_presidio.py` reads the installed ones."""
 
 import pytest
 

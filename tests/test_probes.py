@@ -11,7 +11,7 @@ LABELS = ["O"] + [f"{letter}-{kind}" for kind in sorted(TYPES) for letter in "BI
 
 
 def found(marked, kind, **options):
-    """What is found where the marks are gold, as words with their labels."""
+    """The entities that are found if the marks are gold, as words with their labels."""
     text, gold = unmarked(marked)
     tokens = KINDS[kind](text)
     entities = EntityDecoder(LABELS, threads=1, **options).decode(
@@ -39,7 +39,7 @@ def test_the_gold_entities_are_found(marked, kind):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("case", KNOWN, ids=[case["gold"] for case in KNOWN])
 def test_where_the_rule_finds_others_they_are_known(case, kind):
-    """By one rule that gold shows to be worth more: `why`."""
+    """The result differs from gold by a rule that is worth more on gold data: `why`."""
     assert unmarked(case["gold"])[0] == unmarked(case["found"])[0]
     assert found(case["gold"], kind, aggregation_strategy="simple") == marked_words(case["found"])
 

@@ -1,4 +1,4 @@
-"""One way to tell how far long work is, on a terminal, in a log and for callers; and commands that say nothing."""
+"""Progress of long work is shown one way, on a terminal, in a log and to callers; and quiet commands."""
 
 import json
 import re
@@ -19,7 +19,7 @@ MAIL = "My name is Anna Schmidt, call me at 718-555-0199."
 
 
 class Screen:
-    """Keeps what it is told."""
+    """Records the progress that it is given."""
 
     def __init__(self):
         self.told = []
@@ -54,7 +54,7 @@ def test_stages_follow_each_other(whole):
 
 
 def test_a_log_of_long_work_speaks_soon_and_says_how_much_time_is_left(capsys, monkeypatch):
-    """The first line of an hour's work once came after six minutes, and none said when it would end."""
+    """The first line of an hour's work used to come after six minutes, and no line said when it would end."""
     from fastpost import progress as timed
 
     clock = [0.0]
@@ -118,7 +118,7 @@ def windows(lengths):
 
 @pytest.mark.parametrize("waits", [False, True])
 def test_each_batch_is_told_once_it_is_run(waits):
-    """A model that works behind the caller's back has run a batch when its logits are there, not when it was asked."""
+    """A model that works asynchronously has run a batch when its logits are ready, not when it was called."""
     order = []
 
     def runner(batch):
@@ -211,7 +211,7 @@ def mail(tmp_path):
 
 @pytest.mark.parametrize("command", ["ner", "view", "compare"])
 def test_quiet_is_quiet(command, mail, rampart_dir, recwarn):
-    """Not a word of progress, of what was left out, of how much it is, nor a warning; an error is told."""
+    """Prints no progress, no counts, nothing left out and no warning; an error is printed."""
     source = [command, mail, "--model", rampart_dir, "--on-error", "skip"]
     said = call(*source)
     assert said.stderr.startswith("load: ")
@@ -224,7 +224,7 @@ def test_quiet_is_quiet(command, mail, rampart_dir, recwarn):
 
 
 def test_a_comparison_says_how_far_it_is(rampart_dir, tmp_path):
-    """It said how many texts there are, and nothing more until all were read."""
+    """The command used to print the number of texts and nothing more until all were read."""
     told = []
     pipe = fastpost.pipeline("ner", model=rampart_dir, compat="fastpost")
     fastpost.compare(pipe, [MAIL] * 6, progress=lambda *step: told.append(step), batch_size=2)
@@ -243,7 +243,7 @@ def test_one_line_at_the_end_says_what_came_of_it(mail, rampart_dir, tmp_path):
 
 
 def test_json_has_one_style(mail, rampart_dir):
-    """What is written is as short as JSON can be, in all commands."""
+    """All commands write JSON without spaces."""
     lines = [call("doctor", "--json").stdout.rstrip("\n")]
     lines += call("ner", mail, "--model", rampart_dir, "--on-error", "skip").stdout.splitlines()
     lines += call(

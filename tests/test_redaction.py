@@ -1,4 +1,4 @@
-"""`redact`: nothing that was found is left, nothing else is touched, and all of it comes back."""
+"""`redact` leaves nothing that was found, changes nothing else, and `restore` gives all of it back."""
 
 import copy
 import json
@@ -366,12 +366,12 @@ def test_a_label_of_its_own_for_each_entity_does_not_read_all_texts_for_each():
 
 
 def test_half_a_surrogate_pair_is_no_placeholder():
-    """It came out as text that no file takes."""
+    """The result used to be text that cannot be written to a file."""
     with pytest.raises(ValueError, match=r"`entities\[0\]` has the label .*half a surrogate pair; pass") as raised:
         fastpost.redact("Anna", [(0, 4, "P\udc00")])
     assert raised.value.argument == "entities"
     with pytest.raises(ValueError, match=r"`replace` returned '\\ud83d' for `entities\[0\]`.*; it should") as raised:
         fastpost.redact("Anna", [(0, 4, "PER")], lambda _: "\ud83d")
     assert raised.value.argument == "replace"
-    # A text is its owner's, whatever it holds.
+    # A text may hold anything.
     assert fastpost.redact("\ud83dna", [(0, 2, "PER")], lambda entity: entity["word"] * 2).text == "\ud83dn\ud83dna"

@@ -1,4 +1,4 @@
-"""`render`: what is in colour is what was found, in a real browser; escaped, readable, heard."""
+"""`render` colours what was found, shown by a real browser; the page is escaped, readable and accessible."""
 
 import html
 import re
@@ -38,7 +38,7 @@ OVERLAPPING = [
 
 
 class Page(HTMLParser):
-    """The text of a fragment, which characters of it are in a mark, its tags, what is only heard."""
+    """The text of a fragment, its marked characters, its tags, and what only a screen reader says."""
 
     def __init__(self, fragment):
         super().__init__(convert_charrefs=True)
@@ -318,14 +318,14 @@ def test_contrast_is_that_of_wcag_aa(dark):
         texts += [(ink, tint), (tag_ink, strong)]
         bars += [(strong, paper), (strong, tint)]
     assert min(contrast(rgb(one), rgb(other)) for one, other in texts) >= 4.5
-    assert min(contrast(rgb(one), rgb(other)) for one, other in bars) >= 3  # things that are no text
+    assert min(contrast(rgb(one), rgb(other)) for one, other in bars) >= 3  # objects that are not texts
 
 
 # --- in a browser ---------------------------------------------------------------------------------
 
 
 def themed(*fragments, theme="light"):
-    """A page with the fragments, whose author has chosen light or dark."""
+    """A page with the fragments, whose author has chosen a light or dark scheme."""
     return f'<!doctype html><meta charset="utf-8"><body data-theme="{theme}">{"".join(fragments)}</body>'
 
 
@@ -387,7 +387,7 @@ def test_the_browser_would_run_and_fetch_what_is_not_escaped(tmp_path):
 
 @in_browser
 def test_a_tag_stays_with_the_word_before_it(tmp_path):
-    """However narrow the page: each tag begins on the line on which its entity ends."""
+    """On any width of page, each tag begins on the line on which its entity ends."""
     text = " ".join(f"word{number}" for number in range(60))
     entities = [at(text, f"word{number} ".strip(), "LABEL") for number in range(10, 60)]
     narrow = f'<div style="width:300px">{fastpost.render(text, entities)}</div>'
@@ -398,7 +398,7 @@ def test_a_tag_stays_with_the_word_before_it(tmp_path):
 
 @in_browser
 def test_the_tag_of_a_long_address_stays_with_its_last_letters(tmp_path):
-    """On a telephone, where an address fills a line, its tag once stood alone on the next one."""
+    """On a phone, where an address fills a line, its tag used to be alone on the next line."""
     text = "Write to anna.mueller@example.com, or x to https://example.com/a/very/long/path/that/does/not/end#here now"
     words = ("anna.mueller@example.com", "https://example.com/a/very/long/path/that/does/not/end#here")
     entities = [at(text, word, "EMAIL", 0.98) for word in words]
@@ -412,7 +412,7 @@ def test_the_tag_of_a_long_address_stays_with_its_last_letters(tmp_path):
 
 @in_browser
 def test_a_tag_stands_beside_its_entity_in_a_run_of_the_other_direction(tmp_path):
-    """It stood at the other end of the run, beside another word."""
+    """The tag used to be at the other end of the run, beside another word."""
     mixed = "שלום, email me at anna@example.com"
     english = "I met דנה שרה today, call 718-555-0199 "
     pages = [
@@ -447,7 +447,7 @@ def nested(depth):
 
 
 def test_entities_in_each_other_have_bars_for_the_first_of_them_only():
-    """Each piece repeated the bars of all: 2,000 in each other made half a gigabyte."""
+    """Each piece used to repeat the bars of all: 2,000 nested entities made half a gigabyte."""
     small, large = (len(fastpost.render(*nested(depth))) for depth in (100, 400))
     assert large < 5 * small
     page = fastpost.render(*nested(14))

@@ -1,4 +1,4 @@
-"""What transformers gets wrong and `compat="fastpost"` gets right: one test a defect, with a text that is as small as it gets.
+"""What transformers gets wrong and `compat="fastpost"` gets right: a test for each defect, with the smallest text that shows it.
 
 In each, transformers itself and `compat="transformers"` show the defect and `compat="fastpost"` does not. The defects of
 question answering are those of transformers 4.57, which `AnswerDecoder(compat="transformers")` repeats.
@@ -40,7 +40,7 @@ def rows_of(window, text, labels, spelled):
 def both(
     kind, text, labels, spelled, aggregation_strategy="simple", *, rows=None, stride=None, max_length=512, **options
 ):
-    """What transformers and what `compat="fastpost"` find, as (name, word) pairs; each token by itself where not said."""
+    """What transformers and `compat="fastpost"` find, as (name, word) pairs; without aggregation by default."""
     options.setdefault("decode", "argmax")
     transformers = oracle(kind, max_length)
     case = transformers.case(text, stride=stride)
@@ -96,20 +96,20 @@ def test_schemes_that_mark_the_end(scheme, labels, spelled, theirs):
 
 
 def test_neighbours_that_end_at_their_mark():
-    """transformers makes one of two single tokens side by side."""
+    """transformers makes one entity of two adjacent single-token entities."""
     labels = ["O", "B-PER", "I-PER", "E-PER", "S-PER"]
     found = both(WORDS, "Angela Barack", labels, [("Angela", "S-PER"), ("Barack", "S-PER")])
     assert found == [[("PER", "Angela Barack")], [("PER", "Angela"), ("PER", "Barack")]]
 
 
 def test_iob1():
-    """A token that goes on behind one of another type's end is lost to nobody; `I-` opens an entity, too."""
+    """A token that continues after another type's end is not lost; `I-` opens an entity, too."""
     labels = ["O", "I-PER", "B-PER"]
     spelled = [("Angela", "I-PER"), ("Merkel", "I-PER"), ("Barack", "B-PER")]
     for scheme in ("IOB1", "auto"):
         theirs, ours = both(WORDS, "Angela Merkel Barack", labels, spelled, scheme=scheme)
         assert theirs == ours == [("PER", "Angela Merkel"), ("PER", "Barack")]
-    # No `B-` of IOB1 is written elsewhere, yet a name that a model has begun with one is not left out.
+    # IOB1 writes no `B-` here, but a name that a model begins with `B-` is not left out.
     spelled = [("Angela", "B-PER"), ("Merkel", "I-PER")]
     theirs, ours = both(WORDS, "Angela Merkel", labels, spelled, scheme="IOB1", repair="discard")
     assert theirs == ours == [("PER", "Angela Merkel")]
@@ -169,7 +169,7 @@ def test_chinese_is_not_one_word(kind):
 
 
 def test_a_decomposed_accent_begins_no_new_word():
-    """Of a token that is shorter than its text transformers says that it goes on with the word before."""
+    """transformers takes a token that is shorter than its text for the continuation of a word."""
     labels = ["O", "PER"]
     text = "m E\u0301va"
     tokens = [(0, 1), (2, 4), (4, 5), (5, 6)]  # of "m", "e", "##v", "##a", by a normaliser that joins the accent
@@ -189,7 +189,7 @@ def test_a_decomposed_accent_begins_no_new_word():
 
 
 def test_the_longest_entity_wins_whatever_its_score():
-    """Window 2 sees "Obama" at its very edge, and unsurely; it says LOC there and one word more."""
+    """Window 2 has "Obama" at its edge and is unsure; it says LOC there and for one word more."""
     text = "Angela Merkel met Barack Obama in New York"
     case = oracle(WORDS, 7).case(text, stride=2)
     assert [window.encoding.tokens[1:-1] for window in case.windows][1][:2] == ["Barack", "Obama"]
@@ -235,7 +235,7 @@ def test_word_is_the_text():
 
 
 def test_illegal_sequences():
-    """Nothing begins the entity, so its first word is lost; the best legal sequence has it."""
+    """No label begins the entity, so its first word is lost; the best legal sequence has it."""
     text = "Angela Merkel"
     case = oracle(WORDS).case(text)
     rows = np.full((4, len(BIO)), -9, np.float32)
@@ -288,7 +288,7 @@ def test_scores_of_equal_texts_are_added():
 
 
 def test_scores_of_different_windows_can_be_compared():
-    """The second window is sure of nothing, but its softmax is its own: it comes first."""
+    """The second window is sure of nothing, but has a softmax of its own: its answer comes first."""
     unsure = ([(10, 14)], [1.0], [1.0])
     sure = (ANNA, [9.0, 8.5], [9.0, 8.5])
     text = "Anna Lena Hugo"
@@ -315,7 +315,7 @@ def test_half_precision_keeps_three_digits():
 
 
 def test_the_search_is_no_matrix():
-    """transformers' is one value for each pair of tokens; 160 GB for the text that both modes read here."""
+    """transformers stores one value for each pair of tokens: 160 GB for the text that both modes read here."""
     tokens = 1024
     logits = np.random.default_rng(0).normal(size=(2, tokens)).astype(np.float32)
     tracemalloc.start()
@@ -360,7 +360,7 @@ def test_the_question_is_masked_with_left_padding():
 
 
 def test_cls_is_where_it_is():
-    """CLS stands last here. transformers strikes out token 0, and gives the null answer though nobody allowed one."""
+    """CLS is the last token here. transformers masks token 0 and gives a null answer that was not allowed."""
     logits = [-9, 1, 2, -9, -9, 9]
     theirs = context_first("transformers", PADDED, logits, logits, max_answer_len=1)
     assert theirs.answers == [""]
@@ -373,7 +373,7 @@ def test_cls_is_where_it_is():
 
 
 def test_no_empty_answers():
-    """Where there are fewer spans than asked for, token 0 makes up the number: an answer without text, of score 0."""
+    """If there are fewer spans than asked for, token 0 fills up the list: an answer without text and with score 0."""
     window = [([(0, 4)], [9], [9])]
     theirs = answers("transformers", window, ["Anna"], top_k=3, align_to_words=False)
     ours = answers("fastpost", window, ["Anna"], top_k=3, align_to_words=False)

@@ -1,4 +1,4 @@
-"""Results: they never change, texts and questions are taken by number, empty ones have the types of full ones."""
+"""Results are immutable, texts and questions are indexed by number, and empty results have the types of full ones."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_some_texts(name, at):
     assert isinstance(some, fastpost.Entities)
     assert some.to_dicts() == found.to_dicts()[at]
     assert some.text_count == len(TEXTS[at])
-    # The same as decoding these texts alone.
+    # The same as decoding only these texts.
     order = list(range(4))[at]
     alone = entities([TEXTS[n] for n in order], [PLACES[n] for n in order], [IDS[n] for n in order], **OPTIONS[name])
     for column in ("text_index", "start", "end", "label_id", "score", "index", "token_start", "covered", "probs"):

@@ -1,4 +1,4 @@
-"""`EntityDecoder(compat="fastpost")` equals its plain twin on random everything, and keeps its promises.
+"""`EntityDecoder(compat="fastpost")` equals its plain twin on random inputs and options, and keeps its promises.
 
 The examples of a run are few; `FASTPOST_PARITY_EXAMPLES` sets another total (`make parity`, drawn anew).
 """
@@ -214,7 +214,7 @@ def random_options(rng, labels, scheme, exact):
 
 
 def compared(got, twin, found, covered, number, context):
-    """One text of a result against the twin's."""
+    """Compares one text of a result with the twin's."""
     rows = np.flatnonzero(got.text_index == number)
     shown = [
         {
@@ -234,7 +234,7 @@ def compared(got, twin, found, covered, number, context):
 
 
 def arguments(batch, texts):
-    """The arrays of a batch of texts, each a list of windows; what not all windows have is left out."""
+    """The arrays of a batch of texts, each a list of windows; an array that some windows lack is left out."""
     flat = [window for windows in batch for window in windows]
     out = {
         "offsets": [window.offsets for window in flat],
@@ -344,7 +344,7 @@ def test_shapes_types_threads_and_order(texts, seed, shapes):
     for number, text in enumerate(texts):
         logits, form = arguments([batch[number]], [text])
         alone = [(number, *row[1:]) for row in table(decoder.decode(logits, **form))]
-        # What not all texts have is left out of a batch.
+        # An array that some texts lack is left out of a batch.
         given = [arguments([windows], [""])[1] for windows in batch]
         if all(sum(name in own for own in given) in (0, len(batch)) for name in ("word_ids", "input_ids")):
             assert alone == [row for row in everything if row[0] == number]
@@ -541,7 +541,7 @@ def test_iob1_where_a_type_has_no_begin():
 
 
 def test_an_entity_takes_its_word_from_what_is_outside():
-    """Whether "O" is reported or not, and however much of the word is labelled so."""
+    """The rule holds whether "O" is reported or not, and for any part of the word that is labelled so."""
     text = "Kristjan lives"
     offsets = [[(0, 2), (2, 8), (9, 14)]]
     logits = np.array([[0, 9], [9, 0], [9, 0]], np.float32)
@@ -595,7 +595,7 @@ def test_threshold_is_compared_as_the_score_is_printed():
 @share(150)
 @given(draws.long_texts, seeds)
 def test_windows_do_not_show(text, seed):
-    """Where logits depend on the token only, any windows give what one long window gives."""
+    """If logits depend on the token only, any windows give the result of one long window."""
     rng = np.random.default_rng(seed)
     labels, scheme = label_set(rng)
     options, _ = random_options(rng, labels, scheme, True)
@@ -666,7 +666,7 @@ def test_windows_of_tokenizers_do_not_show(kind, merge, words):
 
 
 def test_windows_tokenized_by_themselves_leave_no_gap():
-    """Other tokens where windows meet: none of the characters is left out, and no entity is torn."""
+    """Tokens differ where windows meet: no character is left out, and no entity is split."""
     text = "Anna Lena Meier"
     labels = ["O", "PER"]
     a = np.array([(0, 4), (4, 9), (9, 12)])
@@ -864,7 +864,7 @@ def test_texts_without_windows_and_windows_without_tokens(strategy, merge):
 
 
 def test_without_offsets_entities_have_tokens():
-    """Texts without offsets are no reason to lose entities."""
+    """Entities of texts without offsets are not lost."""
     logits = np.array([[[0, 9, 0], [0, 0, 9]]], np.float32)
     (entity,) = EntityDecoder(THREE).decode(logits, texts=["ab"]).to_dicts()[0]
     assert (entity["entity_group"], entity["start"], entity["index"]) == ("x", None, (0, 2))
@@ -886,7 +886,7 @@ HUGE = 100_000
 )
 @pytest.mark.parametrize("merge", ["context", "average", "union", "transformers"])
 def test_a_hundred_thousand_tokens(kind, merge):
-    """Linear whatever the arrays: a quadratic step would take minutes here."""
+    """Time is linear for any arrays: a quadratic step would take minutes here."""
     text = "ab " * HUGE
     spans = np.arange(HUGE)[:, None] * 3 + [[0, 2]]
     words, size, step = None, 600, 500

@@ -1,4 +1,4 @@
-"""The spaCy component in real pipelines: found by its entry point, batched, saved and loaded."""
+"""The spaCy component in real pipelines is found by its entry point, batched, saved and loaded."""
 
 import importlib.metadata
 import json
@@ -60,7 +60,7 @@ print([(span.text, span.label_) for span in nlp({TEXTS[0]!r}).ents])
 
 
 def test_spans_are_those_of_the_pipeline(rampart_dir, pipe):
-    """Every entity of the pipeline is a span that covers it and no token more."""
+    """Every entity of the pipeline is a span of the tokens that it touches, and no other."""
     nlp = build(rampart_dir, spans_key="pii")
     for text in TEXTS:
         doc, want = nlp(text), pipe(text)
@@ -77,7 +77,7 @@ def test_spans_are_those_of_the_pipeline(rampart_dir, pipe):
 
 @pytest.mark.parametrize("mode", ["strict", "contract", "expand"])
 def test_alignment(rampart_dir, pipe, mode):
-    text = "My name is 王伟明"  # three names to the model, one token to spaCy
+    text = "My name is 王伟明"  # three names for the model, one token for spaCy
     nlp = build(rampart_dir, spans_key="pii", alignment_mode=mode)
     doc = spacy.blank("en")(text)
     want = [doc.char_span(row["start"], row["end"], alignment_mode=mode) for row in pipe(text)]
@@ -130,7 +130,7 @@ def test_pipe_reads_batches_and_streams(nlp, monkeypatch):
 
 
 def test_in_two_processes(python, rampart_dir, nlp):
-    """Processes that are forked after the model has run in this one."""
+    """Worker processes are forked after the model has run in this process."""
     script = f"""
 import json, spacy
 nlp = spacy.blank("en")
@@ -153,7 +153,7 @@ def test_saved_and_loaded(nlp, tmp_path):
 
 
 def test_entities_that_share_a_token_are_counted(rampart_dir, pipe):
-    """One token of spaCy's, two entities: `doc.ents` has room for one, and nobody loses the other in silence."""
+    """Two entities in one spaCy token: `doc.ents` has room for one, and the other is not lost silently."""
     text = "Call Anna at 718-555-0199,anna@example.com."
     assert len(pipe(text)) == 3
     with pytest.warns(UserWarning, match="1 of 3 entities share a token of spaCy's with a longer one and are left out"):

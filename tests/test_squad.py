@@ -51,7 +51,7 @@ def test_columns_in_place_of_rows(data):
 
 
 class ColumnsOnly:
-    """As much of a `datasets.Dataset` as is needed."""
+    """The part of `datasets.Dataset` that the test needs."""
 
     def __init__(self, columns):
         self.columns, self.column_names = columns, list(columns)
@@ -93,13 +93,13 @@ def test_small_cases(tmp_path):
     tie = tiny(start=(5.0, 0, 0, 3.0), end=(0.0, 0, 0, 1.0))
     assert postprocess_qa_predictions(*tie, version_2_with_negative=True, null_score_diff_threshold=1) == {"a": "cd"}
     assert postprocess_qa_predictions(*tie, version_2_with_negative=True, null_score_diff_threshold=0.5) == {"a": ""}
-    # Of windows whose "no answer" is alike the first one's logits are told.
+    # If several windows have equal "no answer" scores, the first one's logits are reported.
     examples, (window,), _ = tiny()
     logits = np.array([[3.0, 0, 0, 1], [1, 0, 0, 1]], np.float32), np.array([[1.0, 0, 0, 1], [3, 0, 0, 1]], np.float32)
     postprocess_qa_predictions(examples, [window, window], logits, **negative)
     entries = json.loads((tmp_path / "nbest_predictions.json").read_text())["a"]
     assert {(entry["start_logit"], entry["end_logit"]) for entry in entries if not entry["text"]} == {(3.0, 1.0)}
-    # Nothing but empty texts: the script ends with an IndexError.
+    # With only empty texts, the script ends with an IndexError.
     assert postprocess_qa_predictions(*tiny(context=""), version_2_with_negative=True) == {"a": ""}
 
 

@@ -1,4 +1,4 @@
-"""Training beside transformers' own `train_new_from_iterator`: the same tokenizer.json, byte for byte."""
+"""Training gives the tokenizer.json of transformers' own `train_new_from_iterator`, byte for byte."""
 
 import copy
 import gzip
@@ -135,13 +135,13 @@ def write_jsonl(path: Path, texts) -> Path:
 
 @pytest.fixture(scope="module")
 def mixed() -> list[str]:
-    """Enough for several blocks, so that threads do share the work."""
+    """Enough text for several blocks, so that threads share the work."""
     return [*xquad("en"), *xquad("zh"), *python_functions(3), "", "\u2028\r\n \0"]
 
 
 @pytest.fixture(scope="module")
 def mixed_files(mixed, tmp_path_factory) -> list[Path]:
-    """The same texts as `mixed` in three files, one of them packed."""
+    """The texts of `mixed` in three files, one of them compressed."""
     folder, third = tmp_path_factory.mktemp("mixed"), len(mixed) // 3
     return [
         write_jsonl(folder / "a.jsonl", mixed[:third]),
@@ -193,7 +193,7 @@ def test_every_other_source_of_a_corpus(mixed, mixed_files, tmp_path):
 
 
 def test_a_stream_is_counted_once_and_whole(mixed, tmp_path):
-    """Of a pipe the sample can't be read again, so it is kept; the second pass says what is wrong."""
+    """The sample of a pipe can't be read again, so it is kept; the second pass reports the fault."""
     path = write_jsonl(tmp_path / "x.jsonl", mixed)
     want = fastpost.WordCounts.from_corpus(fast("gpt2"), mixed)
     for force in (False, True):
@@ -216,7 +216,7 @@ def test_skipped_texts_are_not_counted(n, threads, mixed, mixed_files):
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_faults_are_those_of_a_loop(threads, mixed, tmp_path):
-    """Near the end, behind the sample; with `skip` the rest is counted and `stats` tells the same."""
+    """A fault near the end, after the sample; with `skip`, the rest is counted and `stats` says the same."""
     paths = [write_jsonl(tmp_path / f"{name}.jsonl", mixed) for name in "ab"]
     lines = paths[1].read_text(encoding="utf-8").splitlines(keepends=True)
     lines[-3], lines[-1] = '{"text": 5}\n', lines[-1][:-9]
@@ -271,7 +271,7 @@ def test_the_checks_and_the_progress_of_a_corpus(mixed_files, mixed, tmp_path):
 
 
 def test_files_do_not_become_strings(mixed_files, monkeypatch):
-    """Behind the sample, of which nothing is left with `force=True`."""
+    """Texts after the sample stay in Rust; with `force=True` there is no sample, so all do."""
 
     def iterated(*_):
         raise AssertionError("a loop makes Python strings")
@@ -281,7 +281,7 @@ def test_files_do_not_become_strings(mixed_files, monkeypatch):
 
 
 def test_a_trained_tokenizer_copies_as_any_other():
-    """transformers copies a backend that is passed to it; training spares it that, for that one time."""
+    """transformers copies a backend that is passed to it; training avoids that copy."""
     made = fastpost.train_new_from_iterator(fast("gpt2"), ["one two two"] * 9, 300)
     other = copy.deepcopy(made)
     assert other.backend_tokenizer is not made.backend_tokenizer
@@ -335,7 +335,7 @@ def merged(table, byte_level, **options):
 
 
 def plain(words, vocab_size, min_frequency=0, prefix="", suffix="", longest=None, limit=None, faults=False):
-    """`BpeTrainer` in plain Python. `faults` reads a negative count as a huge one, as it does."""
+    """`BpeTrainer` in plain Python. With `faults`, a negative count is read as a huge one, as in `BpeTrainer`."""
     count_of = {}
     for word, count in words.items():
         for c in word:
@@ -435,7 +435,7 @@ def test_every_option_beside_the_plain_twin(words, vocab_size, min_frequency, pr
 @examples(300)
 @given(st.lists(st.text("ab ", max_size=14), max_size=8), st.integers(0, 40), st.integers(2, 9))
 def test_max_token_length_beside_tokenizers(corpus, vocab_size, longest):
-    """Equal, or tokenizers read a negative count as a huge one: then the twin that does so equals it."""
+    """The results are equal, unless tokenizers read a negative count as a huge one: then the twin with `faults` equals it."""
     from tokenizers.trainers import BpeTrainer
 
     theirs = untrained("metaspace")
@@ -457,7 +457,7 @@ def test_max_token_length_beside_tokenizers(corpus, vocab_size, longest):
 
 @pytest.mark.parametrize("kind", ["bert-uncased", "bert-cased"])
 def test_wordpiece_has_the_same_tokens_where_no_tie_decides(kind):
-    """Beginnings of words, each so often that no two pairs of letters tie; no two words share a letter."""
+    """Prefixes of words, with counts for which no two pairs of letters tie; no two words share a letter."""
     corpus = []
     for index, word in enumerate(["walking", "Üborstv", "dumpf", "汉e", "zyx"]):
         corpus += [word[:end] for end in range(2, len(word) + 1) for _ in range(7**index % 11 + end)]
@@ -503,7 +503,7 @@ def test_counts_beyond_two_to_the_31():
 
 
 def test_ids_inside_a_sequence_of_post_processors():
-    """As Llama-3: transformers leaves the ids of a nested template as they were; here they are new."""
+    """Like Llama 3: transformers leaves the ids of a nested template as they were; here they are updated."""
     tokenizer = fast("llama3")
     inner = tokenizer.backend_tokenizer.post_processor
     tokenizer.backend_tokenizer.post_processor = processors.Sequence([processors.ByteLevel(), inner])
@@ -556,7 +556,7 @@ def test_word_counts_of_several_sizes(tmp_path):
 
 @pytest.mark.parametrize("kind", ["gpt2", "bert-uncased"])
 def test_word_counts_travel_as_bytes(kind):
-    """Without the vocabulary, and with it where they are pickled."""
+    """Counts without the vocabulary, and with it if they are pickled."""
     tokenizer, corpus = fast(kind), xquad("en")
     counts = fastpost.WordCounts.from_corpus(tokenizer, corpus)
     data = counts.to_bytes()
@@ -652,7 +652,7 @@ def test_no_pre_tokenizer_stops_before_the_run():
 
 
 def test_without_a_decoder_there_is_a_tokenizer_and_a_warning(caplog):
-    """transformers trains such a tokenizer; what it lacks it lacked before."""
+    """transformers trains such a tokenizer; the trained one lacks what it lacked before."""
     backend = fast("gpt2").backend_tokenizer
     document = json.loads(backend.to_str())
     document["decoder"] = None
@@ -669,7 +669,7 @@ def test_without_a_decoder_there_is_a_tokenizer_and_a_warning(caplog):
 
 
 def test_parts_that_do_not_fit_stop_before_the_run():
-    """The decoder gives no text back, which would show when all is counted and merged; not one text is read."""
+    """The decoder gives no text back, which would show only after counting and merging; it is refused before a text is read."""
     backend = fast("gpt2").backend_tokenizer
     backend.decoder = decoders.WordPiece()
     wrong = PreTrainedTokenizerFast(tokenizer_object=backend)
@@ -786,7 +786,7 @@ def test_verify_tokenizer():
     ("megabytes", "vocab_size"), [(10, 8_000), pytest.param(250, 52_000, marks=pytest.mark.parity)]
 )
 def test_the_seed_s_run(megabytes, vocab_size, tmp_path):
-    """The example, in `make parity` as large as it was: it checks itself and prints what it found."""
+    """Runs the example, in `make parity` at full size: it checks itself and prints its results."""
     root = Path(__file__).resolve().parent.parent
     script = root / "examples" / "train_code_tokenizer.py"
     command = [
@@ -809,7 +809,7 @@ def test_the_seed_s_run(megabytes, vocab_size, tmp_path):
 
 
 def interrupted(corpus, path, times: int):
-    """Counts, stopped by an error some texts after each start; then to the end."""
+    """Counts with an error some texts after each start, then without one to the end."""
 
     def stop(stage, *_):
         if path.exists() and path.stat().st_mtime_ns != before:
@@ -865,7 +865,7 @@ def test_a_checkpoint_of_something_else(mixed_files, tmp_path):
 
 
 def test_the_texts_of_files_are_guessed_from_their_sizes(mixed, mixed_files, monkeypatch, tmp_path):
-    """So that the memory estimate of a long run needs no `length`."""
+    """The memory estimate of a long run needs no `length`."""
     _, guessed = fastpost.Corpus(mixed_files, threads=3)._sample(100_000)
     assert guessed == len(mixed)  # all of it was looked at
     long = write_jsonl(tmp_path / "long.jsonl", (f"{n} text" for n in range(1_000_000)))

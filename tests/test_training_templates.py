@@ -1,4 +1,4 @@
-"""Tokenizers whose post-processor adds ordinary tokens, items that are no text, vocabularies that are too small."""
+"""Tokenizers whose post-processor adds ordinary tokens, items that are not texts, vocabularies that are too small."""
 
 import json
 import warnings

@@ -73,7 +73,7 @@ def test_map_in_the_arrow_format():
 
 
 def test_empty_lists_come_first():
-    """A type that is read off the first batch would be that of nothing."""
+    """A type that is inferred from the first batch would be null."""
     source = datasets.Dataset.from_dict({"text": [""] * 5 + TEXTS})
     find = fastpost.ner_udf(free())
     mapped = source.map(find, batched=True, batch_size=2, writer_batch_size=2, features=find.features(source.features))
@@ -81,7 +81,7 @@ def test_empty_lists_come_first():
 
 
 def test_map_without_features():
-    """As the README has it: the first thousand texts have no entity, and the last batch has null texts only."""
+    """The README's call: the first thousand texts have no entity, and the last batch has only null texts."""
     source = datasets.Dataset.from_dict({"text": [""] * 1001 + TEXTS + [None] * 3})
     find = fastpost.ner_udf(free())
     for options in ({"batch_size": 1000}, {"writer_batch_size": 5}, {"remove_columns": ["text"]}):
@@ -131,7 +131,7 @@ def test_it_pickles_as_its_arguments(folder):
 
 
 def test_the_same_function_is_not_computed_twice(folder):
-    """Its fingerprint, which names the file in the cache, does not change by use."""
+    """The fingerprint, which names the cache file, does not change with use."""
     from datasets.fingerprint import Hasher
 
     find = fastpost.ner_udf(folder, device=-1)

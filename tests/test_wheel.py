@@ -1,4 +1,4 @@
-"""The wheel and the source distribution that `make wheel` writes, each installed where nothing is but NumPy."""
+"""The wheel and the source distribution of `make wheel`, each installed beside NumPy alone."""
 
 import email
 import os
@@ -72,7 +72,7 @@ def test_the_wheel_is_for_every_python():
 
 
 def test_the_source_distribution_builds(tmp_path):
-    """Built in the `dev` profile: what is tested is that nothing is missing, which optimising does not change."""
+    """It is built in the `dev` profile: the test is that no file is missing, which optimisation does not change."""
     run(
         *(sys.executable, "-m", "pip", "--quiet", "wheel", "--no-deps", "--wheel-dir", tmp_path, only("*.tar.gz")),
         MATURIN_PEP517_ARGS="--profile dev",

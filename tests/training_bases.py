@@ -1,4 +1,4 @@
-"""Untrained tokenizers of each family that trains in our core, and texts that take them apart."""
+"""Untrained tokenizers of each family that the core trains, and texts that tell them apart."""
 
 import functools
 import json
@@ -23,7 +23,7 @@ from transformers import PreTrainedTokenizerFast
 
 
 def examples(count: int):
-    """So many examples in `make test`; in `make parity` as many times more as it asks for over 1,000."""
+    """The number of examples: as given in `make test`, multiplied in `make parity` by its total over 1,000."""
     return settings(max_examples=max(1, count * int(os.environ.get("FASTPOST_PARITY_EXAMPLES", "1000")) // 1000))
 
 
@@ -141,7 +141,7 @@ def fast(kind: str, **settings) -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **tokens, **settings)
 
 
-# Characters that the patterns treat apart: letters and numbers that Rust counts elsewhere, spaces, joiners.
+# Characters that the patterns treat differently: letters and numbers that Rust classifies otherwise, spaces, joiners.
 TRICKY = (
     "aZ0 '\"!/_-.\t\n\r\x0b\x0c\x00\x1c\x1f\x85\xa0\xad\xb2\xbc\xdf\xb5ªºÀé"
     "ſKÅ\u0130\u0131\u0149\ufb05Σσςǅǈʰՙאبपि๐ก็ไ汉\u3007\u3000々ゝー가힣"
@@ -194,7 +194,7 @@ def xquad(language: str) -> tuple[str, ...]:
 
 @functools.cache
 def python_functions(megabytes: float) -> tuple[str, ...]:
-    """Functions of the installed packages, as in the bench."""
+    """Functions from the source of installed packages, as in the bench."""
     from code_corpus import take
 
     return tuple(take(megabytes))

@@ -1,4 +1,4 @@
-"""The plain twin of `EntityDecoder(compat="fastpost")`: one text at a time, written from the docstrings, no cleverness.
+"""The plain twin of `EntityDecoder(compat="fastpost")`: one text at a time, written from the docstrings, without optimisation.
 
 Labels are tuples (role, type); "O" is the role of labels in no entity. Legal sequences are those that the scheme's
 writer writes for some entities: all of them over a few tokens are written out, and their neighbours are what is legal.
@@ -16,7 +16,7 @@ import regex
 
 from twin_units import LETTER, UNSPACED, addresses, one_run, pieces_of_one_thing, tidied, unit_edges, word_edges
 
-CLOSE = 1e-5  # values this close have no order that a test may rest on, unless they are equal by construction
+CLOSE = 1e-5  # values this close have no order that a test may depend on, unless they are equal by construction
 
 LETTERS = {
     "IO": {"I": "I"},
@@ -54,7 +54,7 @@ def read_labels(names, scheme="auto"):
                 continue
             order = tuple(LETTERS) if scheme == "auto" else (scheme,)
             fitting = [known for known in order if used <= set(LETTERS[known])]
-            if "IOB2" in fitting and "IOB1" in fitting:  # the second is taken where both can be
+            if "IOB2" in fitting and "IOB1" in fitting:  # the second is taken if both are possible
                 fitting.remove("IOB1")
                 fitting.insert(fitting.index("IOB2") + 1, "IOB1")
             if "IOE2" in fitting and "IOE1" in fitting:
@@ -133,7 +133,7 @@ def legal(scheme):
                 closes.add((roles[-1], before))
                 tags.extend((role, kind) for role in roles)
             pairs.update(itertools.pairwise([*tags, None]))
-    if scheme == "IOB1":  # written behind its own type alone, read as one that opens anywhere
+    if scheme == "IOB1":  # written only after its own type, read as a label that opens anywhere
         opens.add(("B", False))
         pairs.update((last, ("B", "b")) for last in (None, ("O", "O"), ("B", "a"), ("I", "a")))
     if scheme == "IOE1":
@@ -179,7 +179,7 @@ class Token:
 
     @property
     def key(self):
-        """What makes two tokens of overlapping windows the same; where one starts may be a matter of its window."""
+        """The key by which tokens of overlapping windows are the same token; the start of a token may depend on its window."""
         return (self.end if self.start < self.end else -1), self.token_id
 
 
@@ -204,7 +204,7 @@ def tokens_of(window, text=None):
     out = []
     for place in np.flatnonzero(np.asarray(window.special) == 0).tolist():
         start, end = (-1, -1) if window.offsets is None else (int(x) for x in window.offsets[place])
-        # A token behind a special one that is written out, trimmed of a space that is not there.
+        # A token after a literal special token, trimmed of a space that the text does not have.
         before = int(window.offsets[place - 1][1]) if window.offsets is not None and place else None
         if text is not None and start == end > 0 and before == start - 1 and not text[start - 1].isspace():
             start -= 1
@@ -245,7 +245,7 @@ def _chars(tokens):
 
 
 def stitch(parts, merge):
-    """One row of tokens, each with the one row of logits that decides it."""
+    """The tokens of a text in one row, each with the logits that decide it."""
     place = lambda part: (_chars(part)[0], -len(list(itertools.takewhile(lambda t: t.start <= _chars(part)[0], part))))  # noqa: E731
     parts = sorted((part for part in parts if part), key=place)
     if len(parts) < 2:
@@ -301,7 +301,7 @@ def _shared(text, part):
 
 
 class Undefined(Exception):  # noqa: N818 no error: such a draw is left out  # noqa: N818
-    """The result hangs on two values that only rounding tells apart."""
+    """The result depends on two values that differ only by rounding."""
 
 
 @dataclass
@@ -335,7 +335,7 @@ class Twin:
         self.kinds = [(kind, outside) for outside, kind in kinds]
         self.by_hand = self.transitions is not None or len({*self.tags}) < len(self.tags)
         if any(self.tags.count(tag) > 1 and tag[0] == "O" for tag in self.tags):
-            # A name for "outside" given twice still has a place for each.
+            # A name for "outside" that is given twice has two places.
             inner = [tag for tag in self.tags if tag[0] != "O"]
             self.by_hand = self.transitions is not None or len({*inner}) < len(inner)
 
@@ -346,7 +346,7 @@ class Twin:
         return self.aggregation_strategy in strategies
 
     def weight(self, last, following):
-        """Of a step between two label ids; `None` is the edge."""
+        """The weight of a step between two label ids; `None` is the edge."""
         a = None if last is None else self.tags[last]
         b = None if following is None else self.tags[following]
         if not allows(self.scheme, a, b):
@@ -484,7 +484,7 @@ class Twin:
     # --- words
 
     def words_of(self, tokens, text, has_ids):
-        """What is used, the number of the word of each token, and the edges of the text's words if they count."""
+        """Which source of words is used, the word number of each token, and the edges of the text's words if they are used."""
         used = self.words
         if used == "auto":
             used = "units" if text is not None else "word_ids" if has_ids else None
@@ -515,14 +515,14 @@ class Twin:
 
     @staticmethod
     def _seat(token, text, edges):
-        """The character that says which word a token belongs to."""
+        """The character that decides which word a token belongs to."""
         if token.start == token.end:
             return token.start if 0 <= token.start < len(text) and token.start not in edges else None
         return next((at for at in range(token.start, token.end) if not text[at].isspace()), token.start)
 
     @staticmethod
     def _dropped_within(token, text, edges):
-        """Edges around what no tokenizer keeps, in the middle of a word that one token covers."""
+        """Edges around characters that no tokenizer keeps, in the middle of a word that one token covers."""
         gone = set()
         for found in regex.finditer(
             r"(?<=\S)[\p{Cc}\p{Cf}\uFFFD--\s]+(?=\S)", text[max(token.start, 0) : token.end], regex.V1
@@ -576,7 +576,7 @@ class Twin:
             if not new["outside"]:
                 span = new["start"], new["end"], new["first"], new["last"]
                 start, end = self.widen(edges, numbers, tokens, span)
-                if text is not None and not by_text:  # marks that the tokenizer has dropped
+                if text is not None and not by_text:  # marks that the tokenizer dropped
                     before, behind = numbers.index(numbers[new["first"]]) - 1, numbers.index(numbers[new["last"] - 1])
                     while behind < len(numbers) and numbers[behind] == numbers[new["last"] - 1]:
                         behind += 1
@@ -619,7 +619,7 @@ class Twin:
             last["score"], last["probs"] = new["score"], new["probs"]
 
     def joined(self, spans, text):
-        """Pieces of one thing become one; what is outside gives up what others are joined over."""
+        """Pieces of one entity are joined; an outside stretch loses the characters over which others are joined."""
         if self.join is None or text is None:
             return spans
         inner = [span for span in spans if not span["outside"]]
@@ -663,7 +663,7 @@ class Twin:
         return self.passing(spans, widened)
 
     def passing(self, spans, make):
-        """What is made of pieces; without those of entities below their threshold, which are never there for others."""
+        """The entities made from pieces, without those below their threshold, which never affect others."""
         while True:
             found = make([dict(span) for span in spans])
             low = [entity for entity in found if not self.passes(entity["score"], entity["kind"])]
@@ -695,7 +695,7 @@ class Twin:
     # --- scores
 
     def path_probability(self, rows, first, last, kind):
-        """Over all sequences, the share of those in which exactly these rows are an entity of this type."""
+        """The probability, over all sequences, that exactly these rows are an entity of this type."""
         total = self._sum(rows, lambda at, a, b: True, lambda at, label: True)
 
         def step(at, a, b):  # into row `at`
@@ -709,7 +709,7 @@ class Twin:
         return {tag for tag in self.tags if tag[0] != "O" and tag[1] == kind}
 
     def _sum(self, rows, may_step, may_be):
-        """The logarithm of the summed weights of all sequences that pass."""
+        """The logarithm of the sum of the weights of all sequences that pass."""
         steps, start, end = self.weights
         count = range(len(self.labels))
         score = np.full(len(self.labels), -np.inf)
@@ -813,7 +813,7 @@ class Twin:
                     continue
                 self._reach(span, tokens, grow=False)
             spans.append(span)
-            # A path has the entity as it was found, white space at its ends and all.
+            # The path has the entity as it was found, with white space at its ends.
             span["chunk"] = (first, last)
         item_of = {at: number for number, item in enumerate(items) for at in item}
         for number, span in enumerate(spans):
@@ -834,14 +834,14 @@ class Twin:
         return first[0] != "O" and (known or (first[1] == second[1] and second[0] in ("I", "E")))
 
     def _place(self, span, tokens):
-        """Sets the first and the last of the tokens in the characters of `span`."""
+        """Sets the first and the last token of the characters of `span`."""
         covering = sorted((t.end, at) for at, t in enumerate(tokens))
         span["first"] = next((at for end, at in covering if end > span["start"]), covering[-1][1])
         span["last"] = span["first"] + 1
         self._reach(span, tokens, grow=True)
 
     def _renumbered(self, entity, tokens):
-        """With the tokens of one window that holds all of the text."""
+        """Numbers the entities by the tokens of one window that holds the whole text."""
         if self.aggregation_strategy == "none" or entity["start"] == entity["end"]:
             return entity
         span = {"start": entity["start"], "end": entity["end"], "kind": entity["name"], "outside": False}
@@ -966,7 +966,7 @@ class Twin:
         }  # fmt: skip
 
     def marginal(self, rows, place, label):
-        """Over all sequences, the share of those in which this row has this label."""
+        """The probability, over all sequences, that this row has this label."""
         total = self._sum(rows, lambda at, a, b: True, lambda at, label: True)
         having = self._sum(rows, lambda at, a, b: True, lambda at, other: at != place or other == label)
         return math.exp(having - total) if total > -math.inf else 0.0
@@ -986,7 +986,7 @@ class Twin:
 
 
 def _keep_longest(entities):
-    """Of entities that overlap the longer one, as transformers compares them."""
+    """The longer one of overlapping entities, by transformers' comparison."""
     out = []
     for new in sorted(entities, key=lambda entity: entity["start"]):
         last = out[-1] if out else None

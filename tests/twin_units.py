@@ -1,4 +1,4 @@
-"""The plain twin of words, units and joins: what in a text is one word, and which pieces are one thing."""
+"""The plain twin of words, units and joins: what is one word of a text, and which pieces are one entity."""
 
 import functools
 import unicodedata
@@ -46,7 +46,7 @@ IN_A_RUN = r"[\p{Alphabetic}\p{N}\p{Pc}\u202f]"
 
 @functools.lru_cache(maxsize=4096)
 def unit_edges(text):
-    """`word_edges`, and those at the joints at which words are cut."""
+    """`word_edges` and the edges at the joints at which words are cut."""
     edges = set(word_edges(text))
     for start, end in zip(sorted(edges), sorted(edges)[1:]):
         clusters = [(start + found.start(), found[0]) for found in regex.finditer(r"\X", text[start:end])]
@@ -89,7 +89,7 @@ def one_run(text, first, last):
 
 
 def tidied(text, start, end):
-    """Without white space at the ends, but for a space that a mark sits on."""
+    """The span without white space at its ends, except for a space that carries a mark."""
     first, last = trimmed(text, start, end)
     clusters = {found.start() for found in regex.finditer(r"\X", text)} | {len(text)}
     if first < last and first not in clusters:
@@ -127,7 +127,7 @@ WEB = regex.compile(
 
 
 def addresses(text, edges):
-    """The characters of the addresses, with the rest of the units that they begin and end in."""
+    """The characters of the addresses, widened to the units that they begin and end in."""
     out = []
     both = [*ADDRESS.finditer(text, overlapped=True), *WEB.finditer(text, overlapped=True)]
     for found in sorted(both, key=lambda found: found.span()):

@@ -1,8 +1,8 @@
-"""What an installed wheel does with NumPy alone; run by the interpreter of an environment that has nothing else.
+"""Checks an installed wheel with NumPy alone, in an environment that has nothing else.
 
     python -I tests/wheel_check.py
 
-It is no test file, as such an environment has no pytest: `test_wheel.py` and the release workflow run it.
+It is not a test file, since such an environment has no pytest; `test_wheel.py` and the release workflow run it.
 """
 
 import gzip
@@ -76,7 +76,7 @@ def answers() -> int:
 
 
 def corpus() -> int:
-    """Reads a file of JSON Lines."""
+    """Reads a JSON Lines file."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "texts.jsonl")
         path.write_text("".join(json.dumps({"text": f"text {i} 😀"}) + "\n" for i in range(2500)), encoding="utf-8")
@@ -86,7 +86,7 @@ def corpus() -> int:
 
 
 def main() -> None:
-    """Runs all of it, then looks at what came along."""
+    """Runs all checks, then checks which modules were imported."""
     installed = {dist.metadata["Name"].lower() for dist in importlib.metadata.distributions()}
     if "--alone" in sys.argv:
         assert installed <= ALLOWED, f"the environment holds more than NumPy: {sorted(installed - ALLOWED)}"

@@ -9,7 +9,7 @@ use fastpost_core::encode::{Encoder, Side, Strategy, Texts, Truncation};
 use serde_json::{Map, Value, json};
 use std::num::NonZeroUsize;
 
-/// A WordPiece tokenizer that knows single letters, and some of the words.
+/// A WordPiece tokenizer whose vocabulary has the single letters and some of the words.
 fn tokenizer() -> Encoder {
     let letters = ('!'..='~').flat_map(|c| [c.to_string(), format!("##{c}")]);
     let words = [

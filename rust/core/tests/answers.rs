@@ -57,7 +57,7 @@ impl Rows {
     }
 }
 
-/// A text of one-letter words and windows over it that share tokens; with `ties`, half of the time few logits are different.
+/// A text of one-letter words and windows over it that share tokens; with `ties`, half of the cases have few different logits.
 fn sample(most_windows: usize, ties: bool) -> impl Strategy<Value = (String, Vec<Rows>)> {
     let logit =
         |few: bool| if few { (-3_i8..3).prop_map(f32::from).boxed() } else { (-6.0_f32..6.0).boxed() };
@@ -78,7 +78,7 @@ fn sample(most_windows: usize, ties: bool) -> impl Strategy<Value = (String, Vec
                     let (mut offsets, mut sequences) = (vec![0, 0, 0, 1, 2, 3, 0, 0], vec![-1, 0, 0, -1]);
                     for token in 0..context {
                         let at = 2 * (number * step + token) as i64;
-                        // A token now and then covers nothing.
+                        // Some tokens cover nothing.
                         offsets.extend([at, if token % 7 == 5 { at } else { at + 1 }]);
                         sequences.push(1);
                     }
@@ -164,7 +164,7 @@ proptest! {
         }
     }
 
-    /// "No answer" is what the window that thinks least of it says, and one more share of the whole where it is allowed.
+/// The "no answer" score is the lowest of all windows; if a null answer is allowed, it is one more share of the whole.
     #[test]
     fn null_answers_are_a_share_too((text, rows) in sample(3, true), max_len in 1_usize..8, threshold in 0.0_f64..1.0) {
         let mode = Mode::Right { normalize: Normalize::Global, dedupe: Dedupe::Span, null_threshold: None };
@@ -178,10 +178,10 @@ proptest! {
         prop_assert!((null - (log - total).exp()).abs() < 1e-6);
         prop_assert_eq!(found.iter().filter(|answer| answer.window == -1).count(), 1);
         prop_assert!(found.iter().map(|answer| answer.score).is_sorted_by(|a, b| a >= b));
-        // Windows that share places list each of them once, so shares add up to 1 at most.
+        // A place that windows share is listed once, so shares add up to 1 at most.
         let sum: f64 = found.iter().map(|answer| answer.score).sum();
         prop_assert!(sum <= 1.0 + 1e-6 && (rows.len() > 1 || (sum - 1.0).abs() < 1e-6), "{sum}");
-        // With a threshold it comes first, or not at all.
+        // With a threshold, "no answer" comes first or is left out.
         options.mode =
             Mode::Right { normalize: Normalize::Global, dedupe: Dedupe::Span, null_threshold: Some(threshold) };
         let (found, again) = run(&text, &rows, &options);
@@ -190,7 +190,7 @@ proptest! {
         prop_assert_eq!(places, if null > threshold { vec![0] } else { vec![] });
     }
 
-    /// A window's own shares: its start tokens and its end tokens, each for itself, CLS with them.
+    /// The shares within a window: over its start tokens and over its end tokens, including CLS.
     #[test]
     fn shares_of_a_window((text, rows) in sample(1, true), max_len in 1_usize..8) {
         let mode = Mode::Right { normalize: Normalize::Window, dedupe: Dedupe::Span, null_threshold: None };
@@ -233,10 +233,10 @@ proptest! {
                     matrix.push((start[first] * end[last], first, last));
                 }
             }
-            // Which of the cells of probability 0 NumPy takes is not told.
+            // NumPy does not define which cells of probability 0 it takes.
             prop_assume!(matrix.len() > top_k);
             matrix.sort_by(|a, b| b.0.total_cmp(&a.0));
-            // The k-th and the next must not be so near that float32 swaps them.
+            // The k-th and the next score must not be so close that float32 swaps them.
             prop_assume!(matrix.windows(2).take(top_k).all(|pair| pair[0].0 - pair[1].0 > 1e-5 * pair[0].0));
             for &(score, first, last) in &matrix[..top_k] {
                 if !wanted(first) || !wanted(last) {

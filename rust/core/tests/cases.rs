@@ -52,12 +52,12 @@ fn number(value: &Value) -> f64 {
     value.as_f64().unwrap_or_else(|| panic!("{value} is no number"))
 }
 
-/// Null is "none", which the core writes as -1.
+/// Null means "none", which the core writes as -1.
 fn integer(value: &Value) -> i64 {
     if value.is_null() { -1 } else { value.as_i64().unwrap_or_else(|| panic!("{value} is no integer")) }
 }
 
-/// Null is minus infinity.
+/// Null means minus infinity.
 fn float(value: &Value) -> f32 {
     if value.is_null() { f32::NEG_INFINITY } else { number(value) as f32 }
 }
@@ -79,7 +79,7 @@ fn flat<T>(value: &Value, read: impl Fn(&Value) -> Vec<T>) -> Vec<T> {
     list(value).iter().flat_map(read).collect()
 }
 
-/// What is under `key`, or under none.
+/// The value under `key`; `None` if it is absent or null.
 fn given<'a>(value: &'a Value, key: &str) -> Option<&'a Value> {
     value.get(key).filter(|value| !value.is_null())
 }

@@ -1,4 +1,4 @@
-//! What holds of the entities of any text, whatever the options: both decoders from the outside.
+//! Properties of the entities of any text under any options, for both decoders, through the public interface.
 
 mod common;
 
@@ -21,7 +21,7 @@ use std::num::NonZeroUsize;
 const SCORES: [Score; 5] = [Score::Mean, Score::Min, Score::First, Score::Max, Score::Path];
 const BIOES: [&str; 9] = ["O", "B-PER", "I-PER", "E-PER", "S-PER", "B-LOC", "I-LOC", "E-LOC", "S-LOC"];
 
-/// Any settings of own mode but thresholds and what is ignored.
+/// Any settings of own mode except thresholds and ignored labels.
 fn settings(names: &'static [&'static str]) -> impl proptest::strategy::Strategy<Value = Settings> {
     let choices = (
         prop::sample::select(&STRATEGIES[..]),
@@ -52,7 +52,7 @@ fn settings(names: &'static [&'static str]) -> impl proptest::strategy::Strategy
     })
 }
 
-/// Rows that are sure of `labels`.
+/// Rows of logits that are certain of `labels`.
 fn sure(labels: &[usize], columns: usize) -> Vec<f32> {
     let mut logits = vec![0.0; labels.len() * columns];
     for (token, label) in labels.iter().enumerate() {
@@ -91,7 +91,7 @@ fn legal_labels(sample: &Sample, plan: &[(usize, usize, bool)]) -> Vec<usize> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(192))]
 
-    /// Words that are outside for certain are not looked at further; where what is outside is reported, too, each is.
+/// Words that are certainly outside are skipped; if outside is reported, too, every word is decoded.
     #[test]
     fn words_that_are_left_out_change_nothing(
         sample in sample(9, 24), above in prop::collection::vec(0.0_f32..14.0, 1..9),
@@ -113,8 +113,8 @@ proptest! {
         prop_assert_eq!(some.probs, probs.copied().collect::<Vec<_>>());
     }
 
-    /// Tokens far from entities are not read; where what is outside is reported, too, each is. The gaps between entities are
-    /// of all lengths, and what is in doubt at one of them may depend on what is far.
+/// Tokens far from entities are not read; if outside is reported, too, every token is. The gaps between entities have all
+    /// lengths, and a doubtful token may depend on a distant one.
     #[test]
     fn tokens_that_are_left_out_change_nothing(
         sample in sample(9, 60), settings in settings(&BIOES), far in 1_usize..30,
@@ -144,8 +144,8 @@ proptest! {
         prop_assert_eq!(some.probs, probs.copied().collect::<Vec<_>>());
     }
 
-    /// Cut into windows whose rows are those of the whole, a text has the entities of the whole: its tokens are decided
-    /// once. The mean of equal rows is that row, but for rounding.
+/// A text that is cut into windows with the rows of the whole has the entities of the whole: each token is decided once.
+    /// The mean of equal rows is that row, except for rounding.
     #[test]
     fn windows_of_equal_logits_are_one_window(
         sample in sample(9, 24), settings in settings(&BIOES), most in 4_usize..12, shared in 1_usize..4,
@@ -166,7 +166,7 @@ proptest! {
         }
     }
 
-    /// Windows that are decoded apart find the entities of the whole where each entity lies whole in one of them.
+/// Windows that are decoded separately find the entities of the whole if each entity lies whole in one of them.
     #[test]
     fn windows_that_hold_each_entity_are_one_window(
         sample in sample(5, 24), most in 8_usize..12,
@@ -177,10 +177,10 @@ proptest! {
         for merge in MERGES {
             let decoder = own(&BIO, Settings { merge, repair, viterbi, ..bare(&BIO, Strategy::Simple) });
             let whole = decode(&decoder, &sample, &[sample.window(0, sample.tokens())]);
-            // An entity has three tokens at most, and a window that starts inside one is behind one that holds it.
+            // An entity has at most three tokens, and a window that starts inside one follows a window that holds it whole.
             let cut = decode(&decoder, &sample, &sample.windows(most, 5));
             prop_assert_eq!(spans(&cut), spans(&whole), "{:?}", merge);
-            // Where each window's entities stay its own, their tokens are numbered in it.
+            // If windows are not stitched, tokens are numbered within their window.
             if merge != Merge::Transformers {
                 prop_assert_eq!(&cut.token_start, &whole.token_start, "{:?}", merge);
                 prop_assert_eq!(&cut.token_end, &whole.token_end, "{:?}", merge);
@@ -188,8 +188,8 @@ proptest! {
         }
     }
 
-    /// Spans are in order and inside the text, none over another, none empty; all columns have a row an entity;
-    /// neither threads nor the rest of the batch show.
+/// Spans are in order, inside the text, disjoint and not empty; all columns have a row for each entity; threads and the
+    /// rest of the batch do not change the result.
     #[test]
     fn spans_are_sorted_inside_and_disjoint(
         sample in sample(5, 16), settings in settings(&BIO), most in 3_usize..12, shared in 0_usize..3,
@@ -197,7 +197,7 @@ proptest! {
     ) {
         let mut settings = settings;
         settings.thresholds.fill(threshold);
-        // transformers' own rule for windows compares an entity with the last one kept only.
+        // transformers' own rule for windows compares an entity only with the last one that was kept.
         let apart = settings.strategy != Strategy::None && settings.merge != Merge::Transformers;
         let decoder = own(&BIO, settings);
         let windows = sample.windows(most, shared);
@@ -219,7 +219,7 @@ proptest! {
             prop_assert_eq!(column.len(), rows);
         }
         prop_assert_eq!(found.probs.len(), rows * decoder.names().len());
-        // Twice in a batch, with two threads.
+        // The text twice in a batch, with two threads.
         let texts = [Text { chars: sample.chars(), text: &sample.text }; 2];
         let both: Vec<_> = (0..2).flat_map(|text| windows.iter().map(move |window| {
             let mut window = *window;
@@ -234,7 +234,7 @@ proptest! {
         prop_assert_eq!(twice.text_index.iter().filter(|&&text| text == 1).count(), rows);
     }
 
-    /// Widened once more, entities stay as they are.
+    /// Widening the entities again changes nothing.
     #[test]
     fn snap_is_idempotent(
         sample in sample(5, 16), source in prop::sample::select(&[Source::Auto, Source::WordIds, Source::Unicode][..]),
@@ -249,7 +249,7 @@ proptest! {
         let settings = Settings { snap: Snap::Never, ..bare(&BIO, Strategy::Simple) };
         let decoder = own(&BIO, settings);
         let found = decode(&decoder, &sample, &[window]);
-        // One type may stand for "outside", as "O" does where it is not ignored.
+        // One type may stand for "outside", like "O" if it is not ignored.
         let outside = |name: u32| lone && name == 2;
         let draft = |row: usize| Draft {
             range: found.token_start[row] as usize..found.token_end[row] as usize,
@@ -272,7 +272,7 @@ proptest! {
         prop_assert!(once.windows(2).all(|pair| pair[0].end <= pair[1].start));
     }
 
-    /// With every repair switched off, own mode is transformers' mode: names that both read alike, words by its rules.
+/// With every repair switched off, own mode is transformers' mode, for names that both read alike and words by its rules.
     ///
     /// Own mode decides the type of a word by all of its tokens, and transformers takes the label of one or the best of the
     /// mean. So the two agree where the tokens of a word have equal logits.
@@ -286,7 +286,7 @@ proptest! {
         let settings = Settings { words: Source::Transformers, merge: Merge::Transformers, ..bare(&BIO, strategy) };
         let ours = own(&BIO, settings);
         let theirs = Decoder::new(&owned(&BIO), strategy, Boundary::Space, |name| name == "O");
-        // A window that starts inside an entity has a piece of it; both keep the longer.
+        // A window that starts inside an entity has a part of it; both modes keep the longer one.
         let windows = if several && strategy == Strategy::Simple {
             sample.windows(most, shared)
         } else {
@@ -309,7 +309,7 @@ proptest! {
         }
     }
 
-    /// Transformers' mode against its loops: neighbours of one type are one entity, `B-` begins another.
+/// Transformers' mode compared with its plain loops: neighbours of one type are one entity, `B-` begins another.
     #[test]
     fn transformers_mode_equals_its_plain_twin(sample in sample(5, 16), words in any::<bool>()) {
         let strategy = if words { Strategy::First } else { Strategy::Simple };
@@ -354,7 +354,7 @@ proptest! {
     }
 }
 
-/// A word goes to the type that had more of it, counted over all entities of the type that were in it.
+/// A word goes to the type that covers more of it, summed over all entities of the type in the word.
 #[test]
 fn pieces_of_a_word_count_together() {
     let token =

@@ -1,4 +1,4 @@
-//! The trainer against the plain way: count all pairs, merge the most frequent one everywhere, count again.
+//! The trainer compared with the plain algorithm: count all pairs, merge the most frequent one everywhere, count again.
 
 use fastpost_core::tokenizer::split::Alphabet;
 use fastpost_core::train::merges::train;
@@ -6,7 +6,7 @@ use fastpost_core::train::{TrainOptions, WordCounts};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
-/// Vocabulary and merges; stops early, and says so, where two ways lead to one token: see `train::merges`.
+/// Vocabulary and merges; stops early, and returns that it did, where two merges make one token: see `train::merges`.
 fn plainly(words: &[(String, u64)], options: &TrainOptions) -> (Vec<String>, Vec<(u32, u32)>, bool) {
     let mut vocab = options.special_tokens.clone();
     let mut letters: Vec<char> = words.iter().flat_map(|(word, _)| word.chars()).collect();
@@ -29,7 +29,7 @@ fn plainly(words: &[(String, u64)], options: &TrainOptions) -> (Vec<String>, Vec
         let mut counts: BTreeMap<(u32, u32), u64> = BTreeMap::new();
         for (word, count) in &spelled {
             for pair in word.windows(2) {
-                // As in tokenizers, pairs of two characters count whatever the limit.
+                // As in tokenizers, pairs of two characters count for any limit.
                 let length = |id: u32| vocab[id as usize].chars().count();
                 if length(pair[0]) + length(pair[1]) == 2
                     || options.max_token_length.is_none_or(|most| length(pair[0]) + length(pair[1]) < most)

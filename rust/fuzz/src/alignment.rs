@@ -5,7 +5,7 @@ use fastpost_core::align::tokens::align_tokens;
 use fastpost_core::align::{Policy, Repair, Solid, Span, Subwords, Window, label_text, spans_of_text};
 use fastpost_core::labels::Tagging;
 
-/// Any spans over tokens in order: what was labelled without a misfit is read back as it was.
+/// Any spans over tokens in order: spans that fit the tokens come back from their labels unchanged.
 pub fn spans(bytes: &[u8]) {
     let mut bytes = Bytes::new(bytes);
     let names: &[&str] = bytes.pick(&[
@@ -67,7 +67,7 @@ pub fn spans(bytes: &[u8]) {
     assert!(misfits.iter().all(|misfit| misfit.span < given.len()));
 }
 
-/// What meets in one direction meets in the other, in order.
+/// Tokens that meet in one direction meet in the other, in order.
 pub fn tokens(bytes: &[u8]) {
     let mut bytes = Bytes::new(bytes);
     let mut list = || -> Vec<String> { (0..bytes.below(12)).map(|_| bytes.text(3)).collect() };
@@ -80,7 +80,7 @@ pub fn tokens(bytes: &[u8]) {
     for (token, met) in back.iter().enumerate() {
         assert!(met.is_sorted() && met.iter().all(|&other| there[other].contains(&token)));
     }
-    // Of the same tokens, each that has a character meets itself.
+    // Where both sides are the same tokens, each token that has a character meets itself.
     let (own, _) = align_tokens(&a, &a);
     for (token, met) in own.iter().enumerate() {
         assert!(met.is_empty() || met == &[token]);

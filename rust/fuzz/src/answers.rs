@@ -1,4 +1,4 @@
-//! Both decoders of answers, against all pairs.
+//! Both decoders of answers, compared with a search over all pairs.
 
 use crate::Bytes;
 use fastpost_core::answers::{
@@ -65,8 +65,8 @@ impl Held {
     }
 }
 
-/// Any windows under any options: answers lie in their texts, best first, no more than asked for, whatever the threads; and the
-/// best spans of a window are those of all pairs sorted.
+/// Any windows under any options: answers lie in their texts, best first, no more than asked for, for any number of threads;
+/// the best spans of a window are the first of all pairs, sorted.
 pub fn answers(bytes: &[u8]) {
     let mut bytes = Bytes::new(bytes);
     let texts: Vec<String> = (0..1 + bytes.below(2)).map(|_| bytes.text(12)).collect();

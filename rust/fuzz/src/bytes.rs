@@ -1,8 +1,8 @@
-//! Bytes as choices: what a fuzzer makes is read as numbers, texts and JSON.
+//! Bytes as choices: the fuzzer's bytes are read as numbers, texts and JSON.
 
 use serde_json::Value;
 
-/// What is left of the input. When it is used up, it gives zeros.
+/// The rest of the input. Once it is used up, it gives zeros.
 pub struct Bytes<'a>(&'a [u8]);
 
 const WORDS: [&str; 24] = [
@@ -56,7 +56,7 @@ impl<'a> Bytes<'a> {
         from[self.below(from.len())]
     }
 
-    /// A logit of a coarse grid, so that sums are exact and ties happen; now and then -inf.
+    /// A logit from a coarse grid, so that sums are exact and ties happen; sometimes -inf.
     pub fn logit(&mut self) -> f32 {
         match self.byte() {
             255 => f32::NEG_INFINITY,
@@ -64,7 +64,7 @@ impl<'a> Bytes<'a> {
         }
     }
 
-    /// Up to `most` words, each of them one of a few that are hard, or any character.
+    /// Up to `most` words, each one of a few hard words or any character.
     pub fn text(&mut self, most: usize) -> String {
         let count = self.below(most + 1);
         let mut out = String::new();
@@ -90,7 +90,7 @@ impl<'a> Bytes<'a> {
         self.0.len()
     }
 
-    /// Puts something else at up to three places of `json`.
+    /// Replaces up to three values of `json` by others.
     pub fn mutate(&mut self, json: &mut Value) {
         for _ in 0..self.below(4) {
             let mut path = String::new();
@@ -125,7 +125,7 @@ impl<'a> Bytes<'a> {
         }
     }
 
-    /// Up to 600 random bytes; `seed` is another one afterwards. Source: Vigna's splitmix64.
+    /// Up to 600 random bytes; advances `seed`. Source: Vigna's splitmix64.
     #[cfg(test)]
     pub fn random(seed: &mut u64) -> Vec<u8> {
         let mut next = || {
@@ -137,7 +137,7 @@ impl<'a> Bytes<'a> {
         };
         let length = next() as usize % 600;
         let text = next() % 4 == 0;
-        // Every fourth input is of few different bytes: of files of text rather than of noise.
+        // Every fourth input has few different bytes, so it is more like a text file than like noise.
         const FEW: &[u8] = b"{}\"t:,\n\r ab\\u\xc3\xa9\xff";
         (0..length).map(|_| if text { FEW[next() as usize % FEW.len()] } else { next() as u8 }).collect()
     }

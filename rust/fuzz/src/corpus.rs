@@ -1,4 +1,4 @@
-//! Files of every kind: neither panics nor hangs; blocks, threads and packing do not show.
+//! Files of every kind cause no panic and no hang; blocks, threads and compression do not change the texts.
 
 use crate::Bytes;
 use fastpost_core::corpus::{Blocks, Next, Plan, Source, Split};
@@ -30,7 +30,7 @@ fn read(bytes: &[u8], split: Split, threads: usize, block: usize, replace: bool)
     }
 }
 
-/// Whether the bytes are others before they are lines: packed, or with a byte-order mark.
+/// Whether the bytes are changed before they are read as lines: they are compressed, or begin with a byte-order mark.
 fn changed(bytes: &[u8]) -> bool {
     const MARKS: [&[u8]; 5] =
         [&[0x1F, 0x8B], &[0x28, 0xB5, 0x2F, 0xFD], &[0xEF, 0xBB, 0xBF], &[0xFF, 0xFE], &[0xFE, 0xFF]];
@@ -55,7 +55,7 @@ pub fn text(bytes: &[u8]) {
     if split == Split::Line && !changed(bytes) && std::str::from_utf8(bytes).is_ok() {
         let plain = String::from_utf8_lossy(bytes);
         let lines: Vec<&str> = plain.lines().filter(|line| !line.trim().is_empty()).collect();
-        // Which blank lines are texts is the corpus's rule; those with a letter are in any case.
+        // The corpus decides which blank lines are texts; a line with a letter always is one.
         let full: Vec<&str> =
             texts.iter().map(String::as_str).filter(|text| !text.trim().is_empty()).collect();
         if !plain.contains('\r') && faults.is_empty() {
@@ -64,7 +64,7 @@ pub fn text(bytes: &[u8]) {
     }
 }
 
-/// JSON Lines: what serde_json reads is read alike.
+/// JSON Lines: records that serde_json reads give the same texts.
 pub fn jsonl(bytes: &[u8]) {
     let whole = same_however_read(bytes, Split::Json, false);
     if !changed(bytes) {
@@ -76,13 +76,13 @@ pub fn jsonl(bytes: &[u8]) {
     }
 }
 
-/// The text of one record, if serde_json and its own rules let it be one.
+/// The text of one record, if serde_json and the rules of records accept it.
 fn column(line: &[u8]) -> Option<String> {
     let record: serde_json::Value = serde_json::from_slice(line).ok()?;
     record.as_object()?.get("t")?.as_str().map(str::to_owned)
 }
 
-/// CSV and TSV: fields that are written with quotes come back as they were.
+/// CSV and TSV: fields that are written with quotes come back unchanged.
 pub fn csv(bytes: &[u8]) {
     let mut bytes = Bytes::new(bytes);
     let (split, comma) = bytes.pick(&[(Split::Csv, ','), (Split::Tsv, '\t')]);
@@ -102,7 +102,7 @@ pub fn csv(bytes: &[u8]) {
     }
 }
 
-/// Gzip and zstd: packed, a file has the texts it has; cut or changed, it is refused, and what came before is no other text.
+/// Gzip and zstd: a compressed file gives the same texts; a cut or changed one is refused, and the texts before that are right.
 pub fn packed(bytes: &[u8]) {
     let mut bytes = Bytes::new(bytes);
     let zstd = bytes.flag();
@@ -123,7 +123,7 @@ pub fn packed(bytes: &[u8]) {
         1 => {
             file.truncate(at % file.len());
             let (texts, faults) = read(&file, Split::Line, 1, 64, true);
-            // Cut so short that nothing says that it is packed, it is text.
+            // If it is cut so short that its magic number is incomplete, it is read as text.
             if file.len() >= 4 {
                 assert!(!faults.is_empty() || texts == whole.0, "a file that is cut short says nothing");
             }
@@ -134,7 +134,7 @@ pub fn packed(bytes: &[u8]) {
             read(&file, Split::Line, 1, 64, true);
         }
     }
-    // The twin of reading packed data is to unpack it.
+    // The twin decompresses the data first.
     if how == 0 && zstd {
         assert_eq!(zstd::bulk::decompress(&file, plain.len()).expect("it was just packed"), plain);
     } else if how == 0 {

@@ -1,4 +1,4 @@
-//! Encoders read from a tokenizer.json, right or nearly right, and what they make of texts.
+//! Encoders read from a valid or slightly changed tokenizer.json, and the encodings of texts.
 
 use crate::Bytes;
 use fastpost_core::encode::{Encoded, Encoder, Side, Strategy, Texts, Truncation};
@@ -18,7 +18,7 @@ static TOKENIZERS: LazyLock<Vec<Value>> = LazyLock::new(|| {
     all
 });
 
-/// Tokenizers as those of XLM-R, without and with a charsmap, T5, DeBERTa-v3 and GLiNER, around the model of `unigram`.
+/// Tokenizers like those of XLM-R, with and without a charsmap, T5, DeBERTa-v3 and GLiNER, around the model of `unigram`.
 fn unigrams(unigram: &Value) -> Vec<Value> {
     let rows = [
         ("\t", " "),
@@ -58,7 +58,7 @@ fn unigrams(unigram: &Value) -> Vec<Value> {
         .collect()
 }
 
-/// Strings and what they become, as SentencePiece writes it: a double array with 256 places a node, in base64.
+/// Strings and their replacements in SentencePiece's format: a double array with 256 places for each node, in base64.
 fn charsmap(rows: &[(&str, &str)]) -> String {
     let keys = rows.iter().map(|(old, _)| old.as_bytes());
     let nodes: BTreeSet<&[u8]> = keys.flat_map(|key| (0..=key.len()).map(|end| &key[..end])).collect();
@@ -86,7 +86,7 @@ fn charsmap(rows: &[(&str, &str)]) -> String {
     out
 }
 
-/// Tokenizers as those of Llama 2 and Gemma, and one without bytes for what is not known.
+/// Tokenizers like those of Llama 2 and Gemma, and one without byte fallback.
 fn characters() -> Vec<Value> {
     let merges = [["▁", "▁"], ["a", "b"], ["▁", "a"], ["▁a", "b"], ["▁▁", "▁▁"], ["1", "2"]];
     let mut tokens = vec!["[UNK]".to_owned(), "[CLS]".to_owned(), "[SEP]".to_owned()];
@@ -141,7 +141,7 @@ fn shown(encoded: &Encoded) -> String {
     )
 }
 
-/// What was encoded before does not show, nor do threads, nor the other texts; offsets are spans of their texts.
+/// Texts that were encoded before, threads and other texts do not change an encoding; offsets are spans of their texts.
 pub fn encode(bytes: &[u8]) {
     let mut bytes = Bytes::new(bytes);
     let mut json = TOKENIZERS[bytes.below(TOKENIZERS.len())].clone();
@@ -190,15 +190,15 @@ pub fn encode(bytes: &[u8]) {
         at += length as usize;
     }
     if !pairs {
-        // Each text by itself, one after the other.
+        // Encode each text by itself, one after the other.
         let mut ids = Vec::new();
         for text in &strings {
             ids.extend(run(&[text], 1).expect("it is right in the batch").columns.ids);
         }
         assert_eq!(ids, columns.ids);
     }
-    // Enough text that a second thread is started, now and then; uncut, for windows of one token that share all others would
-    // take gigabytes.
+// Sometimes enough text for a second thread to be started. The text is not cut: windows that share all but one token
+    // would take gigabytes.
     if bytes.byte() > 250 {
         let longer = texts.concat().repeat(1 + 24_000 / (1 + texts.concat().len()));
         let many: Vec<&str> = std::iter::repeat_n(longer.as_str(), 3).collect();
@@ -212,7 +212,7 @@ mod tests {
     use super::*;
     use std::collections::BTreeMap;
 
-    /// Else the target would return at once.
+    /// Without such tokenizers the target would return at once.
     #[test]
     fn the_tokenizers_are_of_all_kinds() {
         let read = |json: &Value| Encoder::from_json(json.to_string().as_bytes());
@@ -225,7 +225,7 @@ mod tests {
         assert_eq!(kinds, BTreeMap::from(all), "{refused:?}");
     }
 
-    /// Else what a charsmap does would not be tried.
+    /// Without such strings the charsmap would not be tried.
     #[test]
     fn a_charsmap_is_applied() {
         let encoder = TOKENIZERS.iter().filter(|json| json["normalizer"].to_string().contains("Precompiled"));

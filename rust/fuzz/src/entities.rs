@@ -34,7 +34,7 @@ struct Held {
 }
 
 impl Held {
-    /// Tokens over a text of `chars` characters: mostly in order, now and then anywhere in it.
+    /// Tokens over a text of `chars` characters: most of them in order, some anywhere in it.
     fn read(bytes: &mut Bytes<'_>, chars: usize, labels: usize) -> Self {
         let tokens = bytes.below(12);
         let mut out = Self { logits: vec![], offsets: vec![], words: vec![], special: vec![], ids: vec![] };
@@ -96,7 +96,7 @@ fn settings(bytes: &mut Bytes<'_>, grammar: &Grammar, names: &[String]) -> Setti
     }
 }
 
-/// Any windows of any texts under any options: spans lie inside their text, and neither threads nor the other texts show.
+/// Any windows of any texts under any options: spans lie inside their text, and threads and other texts do not change them.
 pub fn entities(bytes: &[u8]) {
     let mut bytes = Bytes::new(bytes);
     let names: Vec<String> = bytes.pick(&SETS).iter().map(|&name| name.to_owned()).collect();
@@ -130,7 +130,7 @@ pub fn entities(bytes: &[u8]) {
     assert_eq!(ours.decode(&windows, Some(&borrowed), texts.len(), None, options(2)), found);
     let one = theirs.decode(&windows, Some(&borrowed), texts.len(), None, options(1));
     assert_eq!(theirs.decode(&windows, Some(&borrowed), texts.len(), None, options(2)), one);
-    // Each text by itself.
+    // Decode each text by itself.
     if let (Ok(all), 2) = (&found, texts.len()) {
         let alone = |text: usize| {
             let own: Vec<Window<'_>> =
@@ -144,7 +144,7 @@ pub fn entities(bytes: &[u8]) {
     }
 }
 
-/// Tokens in order, cut into windows that share some: one window has the same entities.
+/// Tokens in order, cut into windows that share some: the entities are those of one long window.
 pub fn stitch(bytes: &[u8]) {
     let mut bytes = Bytes::new(bytes);
     let names: Vec<String> = bytes.pick(&SETS).iter().map(|&name| name.to_owned()).collect();
@@ -156,7 +156,7 @@ pub fn stitch(bytes: &[u8]) {
     let tokens = 1 + bytes.below(24);
     let text: String =
         (0..2 * tokens).map(|at| if at % 2 == 0 { 'a' } else { bytes.pick(&[' ', 'b', '.']) }).collect();
-    // A token is two characters, or the first of them; ids are all different, as they nearly are in a text.
+    // A token is two characters, or the first of them; all ids are different, as most are in a text.
     let offsets: Vec<i64> =
         (0..tokens).flat_map(|t| [2 * t as i64, 2 * t as i64 + 1 + i64::from(bytes.flag())]).collect();
     let ids: Vec<i64> = (0..tokens as i64).collect();
@@ -183,7 +183,7 @@ pub fn stitch(bytes: &[u8]) {
         }
         from += most - shared;
     }
-    // transformers' rules for words ask for what stands before a window's first token.
+    // transformers' rules for words depend on the character before a window's first token.
     let settings = Settings { words: Source::Auto, ..settings };
     let decoder = own::Decoder::new(&names, grammar, settings);
     let texts = [Text { chars: 2 * tokens, text: &text }];

@@ -6,7 +6,7 @@ use fastpost_core::labels::{Labels, Role, Scheme, Tagging};
 
 const SCHEMES: [&str; 9] = ["IO", "IOB1", "IOB2", "IOE1", "IOE2", "BIOES", "BILOU", "BMES", "plain"];
 
-/// Every number points at something, equal names get equal numbers, and what the grammar calls legal has well-formed entities.
+/// Every number is in range, equal names get equal numbers, and sequences that the grammar allows have well-formed entities.
 pub fn labels(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let names: Vec<&str> = text.lines().take(40).collect();
@@ -37,7 +37,7 @@ pub fn labels(bytes: &[u8]) {
             bytes.iter().take(12).map(|&byte| u32::from(byte) % names.len() as u32).collect();
         let tagging = grammar.tagging();
         let all = chunks(tagging, &sequence, Repair::Conlleval);
-        // Nothing is left out and nothing is twice.
+        // No label is left out or repeated.
         assert_eq!(all.iter().map(|chunk| chunk.to - chunk.from).sum::<usize>(), sequence.len());
         if grammar.is_legal(&sequence) {
             assert_eq!(chunks(tagging, &sequence, Repair::Discard), all, "{names:?} {sequence:?}");

@@ -1,7 +1,7 @@
-//! What each fuzz target does with its bytes, as plain functions: `cargo test` here drives them with random bytes on a stable
-//! compiler, `make fuzz` with libFuzzer.
+//! The body of each fuzz target as a plain function: `cargo test` here calls them with random bytes on a stable compiler,
+//! `make fuzz` with libFuzzer.
 //!
-//! No input may make one panic, and each compares what it finds with a plainer way to it, where there is one.
+//! No input may make a target panic. Each compares its result with that of a simpler algorithm, if there is one.
 
 pub mod alignment;
 pub mod answers;
@@ -19,7 +19,7 @@ pub use bytes::Bytes;
 /// A target: its name, which is that of its file in `fuzz_targets`, and its body.
 pub type Target = (&'static str, fn(&[u8]));
 
-/// All of them.
+/// All targets.
 pub const TARGETS: &[Target] = &[
     ("align_spans", alignment::spans),
     ("align_tokens", alignment::tokens),

@@ -8,7 +8,7 @@ use fastpost_core::text::words::WordEdges;
 const UNITS: [Unit; 4] = [Unit::Chars, Unit::Utf8, Unit::Utf16, Unit::Graphemes];
 const FORMS: [Form; 6] = [Form::Nfc, Form::Nfd, Form::Nfkc, Form::Nfkd, Form::Lower, Form::Whitespace];
 
-/// Bytes and UTF-16 units of characters equal those of the characters before; there and back is where one was.
+/// The byte and UTF-16 positions of a character are the sizes of the text before it; conversion there and back is the identity.
 pub fn offsets(bytes: &[u8]) {
     let mut bytes = Bytes::new(bytes);
     let chosen: Vec<Form> = (0..bytes.below(4)).map(|_| bytes.pick(&FORMS)).collect();
@@ -37,7 +37,7 @@ pub fn offsets(bytes: &[u8]) {
         for to in UNITS {
             let low = convert(&positions, from, to, Inside::Floor).expect("inside the text");
             let high = convert(&positions, from, to, Inside::Ceil).expect("inside the text");
-            // From one edge to the next: one character or grapheme, or all that one takes in smaller units.
+            // From one edge to the next: one character or grapheme, or its length in smaller units.
             let most = if matches!(to, Unit::Chars | Unit::Graphemes) { 1 } else { i64::MAX };
             assert!(low.is_sorted() && high.is_sorted());
             assert!(low.iter().zip(&high).all(|(low, high)| low <= high && high - low <= most));
@@ -52,7 +52,7 @@ pub fn offsets(bytes: &[u8]) {
     words(&text);
 }
 
-/// Every span of a normal form has one of the text, and what that became holds the span.
+/// Every span of a normal form has a span of the text, whose normal form holds the first one.
 fn normal(text: &str, forms: &[Form]) {
     let mut normal = Normalized::new(text).expect("a short text");
     for &form in forms {
@@ -75,7 +75,7 @@ fn normal(text: &str, forms: &[Form]) {
     }
 }
 
-/// Edges are inside the text, and a span that was widened stays as it is.
+/// Edges are inside the text, and widening a widened span changes nothing.
 fn words(text: &str) {
     let index = CharIndex::new(text);
     for edges in [WordEdges::new(text), WordEdges::cut(text)] {

@@ -1,4 +1,4 @@
-//! What is read out of a tokenizer.json: how tokens are printed, and how texts are taken apart.
+//! The decoder and the splitter that are read from a tokenizer.json.
 
 use crate::Bytes;
 use fastpost_core::tokenizer::decoder::TokenText;
@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 const LLAMA: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
-/// Any decoder, or nearly one: written token by token is what is joined.
+/// Any valid or slightly changed decoder: writing the tokens one by one gives what joining them gives.
 pub fn decoder(bytes: &[u8]) {
     let mut bytes = Bytes::new(bytes);
     let mut known = bytes.pick(&[0, 1, 2, 3, 4, 5, 6, 7]);
@@ -45,7 +45,7 @@ pub fn decoder(bytes: &[u8]) {
     let _ = TokenText::from_json(&String::from_utf8_lossy(bytes.rest()));
 }
 
-/// Any normalizer and pre-tokenizer, or nearly ones: no panic, and no empty word.
+/// Any valid or slightly changed normalizer and pre-tokenizer: no panic, and no empty word.
 pub fn splitter(bytes: &[u8]) {
     let mut bytes = Bytes::new(bytes);
     let (mut normalizer, mut pre_tokenizer, _) = rules(bytes.byte());
@@ -57,7 +57,7 @@ pub fn splitter(bytes: &[u8]) {
     }
 }
 
-/// Rules that are known: those that leave the text as it is give all of it, in order.
+/// Known rules: those that keep the text unchanged give all of it, in order.
 pub fn pattern(bytes: &[u8]) {
     let mut bytes = Bytes::new(bytes);
     let (normalizer, pre_tokenizer, lossless) = rules(bytes.byte());
@@ -73,7 +73,7 @@ pub fn pattern(bytes: &[u8]) {
     }
 }
 
-/// A normalizer, a pre-tokenizer, and whether they leave the text as it is.
+/// A normalizer, a pre-tokenizer, and whether they keep the text unchanged.
 pub fn rules(choice: u8) -> (Value, Value, bool) {
     let bytes =
         json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true});

@@ -7,7 +7,7 @@ use fastpost_core::train::{TrainOptions, Trained, WordCounts};
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 
-/// A path that no other thread or process has.
+/// A path that no other thread or process uses.
 fn own_path(name: &str) -> PathBuf {
     let thread = format!("{:?}", std::thread::current().id());
     let digits: String = thread.chars().filter(char::is_ascii_digit).collect();
@@ -31,7 +31,7 @@ fn counted(words: &BTreeMap<Vec<u8>, u64>) -> WordCounts {
     counts
 }
 
-/// A file of counts, whole, changed or anything at all: it comes back as it was, or is refused.
+/// A file of counts, valid, changed or random: it is read back unchanged, or refused.
 pub fn counts(bytes: &[u8]) {
     let mut bytes = Bytes::new(bytes);
     let words = words(&mut bytes);
@@ -57,7 +57,7 @@ pub fn counts(bytes: &[u8]) {
     std::fs::remove_file(&path).expect("it was just written");
 }
 
-/// Any words and options: against counting all pairs again for each merge.
+/// Any words and options, compared with counting all pairs again for each merge.
 pub fn training(bytes: &[u8]) {
     let mut bytes = Bytes::new(bytes);
     let alphabet = bytes.pick(&[Alphabet::Chars, Alphabet::Bytes]);
@@ -79,7 +79,7 @@ pub fn training(bytes: &[u8]) {
     }
     let distinct: HashSet<&String> = trained.vocab.iter().collect();
     assert_eq!(distinct.len(), trained.vocab.len());
-    // In another order, and of two halves.
+    // The counts in another order, and merged from two halves.
     let (mut first, mut second) = (WordCounts::default(), WordCounts::default());
     for (at, (word, &count)) in words.iter().rev().enumerate() {
         let half = if at % 2 == 0 { &mut first } else { &mut second };
@@ -93,12 +93,12 @@ pub fn training(bytes: &[u8]) {
     }
 }
 
-/// From the vocabulary before the first merge on; stops where two ways lead to one token.
+/// Merges from the initial vocabulary on; stops where two merges make the same token.
 fn against_counting_again(words: &BTreeMap<Vec<u8>, u64>, options: &TrainOptions, trained: &Trained) {
-    // The letters come first; a merge makes each token behind them.
+    // The letters come first; a merge makes each later token.
     let start = trained.vocab.len() - trained.merges.len().min(trained.vocab.len());
     let mut vocab: Vec<String> = trained.vocab[..start].to_vec();
-    // A merge may lead to a special token, which is there before.
+    // A merge may make a special token, which is in the vocabulary already.
     let spelled = |&(left, right): &(u32, u32)| {
         format!("{}{}", trained.vocab[left as usize], trained.vocab[right as usize])
     };

@@ -1,8 +1,8 @@
-//! Inputs that benches share: the same in every run.
+//! Inputs that the benches share; they are the same in every run.
 
 #![allow(dead_code, reason = "each bench uses some of it")]
 
-/// English as documents have it, some `kilobytes` of it, with a word in another script now and then.
+/// About `kilobytes` kB of English as in documents, with an occasional word in another script.
 pub fn text(kilobytes: usize) -> String {
     const SENTENCE: &str = "Anna Schmidt's brother moved from Z\u{fc}rich to 東京 on 12.05.2024, at 10:30; write to \
         anna@example.org, or call 718-555-0199 (the U.S. office). Nothing else was said about the matter.\n";

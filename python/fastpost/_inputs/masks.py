@@ -31,7 +31,8 @@ def attention(
         padding (one row in all for logits that are laid end to end).
 
     Raises:
-        ValueError: if the mask holds anything but 0 and 1, has a hole, does not fit the logits, or contradicts `lengths`.
+        ValueError: if the mask holds anything but 0 and 1, has a hole, does not fit the logits, or contradicts
+            `lengths`.
     """
     read = _zeros_and_ones(mask)
     flat = not isinstance(values, list) and values.ndim == rank

@@ -81,10 +81,12 @@ def plan_windows(
     next word would not fit otherwise. A text without tokens has one empty window.
 
     Args:
-        offsets: of each text's tokens: what `fastpost.Encoder` made of them, or `tokenizers.Encoding` objects, not truncated; or (tokens, 2) integers: a list
-            with one array a text, or one array end to end with `lengths`. `None` if `word_ids` are given.
+        offsets: of each text's tokens: what `fastpost.Encoder` made of them, or `tokenizers.Encoding` objects, not
+            truncated; or (tokens, 2) integers: a list with one array a text, or one array end to end with `lengths`.
+            `None` if `word_ids` are given.
         max_length: how many tokens a window has at most, those of `special_tokens` included.
-        stride: tokens that neighbouring windows share; windows hold a text 64 times over at most, from 65,536 tokens on.
+        stride: tokens that neighbouring windows share; windows hold a text 64 times over at most, from 65,536 tokens
+            on.
         texts: the texts; words are then those of UAX #29, and single letters in scripts without spaces.
         word_ids: the word of each token, -1 or None for none, in the shape of `offsets`; the encodings' own if they
             are given and `texts` is not.
@@ -177,7 +179,9 @@ def spans_to_labels(
 
     Args:
         encodings: what `fastpost.Encoder` made of the texts; `tokenizers.Encoding` objects, each followed by its
-            overflowing ones as further windows; a `BatchEncoding`, whose rows are the windows (of one text by `overflow_to_sample_mapping`); or offsets: a list of (tokens, 2) integers, or one array end to end with `lengths`.
+            overflowing ones as further windows; a `BatchEncoding`, whose rows are the windows (of one text by
+            `overflow_to_sample_mapping`); or offsets: a list of (tokens, 2) integers, or one array end to end with
+            `lengths`.
         spans: of each text, (start, end, type) or dicts with "start", "end" and "label" ("entity_group", "entity"), in
             characters, end excluded. Types have no prefix.
         label2id: the model's labels.
@@ -194,8 +198,8 @@ def spans_to_labels(
         threads: threads of a call; `None` is all cores.
 
     Raises:
-        ValueError: if a type has no label, a span has none of these forms, the lists do not fit each other, or `encodings` are of
-            pairs and `sequence` does not say which of the two.
+        ValueError: if a type has no label, a span has none of these forms, the lists do not fit each other, or
+            `encodings` are of pairs and `sequence` does not say which of the two.
     """
     listed = None if texts is None else _texts(texts)
     tokens, kernel = _read(
@@ -230,7 +234,8 @@ def labels_to_spans(
 
     Args:
         labels: one id a token: a list of arrays, (windows, tokens), or end to end.
-        encodings, label2id, scheme, subwords, texts, word_ids, lengths, special_tokens_mask, windows, sequence: as there.
+        encodings, label2id, scheme, subwords, texts, word_ids, lengths, special_tokens_mask, windows, sequence: as
+            there.
         repair: what becomes of labels that the scheme does not allow, as "I-x" after "O" under IOB2. "conlleval" makes
             spans of them; "discard" does not.
 

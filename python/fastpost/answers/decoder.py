@@ -119,8 +119,8 @@ class AnswerDecoder(Settled):
             start_logits: (windows, tokens), or (tokens,) end to end; float32, float16, bfloat16 or float64, finite
                 or -inf.
             end_logits: likewise.
-            encodings: what `fastpost.Encoder` made of questions and contexts; or `tokenizers.Encoding` objects, padded as
-                the logits are or not at all (then the logits may be padded on the right), each followed by its
+            encodings: what `fastpost.Encoder` made of questions and contexts; or `tokenizers.Encoding` objects, padded
+                as the logits are or not at all (then the logits may be padded on the right), each followed by its
                 overflowing ones as further windows; or a `BatchEncoding`.
             contexts: the contexts themselves.
             offsets: (windows, tokens, 2) integers, the characters of the context each token covers, end excluded;

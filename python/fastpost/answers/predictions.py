@@ -33,8 +33,8 @@ def postprocess_qa_predictions(
 ) -> dict[str, str]:
     """Turns the logits of a question-answering model into the answers of a SQuAD-like data set.
 
-    This is the function of that name in the example scripts of transformers, with the same arguments, results and files. The
-    best `n_best_size` start tokens of a window meet its best `n_best_size` end tokens; of the pairs that are
+    This is the function of that name in the example scripts of transformers, with the same arguments, results and
+    files. The best `n_best_size` start tokens of a window meet its best `n_best_size` end tokens; of the pairs that are
     spans of the context, the best by sum of logits over all windows of an example are its n-best list.
 
     Args:

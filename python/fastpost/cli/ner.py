@@ -37,8 +37,8 @@ def ner(
     With --redact the texts are written with every detected span replaced, and without the words that were found;
     start and end count in the original text. A Parquet file then has a row a text.
 
-    What transformers does not have, from --threshold to --window-merge, needs --compat fastpost, which is the default: it
-    finds whole words and reads long texts to their end, so that --redact leaves no half of a name.
+    What transformers does not have, from --threshold to --window-merge, needs --compat fastpost, which is the default:
+    it finds whole words and reads long texts to their end, so that --redact leaves no half of a name.
     """
     running.check()
     chosen = options.with_defaults(chosen, redact is not None)

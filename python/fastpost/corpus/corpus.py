@@ -70,11 +70,12 @@ class Corpus:
             of CSV, are `""`.
         keep: names of columns that come along with each text, or `"all"` of them but the text: see `records`.
 
-    A line ends at `\n` or `\r\n`, the last one of a file also at `\r`; inside paragraphs and files `\r\n` becomes `\n`. A
-    record of CSV also ends at `\r` alone. A byte-order mark is dropped, in JSON Lines that of each record. Blank lines are texts in
-    text files, nothing in JSON Lines and CSV. CSV has a header, and every record as many fields as that; a field in quotes may
-    hold line ends. Files must be UTF-8, and half a surrogate pair in a JSON string has no UTF-8: both are errors in the columns that
-    are read, and nothing in those that nobody reads. A record has 1 GiB at most.
+    A line ends at `\n` or `\r\n`, the last one of a file also at `\r`; inside paragraphs and files `\r\n` becomes `\n`.
+    A record of CSV also ends at `\r` alone. A byte-order mark is dropped, in JSON Lines that of each record. Blank
+    lines are texts in text files, nothing in JSON Lines and CSV. CSV has a header, and every record as many fields as
+    that; a field in quotes may hold line ends. Files must be UTF-8, and half a surrogate pair in a JSON string has no
+    UTF-8: both are errors in the columns that are read, and nothing in those that nobody reads. A record has 1 GiB at
+    most.
 
     Raises:
         CorpusError: a record that can't be read, with `path` and `line`; a corpus without any text; a second pass

@@ -101,8 +101,8 @@ def write(
         progress: called with documents and tokens after each batch.
 
     Raises:
-        ValueError: if `resume` is given and the files were made with another tokenizer or with other options, or nothing
-            says how.
+        ValueError: if `resume` is given and the files were made with another tokenizer or with other options, or
+            nothing says how.
     """
     noted = out.with_name(out.name + ".json")
     digest = _digest(encoder, special, end_id)

@@ -34,9 +34,9 @@ class EntityDecoder(Settled):
         id2label: the model's label names, `model.config.id2label` or a list; as many as the logits have columns.
         aggregation_strategy: how tokens become entities, as in transformers. "none" makes each token an entity.
             "simple" joins neighbouring tokens of one type. "first", "average" and "max" do so with words, and label a
-            word by its first token, by the mean of its probabilities, or by its most certain token: those say which type
-            it has, and its first and its last token whether an entity begins or ends there. `None` is "average", over tokens where nothing tells words
-            apart; with `compat="transformers"` it is "simple".
+            word by its first token, by the mean of its probabilities, or by its most certain token: those say which
+            type it has, and its first and its last token whether an entity begins or ends there. `None` is "average",
+            over tokens where nothing tells words apart; with `compat="transformers"` it is "simple".
         compat: "fastpost" gives its own entities, of whole words. "transformers" gives what transformers'
             pipeline gives, entity by entity; it refuses the options from `scheme` on.
         ignore_labels: entities not to report: full label names for "none", names without prefix for the others. "O"

@@ -185,9 +185,9 @@ BATCH_SIZE: int = PIPELINE_OPTIONS["batch_size"].default
 def defaults(behaviour: Literal["own", "transformers", "redaction"]) -> dict[str, Any]:
     """The defaults of a door, by the pipelines' names; options that only the decoder has are left to it.
 
-    `pipeline`, `accelerate`, `install` and `TokenClassificationPipeline` are drop-ins and keep transformers' defaults, all
-    other doors take our own. Redaction takes what finds most, as a character too many costs less there than one too few;
-    its bias was chosen on gold: `make eval`, docs/redaction.md.
+    `pipeline`, `accelerate`, `install` and `TokenClassificationPipeline` are drop-ins and keep transformers' defaults,
+    all other doors take our own. Redaction takes what finds most, as a character too many costs less there than one too
+    few; its bias was chosen on gold: `make eval`, docs/redaction.md.
     """
     if behaviour == "redaction":
         changed = {one.name: one.redaction for one in ENTITY_OPTIONS.values() if one.redaction is not ABSENT}

@@ -150,9 +150,9 @@ def redact(text: str | Sequence[str], entities: Any, replace: str | Replace = "[
     Args:
         text: the text, or a list of texts.
         entities: its entities in any order: dicts with `start`, `end` and `label` (or `entity_group`, `entity`,
-            `entity_type`) and perhaps `score`, as pipelines, GLiNER and displaCy give them; tuples (start, end, label) or
-            (start, end, label, score); spans of spaCy; results of Presidio; or an `Entities`. Of several texts, a list of
-            such lists, or the `Entities` of all.
+            `entity_type`) and perhaps `score`, as pipelines, GLiNER and displaCy give them; tuples (start, end, label)
+            or (start, end, label, score); spans of spaCy; results of Presidio; or an `Entities`. Of several texts, a
+            list of such lists, or the `Entities` of all.
         replace: a template, or a function. In a template, `{label}` is the entity's label, `{score}` its score with two
             decimals, and `{n}` the number of the word among the different words of its label, from 1. The same word has
             the same number in all texts of the call; a number is passed over if the texts already contain its
@@ -163,8 +163,8 @@ def redact(text: str | Sequence[str], entities: Any, replace: str | Replace = "[
         TypeError: if a text is not a `str`, an entity is in none of these forms, a place is not an integer, or the
             function returns anything but a `str`.
         ValueError: if an entity has no place, no label, or lies outside its text; if there are not as many lists as
-            texts; if an `Entities` was made of other texts; if the template has another name in braces; if the template, a
-            label, or what the function returns holds half a surrogate pair.
+            texts; if an `Entities` was made of other texts; if the template has another name in braces; if the
+            template, a label, or what the function returns holds half a surrogate pair.
     """
     single = isinstance(text, str)
     if not single:
@@ -411,7 +411,8 @@ def template(text: str, argument: str = "`replace`") -> tuple[tuple[str, str | N
 def _occurrences(text: str, placeholders: Mapping[str, Any], in_numbers: bool = False) -> Iterator[tuple[int, int]]:
     """Where placeholders stand in a text, from left to right, the longest at each place.
 
-    PER_1 does not stand in PER_12, whether there is a placeholder PER_12 or not, unless `in_numbers`. A place is looked up once for each length that placeholders have, so thousands of them cost little more than one.
+    PER_1 does not stand in PER_12, whether there is a placeholder PER_12 or not, unless `in_numbers`. A place is looked
+    up once for each length that placeholders have, so thousands of them cost little more than one.
     """
     first = {placeholder[0] for placeholder in placeholders if placeholder}
     if not first:

@@ -35,8 +35,8 @@ class Entities(Rows[list[Entity] | list[Token], Entity | Token]):
     and `end` are null without `offsets`, `word` where it is `None`. `start_utf8` and so on follow for `units`, and for
     `return_probs=True` `probs`, a list of one value a label. `nested()` has one row a text.
 
-    `entities[i]` are the dicts of text i, `entities[a:b]` the `Entities` of some texts, numbered from 0 again; `len` and
-    `for` count entities, not texts.
+    `entities[i]` are the dicts of text i, `entities[a:b]` the `Entities` of some texts, numbered from 0 again; `len`
+    and `for` count entities, not texts.
 
     A result never changes, so a copy is the same object. Pickle keeps the words, but neither tokenizer nor texts.
     """
@@ -166,9 +166,9 @@ class Entities(Rows[list[Entity] | list[Token], Entity | Token]):
 
         Args:
             spans: of each text a list, in the order in which they shall come; a span is a dict with `start`, `end`,
-                `label` (or `entity_group`, `entity`) and perhaps `score` and `text` (or `word`), or a tuple
-                (start, end, label) or (start, end, label, score); or an `Entities`. Places are in characters, end excluded; a span
-                without a score has 1.
+                `label` (or `entity_group`, `entity`) and perhaps `score` and `text` (or `word`), or a tuple (start,
+                end, label) or (start, end, label, score); or an `Entities`. Places are in characters, end excluded; a
+                span without a score has 1.
             texts: the texts; then a word is what stands there, else it is what the span says.
             labels: the names that `label_id` points into; default: those of the spans, in their order.
 

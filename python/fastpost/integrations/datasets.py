@@ -42,8 +42,8 @@ def ner_udf(
         column: the column that holds the texts.
         output: the name of the new column.
         aggregation_strategy: how tokens become entities; default: "average", or what a given pipeline has.
-        batch_size: windows that the model is given at once, or "auto"; default: 32. `batch_tokens` in `call` or `kwargs`
-            takes its place.
+        batch_size: windows that the model is given at once, or "auto"; default: 32. `batch_tokens` in `call` or
+            `kwargs` takes its place.
         call: what else the pipeline is called with (`stride`, `ignore_labels`).
         kwargs: what else `fastpost.pipeline` is called with (`device`, `dtype`, `backend`; `compat`, and the options of
             `fastpost.EntityDecoder`), where `model` is a name.

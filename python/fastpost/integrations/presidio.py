@@ -36,8 +36,8 @@ class FastpostRecognizer(LocalRecognizer):  # type: ignore[misc]
             `aggregation_strategy="none"` types stand for the labels that begin and continue them ("PER", "B-PER").
         supported_entities: entities to report; default: all that the model's labels map to.
         threshold: entities with a lower score are not reported, and in own mode give back what they took from others; a
-            number, or in own mode one for each label. Presidio's own `score_threshold` comes afterwards: it gives nothing
-            back.
+            number, or in own mode one for each label. Presidio's own `score_threshold` comes afterwards: it gives
+            nothing back.
         name, version, context: as in Presidio.
         options: of the model: `backend`, `aggregation_strategy` (default: "average", which gives whole words), `compat`
             (default: "fastpost"; "transformers" gives the results of transformers), `batch_size`, and everything that

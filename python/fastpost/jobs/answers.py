@@ -73,7 +73,8 @@ class AnswerJob:
         Args:
             pipe: a question-answering pipeline.
             options: what it is called with, such as `top_k`.
-            progress: called with how far the job is, before the first batch, after each, and at the end; not with `rank`.
+            progress: called with how far the job is, before the first batch, after each, and at the end; not with
+                `rank`.
         """
         options = options or {}
         tally = self._ranked(pipe, options) if self.rank else self._each(pipe, options, progress)

@@ -110,8 +110,8 @@ class Texts:
             redacted: whether a redacted text takes the place of the text.
 
         Raises:
-            JobError: if `out` is one of the files, a column to copy has the name of one that the job writes, or the id of
-                a redacted text is the text.
+            JobError: if `out` is one of the files, a column to copy has the name of one that the job writes, or the id
+                of a redacted text is the text.
         """
         from fastpost.corpus import Corpus
 

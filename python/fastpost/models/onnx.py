@@ -38,7 +38,8 @@ class OnnxFolder:
 
     Raises:
         FileNotFoundError: if a file is missing.
-        ValueError: if one can't be read, ONNX Runtime can't run on `device`, or the model takes or gives what no text does.
+        ValueError: if one can't be read, ONNX Runtime can't run on `device`, or the model takes or gives what no text
+            does.
     """
 
     def __init__(

@@ -102,7 +102,8 @@ class AnswerTask:
         decoder: from logits to answers.
         cls_token_id: the id of CLS; `None` without one.
         context_first: whether the context stands before the question, as with a tokenizer that pads on the left.
-        from_end: whether windows are cut from the end of the context on, as with a tokenizer that truncates on the left.
+        from_end: whether windows are cut from the end of the context on, as with a tokenizer that truncates on the
+            left.
         input_names: the model's arguments.
         ranked: whether all contexts of a chunk belong to one question and are ranked together.
     """

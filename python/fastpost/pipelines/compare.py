@@ -203,7 +203,8 @@ def compare(pipe: Any, texts: str | Iterable[str], *, progress: bool | Told = Fa
     Args:
         pipe: a token-classification pipeline: fastpost's own, with torch or ONNX Runtime, or one of transformers.
         texts: a text, or several.
-        progress: whether a bar shows how far it is; a function is called with texts and tokens after each batch instead.
+        progress: whether a bar shows how far it is; a function is called with texts and tokens after each batch
+            instead.
         options: of a call of the pipeline: `aggregation_strategy`, `stride`, ..., and the options of
             `fastpost.EntityDecoder` for `compat="fastpost"`.
 

@@ -88,8 +88,8 @@ def _freeze(value: Any) -> Any:
 class EntityTask:
     """Token classification of texts, or of texts split into words.
 
-    `encode_batch` is called with a list of texts (or of lists of words) and returns their encodings: a list of them, or what
-    `fastpost.Encoder` makes.
+    `encode_batch` is called with a list of texts (or of lists of words) and returns their encodings: a list of them, or
+    what `fastpost.Encoder` makes.
     """
 
     encode_batch: Callable[[list[Any]], Any]

@@ -99,8 +99,8 @@ class EntityPipeline(_ModelPipeline):
             run is refused here.
         tokenizer: a tokenizer to take in place of the model's own.
         num_workers: accepted as in transformers' pipeline, and not needed.
-        options: those below, and for `compat="fastpost"` `on_long_text`, `max_length` (tokens of a window) and the options
-            of `fastpost.EntityDecoder` from `scheme` on; each can be given again in a call.
+        options: those below, and for `compat="fastpost"` `on_long_text`, `max_length` (tokens of a window) and the
+            options of `fastpost.EntityDecoder` from `scheme` on; each can be given again in a call.
 
     Keyword Args:
         aggregation_strategy, ignore_labels, stride, delimiter, batch_size: as in transformers' pipeline. With

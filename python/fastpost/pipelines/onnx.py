@@ -23,8 +23,8 @@ class OnnxTokenClassificationPipeline(EntityPipeline):
         file_name: the `.onnx` file to take if the folder has several.
         device: "cpu", or "cuda" / "cuda:1" for ONNX Runtime's CUDA provider.
         providers, session_options: handed to ONNX Runtime; `providers` replaces `device`.
-        options: those below, and for `compat="fastpost"` `on_long_text`, `max_length` (tokens of a window) and the options
-            of `fastpost.EntityDecoder` from `scheme` on; each can be given again in a call.
+        options: those below, and for `compat="fastpost"` `on_long_text`, `max_length` (tokens of a window) and the
+            options of `fastpost.EntityDecoder` from `scheme` on; each can be given again in a call.
 
     Keyword Args:
         aggregation_strategy, ignore_labels, stride, delimiter, batch_size, batch_tokens: as

@@ -54,8 +54,8 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
 
     New here: one question about a list of contexts, and with `rank=True` all of them ranked together;
     `compat="fastpost"` for answers whose scores can be compared between windows and documents, with `normalize`,
-    `null_threshold` and `dedupe` (see `fastpost.AnswerDecoder`); `progress=True` for a bar. `report()` says which path is
-    taken: a slow tokenizer, or a subclass that overrides a step, takes the original one, with a warning.
+    `null_threshold` and `dedupe` (see `fastpost.AnswerDecoder`); `progress=True` for a bar. `report()` says which path
+    is taken: a slow tokenizer, or a subclass that overrides a step, takes the original one, with a warning.
     """
 
     default_input_names = "question,context"

@@ -349,8 +349,8 @@ class TokenClassificationPipeline(FastTokenClassification, transformers.TokenCla
     for models that were trained on shorter windows than they can read. `pipe.scheme` and `pipe.report()` are those of
     the decoder.
 
-    A slow tokenizer, or a subclass that overrides a step such as `postprocess`, takes the original path, with a warning;
-    `report()["path"]` says which one was taken.
+    A slow tokenizer, or a subclass that overrides a step such as `postprocess`, takes the original path, with a
+    warning; `report()["path"]` says which one was taken.
     """
 
 

@@ -107,12 +107,24 @@ class Rows(Columns, Generic[OfOne, Row]):
 
     __slots__ = ("_table",)
 
-    _table: Any
+    _table: _fastpost.EntityTable | _fastpost.AnswerTable
     _owner: ClassVar[str]
     """The kind of thing that rows belong to: "text", "question"."""
 
+    def _owners(self) -> tuple[int, Ints1d]:
+        """The number of texts or questions, and which of them each row belongs to, in ascending order."""
+        raise NotImplementedError
+
     def to_dicts(self) -> list[Any]:
         """One list per text or question; where there is a dict in place of a list of one, it stays a dict."""
+        raise NotImplementedError
+
+    def nested(self) -> Nested:
+        """One row per text or question, with a list of what was found there."""
+        raise NotImplementedError
+
+    def _nested_frame(self) -> dict[str, Any]:
+        """The columns of `nested()` for pandas."""
         raise NotImplementedError
 
     def _some(self, chosen: Ints1d, rows: Ints1d, owners: Ints1d) -> Self:
@@ -129,12 +141,12 @@ class Rows(Columns, Generic[OfOne, Row]):
         Raises:
             IndexError: if there is no such one.
         """
-        count: int = getattr(self, f"{self._owner}_count")
+        count, owners = self._owners()
         if not isinstance(at, slice):
             number = place(at, count, f"{self._owner}s", type(self).__name__)
             of_one: OfOne = self[number : number + 1].to_dicts()[0]
             return of_one
-        return self._some(*rows_of(at, count, getattr(self, f"{self._owner}_index")))
+        return self._some(*rows_of(at, count, owners))
 
     def __len__(self) -> int:
         return len(self._table)
@@ -162,9 +174,9 @@ class Nested(Columns):
     __slots__ = ("_columns", "_source")
 
     _columns: _fastpost.ArrowColumns
-    _source: Any
+    _source: Rows[Any, Any]
 
-    def __init__(self, columns: _fastpost.ArrowColumns, source: Any) -> None:
+    def __init__(self, columns: _fastpost.ArrowColumns, source: Rows[Any, Any]) -> None:
         object.__setattr__(self, "_columns", columns)
         object.__setattr__(self, "_source", source)
 
@@ -172,20 +184,19 @@ class Nested(Columns):
         return self._columns
 
     def _frame(self) -> dict[str, Any]:
-        frame: dict[str, Any] = self._source._nested_frame()
-        return frame
+        return self._source._nested_frame()
 
     def __len__(self) -> int:
         return len(self._columns)
 
-    def __reduce__(self) -> tuple[Any, tuple[Any]]:
+    def __reduce__(self) -> tuple[Any, ...]:
         return _nested, (self._source,)
 
     def __repr__(self) -> str:
         return f"<{type(self._source).__name__} of {counted(len(self), 'row')}, one a list: {len(self._source)} in all>"
 
 
-def _nested(source: Any) -> Any:
+def _nested(source: Rows[Any, Any]) -> Nested:
     return source.nested()
 
 

@@ -43,6 +43,9 @@ class Answers(Rows[Any, Answer | RankedAnswer]):
     def __init__(self, table: _fastpost.AnswerTable) -> None:
         object.__setattr__(self, "_table", table)
 
+    def _owners(self) -> tuple[int, Ints1d]:
+        return self.question_count, self.question_index
+
     @property
     def question_count(self) -> int:
         """Number of questions, those without an answer included."""

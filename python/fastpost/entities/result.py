@@ -109,6 +109,9 @@ class Entities(Rows[list[Entity] | list[Token], Entity | Token]):
         """int64 (entities,), its token in its window for `aggregation_strategy="none"`, else -1."""
         return self._table.index
 
+    def _owners(self) -> tuple[int, Ints1d]:
+        return self.text_count, self.text_index
+
     def _more(self, name: str) -> Ints1d | None:
         """A column with one value per entity that only one behaviour has."""
         return None if self._table.more is None else self._table.more.column(name)

@@ -31,6 +31,7 @@ FORMS = {
     "an object array of lists": lambda rows, rank: objects(rows),
     "an empty array of one dimension": lambda rows, rank: [np.array(row) for row in rows],
     "a column": lambda rows, rank: Column(rows),
+    "a column of pandas": lambda rows, rank: arrays_of_arrays(rows),
     "JSON": lambda rows, rank: json.loads(json.dumps(rows)),
 }
 
@@ -63,6 +64,13 @@ def objects(rows):
     made = np.empty(len(rows), object)
     made[:] = rows
     return made
+
+
+def arrays_of_arrays(rows):
+    """What pandas makes of lists in a Parquet file: arrays of objects, the innermost one alone has numbers."""
+    if all(not isinstance(row, (list, tuple)) for row in rows):
+        return np.array(rows)
+    return objects(arrays_of_arrays(row) if row else np.array([], object) for row in rows)
 
 
 def words(entities):
@@ -469,3 +477,67 @@ def test_an_attention_mask_holds_zeros_and_ones(number, form):
             logits[..., 0], logits[..., 1], contexts=TEXTS[:1] * 2, offsets=offsets, sequence_ids=np.ones((2, 5), int),
             attention_mask=form(mask),
         )  # fmt: skip
+
+
+# --- other kinds of arrays ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("given", ["logits", "offsets", "attention_mask", "lengths"])
+def test_a_masked_array_that_hides_values_is_refused(given):
+    """NumPy would hand out what lies below the mask."""
+    arguments = {
+        "logits": np.array(ROWS[:1], np.float32),
+        "offsets": np.array(OFFSETS[:1]),
+        "attention_mask": np.array([[1, 1, 1]]),
+        "lengths": np.array([3]),
+    }
+    whole = {name: np.ma.array(values) for name, values in arguments.items() if name != "lengths"}
+    assert decoder().decode(texts=TEXTS[:1], **whole).words == ["Anna Schmidt"]
+    mask = np.zeros_like(arguments[given], bool)
+    mask.flat[-1] = True
+    for wrap in (np.asanyarray, list):
+        if given == "lengths" and wrap is list:
+            continue
+        hidden = wrap(np.ma.array(arguments[given], mask=mask))
+        chosen = {**whole, given: hidden}
+        if given == "lengths":
+            del chosen["attention_mask"]
+        with pytest.raises(
+            ValueError, match=f"`{given}.* is a masked array that hides some of its values; pass its"
+        ) as told:
+            decoder().decode(texts=TEXTS[:1], **chosen)
+        assert told.value.argument == given
+
+
+def test_a_matrix_is_an_array():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PendingDeprecationWarning)
+        logits = np.matrix(ROWS[0], np.float32)
+    for given in (logits, [logits]):
+        assert decoder().decode(given, offsets=OFFSETS[:1], texts=TEXTS[:1]).words == ["Anna Schmidt"]
+
+
+def test_lists_of_arrow_are_lists():
+    pyarrow = pytest.importorskip("pyarrow")
+    logits, offsets = pyarrow.array(ROWS), pyarrow.array([[list(pair) for pair in row] for row in OFFSETS])
+    for form in (lambda column: column, lambda column: pyarrow.chunked_array([column]), lambda column: column[:]):
+        found = decoder().decode(form(logits), offsets=form(offsets), texts=TEXTS)
+        assert found.words == ["Anna Schmidt", "Anna"]
+    scores = pyarrow.array([[0.0, 5.0, 0.0], [], [3.0]])
+    answers = fastpost.AnswerDecoder(align_to_words=False).decode(
+        scores, scores, contexts=TEXTS, offsets=offsets, sequence_ids=pyarrow.array([[1, 1, 1], [], [1]])
+    )
+    assert answers.answers == ["Schmidt", "Anna"]
+
+
+def test_a_tensor_that_is_negated_lazily_is_read():
+    logits = torch._neg_view(-torch.tensor(ROWS[:1]))
+    assert logits.is_neg()
+    assert decoder().decode(logits, offsets=OFFSETS[:1], texts=TEXTS[:1]).words == ["Anna Schmidt"]
+
+
+@pytest.mark.parametrize("make", [torch.Tensor.to_sparse, lambda tensor: tensor.to(torch.float8_e4m3fn)])
+def test_a_tensor_without_an_array_is_refused(make):
+    with pytest.raises(TypeError, match=r"`logits` can't be read as a NumPy array .*; pass a dense tensor") as told:
+        decoder().decode(make(torch.tensor(ROWS[:1])), offsets=OFFSETS[:1], texts=TEXTS[:1])
+    assert told.value.argument == "logits"

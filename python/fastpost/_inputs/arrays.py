@@ -33,7 +33,17 @@ def to_numpy(name: str, value: Any) -> Array:
 
     Raises:
         TypeError: if it is on another device, or is not an array.
+        ValueError: if it is a masked array that hides values, or its rows differ in length.
     """
+    if isinstance(value, np.ndarray) and type(value) is not np.ndarray:
+        if np.ma.is_masked(value):
+            raise refuse(
+                ValueError,
+                f"`{name}` is a masked array that hides some of its values; pass its `filled()`, and tell padding by "
+                "`lengths` or `attention_mask`",
+                argument=name,
+            )
+        value = np.asarray(value)  # a matrix has two dimensions, whatever is taken of it
     if isinstance(value, np.ndarray) and value.dtype != object:
         return value.view(np.uint16) if value.dtype.name == "bfloat16" else value
     torch = sys.modules.get("torch")
@@ -43,8 +53,9 @@ def to_numpy(name: str, value: Any) -> Array:
         try:
             return np.from_dlpack(value)
         except (BufferError, RuntimeError, TypeError) as error:
-            if torch is not None:  # it reads bfloat16, which NumPy has no type for
-                return _from_torch(torch, name, torch.from_dlpack(value))
+            tensor = _tensor_of(torch, value)
+            if tensor is not None:
+                return _from_torch(torch, name, tensor)
             if not hasattr(value, "__array__"):
                 raise refuse(
                     TypeError, f"`{name}` can't be read through DLPack ({error}); pass a NumPy array", argument=name
@@ -73,10 +84,25 @@ def _from_torch(torch: Any, name: str, tensor: Any) -> Array:
         pass
     if tensor.device.type != "cpu":
         raise refuse(TypeError, f"`{name}` is on device {tensor.device}; pass `{name}.cpu()`", argument=name)
-    tensor = tensor.detach()
-    if tensor.dtype == torch.bfloat16:
-        return np.asarray(tensor.contiguous().view(torch.int16).numpy()).view(np.uint16)
-    return np.asarray(tensor.numpy())
+    try:
+        tensor = tensor.detach().resolve_conj().resolve_neg()
+        if tensor.dtype == torch.bfloat16:
+            return np.asarray(tensor.contiguous().view(torch.int16).numpy()).view(np.uint16)
+        return np.asarray(tensor.numpy())
+    except (RuntimeError, TypeError) as error:
+        raise refuse(
+            TypeError,
+            f"`{name}` can't be read as a NumPy array ({error}); pass a dense tensor of a type that NumPy has",
+            argument=name,
+        ) from error
+
+
+def _tensor_of(torch: Any, value: Any) -> Any:
+    """What DLPack gives torch, which reads bfloat16, a type that NumPy lacks; `None` if it can't, or is not imported."""
+    try:
+        return None if torch is None else torch.from_dlpack(value)
+    except (BufferError, RuntimeError, TypeError):
+        return None
 
 
 def logits(name: str, value: Batch, rank: int = 2, columns: int = 0) -> tuple[Array | list[Array], str]:
@@ -256,7 +282,13 @@ def _items(value: Any) -> Sequence[Any] | None:
         return value
     if isinstance(value, np.ndarray):
         return value.tolist() if value.dtype == object and value.ndim else None
-    if isinstance(value, (str, bytes, Mapping, np.generic)) or hasattr(value, "__dlpack__"):
+    if isinstance(value, (str, bytes, Mapping, np.generic)):
+        return None
+    if (
+        hasattr(value, "to_pylist") and getattr(value.type, "num_fields", 0) > 0
+    ):  # lists of Arrow, which have no DLPack form
+        return value.to_pylist()  # type: ignore[no-any-return]
+    if hasattr(value, "__dlpack__"):
         return None
     if hasattr(value, "__array__"):  # a column of lists, of pandas or Arrow
         array = np.asarray(value)
@@ -278,6 +310,8 @@ def _is_one_window(nested: Sequence[Any], rank: int) -> bool:
 
 def _depth(value: Any, levels: int = _MOST_LEVELS) -> int | None:
     """How many dimensions nested lists have; `None` if they hold no value to tell by."""
+    if isinstance(value, np.ndarray) and value.dtype == object and value.ndim:  # pandas holds lists so
+        value = value.tolist()
     if isinstance(value, (list, tuple)):
         if not levels:
             return _MOST_LEVELS

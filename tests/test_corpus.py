@@ -740,6 +740,19 @@ def test_options_are_checked(options, message):
         Corpus(lambda: ["a"], **options)
 
 
+@pytest.mark.parametrize(
+    ("name", "size"), [("batch_size", -1), ("batch_size", 0), ("batch_bytes", -1), ("batch_size", 2.5)]
+)
+def test_sizes_that_are_set_later_are_checked(name, size):
+    """A negative size gave empty batches without end."""
+    corpus = Corpus.from_texts(["a", "b"])
+    setattr(corpus, name, size)
+    for again in (corpus, pickle.loads(pickle.dumps(corpus))):
+        for begin in (iter, lambda made: next(made.records())):
+            with pytest.raises((TypeError, ValueError), match=f"`{name}` is {size}"):
+                begin(again)
+
+
 # memory ----------------------------------------------------------------------------------------------------
 
 

@@ -84,6 +84,15 @@ def test_texts_of_several_formats_are_refused(tmp_path):
     assert (told.value.argument, told.value.file) == ("format", str(tmp_path))
 
 
+@pytest.mark.parametrize("kind", ["parquet", "arrow"])
+def test_tables_are_not_read_from_standard_input(kind):
+    with pytest.raises(
+        ValueError, match=f"`format` is {kind}, which can't be read from standard input; pass the path"
+    ) as told:
+        Corpus("-", format=kind)
+    assert told.value.argument == "format"
+
+
 def test_a_file_beside_itself_packed_is_refused(tmp_path):
     folder(tmp_path, "a.jsonl", "a.jsonl.gz")
     with pytest.raises(ValueError, match=r"holds a.jsonl and a.jsonl.gz, which would be one file read twice"):

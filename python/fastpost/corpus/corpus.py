@@ -99,17 +99,10 @@ class Corpus:
         nulls: Literal["raise", "keep"] = "raise",
         keep: Literal["all"] | Sequence[str] = (),
     ) -> None:
-        for name, number in (
-            ("batch_size", batch_size),
-            ("batch_bytes", batch_bytes),
-            ("threads", threads),
-            ("prefetch", prefetch),
-        ):
+        _check_sizes(batch_size, batch_bytes)
+        for name, number in (("threads", threads), ("prefetch", prefetch)):
             if number is not None:
                 _bounds.whole(name, number, 1, most=2**64 if name == "threads" else _bounds.MOST)
-        if batch_size is None and batch_bytes is None:
-            words = (Argument("batch_size"), " and ", Argument("batch_bytes"), " are both None")
-            raise refuse(ValueError, *words, cure="pass one of them")
         if not isinstance(column, str | None):
             kind = type(column).__name__
             raise refuse(
@@ -228,6 +221,7 @@ class Corpus:
                 f"the corpus reads {self._used}, which an earlier pass has used up; pass a function that makes a new "
                 "one, Corpus(lambda: ...), or a path or list, which can be read again"
             )
+        _check_sizes(self.batch_size, self.batch_bytes)  # they may have been set since, or come from a pickle
         self._used = self._once
         state = self._pass = Pass(start=self._start + passed, skipped=len(self._unlisted))
         state.errors += self._unlisted
@@ -470,6 +464,16 @@ class Corpus:
 
     def __repr__(self) -> str:
         return f"Corpus({self._what}, column={self._options.column!r}, batch_size={self.batch_size})"
+
+
+def _check_sizes(batch_size: Any, batch_bytes: Any) -> None:
+    """Refuses sizes of a batch that are not whole numbers of at least 1, or both `None`."""
+    for name, number in (("batch_size", batch_size), ("batch_bytes", batch_bytes)):
+        if number is not None:
+            _bounds.whole(name, number, 1)
+    if batch_size is None and batch_bytes is None:
+        words = (Argument("batch_size"), " and ", Argument("batch_bytes"), " are both None")
+        raise refuse(ValueError, *words, cure="pass one of them")
 
 
 def _names(keep: Any) -> tuple[str, ...]:

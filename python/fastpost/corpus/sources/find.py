@@ -38,6 +38,9 @@ def _find(source: Any, options: Options, faults: list[OSError]) -> Iterator[Sour
         if name == "-":
             if sys.stdin is None:
                 raise OSError(errno.EBADF, "it is closed", "standard input")
+            if options.format in COLUMNAR:
+                told = f" is {options.format}, which can't be read from standard input"
+                raise refuse(ValueError, Argument("format"), told, cure="pass the path of a file")
             yield FileObject(sys.stdin.buffer, _split(None, options))
             return
         for path in Folders(options.format, options.skip, faults).files(name):

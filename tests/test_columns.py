@@ -335,6 +335,9 @@ def test_a_damaged_pickle_of_own_entities_is_refused():
         damaged = (*more[:place], value, *more[place + 1 :])
         with pytest.raises(ValueError, match=says):
             function(*columns[:12], damaged, *columns[13:])
+    function, columns = right().__reduce__()
+    with pytest.raises(ValueError, match="`probs` has no values for 6 entities"):
+        function(*columns[:13], True, *columns[14:])
     with pytest.raises(ValueError, match="`start_utf8` has 1 rows but there are 6 entities"):
         _fastpost.entity_json(right()._table, False, [("utf8", np.zeros(1, np.int64), np.zeros(1, np.int64))], False)
 

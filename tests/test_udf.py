@@ -178,4 +178,13 @@ def test_bad_input():
         find(["a"])
     with pytest.raises(TypeError, match="`device` is given, but `model` is a pipeline"):
         fastpost.ner_udf(free(), device=0)
+    series = pytest.importorskip("pandas").Series(["a"])
+    for given in (series, pytest.importorskip("polars").Series(["a"])):
+        with pytest.raises(
+            TypeError, match="the batch is a Series, not records of lists, a data frame or an Arrow table"
+        ):
+            find(given)
+    for given in ({"batch_tokens": 9}, {"call": {"batch_tokens": 9}}):
+        with pytest.raises(ValueError, match="`batch_tokens` is 9 and `batch_size` is 4; pass one of the two"):
+            fastpost.ner_udf("folder", batch_size=4, **given)
     assert find({"text": []}) == {"entities": []}

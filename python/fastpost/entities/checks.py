@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -185,6 +185,11 @@ def units(_: str, value: Sequence[Units]) -> tuple[Units, ...]:
             TypeError,
             f"`units` is the str {short(value)!r}; pass a tuple of names, ({short(value)!r},) for one",
             argument="units",
+        )
+    if not isinstance(value, Iterable):
+        kind = type(value).__name__
+        raise refuse(
+            TypeError, f"`units` is of type {kind}; pass a tuple of names, such as ('utf8',)", argument="units"
         )
     for unit in value:
         if unit not in UNITS:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 import fastpost._fastpost as _fastpost
+from fastpost._inputs.bounds import counted
 from fastpost._inputs.labels import columns
 from fastpost.columns import (
     Nested,
@@ -344,6 +345,9 @@ def _restored(
     table = _fastpost.entity_table(
         text_count, tokens, has_offsets, text_index, start, end, label_id, score, index, labels, words, texts, more
     )
+    if with_probs and len(score) and not (more and len(more[1])):
+        told = f"`probs` has no values for {counted(len(score), 'entity', 'entities')}; pass one for each label"
+        raise refuse(ValueError, told, argument="probs")
     return Entities(table, tuple(labels), units=tuple(places or ()), return_probs=with_probs, places=_read_only(places))
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fastpost._inputs.bounds import listed, short, with_article
 from fastpost.entities.options import BATCH_SIZE, COMPAT
 from fastpost.exceptions import Argument, refuse
+from fastpost.pipelines.sizes import check_batches
 
 if TYPE_CHECKING:
     import datasets
@@ -50,12 +51,14 @@ def ner_udf(
 
     Raises:
         TypeError: if `kwargs` are given together with a pipeline, as it is made already.
+        ValueError: if both `batch_size` and `batch_tokens` are given.
     """
     if callable(model) and kwargs:
         name = next(iter(kwargs))
         told = f"`{name}` is given, but `model` is a pipeline, which is made already; pass it there"
         raise refuse(TypeError, told, argument=name)
     options = dict(call or {})
+    check_batches({"batch_size": batch_size, **kwargs, **options})
     if batch_size is None and "batch_tokens" not in {**options, **kwargs}:
         batch_size = BATCH_SIZE
     if batch_size is not None:
@@ -98,9 +101,9 @@ class EntityFunction:
     def _table(self, table: Any) -> Any:
         import pyarrow as pa
 
-        if hasattr(table, "to_arrow"):  # polars
+        if hasattr(table, "to_arrow") and hasattr(table, "columns"):  # polars
             table = table.to_arrow()
-        elif hasattr(table, "iloc"):  # pandas
+        elif hasattr(table, "iloc") and hasattr(table, "columns"):  # pandas
             table = pa.Table.from_pandas(table, preserve_index=False)
         elif not hasattr(table, "append_column"):
             raise refuse(

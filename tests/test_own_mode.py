@@ -509,6 +509,23 @@ def test_outside_bias_finds_more(labels, strategy, decode):
     assert covered[1] <= covered[2]
 
 
+@pytest.mark.parametrize("strategy", ["simple", "first", "average", "max"])
+@pytest.mark.parametrize("labels", [["O", "B-A", "I-A", "B-O", "I-O"], ["OUT", "B-A", "I-A", "B-O", "I-O"]])
+def test_a_type_that_is_called_o_is_not_outside(labels, strategy):
+    """Aspects and opinions are labelled so; "O" among the ignored labels left out the opinions."""
+    logits = np.full((1, 4, 5), -9, np.float32)
+    for token, label in enumerate([1, 0, 3, 4]):
+        logits[0, token, label] = 0
+    given = {"offsets": [[(0, 4), (5, 8), (9, 13), (14, 19)]], "texts": ["Food was very tasty"]}
+    found = EntityDecoder(labels, aggregation_strategy=strategy).decode(logits, **given)
+    assert [(found.labels[label], word) for label, word in zip(found.label_id, found.words)] == [
+        ("A", "Food"),
+        ("O", "very tasty"),
+    ]
+    found = EntityDecoder(labels, aggregation_strategy=strategy, ignore_labels=()).decode(logits, **given)
+    assert found.words == ["Food", "was", "very tasty"]
+
+
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), "1", True, None])
 def test_outside_bias_is_a_number(bad):
     with pytest.raises(ValueError, match=r"`outside_bias` is .*; pass a finite number"):

@@ -748,7 +748,10 @@ class Twin:
         return score >= least
 
     def ignored(self, name, outside):
-        return name in self.ignore_labels or (outside and "O" in self.ignore_labels)
+        """Whether entities of this name are left out; "O" stands for what is outside, not for a type of that name."""
+        if outside:
+            return name in self.ignore_labels or "O" in self.ignore_labels
+        return name != "O" and name in self.ignore_labels
 
     # --- a text
 

@@ -40,8 +40,9 @@ class EntityDecoder(Settled):
         compat: "fastpost" gives its own entities, of whole words. "transformers" gives what transformers'
             pipeline gives, entity by entity; it refuses the options from `scheme` on.
         ignore_labels: entities not to report: full label names for "none", names without prefix for the others. "O"
-            stands for all names that mean "outside": `OUTSIDE`, `NONE`, `_` and the like. Any other name must be that
-            of a label that entities can have, unless `compat` is "transformers".
+            stands for all names that mean "outside": `OUTSIDE`, `NONE`, `_` and the like, and not for a type that is
+            called "O" (`B-O`), as it does with `compat="transformers"`. Any other name must be that of a label that
+            entities can have, unless `compat` is "transformers".
         tokenizer: the model's tokenizer, a `tokenizers.Tokenizer` or a fast tokenizer of transformers. It tells
             how transformers splits words and prints them; for `compat="fastpost"` only `words="transformers"` needs it.
         threads: threads of a call; `None` is all cores, 1 is the calling thread. Results do not depend on it.

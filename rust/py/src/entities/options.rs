@@ -91,9 +91,13 @@ impl EntityOptions {
                 cure: "name labels as they come out",
             });
         }
-        let outside = self.ignore_labels.contains("O");
-        let ignored = shown.iter().enumerate().map(|(number, name)| {
-            self.ignore_labels.contains(name) || (outside && right::means_outside(&grammar, strategy, number))
+        // "O" means what is outside; a type may have that name, too, as in B-O.
+        let ignored = shown.iter().enumerate().map(|(number, name)| match name.as_str() {
+            _ if right::means_outside(&grammar, strategy, number) => {
+                self.ignore_labels.contains(name) || self.ignore_labels.contains("O")
+            }
+            "O" => false,
+            name => self.ignore_labels.contains(name),
         });
         let threshold = |name: &String| self.thresholds.get(name).copied().unwrap_or(self.threshold);
         let settings = Settings {

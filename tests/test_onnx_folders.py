@@ -337,6 +337,18 @@ def test_attributes_are_those_of_transformers(tmp_path):
     assert "0x" not in shown
 
 
+def test_a_type_that_is_called_o_is_among_the_labels(tmp_path):
+    names = {str(number): name for number, name in enumerate(["O", "B-PER", "I-PER", "B-O", "I-O"])}
+    write_folder(tmp_path, config={"id2label": names})
+    for compat, labels, found in (
+        ("fastpost", ("PER", "O"), [("PER", "Anna Schmidt"), ("O", "Berlin")]),
+        ("transformers", ("PER",), [("PER", "anna schmidt")]),
+    ):
+        pipe = fastpost.pipeline("ner", str(tmp_path), compat=compat, aggregation_strategy="simple")
+        assert pipe.labels == labels
+        assert [(entity["entity_group"], entity["word"]) for entity in pipe(TEXT)] == found
+
+
 def test_num_workers_is_taken_and_not_needed(tmp_path):
     pipe = load(write_folder(tmp_path), num_workers=2)
     assert spans(pipe(TEXT, num_workers=1)) == FOUND

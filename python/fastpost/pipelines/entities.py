@@ -172,8 +172,11 @@ class EntityTask:
         return (made[-1] if made else self._decoder(len(self.id2label)))[0]
 
     def labels(self) -> tuple[str, ...]:
-        """Names that entities can have."""
-        return tuple(name for name in self.decoder().labels if name not in self.ignore_labels)
+        """Names that entities can have; a type may be called "O", which among `ignore_labels` is what is outside."""
+        names = self.decoder().labels
+        has_type = self.options is not None and names.count("O") > ("O" in self.id2label.values())
+        kept = tuple(name for name in names if name not in self.ignore_labels)
+        return (*kept, "O") if has_type and "O" not in kept else kept
 
     def report(self) -> dict[str, Any]:
         """As `EntityDecoder.report`; words are those of this task's texts."""

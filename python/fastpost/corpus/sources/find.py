@@ -36,12 +36,7 @@ def _find(source: Any, options: Options, faults: list[OSError]) -> Iterator[Sour
     if isinstance(source, str | os.PathLike):
         name = os.fsdecode(source)
         if name == "-":
-            if sys.stdin is None:
-                raise OSError(errno.EBADF, "it is closed", "standard input")
-            if options.format in COLUMNAR:
-                told = f" is {options.format}, which can't be read from standard input"
-                raise refuse(ValueError, Argument("format"), told, cure="pass the path of a file")
-            yield FileObject(sys.stdin.buffer, _split(None, options))
+            yield _standard_input(options)
             return
         for path in Folders(options.format, options.skip, faults).files(name):
             kind = _format(path, options)
@@ -95,6 +90,15 @@ def _find(source: Any, options: Options, faults: list[OSError]) -> Iterator[Sour
             "of str, or a function that returns one",
             argument="source",
         )
+
+
+def _standard_input(options: Options) -> FileObject:
+    if sys.stdin is None:
+        raise OSError(errno.EBADF, "it is closed", "standard input")
+    if options.format in COLUMNAR:
+        told = f" is {options.format}, which can't be read from standard input"
+        raise refuse(ValueError, Argument("format"), told, cure="pass the path of a file")
+    return FileObject(sys.stdin.buffer, _split(None, options))
 
 
 def _format(path: str, options: Options) -> str:

@@ -122,6 +122,12 @@ def test_what_can_not_be_read_or_done(ner, name, data, arguments, words):
     assert os.listdir() == [name]
 
 
+def test_a_terminal_obeys_no_name_of_a_file(capfd, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["ner", "a\x1b[2J\x07\x9bb.txt", "--model", str(tmp_path)]) == 1
+    assert capfd.readouterr().err.startswith(r"fastpost: a\x1b[2J\x07\x9bb.txt: ")
+
+
 def test_inputs_are_looked_at_before_a_model_is_loaded(monkeypatch, tmp_path, capfd):
     def never(*_, **__):
         raise AssertionError("the model was loaded")

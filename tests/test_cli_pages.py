@@ -85,6 +85,13 @@ def test_a_text_itself_is_shown(rampart_dir, pipe):
         assert fastpost.render([TEXTS[0]], found, title="1 text") in said.stdout
 
 
+def test_a_terminal_obeys_no_id(pipe):
+    compared = fastpost.compare(pipe, TEXTS)
+    table = compared.table(80, [f"{number}\x1b[2J" for number in range(len(TEXTS))])
+    assert "\x1b" not in table
+    assert rf"{compared.differing[0]}\x1b[2J" in table
+
+
 def test_differences_as_a_table_and_on_a_page(lines, rampart_dir, pipe, tmp_path):
     compared = fastpost.compare(pipe, TEXTS)
     differing = sorted({one.text_index for one in compared.differences})

@@ -14,6 +14,7 @@ from typing import NoReturn, ParamSpec
 
 import typer
 
+from fastpost._inputs.bounds import visible
 from fastpost._inputs.paths import is_no_path
 from fastpost.exceptions import Argument, cure_of, words_of
 from fastpost.jobs.errors import STANDARD_OUTPUT, Finished, JobError, is_resumable
@@ -207,7 +208,7 @@ def _options_of(command: Callable[..., None]) -> frozenset[str]:
 
 def tell(line: str) -> None:
     """Writes one line of our own to standard error."""
-    print(f"fastpost: {without_texts(line)}", file=sys.stderr)
+    print(f"fastpost: {visible(without_texts(line))}", file=sys.stderr)
 
 
 def note(line: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from fastpost._inputs.bounds import counted
+from fastpost._inputs.bounds import counted, visible
 from fastpost._inputs.option import ABSENT
 from fastpost.entities.options import ENTITY_OPTIONS
 from fastpost.exceptions import refuse
@@ -118,7 +118,7 @@ class Comparison:
         rows = [(["text"], ["transformers"], ["fastpost"], ["rule"])]
         for difference in self.differences:
             number = difference.text_index
-            name = str(number) if names is None else names[number]
+            name = str(number) if names is None else visible(names[number])
             cells = (_items(entities) for entities in (difference.transformers, difference.fastpost))
             rows.append(([name], *cells, difference.rules))  # type: ignore[arg-type]
         return f"{lay_out(rows, columns)}\n\n{_places_of(self)}\n{_sides(self)}"

@@ -44,8 +44,8 @@ def threads(value: Any, name: str = "threads") -> int | None:
     """How many threads to use; however many are asked for, Rust starts no more than make sense."""
     if value is None:
         return None
-    if not isinstance(value, (bool, np.bool_)) and hasattr(value, "__index__"):
-        value = min(operator.index(value), MOST)
+    if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
+        value = min(int(value), MOST)
     return whole(name, value, 1, or_else=", or None for all cores")
 
 

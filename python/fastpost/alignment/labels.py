@@ -202,6 +202,9 @@ def spans_to_labels(
             `encodings` are of pairs and `sequence` does not say which of the two.
     """
     listed = None if texts is None else _texts(texts)
+    if not hasattr(spans, "__len__") or not hasattr(spans, "__iter__"):
+        told = f"`spans` is of type {type(spans).__name__}; pass one list of spans per text"
+        raise refuse(TypeError, told, argument="spans")
     tokens, kernel = _read(
         encodings, listed, word_ids, lengths, special_tokens_mask, windows, len(spans), "spans", subwords == "first",
         sequence,
@@ -486,6 +489,8 @@ def _labels(labels: Any, lengths: Ints1d) -> Ints1d:
     read: Any = _arrays.integers("labels", labels)
     if not isinstance(read, list) and read.ndim == 1 and len(read) == lengths.sum():
         return np.ascontiguousarray(read, np.int64)
+    if not isinstance(read, list) and not read.ndim:
+        raise refuse(TypeError, f"`labels` is the number {read}; pass one label id a token", argument="labels")
     if len(read) != len(lengths):
         raise refuse(
             ValueError,

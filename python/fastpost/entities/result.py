@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 import fastpost._fastpost as _fastpost
-from fastpost._inputs.bounds import counted
+from fastpost._inputs.bounds import counted, with_article
 from fastpost._inputs.labels import columns
 from fastpost.columns import (
     Nested,
@@ -384,4 +384,9 @@ class TextEntities(list[Any]):
 def _texts(texts: Sequence[str]) -> list[str]:
     if isinstance(texts, str):
         raise refuse(TypeError, "`texts` is one str; pass a list of texts, [text] for one", argument="texts")
-    return list(texts)
+    listed = list(texts)
+    for number, text in enumerate(listed):
+        if not isinstance(text, str):
+            told = f"`texts[{number}]` is {with_article(type(text).__name__)}; pass a str for each text"
+            raise refuse(TypeError, told, argument="texts")
+    return listed

@@ -119,3 +119,17 @@ def test_tokens_out_of_order_or_out_of_their_text_are_refused(offsets, words):
     assert got == [[(0, 1, "x")], []]
     still = fastpost.labels_to_spans([[1, 2, 2]], [[(4, 5), (3, 3), (5, 7)]], label2id=label2id)
     assert still == [[(4, 7, "x")]]
+
+
+def test_an_array_of_countless_windows_without_values_is_refused():
+    """It is a number alone, and each window was looked at, which took hours."""
+    countless = np.empty((2**40, 0, 2), np.int64)
+    for call in (
+        lambda: fastpost.plan_windows(countless, 3, texts=["a"], special_tokens=0),
+        lambda: fastpost.spans_to_labels(countless, [[]], label2id=IDS),
+        lambda: fastpost.labels_to_spans([[]], countless, label2id=IDS),
+    ):
+        with pytest.raises(ValueError, match="is an array of 1099511627776 windows that holds no value; pass") as told:
+            call()
+        assert told.value.argument == "offsets"
+    assert fastpost.spans_to_labels(np.empty((3, 0, 2), np.int64), [[]] * 3, label2id=IDS).misfits == []

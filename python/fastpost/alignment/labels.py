@@ -457,6 +457,9 @@ def _end_to_end(name: str, value: Any, lengths: Ints1d | None, rank: int) -> tup
                 "array end to end with `lengths`",
                 argument=name,
             )
+        if len(read) > _EMPTY_WINDOWS and not read.size:
+            told = f"`{name}` is an array of {len(read)} windows that holds no value; pass windows that have tokens"
+            raise refuse(ValueError, told, argument=name)
     parts = [_window(name, number, item, rank) for number, item in enumerate(read)]
     counts = np.array([len(part) for part in parts], np.int64)
     if lengths is not None:
@@ -469,6 +472,10 @@ def _end_to_end(name: str, value: Any, lengths: Ints1d | None, rank: int) -> tup
         parts = [part[:length] for part, length in zip(parts, lengths.tolist())]
         counts = lengths
     return np.concatenate([np.empty((0, 2) if rank == 2 else (0,), np.int64), *parts]), counts
+
+
+_EMPTY_WINDOWS = 1 << 20
+"""How many windows an array without values may have, as for decoders: more are no data, only a large number."""
 
 
 def _window(name: str, number: int, array: Any, rank: int) -> Any:

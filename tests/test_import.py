@@ -1,8 +1,10 @@
 """What `import fastpost` costs and what it promises."""
 
+import ast
 import importlib.resources
 import json
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -48,7 +50,41 @@ def test_decoder_takes_numpy_only(python):
     assert [name for name in HEAVY if name in loaded] == []
 
 
-def test_star_import_and_dir_need_no_transformers(python):
+@pytest.mark.parametrize(
+    "absent", [(), ("torch",), ("transformers",), ("torch", "transformers", "pyarrow", "onnxruntime")]
+)
+def test_star_import_takes_what_is_there(python, absent):
+    """It ended with an ImportError at the first name that needs a package which is absent."""
+    script = f"""
+import sys
+sys.modules.update(dict.fromkeys({absent!r}))
+from fastpost import *
+print(*sorted(name for name in dir() if name[0] != "_" and name != "sys"), __version__ != "")
+"""
+    torch = [] if absent else ["QuestionAnsweringPipeline", "TokenClassificationPipeline"]
+    modules = {"presidio", "ray", "spacy", "spark"}
+    named = sorted({*names_for_type_checkers(), *torch} - modules - {"__version__"})
+    assert python(script).split() == [*named, "True"]
+
+
+def names_for_type_checkers():
+    """The names that type checkers take for public, but those that need torch."""
+    tree = ast.parse(Path(fastpost.__file__).read_text())
+    lists = [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == ["__all__"]
+    ]
+    (names,) = map(ast.literal_eval, lists)
+    return [name for name in names if name not in ("QuestionAnsweringPipeline", "TokenClassificationPipeline")]
+
+
+def test_type_checkers_see_the_names_that_are_there():
+    names = names_for_type_checkers()
+    assert sorted([*names, "QuestionAnsweringPipeline", "TokenClassificationPipeline"]) == fastpost.__all__
+
+
+def test_dir_and_decoders_need_no_transformers(python):
     script = """
 import sys
 sys.modules["torch"] = sys.modules["transformers"] = None

@@ -38,6 +38,49 @@ if TYPE_CHECKING:
     from fastpost.tokenizers.train import WordCounts, train_new_from_iterator
     from fastpost.tokenizers.verify import verify_tokenizer
 
+    # Without its packages a name can't be imported, and `from fastpost import *` takes all names: see `__getattr__`.
+    __all__ = [
+        "AnswerDecoder",
+        "Answers",
+        "Comparison",
+        "Corpus",
+        "CorpusError",
+        "CorpusStats",
+        "Encoder",
+        "EncoderReport",
+        "Encodings",
+        "Entities",
+        "EntityDecoder",
+        "Model",
+        "OffsetMap",
+        "Padding",
+        "QuestionAnsweringPipeline",
+        "Redaction",
+        "TextEntities",
+        "TextRecords",
+        "TokenClassificationPipeline",
+        "WordCounts",
+        "__version__",
+        "accelerate",
+        "align_labels",
+        "align_tokens",
+        "check_offsets",
+        "compare",
+        "install",
+        "labels_to_spans",
+        "metrics",
+        "ner_udf",
+        "pipeline",
+        "plan_windows",
+        "postprocess_qa_predictions",
+        "redact",
+        "render",
+        "spans_to_labels",
+        "train_new_from_iterator",
+        "uninstall",
+        "verify_tokenizer",
+    ]
+
 _HOMES = {
     "AnswerDecoder": "fastpost.answers.decoder",
     "Answers": "fastpost.answers.result",
@@ -81,51 +124,11 @@ _HOMES = {
 _MODULES = ("metrics", "presidio", "ray", "spacy", "spark")
 """Public modules, each imported when it is first used; all but `metrics` need the package they are named for."""
 
-__all__ = [
-    "AnswerDecoder",
-    "Answers",
-    "Comparison",
-    "Corpus",
-    "CorpusError",
-    "CorpusStats",
-    "Encoder",
-    "EncoderReport",
-    "Encodings",
-    "Entities",
-    "EntityDecoder",
-    "Model",
-    "OffsetMap",
-    "Padding",
-    "QuestionAnsweringPipeline",
-    "Redaction",
-    "TextEntities",
-    "TextRecords",
-    "TokenClassificationPipeline",
-    "WordCounts",
-    "__version__",
-    "accelerate",
-    "align_labels",
-    "align_tokens",
-    "check_offsets",
-    "compare",
-    "install",
-    "labels_to_spans",
-    "metrics",
-    "ner_udf",
-    "pipeline",
-    "plan_windows",
-    "postprocess_qa_predictions",
-    "redact",
-    "render",
-    "spans_to_labels",
-    "train_new_from_iterator",
-    "uninstall",
-    "verify_tokenizer",
-]
-
 
 def __getattr__(name: str) -> object:
     """Imports the module of a public name when the name is first used."""
+    if name == "__all__":
+        return [public for public in _public() if public not in _MODULES or public == "metrics"]
     if name == "__version__":
         from fastpost._version import VERSION
 
@@ -159,22 +162,25 @@ def _module(name: str) -> object:
 
 def __dir__() -> list[str]:
     """The public names, without those whose package is not installed: `help` imports every name that is listed here."""
-    return sorted(name for name in {*__all__, *_MODULES} if _is_usable(name))
+    return _public()
+
+
+def _public() -> list[str]:
+    return sorted(name for name in ("__version__", *_HOMES, *_MODULES) if _is_usable(name))
 
 
 _PACKAGES = {
-    "QuestionAnsweringPipeline": "transformers",
-    "TokenClassificationPipeline": "transformers",
-    "presidio": "presidio_analyzer",
-    "ray": "ray",
-    "spacy": "spacy",
-    "spark": "pyspark",
+    "QuestionAnsweringPipeline": ("transformers", "torch"),
+    "TokenClassificationPipeline": ("transformers", "torch"),
+    "presidio": ("presidio_analyzer",),
+    "ray": ("ray",),
+    "spacy": ("spacy",),
+    "spark": ("pyspark",),
 }
-"""The package that a name needs at import; other names need none, or only when they are called."""
+"""The packages that a name needs at import; other names need none, or only when they are called."""
 
 
 def _is_usable(name: str) -> bool:
     from importlib.util import find_spec
 
-    package = _PACKAGES.get(name)
-    return package is None or find_spec(package) is not None
+    return all(find_spec(package) is not None for package in _PACKAGES.get(name, ()))

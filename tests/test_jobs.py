@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import threading
 
 import pytest
 
@@ -458,6 +459,149 @@ def test_what_is_whole_is_held_against_standard_input(pipe, source, tmp_path, mo
     with pytest.raises(jobs.JobError, match="has in line 1 what is not of text 0 of the input"):
         resume(data.replace(b"Anna", b"Hannah"))
     assert out.read_bytes() == whole
+
+
+READINGS = (jobs.Reading(), jobs.Reading(keep_columns="all", with_source=True), jobs.Reading(id_column="deep"))
+
+
+def given_to(stdin, monkeypatch, make, pipe):
+    """Runs a job on standard input that holds these bytes."""
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+    with make() as job:
+        job.run(pipe)
+
+
+def lines_of(rows):
+    return "".join(json.dumps(row) + "\n" for row in rows).encode()
+
+
+@pytest.mark.parametrize("reading", READINGS)
+@pytest.mark.parametrize("redact", [None, "[{label}]"])
+def test_a_whole_table_is_held_against_standard_input(redact, reading, pipe, tmp_path, monkeypatch):
+    """It was success whatever came in."""
+    pytest.importorskip("pyarrow")
+    out = tmp_path / "out.parquet"
+    text = ["Nobody.", TEXT, None, TEXT, "Nobody.", "\ud83d\ude42 " + TEXT]
+    rows = [
+        {"text": one, "id": [7, 1 << 60, "x", 0.5, None, True][n], "deep": {"é": [n, 1.5]}}
+        for n, one in enumerate(text)
+    ]
+    make = lambda: jobs.EntityJob("-", str(out), reading, redact=redact, resume=True)  # noqa: E731
+    given_to(lines_of(rows), monkeypatch, make, pipe)
+    whole = out.read_bytes()
+    with pytest.raises(jobs.Finished):
+        given_to(lines_of(rows), monkeypatch, make, pipe)
+    others = [
+        (lines_of(rows[:-1]), "has more than the 5 texts of the input"),
+        (lines_of([*rows, rows[0]]), "has 6 texts and the input has more"),
+        (lines_of([*rows[:3], {**rows[3], "text": "Hannah"}, *rows[4:]]), "a row that is not of text 3 of the input"),
+        (lines_of(reversed(rows)), "is not of text|has more than"),
+    ]
+    if reading is not READINGS[0]:
+        others.append((lines_of([rows[0], {**rows[1], "id": 8, "deep": 8}, *rows[2:]]), "not of text 1"))
+    for other, words in others:
+        with pytest.raises(
+            jobs.JobError, match=f"out.parquet .*{words}.*; pass overwrite=True without resume=True to write it again"
+        ):
+            given_to(other, monkeypatch, make, pipe)
+    assert out.read_bytes() == whole
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_whole_table_is_held_against_a_pipe(pipe, tmp_path):
+    """Nothing but what comes out of it tells one from another."""
+    pytest.importorskip("pyarrow")
+    out, way = tmp_path / "out.parquet", tmp_path / "in.jsonl"
+    os.mkfifo(way)
+
+    def resume(data):
+        writer = threading.Thread(target=way.write_bytes, args=(data,))
+        writer.start()
+        try:
+            with jobs.EntityJob(str(way), str(out), resume=True) as job:
+                job.run(pipe)
+        finally:
+            writer.join()
+
+    resume(lines_of([{"text": TEXT}]))
+    with pytest.raises(jobs.Finished):
+        resume(lines_of([{"text": TEXT}]))
+    with pytest.raises(jobs.JobError, match="has a row that is not of text 0 of the input"):
+        resume(lines_of([{"text": "Nobody."}]))
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+@pytest.mark.parametrize("rank", [True, False])
+def test_whole_answers_are_held_against_standard_input(rank, ending, tmp_path, monkeypatch):
+    """Of ranked answers nothing but the questions was compared, of a table nothing at all."""
+    if ending == "parquet":
+        pytest.importorskip("pyarrow")
+
+    def answers(question, context, rank=False, **_):
+        found = [{"answer": text[:4], "start": 0, "end": 4, "score": 0.5} for text in context]
+        if rank:
+            return [{"text_index": at, **one} for at, one in enumerate(found)][::-1]
+        return found[0] if len(found) == 1 else found
+
+    out = tmp_path / f"out.{ending}"
+    make = lambda: jobs.AnswerJob("-", str(out), questions=["Who?", "Where?"], rank=rank, resume=True)  # noqa: E731
+    rows = [{"text": f"{name} was here."} for name in ("Anna", "Berta", "Carl")]
+    given_to(lines_of(rows), monkeypatch, make, answers)
+    whole = out.read_bytes()
+    with pytest.raises(jobs.Finished):
+        given_to(lines_of(rows), monkeypatch, make, answers)
+    for other in (rows[:2], rows[::-1], [*rows[:2], {"text": "Dora was here."}]):
+        with pytest.raises(jobs.JobError, match=r"; pass overwrite=True without resume=True to (write it|start) again"):
+            given_to(lines_of(other), monkeypatch, make, answers)
+    assert out.read_bytes() == whole
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"\xff", b"[]", b"null", b'"job"'])
+@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+def test_a_whole_output_whose_note_of_its_job_is_damaged_is_told(
+    ending, damage, pipe, source, tmp_path, keeps_attributes
+):
+    """It was a traceback of `json`."""
+    out = tmp_path / f"out.{ending}"
+    with jobs.EntityJob(source, str(out)) as job:
+        job.run(pipe)
+    if ending == "parquet":
+        pq = pytest.importorskip("pyarrow.parquet")
+        table = pq.read_table(out)
+        pq.write_table(table.replace_schema_metadata({"fastpost.job": damage}), out)
+    elif keeps_attributes:
+        os.setxattr(out, ATTRIBUTE, damage)
+    else:
+        pytest.skip("the file system keeps no attributes")
+    with pytest.raises(jobs.JobError) as told:
+        jobs.EntityJob(source, str(out), resume=True)
+    assert str(told.value) == (
+        f"{out} is whole, but what it says of its job is damaged; pass overwrite=True without resume=True to write it "
+        "again"
+    )
+
+
+@pytest.mark.parametrize("asked", [1, 3])
+def test_texts_that_are_not_written_yet_are_told_from_those_whose_finds_are_counted(asked, pipe, source, tmp_path):
+    """It was said "4 of about 5 texts, 0 answers" of texts whose answers were not counted yet."""
+    seen = []
+    with jobs.EntityJob(source, str(tmp_path / "e.jsonl"), jobs.Reading(chunk_size=2)) as job:
+        job.run(pipe, seen.append)
+
+    def answers(question, context, progress, **_):
+        for _ in context:
+            progress(1, 5)
+        found = [{"answer": text[:4], "start": 0, "end": 4, "score": 0.5} for text in context]
+        return found[0] if len(found) == 1 else found
+
+    told = []
+    questions = ["Who?"] * asked
+    with jobs.AnswerJob(source, str(tmp_path / "a.jsonl"), jobs.Reading(chunk_size=2), questions=questions) as job:
+        job.run(answers, progress=told.append)
+    for each, count in ((seen, 2), (told, asked)):
+        assert any(one.ahead for one in each)
+        assert all(one.found == count * (one.texts - one.ahead) for one in each)
+        assert (each[-1].texts, each[-1].ahead) == (5, 0)
 
 
 def test_a_number_beyond_floats_is_null_in_the_output(pipe, tmp_path):

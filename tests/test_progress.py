@@ -197,6 +197,15 @@ def test_a_job_in_words(capsys):
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "load: model"
     assert re.fullmatch(r"ner: 100 %, 1 of 1 text, [\d,.]+ texts/s, 1 entity", lines[-1])
+    for tally, words in (
+        (Tally(0, 0, 0, 5), r"0 of about 5 texts, [\d,.]+ texts/s, 0 answers"),
+        (Tally(4, 0, 90, 5, ahead=4), r"4 of about 5 texts, [\d,.]+ tokens/s"),
+        (Tally(4, 0, 90, 5, ahead=1), r"4 of about 5 texts, [\d,.]+ tokens/s, 0 answers in the first 3"),
+        (Tally(5, 7, 0, 5), r"5 of 5 texts, [\d,.]+ texts/s, 7 answers"),
+    ):
+        with Shown(first=1) as progress:
+            progress.follow("qa", "answer", "answers")(tally)
+        assert re.fullmatch(rf"qa: +\d+ %, {words}", capsys.readouterr().err.splitlines()[0])
     with Shown(quiet=True) as progress:
         progress.load("model")
     assert capsys.readouterr().err == ""

@@ -46,7 +46,11 @@ class Progress(shown.Progress):
             guessed = "" if tally.texts == tally.total else "about "  # it is exact only at the end
             of = "" if tally.total is None else f" of {guessed}{tally.total:,}"
             texts = f"{tally.texts:,}{of} {'text' if (tally.total or tally.texts) == 1 else 'texts'}"
-            self(stage, tally.texts, tally.total, f"{texts}, {speed}, {counted(tally.found, one, many)}")
+            told = [texts, speed, counted(tally.found, one, many)]
+            if tally.ahead:  # nobody knows yet what is in those
+                written = tally.texts - tally.ahead
+                told[2:] = [f"{told[2]} in the first {written:,}"] if written else []
+            self(stage, tally.texts, tally.total, ", ".join(told))
 
         return show
 

@@ -12,8 +12,8 @@ from fastpost.jobs.entities import Tally
 from fastpost.jobs.errors import JobError
 from fastpost.jobs.lines import alike
 from fastpost.jobs.output import Output
-from fastpost.jobs.parts import Table
-from fastpost.jobs.texts import Reading, Texts
+from fastpost.jobs.parts import Refute, Table
+from fastpost.jobs.texts import Reading, Texts, by_text
 
 Json = dict[str, Any]
 
@@ -61,7 +61,12 @@ class AnswerJob:
         self.texts = texts = Texts.of(inputs, out, reading, own=_OWN)
         job = {**(settings or {}), "questions": self.questions, "rank": rank, **texts.job()}
         table = answer_table(texts.copied, self.questions, rank, texts.keep == "all")
-        refute = self._refute_ranked if rank else lambda lines: texts.refute(lines, _fits)
+        refute = Refute(self._refute_ranked, lambda rows, _: texts.refute_rows(by_text(rows), _fits, "answers"))
+        if not rank:
+            refute = Refute(
+                lambda lines: texts.refute(lines, _fits),
+                lambda rows, lines: texts.refute_rows(rows, _fits, "answers", lines),
+            )
         self.output = Output(out, job, resume=resume, overwrite=overwrite, table=table, refute=refute)
         self.output.check(texts.check)
 
@@ -93,7 +98,7 @@ class AnswerJob:
 
             def count(items: int, tokens: int, ahead: list[int] = ahead, tally: Tally = tally) -> None:
                 ahead[0], ahead[1] = ahead[0] + items, ahead[1] + tokens
-                progress(tally.more(ahead[0] // len(asked), 0, ahead[1]))
+                progress(tally.read_ahead(ahead[0] // len(asked), ahead[1]))
 
             told = {"progress": count, **options}
             answered = iter(_answers(pipe, [(q, text) for text in given for q in asked], told))
@@ -133,11 +138,16 @@ class AnswerJob:
         return Tally(len(contexts), count, 0, len(contexts))
 
     def _refute_ranked(self, lines: Iterable[Json]) -> str | None:
-        """Why whole lines can't belong to these questions, in words; None if they may."""
-        asked = [line["question"] for line in lines]
+        """Why whole lines can't belong to these questions and texts, in words; None if they may."""
+        asked, rows = [], []
+        for line in lines:
+            asked.append(line["question"])
+            rows += line["answers"]
         if len(asked) < len(self.questions):
             return f"has {counted(len(asked), 'question')} and the input has more"
-        return None if asked == self.questions else "has other questions"
+        if asked != self.questions:
+            return "has other questions"
+        return self.texts.refute_rows(by_text(rows), _fits, "answers")
 
     def __enter__(self) -> AnswerJob:
         return self

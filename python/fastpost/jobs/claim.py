@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from fastpost.exceptions import Argument, Words, refuse
-from fastpost.jobs.errors import OUT, OVERWRITE, RESUME, START_AGAIN, Finished, JobError
+from fastpost.jobs.errors import OUT, OVERWRITE, RESUME, START_AGAIN, WRITE_AGAIN, Finished, JobError
 
 Json = dict[str, Any]
 
@@ -191,15 +191,24 @@ def refuse_other_job(out: Path, written: bytes | None, job: Json) -> None:
         job: the digests of this one.
 
     Raises:
-        JobError: if it says that it is of another job; which setting differs, and what to do.
+        JobError: if it says that it is of another job; which setting differs, and what to do. Also if what it says
+            can't be read.
     """
-    found = None if written is None else _first_other(json.loads(written), job)
+    if written is None:
+        return
+    try:
+        before = json.loads(written)
+    except ValueError:
+        before = None
+    if not isinstance(before, dict):
+        raise refuse(JobError, f"{out} is whole, but what it says of its job is damaged", cure=WRITE_AGAIN)
+    found = _first_other(before, job)
     if found is not None:
         raise refuse(
             JobError,
             f"{out} was written with ",
             *_other(found[0]),
-            cure=("; pass the same, or ", OVERWRITE, " without ", RESUME, " to write it again"),
+            cure=("; pass the same, or ", *WRITE_AGAIN[1:]),
         )
 
 

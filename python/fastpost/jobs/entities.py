@@ -15,7 +15,7 @@ from fastpost.exceptions import Argument, refuse
 from fastpost.jobs.errors import JobError
 from fastpost.jobs.lines import alike
 from fastpost.jobs.output import Output, dump_json
-from fastpost.jobs.parts import Table
+from fastpost.jobs.parts import Refute, Table
 from fastpost.jobs.texts import Reading, Texts
 from fastpost.models.batches import Logits, Windows
 from fastpost.pipelines.entities import Chunk, EntityTask
@@ -34,12 +34,18 @@ class Tally(NamedTuple):
     """Tokens that the model has read in this run; 0 where nobody counts them."""
     total: int | None
     """About how many texts there are, if that is known; exact at the end."""
+    ahead: int = 0
+    """Texts, of `texts`, that the model has read and that are not written yet: what is in them is not in `found`."""
 
     def more(self, texts: int, found: int, tokens: int = 0) -> Tally:
         """A tally with so many more; `total` stays above what is done."""
         texts += self.texts
         total = None if self.total is None else max(self.total, texts + 1)
         return Tally(texts, found + self.found, tokens + self.tokens, total)
+
+    def read_ahead(self, texts: int, tokens: int = 0) -> Tally:
+        """A tally with so many more texts, none of which is written."""
+        return self.more(texts, 0, tokens)._replace(ahead=texts)
 
 
 @dataclass
@@ -96,9 +102,13 @@ class EntityJob:
         table = entity_table(texts.copied, redact is not None, texts.text_name, texts.keep == "all")
         job = {"redact": redact, **(settings or {}), **texts.job()}
 
-        def refute(lines: Iterator[Json]) -> str | None:
-            return texts.refute(lines, lambda line, text: _fits(line, text, redact, texts.text_name))
+        def fits(line: Json, text: str | None) -> bool:
+            return _fits(line, text, redact, texts.text_name)
 
+        refute = Refute(
+            lambda lines: texts.refute(lines, fits),
+            lambda rows, lines: texts.refute_rows(rows, fits, None if redact is not None else "entities", lines),
+        )
         self.output = Output(out, job, resume=resume, overwrite=overwrite, table=table, refute=refute)
         self.output.check(texts.check)
 
@@ -115,14 +125,14 @@ class EntityJob:
 
         def count(items: int, tokens: int) -> None:
             ahead.texts, ahead.tokens = ahead.texts + items, ahead.tokens + tokens
-            progress(tally.more(ahead.texts, 0, ahead.tokens))
+            progress(tally.read_ahead(ahead.texts, ahead.tokens))
 
         progress(tally)
         for lines in entity_lines(pipe, texts, output.done, self._redact, count):
             output.write_lines(lines.data)
             tally = tally.more(lines.texts, lines.entities, ahead.tokens)
             ahead.texts, ahead.tokens = max(ahead.texts - lines.texts, 0), 0
-            progress(tally.more(ahead.texts, 0))
+            progress(tally.read_ahead(ahead.texts))
         tally = tally._replace(total=tally.texts)
         progress(tally)
         output.finish()

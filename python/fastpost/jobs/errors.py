@@ -29,5 +29,7 @@ def is_resumable(error: BaseException) -> bool:
 RESUME, OVERWRITE, OUT = Argument("resume", (True,)), Argument("overwrite", (True,)), Argument("out")
 START_AGAIN = ("; pass ", OVERWRITE, " without ", RESUME, " to start again")
 """The cure for an output that can't be resumed."""
+WRITE_AGAIN = ("; pass ", OVERWRITE, " without ", RESUME, " to write it again")
+"""The cure for a whole output that is not of the job."""
 
 _NOTE = "fastpost_resumable"

@@ -26,7 +26,7 @@ from fastpost.jobs.errors import (
     note_resumable,
 )
 from fastpost.jobs.lines import Done, append, whole_lines
-from fastpost.jobs.parts import Parts, Table
+from fastpost.jobs.parts import Parts, Refute, Table
 
 Json = dict[str, Any]
 
@@ -36,7 +36,8 @@ def dump_json(value: Json) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-Refute = Callable[[Iterator[Json]], "str | None"]
+_ANY = Refute(lambda _: None, lambda *_: None)
+"""For lines of which nobody knows the texts."""
 
 
 class Store(Protocol):
@@ -78,7 +79,7 @@ class Output:
         job: what must be the same for a job to go on with it.
         resume, overwrite: the options of these names.
         table: how lines become rows of a Parquet file.
-        refute: why whole lines are not of this job, in words, or None; asked where an output seems to be whole.
+        refute: why an output is not of this job; asked where it seems to be whole.
 
     Attributes:
         done: lines that are there already.
@@ -97,7 +98,7 @@ class Output:
         resume: bool,
         overwrite: bool,
         table: Table,
-        refute: Refute = lambda _: None,
+        refute: Refute = _ANY,
     ) -> None:
         out = named(out)
         self.done, self.found = Done()
@@ -296,7 +297,7 @@ class _LinesFile:
         refuse_other_job(self._path, _read_attribute(self._path), self._job)
         with open(self._path, "rb") as file:
             try:
-                why = refute(_parsed(file))
+                why = refute.lines(_parsed(file))
             except _CutError:
                 why = "ends inside a line"
             except (ValueError, KeyError, TypeError) as error:

@@ -17,7 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from fastpost.exceptions import refuse
 from fastpost.jobs.claim import refuse_other_job
+from fastpost.jobs.errors import WRITE_AGAIN, JobError
 from fastpost.jobs.lines import Done, append, whole_lines
 
 if TYPE_CHECKING:
@@ -56,12 +58,22 @@ class Table:
         return wanted <= there if self.open else wanted == there
 
 
+@dataclass(frozen=True)
+class Refute:
+    """Why a whole output can't be of a job's texts, in words; None if it may be."""
+
+    lines: Callable[[Iterator[Json]], str | None]
+    """Asked of a file of lines."""
+    rows: Callable[[Iterator[Json], int | None], str | None]
+    """Asked of a table, with how many lines it was made of, if it says so."""
+
+
 class Parts:
     """The rows of a job, in parts.
 
     Part n is `n.parquet`; `n.jsonl` has the lines that will become it. Its metadata say how many lines it was made of,
     how much was found, and what kinds of values the columns of the input had, as their types are known only at the
-    end. The metadata of the final file identify its job by digests, which name no file.
+    end. The metadata of the final file identify its job by digests, which name no file, and say of how many lines it is.
     """
 
     def __init__(self, out: Path, table: Table, job: Json) -> None:
@@ -114,13 +126,18 @@ class Parts:
             return False
         return self._table.fits(names, [*self._table.copied, *(name for name, _ in self._table.fields())])
 
-    def refuse_other(self, refute: Callable[[Iterator[Json]], str | None]) -> None:  # noqa: ARG002  (it holds no lines)
-        """Refuses a table that names another job. Its lines need no look, as only a whole table is put in its place."""
+    def refuse_other(self, refute: Refute) -> None:
+        """Refuses a table that names another job, and one of texts that came from where nothing tells them apart."""
         import pyarrow.parquet as pq
 
         with pq.ParquetFile(self._out) as file:
-            written = (file.schema_arrow.metadata or {}).get(_JOB)
-        refuse_other_job(self._out, written, self._job)
+            told = file.schema_arrow.metadata or {}
+            refuse_other_job(self._out, told.get(_JOB), self._job)
+            lines = told.get(_LINES, b"")
+            rows = (row for batch in file.iter_batches() for row in batch.to_pylist())
+            why = refute.rows(rows, int(lines) if lines.isdigit() else None)
+        if why is not None:
+            raise refuse(JobError, f"{self._out} {why}", cure=WRITE_AGAIN)
 
     def write(self, data: bytes) -> None:
         """Keeps whole lines, and makes a part of them when there are many."""
@@ -138,7 +155,8 @@ class Parts:
         if self._size or not self._count:
             self._make_part()
         joined = self._folder / "joined"
-        schema = self._whole_schema().with_metadata({_JOB: json.dumps(self._job)})
+        lines = sum(self._about(self._part(number))["lines"] for number in range(self._count))
+        schema = self._whole_schema().with_metadata({_JOB: json.dumps(self._job), _LINES: str(lines)})
         self._write(joined, schema, self._parts())
         os.replace(joined, self._out)
         self._remove()
@@ -192,7 +210,7 @@ class Parts:
         for at, (name, values) in enumerate(copied.items(), 1):
             kinds[name] = {_kind(value) for value in values} - {""}
             of = _column_type(kinds[name] or self._kinds.get(name, set()), exact=True)
-            column = pa.array([_text(value) for value in values] if of == pa.string() else values, of)
+            column = pa.array([as_text(value) for value in values] if of == pa.string() else values, of)
             table = table.add_column(at, name, column)
         return table, kinds, done
 
@@ -270,7 +288,7 @@ class Parts:
             self._folder.rmdir()
 
 
-_ABOUT, _JOB = b"fastpost", b"fastpost.job"
+_ABOUT, _JOB, _LINES = b"fastpost", b"fastpost.job", b"fastpost.lines"
 
 
 def _batches(path: Path) -> Iterator[list[bytes]]:
@@ -305,7 +323,7 @@ def _column_type(kinds: set[str], exact: bool = False) -> pa.DataType:
     return pa.float64() if kinds and kinds <= ({"float"} if exact else {"int", "float"}) else pa.string()
 
 
-def _text(value: Any) -> str | None:
+def as_text(value: Any) -> str | None:
     """A value as text: a string as it is, others as JSON. Half a surrogate pair, unknown to Arrow, is escaped."""
     if value is None:
         return None
@@ -321,7 +339,7 @@ def _cast(column: pa.ChunkedArray, of: pa.DataType) -> pa.ChunkedArray:
         return column
     values = column.to_pylist()
     if of == pa.string():
-        return pa.chunked_array([pa.array(map(_text, values), of)])
+        return pa.chunked_array([pa.array(map(as_text, values), of)])
     return pa.chunked_array(
         [pa.array([None if v is None else json.loads(v) if isinstance(v, str) else v for v in values], of)]
     )

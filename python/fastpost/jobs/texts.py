@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import csv
+import itertools
 import json
 import math
+import operator
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,6 +22,7 @@ from fastpost._warn import warn_caller
 from fastpost.exceptions import Argument, refuse, respell
 from fastpost.jobs import output
 from fastpost.jobs.errors import JobError
+from fastpost.jobs.parts import as_text
 
 if TYPE_CHECKING:
     from fastpost.corpus import Corpus
@@ -226,7 +229,7 @@ class Texts:
             lines: lines of a job.
             fits: whether a line may belong to a text.
         """
-        if self.corpus._once is not None and sys.stdin is not None and sys.stdin.isatty():
+        if self._are_typed():
             return None
         rest, count = iter(lines), 0
         for batch in self._read(0):
@@ -240,6 +243,52 @@ class Texts:
         if next(rest, None) is not None:
             return f"has more than the {counted(count, 'text')} of the input"
         return None
+
+    def refute_rows(
+        self,
+        rows: Iterable[Json],
+        fits: Callable[[Json, str | None], bool],
+        items: str | None,
+        lines: int | None = None,
+    ) -> str | None:
+        """Why the rows of a whole table can't belong to these texts, in words; None if they may.
+
+        Texts are read only where they come from standard input or a pipe: files are told apart by size and time.
+
+        Args:
+            rows: rows in the order of their texts; not every text has one.
+            fits: whether a line may belong to a text.
+            items: the field of a line that holds its rows; None if a row is a line.
+            lines: how many texts there were, if that is known.
+        """
+        if self._are_typed() or self._are_files():
+            return None
+        groups = itertools.groupby(rows, key=_text_index)
+        found = ([*group] for _, group in groups)
+        ours, count = next(found, None), 0
+        for batch in self._read(0):
+            for head, text in zip(batch.heads, batch.texts, strict=True):
+                count += 1
+                if ours is None or ours[0]["text_index"] != head["text_index"]:
+                    continue
+                line = ours[0] if items is None else {**ours[0], items: ours}
+                if not all(_is_cell(line.get(name), value) for name, value in head.items()) or not fits(line, text):
+                    return f"has a row that is not of text {head['text_index']} of the input"
+                ours = next(found, None)
+        if ours is not None or (lines is not None and lines > count):
+            return f"has more than the {counted(count, 'text')} of the input"
+        return None if lines in (None, count) else f"has {counted(lines or 0, 'text')} and the input has more"
+
+    def _are_typed(self) -> bool:
+        """Whether they come from a terminal."""
+        return self.corpus._once is not None and sys.stdin is not None and sys.stdin.isatty()
+
+    def _are_files(self) -> bool:
+        """Whether all are in files whose sizes and times tell them from others."""
+        from fastpost.tokenizers.checkpoint import fingerprint
+
+        told = fingerprint(self.corpus)
+        return {"Files", "ArrowFile"} >= set(told["sources"]) and all(size >= 0 for _, size, _ in told["files"])
 
     def guessed(self) -> int | None:
         """About how many there are, if they are in files."""
@@ -331,6 +380,19 @@ def _finite(number: str) -> float | None:
     """A number of JSON; one too large for a float becomes null, as do infinities, which JSON can't hold."""
     value = float(number)
     return value if math.isfinite(value) else None
+
+
+def by_text(rows: Iterable[Json]) -> list[Json]:
+    """The rows in the order of their texts."""
+    return sorted(rows, key=_text_index)
+
+
+_text_index = operator.itemgetter("text_index")
+
+
+def _is_cell(cell: Any, value: Any) -> bool:
+    """Whether a cell of a table is what became of a value of the input, which may have been written as text."""
+    return bool(cell == value or cell == as_text(value))
 
 
 def _no(who: str) -> str:

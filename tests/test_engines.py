@@ -221,9 +221,11 @@ def test_spark_loads_a_model_once_a_worker(local_spark, rampart_dir):
     add_entities = fastpost.spark.entities(str(rampart_dir))
 
     def readers(batches):
+        from fastpost.integrations import spark
+
         for batch in batches:
             (added,) = add_entities(iter([batch]))
-            (reader,) = fastpost.spark._READERS.values()
+            (reader,) = spark._READERS.values()
             count = added.num_rows
             yield pa.record_batch(
                 {"process": pa.array([os.getpid()] * count), "reader": pa.array([id(reader)] * count)}
@@ -259,12 +261,12 @@ session = SparkSession.builder.master("local-cluster[1,2,1024]").config(map=sett
 def told(options):
     def run(batches):
         import fastpost
-        from fastpost.pipelines import reader
+        from fastpost.integrations import reader, spark
         import pyarrow as pa
 
         asked = []
         reader.pipeline = lambda task, **arguments: asked.append(arguments.get("device")) or (lambda texts: [[]] * len(texts))
-        fastpost.spark._READERS.clear()
+        spark._READERS.clear()
         for batch in batches:
             list(fastpost.spark.entities("a model", **options)(iter([batch])))
             yield pa.record_batch({"device": pa.array(list(map(repr, asked)))})
@@ -314,14 +316,14 @@ def test_spark_replaces_a_column_of_that_name(local_spark, rampart_dir):
 
 def test_what_is_wrong_is_told(local_ray, local_spark, rampart_dir, tokenizer):
     predictor = fastpost.ray.EntityPredictor(str(rampart_dir), column="body")
-    with pytest.raises(ValueError, match="`column` is 'body', but the columns are id, text"):
+    with pytest.raises(ValueError, match="`column` is 'body', but the columns are `id`, `text`"):
         predictor(table_of(["a"]))
     with pytest.raises(TypeError, match=r'a batch came as a dict; pass batch_format="pyarrow"'):
         predictor({"body": ["a"]})
     with pytest.raises(TypeError, match="`column` is 'id', which holds int64"):
         fastpost.ray.EntityPredictor(str(rampart_dir), column="id")(table_of(["a"]))
     df = local_spark.createDataFrame([("a",)], "text string")
-    with pytest.raises(ValueError, match="`column` is 'body', but the columns are text"):
+    with pytest.raises(ValueError, match="`column` is 'body', but the columns are `text`"):
         fastpost.spark.word_counts(df, tokenizer, column="body")
     unsplit = Tokenizer(models.BPE())
     for count in (lambda: fastpost.spark.word_counts(df, unsplit), lambda: fastpost.ray.word_counts(None, unsplit)):
@@ -331,11 +333,11 @@ def test_what_is_wrong_is_told(local_ray, local_spark, rampart_dir, tokenizer):
 
 def test_a_failure_in_a_worker_comes_back(local_ray, local_spark, rampart_dir, tokenizer):
     ds = ray.data.from_arrow(table_of(["a"]))
-    with pytest.raises(Exception, match="`column` is 'body', but the columns are id, text"):
+    with pytest.raises(Exception, match="`column` is 'body', but the columns are `id`, `text`"):
         fastpost.ray.word_counts(ds, tokenizer, column="body")
     df = local_spark.createDataFrame([("a",)], "text string")
     mapper = fastpost.spark.entities(str(rampart_dir), column="body")
-    with pytest.raises(Exception, match="`column` is 'body', but the columns are text"):
+    with pytest.raises(Exception, match="`column` is 'body', but the columns are `text`"):
         df.mapInArrow(mapper, schema=fastpost.spark.schema(df)).collect()
 
 

@@ -472,7 +472,22 @@ GOOD = b'{"text": "a"}\n'
 FAULTS = [
     ("half.jsonl", GOOD + b'{"text": "b", "c', 2, "EOF while parsing"),
     ("cut.jsonl", GOOD + b'{"text": "b\n' + GOOD, 2, "not a JSON record"),
-    ("two.jsonl", GOOD + b'{"text": "b"} {"text": "c"}\n', 2, "trailing characters"),
+    (
+        "two.jsonl",
+        GOOD + b'\xef\xbb\xbf{"text": "\xc3\xa9"} {"text": "c"}\n' + GOOD,
+        2,
+        r"a second record begins at byte 18 of the line; JSON Lines is expected, one record per line: `jq -c \. FILE > ",
+    ),
+    ("three.jsonl", GOOD + b'{"text": "b"}{"text": "c"}\r{"text": "d"}\n', 2, "a second record begins at byte 13 of"),
+    ("half-two.jsonl", GOOD + b'{"text": "\\ud83d"} [1]\n', 2, "a second record begins at byte 19 of"),
+    (
+        "comma.jsonl",
+        GOOD + b'{"text": "b"}, {"text": "c"}\n',
+        2,
+        "a second record begins at byte 15 of the line.*: take out the comma between them",
+    ),
+    ("more.jsonl", GOOD + b'{"text": "b"} x\n', 2, "trailing characters at byte 14"),
+    ("a-comma.jsonl", GOOD + b'{"text": "b"},\n', 2, "trailing characters at byte 13"),
     (
         "missing.jsonl",
         GOOD + b'{"txt": "b", "id": 1}\n' + GOOD,

@@ -161,6 +161,60 @@ def test_faults(tmp_path, data, line, message, threads):
     assert skipping.stats.skipped == 1
 
 
+MARK = b"\xef\xbb\xbf"
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("all_quoted", [True, False])
+def test_files_that_were_joined_are_read_and_their_headers_are_no_records(tmp_path, all_quoted, end, threads):
+    """A header behind a byte-order mark was a record, whose text was the name of the column."""
+    style = {"lineterminator": end, "quoting": csv.QUOTE_ALL if all_quoted else csv.QUOTE_MINIMAL}
+    header = ("id", "text, or so")
+    one = MARK + written([header, (1, "a"), (2, "b,\n")], **style)
+    blank = end.encode()
+    path = tmp_path / "a.csv"
+    for data in (one * 3, MARK + one * 3, one * 2 + MARK, (one + MARK + blank) * 2, one + blank + one + MARK + MARK):
+        path.write_bytes(data)
+        batches = list(Corpus(path, column="text, or so", keep=["id"], threads=threads).records())
+        found = [row for batch in batches for row in zip(batch.columns["id"], batch.texts, strict=True)]
+        assert found == [("1", "a"), ("2", "b,\n")] * (len(found) // 2)
+        assert len(found) == 2 * data.count(b"a" + (b'"' if all_quoted else b"") + blank)
+    # In a field it is a character.
+    path.write_bytes(b"id,text\n1," + MARK + b"a\n2,b" + MARK + b"\n")
+    assert texts_of(Corpus(path)) == ["\ufeffa", "b\ufeff"]
+
+
+@pytest.mark.parametrize(
+    "record", [b"text,id", b"id,text,more", b"id", b"3,c", b'"3","c"', b'"id","text"x', b"id,te\xff"]
+)
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_byte_order_mark_before_what_is_not_the_header_is_told(tmp_path, record, threads):
+    """Nobody knows of which columns what follows it is; the mark was a character of its first field."""
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"id,text\n1,a\n" + MARK + record + b"\n4,d\n")
+    says = (
+        "a byte-order mark stands in front of the record, as where files were joined, and the record is not the header"
+    )
+    with pytest.raises(CorpusError, match=rf"a.csv:3: {says} again.*; pass each of the files by itself") as raised:
+        texts_of(Corpus(path, threads=threads))
+    assert raised.value.line == 3
+    skipping = Corpus(path, threads=threads, on_error="skip")
+    assert texts_of(skipping) == ["a", "d"]
+    assert skipping.stats.skipped == 1
+
+
+def test_a_header_of_a_joined_file_over_blocks(tmp_path):
+    """Wherever a block ends, the mark belongs to the record behind it."""
+    path = tmp_path / "a.csv"
+    one = MARK + written([("id", "text"), *((n, "x" * (n % 97)) for n in range(20_000))])
+    path.write_bytes(one * 5)
+    want = [str(n) for n in range(20_000)] * 5
+    for threads in (1, 3):
+        records = Corpus(path, keep=["id"], threads=threads).records()
+        assert [name for batch in records for name in batch.columns["id"]] == want
+
+
 def test_fields_without_text_are_empty(tmp_path):
     path = tmp_path / "a.tsv"
     path.write_text('id\ttext\n1\t\n2\t""\n3\tNA\n4\tnull\n')

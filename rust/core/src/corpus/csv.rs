@@ -4,7 +4,9 @@
 //! only a reader of all that comes before knows where a record ends: [`Scan`] goes over a file in order, on the one
 //! thread that cuts it, and [`split`] takes whole records apart on all of them. Both are csv-core, so they agree. A
 //! quote counts only at the start of a field, `""` inside quotes is one quote, `\n`, `\r\n` and `\r` end a record, and
-//! empty lines are no records.
+//! empty lines are no records. Where files were joined that start with a byte-order mark, it stands in front of a record:
+//! the header of the second file, which is stepped over. Any other record behind such a mark is a fault, since nobody
+//! knows of which columns it and those after it are.
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
@@ -12,6 +14,8 @@ use super::fault::{Hint, Reason, listed};
 use super::jsonl::quoted;
 use super::texts::Block;
 use super::{Keep, Split, Wanted};
+
+const MARK: &[u8] = b"\xef\xbb\xbf";
 
 fn reader(delimiter: u8) -> Box<Reader> {
     let mut reader = Box::new(ReaderBuilder::new().delimiter(delimiter).build());
@@ -74,7 +78,7 @@ impl Scan {
 
 /// What of the records of one file is wanted, by the number of the column.
 pub(crate) struct Header {
-    columns: usize,
+    names: Vec<String>,
     text: usize,
     /// Names, as JSON, and numbers of the columns that come along.
     kept: Vec<(String, usize)>,
@@ -83,9 +87,9 @@ pub(crate) struct Header {
 impl Header {
     /// Takes the header off the start of `block`.
     pub(crate) fn take(block: &mut Vec<u8>, split: Split, wanted: &Wanted) -> Result<Self, Reason> {
-        let mut records = Records::new(block, split);
+        let mut records = Records::new(unmarked(block), split);
         records.next();
-        let read = records.at;
+        let read = block.len() - records.bytes.len() + records.at;
         let names: Result<Vec<_>, _> = (0..records.count).map(|field| records.utf8(field, true)).collect();
         let names = names?;
         let place = |column: &str, argument: &'static str| {
@@ -111,10 +115,29 @@ impl Header {
             .into_iter()
             .map(|name| Ok((quoted(name), place(name, "keep")?)))
             .collect::<Result<_, _>>()?;
-        let header = Self { columns: names.len(), text, kept };
+        let header =
+            Self { names: names.into_iter().map(std::borrow::Cow::into_owned).collect(), text, kept };
         block.drain(..read);
         Ok(header)
     }
+
+    /// Whether `record`, which follows a byte-order mark, is this header again or has nothing in it.
+    fn is_again(&self, record: &[u8], split: Split) -> bool {
+        let mut records = Records::new(record, split);
+        let there = records.next();
+        let same = records.count == self.names.len()
+            && (0..records.count)
+                .all(|field| records.utf8(field, false).is_ok_and(|name| name == self.names[field]));
+        !there || (same && !records.next())
+    }
+}
+
+/// What follows the byte-order marks that `record` starts with: two if a file of nothing but its mark was joined, too.
+fn unmarked(mut record: &[u8]) -> &[u8] {
+    while let Some(rest) = record.strip_prefix(MARK) {
+        record = rest;
+    }
+    record
 }
 
 /// What a header hints at if it lacks the column.
@@ -167,9 +190,14 @@ fn record(
     wanted: &Wanted,
     out: &mut Block<'_>,
 ) -> Result<(), Reason> {
-    if records.count != header.columns {
+    let whole = &records.bytes[records.start..records.at];
+    if whole.starts_with(MARK) {
+        return if header.is_again(unmarked(whole), split) { Ok(()) } else { Err(Reason::Joined) };
+    }
+    let columns = header.names.len();
+    if records.count != columns {
         let between = if split == Split::Tsv { "a tab" } else { "a comma" };
-        return Err(Reason::Ragged { fields: records.count, columns: header.columns, between });
+        return Err(Reason::Ragged { fields: records.count, columns, between });
     }
     let text = records.utf8(header.text, wanted.replace)?;
     if wanted.keep.is_nothing() {

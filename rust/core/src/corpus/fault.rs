@@ -93,6 +93,16 @@ pub enum Reason {
         /// Where in the line, counted from 0.
         at: usize,
     },
+    /// A line with a JSON record behind which another one begins.
+    #[error(
+        "a second record begins at byte {at} of the line; JSON Lines is expected, one record per line{cure}"
+    )]
+    Several {
+        /// Where in the line, counted from 0.
+        at: usize,
+        /// How a file of it is rewritten.
+        cure: &'static str,
+    },
     /// A line that ends inside a JSON value.
     #[error(
         "the line ends inside {opened}, as where JSON is printed over several lines; JSON Lines is expected, one \
@@ -168,6 +178,12 @@ pub enum Reason {
         "the record opens a quote that nothing closes, so that the rest of the file would be one field; close it"
     )]
     OpenQuote,
+    /// A record of CSV behind a byte-order mark that is not the header again.
+    #[error(
+        "a byte-order mark stands in front of the record, as where files were joined, and the record is not the header \
+        again, so that its columns may be others; pass each of the files by itself, or take the mark out"
+    )]
+    Joined,
     /// A file that only its own library reads.
     #[error("it holds {format}")]
     Columnar {
@@ -309,12 +325,14 @@ impl Fault {
                 Reason::TooLong { .. }
                 | Reason::NotUtf8 { .. }
                 | Reason::Json { .. }
+                | Reason::Several { .. }
                 | Reason::Pretty { .. }
                 | Reason::NotObject { .. }
                 | Reason::HalfPair { .. }
                 | Reason::NoColumn { .. }
                 | Reason::Ragged { .. }
                 | Reason::OpenQuote
+                | Reason::Joined
                 | Reason::NotText { .. } => true,
                 Reason::Os { .. }
                 | Reason::Damaged { .. }

@@ -109,6 +109,11 @@ fn record(
 
 /// Why a line is no JSON.
 fn no_json(line: &[u8], error: &jiter::JiterError) -> Reason {
+    if error.error_type == JiterErrorType::JsonError(JsonErrorType::TrailingCharacters)
+        && let Some(several) = several(line, error.index)
+    {
+        return several;
+    }
     let line = line.trim_ascii();
     let cut = matches!(
         error.error_type,
@@ -125,6 +130,18 @@ fn no_json(line: &[u8], error: &jiter::JiterError) -> Reason {
         }
         _ => Reason::Json { message: message(&error.error_type), at: error.index },
     }
+}
+
+/// What is wrong if what stands at `end`, behind the first value of the line, begins another record.
+fn several(line: &[u8], end: usize) -> Option<Reason> {
+    let rest = line.get(end..)?;
+    let next = rest.iter().position(|&byte| byte != b',' && !byte.is_ascii_whitespace())?;
+    let cure = if rest[..next].contains(&b',') {
+        ": take out the comma between them"
+    } else {
+        ": `jq -c . FILE > NEW.jsonl` rewrites it"
+    };
+    matches!(rest[next], b'{' | b'[').then_some(Reason::Several { at: end + next, cure })
 }
 
 /// What is wrong, in words that say what is meant by "limit" and "range".

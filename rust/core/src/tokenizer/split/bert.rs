@@ -5,7 +5,7 @@ use std::ops::Range;
 use unicode_categories::UnicodeCategories;
 
 /// White space goes, punctuation stands alone, the rest are words.
-pub(super) fn bert(text: &[u8], emit: &mut impl FnMut(&[u8], Range<usize>)) {
+pub(super) fn words(text: &[u8], emit: &mut impl FnMut(&[u8], Range<usize>)) {
     let (mut start, mut at) = (0, 0);
     while at < text.len() {
         let (code, length) = decode(text, at);

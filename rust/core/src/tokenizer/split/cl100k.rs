@@ -26,7 +26,7 @@ pub(super) fn contraction(text: &[u8], at: usize) -> usize {
 }
 
 /// End of a cl100k-like expression at `at`.
-pub(super) fn cl100k(text: &[u8], at: usize, options: Cl100k) -> usize {
+pub(super) fn end(text: &[u8], at: usize, options: Cl100k) -> usize {
     let Cl100k { word, digits } = options;
     let (found, next) = class(text, at);
     if found & word != 0 {

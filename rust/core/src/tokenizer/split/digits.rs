@@ -3,7 +3,7 @@
 use super::scan::decode;
 
 /// End of a run of digits or of other characters at `at`. Digits are `char::is_numeric`, as in tokenizers.
-pub(super) fn digits(text: &[u8], at: usize, single: bool) -> usize {
+pub(super) fn end(text: &[u8], at: usize, single: bool) -> usize {
     let numeric = |at: usize| {
         let (code, length) = decode(text, at);
         (char::from_u32(code).is_some_and(char::is_numeric), (at + length).min(text.len()))

@@ -6,13 +6,13 @@ use crate::tokenizer::classes::{NUMBER, SPACE};
 use std::ops::Range;
 
 /// The words of GPT-2's expression: those of ASCII by the window, others one by one.
-pub(super) fn gpt2_words(text: &[u8], emit: &mut impl FnMut(&[u8], Range<usize>)) {
+pub(super) fn words(text: &[u8], emit: &mut impl FnMut(&[u8], Range<usize>)) {
     let mut start = 0;
     while start < text.len() {
         let mut starts = text[start..].first_chunk().and_then(ascii::starts).unwrap_or(0);
         if starts == 0 {
             // The end of the text, other scripts, or a word longer than the window.
-            let stop = gpt2(text, start);
+            let stop = end(text, start);
             emit(text, start..stop);
             start = stop;
             continue;
@@ -28,7 +28,7 @@ pub(super) fn gpt2_words(text: &[u8], emit: &mut impl FnMut(&[u8], Range<usize>)
 }
 
 /// End of GPT-2's expression at `at`.
-fn gpt2(text: &[u8], at: usize) -> usize {
+fn end(text: &[u8], at: usize) -> usize {
     let (found, next) = class(text, at);
     if found & LETTER != 0 {
         return run_of(text, next, LETTER);
@@ -71,8 +71,8 @@ mod tests {
         #[test]
         fn windows_change_no_word(text in "[a-z0-9é' \t\n\u{a0}(=]{0,300}|('(s|t|re|ve|m|ll|d|l|r)| {0,70}|self|9|\n|==){0,90}") {
             let (mut fast, mut plain) = (Vec::new(), Vec::new());
-            gpt2_words(text.as_bytes(), &mut |_, word| fast.push(word));
-            crate::tokenizer::split::words(text.as_bytes(), gpt2, &mut |_, word| plain.push(word));
+            words(text.as_bytes(), &mut |_, word| fast.push(word));
+            crate::tokenizer::split::words(text.as_bytes(), end, &mut |_, word| plain.push(word));
             prop_assert_eq!(fast, plain);
         }
     }

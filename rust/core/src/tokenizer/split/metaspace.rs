@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 /// Blanks become `blank`; with `prepend` the text starts with one; with `split` each starts a word.
-pub(super) fn metaspace(
+pub(super) fn words(
     text: &[u8],
     blank: char,
     prepend: bool,

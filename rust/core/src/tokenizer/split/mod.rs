@@ -20,8 +20,8 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-use self::cl100k::{Cl100k, cl100k};
-use self::o200k::{O200k, o200k};
+use self::cl100k::Cl100k;
+use self::o200k::O200k;
 use self::scan::LETTER;
 use crate::tokenizer::classes::MARK;
 use crate::tokenizer::normalize::Normalize;
@@ -201,13 +201,13 @@ fn apply(step: &Step, piece: &[u8], emit: &mut impl FnMut(&[u8], Range<usize>)) 
     match step {
         Step::PrefixSpace if piece[0] != b' ' => emit(&[b" ", piece].concat(), 0..piece.len() + 1),
         Step::PrefixSpace => emit(piece, 0..piece.len()),
-        Step::Gpt2 => gpt2::gpt2_words(piece, emit),
-        Step::Cl100k(options) => words(piece, |text, at| cl100k(text, at, *options), emit),
-        Step::O200k(options) => words(piece, |text, at| o200k(text, at, *options), emit),
-        Step::Digits(single) => words(piece, |text, at| digits::digits(text, at, *single), emit),
-        Step::Bert => bert::bert(piece, emit),
+        Step::Gpt2 => gpt2::words(piece, emit),
+        Step::Cl100k(options) => words(piece, |text, at| cl100k::end(text, at, *options), emit),
+        Step::O200k(options) => words(piece, |text, at| o200k::end(text, at, *options), emit),
+        Step::Digits(single) => words(piece, |text, at| digits::end(text, at, *single), emit),
+        Step::Bert => bert::words(piece, emit),
         Step::Metaspace { blank, prepend, split } => {
-            metaspace::metaspace(piece, *blank, *prepend, *split, emit);
+            metaspace::words(piece, *blank, *prepend, *split, emit);
         }
     }
 }

@@ -14,7 +14,7 @@ pub(super) struct O200k {
 }
 
 /// End of an o200k-like expression at `at`.
-pub(super) fn o200k(text: &[u8], at: usize, options: O200k) -> usize {
+pub(super) fn end(text: &[u8], at: usize, options: O200k) -> usize {
     let (found, next) = class(text, at);
     let word = |start: usize, lone_capitals: bool| {
         cased(text, start, lone_capitals)

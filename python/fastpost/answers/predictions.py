@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from fastpost._inputs import arrays as _arrays
 from fastpost._inputs import bounds as _bounds
 from fastpost._inputs.bounds import counted, listed, shown, with_article
 from fastpost.exceptions import refuse
+from fastpost.types import Floats2d
 
 logger = logging.getLogger(__name__)
 
@@ -63,34 +64,13 @@ def postprocess_qa_predictions(
     """
     if log_level is not None:
         logger.setLevel(log_level)
-    if len(predictions) != 2:
-        raise refuse(
-            ValueError,
-            f"`predictions` has {counted(len(predictions), 'entry', 'entries')}; pass (start_logits, end_logits)",
-            argument="predictions",
-        )
     n_best_size = _bounds.whole("n_best_size", n_best_size, 1)
     max_answer_length = _bounds.whole("max_answer_length", max_answer_length, 1)
     if output_dir is not None and not os.path.isdir(output_dir):
         raise NotADirectoryError(
             f"`output_dir` is {shown(os.fspath(output_dir))}, which is not a folder; make it first"
         )
-    start, end = (
-        _logits(name, values) for name, values in zip(("start_logits", "end_logits"), predictions, strict=True)
-    )
-    if start.shape != end.shape:
-        raise refuse(
-            ValueError,
-            f"`predictions` holds start logits {start.shape} but end logits {end.shape}; pass one of each per token",
-            argument="predictions",
-        )
-    if len(start) != len(features):
-        raise refuse(
-            ValueError,
-            f"`predictions` has {counted(len(start), 'window')} but `features` has {len(features)}; pass one row per feature",
-            argument="predictions",
-        )
-
+    start, end = _start_and_end(predictions, len(features))
     ids, contexts = _columns("examples", examples, "id", "context")
     number = {example: index for index, example in enumerate(ids)}
     examples_of, mappings = _columns("features", features, "example_id", "offset_mapping")
@@ -102,20 +82,11 @@ def postprocess_qa_predictions(
             argument="features",
         )
     logger.info("Post-processing %d examples split into %d features.", len(ids), len(examples_of))
-    max_contexts = _optional(features, "token_is_max_context")
-    for row, known in enumerate(max_contexts):
-        if known is not None and not isinstance(known, Mapping):
-            raise refuse(
-                TypeError,
-                f"`features[{row}]` has the token_is_max_context {_bounds.shown(known)}, {with_article(type(known).__name__)}; it is a "
-                "dict of token numbers as text to bool, or None",
-                argument="features",
-            )
     texts, lists, odds = _fastpost.nbest(
         start,
         end,
         mappings,
-        max_contexts,
+        _max_contexts(features),
         [number[example] for example in examples_of],
         contexts,
         version_2_with_negative,
@@ -133,15 +104,46 @@ def postprocess_qa_predictions(
         }
         if version_2_with_negative:
             files["null_odds"] = dict(zip(ids, odds, strict=True))
-        for name, content in files.items():
-            path = os.path.join(output_dir, f"{name}.json" if prefix is None else f"{prefix}_{name}.json")
-            logger.info("Saving %s.", path)
-            with open(path, "w", encoding="utf-8") as file:
-                file.write(json.dumps(content, indent=4) + "\n")
+        _write(output_dir, prefix, files)
     return answers
 
 
-def _logits(name: str, values: Any) -> Any:
+def _write(folder: str | os.PathLike[str], prefix: str | None, files: Mapping[str, object]) -> None:
+    """Writes `NAME.json` or `PREFIX_NAME.json` for each of `files`, as the script does."""
+    for name, content in files.items():
+        path = os.path.join(folder, f"{name}.json" if prefix is None else f"{prefix}_{name}.json")
+        logger.info("Saving %s.", path)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(json.dumps(content, indent=4) + "\n")
+
+
+def _start_and_end(predictions: Sequence[Any], features: int) -> tuple[Floats2d, Floats2d]:
+    """The logits of both, (windows, tokens) each, checked against each other and the number of features."""
+    if len(predictions) != 2:
+        raise refuse(
+            ValueError,
+            f"`predictions` has {counted(len(predictions), 'entry', 'entries')}; pass (start_logits, end_logits)",
+            argument="predictions",
+        )
+    start, end = (
+        _logits(name, values) for name, values in zip(("start_logits", "end_logits"), predictions, strict=True)
+    )
+    if start.shape != end.shape:
+        raise refuse(
+            ValueError,
+            f"`predictions` holds start logits {start.shape} but end logits {end.shape}; pass one of each per token",
+            argument="predictions",
+        )
+    if len(start) != features:
+        raise refuse(
+            ValueError,
+            f"`predictions` has {counted(len(start), 'window')} but `features` has {features}; pass one row per feature",
+            argument="predictions",
+        )
+    return start, end
+
+
+def _logits(name: str, values: Any) -> Floats2d:
     array = _arrays.to_numpy(name, values)
     if "bfloat16" in str(getattr(values, "dtype", "")):
         array = (array.astype(np.uint32) << 16).view(np.float32)
@@ -152,6 +154,20 @@ def _logits(name: str, values: Any) -> Any:
     if array.dtype.kind != "f":
         raise refuse(TypeError, f"`{name}` is of type {array.dtype}; pass floats", argument=name)
     return np.ascontiguousarray(array, dtype=np.float32)
+
+
+def _max_contexts(features: Any) -> list[Any]:
+    """For each feature, whether each token has its maximum context there; None if the feature does not say."""
+    found = _optional(features, "token_is_max_context")
+    for row, known in enumerate(found):
+        if known is not None and not isinstance(known, Mapping):
+            raise refuse(
+                TypeError,
+                f"`features[{row}]` has the token_is_max_context {_bounds.shown(known)}, {with_article(type(known).__name__)}; it is a "
+                "dict of token numbers as text to bool, or None",
+                argument="features",
+            )
+    return found
 
 
 def _columns(argument: str, table: Any, *names: str) -> list[list[Any]]:

@@ -43,33 +43,8 @@ impl Question<'_> {
         self.check_spans(self.options.top_k.get())?;
         let ready = self.ready()?;
         let max_len = self.options.max_answer_len;
-        // For each window, the log of the total of which its spans are shares.
-        let mut shifts = vec![0.0; ready.len()];
-        let mut total = f64::NEG_INFINITY;
-        // The null answer: all windows must agree that there is no answer, so the lowest score counts.
-        let mut null: Option<(f64, usize)> = None;
-        for (ready, shift) in ready.iter().zip(&mut shifts) {
-            if normalize == Normalize::Window {
-                *shift = ready.window_shift();
-            } else {
-                total = add_logs(total, span_log_sum(&ready.start, &ready.end, max_len));
-            }
-            if let Some(cls) = ready.cls {
-                let log =
-                    f64::from(ready.window.start.get(cls)) + f64::from(ready.window.end.get(cls)) - *shift;
-                if null.is_none_or(|(least, _)| log < least) {
-                    null = Some((log, ready.index));
-                }
-            }
-        }
         let allowed = self.options.null_allowed || null_threshold.is_some();
-        let of_spans = total;
-        if normalize == Normalize::Global {
-            if let (true, Some((log, _))) = (allowed, null) {
-                total = add_logs(total, log);
-            }
-            shifts.fill(total);
-        }
+        let Totals { shifts, of_spans, null } = totals(&ready, normalize, max_len, allowed);
         let top_k = self.options.top_k.get();
         let mut answers = match dedupe {
             Dedupe::Overlap => apart(&ready, &shifts, max_len, top_k)?,
@@ -104,6 +79,43 @@ impl Question<'_> {
         }
         Ok((answers, null_score))
     }
+}
+
+/// What the scores of the spans of a question are shares of.
+struct Totals {
+    /// For each window, the log of the total of which its spans are shares.
+    shifts: Vec<f64>,
+    /// The log of the total of all spans of all windows; `-inf` for [`Normalize::Window`].
+    of_spans: f64,
+    /// The log of the null answer and its window: all windows must agree that there is no answer, so the lowest counts.
+    null: Option<(f64, usize)>,
+}
+
+/// The totals of the windows of a question; with `null_allowed`, the null answer has a share of the total of all windows.
+fn totals(ready: &[Ready<'_>], normalize: Normalize, max_len: NonZeroUsize, null_allowed: bool) -> Totals {
+    let mut shifts = vec![0.0; ready.len()];
+    let mut of_spans = f64::NEG_INFINITY;
+    let mut null: Option<(f64, usize)> = None;
+    for (ready, shift) in ready.iter().zip(&mut shifts) {
+        if normalize == Normalize::Window {
+            *shift = ready.window_shift();
+        } else {
+            of_spans = add_logs(of_spans, span_log_sum(&ready.start, &ready.end, max_len));
+        }
+        if let Some(cls) = ready.cls {
+            let log = f64::from(ready.window.start.get(cls)) + f64::from(ready.window.end.get(cls)) - *shift;
+            if null.is_none_or(|(least, _)| log < least) {
+                null = Some((log, ready.index));
+            }
+        }
+    }
+    if normalize == Normalize::Global {
+        shifts.fill(match null {
+            Some((log, _)) if null_allowed => add_logs(of_spans, log),
+            _ => of_spans,
+        });
+    }
+    Totals { shifts, of_spans, null }
 }
 
 /// A window with the scores of all tokens that cannot be in an answer set to `-inf`.
@@ -181,6 +193,16 @@ impl<'a> Ready<'a> {
         let Some(word) = self.word(token) else { return own };
         let edge = self.window.offsets.get(2 * word.1 + 1);
         if self.options.widen == Widen::Auto { self.chars.widen_right(own, edge) } else { edge.max(own) }
+    }
+
+    /// The first character of an answer that begins with each token, and one after the last of an answer that ends with
+    /// it; -1 for tokens outside the context. Barred tokens have both: they can still lie inside an answer.
+    fn edges(&self) -> (Vec<i64>, Vec<i64>) {
+        let inside = |token: usize| self.window.sequence_ids.get(token) == self.options.context_sequence;
+        let edge = |of: &dyn Fn(usize) -> i64| {
+            (0..self.start.len()).map(|token| if inside(token) { of(token) } else { -1 }).collect()
+        };
+        (edge(&|token| self.from(token)), edge(&|token| self.to(token)))
     }
 
     fn word(&self, token: usize) -> Option<(usize, usize)> {
@@ -321,18 +343,7 @@ impl Ord for Free {
 /// An answer cuts the parts of windows that it covers, but only when they come to the top: a cut can only lower their
 /// score.
 fn apart(ready: &[Ready<'_>], shifts: &[f64], max_len: NonZeroUsize, top_k: usize) -> Result<Vec<Answer>> {
-    let edges: Vec<(Vec<i64>, Vec<i64>)> = ready
-        .iter()
-        .map(|ready| {
-            // All tokens of the context: a barred one can still lie inside an answer.
-            let inside =
-                |token: usize| ready.window.sequence_ids.get(token) == ready.options.context_sequence;
-            let edge = |of: &dyn Fn(usize) -> i64| {
-                (0..ready.start.len()).map(|t| if inside(t) { of(t) } else { -1 }).collect()
-            };
-            (edge(&|token| ready.from(token)), edge(&|token| ready.to(token)))
-        })
-        .collect();
+    let edges: Vec<_> = ready.iter().map(Ready::edges).collect();
     let mut pairs = Vec::new();
     let mut best = |which: usize, from: usize, to: usize, seen: usize| {
         k_best::<Sum>(&ready[which].start[from..to], &ready[which].end[from..to], max_len, 1, &mut pairs);

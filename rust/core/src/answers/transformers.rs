@@ -28,23 +28,9 @@ impl Question<'_> {
             let chars = self.chars(&mut texts, window.text);
             let words = WordRuns::default();
             self.check_offsets(index)?;
-            let half = matches!(window.start, Floats::F16(_)) && matches!(window.end, Floats::F16(_));
             let desired = desired(window, self.cls, self.options.context_sequence);
-            let (mut start, mut end) = (window.start.to_f32(), window.end.to_f32());
-            mask("start_logits", index, &mut start, &desired, -10_000.0)?;
-            mask("end_logits", index, &mut end, &desired, -10_000.0)?;
-            let (Some(_), Some(_)) = (start.first(), end.first()) else { continue };
-            let normalize = if half { softmax_half } else { softmax };
-            normalize(&mut start);
-            normalize(&mut end);
-            let null = start[0] * end[0];
-            null_score = null_score.min(f64::from(if half { f16::from_f32(null).to_f32() } else { null }));
-            (start[0], end[0]) = (0.0, 0.0);
-            let wanted = candidates.min(start.len().saturating_mul(start.len()));
-            let search = if half { k_best::<HalfProduct> } else { k_best::<Product> };
-            search(&start, &end, self.options.max_answer_len, wanted, &mut pairs);
-            // Candidates of probability 0 count too, even those outside the band, in the order of the matrix.
-            add_zeros(&start, &end, half, self.options.max_answer_len.get(), wanted, &mut pairs);
+            let Some(null) = self.search(index, &desired, candidates, &mut pairs)? else { continue };
+            null_score = null_score.min(null);
             for pair in &pairs {
                 let (first, last) = (pair.first as usize, pair.last as usize);
                 if !desired[first] || !desired[last] {
@@ -75,6 +61,35 @@ impl Question<'_> {
         answers.sort_by(|a, b| descending(a.score, b.score));
         answers.truncate(top_k);
         Ok((answers, null_score))
+    }
+
+    /// Puts the best `candidates` spans of a window into `pairs` and gives the probability of its token 0, "no answer".
+    ///
+    /// `None` for a window without tokens. As in transformers, float16 logits are computed with in float16.
+    fn search(
+        &self,
+        index: usize,
+        desired: &[bool],
+        candidates: usize,
+        pairs: &mut Vec<Pair>,
+    ) -> Result<Option<f64>> {
+        let window = &self.windows[index];
+        let half = matches!(window.start, Floats::F16(_)) && matches!(window.end, Floats::F16(_));
+        let (mut start, mut end) = (window.start.to_f32(), window.end.to_f32());
+        mask("start_logits", index, &mut start, desired, -10_000.0)?;
+        mask("end_logits", index, &mut end, desired, -10_000.0)?;
+        let (Some(_), Some(_)) = (start.first(), end.first()) else { return Ok(None) };
+        let normalize = if half { softmax_half } else { softmax };
+        normalize(&mut start);
+        normalize(&mut end);
+        let null = start[0] * end[0];
+        (start[0], end[0]) = (0.0, 0.0);
+        let wanted = candidates.min(start.len().saturating_mul(start.len()));
+        let search = if half { k_best::<HalfProduct> } else { k_best::<Product> };
+        search(&start, &end, self.options.max_answer_len, wanted, pairs);
+        // Candidates of probability 0 count too, even those outside the band, in the order of the matrix.
+        add_zeros(&start, &end, half, self.options.max_answer_len.get(), wanted, pairs);
+        Ok(Some(f64::from(if half { f16::from_f32(null).to_f32() } else { null })))
     }
 }
 

@@ -58,37 +58,37 @@ class Answers(Rows[Any, Answer | RankedAnswer]):
 
     @property
     def text_index(self) -> Ints1d:
-        """int64 (answers,), the context it is in."""
+        """int64 (answers,), the context that each answer is in."""
         return self._table.text_index
 
     @property
     def window(self) -> Ints1d:
-        """int64 (answers,), the window it was found in."""
+        """int64 (answers,), the window that each answer was found in; -1 for no answer."""
         return self._table.window
 
     @property
     def start(self) -> Ints1d:
-        """int64 (answers,), its first character in that context."""
+        """int64 (answers,), the first character of each answer in its context."""
         return self._table.start
 
     @property
     def end(self) -> Ints1d:
-        """int64 (answers,), one after its last character."""
+        """int64 (answers,), one after the last character of each answer."""
         return self._table.end
 
     @property
     def score(self) -> Doubles1d:
-        """float64 (answers,), its probability; see `AnswerDecoder`."""
+        """float64 (answers,), the probability of each answer; see `AnswerDecoder`."""
         return self._table.score
 
     @property
     def start_logit(self) -> Floats1d:
-        """float32 (answers,), the logit of its first token; for no answer, the logit of CLS."""
+        """float32 (answers,), the logit of the first token of each answer; for no answer, the logit of CLS."""
         return self._table.start_logit
 
     @property
     def end_logit(self) -> Floats1d:
-        """float32 (answers,), the logit of its last token; for no answer, the logit of CLS."""
+        """float32 (answers,), the logit of the last token of each answer; for no answer, the logit of CLS."""
         return self._table.end_logit
 
     @property

@@ -75,24 +75,24 @@ class Entities(Rows[list[Entity] | list[Token], Entity | Token]):
 
     @property
     def start(self) -> Ints1d:
-        """int64 (entities,), its first character in that text; -1 without `offsets`."""
+        """int64 (entities,), the first character of each entity in its text; -1 without `offsets`."""
         return self._table.start
 
     @property
     def end(self) -> Ints1d:
-        """int64 (entities,), one after its last character; -1 without `offsets`."""
+        """int64 (entities,), one after the last character of each entity; -1 without `offsets`."""
         return self._table.end
 
     @property
     def label(self) -> npt.NDArray[Any]:
-        """The name of its label: str objects (entities,)."""
+        """The name of each entity's label: str objects (entities,)."""
         names = np.array(self._labels, object)[self._table.label_id]
         names.flags.writeable = False
         return names
 
     @property
     def label_id(self) -> Ints1d:
-        """int64 (entities,), an index into `labels`."""
+        """int64 (entities,), the label of each entity as an index into `labels`."""
         return self._table.label_id
 
     @property
@@ -102,12 +102,12 @@ class Entities(Rows[list[Entity] | list[Token], Entity | Token]):
 
     @property
     def score(self) -> Floats1d:
-        """float32 (entities,), the probability of its label; the mean over its tokens or words."""
+        """float32 (entities,), the score of each entity, from 0 to 1; `score` of `EntityDecoder` says how it is computed."""
         return self._table.score
 
     @property
     def index(self) -> Ints1d:
-        """int64 (entities,), its token in its window for `aggregation_strategy="none"`, else -1."""
+        """int64 (entities,), the entity's token in its window for `aggregation_strategy="none"`, else -1."""
         return self._table.index
 
     def _owners(self) -> tuple[int, Ints1d]:
@@ -119,24 +119,22 @@ class Entities(Rows[list[Entity] | list[Token], Entity | Token]):
 
     @property
     def token_start(self) -> Ints1d | None:
-        """int64 (entities,), its first token, as a position in the model's input; where a text has several windows, as if
-        one window held it all.
-        """  # noqa: D205
+        """int64 (entities,), the first token of each entity, as a position in the input of one window with the whole text."""
         return self._more("token_start")
 
     @property
     def token_end(self) -> Ints1d | None:
-        """int64 (entities,), one after its last token."""
+        """int64 (entities,), one after the last token of each entity."""
         return self._more("token_end")
 
     @property
     def word_start(self) -> Ints1d | None:
-        """int64 (entities,), its first word by `word_ids`; -1 without them."""
+        """int64 (entities,), the first word of each entity by `word_ids`; -1 without them."""
         return self._more("word_start")
 
     @property
     def word_end(self) -> Ints1d | None:
-        """int64 (entities,), one after its last word by `word_ids`; -1 without them."""
+        """int64 (entities,), one after the last word of each entity by `word_ids`; -1 without them."""
         return self._more("word_end")
 
     @property

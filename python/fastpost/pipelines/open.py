@@ -13,7 +13,7 @@ from fastpost.models.place import missing_model
 if TYPE_CHECKING:
     from fastpost.types import FindsAnswer, FindsEntities, FindsTokens, RanksAnswers
 
-Entities: TypeAlias = Literal["ner", "token-classification"]
+TokenTask: TypeAlias = Literal["ner", "token-classification"]
 
 _TASKS = {
     "token-classification": "token-classification",
@@ -25,7 +25,7 @@ _TASKS = {
 # The type of results depends on the pipeline's arguments: the first signature that fits gives it.
 @overload
 def pipeline(
-    task: Entities,
+    task: TokenTask,
     model: Any = None,
     config: Any = None,
     tokenizer: Any = None,
@@ -36,7 +36,7 @@ def pipeline(
 ) -> FindsTokens: ...
 @overload
 def pipeline(
-    task: Entities,
+    task: TokenTask,
     model: Any = None,
     config: Any = None,
     tokenizer: Any = None,
@@ -47,7 +47,7 @@ def pipeline(
 ) -> FindsEntities: ...
 @overload
 def pipeline(
-    task: Entities,
+    task: TokenTask,
     model: Any = None,
     config: Any = None,
     tokenizer: Any = None,
@@ -58,7 +58,7 @@ def pipeline(
 ) -> FindsEntities: ...
 @overload
 def pipeline(
-    task: Entities,
+    task: TokenTask,
     model: Any = None,
     config: Any = None,
     tokenizer: Any = None,

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from fastpost._inputs.bounds import counted, shown
+from fastpost._inputs.bounds import counted, shown, whole
 from fastpost._inputs.encodings import Encodings as Flattened
 from fastpost.exceptions import refuse
 from fastpost.types import Bytes1d, Ints1d, Ints2d, Shorts1d, Shorts2d
@@ -157,6 +157,24 @@ class Window:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        columns = self.ids, self.offsets, self.word_ids, self.type_ids, self.special_tokens_mask, self.sequence_ids
+        return Window, (*columns, self.text_index, Spelling.of(self.ids, self.names))
+
+
+class Spelling(dict[int, str]):
+    """Tokens by their ids, those of one batch: what goes with it to another process."""
+
+    @classmethod
+    def of(cls, ids: Shorts1d, names: Callable[[Shorts1d], list[str]]) -> Spelling:
+        """Made from the ids of a batch and from what spells them."""
+        there = np.unique(ids)
+        return cls(zip(there.tolist(), names(there)))
+
+    def __call__(self, ids: Shorts1d) -> list[str]:
+        """How each of `ids` is spelled."""
+        return [self[number] for number in ids.tolist()]
+
 
 class Encodings(Sequence[Window]):
     """The windows of a batch of texts, end to end: `lengths` says where each ends.
@@ -253,6 +271,11 @@ class Encodings(Sequence[Window]):
     def __repr__(self) -> str:
         return f"Encodings(windows={len(self)}, tokens={len(self.ids)})"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        columns = self.ids, self.offsets, self.word_ids, self.lengths, self.text_index
+        shapes = self.type_ids, self.special_tokens_mask, self.sequence_ids
+        return _batch_of, ((*columns, *shapes), Spelling.of(self.ids, self._names), self._padding, self.text_count)
+
     def padded(
         self,
         side: str = "right",
@@ -281,7 +304,7 @@ class Encodings(Sequence[Window]):
         if side not in ("right", "left"):
             raise refuse(ValueError, f'`side` is {shown(side)}; pass "right" or "left"', argument="side")
         longest = int(self.lengths.max(initial=0))
-        width = longest if to is None else to
+        width = longest if to is None else whole("to", to, or_else=", or None for the longest window")
         if width < longest:
             raise refuse(
                 ValueError,
@@ -302,7 +325,9 @@ class Encodings(Sequence[Window]):
                 f"`names` holds {shown(unknown[0])}; pass some of {', '.join(INPUT_NAMES)}",
                 argument="names",
             )
-        pad = self._padding.pad_id if pad_id is None else pad_id
+        pad = self._padding.pad_id
+        if pad_id is not None:
+            pad = whole("pad_id", pad_id, -(2**31), most=2**31 - 1, or_else=", or None for that of the tokenizer")
         real = np.arange(width) < self.lengths[:, None]
         if side == "left":
             real = real[:, ::-1]
@@ -388,6 +413,13 @@ def _looked_up(table: Ints1d, places: Any) -> Ints1d:
     out = np.full(places.shape, -1, np.int64)
     out[inside] = table[places[inside]]
     return out
+
+
+def _batch_of(arrays: Sequence[Any], names: Spelling, padding: Padding, text_count: int | None) -> Encodings:
+    """A batch as it was pickled: from the arrays of its columns, in the order of `Columns`."""
+    ids, offsets, word_ids, lengths, text_index, types, special, sequences = arrays
+    columns = Columns(ids, offsets, word_ids, lengths, text_index, lambda: types, lambda: special, lambda: sequences)
+    return Encodings(columns, names, padding, text_count)
 
 
 def native_columns(made: Sequence[Any]) -> tuple[Columns, list[tuple[int, str]]]:

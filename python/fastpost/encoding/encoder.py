@@ -15,7 +15,7 @@ import numpy as np
 import fastpost._fastpost as _fastpost
 from fastpost._inputs.bounds import counted, shown
 from fastpost.encoding.batch import Columns, Encodings, Padding, native_columns
-from fastpost.encoding.source import Options, Reference, Source, vocabulary_of
+from fastpost.encoding.source import Options, Reference, Source, marks_of, vocabulary_of
 from fastpost.encoding.stream import TokenBatch, batches
 from fastpost.encoding.verify import difference, samples
 from fastpost.exceptions import refuse
@@ -246,9 +246,12 @@ class _Loaded:
             self.reason = "it splits special tokens"
         else:
             try:
-                self.core = _fastpost.TokenEncoder(self._json)
+                self.core = _fastpost.TokenEncoder(self._json, source.live is not None)
             except ValueError as error:
                 self.reason = str(error)
+            else:
+                if not source.is_written_whole(self.core.vocabulary):
+                    self.core, self.reason = None, "it has several tokens of one id"
         if self.core is None:
             if source.live is None:
                 self._reference.load()
@@ -326,7 +329,11 @@ class _Loaded:
 
     @cached_property
     def _vocabulary(self) -> dict[int, str]:
-        return {} if self._json is None else vocabulary_of(self._json)
+        return {} if self._json is None else vocabulary_of(self._json, live=self._source.live is not None)
+
+    @cached_property
+    def _marks(self) -> dict[int, str]:
+        return {} if self._json is None else marks_of(self._json)
 
     @property
     def written(self) -> bytes | None:
@@ -342,14 +349,15 @@ class _Loaded:
 
     @cached_property
     def largest_id(self) -> int:
-        """The largest id of its vocabulary."""
-        return max(self.ids.values(), default=0)
+        """The largest id that a token can have: those of its vocabulary, and special tokens that are not in it."""
+        return max([*self.ids.values(), *self._marks], default=0)
 
     def names(self, ids: Shorts1d) -> list[str]:
         """How the vocabulary spells tokens."""
         if self._json is None:
             return [self._reference.name(number) for number in ids.tolist()]
-        return [self._vocabulary[number] for number in ids.tolist()]
+        vocabulary = self._vocabulary
+        return [vocabulary[number] if number in vocabulary else self._marks.get(number, "") for number in ids.tolist()]
 
     @cached_property
     def padding(self) -> Padding:

@@ -26,7 +26,8 @@ class FileTokenizer:
         model = read["model"]
         self._tokens = vocabulary_of(written)
         self._ids = {token: number for number, token in self._tokens.items()}
-        self._added = {token["id"]: token for token in read.get("added_tokens") or ()}
+        added = {token["content"]: token for token in read.get("added_tokens") or ()}
+        self._added = {self._ids[name]: token for name, token in added.items() if name}
         self.truncation: dict[str, Any] | None = read.get("truncation")
         self.padding: dict[str, Any] | None = read.get("padding")
         named = ("unk_token", "unk_id", "continuing_subword_prefix")

@@ -70,6 +70,19 @@ class Source:
         except Exception:  # custom parts refuse in whatever way their class does
             return None
 
+    def is_written_whole(self, size: int, added: dict[int, str] | None = None) -> bool:
+        """Whether its tokenizer.json holds all of a live tokenizer.
+
+        Of two tokens with one id it holds one, and added tokens are numbered anew when it is read, which differs if the
+        model has become another one.
+
+        Args:
+            size: tokens of the model's vocabulary that were read from it.
+            added: added tokens that were read from it, by their ids; None to leave them out.
+        """
+        live = self.live
+        return live is None or (size == self._size(False) and added in (None, _added(live)))
+
     def state(self) -> Any:
         """The parts of a live tokenizer that can change, for comparison; None for a file."""
         live = self.live
@@ -161,8 +174,15 @@ class Reference:
             raise ImportError(
                 "a text, or this tokenizer, has to be encoded by tokenizers, which is not installed; pip install tokenizers"
             ) from error
-        backend = Tokenizer.from_str(self._json.decode())
+        try:
+            backend = Tokenizer.from_str(self._json.decode())
+        except Exception:  # whatever it raises for JSON that it wrote and can't read, as with two tokens of one id
+            if self._source.live is None:
+                raise
+            return self._source.live
         if self._source.live is not None:
+            if not self._source.is_written_whole(backend.get_vocab_size(False), _added(backend)):
+                return self._source.live
             backend.encode_special_tokens = self._source.live.encode_special_tokens
         return backend
 
@@ -248,19 +268,59 @@ class Reference:
         return str(self._backend.id_to_token(token))
 
 
-def vocabulary_of(json_bytes: bytes) -> dict[int, str]:
-    """The tokens of a tokenizer.json by their ids, added ones included."""
+def _added(backend: Any) -> dict[int, str]:
+    return {number: token.content for number, token in backend.get_added_tokens_decoder().items()}
+
+
+def vocabulary_of(json_bytes: bytes, *, live: bool = False) -> dict[int, str]:
+    """The tokens of a tokenizer.json by their ids, added ones included.
+
+    Added tokens have the ids that tokenizers gives to them when it reads the file, whatever it says: that of the model's
+    vocabulary, else the next number. If a `live` tokenizer wrote the file, ids are as it says.
+    """
     read = json.loads(json_bytes)
     listed = read["model"].get("vocab", {})
-    pairs = (
+    pairs = list(
         enumerate(row[0] for row in listed) if isinstance(listed, list) else ((i, token) for token, i in listed.items())
     )
     vocabulary = dict(pairs)
-    vocabulary.update((token["id"], token["content"]) for token in read.get("added_tokens") or ())
+    added = [token for token in read.get("added_tokens") or () if token["content"]]
+    if live:
+        vocabulary.update((token["id"], token["content"]) for token in added)
+        return vocabulary
+    ids = {token: number for number, token in pairs}
+    following = len(listed)
+    for token in added:
+        number = ids.setdefault(token["content"], following)
+        following = max(following, number + 1)
+        vocabulary[number] = token["content"]
     return vocabulary
 
 
+def marks_of(json_bytes: bytes) -> dict[int, str]:
+    """The special tokens that the post-processor of a tokenizer.json puts around texts, by their ids.
+
+    They need not be in the vocabulary.
+    """
+    marks: dict[int, str] = {}
+    parts = [json.loads(json_bytes).get("post_processor") or {}]
+    while parts:
+        part = parts.pop()
+        parts += part.get("processors") or ()
+        marks.update((part[name][1], part[name][0]) for name in ("cls", "sep") if name in part)
+        for mark in (part.get("special_tokens") or {}).values():
+            marks.update(zip(mark["ids"], mark["tokens"]))
+    return marks
+
+
 def _refused(options: Options, error: BaseException) -> ValueError:
+    if options.max_length is None or options.truncation is None:
+        return refuse(
+            ValueError,
+            f"tokenizers can't encode one of the texts, which have to be encoded by it: {str(error)[:80]}; encode them one by "
+            "one to find it",
+            argument="texts",
+        )
     return refuse(
         ValueError,
         f"tokenizers refuses `max_length` {options.max_length} with `stride` {options.stride} and `truncation` "

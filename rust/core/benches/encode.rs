@@ -5,7 +5,7 @@
 mod common;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use fastpost_core::encode::{Encoder, Side, Strategy, Texts, Truncation};
+use fastpost_core::encode::{Encoder, Numbering, Side, Strategy, Texts, Truncation};
 use serde_json::{Map, Value, json};
 use std::num::NonZeroUsize;
 
@@ -24,7 +24,7 @@ fn tokenizer() -> Encoder {
         "pre_tokenizer": {"type": "BertPreTokenizer"}, "post_processor": null, "decoder": null,
         "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
             "max_input_chars_per_word": 100, "vocab": vocab}});
-    Encoder::from_json(json.to_string().as_bytes()).expect("a tokenizer that is known")
+    Encoder::from_json(json.to_string().as_bytes(), Numbering::Counted).expect("a tokenizer that is known")
 }
 
 fn encode(c: &mut Criterion) {

@@ -1,7 +1,7 @@
 //! Encoders read from a valid or slightly changed tokenizer.json, and the encodings of texts.
 
 use crate::Bytes;
-use fastpost_core::encode::{Encoded, Encoder, Side, Strategy, Texts, Truncation};
+use fastpost_core::encode::{Encoded, Encoder, Numbering, Side, Strategy, Texts, Truncation};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
@@ -148,7 +148,7 @@ pub fn encode(bytes: &[u8]) {
     if bytes.flag() {
         bytes.mutate(&mut json);
     }
-    let Ok(encoder) = Encoder::from_json(json.to_string().as_bytes()) else { return };
+    let Ok(encoder) = Encoder::from_json(json.to_string().as_bytes(), Numbering::Counted) else { return };
     let special = bytes.flag();
     let max_length = 1 + bytes.below(24);
     let truncation = bytes.flag().then(|| Truncation {
@@ -215,7 +215,7 @@ mod tests {
     /// Without such tokenizers the target would return at once.
     #[test]
     fn the_tokenizers_are_of_all_kinds() {
-        let read = |json: &Value| Encoder::from_json(json.to_string().as_bytes());
+        let read = |json: &Value| Encoder::from_json(json.to_string().as_bytes(), Numbering::Counted);
         let (read, refused): (Vec<_>, Vec<_>) = TOKENIZERS.iter().map(read).partition(Result::is_ok);
         let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
         for encoder in read.iter().flatten() {
@@ -230,7 +230,7 @@ mod tests {
     fn a_charsmap_is_applied() {
         let encoder = TOKENIZERS.iter().filter(|json| json["normalizer"].to_string().contains("Precompiled"));
         for json in encoder {
-            let encoder = Encoder::from_json(json.to_string().as_bytes()).expect("it can be read");
+            let encoder = Encoder::from_json(json.to_string().as_bytes(), Numbering::Counted).expect("it can be read");
             let texts = Texts { strings: vec!["ﬁ\u{200b}n", "fin"], ends: None };
             let made = encoder.encode(&texts, None, false, None, None).expect("no option is wrong").columns;
             let (left, right) = made.ids.split_at(made.lengths[0] as usize);

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 
 use fastpost_core::Error;
-use fastpost_core::encode::{Columns, Encoder, Side, Strategy, Texts, Truncation};
+use fastpost_core::encode::{Columns, Encoder, Numbering, Side, Strategy, Texts, Truncation};
 use numpy::ndarray::{Array2, ArrayView2};
 use numpy::{Element, PyArray1, PyArray2, ToPyArray};
 use pyo3::exceptions::PyValueError;
@@ -84,14 +84,21 @@ impl<'py> Listed<'py> {
 
 #[pymethods]
 impl TokenEncoder {
+    /// `live` says that a tokenizer at hand wrote `json`, so that ids of added tokens are as it says.
     #[new]
-    fn new(py: Python<'_>, json: &[u8]) -> PyResult<Self> {
-        py.detach(|| Encoder::from_json(json)).map(Self).map_err(PyValueError::new_err)
+    fn new(py: Python<'_>, json: &[u8], live: bool) -> PyResult<Self> {
+        let numbering = if live { Numbering::Given } else { Numbering::Counted };
+        py.detach(|| Encoder::from_json(json, numbering)).map(Self).map_err(PyValueError::new_err)
     }
 
     #[getter]
     fn kind(&self) -> &'static str {
         self.0.kind()
+    }
+
+    #[getter]
+    fn vocabulary(&self) -> usize {
+        self.0.vocabulary()
     }
 
     #[getter]

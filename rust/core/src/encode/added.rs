@@ -1,5 +1,6 @@
 //! Added tokens: they are found in a text before any other step reads it, and each is a word of its own.
 
+use hashbrown::{HashMap, HashSet};
 use memchr::{memchr, memchr2, memchr3};
 use serde_json::Value;
 use unicode_categories::UnicodeCategories;
@@ -36,6 +37,18 @@ pub(super) struct Finder {
     /// Bytes that one of them starts with; up to three are searched for many bytes at a time.
     heads: Vec<u8>,
     is_head: [bool; 256],
+    /// Whether two of them became one when normalised.
+    alike: bool,
+}
+
+/// Where the ids of added tokens come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Numbering {
+    /// They are those of the file, which a tokenizer at hand wrote.
+    Given,
+    /// They are those that tokenizers gives to them when it reads the file, whatever the file says: the one in the
+    /// model's vocabulary, else the next number.
+    Counted,
 }
 
 /// The finders of text as it is and of normalised text.
@@ -44,22 +57,38 @@ pub(super) struct Finder {
 ///
 /// # Errors
 /// Why the tokens can't be looked for here.
-pub(super) fn finders(added: &Value, normalize: impl Fn(&str) -> String) -> Result<(Finder, Finder), String> {
-    let (mut raw, mut normal) = (Vec::new(), Vec::new());
-    for token in added.as_array().map(Vec::as_slice).unwrap_or_default() {
-        let flag = |name: &str| token[name].as_bool().unwrap_or(false);
+pub(super) fn finders(
+    json: &Value,
+    numbering: Numbering,
+    normalize: impl Fn(&str) -> String,
+) -> Result<(Finder, Finder), String> {
+    let listed = json["added_tokens"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let flag = |token: &Value, name: &str| token[name].as_bool().unwrap_or(false);
+    let mut tokens = Vec::with_capacity(listed.len());
+    for token in listed {
         let content = token["content"].as_str().ok_or("it has an added token without content")?;
-        let id = token["id"].as_u64().and_then(|id| u32::try_from(id).ok());
-        let one = Added {
-            id: id.ok_or("it has an added token without an id")?,
-            single_word: flag("single_word"),
-            lstrip: flag("lstrip"),
-            rstrip: flag("rstrip"),
-        };
-        if content.is_empty() {
-            continue;
+        if !content.is_empty() {
+            tokens.push((content, token));
         }
-        if flag("normalized") {
+    }
+    let ids = match numbering {
+        Numbering::Given => given(&tokens)?,
+        Numbering::Counted => counted(&tokens, &json["model"]["vocab"])?,
+    };
+    // Of those that are spelled alike the last one counts.
+    let last: HashMap<&str, usize> =
+        tokens.iter().zip(0..).map(|((content, _), at)| (*content, at)).collect();
+    let mut at = 0..;
+    tokens.retain(|(content, _)| at.next() == Some(last[content]));
+    let (mut raw, mut normal) = (Vec::new(), Vec::new());
+    for (content, token) in tokens {
+        let one = Added {
+            id: ids[content],
+            single_word: flag(token, "single_word"),
+            lstrip: flag(token, "lstrip"),
+            rstrip: flag(token, "rstrip"),
+        };
+        if flag(token, "normalized") {
             normal.push((normalize(content), one));
         } else {
             raw.push((content.to_owned(), one));
@@ -71,10 +100,41 @@ pub(super) fn finders(added: &Value, normalize: impl Fn(&str) -> String) -> Resu
     Ok((Finder::new(raw)?, Finder::new(normal)?))
 }
 
+/// The ids that the file says.
+fn given<'a>(tokens: &[(&'a str, &Value)]) -> Result<HashMap<&'a str, u32>, String> {
+    let ids = tokens.iter().map(|(content, token)| {
+        let id = token["id"].as_u64().and_then(|id| u32::try_from(id).ok());
+        Ok((*content, id.ok_or("it has an added token without an id")?))
+    });
+    ids.collect()
+}
+
+/// Tokens of a model's vocabulary, a map or a list of rows.
+pub(super) fn size(vocab: &Value) -> usize {
+    vocab.as_object().map_or_else(|| vocab.as_array().map_or(0, Vec::len), serde_json::Map::len)
+}
+
+/// See [`Numbering::Counted`]; `vocab` is the model's, a map or a list of rows.
+fn counted<'a>(tokens: &[(&'a str, &Value)], vocab: &Value) -> Result<HashMap<&'a str, u32>, String> {
+    let named: HashSet<&str> = tokens.iter().map(|(content, _)| *content).collect();
+    let mut ids: HashMap<&str, u32> = HashMap::new();
+    for (id, row) in (0..).zip(vocab.as_array().map(Vec::as_slice).unwrap_or_default()) {
+        if let Some(&content) = row[0].as_str().and_then(|token| named.get(token)) {
+            ids.insert(content, id);
+        }
+    }
+    let mut next = size(vocab) as u64;
+    for (content, _) in tokens {
+        let known = || vocab[*content].as_u64();
+        let id = ids.get(content).map(|id| u64::from(*id)).or_else(known).unwrap_or(next);
+        next = next.max(id + 1);
+        ids.insert(content, u32::try_from(id).map_err(|_| "an added token has too large an id")?);
+    }
+    Ok(ids)
+}
+
 impl Finder {
-    fn new(mut all: Vec<(String, Added)>) -> Result<Self, String> {
-        // Of tokens that are spelled alike the first one counts, so it is put into the tree last.
-        all.reverse();
+    fn new(all: Vec<(String, Added)>) -> Result<Self, String> {
         let spelled = all.iter().zip(0..).map(|((content, _), place)| (content.as_bytes(), place));
         let trie = Trie::new(spelled).ok_or("its added tokens are too long")?;
         let mut is_head = [false; 256];
@@ -82,7 +142,8 @@ impl Finder {
             is_head[usize::from(content.as_bytes()[0])] = true;
         }
         let heads = (0..=255).filter(|&byte| is_head[usize::from(byte)]).collect();
-        Ok(Self { tokens: all.into_iter().map(|(_, token)| token).collect(), trie, heads, is_head })
+        let alike = all.iter().map(|(content, _)| content.as_str()).collect::<HashSet<_>>().len() < all.len();
+        Ok(Self { tokens: all.into_iter().map(|(_, token)| token).collect(), trie, heads, is_head, alike })
     }
 
     /// Whether there is nothing to look for.
@@ -135,6 +196,10 @@ impl Finder {
         let mut done = 0;
         let mut at = 0;
         while let Some((token, mut start, mut end)) = self.next(piece.as_bytes(), at) {
+            if self.alike {
+                // Which one tokenizers finds is another one each time that it reads the file.
+                return Err(Unlike("an added token, where two became one when normalised"));
+            }
             at = end;
             let token = &self.tokens[token];
             if token.single_word {
@@ -150,8 +215,12 @@ impl Finder {
             if token.rstrip {
                 end = piece.len() - piece[end..].trim_start().len();
             }
-            if start < done {
+            if start < done || end < start {
                 return Err(Unlike("an added token within the blanks that belong to the one before it"));
+            }
+            if start == end {
+                // It is a blank, all of which belong to the token before it.
+                continue;
             }
             if done < start {
                 out.push(Stretch { token: None, from: from + done, to: from + start });
@@ -189,7 +258,8 @@ mod tests {
     }
 
     fn stretches(tokens: &[Value], text: &str) -> Result<Vec<(Option<u32>, String)>, Unlike> {
-        let (raw, _) = finders(&json!(tokens), str::to_owned).unwrap();
+        let json = json!({"added_tokens": tokens});
+        let (raw, _) = finders(&json, Numbering::Given, str::to_owned).unwrap();
         let mut out = Vec::new();
         raw.split(text, 0, text.len(), &mut out)?;
         Ok(out.into_iter().map(|one| (one.token, text[one.from..one.to].to_owned())).collect())
@@ -225,5 +295,32 @@ mod tests {
         ];
         assert_eq!(got, want.map(|(id, text)| (id, text.to_owned())));
         assert!(stretches(&tokens, "dog\u{301}").is_err());
+    }
+
+    #[test]
+    fn ids_are_counted_as_when_a_file_is_read() {
+        let named = |name: &str| token(7, name, &[]);
+        let ids = |vocab: Value| {
+            let tokens = [named("a"), named("<x>"), named("b"), named("<y>"), named("<x>")];
+            let listed: Vec<_> = tokens.iter().map(|one| (one["content"].as_str().unwrap(), one)).collect();
+            let ids = counted(&listed, &vocab).unwrap();
+            ["a", "<x>", "b", "<y>"].map(|name| ids[name])
+        };
+        assert_eq!(ids(json!({"a": 1, "b": 0, "c": 2})), [1, 3, 0, 4]);
+        assert_eq!(ids(json!([["b", 0.0], ["c", 0.0], ["a", 0.0]])), [2, 3, 0, 4]);
+        // Ids with holes: the next one is above all tokens that were added so far, and above the size.
+        assert_eq!(ids(json!({"a": 10, "b": 5})), [10, 11, 5, 12]);
+        assert_eq!(ids(json!({})), [0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn tokens_that_are_blanks_take_no_blank_twice() {
+        let tokens =
+            [token(1, "  ", &["lstrip", "rstrip"]), token(2, "x", &["rstrip"]), token(3, " ", &["lstrip"])];
+        let some = |id, text: &str| (Some(id), text.to_owned());
+        assert_eq!(stretches(&tokens, "      ").unwrap(), [some(1, "      ")]);
+        assert_eq!(stretches(&tokens, "x ").unwrap(), [some(2, "x ")]);
+        // tokenizers panics.
+        assert!(stretches(&[token(2, "x", &["rstrip"]), token(3, " ", &["lstrip"])], "x  ").is_err());
     }
 }

@@ -55,6 +55,8 @@ pub(super) struct Scratch {
     /// The character of the chunk that each normalised byte came from.
     places: Vec<u32>,
     pieces: Vec<Piece>,
+    /// Whether the last symbol stands for unknown characters. Its token may also be that of a known one.
+    unknown: bool,
 }
 
 impl CharBpe {
@@ -187,6 +189,7 @@ impl CharBpe {
         let length = c.len_utf8();
         scratch.places.extend(std::iter::repeat_n(place, length));
         let merges = &mut scratch.merges;
+        let follows = std::mem::take(&mut scratch.unknown);
         if let Some(&id) = self.letters.get(&c) {
             merges.push(id, length as u32);
             return;
@@ -197,16 +200,20 @@ impl CharBpe {
                     merges.push(bytes[usize::from(byte)], 1);
                 }
             }
-            &Unknown::Token { id, fuses } => match merges.last() {
-                Some(last) if fuses && last.id == id => last.length += length as u32,
-                _ => merges.push(id, length as u32),
-            },
+            &Unknown::Token { id, fuses } => {
+                scratch.unknown = true;
+                match merges.last() {
+                    Some(last) if fuses && follows => last.length += length as u32,
+                    _ => merges.push(id, length as u32),
+                }
+            }
         }
     }
 
     /// Ends the word in `scratch`.
     fn end_word(&self, word: u32, scratch: &mut Scratch) {
-        let Scratch { merges, places, pieces } = scratch;
+        let Scratch { merges, places, pieces, unknown } = scratch;
+        *unknown = false;
         if places.is_empty() {
             return;
         }

@@ -30,6 +30,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 
+pub use added::Numbering;
 pub use columns::Columns;
 pub use windows::{Side, Strategy, Truncation};
 
@@ -52,6 +53,8 @@ pub struct Encoder {
     raw: Finder,
     normal: Finder,
     processor: Processor,
+    /// Tokens of the model's vocabulary.
+    vocabulary: usize,
     /// The memories of threads, kept from call to call.
     #[expect(clippy::vec_box, reason = "each call takes one out and puts it back; a kilobyte, moved twice")]
     states: Mutex<Vec<Box<State>>>,
@@ -117,11 +120,11 @@ pub struct Encoded {
 }
 
 impl Encoder {
-    /// Reads the bytes of a `tokenizer.json`.
+    /// Reads the bytes of a `tokenizer.json`; `numbering` says whether ids of added tokens are those that it names.
     ///
     /// # Errors
     /// Why tokenizers has to do it, as half a sentence.
-    pub fn from_json(bytes: &[u8]) -> std::result::Result<Self, String> {
+    pub fn from_json(bytes: &[u8], numbering: Numbering) -> std::result::Result<Self, String> {
         let json: Value = serde_json::from_slice(bytes).map_err(|error| format!("it is no JSON: {error}"))?;
         let processor = Processor::from_json(&json["post_processor"])?;
         let model = match json["model"]["type"].as_str() {
@@ -136,13 +139,14 @@ impl Encoder {
         if processor.trim.is_some() && !matches!(model, Model::Bpe(_)) {
             return Err("its post-processor trims tokens that are not byte-level".to_owned());
         }
-        let (raw, normal) = added::finders(&json["added_tokens"], |text| match &model {
+        let (raw, normal) = added::finders(&json, numbering, |text| match &model {
             Model::WordPiece(model) => model.normalize(text),
             Model::Bpe(model) => model.normalize(text),
             Model::CharBpe(model) => model.normalize(text),
             Model::Unigram(model) => model.normalize(text),
         })?;
-        Ok(Self { model, raw, normal, processor, states: Mutex::default() })
+        let vocabulary = added::size(&json["model"]["vocab"]);
+        Ok(Self { model, raw, normal, processor, vocabulary, states: Mutex::default() })
     }
 
     /// The kind of its model.
@@ -154,6 +158,12 @@ impl Encoder {
             Model::CharBpe(_) => "BPE over characters",
             Model::Unigram(_) => "Unigram",
         }
+    }
+
+    /// How many tokens the model's vocabulary has in the file that was read.
+    #[must_use]
+    pub fn vocabulary(&self) -> usize {
+        self.vocabulary
     }
 
     /// Bytes that it remembers from call to call, of all threads.

@@ -58,7 +58,8 @@ impl Normalizers {
                     let strips =
                         ["strip_left", "strip_right"].map(|name| step[name].as_bool().unwrap_or(true));
                     match out.charsmap {
-                        None => out.spaced.strips_raw = strips,
+                        // What several remove is removed at each side that one of them names.
+                        None => (0..2).for_each(|side| out.spaced.strips_raw[side] |= strips[side]),
                         Some(_) => out.spaced.strips = strips,
                     }
                 }

@@ -104,6 +104,10 @@ impl Processor {
                 let keeps_first = part["add_prefix_space"].as_bool().unwrap_or(true);
                 out.trim = Some(Trim { keeps_first });
             }
+            if kind == "ByteLevel" && placed {
+                // Even without trimming it numbers the parts of the template as if each were a text.
+                return Err(format!("its post-processor has {kind} after a template"));
+            }
             if kind == "ByteLevel" {
                 continue;
             }

@@ -116,7 +116,7 @@ strangers: wheel docs $(if $(STRANGERS),$(if $(filter pipeline service,$(STRANGE
 
 parity: $(VENV)/.test-installed $(VENV)/.built ## long comparisons with the peers (EXAMPLES=100000)
 	FASTPOST_PARITY_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/test_entities_parity.py tests/test_answers_parity.py \
-		tests/test_metrics_sequence.py tests/test_encoder_parity.py
+		tests/test_metrics_sequence.py tests/test_encoder_parity.py tests/test_encoder_random.py
 	FASTPOST_WALK=whole $(BIN)/python -m pytest tests/test_bounds.py tests/test_messages.py tests/test_cli_jobs.py
 	$(BIN)/python -m pytest -m parity
 

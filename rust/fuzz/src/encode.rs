@@ -197,7 +197,7 @@ pub fn encode(bytes: &[u8]) {
         }
         assert_eq!(ids, columns.ids);
     }
-// Sometimes enough text for a second thread to be started. The text is not cut: windows that share all but one token
+    // Sometimes enough text for a second thread to be started. The text is not cut: windows that share all but one token
     // would take gigabytes.
     if bytes.byte() > 250 {
         let longer = texts.concat().repeat(1 + 24_000 / (1 + texts.concat().len()));

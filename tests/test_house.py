@@ -188,7 +188,6 @@ LARGE = {
     "rust/core/src/corpus/cutter.rs: cut": STEPS,
     "rust/core/src/corpus/jsonl.rs: fields": STEPS,
     "rust/core/src/encode/unigram.rs: by_chunks": STEPS,
-    "rust/core/src/entities/own/mod.rs": CLASS,
     "rust/core/src/parallel.rs: fold": STEPS,
     "rust/py/src/align.rs: new": SIGNATURE,
     "rust/py/src/answers/columns.rs: answer_table": TABLE,

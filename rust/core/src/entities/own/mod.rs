@@ -3,26 +3,24 @@
 //! A text goes through six steps: its windows become one (`stitch`), tokens become words where the strategy asks
 //! for it (`words`, `items`), the labels are decided (arg-max, or the best legal path), labels become chunks (`chunks`),
 //! which are scored (`scores`), and chunks become spans of the text: trimmed, widened to whole words (`spans`), pieces
-//! joined (`join`). Texts are independent of each other, so a batch is decoded by as many threads as there are.
+//! joined (`join`). Where windows are decoded apart, `windows` puts their entities together. Texts are independent of each other, so a batch is decoded by as many threads as there are.
 
 mod items;
 pub mod join;
 mod near;
+mod results;
 mod scores;
+mod settings;
 pub mod spans;
 pub mod stitch;
-mod union;
+mod windows;
 pub mod words;
 
-use crate::batch::{ByText, Entity, Text, Tokens, Window};
+use crate::batch::{ByText, Text, Tokens, Window};
 use crate::entities::Strategy;
-use crate::entities::chunks::{self, Repair};
-use crate::entities::strategy::Decides;
+use crate::entities::chunks;
 use crate::entities::transformers::decode as entities;
-use crate::entities::transformers::overlaps;
-use crate::entities::transformers::words::Boundary;
 use crate::entities::viterbi::Grammar;
-use crate::error::named;
 use crate::labels::Role;
 use crate::math::logits::Rows;
 use crate::parallel;
@@ -30,6 +28,9 @@ use crate::text::stretches::Stretches;
 use crate::text::units::CharIndex;
 use crate::{Error, Result};
 use join::Join;
+pub use results::{Entities, Lost, MORE};
+pub use settings::{Decide, Score, Settings, Snap, Trim};
+
 use near::{Line, Near, OfText, OfWindow};
 use scores::Scores;
 use spans::Draft;
@@ -37,106 +38,7 @@ use std::cell::OnceCell;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use stitch::{Merge, Part, Stitched};
-use union::Numbered;
 use words::{Source, Words};
-
-named! {
-    /// What the score of an entity is. Tokens are words where the strategy joins them.
-    pub enum Score of "score" {
-        /// Mean of its tokens' probabilities.
-        Mean = "mean",
-        /// Smallest of its tokens' probabilities.
-        Min = "min",
-        /// Probability of its first token.
-        First = "first",
-        /// Largest of its tokens' probabilities.
-        Max = "max",
-        /// Probability, among all legal sequences, that exactly its tokens are an entity of its type; of a token by itself,
-        /// that it has its label.
-        Path = "path",
-    }
-}
-
-named! {
-    /// How labels are decided.
-    pub enum Decide of "decode" {
-        /// The most probable label of each token.
-        Argmax = "argmax",
-        /// The most probable sequence of labels that the scheme allows.
-        Viterbi = "viterbi",
-    }
-}
-
-named! {
-    /// Whether entities are widened to whole words.
-    pub enum Snap of "snap" {
-        /// Where something tells words apart.
-        Auto = "auto",
-        /// Always; it is an error where nothing tells words apart.
-        Word = "word",
-        /// Never.
-        Never = None,
-    }
-}
-
-named! {
-    /// The characters that are left out at both ends of an entity.
-    pub enum Trim of "trim" {
-        /// White space.
-        Whitespace = "whitespace",
-        /// Nothing.
-        Nothing = None,
-    }
-}
-
-/// How tokens become entities.
-#[derive(Debug, Clone)]
-#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
-pub struct Settings {
-    /// Tokens alone, in runs, or by words.
-    pub strategy: Strategy,
-    /// Whether the best legal sequence is taken, rather than the best label of each token.
-    pub viterbi: bool,
-    /// What becomes of illegal labels.
-    pub repair: Repair,
-    /// What the score is.
-    pub score: Score,
-    /// Where words come from.
-    pub words: Source,
-    /// Whether each token is a word if nothing tells words apart; otherwise strategies over words then raise an error.
-    pub lenient: bool,
-    /// Whether entities grow to whole words.
-    pub snap: Snap,
-    /// Which pieces become one entity.
-    pub join: Join,
-    /// Whether white space at the ends of an entity is left out of it.
-    pub trim: bool,
-    /// Subtracted from the logits of labels outside, before anything is decided.
-    pub outside_bias: f32,
-    /// How windows become one.
-    pub merge: Merge,
-    /// Whether to give the distribution over names for each entity.
-    pub probs: bool,
-    /// How transformers tells words apart for this tokenizer.
-    pub boundary: Boundary,
-    /// By name (see [`Decoder::names`]): whether entities of that name are left out.
-    pub ignored: Vec<bool>,
-    /// By name: entities with a lower score are left out. 64 bits, as scores have when they are handed out, so that a
-    /// caller who compares them gets the same result.
-    pub thresholds: Vec<f64>,
-}
-
-impl Settings {
-    /// Whether words of several tokens get rows of their own that say where an entity begins and ends. If the scheme
-    /// does not mark ends, the first token's row says all of it.
-    fn lays_out_words(&self, grammar: &Grammar) -> bool {
-        match self.strategy.decides() {
-            None => false,
-            Some(Decides::First) => grammar.tagging().scheme.marks_ends(),
-            Some(Decides::Wins(_) | Decides::Mean) => true,
-        }
-    }
-}
 
 /// Labels, their grammar and settings: what is fixed over many batches.
 #[derive(Debug)]
@@ -146,82 +48,6 @@ pub struct Decoder {
     settings: Settings,
     /// How many texts had their words told apart in each of the ways of [`words::USED`].
     used: [AtomicUsize; words::USED.len()],
-}
-
-/// Entities of a batch as columns, ordered by text and by place in it.
-#[derive(Debug, Default, PartialEq)]
-pub struct Entities {
-    /// Text of each entity.
-    pub text_index: Vec<i64>,
-    /// First character; -1 without offsets.
-    pub start: Vec<i64>,
-    /// Last character, excluded; -1 without offsets.
-    pub end: Vec<i64>,
-    /// Index into [`Decoder::names`].
-    pub label_id: Vec<i64>,
-    /// See [`Score`].
-    pub score: Vec<f32>,
-    /// First token, as numbered by [`stitch::Token::index`].
-    pub token_start: Vec<i64>,
-    /// Last token, excluded.
-    pub token_end: Vec<i64>,
-    /// First word as the tokenizer numbers them, -1 for none.
-    pub word_start: Vec<i64>,
-    /// Last word, excluded, -1 for none.
-    pub word_end: Vec<i64>,
-    /// One value a name for each entity, if asked for.
-    pub probs: Vec<f32>,
-    /// For each text the first character that some token covers, and the last, excluded; -1 for none.
-    pub covered: Vec<i64>,
-    /// Tokens with the label of an entity that cover no character near it, so that the entity is too short or missing.
-    pub lost: Lost,
-}
-
-/// What [`Entities::take_more`] gives, in its order.
-pub const MORE: [&str; 4] = ["token_start", "token_end", "word_start", "word_end"];
-
-impl Entities {
-    /// No entities yet, with room for so many.
-    fn with_room(entities: usize) -> Self {
-        let each = || Vec::with_capacity(entities);
-        Self {
-            text_index: each(),
-            start: each(),
-            end: each(),
-            label_id: each(),
-            score: Vec::with_capacity(entities),
-            token_start: each(),
-            token_end: each(),
-            word_start: each(),
-            word_end: each(),
-            ..Self::default()
-        }
-    }
-
-    /// The columns of [`MORE`], one value per entity, moved to the caller. Bindings and pickles read them by these
-    /// names, so a column that is added there reaches them, too.
-    pub fn take_more(&mut self) -> [Vec<i64>; MORE.len()] {
-        [&mut self.token_start, &mut self.token_end, &mut self.word_start, &mut self.word_end]
-            .map(std::mem::take)
-    }
-}
-
-/// Tokens with the label of an entity whose offsets cover nothing.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct Lost {
-    /// How many.
-    pub count: usize,
-    /// Of the first one: text, window of the batch, and token in the window.
-    pub first: (usize, usize, usize),
-}
-
-impl Lost {
-    fn add(&mut self, count: usize, first: (usize, usize, usize)) {
-        if self.count == 0 {
-            self.first = first;
-        }
-        self.count += count;
-    }
 }
 
 /// Entities of one text.
@@ -401,48 +227,6 @@ impl TextDecoder<'_> {
             opens[from as usize] = true;
         }
         opens.split_off(opens.len().min(1))
-    }
-
-    /// Decodes each window by itself; their entities follow each other.
-    fn each_window(&self, parts: Vec<Part<'_>>) -> Result<Found> {
-        let mut all = Found { covered: (i64::MAX, -1), ..Found::default() };
-        for part in parts {
-            let found = self.stitched(&stitch::single(part))?;
-            all.covered = (all.covered.0.min(found.covered.0), all.covered.1.max(found.covered.1));
-            all.drafts.extend(found.drafts);
-            all.probs.extend(found.probs);
-            all.lost.add(found.lost.count, found.lost.first);
-        }
-        Ok(all)
-    }
-
-    /// Decodes each window by itself and keeps the longer one of entities that overlap.
-    fn longest(&self, parts: Vec<Part<'_>>) -> Result<Found> {
-        let tokens = Numbered::of(&parts);
-        let all = self.each_window(parts)?;
-        let spans = all.drafts.iter().enumerate().map(|(number, draft)| {
-            let (label, score, start, end) = (draft.name, draft.score, draft.start, draft.end);
-            (number, Entity { label, score, index: -1, start, end, pieces: (0, 0) })
-        });
-        let mut kept: Vec<_> = spans.collect();
-        overlaps::keep_longest(&mut kept);
-        kept.dedup_by_key(|(number, _)| *number); // an empty one in the first place comes out twice
-        let mut out = Found { covered: all.covered, lost: all.lost, ..Found::default() };
-        for (number, _) in kept {
-            let mut draft = all.drafts[number].clone();
-            if draft.start < draft.end && !self.decoder.settings.strategy.is_by_token() {
-                tokens.number(&mut draft);
-            }
-            out.drafts.push(draft);
-            out.probs.extend_from_slice(self.probs_of(&all, number));
-        }
-        Ok(out)
-    }
-
-    /// The distribution of entity `number`; empty if distributions are not asked for.
-    fn probs_of<'f>(&self, found: &'f Found, number: usize) -> &'f [f32] {
-        let names = if self.decoder.settings.probs { self.decoder.names().len() } else { 0 };
-        &found.probs[number * names..][..names]
     }
 
     /// The entities of a text of one window. Tokens that have nothing to do with them are not read at all; `None` if

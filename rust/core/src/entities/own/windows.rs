@@ -1,16 +1,61 @@
-//! The entities of all windows of a text: none of their characters is left out.
+//! Windows that are decoded apart, and the entities of all of them put together.
 //!
 //! `stitch` decides each token once, by the window that sees most around it, and an entity that only another window
-//! found is lost. In redaction, where a character too many costs less than one too few, all windows count.
+//! found is lost. In redaction, where a character too many costs less than one too few, all windows count: none of
+//! their characters is left out of the union.
 
 use super::stitch::{self, Merge, Part, Token};
 use super::{Found, TextDecoder, join, means_outside, spans::Draft};
 use crate::Result;
+use crate::batch::Entity;
+use crate::entities::transformers::overlaps;
 use std::cell::OnceCell;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 impl TextDecoder<'_> {
+    /// Decodes each window by itself; their entities follow each other.
+    fn each_window(&self, parts: Vec<Part<'_>>) -> Result<Found> {
+        let mut all = Found { covered: (i64::MAX, -1), ..Found::default() };
+        for part in parts {
+            let found = self.stitched(&stitch::single(part))?;
+            all.covered = (all.covered.0.min(found.covered.0), all.covered.1.max(found.covered.1));
+            all.drafts.extend(found.drafts);
+            all.probs.extend(found.probs);
+            all.lost.add(found.lost.count, found.lost.first);
+        }
+        Ok(all)
+    }
+
+    /// Decodes each window by itself and keeps the longer one of entities that overlap.
+    pub(super) fn longest(&self, parts: Vec<Part<'_>>) -> Result<Found> {
+        let tokens = Numbered::of(&parts);
+        let all = self.each_window(parts)?;
+        let spans = all.drafts.iter().enumerate().map(|(number, draft)| {
+            let (label, score, start, end) = (draft.name, draft.score, draft.start, draft.end);
+            (number, Entity { label, score, index: -1, start, end, pieces: (0, 0) })
+        });
+        let mut kept: Vec<_> = spans.collect();
+        overlaps::keep_longest(&mut kept);
+        kept.dedup_by_key(|(number, _)| *number); // an empty one in the first place comes out twice
+        let mut out = Found { covered: all.covered, lost: all.lost, ..Found::default() };
+        for (number, _) in kept {
+            let mut draft = all.drafts[number].clone();
+            if draft.start < draft.end && !self.decoder.settings.strategy.is_by_token() {
+                tokens.number(&mut draft);
+            }
+            out.drafts.push(draft);
+            out.probs.extend_from_slice(self.probs_of(&all, number));
+        }
+        Ok(out)
+    }
+
+    /// The distribution of entity `number`; empty if distributions are not asked for.
+    fn probs_of<'f>(&self, found: &'f Found, number: usize) -> &'f [f32] {
+        let names = if self.decoder.settings.probs { self.decoder.names().len() } else { 0 };
+        &found.probs[number * names..][..names]
+    }
+
     /// Decodes each window by itself, and all of them stitched, and puts their entities together.
     ///
     /// An entity across the edge of a window is cut there, and the rest of it may not be legal under the scheme; in
@@ -80,7 +125,7 @@ impl TextDecoder<'_> {
 }
 
 /// The tokens of all windows of a text, as if one window held it all.
-pub(super) struct Numbered {
+struct Numbered {
     /// The tokens that cover something, in order.
     tokens: Vec<Token>,
     /// Their places by where they end.
@@ -88,7 +133,7 @@ pub(super) struct Numbered {
 }
 
 impl Numbered {
-    pub(super) fn of(parts: &[Part<'_>]) -> Self {
+    fn of(parts: &[Part<'_>]) -> Self {
         let bare = parts.iter().map(Part::without_values).collect();
         let mut tokens = stitch::stitch(bare, 0, Merge::Context).tokens;
         tokens.retain(|token| token.start < token.end);
@@ -98,7 +143,7 @@ impl Numbered {
     }
 
     /// Sets the tokens and words of `draft` to those in its characters; false if there are no tokens.
-    pub(super) fn number(&self, draft: &mut Draft) -> bool {
+    fn number(&self, draft: &mut Draft) -> bool {
         let next = self.by_end.partition_point(|&at| self.tokens[at].end <= draft.start);
         let Some(&first) = self.by_end.get(next).or(self.by_end.last()) else { return false };
         draft.range = first..first + 1;

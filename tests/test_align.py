@@ -93,6 +93,17 @@ def test_policies_and_their_lists():
         assert [misfit.reason for misfit in found.misfits] == reasons
 
 
+@pytest.mark.parametrize("scheme", ["IO", "plain", "IOB2"])
+def test_a_span_that_cuts_a_token_and_touches_another_is_told_of_both(scheme):
+    """A caller who takes cut tokens for granted still learns that two spans have become one."""
+    ids = label2id(scheme)
+    found = fastpost.spans_to_labels(
+        [OFFSETS], [[(0, 8, "PER"), (8, 9, "PER")]], label2id=ids, scheme=scheme, policy="expand"
+    )
+    joins = [] if scheme == "IOB2" else [(0, 1, "joins", (8, 10), 0)]
+    assert [tuple(misfit) for misfit in found.misfits] == [(0, 1, "cuts-token", (8, 10), None), *joins]
+
+
 def test_first_subwords_carry_the_labels_of_words():
     ids = label2id("BIOES")
     found = fastpost.spans_to_labels([OFFSETS], [[(0, 10, "PER")]], label2id=ids, word_ids=[WORDS], subwords="first")

@@ -166,7 +166,7 @@ def spans_to_labels(
     all tokens of a word but its first are -100, too. A span that goes on in a text's next window goes on in its labels.
     White space at the edge of a span doesn't matter, if `texts` are there to tell it. An empty span changes no label.
 
-    If the labels of a span do not say exactly what the span says, it is in `misfits`, with the reason:
+    If the labels of a span do not say exactly what the span says, it is in `misfits`, once for each reason:
 
     - "cuts-token": one of its edges lies inside a token (a word, for `subwords="first"`). With `policy="strict"` it
       gets no labels and its tokens are -100; "expand" takes the token in, "contract" leaves it out.

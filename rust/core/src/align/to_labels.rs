@@ -212,9 +212,7 @@ fn choose(
             let mut near = places.touching(last.end, start).iter().map(|&window| &pieces[window]);
             spans[last.span].kind == span.kind && near.all(|pieces| between(pieces) == 0)
         });
-        if let (Some(last), true) = (behind, !scheme.parts_neighbours())
-            && misfits.last().is_none_or(|known| known.span != number)
-        {
+        if let (Some(last), true) = (behind, !scheme.parts_neighbours()) {
             misfits.push(Misfit { span: number, reason: Reason::Joins, used, other: Some(last.span) });
         }
         let behind_same = behind.is_some();

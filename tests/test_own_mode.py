@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import fastpost
 import strategies as draws
 from fastpost import EntityDecoder
 from small_tokenizers import fast
+from twin_right import Twin, Undefined, Window
 
 LABELS = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
 SCORES = ("mean", "min", "first", "max", "path")
@@ -547,9 +549,15 @@ def test_the_union_of_windows_has_each_character_of_each_window(text, seed):
     given = {"offsets": windows, "windows": [0] * len(starts), "texts": [text]}
     union = EntityDecoder(LABELS, window_merge="union", **options).decode(rows, **given)
     covered = {at for start, end in zip(union.start, union.end) for at in range(start, end)}
-    for row, window in zip(rows, windows):
-        alone = EntityDecoder(LABELS, **options).decode([row], offsets=[window], texts=[text])
-        wanted = {at for start, end in zip(alone.start, alone.end) for at in range(start, end)}
+    twin = Twin(LABELS, **options)
+    for row, window, start in zip(rows, windows, starts):
+        try:
+            alone = twin.window(
+                Window(row, np.array(window), np.zeros(size)), text, start > 0, start + size < len(tokens)
+            )
+        except Undefined:
+            continue
+        wanted = {at for entity in alone for at in range(entity["start"], entity["end"])}
         assert not {at for at in wanted - covered if not text[at].isspace()}, f"{options} {text!r} {seed}"
     assert all(a <= b for a, b in zip(union.end, union.start[1:]))
 
@@ -572,6 +580,82 @@ def test_the_union_of_windows_has_what_lies_across_a_cut(labels, strategy, cut):
         [rows[part] for part in parts], offsets=[tokens[part] for part in parts], texts=[text], windows=[0, 0]
     )
     assert [entity["word"] for entity in found.to_dicts()[0]] == ["Anna Maria Schmidt"]
+
+
+BIOES = ["O", *(f"{letter}-{kind}" for kind in ("P", "L") for letter in "BIES")]
+
+
+@pytest.mark.parametrize("merge", ["union", "transformers"])
+@pytest.mark.parametrize("strategy", ["simple", "first", "average", "max"])
+@pytest.mark.parametrize("options", [{"decode": "viterbi"}, {"decode": "argmax", "repair": "discard"}])
+@pytest.mark.parametrize(("cuts", "want"), [
+    ((slice(0, 6), slice(3, 8)), {"union": (1, 6), "transformers": (1, 6)}),
+    ((slice(0, 4), slice(3, 8)), {"union": (1, 6), "transformers": (1, 4)}),
+    ((slice(0, 3), slice(2, 5), slice(4, 8)), {"union": (1, 6), "transformers": (2, 5)}),
+])  # fmt: skip
+def test_a_window_may_begin_and_end_inside_an_entity(cuts, want, options, strategy, merge):
+    """A name of five words as BIIIE; what else the model holds possible could begin or end an entity at a cut, as a place."""
+    words = ["Dr", "Anna", "Maria", "von", "der", "Tann", "ist", "da"]
+    text, starts = " ".join(words), np.cumsum([0] + [len(word) + 1 for word in words[:-1]])
+    offsets = np.array([(at, at + len(word)) for at, word in zip(starts, words)])
+    tags = ["O", "B-P", "I-P", "I-P", "I-P", "E-P", "O", "O"]
+    rows = np.full((8, len(BIOES)), -9, np.float32)
+    rows[range(8), [BIOES.index("S-L" if tag != "O" else tag) for tag in tags]] = np.log(0.4)
+    rows[range(8), [BIOES.index(tag) for tag in tags]] = np.log(0.6)
+    decoder = EntityDecoder(BIOES, aggregation_strategy=strategy, window_merge=merge, score="path", **options)
+    (found,) = decoder.decode(
+        [rows[cut] for cut in cuts], offsets=[offsets[cut] for cut in cuts], texts=[text], windows=[0] * len(cuts)
+    ).to_dicts()
+    first, last = want[merge]
+    assert [(e["entity_group"], e["start"], e["end"]) for e in found] == [("P", starts[first], offsets[last - 1][1])]
+    assert found[0]["score"] > 0.3
+
+
+@pytest.mark.parametrize("stride", [0, 2, 3])
+@pytest.mark.parametrize("merge", ["context", "average", "union", "transformers"])
+@pytest.mark.parametrize("kind", ["byte-level", "roberta", "byte-level-prefix-space"])
+def test_windows_of_spaces_alone_are_numbered_where_they_stand(kind, merge, stride):
+    """A tokenizer that trims spaces off its offsets leaves such a window without a character."""
+    tokenizer, text = fast(kind, None), "Anna" + " " * 40 + "Berlin ok"
+    whole = tokenizer(text).encodings[0]
+    windows = tokenizer(text, truncation=True, max_length=10, stride=stride, return_overflowing_tokens=True).encodings
+
+    def rows(encoding):
+        spans = zip(encoding.offsets, encoding.special_tokens_mask)
+        return (
+            9 * np.eye(3, dtype=np.float32)[[int(not special and bool(text[a:b].strip())) for (a, b), special in spans]]
+        )
+
+    decoder = EntityDecoder(["O", "B-P", "I-P"], window_merge=merge)
+    given = {"texts": [text], "windows": [0] * len(windows)}
+    found = decoder.decode([rows(window) for window in windows], windows, **given).to_dicts()[0]
+    want = decoder.decode([rows(whole)], [whole], [text]).to_dicts()[0]
+    assert [(e["word"], e["index"]) for e in found] == [(e["word"], e["index"]) for e in want]
+    assert [e["word"] for e in found] == ["Anna", "Berlin", "ok"]
+
+
+@pytest.mark.parametrize("decode", ["viterbi", "argmax"])
+@pytest.mark.parametrize("join", ["pieces", None])
+@pytest.mark.parametrize(
+    ("labels", "threshold", "want"),
+    [
+        ("O B-PER B-LOC O", 0.0, [("PER", 3, 4)]),
+        ("O B-PER B-PER O", 0.0, [("PER", 3, 4)]),
+        ("O B-PER B-LOC I-LOC", 0.0, [("PER", 3, 4), ("LOC", 4, 5)]),
+        ("O B-PER B-LOC I-LOC", {"PER": 1.0}, [("LOC", 3, 5)]),
+        ("B-LOC I-LOC B-PER I-PER", 0.0, [("LOC", 0, 4), ("PER", 4, 5)]),
+    ],
+)
+def test_a_character_of_several_tokens_is_in_one_entity_without_snap(labels, threshold, want, join, decode):
+    """A byte-level tokenizer cuts a character into tokens, to which a model may give labels of two types."""
+    text, tokens = "am Łb", [(0, 2), (3, 4), (3, 4), (4, 5)]
+    rows = 9 * np.eye(5, dtype=np.float32)[[LABELS.index(label) for label in labels.split()]]
+    decoder = EntityDecoder(
+        LABELS, aggregation_strategy="simple", snap=None, join=join, decode=decode, threshold=threshold
+    )
+    (found,) = decoder.decode([rows], offsets=[tokens], texts=[text]).to_dicts()
+    assert [(entity["entity_group"], entity["start"], entity["end"]) for entity in found] == want
+    assert "Ł" not in fastpost.redact(text, found).text
 
 
 @pytest.mark.parametrize("strategy", ["simple", "first", "average", "max"])

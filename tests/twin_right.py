@@ -246,7 +246,8 @@ def _chars(tokens):
 
 def stitch(parts, merge):
     """The tokens of a text in one row, each with the logits that decide it."""
-    place = lambda part: (_chars(part)[0], -len(list(itertools.takewhile(lambda t: t.start <= _chars(part)[0], part))))  # noqa: E731
+    begins = lambda part: part[0].start if _chars(part)[0] == math.inf else _chars(part)[0]  # noqa: E731
+    place = lambda part: (begins(part), -len(list(itertools.takewhile(lambda t: t.start <= _chars(part)[0], part))))  # noqa: E731
     parts = sorted((part for part in parts if part), key=place)
     if len(parts) < 2:
         return [replace(token, rows=token.rows[0]) for part in parts for token in part]
@@ -260,6 +261,7 @@ def stitch(parts, merge):
             right = len(part) - 1 - place if end < last else math.inf
             token.rows = [(min(left, right), -number, token.rows[0])]
         at = _shared(text, part)
+        at = _shared_spaces(text, part) if at is None else at
         covered = _chars(text)[1]
         starts = [token.start for token in text if token.start < token.end]
         if at is None and starts and start < covered and start < starts[-1]:
@@ -297,6 +299,21 @@ def _shared(text, part):
     return None
 
 
+def _shared_spaces(text, part):
+    """The same where they share tokens of no width alone: those stand at one place, but for the first of a window."""
+    tail = [*itertools.takewhile(lambda token: token.start == token.end, reversed(text))][::-1]
+    if len(part) < 2:
+        return None
+    at = next((at for at, token in enumerate(tail) if token.start == part[1].start), 0) + len(text) - len(tail)
+    if at == 0 or at == len(text):
+        return None
+    pairs = [*zip(text[at - 1 : at + 1], part[:2])]
+    if any(a.key != b.key or a.start != a.end or b.start != b.end for a, b in pairs):
+        return None
+    shift = text[at - 1].start - part[0].start
+    return at - 1 if text[at].start == part[1].start > text[at - 1].start and shift in (0, 1) else None
+
+
 # --- decoding -------------------------------------------------------------------------------------
 
 
@@ -327,6 +344,8 @@ class Twin:
     outside_bias: float = 0.0
     exact: bool = False
     """Whether the logits add up without rounding, so that ties are ties."""
+    cut: tuple = field(default=(False, False), init=False)
+    """Whether the text goes on before the tokens and behind them, where windows are decoded apart."""
     tags: list = field(init=False)
 
     def __post_init__(self):
@@ -376,6 +395,11 @@ class Twin:
         end = np.array([self.weight(a, None) for a in range(count)])
         return steps, start, end
 
+    def weights_at_cut(self):
+        """The same, but that any label may stand at a cut, and none weighs anything there."""
+        steps, start, end = self.weights
+        return steps, np.zeros_like(start) if self.cut[0] else start, np.zeros_like(end) if self.cut[1] else end
+
     # --- the labels of the rows
 
     def best(self, values):
@@ -390,7 +414,7 @@ class Twin:
         return [self.best(row) for row in rows]
 
     def viterbi(self, rows):
-        steps, start, end = self.weights
+        steps, start, end = self.weights_at_cut()
         labels = self.argmax(rows)
         free = self.transitions is None and self.start_transitions is None and self.end_transitions is None
         if free and not any((self.biases or {}).values()) and self.is_legal(labels):
@@ -447,7 +471,8 @@ class Twin:
         return list(dict.fromkeys(kind for other, kind in self.tags if other != "O")).index(kind)
 
     def is_legal(self, labels):
-        tags = [None, *(self.tags[label] for label in labels), None]
+        before, behind = ([] if cut else [None] for cut in self.cut)
+        tags = [*before, *(self.tags[label] for label in labels), *behind]
         return all(allows(self.scheme, a, b) for a, b in itertools.pairwise(tags)) if labels else True
 
     # --- labels to runs
@@ -476,7 +501,9 @@ class Twin:
                 first, last, kind, outside = chunk
                 behind = first > 0 and tags[first - 1] == (tags[first - 1][0], kind) and tags[first - 1][0] != "O"
                 before = last < len(tags) and tags[last][1] == kind and tags[last][0] != "O"
-                return outside or ((tags[first][0], behind) in opens and (tags[last - 1][0], before) in closes)
+                good_start = (first == 0 and self.cut[0]) or (tags[first][0], behind) in opens
+                good_end = (last == len(tags) and self.cut[1]) or (tags[last - 1][0], before) in closes
+                return outside or (good_start and good_end)
 
             out = [chunk for chunk in out if well_formed(chunk)]
         return out
@@ -560,8 +587,8 @@ class Twin:
                 start, end = min(start, token.start), max(end, token.end)
         return start, end
 
-    def snapped(self, spans, tokens, numbers, edges, text):
-        """Entities as dicts with start, end, first, last, kind, outside; widened, none over another."""
+    def snapped(self, spans, tokens, numbers, edges, text, grow):
+        """Entities as dicts with start, end, first, last, kind, outside; widened if they `grow`, none over another."""
         out = []
         clusters = {found.start() for found in regex.finditer(r"\X", text or "")} | {len(text or "")}
         by_text = edges is not None
@@ -573,7 +600,7 @@ class Twin:
 
         for new in spans:
             new["had"] = (new["start"], new["end"])
-            if not new["outside"]:
+            if grow and not new["outside"]:
                 span = new["start"], new["end"], new["first"], new["last"]
                 start, end = self.widen(edges, numbers, tokens, span)
                 if text is not None and not by_text:  # marks that the tokenizer dropped
@@ -652,10 +679,12 @@ class Twin:
         """Widened and joined; without the pieces of those below their threshold."""
 
         def widened(found):
-            if self.snap is not None and used is not None:
-                found = self.snapped(found, tokens, numbers, edges, text)
+            grow = self.snap is not None and used is not None
+            shares = any(b["start"] < a["end"] for a, b in itertools.pairwise(found))
+            if grow or shares:
+                found = self.snapped(found, tokens, numbers, edges, text, grow)
             found = self.joined(found, text)
-            if (self.snap is not None and used is not None) or self.join is not None:
+            if grow or shares or self.join is not None:
                 for entity in found:
                     self._reach(entity, tokens, grow=True)
             return found
@@ -710,7 +739,7 @@ class Twin:
 
     def _sum(self, rows, may_step, may_be):
         """The logarithm of the sum of the weights of all sequences that pass."""
-        steps, start, end = self.weights
+        steps, start, end = self.weights_at_cut()
         count = range(len(self.labels))
         score = np.full(len(self.labels), -np.inf)
         for at, row in enumerate(rows):
@@ -767,7 +796,12 @@ class Twin:
         else:
             alone = [[replace(token, rows=list(token.rows)) for token in part] for part in parts]
             self.has_thresholds = self.window_merge != "union"
-            found = [e for part in alone for e in self._row(stitch([part], None), text, has_offsets, has_ids)]
+            bounds = [_chars(part) for part in parts]
+            found = []
+            for part, (start, end) in zip(alone, bounds):
+                self.cut = (start > min(a for a, _ in bounds), end < max(b for _, b in bounds))
+                found += self._row(stitch([part], None), text, has_offsets, has_ids)
+            self.cut = (False, False)
             if self.window_merge == "union" and self.aggregation_strategy != "none":
                 whole = [[replace(token, rows=list(token.rows)) for token in part] for part in parts]
                 found += self._row(stitch(whole, "context"), text, has_offsets, has_ids)
@@ -782,6 +816,15 @@ class Twin:
         covering = [t for part in parts for t in part if t.start < t.end]
         covered = (min(t.start for t in covering), max(t.end for t in covering)) if covering else (-1, -1)
         return found, covered
+
+    def window(self, window, text, before, behind):
+        """The entities of one window of a text that goes on before it or behind it."""
+        self.close, self.has_thresholds, self.cut = False, True, (before, behind)
+        found = self._row(stitch([tokens_of(window, text)], None), text, True, window.words is not None)
+        self.cut = (False, False)
+        if self.close:
+            raise Undefined
+        return found
 
     def _row(self, tokens, text, has_offsets, has_ids):
         text = text if has_offsets else None

@@ -11,6 +11,7 @@ use fastpost_core::align::{
 use fastpost_core::answers::{self, Dedupe, Floats, Ints, Mode, Normalize, Widen};
 use fastpost_core::batch::{Text, Tokens, Window};
 use fastpost_core::entities::chunks::{Repair, chunks};
+use fastpost_core::entities::cut::Cut;
 use fastpost_core::entities::own::join::Join;
 use fastpost_core::entities::own::stitch::Merge;
 use fastpost_core::entities::own::words::Source;
@@ -345,7 +346,7 @@ fn labels() {
             let id = |label: &Value| names.iter().position(|name| name == string(label)).unwrap() as u32;
             let ids: Vec<u32> = list(sequence).iter().map(id).collect();
             let repair = Repair::parse(string(&case["options"]["repair"])).unwrap();
-            let found: Vec<Value> = chunks(&tagging, &ids, repair)
+            let found: Vec<Value> = chunks(&tagging, &ids, repair, Cut::default())
                 .into_iter()
                 .filter(|chunk| !tagging.is_outside(chunk.kind))
                 .map(|chunk| serde_json::json!([chunk.from, chunk.to, tagging.kinds[chunk.kind as usize]]))

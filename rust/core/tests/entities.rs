@@ -5,6 +5,7 @@ mod common;
 use common::{BIO, MERGES, STRATEGIES, Sample, bare, close, decode, own, owned, sample, spans};
 use fastpost_core::batch::Text;
 use fastpost_core::entities::chunks::Repair;
+use fastpost_core::entities::cut::Cut;
 use fastpost_core::entities::own::join::Join;
 use fastpost_core::entities::own::spans::{Draft, snap};
 use fastpost_core::entities::own::stitch::{Merge, Part, Token, single};
@@ -243,7 +244,7 @@ proptest! {
         let index = CharIndex::new(&sample.text);
         let window = sample.window(0, sample.tokens());
         let part = Part::new(&window, 0, &window.unmasked(), None, Some(&index));
-        let tokens = single(part).tokens;
+        let tokens = single(part, Cut::default()).tokens;
         let edges = OnceCell::new();
         let words = Words::new(source, &tokens, true, Some((&index, &edges))).unwrap();
         let settings = Settings { snap: Snap::Never, ..bare(&BIO, Strategy::Simple) };

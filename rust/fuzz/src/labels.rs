@@ -1,6 +1,7 @@
 //! Label names under every scheme, and as transformers reads them.
 
 use fastpost_core::entities::chunks::{Repair, chunks};
+use fastpost_core::entities::cut::Cut;
 use fastpost_core::entities::viterbi::{Grammar, Weights};
 use fastpost_core::labels::{Labels, Role, Scheme, Tagging};
 
@@ -36,12 +37,20 @@ pub fn labels(bytes: &[u8]) {
         let sequence: Vec<u32> =
             bytes.iter().take(12).map(|&byte| u32::from(byte) % names.len() as u32).collect();
         let tagging = grammar.tagging();
-        let all = chunks(tagging, &sequence, Repair::Conlleval);
+        let all = chunks(tagging, &sequence, Repair::Conlleval, Cut::default());
         // No label is left out or repeated.
         assert_eq!(all.iter().map(|chunk| chunk.to - chunk.from).sum::<usize>(), sequence.len());
-        if grammar.is_legal(&sequence) {
-            assert_eq!(chunks(tagging, &sequence, Repair::Discard), all, "{names:?} {sequence:?}");
-            assert_eq!(chunks(tagging, &sequence, Repair::Keep), all, "{names:?} {sequence:?}");
+        if grammar.is_legal(&sequence, Cut::default()) {
+            assert_eq!(
+                chunks(tagging, &sequence, Repair::Discard, Cut::default()),
+                all,
+                "{names:?} {sequence:?}"
+            );
+            assert_eq!(
+                chunks(tagging, &sequence, Repair::Keep, Cut::default()),
+                all,
+                "{names:?} {sequence:?}"
+            );
         }
     }
 }

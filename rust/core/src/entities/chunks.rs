@@ -1,5 +1,6 @@
 //! One label a token -> entities: runs of tokens that continue each other.
 
+use crate::entities::cut::Cut;
 use crate::error::named;
 use crate::labels::{Role, Tag, Tagging};
 
@@ -27,9 +28,10 @@ pub struct Chunk {
     pub kind: u32,
 }
 
-/// The entities that `labels` spell, and the stretches between them, in order.
+/// The entities that `labels` spell, and the stretches between them, in order. Where the tokens are `cut` out of a longer
+/// sequence, an entity may begin or end in any way.
 #[must_use]
-pub fn chunks(tagging: &Tagging, labels: &[u32], repair: Repair) -> Vec<Chunk> {
+pub fn chunks(tagging: &Tagging, labels: &[u32], repair: Repair, cut: Cut) -> Vec<Chunk> {
     let tag = |at: usize| tagging.tags[labels[at] as usize];
     let goes_on = |last: Tag, next: Tag| {
         last.kind == next.kind
@@ -56,9 +58,11 @@ pub fn chunks(tagging: &Tagging, labels: &[u32], repair: Repair) -> Vec<Chunk> {
             let same = |at: Option<usize>| {
                 at.filter(|&at| at < labels.len()).is_some_and(|at| tag(at).kind == chunk.kind)
             };
-            first.role == Role::Outside
-                || (tagging.opens(first, same(chunk.from.checked_sub(1)))
-                    && tagging.closes(last, same(Some(chunk.to))))
+            let opens =
+                (cut.before && chunk.from == 0) || tagging.opens(first, same(chunk.from.checked_sub(1)));
+            let closes =
+                (cut.behind && chunk.to == labels.len()) || tagging.closes(last, same(Some(chunk.to)));
+            first.role == Role::Outside || (opens && closes)
         });
     }
     out
@@ -76,7 +80,7 @@ mod tests {
         let tagging = Tagging::new(&names, None).unwrap();
         let labels: Vec<u32> =
             tags.split(' ').map(|tag| names.iter().position(|name| name == &tag).unwrap() as u32).collect();
-        let found = chunks(&tagging, &labels, repair);
+        let found = chunks(&tagging, &labels, repair, Cut::default());
         let shown = found.iter().filter(|chunk| !tagging.is_outside(chunk.kind));
         let shown: Vec<_> = shown
             .map(|chunk| format!("{}:{}-{}", tagging.kinds[chunk.kind as usize], chunk.from, chunk.to))

@@ -7,6 +7,7 @@
 //! token, not labels squared, unless the caller gave a matrix. Source: Rabiner, A Tutorial on Hidden Markov Models
 //! (1989), section III.
 
+use crate::entities::cut::Cut;
 use crate::entities::viterbi::{Grammar, RoleWeights};
 use crate::labels::{ROLES, Role};
 use crate::math::logits::Rows;
@@ -15,6 +16,7 @@ use crate::math::logits::Rows;
 #[derive(Debug)]
 pub struct Lattice<'g> {
     grammar: &'g Grammar,
+    cut: Cut,
     labels: usize,
     tokens: usize,
     /// Logits, less the largest of each token.
@@ -58,9 +60,9 @@ fn log_sum(values: impl Iterator<Item = f64>) -> f64 {
 }
 
 impl<'g> Lattice<'g> {
-    /// Reads `items`, row numbers of `rows`.
+    /// Reads `items`, row numbers of `rows`, which are `cut` out of a longer sequence or not.
     #[must_use]
-    pub fn new(grammar: &'g Grammar, rows: &Rows<'_>, items: &[u32]) -> Self {
+    pub fn new(grammar: &'g Grammar, rows: &Rows<'_>, items: &[u32], cut: Cut) -> Self {
         let labels = grammar.tagging().tags.len();
         let mut emission = Vec::with_capacity(items.len() * labels);
         for &item in items {
@@ -71,6 +73,7 @@ impl<'g> Lattice<'g> {
         let tokens = items.len();
         let mut new = Self {
             grammar,
+            cut,
             labels,
             tokens,
             emission,
@@ -81,9 +84,9 @@ impl<'g> Lattice<'g> {
         new.forward = new.run(false);
         new.backward = new.run(true);
         new.total = match tokens.checked_sub(1) {
-            Some(last) => log_sum((0..labels).map(|label| {
-                new.forward[last * labels + label] + f64::from(grammar.weight(Some(label as u32), None))
-            })),
+            Some(last) => {
+                log_sum((0..labels).map(|label| new.forward[last * labels + label] + new.closing(label)))
+            }
             None => 0.0,
         };
         new
@@ -91,6 +94,14 @@ impl<'g> Lattice<'g> {
 
     fn weight(&self, last: Option<usize>, next: Option<usize>) -> f64 {
         f64::from(self.grammar.weight(last.map(|label| label as u32), next.map(|label| label as u32)))
+    }
+
+    fn opening(&self, label: usize) -> f64 {
+        f64::from(self.grammar.opening(label as u32, self.cut))
+    }
+
+    fn closing(&self, label: usize) -> f64 {
+        f64::from(self.grammar.closing(label as u32, self.cut))
     }
 
     /// Weights up to each token, its own logit included; or, `back`, behind each token, its own excluded.
@@ -102,8 +113,7 @@ impl<'g> Lattice<'g> {
             let mut row = vec![0.0; labels];
             if step == 0 {
                 for (label, value) in row.iter_mut().enumerate() {
-                    *value =
-                        if back { self.weight(Some(label), None) } else { self.weight(None, Some(label)) };
+                    *value = if back { self.closing(label) } else { self.opening(label) };
                 }
             } else {
                 let other = if back { at + 1 } else { at - 1 };
@@ -192,7 +202,7 @@ impl<'g> Lattice<'g> {
             .iter()
             .map(|&label| {
                 let before = if from == 0 {
-                    self.weight(None, Some(label))
+                    self.opening(label)
                 } else {
                     let known = &self.forward[(from - 1) * labels..][..labels];
                     let steps = known.iter().enumerate().filter(|&(last, _)| between(last, label));
@@ -213,7 +223,7 @@ impl<'g> Lattice<'g> {
         }
         let ends = members.iter().zip(&inside).map(|(&label, inside)| {
             let behind = if to == self.tokens {
-                self.weight(Some(label), None)
+                self.closing(label)
             } else {
                 let known = &self.backward[to * labels..][..labels];
                 let emission = &self.emission[to * labels..][..labels];

@@ -2,11 +2,13 @@
 
 pub(crate) mod certain;
 pub mod chunks;
+pub mod cut;
 pub mod lattice;
 pub mod own;
 pub mod strategy;
 pub mod transformers;
 pub mod viterbi;
+mod weights;
 
 pub use strategy::Strategy;
 pub use transformers::decode::*;

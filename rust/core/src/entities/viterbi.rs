@@ -8,50 +8,13 @@
 //! labels make a legal sequence, nothing is searched; else only what lies between tokens outside for certain.
 
 use crate::entities::certain;
+use crate::entities::cut::Cut;
+use crate::entities::weights::bias;
+pub use crate::entities::weights::{Biases, Weights};
 use crate::labels::{ROLES, Role, Tagging};
 use crate::math::logits::{RowFault, Rows};
 use crate::math::wide::wide;
 use crate::{Error, Result};
-
-/// Transition weights that openai/privacy-filter publishes in `viterbi_calibration.json`, for schemes in which each
-/// entity has its end marked.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Biases {
-    /// From outside to outside.
-    pub background_stay: f32,
-    /// From outside to the first token of an entity.
-    pub background_to_start: f32,
-    /// From a token of an entity to one that is not its last.
-    pub inside_to_continue: f32,
-    /// From a token of an entity to its last one.
-    pub inside_to_end: f32,
-    /// From an entity's last token to outside.
-    pub end_to_background: f32,
-    /// From an entity's last token to the first one of the next.
-    pub end_to_start: f32,
-}
-
-/// The weights that are added to the logits at a step to the next token.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Weights {
-    /// One weight for each kind of step.
-    Biases(Biases),
-    /// One weight for each pair of labels (rows: the earlier label), and for the first and the last label.
-    Matrix {
-        /// Labels x labels.
-        steps: Vec<f32>,
-        /// Labels.
-        start: Vec<f32>,
-        /// Labels.
-        end: Vec<f32>,
-    },
-}
-
-impl Default for Weights {
-    fn default() -> Self {
-        Self::Biases(Biases::default())
-    }
-}
 
 /// Which sequences of labels are legal, and what each step weighs. -inf bars a step.
 #[derive(Debug, Clone)]
@@ -180,6 +143,16 @@ impl Grammar {
         }
     }
 
+    /// Weight of `label` as that of the first token.
+    pub(crate) fn opening(&self, label: u32, cut: Cut) -> f32 {
+        if cut.before { 0.0 } else { self.weight(None, Some(label)) }
+    }
+
+    /// Weight of `label` as that of the last token.
+    pub(crate) fn closing(&self, label: u32, cut: Cut) -> f32 {
+        if cut.behind { 0.0 } else { self.weight(Some(label), None) }
+    }
+
     /// Weights of steps by the roles at both ends: whatever the types, and within one type only. `None` where each pair
     /// of labels has its own.
     pub(crate) fn by_role(&self) -> Option<(&RoleWeights, &RoleWeights)> {
@@ -201,7 +174,8 @@ impl Grammar {
         self.labels_of(kind).any(|(_, role)| role == Role::Outside)
     }
 
-    /// Writes the labels of the best legal sequence over `items` (row numbers) into `out`.
+    /// Writes the labels of the best legal sequence over `items` (row numbers), which are `cut` out of a longer one or
+    /// not, into `out`.
     ///
     /// The best one has the largest sum of logits and weights. Ties: where the most probable label of each token (of
     /// equal ones, the smallest id) makes a legal sequence and no weight is set, that sequence wins. Otherwise, from
@@ -215,6 +189,7 @@ impl Grammar {
         &self,
         rows: &Rows<'_>,
         items: &[u32],
+        cut: Cut,
         space: &mut Space,
         out: &mut Vec<u32>,
     ) -> std::result::Result<(), (usize, RowFault)> {
@@ -225,23 +200,26 @@ impl Grammar {
         } else {
             rows.argmaxes(items, likely, out)?;
         }
-        if self.free && self.is_legal(out) {
+        if self.free && self.is_legal(out, cut) {
             return Ok(());
         }
         if !self.sheds {
-            return self.search_run(rows, items, space, out);
+            return self.search_run(rows, items, cut, space, out);
         }
         for run in certain::runs(out, &leads, self.likely) {
-            self.search_run(rows, &items[run.clone()], space, &mut out[run])?;
+            let cut = cut.of_run(&run, items.len());
+            self.search_run(rows, &items[run.clone()], cut, space, &mut out[run])?;
         }
         Ok(())
     }
 
-    /// Writes the best legal sequence over `items` into `out`; on both sides of them is a token outside, or an edge.
+    /// Writes the best legal sequence over `items` into `out`; on both sides of them is a token outside, an edge of the
+    /// text, or a cut.
     pub(crate) fn search_run(
         &self,
         rows: &Rows<'_>,
         items: &[u32],
+        cut: Cut,
         space: &mut Space,
         out: &mut [u32],
     ) -> std::result::Result<(), (usize, RowFault)> {
@@ -249,12 +227,12 @@ impl Grammar {
             Some(lanes) => wide(
                 pulp::Arch::new(),
                 #[inline(always)]
-                || lanes.search(self, rows, items, space, out),
+                || lanes.search(self, rows, items, cut, space, out),
             ),
             None => wide(
                 pulp::Arch::new(),
                 #[inline(always)]
-                || self.search(rows, items, out),
+                || self.search(rows, items, cut, out),
             ),
         };
         found.map_err(|at| (items[at] as usize, "no legal label: all are -inf"))
@@ -270,15 +248,15 @@ impl Grammar {
         self.sheds
     }
 
-    /// Whether each step of `labels` is one that the scheme allows.
+    /// Whether each step of `labels` is one that the scheme allows; at a cut, any label may stand.
     #[must_use]
-    pub fn is_legal(&self, labels: &[u32]) -> bool {
+    pub fn is_legal(&self, labels: &[u32], cut: Cut) -> bool {
         let (Some(&first), Some(&last)) = (labels.first(), labels.last()) else { return true };
         // If a model has no label outside, another label is in its place.
         let likely = Some(self.likely)
             .filter(|&label| self.free && self.tagging.tags[label as usize].role == Role::Outside);
-        self.tagging.allows(None, Some(first))
-            && self.tagging.allows(Some(last), None)
+        (cut.before || self.tagging.allows(None, Some(first)))
+            && (cut.behind || self.tagging.allows(Some(last), None))
             && labels.windows(2).all(|pair| {
                 let stays_outside = pair[0] == pair[1] && Some(pair[0]) == likely;
                 stays_outside || self.tagging.allows(Some(pair[0]), Some(pair[1]))
@@ -291,7 +269,13 @@ impl Grammar {
         clippy::inline_always,
         reason = "must be inlined into the loop that has the processor's features"
     )]
-    fn search(&self, rows: &Rows<'_>, items: &[u32], out: &mut [u32]) -> std::result::Result<(), usize> {
+    fn search(
+        &self,
+        rows: &Rows<'_>,
+        items: &[u32],
+        cut: Cut,
+        out: &mut [u32],
+    ) -> std::result::Result<(), usize> {
         let labels = self.tagging.tags.len();
         let all = 0..labels as u32;
         let weights = self.matrix.as_ref().map_or(&[][..], |(steps, ..)| steps);
@@ -301,9 +285,7 @@ impl Grammar {
             let emission = rows.row(item as usize);
             let mut next = vec![BARRED; labels];
             if at == 0 {
-                next.iter_mut()
-                    .zip(all.clone())
-                    .for_each(|(next, label)| *next = self.weight(None, Some(label)));
+                next.iter_mut().zip(all.clone()).for_each(|(next, label)| *next = self.opening(label, cut));
             } else {
                 let top = score.iter().copied().fold(BARRED, f32::max);
                 let back = &mut back[at * labels..(at + 1) * labels];
@@ -327,7 +309,7 @@ impl Grammar {
             score = next;
         }
         let Some(last) = items.len().checked_sub(1) else { return Ok(()) };
-        let ends = score.iter().zip(all).map(|(score, label)| score + self.weight(Some(label), None));
+        let ends = score.iter().zip(all).map(|(score, label)| score + self.closing(label, cut));
         let (mut label, best) = first_largest(ends);
         if best == BARRED {
             return Err(last);
@@ -378,19 +360,6 @@ fn dense(tagging: &Tagging, biases: &Biases) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
     let tags = &tagging.tags;
     let steps = tags.iter().flat_map(|last| tags.iter().map(|next| bias(biases, last.role, next.role)));
     (steps.collect(), vec![0.0; tags.len()], vec![0.0; tags.len()])
-}
-
-/// What a step between two roles weighs.
-fn bias(biases: &Biases, last: Role, next: Role) -> f32 {
-    match (last, next) {
-        (Role::Outside, Role::Outside) => biases.background_stay,
-        (Role::Outside, _) => biases.background_to_start,
-        (Role::Begin | Role::Inside, Role::Inside) => biases.inside_to_continue,
-        (Role::Begin | Role::Inside, Role::End) => biases.inside_to_end,
-        (Role::End | Role::Single, Role::Outside) => biases.end_to_background,
-        (Role::End | Role::Single, _) => biases.end_to_start,
-        (Role::Begin | Role::Inside, _) => 0.0,
-    }
 }
 
 /// Scratch of [`Grammar::best_path`], kept between calls.
@@ -461,6 +430,7 @@ impl Lanes {
         grammar: &Grammar,
         rows: &Rows<'_>,
         items: &[u32],
+        cut: Cut,
         space: &mut Space,
         out: &mut [u32],
     ) -> std::result::Result<(), usize> {
@@ -477,7 +447,7 @@ impl Lanes {
             let row = rows.row(item as usize);
             if at == 0 {
                 for &role in &self.roles {
-                    if role == Role::Outside || scheme.opens(role, false) {
+                    if cut.before || role == Role::Outside || scheme.opens(role, false) {
                         self.arrive(role, row, next, |_| [0.0; 8]);
                     }
                 }
@@ -487,7 +457,7 @@ impl Lanes {
         }
         let ends = scores[last * size..].as_flattened().iter().enumerate().map(|(slot, &score)| {
             let role = ROLES[slot / self.width];
-            if role == Role::Outside || scheme.closes(role, false) { score } else { BARRED }
+            if cut.behind || role == Role::Outside || scheme.closes(role, false) { score } else { BARRED }
         });
         let (mut slot, best) = first_largest(ends);
         if best == BARRED {
@@ -610,15 +580,18 @@ mod tests {
     }
 
     /// The twin: the scores of all legal sequences, by trying each label after each.
-    fn all_paths(grammar: &Grammar, values: &[f32], columns: usize) -> Vec<(f32, Vec<u32>)> {
+    fn all_paths(grammar: &Grammar, values: &[f32], columns: usize, cut: Cut) -> Vec<(f32, Vec<u32>)> {
         let tokens = values.len() / columns;
         let mut paths = vec![(0.0, Vec::new())];
         for at in 0..tokens {
             let steps = paths.iter().flat_map(|(score, path): &(f32, Vec<u32>)| {
                 (0..columns as u32).map(move |label| {
-                    let score = score
-                        + grammar.weight(path.last().copied(), Some(label))
-                        + values[at * columns + label as usize];
+                    let step = if at == 0 && cut.before {
+                        0.0
+                    } else {
+                        grammar.weight(path.last().copied(), Some(label))
+                    };
+                    let score = score + step + values[at * columns + label as usize];
                     let mut path = path.clone();
                     path.push(label);
                     (score, path)
@@ -627,7 +600,8 @@ mod tests {
             paths = steps.filter(|(score, _)| *score > BARRED).collect();
         }
         let ends = paths.into_iter().map(|(score, path)| {
-            let end = path.last().map_or(0.0, |&last| grammar.weight(Some(last), None));
+            let end =
+                path.last().filter(|_| !cut.behind).map_or(0.0, |&last| grammar.weight(Some(last), None));
             (score + end, path)
         });
         ends.filter(|(score, _)| *score > BARRED).collect()
@@ -648,15 +622,16 @@ mod tests {
         grammar: &Grammar,
         values: &[f32],
         columns: usize,
+        cut: Cut,
     ) -> std::result::Result<(), TestCaseError> {
         let tokens = values.len() / columns;
         let finite = |row: &[f32]| row.iter().any(|value| value.is_finite());
         prop_assume!(values.chunks(columns).all(finite));
-        let paths = all_paths(grammar, values, columns);
+        let paths = all_paths(grammar, values, columns, cut);
         let weight = |score: f32| f64::from(score).exp();
         let total: f64 = paths.iter().map(|(score, _)| weight(*score)).sum();
         let items: Vec<u32> = (0..tokens as u32).collect();
-        let lattice = Lattice::new(grammar, &Rows::new(values, columns), &items);
+        let lattice = Lattice::new(grammar, &Rows::new(values, columns), &items, cut);
         for (at, label) in (0..tokens).flat_map(|at| (0..columns as u32).map(move |label| (at, label))) {
             let having = paths.iter().filter(|(_, path)| path[at] == label);
             let want: f64 = having.map(|(score, _)| weight(*score)).sum();
@@ -676,13 +651,20 @@ mod tests {
         Ok(())
     }
 
-    fn score(grammar: &Grammar, values: &[f32], columns: usize, path: &[u32]) -> f32 {
+    fn score(grammar: &Grammar, values: &[f32], columns: usize, cut: Cut, path: &[u32]) -> f32 {
         let mut score = 0.0;
         for (at, &label) in path.iter().enumerate() {
-            let last = at.checked_sub(1).map(|at| path[at]);
-            score += grammar.weight(last, Some(label)) + values[at * columns + label as usize];
+            let step = match at.checked_sub(1) {
+                None => grammar.opening(label, cut),
+                Some(last) => grammar.weight(Some(path[last]), Some(label)),
+            };
+            score += step + values[at * columns + label as usize];
         }
-        score + path.last().map_or(0.0, |&last| grammar.weight(Some(last), None))
+        score + path.last().map_or(0.0, |&last| grammar.closing(last, cut))
+    }
+
+    fn cuts() -> impl Strategy<Value = Cut> {
+        any::<(bool, bool)>().prop_map(|(before, behind)| Cut { before, behind })
     }
 
     /// Logits that add up exactly, and now and then bar a label.
@@ -694,20 +676,27 @@ mod tests {
         prop_oneof![Just([0.0; 6]), prop::array::uniform6((-12_i8..12).prop_map(|x| f32::from(x) / 4.0))]
     }
 
-    fn check(grammar: &Grammar, values: &[f32], columns: usize) -> std::result::Result<(), TestCaseError> {
+    fn check(
+        grammar: &Grammar,
+        values: &[f32],
+        columns: usize,
+        cut: Cut,
+    ) -> std::result::Result<(), TestCaseError> {
         let items: Vec<u32> = (0..(values.len() / columns) as u32).collect();
         let mut path = Vec::new();
         let rows = Rows::new(values, columns);
-        let found = grammar.best_path(&rows, &items, &mut Space::default(), &mut path);
-        let best =
-            all_paths(grammar, values, columns).into_iter().map(|(score, _)| score).fold(BARRED, f32::max);
+        let found = grammar.best_path(&rows, &items, cut, &mut Space::default(), &mut path);
+        let best = all_paths(grammar, values, columns, cut)
+            .into_iter()
+            .map(|(score, _)| score)
+            .fold(BARRED, f32::max);
         if found.is_ok() {
-            prop_assert!(grammar.is_legal(&path), "{path:?}");
-            prop_assert_eq!(score(grammar, values, columns, &path), best, "{:?}", path);
+            prop_assert!(grammar.is_legal(&path, cut), "{path:?}");
+            prop_assert_eq!(score(grammar, values, columns, cut, &path), best, "{:?}", path);
         } else {
             prop_assert_eq!(best, BARRED);
         }
-        check_probabilities(grammar, values, columns)
+        check_probabilities(grammar, values, columns, cut)
     }
 
     proptest! {
@@ -718,6 +707,7 @@ mod tests {
             (kinds, tokens) in prop_oneof![(Just(1_usize), 0_usize..8), (Just(2), 0_usize..6), (Just(3), 0_usize..5)],
             values in prop::collection::vec(logit(), 13 * 7),
             biases in biases(),
+            cut in cuts(),
         ) {
             let names = scheme.names(&["x", "y", "z"][..kinds]);
             let tagging = Tagging::new(&names, Some(scheme)).unwrap();
@@ -729,7 +719,7 @@ mod tests {
             let weights = Weights::Biases(if marked { biases } else { Biases::default() });
             let grammar = Grammar::new(tagging, weights).unwrap();
             prop_assert!(grammar.lanes.is_some());
-            check(&grammar, &values[..tokens * names.len()], names.len())?;
+            check(&grammar, &values[..tokens * names.len()], names.len(), cut)?;
         }
 
         /// The twin is the search over all tokens.
@@ -738,6 +728,7 @@ mod tests {
             scheme in schemes(),
             values in prop::collection::vec(prop_oneof![30 => -4.0_f32..4.0, 1 => Just(BARRED)], 13 * 60),
             above in prop::collection::vec(-1.0_f32..9.0, 1..9),
+            cut in cuts(),
         ) {
             let names = scheme.names(&["x", "y", "z"]);
             let tagging = Tagging::new(&names, Some(scheme)).unwrap();
@@ -748,8 +739,8 @@ mod tests {
             let (rows, items) = (Rows::new(&values, columns), (0..60).collect::<Vec<u32>>());
             prop_assume!(values.chunks(columns).all(|row| row.iter().any(|value| value.is_finite())));
             let (mut path, mut twin, mut space) = (Vec::new(), vec![0; 60], Space::default());
-            let found = grammar.best_path(&rows, &items, &mut space, &mut path);
-            let want = grammar.search_run(&rows, &items, &mut space, &mut twin);
+            let found = grammar.best_path(&rows, &items, cut, &mut space, &mut path);
+            let want = grammar.search_run(&rows, &items, cut, &mut space, &mut twin);
             prop_assert_eq!(found.is_ok(), want.is_ok());
             if found.is_ok() {
                 prop_assert_eq!(path, twin);
@@ -763,6 +754,7 @@ mod tests {
             values in prop::collection::vec(logit(), 5 * 5),
             steps in prop::collection::vec(logit(), 25),
             ends in prop::collection::vec(logit(), 10),
+            cut in cuts(),
         ) {
             let names = scheme.names(&["x"]);
             let count = names.len();
@@ -772,14 +764,14 @@ mod tests {
                 end: ends[5..5 + count].to_vec(),
             };
             let grammar = Grammar::new(Tagging::new(&names, Some(scheme)).unwrap(), weights).unwrap();
-            check(&grammar, &values[..tokens * count], count)?;
+            check(&grammar, &values[..tokens * count], count, cut)?;
         }
 
         #[test]
-        fn labels_of_one_name_share_no_place(values in prop::collection::vec(logit(), 4 * 4)) {
+        fn labels_of_one_name_share_no_place(values in prop::collection::vec(logit(), 4 * 4), cut in cuts()) {
             let grammar = Grammar::new(Tagging::new(&["O", "B-x", "I-x", "I-x"], None).unwrap(), Weights::default()).unwrap();
             prop_assert!(grammar.lanes.is_none());
-            check(&grammar, &values, 4)?;
+            check(&grammar, &values, 4, cut)?;
         }
     }
 
@@ -797,7 +789,13 @@ mod tests {
             let (mut path, items) =
                 (Vec::new(), (0..(values.len() / names.len()) as u32).collect::<Vec<_>>());
             grammar
-                .best_path(&Rows::new(values, names.len()), &items, &mut Space::default(), &mut path)
+                .best_path(
+                    &Rows::new(values, names.len()),
+                    &items,
+                    Cut::default(),
+                    &mut Space::default(),
+                    &mut path,
+                )
                 .unwrap();
             assert_eq!(path, want, "{names:?}");
         }

@@ -41,7 +41,7 @@ impl TextDecoder<'_> {
         }
         let rows = base.and(&out.made);
         let decided = if settings.viterbi {
-            grammar.best_path(&rows, &out.rows, &mut Space::default(), &mut out.labels)
+            grammar.best_path(&rows, &out.rows, text.cut, &mut Space::default(), &mut out.labels)
         } else {
             rows.argmaxes(&out.rows, grammar.likely() as usize, &mut out.labels)
         };
@@ -150,7 +150,7 @@ impl TextDecoder<'_> {
         for (&item, (&label, &lead)) in words.items.iter().zip(best.iter().zip(&leads)) {
             (out.labels[item], above[item]) = (label, lead);
         }
-        if grammar.is_legal(&out.labels) {
+        if grammar.is_legal(&out.labels, text.cut) {
             return Ok(Some(out));
         }
         let is_apart = |item: usize| apart.binary_search(&items[item].0).is_ok();
@@ -179,9 +179,10 @@ impl TextDecoder<'_> {
         let mut space = Space::default();
         for run in runs {
             let (labels, rows_of) = (&mut out.labels[run.clone()], &out.rows[run.clone()]);
-            self.decoder.grammar.search_run(&rows, rows_of, &mut space, labels).map_err(|(row, fault)| {
-                self.fault(words.text, items[position(&out.rows, row)].0 as usize, fault)
-            })?;
+            let cut = words.text.cut.of_run(run, items.len());
+            self.decoder.grammar.search_run(&rows, rows_of, cut, &mut space, labels).map_err(
+                |(row, fault)| self.fault(words.text, items[position(&out.rows, row)].0 as usize, fault),
+            )?;
         }
         Ok(())
     }

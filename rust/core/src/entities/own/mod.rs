@@ -19,6 +19,7 @@ pub mod words;
 use crate::batch::{ByText, Text, Tokens, Window};
 use crate::entities::Strategy;
 use crate::entities::chunks;
+use crate::entities::cut::Cut;
 use crate::entities::transformers::decode as entities;
 use crate::entities::viterbi::Grammar;
 use crate::labels::Role;
@@ -236,11 +237,11 @@ impl TextDecoder<'_> {
         let text = self.text.filter(|_| self.leaves_out())?;
         let line = OfWindow::new(window, text.len())?;
         let mut space = Vec::new();
-        self.some(&line, window.logits.widen(&mut space))
+        self.some(&line, window.logits.widen(&mut space), Cut::default())
     }
 
     /// Decodes the tokens of `line` that may be in an entity, with those around them.
-    fn some(&self, line: &impl Line, values: &[f32]) -> Option<Found> {
+    fn some(&self, line: &impl Line, values: &[f32], cut: Cut) -> Option<Found> {
         let grammar = &self.decoder.grammar;
         let rows = Rows::new(values, self.decoder.label_names.len());
         let mut seeds = near::unsure(line, &rows, grammar.likely(), self.pooled());
@@ -252,7 +253,7 @@ impl TextDecoder<'_> {
             if searched {
                 seeds = near::reached(line, &rows, grammar.likely(), self.pooled(), &seeds);
             }
-            let near = self.near(line, values, &seeds)?;
+            let near = self.near(line, values, &seeds, cut)?;
             // Errors come from the pass over all tokens, which names the token.
             if let Some(mut found) = self.grouped(&near.text, Some(&near)).ok()? {
                 found.covered = near.covered;
@@ -275,7 +276,7 @@ impl TextDecoder<'_> {
         let text = covering.as_ref().unwrap_or(text);
         let line = self.text.filter(|_| self.leaves_out() && self.has_offsets());
         let line = line.and_then(|chars| OfText::new(text, chars.len()));
-        let some = line.and_then(|line| self.some(&line, &text.values));
+        let some = line.and_then(|line| self.some(&line, &text.values, text.cut));
         let mut found = if let Some(found) = some { found } else { self.all(text)? };
         if covering.is_some() {
             found.lost = self.count_lost(read, &found.labelled)?;
@@ -331,7 +332,7 @@ impl TextDecoder<'_> {
         let Some(decided) = self.decide(text, &items, apart)? else { return Ok(None) };
         let labels = &decided.labels;
         let rows = Rows::new(&text.values, columns).and(&decided.made);
-        let scores = Scores::new(self.decoder, rows, &decided.rows, labels, &items);
+        let scores = Scores::new(self.decoder, rows, &decided.rows, labels, &items, text.cut);
         if settings.strategy.is_by_token() {
             self.each_token(text, &scores, labels, &mut found);
             return Ok(Some(found));
@@ -342,7 +343,7 @@ impl TextDecoder<'_> {
         }
         let items_of = |range: &Range<usize>| item_of[range.start]..item_of[range.end - 1] + 1;
         let mut drafts = Vec::new();
-        for chunk in chunks::chunks(tagging, labels, settings.repair) {
+        for chunk in chunks::chunks(tagging, labels, settings.repair, text.cut) {
             if settings.ignored[chunk.kind as usize] {
                 continue;
             }
@@ -475,13 +476,17 @@ impl TextDecoder<'_> {
             return drafts;
         }
         let words = words.filter(|words| settings.snap != Snap::Never && words.used != words::Used::Nothing);
+        // Two tokens may hold one character, as those of a byte-level tokenizer do.
+        let shares = drafts.windows(2).any(|pair| pair[1].start < pair[0].end);
         if let Some(words) = words {
             drafts = spans::snap(drafts, tokens, words, self.text, settings.trim, outside);
+        } else if shares {
+            drafts = spans::apart(drafts, self.text, settings.trim, outside);
         }
         if let Some(text) = self.text {
             drafts = join::join(drafts, text, settings.join, outside);
         }
-        if words.is_some() || settings.join != Join::Never {
+        if shares || words.is_some() || settings.join != Join::Never {
             for draft in &mut drafts {
                 draft.reach(tokens);
             }

@@ -7,6 +7,7 @@
 use super::TextDecoder;
 use super::stitch::{self, Stitched, Token};
 use crate::batch::Window;
+use crate::entities::cut::Cut;
 use crate::entities::viterbi::Grammar;
 use crate::math::logits::{MARGIN, Rows};
 use crate::text::units::CharIndex;
@@ -160,7 +161,7 @@ pub(super) fn is_legal(
             let (own, behind) = rest.split_at(run.len());
             rest = behind;
             let alone = || !run.iter().chain([&(run[run.len() - 1] + 1)]).any(touches);
-            grammar.is_legal(own) || (by_words && !alone())
+            grammar.is_legal(own, Cut::default()) || (by_words && !alone())
         })
     }
 }
@@ -235,7 +236,13 @@ fn reach(
 impl TextDecoder<'_> {
     /// The tokens of `line` to look at because of `seeds`, which are in order; `None` if one would have to read far to
     /// find them.
-    pub(super) fn near<'v>(&self, line: &impl Line, values: &'v [f32], seeds: &[usize]) -> Option<Near<'v>> {
+    pub(super) fn near<'v>(
+        &self,
+        line: &impl Line,
+        values: &'v [f32],
+        seeds: &[usize],
+        cut: Cut,
+    ) -> Option<Near<'v>> {
         let text = self.text?;
         let mut islands: Vec<Island> = Vec::with_capacity(seeds.len());
         for &seed in seeds {
@@ -272,7 +279,7 @@ impl TextDecoder<'_> {
         let covered = (line.span(0).0 as i64, line.span(line.len() - 1).1 as i64);
         let stretches = islands.iter().map(|island| (island.start, island.end)).collect();
         Some(Near {
-            text: Stitched { tokens, values: Cow::Borrowed(values), rows },
+            text: Stitched { tokens, values: Cow::Borrowed(values), rows, cut },
             apart,
             stretches,
             covered,

@@ -1,6 +1,7 @@
 //! The score of an entity, over the items (tokens or words) to which the model gave its label.
 
 use super::{Decoder, Score};
+use crate::entities::cut::Cut;
 use crate::entities::lattice::Lattice;
 use crate::entities::strategy::Decides;
 use crate::labels::Role;
@@ -17,6 +18,7 @@ pub(super) struct Scores<'a> {
     labels: &'a [u32],
     /// The tokens of each item.
     items: &'a [(u32, u32)],
+    cut: Cut,
     /// Made where a score first asks for it.
     lattice: OnceCell<Lattice<'a>>,
 }
@@ -28,12 +30,13 @@ impl<'a> Scores<'a> {
         item_rows: &'a [u32],
         labels: &'a [u32],
         items: &'a [(u32, u32)],
+        cut: Cut,
     ) -> Self {
-        Self { decoder, rows, item_rows, labels, items, lattice: OnceCell::new() }
+        Self { decoder, rows, item_rows, labels, items, cut, lattice: OnceCell::new() }
     }
 
     fn lattice(&self) -> &Lattice<'a> {
-        self.lattice.get_or_init(|| Lattice::new(&self.decoder.grammar, &self.rows, self.item_rows))
+        self.lattice.get_or_init(|| Lattice::new(&self.decoder.grammar, &self.rows, self.item_rows, self.cut))
     }
 
     /// The score of an entity of type `kind` that covers `items`.

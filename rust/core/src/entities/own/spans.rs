@@ -162,22 +162,51 @@ pub fn snap(
     trim: bool,
     outside: impl Fn(u32) -> bool,
 ) -> Vec<Draft> {
-    let mut out: Vec<Grown> = Vec::with_capacity(drafts.len());
-    let trim = |draft: &mut Draft| {
-        if let (Some(text), true) = (text, trim) {
-            draft.trim(text);
-        }
-    };
-    for mut draft in drafts {
+    let trimmed = text.filter(|_| trim);
+    let grown = drafts.into_iter().map(|mut draft| {
         let had = (draft.start, draft.end);
         if !outside(draft.name) {
             (draft.start, draft.end) = words.widen(draft.range.clone(), draft.start, draft.end);
             if let (Some(text), false) = (text, words.by_text()) {
                 draft.complete(text, tokens, words.tokens(draft.range.clone()));
             }
-            trim(&mut draft);
+            if let Some(text) = trimmed {
+                draft.trim(text);
+            }
         }
-        let mut next = Some(Grown { draft, had });
+        Grown { draft, had }
+    });
+    shared(grown, trimmed, &outside)
+}
+
+/// Gives each character to one entity, as [`snap`] does, and widens none: tokens that hold a part of one character each
+/// may have labels of two types.
+#[must_use]
+pub fn apart(
+    drafts: Vec<Draft>,
+    text: Option<&CharIndex<'_>>,
+    trim: bool,
+    outside: impl Fn(u32) -> bool,
+) -> Vec<Draft> {
+    let grown = drafts.into_iter().map(|draft| Grown { had: (draft.start, draft.end), draft });
+    shared(grown, text.filter(|_| trim), &outside)
+}
+
+/// Gives each character to one of `all`. White space at the ends is left out of what is left of the others, if there is
+/// a `text`.
+fn shared(
+    all: impl ExactSizeIterator<Item = Grown>,
+    text: Option<&CharIndex<'_>>,
+    outside: &impl Fn(u32) -> bool,
+) -> Vec<Draft> {
+    let mut out: Vec<Grown> = Vec::with_capacity(all.len());
+    let trim = |draft: &mut Draft| {
+        if let Some(text) = text {
+            draft.trim(text);
+        }
+    };
+    for grown in all {
+        let mut next = Some(grown);
         loop {
             // The characters that the one before has been given stay its own, even if entities come out of order.
             let floor = out.len().checked_sub(2).map_or(i64::MIN, |before| out[before].draft.end);

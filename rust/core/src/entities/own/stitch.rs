@@ -5,6 +5,7 @@
 //! An entity across a border is then one entity, and no rule about entities that overlap is needed.
 
 use crate::batch::Window;
+use crate::entities::cut::Cut;
 use crate::error::named;
 use crate::text::script::is_space;
 use crate::text::units::CharIndex;
@@ -51,6 +52,8 @@ pub struct Stitched<'a> {
     pub values: Cow<'a, [f32]>,
     /// The row of each token.
     pub rows: Vec<u32>,
+    /// On which sides the text goes on in windows that are not here.
+    pub cut: Cut,
 }
 
 impl Stitched<'_> {
@@ -105,7 +108,7 @@ impl Stitched<'_> {
             }
         }
         let (tokens, rows) = kept.into_iter().rev().unzip();
-        Some(Stitched { tokens, values: Cow::Borrowed(&self.values), rows })
+        Some(Stitched { tokens, values: Cow::Borrowed(&self.values), rows, cut: self.cut })
     }
 }
 
@@ -168,10 +171,19 @@ impl<'a> Part<'a> {
     }
 
     /// The first character that its tokens cover, and the last one, excluded.
-    fn chars(&self) -> (i64, i64) {
+    pub(super) fn chars(&self) -> (i64, i64) {
         let covering = self.tokens.iter().filter(|token| token.start < token.end);
         covering
             .fold((i64::MAX, i64::MIN), |(start, end), token| (start.min(token.start), end.max(token.end)))
+    }
+
+    /// Where it begins in the text: at the first character that it covers, or, if its tokens are all trimmed spaces,
+    /// where the first of them stands.
+    fn place(&self) -> i64 {
+        match self.chars().0 {
+            i64::MAX => self.tokens.first().map_or(i64::MAX, |token| token.start),
+            start => start,
+        }
     }
 
     fn row(&self, token: u32, columns: usize) -> &[f32] {
@@ -188,9 +200,9 @@ pub(super) fn token(window: &Window<'_>, number: usize, token: u32) -> Token {
 
 /// One window as it is.
 #[must_use]
-pub fn single(part: Part<'_>) -> Stitched<'_> {
+pub fn single(part: Part<'_>, cut: Cut) -> Stitched<'_> {
     let rows = part.tokens.iter().map(|token| token.origin.1).collect();
-    Stitched { tokens: part.tokens, values: part.values, rows }
+    Stitched { tokens: part.tokens, values: part.values, rows, cut }
 }
 
 /// The tokens of a text that one of its windows holds.
@@ -229,13 +241,18 @@ pub fn stitch(mut parts: Vec<Part<'_>>, columns: usize, merge: Merge) -> Stitche
     parts.retain(|part| !part.tokens.is_empty());
     if parts.len() <= 1 {
         return parts.pop().map_or_else(
-            || Stitched { tokens: Vec::new(), values: Cow::Borrowed(&[]), rows: Vec::new() },
-            single,
+            || Stitched {
+                tokens: Vec::new(),
+                values: Cow::Borrowed(&[]),
+                rows: Vec::new(),
+                cut: Cut::default(),
+            },
+            |part| single(part, Cut::default()),
         );
     }
     // Windows can start in one place, between the bytes of a character; the one with more of these comes first.
     parts.sort_by_cached_key(|part| {
-        let start = part.chars().0;
+        let start = part.place();
         let leading = part.tokens.iter().take_while(|token| token.start <= start).count();
         (start, std::cmp::Reverse(leading))
     });
@@ -253,7 +270,7 @@ pub fn stitch(mut parts: Vec<Part<'_>>, columns: usize, merge: Merge) -> Stitche
         average(&parts, &text.runs, &mut values, columns);
     }
     let rows = (0..text.tokens.len() as u32).collect();
-    Stitched { tokens: text.tokens, values: Cow::Owned(values), rows }
+    Stitched { tokens: text.tokens, values: Cow::Owned(values), rows, cut: Cut::default() }
 }
 
 impl Joined {
@@ -262,7 +279,7 @@ impl Joined {
         let part = &parts[number];
         let (start, end) = part.chars();
         let (mut from, mut place) = (self.tokens.len(), 0);
-        if let Some(shared) = self.find(parts, part) {
+        if let Some(shared) = self.find(parts, part).or_else(|| self.find_spaces(parts, part)) {
             from = shared;
         } else if start < self.reach.1 && self.last_start().is_some_and(|last| start < last) {
             if end <= self.reach.1 {
@@ -336,6 +353,28 @@ impl Joined {
         }
         // Tokens that cover nothing are alike everywhere.
         next.tokens[..held].iter().any(|token| token.start < token.end).then(|| at - held)
+    }
+
+    /// The same if they share nothing but tokens of spaces, trimmed off their offsets: each stands where its space ends,
+    /// but for the first of a window, which may stand one character further to the left. So the second one tells; if they
+    /// share one token alone, nothing does.
+    fn find_spaces(&self, parts: &[Part<'_>], next: &Part<'_>) -> Option<usize> {
+        let &[first, second, ..] = &next.tokens[..] else { return None };
+        let is_bare = |token: &Token| token.start == token.end;
+        let same = |at: usize, token: &Token| {
+            let held = &self.tokens[at];
+            let id =
+                |part: &Part<'_>, token: &Token| part.window.ids.map(|ids| ids.get(token.origin.1 as usize));
+            is_bare(held) && is_bare(token) && id(&parts[self.owners[at]], held) == id(next, token)
+        };
+        let bare = self.tokens.iter().rev().take_while(|token| is_bare(token));
+        let tail = bare.take(next.tokens.len()).count();
+        let from = self.tokens.len() - tail;
+        let at = from + self.tokens[from..].iter().position(|token| token.start == second.start)?;
+        let shared = at.checked_sub(1)?;
+        let stands = (first.start..=first.start + 1).contains(&self.tokens[shared].start);
+        (stands && self.tokens[shared].start < second.start && same(at, &second) && same(shared, &first))
+            .then_some(shared)
     }
 
     /// Drops the tokens at the end of the text that reach over `middle`; one stays, and so do those that hold characters

@@ -8,17 +8,23 @@ use super::stitch::{self, Merge, Part, Token};
 use super::{Found, TextDecoder, join, means_outside, spans::Draft};
 use crate::Result;
 use crate::batch::Entity;
+use crate::entities::cut::Cut;
 use crate::entities::transformers::overlaps;
 use std::cell::OnceCell;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 impl TextDecoder<'_> {
-    /// Decodes each window by itself; their entities follow each other.
+    /// Decodes each window by itself; their entities follow each other. Where a window does not begin or end the text,
+    /// it may begin or end inside an entity.
     fn each_window(&self, parts: Vec<Part<'_>>) -> Result<Found> {
         let mut all = Found { covered: (i64::MAX, -1), ..Found::default() };
+        let first = parts.iter().map(|part| part.chars().0).min();
+        let last = parts.iter().map(|part| part.chars().1).max();
         for part in parts {
-            let found = self.stitched(&stitch::single(part))?;
+            let (start, end) = part.chars();
+            let cut = Cut { before: Some(start) > first, behind: Some(end) < last };
+            let found = self.stitched(&stitch::single(part, cut))?;
             all.covered = (all.covered.0.min(found.covered.0), all.covered.1.max(found.covered.1));
             all.drafts.extend(found.drafts);
             all.probs.extend(found.probs);

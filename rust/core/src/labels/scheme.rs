@@ -51,6 +51,9 @@ pub enum Scheme {
     Bilou,
     /// As `Bioes`, with `M` for `I`.
     Bmes,
+    /// `B-x` opens and `S-x` is alone, and nothing closes: no model has it, and a scheme that is added may be like it.
+    #[cfg(test)]
+    Bis,
     /// Labels are the types themselves.
     Plain,
 }
@@ -65,6 +68,8 @@ pub(super) const DETECTED: [Scheme; RULES.len() - 1] = [
     Scheme::Bioes,
     Scheme::Bilou,
     Scheme::Bmes,
+    #[cfg(test)]
+    Scheme::Bis,
 ];
 
 /// All schemes.
@@ -78,6 +83,7 @@ pub(crate) const SCHEMES: [Scheme; RULES.len()] = [
     Scheme::Bioes,
     Scheme::Bilou,
     Scheme::Bmes,
+    Scheme::Bis,
     Scheme::Plain,
 ];
 
@@ -152,6 +158,14 @@ pub(super) const RULES: &[Rules] = &[
         opens: [&[B, S], &[B, S]],
         closes: [&[E, S], &[E, S]],
     },
+    #[cfg(test)]
+    Rules {
+        scheme: Scheme::Bis,
+        names: &["BIS"],
+        letters: &[('B', B), ('I', I), ('S', S)],
+        opens: [&[B, S], &[B, S]],
+        closes: [&[I, S], &[I, S]],
+    },
     Rules { scheme: Scheme::Plain, names: &["plain"], letters: &[], opens: [&[], &[I]], closes: [&[], &[I]] },
 ];
 
@@ -218,10 +232,16 @@ impl Scheme {
         self.rules().letters.iter().any(|&(_, role)| role == E)
     }
 
+    /// Whether some labels say that an entity has one token.
+    #[must_use]
+    pub fn marks_singles(self) -> bool {
+        self.rules().letters.iter().any(|&(_, role)| role == S)
+    }
+
     /// Whether each entity says where it begins and where it ends.
     #[must_use]
     pub fn marks_both_ends(self) -> bool {
-        self.rules().letters.iter().any(|&(_, role)| role == S)
+        self.marks_singles() && self.marks_ends()
     }
 
     /// Whether `role` may come first in an entity; `behind_same`: right behind another one of its type.
@@ -283,6 +303,12 @@ impl Scheme {
                 (true, false) => B,
                 (false, true) => E,
                 (false, false) => I,
+            },
+            #[cfg(test)]
+            Self::Bis => match (first, last) {
+                (true, true) => S,
+                (true, false) => B,
+                (false, _) => I,
             },
         }
     }

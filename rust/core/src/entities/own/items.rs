@@ -355,13 +355,20 @@ impl<'a> WordRow<'a> {
     }
 }
 
+/// How probable it is that an entity ends with a word whose last token does not say so, where no label says it of an entity
+/// of several tokens. Below a half, as a label that begins an entity does for one word, too, if nothing is searched.
+const UNSAID: f32 = 0.4;
+
 /// Writes the row of a word whose types have the probabilities `kinds`; `ends` are the distributions of its first token and
 /// of its last.
 fn write(grammar: &Grammar, kinds: &[f32], ends: (&[f32], &[f32]), out: &mut [f32]) {
+    let scheme = grammar.tagging().scheme;
+    let (marks_ends, marks_singles) = (scheme.marks_ends(), scheme.marks_singles());
     for (kind, &probability) in (0..).zip(kinds) {
         let labels = || grammar.labels_of(kind);
         let begins = share(labels(), ends.0, |role| matches!(role, Role::Begin | Role::Single));
         let ends = share(labels(), ends.1, |role| matches!(role, Role::End | Role::Single));
+        let ends = if marks_ends || !marks_singles { ends } else { UNSAID + (1.0 - UNSAID) * ends };
         let place = |role| match role {
             Role::Outside => 1.0,
             Role::Begin => begins * (1.0 - ends),
@@ -392,4 +399,90 @@ fn share(labels: impl Iterator<Item = (u32, Role)>, probs: &[f32], wanted: impl 
         (if wanted(role) { part + probability } else { part }, whole + probability)
     });
     if whole > 0.0 { (part / whole).min(1.0) } else { 0.5 }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::batch::Window;
+    use crate::entities::chunks::Repair;
+    use crate::entities::own::join::Join;
+    use crate::entities::own::stitch::Merge;
+    use crate::entities::own::words::Source;
+    use crate::entities::own::{Decoder, Score, Settings, Snap};
+    use crate::entities::transformers::words::Boundary;
+    use crate::entities::viterbi::{Grammar, Weights};
+    use crate::entities::{Options, Strategy};
+    use crate::labels::{Role, SCHEMES, Scheme, Tagging};
+    use crate::math::logits::Values;
+
+    /// Start and end of the entities in tokens of one character each, whose words and roles these are.
+    fn found(
+        scheme: Scheme,
+        strategy: Strategy,
+        viterbi: bool,
+        words: &[i64],
+        roles: &[Role],
+    ) -> Vec<(i64, i64)> {
+        let names = scheme.names(&["x"]);
+        let settings = Settings {
+            strategy,
+            viterbi,
+            repair: Repair::Conlleval,
+            score: Score::Mean,
+            words: Source::WordIds,
+            lenient: false,
+            snap: Snap::Never,
+            join: Join::Never,
+            trim: false,
+            outside_bias: 0.0,
+            merge: Merge::Context,
+            probs: false,
+            boundary: Boundary::Space,
+            ignored: vec![true, false],
+            thresholds: vec![0.0; 2],
+        };
+        let tagging = Tagging::new(&names, Some(scheme)).unwrap();
+        let mut logits = vec![0.0; roles.len() * names.len()];
+        for (row, &role) in logits.chunks_exact_mut(names.len()).zip(roles) {
+            row[tagging.label(role, 1).unwrap() as usize] = 6.0;
+        }
+        let decoder = Decoder::new(&names, Grammar::new(tagging, Weights::default()).unwrap(), settings);
+        let offsets: Vec<i64> = (0..roles.len() as i64).flat_map(|at| [at, at + 1]).collect();
+        let window = Window {
+            text: 0,
+            tokens: roles.len(),
+            logits: Values::F32(&logits),
+            offsets: Some((&offsets[..]).into()),
+            special: None,
+            ids: None,
+            words: Some(words.into()),
+        };
+        let found = decoder.decode(&[window], None, 1, None, Options::default()).unwrap();
+        found.start.into_iter().zip(found.end).collect()
+    }
+
+    #[test]
+    fn words_of_many_tokens_are_found_in_each_scheme() {
+        // Words of one, four, three and one tokens.
+        let words = [0, 1, 1, 1, 1, 2, 2, 2, 3];
+        for scheme in SCHEMES {
+            for (from, to) in [(1, 5), (5, 8), (1, 8), (0, 5), (5, 9), (8, 9)] {
+                let role = |at: usize| {
+                    let inside = (from..to).contains(&at);
+                    if inside { scheme.role(at - from, to - from, false, false) } else { Role::Outside }
+                };
+                let roles: Vec<Role> = (0..words.len()).map(role).collect();
+                for strategy in [Strategy::Simple, Strategy::First, Strategy::Average, Strategy::Max] {
+                    for viterbi in [true, false] {
+                        let got = found(scheme, strategy, viterbi, &words, &roles);
+                        assert_eq!(
+                            got,
+                            [(from as i64, to as i64)],
+                            "{scheme:?} {strategy:?} {viterbi} {roles:?}"
+                        );
+                    }
+                }
+            }
+        }
+    }
 }

@@ -98,11 +98,14 @@ pub struct Settings {
 
 impl Settings {
     /// Whether words of several tokens get rows of their own that say where an entity begins and ends. If the scheme
-    /// does not mark ends, the first token's row says all of it.
+    /// marks neither ends nor entities of one token, the first token's row says all of it.
     pub(super) fn lays_out_words(&self, grammar: &Grammar) -> bool {
         match self.strategy.decides() {
             None => false,
-            Some(Decides::First) => grammar.tagging().scheme.marks_ends(),
+            Some(Decides::First) => {
+                let scheme = grammar.tagging().scheme;
+                scheme.marks_ends() || scheme.marks_singles()
+            }
             Some(Decides::Wins(_) | Decides::Mean) => true,
         }
     }

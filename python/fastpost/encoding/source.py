@@ -291,9 +291,10 @@ def vocabulary_of(json_bytes: bytes, *, live: bool = False) -> dict[int, str]:
     ids = {token: number for number, token in pairs}
     following = len(listed)
     for token in added:
-        number = ids.setdefault(token["content"], following)
-        following = max(following, number + 1)
-        vocabulary[number] = token["content"]
+        if token["content"] not in ids:
+            ids[token["content"]] = following
+            following += 1
+        vocabulary[ids[token["content"]]] = token["content"]
     return vocabulary
 
 

@@ -125,9 +125,9 @@ fn counted<'a>(tokens: &[(&'a str, &Value)], vocab: &Value) -> Result<HashMap<&'
     }
     let mut next = size(vocab) as u64;
     for (content, _) in tokens {
-        let known = || vocab[*content].as_u64();
-        let id = ids.get(content).map(|id| u64::from(*id)).or_else(known).unwrap_or(next);
-        next = next.max(id + 1);
+        let known = ids.get(content).map(|id| u64::from(*id)).or_else(|| vocab[*content].as_u64());
+        let id = known.unwrap_or(next);
+        next += u64::from(known.is_none());
         ids.insert(content, u32::try_from(id).map_err(|_| "an added token has too large an id")?);
     }
     Ok(ids)
@@ -308,8 +308,8 @@ mod tests {
         };
         assert_eq!(ids(json!({"a": 1, "b": 0, "c": 2})), [1, 3, 0, 4]);
         assert_eq!(ids(json!([["b", 0.0], ["c", 0.0], ["a", 0.0]])), [2, 3, 0, 4]);
-        // Ids with holes: the next one is above all tokens that were added so far, and above the size.
-        assert_eq!(ids(json!({"a": 10, "b": 5})), [10, 11, 5, 12]);
+        // Ids with holes: the next one is the size all the same.
+        assert_eq!(ids(json!({"a": 10, "b": 5})), [10, 2, 5, 3]);
         assert_eq!(ids(json!({})), [0, 1, 2, 3]);
     }
 

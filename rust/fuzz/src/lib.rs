@@ -10,9 +10,11 @@ pub mod corpus;
 pub mod encode;
 pub mod entities;
 pub mod labels;
+pub mod metrics;
 pub mod text;
 pub mod tokenizer;
 pub mod training;
+pub mod windows;
 
 pub use bytes::Bytes;
 
@@ -31,6 +33,7 @@ pub const TARGETS: &[Target] = &[
     ("entities", entities::entities),
     ("jsonl", corpus::jsonl),
     ("labels", labels::labels),
+    ("metrics", metrics::metrics),
     ("offsets", text::offsets),
     ("packed", corpus::packed),
     ("pattern", tokenizer::pattern),
@@ -38,6 +41,7 @@ pub const TARGETS: &[Target] = &[
     ("stitch", entities::stitch),
     ("text", corpus::text),
     ("training", training::training),
+    ("windows", windows::plan),
 ];
 
 #[cfg(test)]

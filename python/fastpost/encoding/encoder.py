@@ -130,31 +130,27 @@ class Encoder:
                 f"`pairs` has {counted(len(others), 'text')} but `texts` has {len(listed)}; pass one for each",
                 argument="pairs",
             )
+        if is_split_into_words:
+            listed, others = _word_lists("texts", listed), others and _word_lists("pairs", others)
         loaded = self._current()
+        special, words = bool(add_special_tokens), bool(is_split_into_words)
         made: Sequence[Any] | None = None
-        if loaded.core is not None and not is_split_into_words:
+        if loaded.core is not None:
             try:
+                shared = 0 if stride is None else stride
                 made = loaded.core.encode(
-                    listed,
-                    others,
-                    False,
-                    add_special_tokens,
-                    max_length,
-                    stride,
-                    truncation,
-                    truncation_side,
-                    threads,
+                    listed, others, words, special, max_length, shared, truncation, truncation_side, threads
                 )
-            except (TypeError, ValueError, OverflowError):
-                made = None  # raised again below, where arguments are checked one by one
+            except (TypeError, ValueError, OverflowError) as error:
+                given = (max_length, stride, truncation, truncation_side, special, words)
+                raise _wrong(given, threads) or error from None
         reasons: list[str] = []
         if made is not None and not made[6]:
             batch = Encodings.of_core(made, loaded.names, loaded.padding, len(listed))
         else:
-            if is_split_into_words:
-                listed, others = _word_lists("texts", listed), others and _word_lists("pairs", others)
-            options = _options(max_length, stride, truncation, truncation_side, add_special_tokens, is_split_into_words)
-            columns, reasons = loaded.encode(listed, others, options, _count("threads", threads, 1), made)
+            _count("threads", threads, 1)
+            options = _options(max_length, stride, truncation, truncation_side, special, words)
+            columns, reasons = loaded.encode(listed, others, options, made)
             batch = Encodings(columns, loaded.names, loaded.padding, len(listed))
         with self._lock:
             self._texts += len(listed)
@@ -262,7 +258,9 @@ class _Loaded:
         texts = samples(self._json)
 
         def encode(texts: list[Any], pairs: list[Any] | None, options: Options) -> tuple[Columns, Sequence[int]]:
-            columns, back = self._native(texts, pairs, options, 1)
+            assert self.core is not None
+            words, special = options.is_split_into_words, options.add_special_tokens
+            columns, back = native_columns(self.core.encode(texts, pairs, words, special, *options[:4], 1))
             return columns, [number for number, _ in back]
 
         try:
@@ -278,37 +276,17 @@ class _Loaded:
         texts: list[Any],
         pairs: list[Any] | None,
         options: Options,
-        threads: int | None,
-        made: Sequence[Any] | None = None,
+        made: Sequence[Any] | None,
     ) -> tuple[Columns, list[str]]:
-        """The columns of texts, and those that were sent back, each with the reason; `made` is the core's, if known."""
-        if self.core is None:
+        """The columns of texts, and the reasons for those that the core sent back; `made` is its result, None without it."""
+        if made is None:
             return self._by_tokenizers(texts, pairs, options, np.arange(len(texts))), []
-        columns, back = self._native(texts, pairs, options, threads) if made is None else native_columns(made)
-        if not back:
-            return columns, []
+        columns, back = native_columns(made)
         numbers = [number for number, _ in back]
         some = [texts[number] for number in numbers]
         others = None if pairs is None else [pairs[number] for number in numbers]
         rest = self._by_tokenizers(some, others, options, np.array(numbers, np.int64))
         return columns.merged(rest), [reason for _, reason in back]
-
-    def _native(
-        self, texts: list[Any], pairs: list[Any] | None, options: Options, threads: int | None
-    ) -> tuple[Columns, list[tuple[int, str]]]:
-        assert self.core is not None
-        made = self.core.encode(
-            texts,
-            pairs,
-            options.is_split_into_words,
-            options.add_special_tokens,
-            options.max_length,
-            options.stride,
-            options.truncation,
-            options.truncation_side,
-            threads,
-        )
-        return native_columns(made)
 
     def _by_tokenizers(self, texts: list[Any], pairs: list[Any] | None, options: Options, numbers: Any) -> Columns:
         _check("texts", texts, numbers, options)
@@ -388,6 +366,16 @@ def _options(max_length: Any, stride: Any, truncation: Any, truncation_side: Any
             argument="truncation_side",
         )
     return options
+
+
+def _wrong(given: tuple[Any, ...], threads: Any) -> Exception | None:
+    """What is wrong with the arguments of `encode` other than the texts; None if nothing is."""
+    try:
+        _options(*given)
+        _count("threads", threads, 1)
+    except (TypeError, ValueError) as error:
+        return error
+    return None
 
 
 def _word_lists(name: str, texts: list[Any]) -> list[list[Any]]:

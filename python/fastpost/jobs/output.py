@@ -33,7 +33,11 @@ Json = dict[str, Any]
 
 def dump_json(value: Json) -> str:
     """A line of output: the one way in which all commands write JSON."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _ENCODER.encode(value)
+
+
+# Made once: `json.dumps` with arguments makes an encoder for each line.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 _ANY = Refute(lambda _: None, lambda *_: None)

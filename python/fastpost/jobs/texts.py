@@ -314,7 +314,7 @@ class Texts:
     def _made(self, done: int) -> Iterator[Batch]:
         for records in self.corpus.skip(done).records():
             heads: list[Json] = [{"text_index": number} for number in records.numbers]
-            rows = [json.loads(row, parse_constant=str, parse_float=_finite) for row in records.kept or ()]
+            rows = [_ROWS.decode(row) for row in records.kept or ()]
             if self.id_column is not None:
                 for head, row in zip(heads, rows, strict=True):
                     head["id"] = row.get(self.id_column)
@@ -393,6 +393,10 @@ _text_index = operator.itemgetter("text_index")
 def _is_cell(cell: Any, value: Any) -> bool:
     """Whether a cell of a table is what became of a value of the input, which may have been written as text."""
     return bool(cell == value or cell == as_text(value))
+
+
+# Made once: `json.loads` with arguments makes a decoder for each text.
+_ROWS = json.JSONDecoder(parse_constant=str, parse_float=_finite)
 
 
 def _no(who: str) -> str:

@@ -176,6 +176,21 @@ def test_none_in_word_ids_is_no_word():
             decoder().decode(logits, **{**given, name: ids})
 
 
+@pytest.mark.parametrize(("value", "dtype"), [(2**32, "int64"), (256, "int64"), (256, "int32"), (-1, "int8"),
+                                              (255, "uint8"), (256, "uint16"), (True, "bool")])  # fmt: skip
+@pytest.mark.parametrize("compat", ["fastpost", "transformers"])
+def test_a_mask_holds_where_it_is_not_0(value, dtype, compat):
+    mask = np.array([[value, 0, 0, 0]]).astype(dtype)
+    logits = np.zeros((1, 4, 3), np.float32)
+    logits[0, 1:, 0] = logits[0, 0, 1] = 8
+    offsets = [[(0, 4), (5, 12), (13, 18), (18, 18)]]
+    for special in (mask, list(mask), torch.tensor(mask)):
+        for pairs in (np.array(offsets), [[*offsets[0][:3], None]]):
+            found = decoder(compat=compat).decode(logits, texts=TEXTS[:1], offsets=pairs, special_tokens_mask=special)
+            assert words(found) == [[]]
+    assert words(decoder(compat=compat).decode(logits, texts=TEXTS[:1], offsets=np.array(offsets))) == [["Anna"]]
+
+
 @pytest.mark.parametrize("dtype", ["int8", "int32", "uint8", "uint16", "uint64", "bool", "object"])
 def test_masks_of_every_type(dtype):
     mask = np.array([[1, 0, 0, 0]]).astype(dtype)

@@ -116,7 +116,7 @@ def logits(name: str, value: Batch, rank: int = 2, columns: int = 0) -> tuple[Ar
         rank: dimensions of one window: 2 for (tokens, labels), 1 for (tokens,).
         columns: labels, which can't be told from a window without tokens given as `[]`.
     """
-    if type(value) is np.ndarray and value.dtype is _FLOAT32 and _can_be_borrowed(value) and value.size:
+    if type(value) is np.ndarray and value.dtype == _FLOAT32 and _can_be_borrowed(value) and value.size:
         return value, "float32"
     nested = _items(value)
     if nested is None:
@@ -141,7 +141,7 @@ def logits(name: str, value: Batch, rank: int = 2, columns: int = 0) -> tuple[Ar
 
 
 def _window_bits(name: str, number: int, item: Any, rank: int) -> tuple[Array, str]:
-    if type(item) is np.ndarray and item.dtype is _FLOAT32 and _can_be_borrowed(item):
+    if type(item) is np.ndarray and item.dtype == _FLOAT32 and _can_be_borrowed(item):
         return item, "float32"
     nested = _items(item)
     label = f"{name}[{number}]"
@@ -236,6 +236,27 @@ def _integers(name: str, value: Any, dtype: type[np.generic]) -> Array:
     if array.dtype.kind == "u" and array.dtype.itemsize == 8 and array.size and array.max() > np.iinfo(np.int64).max:
         raise refuse(ValueError, f"`{name}` holds {array.max()}; pass integers below 2**63", argument=name)
     return _laid_out(array, dtype)
+
+
+def mask(name: str, value: Batch | None) -> Array | list[Array] | None:
+    """A mask for Rust, which holds where it is not 0: one array of whole numbers as it lies, else uint8 of zeros and ones.
+
+    Args:
+        name: of the argument, for errors.
+        value: one array, or lists of any depth; `None` stays `None`.
+    """
+    if value is not None and _items(value) is None:
+        array = to_numpy(name, value)
+        if array.dtype in BORROWED and array.size and _can_be_borrowed(array):
+            return array
+    return integers(name, value, np.uint8)
+
+
+def signed(mask: Any) -> Any:
+    """A mask of bytes, or a list of such, as int8, the type in which Rust reads bytes; others as they are."""
+    if isinstance(mask, list):
+        return [signed(row) for row in mask]
+    return mask.view(np.int8) if mask is not None and mask.dtype == np.uint8 else mask
 
 
 def offsets(

@@ -151,7 +151,7 @@ def _minus_one(ids: Any, marks: Any) -> Ints1d:
 
 
 def _either(mask: Any, marks: Any) -> npt.NDArray[np.uint8]:
-    made = np.array(mask, np.uint8)
+    made: npt.NDArray[np.uint8] = (np.asarray(mask) != 0).view(np.uint8)
     count = min(len(made), len(marks))
     made[:count] |= np.asarray(marks[:count], np.bool_)
     return made

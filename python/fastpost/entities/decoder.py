@@ -250,7 +250,7 @@ class EntityDecoder(Settled):
             )
         tokens = _arrays.vector("lengths", lengths)
         pairs, outside = _arrays.offsets(offsets, _arrays.BORROWED)
-        special = _arrays.integers("special_tokens_mask", special_tokens_mask, np.uint8)
+        special = _arrays.mask("special_tokens_mask", special_tokens_mask)
         if attention_mask is not None:
             tokens, padding = _masks.attention(attention_mask, "logits", values, tokens, 2)
             special = special if padding is None else _masks.without(special, padding, tokens)
@@ -283,8 +283,9 @@ class EntityDecoder(Settled):
         check: bool = True,
     ) -> Entities:
         """Decodes arrays in the form that Rust wants; `order` has the numbers of the logits' windows."""
+        leaves_out = _arrays.signed(special)
         table = self._kernel.decode(
-            values, kind, lengths, offsets, special, ids, words, windows, texts, order, check, self.threads
+            values, kind, lengths, offsets, leaves_out, ids, words, windows, texts, order, check, self.threads
         )
         if table.more is not None and table.more.lost is not None:
             _warn_lost(*table.more.lost)

@@ -94,7 +94,7 @@ fn choice<'a>(options: &'a Value, key: &str, default: &'a str) -> Option<&'a str
 struct Held {
     logits: Vec<f32>,
     offsets: Vec<i64>,
-    special: Vec<u8>,
+    special: Vec<i64>,
     ids: Option<Vec<i64>>,
     words: Option<Vec<i64>>,
 }
@@ -104,7 +104,7 @@ impl Held {
         Self {
             logits: flat(&window["logits"], floats),
             offsets: flat(&window["offsets"], integers),
-            special: integers(&window["special"]).into_iter().map(|special| special as u8).collect(),
+            special: integers(&window["special"]),
             ids: given(window, "ids").map(integers),
             words: given(window, "word_ids").map(integers),
         }
@@ -116,7 +116,7 @@ impl Held {
             tokens: self.special.len(),
             logits: Values::F32(&self.logits),
             offsets: Some(self.offsets.as_slice().into()),
-            special: Some(&self.special),
+            special: Some(self.special.as_slice().into()),
             ids: self.ids.as_deref().map(Into::into),
             words: self.words.as_deref().map(Into::into),
         }

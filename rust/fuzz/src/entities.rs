@@ -29,7 +29,7 @@ struct Held {
     logits: Vec<f32>,
     offsets: Vec<i64>,
     words: Vec<i64>,
-    special: Vec<u8>,
+    special: Vec<i64>,
     ids: Vec<i64>,
 }
 
@@ -48,7 +48,7 @@ impl Held {
             out.offsets.extend([start as i64, end as i64]);
             at = end;
             out.words.push(if bytes.byte() > 240 { -1 } else { (token / 2) as i64 });
-            out.special.push(u8::from(bytes.byte() > 240));
+            out.special.push(i64::from(bytes.byte() > 240));
             out.ids.push(i64::from(bytes.byte() % 8));
             let from = out.logits.len();
             out.logits.extend((0..labels).map(|_| bytes.logit()));
@@ -66,7 +66,7 @@ impl Held {
             tokens: self.words.len(),
             logits: Values::F32(&self.logits),
             offsets: Some(self.offsets.as_slice().into()),
-            special: Some(&self.special),
+            special: Some(self.special.as_slice().into()),
             ids: Some(self.ids.as_slice().into()),
             words: Some(self.words.as_slice().into()),
         }

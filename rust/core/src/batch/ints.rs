@@ -45,6 +45,23 @@ impl Ints<'_> {
         )
     }
 
+    /// Whether the values in `range` are all 0.
+    pub(crate) fn are_zero(self, range: Range<usize>) -> bool {
+        #[inline(always)]
+        fn each<T: Copy + Into<i64>>(values: &[T]) -> bool {
+            values.iter().fold(0, |bits, &value| bits | value.into()) == 0
+        }
+        wide(
+            Arch::new(),
+            #[inline(always)]
+            || match self {
+                Self::I8(v) => each(&v[range.clone()]),
+                Self::I32(v) => each(&v[range.clone()]),
+                Self::I64(v) => each(&v[range.clone()]),
+            },
+        )
+    }
+
     /// Whether all pairs are spans of something `limit` long: `0 <= start <= end <= limit`.
     pub(crate) fn all_spans(self, limit: i64) -> bool {
         #[inline(always)]
@@ -191,5 +208,11 @@ mod tests {
         assert!(words([0, 1, 2, 2]) && !words([0, 0, 0, 1]) && !words([0, 0, -1, -1]));
         assert!(Ints::I32(&[0, 3, 3, 5]).all_spans(MOST) && !Ints::I8(&[0, -3]).all_spans(MOST));
         assert!(!Ints::I32(&[0]).all_below(0) && Ints::I8(&[]).all_below(0));
+        assert!(Ints::I8(&[7, 0, 0, -1]).are_zero(1..3) && Ints::I32(&[7]).are_zero(0..0));
+        for (at, other) in [(0, 1 << 32), (3, -1), (4, 256)] {
+            let mut mask = [0; 5];
+            mask[at] = other;
+            assert!(!Ints::I64(&mask).are_zero(0..5), "{other} at {at}");
+        }
     }
 }

@@ -21,7 +21,7 @@ pub struct Window<'a> {
     /// Start and end of each token in characters of the text.
     pub offsets: Option<Ints<'a>>,
     /// Not 0 for tokens to leave out: `[CLS]`, padding.
-    pub special: Option<&'a [u8]>,
+    pub special: Option<Ints<'a>>,
     /// Token ids.
     pub ids: Option<Ints<'a>>,
     /// The word of each token as the tokenizer numbers them, -1 for none.
@@ -44,7 +44,7 @@ impl Window<'_> {
     /// Whether `token` is special.
     #[must_use]
     pub fn is_special(&self, token: usize) -> bool {
-        self.special.is_some_and(|special| special[token] != 0)
+        self.special.is_some_and(|special| special.get(token) != 0)
     }
 
     /// Checks that the offsets of the tokens that are not special are spans of a text of `chars` characters. `number`

@@ -161,7 +161,7 @@ impl Grammar {
 
     /// The labels of type `kind`, and their roles: those in entities, or, if the type means "outside", those outside.
     pub(crate) fn labels_of(&self, kind: u32) -> impl Iterator<Item = (u32, Role)> {
-        self.kinds.get(kind as usize).into_iter().flatten().copied()
+        self.kinds.get(kind as usize).map_or(&[][..], Vec::as_slice).iter().copied()
     }
 
     /// The labels of entities of type `kind`, and their roles.

@@ -186,10 +186,10 @@ impl<'a> Rows<'a> {
         )
     }
 
-    /// Appends the logarithms of the mean of the softmax of `rows`.
-    pub fn mean_logs(&self, rows: &[u32], space: &mut MeanSpace, out: &mut Vec<f32>) {
+    /// Appends the mean of the softmax of `rows`.
+    pub fn mean(&self, rows: &[u32], space: &mut MeanSpace, out: &mut Vec<f32>) {
         let count = rows.len() as f32;
-        out.extend(self.sums(rows, space).iter().map(|sum| (sum / count).ln()));
+        out.extend(self.sums(rows, space).iter().map(|sum| sum / count));
     }
 
     /// Mean of the softmax of `rows` and its largest entry: label and probability.
@@ -331,7 +331,7 @@ fn largest_of<S: Simd>(simd: S, values: &[f32], sums: &mut [S::f32s; 4], rest: &
     top
 }
 
-/// Scratch rows of [`Rows::mean_argmax`] and [`Rows::mean_logs`], kept between calls.
+/// Scratch rows of [`Rows::mean_argmax`] and [`Rows::mean`], kept between calls.
 #[derive(Debug, Default)]
 pub struct MeanSpace {
     /// The softmax of the first row.

@@ -149,7 +149,7 @@ impl EntityKernel {
         bits: &str,
         lengths: Option<PyReadonlyArray1<'_, i64>>,
         offsets: Option<Integers<'_>>,
-        special: Option<Ragged<'_, u8>>,
+        special: Option<Integers<'_>>,
         ids: Option<Integers<'_>>,
         words: Option<Integers<'_>>,
         windows: Option<PyReadonlyArray1<'_, i64>>,
@@ -179,8 +179,7 @@ impl EntityKernel {
         let text_count =
             text_count(lengths.tokens.len(), owners, strings.as_ref().map(Vec::len)).map_err(exception)?;
         let offsets = per_window("offsets", 2, offsets.as_ref(), &lengths).map_err(exception)?;
-        let special = special.as_ref().map(|array| array.tokens("special_tokens_mask", 1, &lengths));
-        let special = special.transpose().map_err(exception)?;
+        let special = per_window("special_tokens_mask", 1, special.as_ref(), &lengths).map_err(exception)?;
         let ids = per_window("input_ids", 1, ids.as_ref(), &lengths).map_err(exception)?;
         let words = per_window("word_ids", 1, words.as_ref(), &lengths).map_err(exception)?;
         let batch: Vec<_> = rows

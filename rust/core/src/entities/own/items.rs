@@ -261,7 +261,7 @@ pub(super) struct Decided {
 /// Stands for the row of a word that is outside for certain.
 const UNMADE: u32 = u32::MAX;
 
-/// Makes rows of words: the logarithms of the means of their tokens' distributions, laid out by [`WordRow`].
+/// Makes rows of words: the means of their tokens' distributions, laid out by [`WordRow`].
 struct Means<'a> {
     rows: &'a Rows<'a>,
     text: &'a Stitched<'a>,
@@ -279,7 +279,7 @@ impl<'a> Means<'a> {
     /// Appends the row of `item`, whose tokens are `members`; returns its number.
     fn make(&mut self, item: usize, members: Range<usize>, made: &mut Vec<f32>) -> u32 {
         let from = made.len();
-        self.rows.mean_logs(&self.text.rows[members], &mut self.space, made);
+        self.rows.mean(&self.text.rows[members], &mut self.space, made);
         self.word.lay_out(&self.space, &mut made[from..]);
         self.items.push(item);
         (self.rows.count() + self.items.len() - 1) as u32
@@ -304,8 +304,8 @@ struct WordRow<'a> {
     /// By type: probabilities of the word, and of the current token.
     kinds: Vec<f32>,
     kinds_here: Vec<f32>,
-    /// By label: the mean of the word's tokens.
-    mean: Vec<f32>,
+    /// By label: the probabilities of the word by type and place.
+    placed: Vec<f32>,
 }
 
 /// How much of a mean's row is laid out by where the word begins and ends; the rest is the mean over labels.
@@ -317,8 +317,8 @@ const PLACED: f32 = 0.5;
 
 impl<'a> WordRow<'a> {
     fn new(grammar: &'a Grammar) -> Self {
-        let (first, here, kinds, kinds_here, mean) = Default::default();
-        Self { grammar, first, here, kinds, kinds_here, mean }
+        let (first, here, kinds, kinds_here, placed) = Default::default();
+        Self { grammar, first, here, kinds, kinds_here, placed }
     }
 
     /// Appends the row of the word made up of the tokens `members`; its type is that of the token that wins.
@@ -337,20 +337,17 @@ impl<'a> WordRow<'a> {
                 self.kinds.clone_from(&self.kinds_here);
             }
         }
-        let from = out.len();
-        out.resize(from + self.here.len(), 0.0);
-        write(self.grammar, &self.kinds, (&self.first, &self.here), &mut out[from..]);
+        place(self.grammar, &self.kinds, (&self.first, &self.here), &mut self.placed);
+        out.extend(self.placed.iter().map(|probability| probability.ln()));
     }
 
-    /// Replaces the row of a word, which holds the logarithms of its tokens' mean, by one laid out by type and place;
-    /// `space` has the distributions of its first and last token.
+    /// Replaces the mean of a word's tokens by the word's row, laid out by type and place; `space` has the distributions
+    /// of its first and last token. A row of logits is one of logarithms, and they are taken once, at the end.
     fn lay_out(&mut self, space: &MeanSpace, row: &mut [f32]) {
-        self.mean.clear();
-        self.mean.extend(row.iter().map(|log| log.exp()));
-        kind_sums(self.grammar, &self.mean, &mut self.kinds);
-        write(self.grammar, &self.kinds, (&space.first, &space.last), row);
-        for (value, mean) in row.iter_mut().zip(&self.mean) {
-            *value = (PLACED * value.exp() + (1.0 - PLACED) * mean).ln();
+        kind_sums(self.grammar, row, &mut self.kinds);
+        place(self.grammar, &self.kinds, (&space.first, &space.last), &mut self.placed);
+        for (value, placed) in row.iter_mut().zip(&self.placed) {
+            *value = (PLACED * placed + (1.0 - PLACED) * *value).ln();
         }
     }
 }
@@ -359,11 +356,12 @@ impl<'a> WordRow<'a> {
 /// of several tokens. Below a half, as a label that begins an entity does for one word, too, if nothing is searched.
 const UNSAID: f32 = 0.4;
 
-/// Writes the row of a word whose types have the probabilities `kinds`; `ends` are the distributions of its first token and
-/// of its last.
-fn write(grammar: &Grammar, kinds: &[f32], ends: (&[f32], &[f32]), out: &mut [f32]) {
+/// Writes the probabilities of the labels of a word whose types have the probabilities `kinds`; `ends` are the
+/// distributions of its first token and of its last.
+fn place(grammar: &Grammar, kinds: &[f32], ends: (&[f32], &[f32]), out: &mut Vec<f32>) {
     let scheme = grammar.tagging().scheme;
     let (marks_ends, marks_singles) = (scheme.marks_ends(), scheme.marks_singles());
+    out.resize(ends.0.len(), 0.0);
     for (kind, &probability) in (0..).zip(kinds) {
         let labels = || grammar.labels_of(kind);
         let begins = share(labels(), ends.0, |role| matches!(role, Role::Begin | Role::Single));
@@ -380,7 +378,7 @@ fn write(grammar: &Grammar, kinds: &[f32], ends: (&[f32], &[f32]), out: &mut [f3
         let all = labels().fold(0.0, |all, (_, role)| all + place(role));
         for (label, role) in labels() {
             let share = if all > 0.0 { place(role) / all } else { 1.0 };
-            out[label as usize] = (probability * share).ln();
+            out[label as usize] = probability * share;
         }
     }
 }

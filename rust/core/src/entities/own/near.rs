@@ -57,8 +57,7 @@ impl<'a> OfWindow<'a> {
         while from < to && window.is_special(to - 1) {
             to -= 1;
         }
-        let whole =
-            window.special.is_none_or(|special| special[from..to].iter().all(|&special| special == 0));
+        let whole = window.special.is_none_or(|special| special.are_zero(from..to));
         let plain = whole && from < to && offsets.are_in_row(from..to, chars as i64);
         let gaps = |words| offsets.have_gaps_in_words(words, from..to);
         (plain && !window.words.is_some_and(gaps)).then_some(Self { window, from, to })

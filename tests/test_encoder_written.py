@@ -186,6 +186,22 @@ FAR = {
 }
 
 
+def test_an_unknown_token_that_is_the_blank_is_left_to_tokenizers():
+    """A letter that is not known merges with the blank after it."""
+    vocab = {"▁": 0, "a": 1, "▁▁": 2}
+    space = {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}
+    options = {"fuse_unk": True, "byte_fallback": False, "ignore_merges": False}
+    model = {**UNKNOWN, "unk_token": "▁", **options, "vocab": vocab, "merges": [["▁", "▁"]]}
+    encoder, theirs = loaded(
+        written(
+            "metaspace-bpe", added_tokens=[], post_processor=None, normalizer=space, pre_tokenizer=None, model=model
+        )
+    )
+    texts = ["ab a", "b b", " b"]
+    assert "unknown token is the visible blank" in encoder.report().reason
+    assert_same(encoder.encode(texts), read(theirs, texts))
+
+
 @pytest.mark.parametrize("first", ["BertProcessing", "TemplateProcessing"])
 def test_a_post_processor_of_bytes_behind_a_template_is_left_to_tokenizers(first):
     """It gives a text's number to each part of the template."""

@@ -90,13 +90,20 @@ impl CharBpe {
                 return Err("one of its merges reaches over a blank".to_owned());
             }
         }
+        let unknown = unknown(model, id)?;
+        if matches!(unknown, Unknown::Token { .. })
+            && model["unk_token"].as_str().is_some_and(|token| token.ends_with(blank))
+        {
+            // A letter that is not known would merge with the blank after it.
+            return Err("its unknown token is the visible blank, or ends with one".to_owned());
+        }
         Ok(Self {
             blank,
             prefix,
             normalizes: !json["normalizer"].is_null(),
             splits,
             letters,
-            unknown: unknown(model, id)?,
+            unknown,
             merges: Merges::from_json(model, id)?,
         })
     }

@@ -131,6 +131,20 @@ def test_ids_in_a_file_are_those_that_tokenizers_gives(tokens, kind, tmp_path):
     assert encoder.largest_id == max(theirs.get_vocab().values())
 
 
+def test_of_added_tokens_of_one_id_the_last_is_found(tmp_path):
+    """A new one is numbered by the size of the vocabulary, which with holes may be the id of another."""
+    parts = written("wordpiece-uncased", added_tokens=[added(0, "zqx"), added(0, "<new>")], post_processor=None)
+    vocab = parts["model"]["vocab"]
+    vocab["zqx"] = 0
+    vocab["far"] = len(vocab) + 900
+    vocab["zqx"] = len(vocab)
+    file = tmp_path / "tokenizer.json"
+    file.write_text(json.dumps(parts))
+    texts = ["a zqxb", "<new>a", "zqx"]
+    encoder = fastpost.Encoder(file, verify=False)
+    assert_same(encoder.encode(texts), read(Tokenizer.from_file(str(file)), texts))
+
+
 def test_texts_with_added_tokens_that_become_one_when_normalised_are_sent_back():
     """Which of them tokenizers finds changes from run to run."""
     alike = [added(900, "<é>", "normalized"), added(901, "<e\u0301>", "normalized")]

@@ -75,11 +75,11 @@ pub(super) fn finders(
         Numbering::Given => given(&tokens)?,
         Numbering::Counted => counted(&tokens, &json["model"]["vocab"])?,
     };
-    // Of those that are spelled alike the last one counts.
-    let last: HashMap<&str, usize> =
-        tokens.iter().zip(0..).map(|((content, _), at)| (*content, at)).collect();
+    // Of those with one id the last one counts, be they spelled alike or numbered so.
+    let last: HashMap<u32, usize> =
+        tokens.iter().zip(0..).map(|((content, _), at)| (ids[content], at)).collect();
     let mut at = 0..;
-    tokens.retain(|(content, _)| at.next() == Some(last[content]));
+    tokens.retain(|(content, _)| at.next() == Some(last[&ids[content]]));
     let (mut raw, mut normal) = (Vec::new(), Vec::new());
     for (content, token) in tokens {
         let one = Added {

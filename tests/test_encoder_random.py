@@ -43,7 +43,10 @@ def arguments(rng, extra):
 def compared(encoder, theirs, call):
     """Texts of a call that were compared: none if one of them is refused by both."""
     texts, pairs, words, special, cut = call
-    want = read(theirs, texts, pairs, words=words, special=special, cut=cut)
+    try:
+        want = read(theirs, texts, pairs, words=words, special=special, cut=cut)
+    except ValueError:  # it refuses some strides even where nothing would be cut
+        return 0
     options = {"is_split_into_words": words, "add_special_tokens": special, **(cut or {})}
     try:
         got = encoder.encode(texts, pairs, **options)
@@ -56,6 +59,12 @@ def compared(encoder, theirs, call):
     return len(texts)
 
 
+def is_settled(theirs, added):
+    """Whether no two added tokens become one when normalised: which of them tokenizers finds changes from run to run."""
+    names = {token["content"] for token in added if token["normalized"]}
+    return theirs.normalizer is None or len({theirs.normalizer.normalize_str(name) for name in names}) == len(names)
+
+
 @pytest.mark.parametrize("part", range(PARTS))
 def test_every_column_is_that_of_tokenizers(part, tmp_path):
     """Every second tokenizer is read from its file, the others are at hand."""
@@ -65,6 +74,8 @@ def test_every_column_is_that_of_tokenizers(part, tmp_path):
         rng = Random(seed)
         written = tokenizer(rng)
         theirs = Tokenizer.from_str(json.dumps(written))
+        if not is_settled(theirs, written["added_tokens"]):
+            continue
         source = theirs
         if rng.random() < 0.5:
             source = tmp_path / "tokenizer.json"

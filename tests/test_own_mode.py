@@ -409,6 +409,42 @@ def test_no_label_of_the_model_is_lost_for_one_that_it_lacks(labels, tags, read,
     assert all(entity["score"] > 0.9 for entity in found)
 
 
+@pytest.mark.parametrize("score", ["mean", "first", "min", "max", "path"])
+@pytest.mark.parametrize("strategy", ["simple", "first", "average", "max"])
+@pytest.mark.parametrize("scheme", ["IOB2", "IOE2", "BIOES", "BILOU", "BMES"])
+def test_a_name_is_not_lost_for_a_label_that_may_not_stand_there(scheme, strategy, score):
+    """A model that is sure of types is decoded right, whatever the places that its labels name."""
+    rng = np.random.default_rng(0)
+    letters = {"IOB2": "BI", "IOE2": "IE", "BIOES": "BIES", "BILOU": "BILU", "BMES": "BMES"}[scheme]
+    labels = ["O", *(f"{letter}-{kind}" for kind in ("PER", "LOC", "ORG") for letter in letters)]
+    # The probability of a path is that of the very tokens, whose places the model is not sure of.
+    least = 0.0 if score == "path" else 0.5
+    decoder = EntityDecoder(labels, scheme=scheme, aggregation_strategy=strategy, score=score, threshold=least)
+    for _ in range(40):
+        tokens = int(rng.integers(1, 9))
+        sure = rng.integers(1, len(labels), tokens) * (rng.random(tokens) < 0.6)
+        logits = rng.uniform(-1, 1, (tokens, len(labels))).astype(np.float32)
+        logits[np.arange(tokens), sure] = 9 if scheme in ("IOB2", "IOE2") else 16
+        offsets = [[(3 * at, 3 * at + 2) for at in range(tokens)]]
+        entities = decoder.decode([logits], offsets=offsets, texts=[" ".join(["ab"] * tokens)])
+        types = [""] * tokens
+        for kind, first, last in zip(entities.label, entities.token_start, entities.token_end, strict=True):
+            types[first:last] = [kind] * (last - first)
+        assert types == [labels[label][2:] for label in sure]
+
+
+@pytest.mark.parametrize("strategy", ["none", "simple", "average"])
+def test_weights_of_the_caller_go_with_the_logits_as_they_are(strategy):
+    labels = ["O", "B-LOC", "I-LOC"]
+    logits = [np.array([[9, 0, 0], [0, -2, 9], [9, 0, 0]], np.float32)]
+    form = {"offsets": [[(0, 2), (3, 5), (6, 8)]], "texts": ["ab ab ab"]}
+    options = {"aggregation_strategy": strategy}
+    assert len(EntityDecoder(labels, **options).decode(logits, **form)) == 1
+    assert len(EntityDecoder(labels, transitions=np.zeros((3, 3)), **options).decode(logits, **form)) == 0
+    logits[0][1, 1] = -np.inf
+    assert len(EntityDecoder(labels, **options).decode(logits, **form)) == 0
+
+
 def test_the_best_path_is_legal_where_no_label_is_outside():
     """`B-` may not follow `B-` in schemes where an entity has an explicit end; the first label is not an outside label."""
     rows = np.array([[9, 0], [9, 0], [0, 9]], np.float32)

@@ -359,6 +359,7 @@ def full_labels(scheme, kinds):
 
 def all_paths(twin, logits):
     """(paths, tokens) label ids, and the weight of each sequence; -inf for those the scheme does not allow."""
+    logits = np.array(logits)
     count = len(twin.labels)
     paths = np.array(list(itertools.product(range(count), repeat=len(logits))))
     steps, start, end = twin.weights
@@ -377,7 +378,10 @@ WEIGHTS = ("none", "biases", "transitions", "edges")
 @example("IOB1", "none", 7, 1, 1)
 @example("IOE1", "edges", 7, 1, 2)
 def test_the_best_of_all_paths(scheme, weights, tokens, kinds, seed):
-    """Labels of `decode="viterbi"` are legal and weigh most; `score="path"` is the share of the sequences with it."""
+    """Labels of `decode="viterbi"` are legal and weigh most; `score="path"` is the share of the sequences with it.
+
+    A label weighs at least a twentieth of the best one of its type, where no step has a weight.
+    """
     rng = np.random.default_rng(seed)
     labels = full_labels(scheme, ["x", "y"][:kinds])
     tokens = min(tokens, {1: 7, 2: 4}[kinds])
@@ -398,7 +402,7 @@ def test_the_best_of_all_paths(scheme, weights, tokens, kinds, seed):
     if "biases" in known:
         known["biases"] = {name.removeprefix("transition_bias_"): x for name, x in options["biases"].items()}
     twin = Twin(labels, **known)
-    paths, score = all_paths(twin, logits.astype(np.float64))
+    paths, score = all_paths(twin, [twin.searched(row) for row in logits])
     context = f"{labels} {options} {logits.tolist()}"
 
     form = {"offsets": [[(at, at + 1) for at in range(tokens)]], "texts": ["a b c d"[:tokens]]}
@@ -409,6 +413,7 @@ def test_the_best_of_all_paths(scheme, weights, tokens, kinds, seed):
     place = int(np.flatnonzero((paths == path).all(axis=1))[0])
     assert score[place] == score.max() > -np.inf, context
 
+    paths, score = all_paths(twin, twin.as_found(logits.astype(np.float64), path))
     options.update(score="path", snap=None, join=None, trim=None, aggregation_strategy="simple")
     entities = EntityDecoder(labels, **options).decode([logits], **form)
     share_of = np.exp(score - score.max())
@@ -479,13 +484,13 @@ def test_path_of_a_token_is_the_share_of_its_label(scheme, tokens, seed):
     labels = full_labels(scheme, ["x"])
     logits = (rng.integers(-12, 13, (tokens, len(labels))) / 4).astype(np.float32)
     twin = Twin(labels, scheme=scheme)
-    paths, score = all_paths(twin, logits.astype(np.float64))
-    share_of = np.exp(score - score.max())
-    share_of /= share_of.sum()
     decoder = EntityDecoder(
         labels, aggregation_strategy="none", scheme=scheme, score="path", ignore_labels=(), decode="viterbi"
     )
     found = decoder.decode([logits])
+    paths, score = all_paths(twin, twin.as_found(logits.astype(np.float64), found.label_id.tolist()))
+    share_of = np.exp(score - score.max())
+    share_of /= share_of.sum()
     for token, (label, got) in enumerate(zip(found.label_id.tolist(), found.score.tolist(), strict=True)):
         assert got == pytest.approx(share_of[paths[:, token] == label].sum(), abs=1e-6), f"{scheme} {logits.tolist()}"
 

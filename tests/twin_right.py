@@ -16,6 +16,9 @@ import regex
 
 from twin_units import LETTER, UNSPACED, addresses, one_run, pieces_of_one_thing, tidied, unit_edges, word_edges
 
+SHORTFALL = {(True, False): 3.0, (False, True): 3.25, (True, True): 6.75}
+"""By how much a label's logit may be below one of its type with another place, where a path is searched: one that differs in
+whether an entity begins, in whether it ends, in both."""
 CLOSE = 1e-5  # values this close have no order that a test may depend on, unless they are equal by construction
 
 LETTERS = {
@@ -413,12 +416,43 @@ class Twin:
     def argmax(self, rows):
         return [self.best(row) for row in rows]
 
+    @functools.cached_property
+    def free(self):
+        """Whether no step has a weight."""
+        given = (self.transitions, self.start_transitions, self.end_transitions)
+        return all(weights is None for weights in given) and not any((self.biases or {}).values())
+
+    def searched(self, row):
+        """The row that is searched: a label is no more than `SHORTFALL` below another of its type, unless it is barred."""
+        row = np.array(row, float)
+        if not self.free:
+            return row
+        out = row.copy()
+        for at, (role, kind) in enumerate(self.tags):
+            for value, (other, other_kind) in zip(row, self.tags):
+                if "O" in (role, other) or kind != other_kind or not np.isfinite(row[at]):
+                    continue
+                differs = (role in "BS") != (other in "BS"), (role in "ES") != (other in "ES")
+                out[at] = max(out[at], value - SHORTFALL.get(differs, math.inf))
+        return out
+
+    def stands_in(self, row, label):
+        """Whether a label has another's weight: it stands for another one of its type."""
+        gain = self.searched(row)[label] - row[label] if np.isfinite(row[label]) else 0.0
+        if 0 < gain < CLOSE and not self.exact:
+            raise Undefined
+        return gain > 0
+
+    def as_found(self, rows, labels):
+        """The rows of the sequences that a path's probability is taken from."""
+        return [self.searched(row) if self.stands_in(row, label) else row for row, label in zip(rows, labels)]
+
     def viterbi(self, rows):
         steps, start, end = self.weights_at_cut()
         labels = self.argmax(rows)
-        free = self.transitions is None and self.start_transitions is None and self.end_transitions is None
-        if free and not any((self.biases or {}).values()) and self.is_legal(labels):
+        if self.free and self.is_legal(labels):
             return labels
+        rows = [self.searched(row) for row in rows]
         order = self._tie_order()
         score = start + rows[0]
         back = []
@@ -755,12 +789,13 @@ class Twin:
 
     def entity_score(self, rows, labels, items, first, last, kind, outside):
         if self.score == "path" and not outside:
-            return self.path_probability(rows, first, last, kind)
+            return self.path_probability(self.as_found(rows, labels), first, last, kind)
         values = []
         for at in range(first, last):
             probs = np.exp(log_softmax(rows[at]))
             role, own = self.tags[labels[at]]
             mixed = len(items[at]) > 1 and not outside and (self.aggregation_strategy == "average" or self.lays_out)
+            mixed = mixed or self.stands_in(rows[at], labels[at])
             if own == kind and (role == "O") == outside and not mixed:
                 values.append(probs[labels[at]])
             else:
@@ -1024,7 +1059,14 @@ class Twin:
             name, outside = self.labels[label], self.tags[label][0] == "O"
             if self.ignored(name, outside):
                 continue
-            score = self.marginal(rows, at, label) if self.score == "path" else probs[label]
+            if self.score == "path":
+                score = self.marginal(self.as_found(rows, labels), at, label)
+            elif self.stands_in(row, label):
+                score = min(
+                    1.0, sum(p for p, tag in zip(probs, self.tags) if tag in self._members(self.tags[label][1]))
+                )
+            else:
+                score = probs[label]
             if self.passes(score, name):
                 span = {"first": at, "last": at + 1, "kind": name, "start": token.start, "end": token.end}
                 out.append(self._entity(span, tokens, score, probs.tolist()))

@@ -60,13 +60,19 @@ fn log_sum(values: impl Iterator<Item = f64>) -> f64 {
 }
 
 impl<'g> Lattice<'g> {
-    /// Reads `items`, row numbers of `rows`, which are `cut` out of a longer sequence or not.
+    /// Reads `items`, row numbers of `rows`, which are `cut` out of a longer sequence or not. If the label in `path` of
+    /// an item stands for another one of its type, its row is the one that was searched.
     #[must_use]
-    pub fn new(grammar: &'g Grammar, rows: &Rows<'_>, items: &[u32], cut: Cut) -> Self {
+    pub fn new(grammar: &'g Grammar, rows: &Rows<'_>, items: &[u32], path: &[u32], cut: Cut) -> Self {
         let labels = grammar.tagging().tags.len();
         let mut emission = Vec::with_capacity(items.len() * labels);
-        for &item in items {
-            let row = rows.row(item as usize);
+        let mut searched = Vec::new();
+        for (&item, &label) in items.iter().zip(path) {
+            let mut row = rows.row(item as usize);
+            if grammar.stands_in(row, label) {
+                grammar.write_searched(row, &mut searched);
+                row = &searched;
+            }
             let top = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
             emission.extend(row.iter().map(|&value| f64::from(value) - f64::from(top)));
         }

@@ -5,6 +5,7 @@ pub mod chunks;
 pub mod cut;
 pub mod lattice;
 pub mod own;
+mod places;
 pub mod strategy;
 pub mod transformers;
 pub mod viterbi;

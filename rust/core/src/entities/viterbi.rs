@@ -6,6 +6,7 @@
 //! whatever its type, or one of the few labels of the same type: labels, not labels squared, and the loop over types
 //! is vector code. Which predecessor it was is found on the way back, for the labels of the path alone. If the best
 //! labels make a legal sequence, nothing is searched; else only what lies between tokens outside for certain.
+//! The logits that are searched are those of `places`.
 
 use crate::entities::certain;
 use crate::entities::cut::Cut;
@@ -22,7 +23,7 @@ pub struct Grammar {
     tagging: Tagging,
     /// Labels of each type, and their roles.
     kinds: Vec<Vec<(u32, Role)>>,
-    free: bool,
+    pub(super) free: bool,
     /// The label that most tokens have: the first one outside, 0 if there is none.
     likely: u32,
     /// Whether all steps weigh nothing and each entity of a legal sequence can be taken out of it.
@@ -177,11 +178,12 @@ impl Grammar {
     /// Writes the labels of the best legal sequence over `items` (row numbers), which are `cut` out of a longer one or
     /// not, into `out`.
     ///
-    /// The best one has the largest sum of logits and weights. Ties: where the most probable label of each token (of
-    /// equal ones, the smallest id) makes a legal sequence and no weight is set, that sequence wins. Otherwise, from
-    /// the last token back: first a label that continues an entity, then one outside, then by role in the order begin,
-    /// inside, end, single, then by the type that the labels name first. With weights for each pair of labels: from
-    /// the last token back, the smallest id.
+    /// The best one has the largest sum of logits and weights; if no step has a weight, a label of an entity counts at least
+    /// what `places` says. Ties: where the most probable label of each token (of equal ones, the
+    /// smallest id) makes a legal sequence and no weight is set, that sequence wins. Otherwise, from the last token back:
+    /// first a label that continues an entity, then one outside, then by role in the order begin, inside, end, single,
+    /// then by the type that the labels name first. With weights for each pair of labels: from the last token back, the
+    /// smallest id.
     ///
     /// # Errors
     /// The row at which no legal sequence is left, or that has no most probable label, and what is wrong there.
@@ -279,10 +281,10 @@ impl Grammar {
         let labels = self.tagging.tags.len();
         let all = 0..labels as u32;
         let weights = self.matrix.as_ref().map_or(&[][..], |(steps, ..)| steps);
-        let mut score: Vec<f32> = Vec::new();
+        let (mut score, mut emission): (Vec<f32>, Vec<f32>) = Default::default();
         let mut back = vec![0_u32; items.len() * labels];
         for (at, &item) in items.iter().enumerate() {
-            let emission = rows.row(item as usize);
+            self.write_searched(rows.row(item as usize), &mut emission);
             let mut next = vec![BARRED; labels];
             if at == 0 {
                 next.iter_mut().zip(all.clone()).for_each(|(next, label)| *next = self.opening(label, cut));
@@ -302,7 +304,7 @@ impl Grammar {
                     }
                 }
             }
-            next.iter_mut().zip(emission).for_each(|(next, emission)| *next += emission);
+            next.iter_mut().zip(&emission).for_each(|(next, emission)| *next += emission);
             if next.iter().all(|&score| score == BARRED) {
                 return Err(at);
             }
@@ -369,6 +371,8 @@ pub struct Space {
     scores: Vec<[f32; 8]>,
     /// At each token, the best score of each role at the token before.
     tops: Vec<[f32; 5]>,
+    /// The logits of a token, as they are searched.
+    row: Vec<f32>,
 }
 
 impl Lanes {
@@ -437,14 +441,14 @@ impl Lanes {
         let Some(last) = items.len().checked_sub(1) else { return Ok(()) };
         let scheme = grammar.tagging.scheme;
         let size = self.label.len();
-        let Space { scores, tops } = space;
+        let Space { scores, tops, row } = space;
         scores.clear();
         scores.resize(items.len() * size, [BARRED; 8]);
         tops.clear();
         tops.resize(items.len(), [BARRED; 5]);
         for (at, &item) in items.iter().enumerate() {
             let (before, next) = scores.split_at_mut(at * size);
-            let row = rows.row(item as usize);
+            grammar.write_searched(rows.row(item as usize), row);
             if at == 0 {
                 for &role in &self.roles {
                     if cut.before || role == Role::Outside || scheme.opens(role, false) {
@@ -580,6 +584,36 @@ mod tests {
     }
 
     /// The twin: the scores of all legal sequences, by trying each label after each.
+    /// The logits that are searched, in plain words: a label of an entity is at most 3 below another one of its type that
+    /// differs in whether it begins, 3.25 if in whether it ends, 6.75 if in both; unless it is barred, or steps have weights.
+    fn searched(grammar: &Grammar, values: &[f32], columns: usize) -> Vec<f32> {
+        let tags = &grammar.tagging().tags;
+        let places = |role| match role {
+            Role::Begin => Some((true, false)),
+            Role::Inside => Some((false, false)),
+            Role::End => Some((false, true)),
+            Role::Single => Some((true, true)),
+            Role::Outside => None,
+        };
+        let mut out = values.to_vec();
+        for (at, value) in out.iter_mut().enumerate() {
+            let (row, tag) = (&values[at - at % columns..][..columns], tags[at % columns]);
+            let Some((begins, ends)) = places(tag.role).filter(|_| grammar.free && *value > BARRED) else {
+                continue;
+            };
+            for (other, given) in tags.iter().zip(row).filter(|(other, _)| other.kind == tag.kind) {
+                let least = match places(other.role) {
+                    Some((b, e)) if b != begins && e != ends => given - 6.75,
+                    Some((b, _)) if b != begins => given - 3.0,
+                    Some((_, e)) if e != ends => given - 3.25,
+                    _ => BARRED,
+                };
+                *value = if least > *value { least } else { *value };
+            }
+        }
+        out
+    }
+
     fn all_paths(grammar: &Grammar, values: &[f32], columns: usize, cut: Cut) -> Vec<(f32, Vec<u32>)> {
         let tokens = values.len() / columns;
         let mut paths = vec![(0.0, Vec::new())];
@@ -618,12 +652,23 @@ mod tests {
             && (to == path.len() || !goes_on(to - 1))
     }
 
+    /// Where the label in `path` of a token gained by the search, the token's row is the searched one.
     fn check_probabilities(
         grammar: &Grammar,
-        values: &[f32],
+        given: &[f32],
         columns: usize,
         cut: Cut,
+        path: &[u32],
     ) -> std::result::Result<(), TestCaseError> {
+        let mut values = given.to_vec();
+        for (at, &label) in path.iter().enumerate() {
+            let row = at * columns..(at + 1) * columns;
+            let searched = searched(grammar, &given[row.clone()], columns);
+            if searched[label as usize] > given[row.start + label as usize] {
+                values[row].copy_from_slice(&searched);
+            }
+        }
+        let values = &values;
         let tokens = values.len() / columns;
         let finite = |row: &[f32]| row.iter().any(|value| value.is_finite());
         prop_assume!(values.chunks(columns).all(finite));
@@ -631,7 +676,7 @@ mod tests {
         let weight = |score: f32| f64::from(score).exp();
         let total: f64 = paths.iter().map(|(score, _)| weight(*score)).sum();
         let items: Vec<u32> = (0..tokens as u32).collect();
-        let lattice = Lattice::new(grammar, &Rows::new(values, columns), &items, cut);
+        let lattice = Lattice::new(grammar, &Rows::new(given, columns), &items, path, cut);
         for (at, label) in (0..tokens).flat_map(|at| (0..columns as u32).map(move |label| (at, label))) {
             let having = paths.iter().filter(|(_, path)| path[at] == label);
             let want: f64 = having.map(|(score, _)| weight(*score)).sum();
@@ -686,17 +731,19 @@ mod tests {
         let mut path = Vec::new();
         let rows = Rows::new(values, columns);
         let found = grammar.best_path(&rows, &items, cut, &mut Space::default(), &mut path);
-        let best = all_paths(grammar, values, columns, cut)
+        let searched = searched(grammar, values, columns);
+        let best = all_paths(grammar, &searched, columns, cut)
             .into_iter()
             .map(|(score, _)| score)
             .fold(BARRED, f32::max);
         if found.is_ok() {
             prop_assert!(grammar.is_legal(&path, cut), "{path:?}");
-            prop_assert_eq!(score(grammar, values, columns, cut, &path), best, "{:?}", path);
+            prop_assert_eq!(score(grammar, &searched, columns, cut, &path), best, "{:?}", path);
         } else {
             prop_assert_eq!(best, BARRED);
+            path = vec![grammar.likely; items.len()];
         }
-        check_probabilities(grammar, values, columns, cut)
+        check_probabilities(grammar, values, columns, cut, &path)
     }
 
     proptest! {
@@ -798,6 +845,28 @@ mod tests {
                 )
                 .unwrap();
             assert_eq!(path, want, "{names:?}");
+        }
+    }
+
+    #[test]
+    fn a_type_that_is_sure_counts_for_a_place_that_is_not() {
+        let names = ["O", "B-x", "I-x", "B-y", "I-y"];
+        let grammar = Grammar::new(Tagging::new(&names, None).unwrap(), Weights::default()).unwrap();
+        for (name, rows, want) in [
+            (
+                "alone",
+                &[[9.0, 0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 9.0, 0.5, 0.0], [9.0, 0.0, 0.0, 0.0, 0.0]][..],
+                &[0, 1, 0][..],
+            ),
+            ("not sure", &[[9.0, 0.0, 0.0, 0.0, 0.0], [0.0, -9.0, 2.0, -9.0, -9.0]], &[0, 0]),
+            ("barred", &[[9.0, 0.0, 0.0, 0.0, 0.0], [0.0, BARRED, 9.0, -1.0, 0.0]], &[0, 0]),
+            ("behind another type", &[[0.0, 9.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0, 9.0]], &[1, 3]),
+        ] {
+            let items: Vec<u32> = (0..rows.len() as u32).collect();
+            let (mut path, mut space) = (Vec::new(), Space::default());
+            let rows = Rows::new(rows.as_flattened(), names.len());
+            grammar.best_path(&rows, &items, Cut::default(), &mut space, &mut path).unwrap();
+            assert_eq!(path, want, "{name}");
         }
     }
 

@@ -36,7 +36,9 @@ impl<'a> Scores<'a> {
     }
 
     fn lattice(&self) -> &Lattice<'a> {
-        self.lattice.get_or_init(|| Lattice::new(&self.decoder.grammar, &self.rows, self.item_rows, self.cut))
+        self.lattice.get_or_init(|| {
+            Lattice::new(&self.decoder.grammar, &self.rows, self.item_rows, self.labels, self.cut)
+        })
     }
 
     /// The score of an entity of type `kind` that covers `items`.
@@ -58,8 +60,8 @@ impl<'a> Scores<'a> {
     }
 
     /// The probability of the label of `item`. It is that of all labels of the entity's type if the row was made from
-    /// several tokens (the first has a `B-`, the others an `I-`), or if `repair="keep"` leaves another type in an
-    /// entity.
+    /// several tokens (the first has a `B-`, the others an `I-`), if the label stands for another one of its type, or if
+    /// `repair="keep"` leaves another type in an entity.
     fn of_type(&self, item: usize, kind: u32) -> f32 {
         let (row, label) = (self.item_rows[item] as usize, self.labels[item] as usize);
         let (from, to) = self.items[item];
@@ -69,7 +71,8 @@ impl<'a> Scores<'a> {
             Some(Decides::First | Decides::Wins(_)) | None => false,
         };
         let tagging = self.decoder.grammar.tagging();
-        let pooled = to - from > 1 && (means || settings.lays_out_words(&self.decoder.grammar));
+        let pooled = (to - from > 1 && (means || settings.lays_out_words(&self.decoder.grammar)))
+            || self.decoder.grammar.stands_in(self.rows.row(row), label as u32);
         let tag = tagging.tags[label];
         if tag.kind == kind && (!pooled || tag.role == Role::Outside) {
             return self.rows.probability(row, label);
@@ -80,10 +83,14 @@ impl<'a> Scores<'a> {
 
     /// The score of an item by itself.
     pub(super) fn of_item(&self, item: usize) -> f32 {
-        let label = self.labels[item];
-        match self.decoder.settings.score {
-            Score::Path => self.lattice().marginal(item, label) as f32,
-            _ => self.rows.probability(self.item_rows[item] as usize, label as usize),
+        let (row, label, grammar) = (self.item_rows[item] as usize, self.labels[item], &self.decoder.grammar);
+        if self.decoder.settings.score == Score::Path {
+            self.lattice().marginal(item, label) as f32
+        } else if grammar.stands_in(self.rows.row(row), label) {
+            let labels = grammar.of_kind(grammar.tagging().tags[label as usize].kind);
+            self.rows.probability_of_all(row, labels.map(|(label, _)| label as usize)).min(1.0)
+        } else {
+            self.rows.probability(row, label as usize)
         }
     }
 

@@ -29,18 +29,32 @@ fn shortfall(role: Role, other: Role) -> f32 {
     }
 }
 
+/// For each label of an entity and each other one of its type: both, and by how much the first may fall short of the other.
+pub(super) fn pairs(kinds: &[Vec<(u32, Role)>]) -> Vec<(u32, u32, f32)> {
+    let entities = |kind: &[(u32, Role)]| {
+        kind.iter().copied().filter(|(_, role)| *role != Role::Outside).collect::<Vec<_>>()
+    };
+    let mut pairs = Vec::new();
+    for kind in kinds.iter().map(|kind| entities(kind)) {
+        for (&(label, role), &(other, place)) in
+            kind.iter().flat_map(|one| kind.iter().map(move |other| (one, other)))
+        {
+            let shortfall = shortfall(role, place);
+            if shortfall.is_finite() {
+                pairs.push((label, other, shortfall));
+            }
+        }
+    }
+    pairs
+}
+
 impl Grammar {
     /// Whether the row gives an entity's label less than it counts, so that it stands for another one of its type.
     pub(crate) fn stands_in(&self, row: &[f32], label: u32) -> bool {
-        let tag = self.tagging().tags[label as usize];
-        self.free && tag.role != Role::Outside && row[label as usize] < self.least(row, tag.kind, tag.role)
-    }
-
-    /// The least logit of a label of entities of type `kind` with the place `role`, if it is not barred.
-    fn least(&self, row: &[f32], kind: u32, role: Role) -> f32 {
-        self.of_kind(kind)
-            .map(|(label, other)| row[label as usize] - shortfall(role, other))
-            .fold(BARRED, f32::max)
+        let mut pairs = self.pairs.iter();
+        pairs.any(|&(one, other, shortfall)| {
+            one == label && row[label as usize] < row[other as usize] - shortfall
+        })
     }
 
     /// Writes the row that is searched into `out`: no label of an entity is too far below the others of its type, unless it
@@ -48,14 +62,9 @@ impl Grammar {
     pub(crate) fn write_searched(&self, row: &[f32], out: &mut Vec<f32>) {
         out.clear();
         out.extend_from_slice(row);
-        if !self.free {
-            return;
-        }
-        for (label, tag) in (0..).zip(&self.tagging().tags) {
-            let value = &mut out[label as usize];
-            if tag.role != Role::Outside && *value > BARRED {
-                *value = value.max(self.least(row, tag.kind, tag.role));
-            }
+        for &(label, other, shortfall) in &self.pairs {
+            let (value, least) = (&mut out[label as usize], row[other as usize] - shortfall);
+            *value = if *value > BARRED && least > *value { least } else { *value };
         }
     }
 }

@@ -10,6 +10,7 @@
 
 use crate::entities::certain;
 use crate::entities::cut::Cut;
+use crate::entities::places;
 use crate::entities::weights::bias;
 pub use crate::entities::weights::{Biases, Weights};
 use crate::labels::{ROLES, Role, Tagging};
@@ -23,7 +24,9 @@ pub struct Grammar {
     tagging: Tagging,
     /// Labels of each type, and their roles.
     kinds: Vec<Vec<(u32, Role)>>,
-    pub(super) free: bool,
+    free: bool,
+    /// What the labels of a type lend each other where no step has a weight; see [`places`].
+    pub(super) pairs: Vec<(u32, u32, f32)>,
     /// The label that most tokens have: the first one outside, 0 if there is none.
     likely: u32,
     /// Whether all steps weigh nothing and each entity of a legal sequence can be taken out of it.
@@ -86,22 +89,20 @@ impl Grammar {
                     }
                 }
                 let matrix = Some((barred(&tagging, steps), start, end));
-                return Ok(Self { tagging, kinds, free: false, likely, sheds: false, matrix, lanes: None });
+                let pairs = Vec::new();
+                return Ok(Self {
+                    tagging,
+                    kinds,
+                    free: false,
+                    pairs,
+                    likely,
+                    sheds: false,
+                    matrix,
+                    lanes: None,
+                });
             }
         };
-        let Biases { background_stay, background_to_start, inside_to_continue, inside_to_end, .. } = biases;
-        let all = [
-            background_stay,
-            background_to_start,
-            inside_to_continue,
-            inside_to_end,
-            biases.end_to_background,
-            biases.end_to_start,
-        ];
-        if !all.iter().all(|weight| weight.is_finite()) {
-            return Err(weight_fault("biases"));
-        }
-        let free = all.iter().all(|&weight| weight == 0.0);
+        let free = weigh_nothing(&biases)?;
         let scheme = tagging.scheme;
         if !free && !scheme.marks_both_ends() {
             return Err(Error::BadOption {
@@ -116,7 +117,8 @@ impl Grammar {
             (barred(&tagging, steps), start, end)
         });
         let sheds = free && outside.is_some() && lanes.is_some();
-        Ok(Self { tagging, kinds, free, likely, sheds, matrix, lanes })
+        let pairs = if free { places::pairs(&kinds) } else { Vec::new() };
+        Ok(Self { tagging, kinds, free, pairs, likely, sheds, matrix, lanes })
     }
 
     /// The labels.
@@ -321,6 +323,25 @@ impl Grammar {
             label = back[at * labels + label] as usize;
         }
         Ok(())
+    }
+}
+
+/// Whether all biases are 0.
+fn weigh_nothing(biases: &Biases) -> Result<bool> {
+    let Biases { background_stay, background_to_start, inside_to_continue, inside_to_end, .. } = biases;
+    let Biases { end_to_background, end_to_start, .. } = biases;
+    let all = [
+        background_stay,
+        background_to_start,
+        inside_to_continue,
+        inside_to_end,
+        end_to_background,
+        end_to_start,
+    ];
+    if all.iter().all(|weight| weight.is_finite()) {
+        Ok(all.iter().all(|&&weight| weight == 0.0))
+    } else {
+        Err(weight_fault("biases"))
     }
 }
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import operator
-import re
 import sys
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
@@ -143,14 +142,6 @@ def short(name: object) -> str:
     """A name as messages show it: 40 characters at most."""
     text = name if isinstance(name, str) else repr(name)
     return text if len(text) <= 40 else f"{text[:40]}..."
-
-
-def visible(text: str) -> str:
-    """`text` with control characters other than line feeds spelled out, which a terminal would obey."""
-    return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
-
-
-_CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 
 
 def listed(names: Iterable[object]) -> str:

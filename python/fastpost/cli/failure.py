@@ -14,8 +14,8 @@ from typing import NoReturn, ParamSpec
 
 import typer
 
-from fastpost._inputs.bounds import visible
 from fastpost._inputs.paths import is_no_path
+from fastpost._inputs.terminal import visible
 from fastpost.exceptions import Argument, cure_of, words_of
 from fastpost.jobs.errors import STANDARD_OUTPUT, Finished, JobError, is_resumable
 

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from fastpost._inputs.bounds import counted, visible
+from fastpost._inputs.bounds import counted
 from fastpost._inputs.option import ABSENT
+from fastpost._inputs.terminal import visible
 from fastpost.entities.options import ENTITY_OPTIONS
 from fastpost.exceptions import refuse
 from fastpost.models.batches import Logits, Windows

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from fastpost.exceptions import Argument, Words, refuse
-from fastpost.jobs.errors import OUT, OVERWRITE, RESUME, START_AGAIN, WRITE_AGAIN, Finished, JobError
+from fastpost.jobs.errors import ANEW, OUT, OVERWRITE, RESUME, START_AGAIN, WRITE_AGAIN, Finished, JobError
 
 Json = dict[str, Any]
 
@@ -208,7 +208,7 @@ def refuse_other_job(out: Path, written: bytes | None, job: Json) -> None:
             JobError,
             f"{out} was written with ",
             *_other(found[0]),
-            cure=("; pass the same, or ", *WRITE_AGAIN[1:]),
+            cure=("; pass the same, or ", *ANEW),
         )
 
 

@@ -29,7 +29,8 @@ def is_resumable(error: BaseException) -> bool:
 RESUME, OVERWRITE, OUT = Argument("resume", (True,)), Argument("overwrite", (True,)), Argument("out")
 START_AGAIN = ("; pass ", OVERWRITE, " without ", RESUME, " to start again")
 """The cure for an output that can't be resumed."""
-WRITE_AGAIN = ("; pass ", OVERWRITE, " without ", RESUME, " to write it again")
+ANEW = (OVERWRITE, " without ", RESUME, " to write it again")
+WRITE_AGAIN = ("; pass ", *ANEW)
 """The cure for a whole output that is not of the job."""
 
 _NOTE = "fastpost_resumable"

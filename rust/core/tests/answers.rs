@@ -164,7 +164,7 @@ proptest! {
         }
     }
 
-/// The "no answer" score is the lowest of all windows; if a null answer is allowed, it is one more share of the whole.
+    /// The "no answer" score is the lowest of all windows; if a null answer is allowed, it is one more share of the whole.
     #[test]
     fn null_answers_are_a_share_too((text, rows) in sample(3, true), max_len in 1_usize..8, threshold in 0.0_f64..1.0) {
         let mode = Mode::Right { normalize: Normalize::Global, dedupe: Dedupe::Span, null_threshold: None };

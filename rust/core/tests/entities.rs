@@ -92,7 +92,7 @@ fn legal_labels(sample: &Sample, plan: &[(usize, usize, bool)]) -> Vec<usize> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(192))]
 
-/// Words that are certainly outside are skipped; if outside is reported, too, every word is decoded.
+    /// Words that are certainly outside are skipped; if outside is reported, too, every word is decoded.
     #[test]
     fn words_that_are_left_out_change_nothing(
         sample in sample(9, 24), above in prop::collection::vec(0.0_f32..14.0, 1..9),
@@ -114,7 +114,7 @@ proptest! {
         prop_assert_eq!(some.probs, probs.copied().collect::<Vec<_>>());
     }
 
-/// Tokens far from entities are not read; if outside is reported, too, every token is. The gaps between entities have all
+    /// Tokens far from entities are not read; if outside is reported, too, every token is. The gaps between entities have all
     /// lengths, and a doubtful token may depend on a distant one.
     #[test]
     fn tokens_that_are_left_out_change_nothing(
@@ -145,7 +145,7 @@ proptest! {
         prop_assert_eq!(some.probs, probs.copied().collect::<Vec<_>>());
     }
 
-/// A text that is cut into windows with the rows of the whole has the entities of the whole: each token is decided once.
+    /// A text that is cut into windows with the rows of the whole has the entities of the whole: each token is decided once.
     /// The mean of equal rows is that row, except for rounding.
     #[test]
     fn windows_of_equal_logits_are_one_window(
@@ -167,7 +167,7 @@ proptest! {
         }
     }
 
-/// Windows that are decoded separately find the entities of the whole if each entity lies whole in one of them.
+    /// Windows that are decoded separately find the entities of the whole if each entity lies whole in one of them.
     #[test]
     fn windows_that_hold_each_entity_are_one_window(
         sample in sample(5, 24), most in 8_usize..12,
@@ -189,7 +189,7 @@ proptest! {
         }
     }
 
-/// Spans are in order, inside the text, disjoint and not empty; all columns have a row for each entity; threads and the
+    /// Spans are in order, inside the text, disjoint and not empty; all columns have a row for each entity; threads and the
     /// rest of the batch do not change the result.
     #[test]
     fn spans_are_sorted_inside_and_disjoint(
@@ -273,7 +273,7 @@ proptest! {
         prop_assert!(once.windows(2).all(|pair| pair[0].end <= pair[1].start));
     }
 
-/// With every repair switched off, own mode is transformers' mode, for names that both read alike and words by its rules.
+    /// With every repair switched off, own mode is transformers' mode, for names that both read alike and words by its rules.
     ///
     /// Own mode decides the type of a word by all of its tokens, and transformers takes the label of one or the best of the
     /// mean. So the two agree where the tokens of a word have equal logits.
@@ -310,7 +310,7 @@ proptest! {
         }
     }
 
-/// Transformers' mode compared with its plain loops: neighbours of one type are one entity, `B-` begins another.
+    /// Transformers' mode compared with its plain loops: neighbours of one type are one entity, `B-` begins another.
     #[test]
     fn transformers_mode_equals_its_plain_twin(sample in sample(5, 16), words in any::<bool>()) {
         let strategy = if words { Strategy::First } else { Strategy::Simple };

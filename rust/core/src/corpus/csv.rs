@@ -13,9 +13,7 @@ use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 use super::fault::{Hint, Reason, listed};
 use super::jsonl::quoted;
 use super::texts::Block;
-use super::{Keep, Split, Wanted};
-
-const MARK: &[u8] = b"\xef\xbb\xbf";
+use super::{Keep, MARK, Split, Wanted};
 
 fn reader(delimiter: u8) -> Box<Reader> {
     let mut reader = Box::new(ReaderBuilder::new().delimiter(delimiter).build());

@@ -7,7 +7,7 @@ use super::csv::{Header, Scan, lines};
 use super::fault::{Fault, Reason};
 use super::open::Opened;
 use super::text;
-use super::{Keep, Source, Split, Wanted};
+use super::{Keep, MARK, Source, Split, Wanted};
 
 /// Cuts one file into blocks of whole records, in order.
 ///
@@ -314,8 +314,8 @@ fn no_text(block: &[u8]) -> Option<Reason> {
 
 /// Takes the byte-order mark off the start of a file; the name of one that is not UTF-8's is the error.
 fn strip_mark(block: &mut Vec<u8>) -> Result<(), &'static str> {
-    if block.starts_with(b"\xef\xbb\xbf") {
-        block.drain(..3);
+    if block.starts_with(MARK) {
+        block.drain(..MARK.len());
     }
     match block.as_slice() {
         [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => Err("UTF-32"),

@@ -13,7 +13,7 @@ use super::fault::{Reason, listed};
 use super::relaxed::relaxed;
 use super::text;
 use super::texts::Block;
-use super::{Keep, Wanted};
+use super::{Keep, MARK, Wanted};
 
 /// Takes the wanted columns out of each line of a block; `first_line` is the line of its first byte.
 ///
@@ -44,7 +44,7 @@ pub(crate) fn split(bytes: &[u8], first_line: u64, wanted: &Wanted, out: &mut Bl
 
 /// `line` with blanks for a byte-order mark at its start, as where files that have one were joined.
 fn unmarked(line: &[u8]) -> Cow<'_, [u8]> {
-    match line.strip_prefix(b"\xef\xbb\xbf") {
+    match line.strip_prefix(MARK) {
         None => Cow::Borrowed(line),
         Some(rest) => Cow::Owned([b"   ", rest].concat()),
     }

@@ -37,6 +37,9 @@ use csv::Header;
 use text::Frame;
 use texts::Block;
 
+/// UTF-8's byte-order mark.
+const MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// What one text is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Split {

@@ -17,32 +17,25 @@ const ENDS: f32 = 3.25;
 /// The same if it says both otherwise: more than twice each, so that two names are not taken for one.
 const BOTH: f32 = 6.75;
 
-/// By how much a label with the place `role` may fall short of one of its type with the place `other`.
-fn shortfall(role: Role, other: Role) -> f32 {
-    let begins = |role| matches!(role, Role::Begin | Role::Single);
-    let ends = |role| matches!(role, Role::End | Role::Single);
-    match (begins(role) != begins(other), ends(role) != ends(other)) {
-        (true, true) => BOTH,
-        (true, false) => BEGINS,
-        (false, true) => ENDS,
-        (false, false) => f32::INFINITY,
+/// By how much a label with the place `role` may fall short of one of its type with the place `other`; `None` if both have
+/// the same place.
+fn shortfall(role: Role, other: Role) -> Option<f32> {
+    match (role.begins() != other.begins(), role.ends() != other.ends()) {
+        (true, true) => Some(BOTH),
+        (true, false) => Some(BEGINS),
+        (false, true) => Some(ENDS),
+        (false, false) => None,
     }
 }
 
 /// For each label of an entity and each other one of its type: both, and by how much the first may fall short of the other.
 pub(super) fn pairs(kinds: &[Vec<(u32, Role)>]) -> Vec<(u32, u32, f32)> {
-    let entities = |kind: &[(u32, Role)]| {
-        kind.iter().copied().filter(|(_, role)| *role != Role::Outside).collect::<Vec<_>>()
-    };
     let mut pairs = Vec::new();
-    for kind in kinds.iter().map(|kind| entities(kind)) {
-        for (&(label, role), &(other, place)) in
-            kind.iter().flat_map(|one| kind.iter().map(move |other| (one, other)))
-        {
-            let shortfall = shortfall(role, place);
-            if shortfall.is_finite() {
-                pairs.push((label, other, shortfall));
-            }
+    for kind in kinds {
+        let entities = || kind.iter().filter(|(_, role)| *role != Role::Outside);
+        for &(label, role) in entities() {
+            let near = |&(other, place)| shortfall(role, place).map(|shortfall| (label, other, shortfall));
+            pairs.extend(entities().filter_map(near));
         }
     }
     pairs
@@ -51,10 +44,11 @@ pub(super) fn pairs(kinds: &[Vec<(u32, Role)>]) -> Vec<(u32, u32, f32)> {
 impl Grammar {
     /// Whether the row gives an entity's label less than it counts, so that it stands for another one of its type.
     pub(crate) fn stands_in(&self, row: &[f32], label: u32) -> bool {
-        let mut pairs = self.pairs.iter();
-        pairs.any(|&(one, other, shortfall)| {
-            one == label && row[label as usize] < row[other as usize] - shortfall
-        })
+        let tag = self.tagging().tags[label as usize];
+        let falls_short = |(other, place): (u32, Role)| {
+            shortfall(tag.role, place).is_some_and(|most| row[label as usize] < row[other as usize] - most)
+        };
+        self.is_free() && tag.role != Role::Outside && self.of_kind(tag.kind).any(falls_short)
     }
 
     /// Writes the row that is searched into `out`: no label of an entity is too far below the others of its type, unless it

@@ -250,6 +250,11 @@ impl Grammar {
         self.likely
     }
 
+    /// Whether no step weighs anything.
+    pub(super) fn is_free(&self) -> bool {
+        self.free
+    }
+
     /// Whether the tokens that [`certain::runs`] leaves out are outside on every best path.
     pub(crate) fn sheds(&self) -> bool {
         self.sheds
@@ -331,18 +336,16 @@ impl Grammar {
 
 /// Whether all biases are 0.
 fn weigh_nothing(biases: &Biases) -> Result<bool> {
-    let Biases { background_stay, background_to_start, inside_to_continue, inside_to_end, .. } = biases;
-    let Biases { end_to_background, end_to_start, .. } = biases;
     let all = [
-        background_stay,
-        background_to_start,
-        inside_to_continue,
-        inside_to_end,
-        end_to_background,
-        end_to_start,
+        biases.background_stay,
+        biases.background_to_start,
+        biases.inside_to_continue,
+        biases.inside_to_end,
+        biases.end_to_background,
+        biases.end_to_start,
     ];
     if all.iter().all(|weight| weight.is_finite()) {
-        Ok(all.iter().all(|&&weight| weight == 0.0))
+        Ok(all.iter().all(|&weight| weight == 0.0))
     } else {
         Err(weight_fault("biases"))
     }

@@ -29,6 +29,16 @@ impl Role {
     pub fn continues(self, next: Self) -> bool {
         matches!(self, Self::Begin | Self::Inside) && matches!(next, Self::Inside | Self::End)
     }
+
+    /// Whether the role says that an entity begins with its token.
+    pub(crate) fn begins(self) -> bool {
+        matches!(self, Self::Begin | Self::Single)
+    }
+
+    /// Whether the role says that an entity ends with its token.
+    pub(crate) fn ends(self) -> bool {
+        matches!(self, Self::End | Self::Single)
+    }
 }
 
 /// A way to write entities as one label a token.

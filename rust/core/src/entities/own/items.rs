@@ -364,8 +364,8 @@ fn place(grammar: &Grammar, kinds: &[f32], ends: (&[f32], &[f32]), out: &mut Vec
     out.resize(ends.0.len(), 0.0);
     for (kind, &probability) in (0..).zip(kinds) {
         let labels = || grammar.labels_of(kind);
-        let begins = share(labels(), ends.0, |role| matches!(role, Role::Begin | Role::Single));
-        let ends = share(labels(), ends.1, |role| matches!(role, Role::End | Role::Single));
+        let begins = share(labels(), ends.0, Role::begins);
+        let ends = share(labels(), ends.1, Role::ends);
         let ends = if marks_ends || !marks_singles { ends } else { UNSAID + (1.0 - UNSAID) * ends };
         let place = |role| match role {
             Role::Outside => 1.0,

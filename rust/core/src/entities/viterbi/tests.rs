@@ -8,7 +8,6 @@ fn schemes() -> impl Strategy<Value = Scheme> {
     prop::sample::select(&SCHEMES)
 }
 
-/// The twin: the scores of all legal sequences, by trying each label after each.
 /// The logits that are searched, in plain words: a label of an entity is at most 3 below another one of its type that
 /// differs in whether it begins, 3.25 if in whether it ends, 6.75 if in both; unless it is barred, or steps have weights.
 fn searched(grammar: &Grammar, values: &[f32], columns: usize) -> Vec<f32> {
@@ -39,6 +38,7 @@ fn searched(grammar: &Grammar, values: &[f32], columns: usize) -> Vec<f32> {
     out
 }
 
+/// The twin: the scores of all legal sequences, by trying each label after each.
 fn all_paths(grammar: &Grammar, values: &[f32], columns: usize, cut: Cut) -> Vec<(f32, Vec<u32>)> {
     let tokens = values.len() / columns;
     let mut paths = vec![(0.0, Vec::new())];

@@ -71,6 +71,22 @@ def test_names_of_values_are_whole():
     assert page.index("Examples") < page.index("Input") < page.index("Output") < page.index("Entities")
 
 
+@pytest.mark.parametrize("path", PATHS)
+def test_every_option_says_what_it_is_for(path):
+    """On Python 3.10 those with the default None had lost what was said about them, their limits included."""
+    for param in command_at(path).params:
+        assert param.name == "help" or (getattr(param, "help", None) or "").strip(), param.name
+
+
+def test_help_into_a_pipe_that_is_closed():
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "fastpost", "ner", "--help"]
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
 def test_every_option_has_a_place():
     listed = [name for names in GROUPS.values() for name in names]
     assert len(listed) == len(set(listed))
@@ -109,6 +125,9 @@ def test_without_a_word_it_shows_what_it_can_do():
     ("words", "says"),
     [
         ("ner", "Missing argument 'FILE...'. (fastpost ner --help)"),
+        ("ner x --redact", "Option '--redact' requires an argument. (fastpost ner --help)"),
+        ("bench ner x --model", "Option '--model' requires an argument. (fastpost bench ner --help)"),
+        ("ner x --model m --stride -1", "'--stride': Input should be greater than or equal to 0 (fastpost ner --help)"),
         ("merge-counts", "Missing argument 'FILE...'. (fastpost merge-counts --help)"),
         ("ner x --model m --treshold 1", "Possible options: --threads, --threshold) (fastpost ner --help)"),
         ("ner x --model m --compat right", "'--compat': 'right' is not one of 'fastpost', 'transformers'. (fastpost ner --help)"),

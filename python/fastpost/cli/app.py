@@ -30,16 +30,20 @@ class Row(NamedTuple):
 _TEXTS, _TOKENIZERS, _MACHINE = "Texts", "Tokenizers", "This machine"
 COMMANDS: dict[str, Row] = {
     "ner": Row(
-        "ner", _TEXTS, "Find the entities of texts: a line of JSON a text, or a Parquet file with a row an entity."
+        "ner",
+        _TEXTS,
+        "Find the entities of texts: a line of JSON for each text, or a Parquet file with a row for each entity.",
     ),
     "qa": Row(
-        "qa", _TEXTS, "Answer questions from texts: a line of JSON a text, or a Parquet file with a row an answer."
+        "qa",
+        _TEXTS,
+        "Answer questions from texts: a line of JSON for each text, or a Parquet file with a row for each answer.",
     ),
     "view": Row("view", _TEXTS, "Show the entities of texts in colour, on one HTML page that needs nothing else."),
     "compare": Row(
         "compare",
         _TEXTS,
-        "Print where transformers and fastpost find other entities, and which rule makes the difference.",
+        "Print where transformers and fastpost find different entities, and which rule makes the difference.",
     ),
     "train-tokenizer": Row(
         "training",
@@ -97,6 +101,12 @@ def _wanted(arguments: Sequence[str]) -> str:
         arguments = os.environ.get("COMP_WORDS", os.environ.get("_TYPER_COMPLETE_ARGS", "")).split()[1:]
     first = next((one for one in arguments if not one.startswith("-")), "")
     return first if first in COMMANDS else ""
+
+
+def _path(arguments: Sequence[str]) -> str:
+    """The command that the arguments call, with the words before it."""
+    words = [one for one in arguments if not one.startswith("-")]
+    return " ".join(["fastpost", *words[: 2 if words[:1] == ["bench"] else 1 if _wanted(arguments) else 0]])
 
 
 def _version(wanted: bool) -> None:
@@ -159,6 +169,12 @@ def run(arguments: Sequence[str]) -> int:
                 return 0
             app = build_app(_wanted(arguments))
             result = app(arguments, prog_name="fastpost", standalone_mode=False)
+    except SystemExit as ended:
+        if ended.code != 1:  # completion ends so
+            raise
+        # Typer ends so if what it prints itself, such as --help, goes into a pipe that is closed.
+        failure.drop_output()
+        return failure.PIPE_CLOSED
     except (KeyboardInterrupt, OSError, failure.UsageError) as error:
         if failure.Debug.on and isinstance(error, OSError):
             raise
@@ -174,7 +190,7 @@ def run(arguments: Sequence[str]) -> int:
             raise
         text = " ".join(message().split()).replace(": Value error, ", ": ")
         if text:
-            command = getattr(getattr(error, "ctx", None), "command_path", "fastpost")
+            command = getattr(getattr(error, "ctx", None), "command_path", _path(arguments))
             failure.tell(f"{text} ({command} --help)")
         return int(getattr(error, "exit_code", failure.USAGE))
     return result if isinstance(result, int) else 0

@@ -10,7 +10,7 @@ import inspect
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -101,10 +101,9 @@ def entity_options(
 
 def _parameters() -> list[inspect.Parameter]:
     """The parameters of the command line: those above, and a flag for each option of our own behaviour."""
-    hints = get_type_hints(entity_options, include_extras=True)
     named = [
-        one.replace(annotation=hints[one.name], kind=one.KEYWORD_ONLY)
-        for one in inspect.signature(entity_options).parameters.values()
+        one.replace(kind=one.KEYWORD_ONLY)
+        for one in inspect.signature(entity_options, eval_str=True).parameters.values()
         if one.kind is not one.VAR_KEYWORD
     ]
     return [*named, *map(_flag, _OWN.values())]
@@ -118,8 +117,7 @@ def takes_entity_options(without: tuple[str, ...] = ()) -> Callable[[Callable[..
     """
 
     def spread(command: Callable[..., None]) -> Callable[..., None]:
-        own = inspect.signature(command).parameters
-        hints = get_type_hints(command, include_extras=True)
+        own = inspect.signature(command, eval_str=True).parameters
         parameters: list[inspect.Parameter] = []
         others = ["--redact"] * ("redact" in own) + ["--compat transformers"] * ("compat" not in without)
         default = _OWN_STRATEGY + (f"; {_THEIR_STRATEGY} with {' or '.join(others)}" if others else "")
@@ -131,7 +129,7 @@ def takes_entity_options(without: tuple[str, ...] = ()) -> Callable[[Callable[..
         ]
         for name, parameter in own.items():
             kind = parameter.KEYWORD_ONLY
-            parameters += shared if name == "chosen" else [parameter.replace(annotation=hints[name], kind=kind)]
+            parameters += shared if name == "chosen" else [parameter.replace(kind=kind)]
 
         @functools.wraps(command)
         def run(**given: Any) -> None:

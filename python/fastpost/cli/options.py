@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -186,13 +186,12 @@ def takes_records(without: tuple[str, ...] = ()) -> Callable[[Callable[..., None
     """
 
     def spread(command: Callable[..., None]) -> Callable[..., None]:
-        hints = get_type_hints(command, include_extras=True)
         parameters: list[inspect.Parameter] = []
         records: dict[str, tuple[type, list[str]]] = {}
-        for name, parameter in inspect.signature(command).parameters.items():
-            kind = hints.get(name)
+        for name, parameter in inspect.signature(command, eval_str=True).parameters.items():
+            kind = parameter.annotation
             if kind not in _RECORDS:
-                parameters.append(parameter.replace(annotation=kind, kind=parameter.KEYWORD_ONLY))
+                parameters.append(parameter.replace(kind=parameter.KEYWORD_ONLY))
                 continue
             fields = [one for one in _parameters(kind) if one.name not in without]
             records[name] = kind, [one.name for one in fields]
@@ -217,7 +216,7 @@ def takes_records(without: tuple[str, ...] = ()) -> Callable[[Callable[..., None
 
 def _parameters(record: type) -> list[inspect.Parameter]:
     """The fields of a record as parameters of a command."""
-    hints = get_type_hints(record, include_extras=True)
+    hints = inspect.get_annotations(record, eval_str=True)
     found = []
     for one in dataclasses.fields(record):
         asked = _RECORDS[record].get(one.name)

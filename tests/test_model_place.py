@@ -31,6 +31,11 @@ NONE_OF_IT = ("torch", "transformers", "onnxruntime", "tokenizers")
         ("owner/name.onnx", "no such folder: owner/name.onnx"),
         ("/no/model", "no such folder: /no/model"),
         (Path("owner/name"), "no such folder: owner/name"),
+        ("gpt2-like", "no such folder: gpt2-like"),
+        (
+            "models",
+            "`model` is models, a folder without config.json and without an .onnx file; pass the folder of a model",
+        ),
         ("my model", "no such folder: my model"),
         ("a\0b", r"no such folder: 'a\x00b'"),
         ("x" * 500, "no such folder: " + "x" * 77 + "...; "),
@@ -62,9 +67,19 @@ def test_a_name_on_the_hub_goes_to_torch_only(tmp_path, monkeypatch):
         assert missing_model(name, "torch") is None
         with pytest.raises(FileNotFoundError, match=rf"no such folder: {name}; onnxruntime runs a folder .* download"):
             fastpost.pipeline("ner", model=name, backend="onnxruntime")
-    for name in ("bert-base-uncased", "xlm-roberta-base", "gpt2", "gpt2-medium", "t5-small", "openai-gpt"):
+    for name in (
+        "bert-base-uncased",
+        "xlm-roberta-base",
+        "gpt2",
+        "gpt2-medium",
+        "gpt2-xl",
+        "distilgpt2",
+        "t5-small",
+        "openai-gpt",
+    ):
         assert missing_model(name) is None, name
     (tmp_path / "owner" / "name").mkdir(parents=True)
+    (tmp_path / "owner" / "name" / "config.json").write_text("{}")
     assert missing_model("owner/name", "onnxruntime") is None
     assert missing_model("owner/other") is not None
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
@@ -86,6 +101,7 @@ def test_what_the_hub_says_comes_after_the_folder(tmp_path, monkeypatch):
     assert str(caught.value) == (
         "no such folder: owner/name; as a name on the hub: owner/name is not a valid model identifier"
     )
+    (tmp_path / "config.json").write_text("{}")
     with pytest.raises(OSError, match="more lines"):
         fastpost.pipeline("ner", model=str(tmp_path))
 

@@ -344,8 +344,11 @@ class TestCompare:
         assert str(found) == ("no difference in 1 text; 0 entities in both, 0 only in transformers, 0 only in fastpost")
         assert repr(found) == "<Comparison: 0 differences in 1 text>"
         assert "no difference in 1 text" in found._repr_html_()
-        with pytest.raises(TypeError, match="`pipe` is of type object"):
-            fastpost.compare(object(), "text")
+        for swapped in (object(), "text", None):
+            with pytest.raises(
+                TypeError, match=f"`pipe` is of type {type(swapped).__name__}; .*, and the texts after it"
+            ):
+                fastpost.compare(swapped, pipe)
 
 
 def test_covered_is_an_array(rampart_dir):

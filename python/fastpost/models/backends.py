@@ -41,6 +41,11 @@ TORCH = "torch"
 _FILES_OF_TORCH = ("*.safetensors", "*.bin")
 
 
+def packages_of(thing: Any) -> set[str]:
+    """The packages that the classes of an object come from, found out without importing any."""
+    return {base.__module__.partition(".")[0] for base in type(thing).__mro__}
+
+
 def backend_of(model: str | os.PathLike[str]) -> str:
     """The backend of a model: the one whose file it is, or whose files lie in a folder without torch's; else torch."""
     path = Path(model)

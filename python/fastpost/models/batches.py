@@ -9,7 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import numpy as np
 
 from fastpost._inputs.bounds import counted, shown, tokens_at_once, windows_at_once, with_article
-from fastpost.exceptions import refuse
+from fastpost.exceptions import Argument, refuse
 from fastpost.types import Ints1d, Ints2d
 
 Info = TypeVar("Info")
@@ -207,8 +207,8 @@ def _padded(
         if pad.token_id is None:
             raise refuse(
                 ValueError,
-                f"the tokenizer has no `pad_token`, but a batch holds windows of {int(lengths.min())} to {counted(width, 'token')}; "
-                "set `tokenizer.pad_token`, or pass batch_size=1",
+                f"the tokenizer has no `pad_token`, but a batch holds windows of {int(lengths.min())} to {counted(width, 'token')}",
+                cure=("; set `tokenizer.pad_token`, or pass ", Argument("batch_size", (1,))),
                 argument="tokenizer",
             )
         shift = width - lengths if pad.left else None

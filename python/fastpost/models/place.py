@@ -13,10 +13,14 @@ _NAME = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 
 _OLD_NAME = re.compile(
     r"(albert|bert|camembert|distilbert|distilroberta|roberta|t5|transfo-xl|xlm|xlnet)-[\w.-]+"
-    r"|(distil)?gpt2(-[\w.]+)?|openai-gpt|ctrl",
+    r"|distilgpt2|gpt2(-(medium|large|xl))?|openai-gpt|ctrl",
     re.ASCII,
 )
 """The names without an owner that the hub has, of its first days; no new ones are made, so any other is a folder."""
+
+
+_OF_A_MODEL = ("*config.json", "*.safetensors", "*.bin", "*.onnx", "onnx/*.onnx", "*.gguf")
+"""The patterns of files of which a model's folder has at least one."""
 
 
 def missing_model(model: str | os.PathLike[str], backend: str | None = None, argument: str = "`model`") -> str | None:
@@ -35,6 +39,10 @@ def missing_model(model: str | os.PathLike[str], backend: str | None = None, arg
         return f"{argument} is empty; pass a folder, or a name on the hub such as owner/name"
     if os.path.isfile(name) and not name.endswith(".onnx"):
         return f"{argument} is {name[:80]}, a file; pass the folder of a model, an .onnx file, or a name on the hub"
+    if os.path.isdir(name) and not any(any(Path(name).glob(pattern)) for pattern in _OF_A_MODEL):
+        return (
+            f"{argument} is {name}, a folder without config.json and without an .onnx file; pass the folder of a model"
+        )
     if os.path.exists(name):
         return None
     shown = f"{name[:77]}..." if is_no_path(name) else name

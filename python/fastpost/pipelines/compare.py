@@ -18,6 +18,7 @@ from fastpost._inputs.option import ABSENT
 from fastpost._inputs.terminal import visible
 from fastpost.entities.options import ENTITY_OPTIONS
 from fastpost.exceptions import refuse
+from fastpost.models.backends import packages_of
 from fastpost.models.batches import Logits, Windows
 from fastpost.pipelines.entities import Chunk, EntityTask, text_size
 from fastpost.pipelines.layout import lay_out
@@ -119,7 +120,7 @@ class Comparison:
         rows = [(["text"], ["transformers"], ["fastpost"], ["rule"])]
         for difference in self.differences:
             number = difference.text_index
-            name = str(number) if names is None else visible(names[number])
+            name = str(number) if names is None else visible(names[number]).replace("\n", r"\n")
             cells = (_items(entities) for entities in (difference.transformers, difference.fastpost))
             rows.append(([name], *cells, difference.rules))  # type: ignore[arg-type]
         return f"{lay_out(rows, columns)}\n\n{_places_of(self)}\n{_sides(self)}"
@@ -216,17 +217,17 @@ def compare(pipe: Any, texts: str | Iterable[str], *, progress: bool | Told = Fa
     Raises:
         TypeError: if `pipe` is not a token-classification pipeline.
     """
-    listed = [texts] if isinstance(texts, str) else list(texts)
-    if not hasattr(pipe, "_comparison_job"):
+    if not hasattr(pipe, "_comparison_job") and "transformers" in packages_of(pipe):
         from fastpost.pipelines.torch.registry import accelerate
 
         pipe = accelerate(pipe)
-        if not hasattr(pipe, "_comparison_job"):
-            raise refuse(
-                TypeError,
-                f"`pipe` is of type {type(pipe).__name__}; pass a token-classification pipeline",
-                argument="pipe",
-            )
+    if not hasattr(pipe, "_comparison_job"):
+        raise refuse(
+            TypeError,
+            f"`pipe` is of type {type(pipe).__name__}; pass a token-classification pipeline, and the texts after it",
+            argument="pipe",
+        )
+    listed = [texts] if isinstance(texts, str) else list(texts)
     job, reads_on = pipe._comparison_job(options)
     steps = _Steps(job.task, reads_on)
     results = list(stream(listed, steps, job.runner, job.batching, text_size, progress=shown(progress, "texts")))

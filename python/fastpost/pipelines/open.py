@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 from fastpost._inputs.bounds import shown, with_article
 from fastpost.exceptions import refuse
-from fastpost.models.backends import BACKENDS, TORCH, backend_of
+from fastpost.models.backends import BACKENDS, TORCH, backend_of, packages_of
 from fastpost.models.place import missing_model
 
 if TYPE_CHECKING:
-    from fastpost.types import FindsAnswer, FindsEntities, FindsTokens, RanksAnswers
+    from fastpost.types import FindsAnswer, FindsEntities, FindsOwnEntities, FindsTokens, RanksAnswers
 
 TokenTask: TypeAlias = Literal["ner", "token-classification"]
 
@@ -41,10 +41,10 @@ def pipeline(
     config: Any = None,
     tokenizer: Any = None,
     *,
-    aggregation_strategy: Literal["simple", "first", "average", "max"],
+    compat: Literal["fastpost"],
     backend: str | None = None,
     **kwargs: Any,
-) -> FindsEntities: ...
+) -> FindsOwnEntities: ...
 @overload
 def pipeline(
     task: TokenTask,
@@ -52,7 +52,7 @@ def pipeline(
     config: Any = None,
     tokenizer: Any = None,
     *,
-    compat: Literal["fastpost"],
+    aggregation_strategy: Literal["simple", "first", "average", "max"],
     backend: str | None = None,
     **kwargs: Any,
 ) -> FindsEntities: ...
@@ -204,5 +204,4 @@ def _open_folder(task: str, backend: str, model: Any, tokenizer: Any, options: d
 
 def _is_of_torch(model: Any) -> bool:
     """Whether `model` is a model of torch, found out without importing torch."""
-    modules = {base.__module__.partition(".")[0] for base in type(model).__mro__}
-    return not modules.isdisjoint({"torch", "transformers"}) and not hasattr(model, "runner")
+    return not packages_of(model).isdisjoint({"torch", "transformers"}) and not hasattr(model, "runner")

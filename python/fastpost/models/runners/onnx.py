@@ -12,7 +12,7 @@ import numpy as np
 
 from fastpost._inputs.bounds import counted
 from fastpost._inputs.bounds import shown as show_value
-from fastpost.exceptions import refuse
+from fastpost.exceptions import Argument, refuse
 from fastpost.types import Ints2d
 
 
@@ -338,7 +338,10 @@ def _check_there(device: Any, chosen: list[Any], there: Sequence[str], version: 
     if name not in there:
         raise refuse(
             ValueError,
-            f"`device` is {show_value(device)}, but this ONNX Runtime {version} has {', '.join(there)}, not {name}; put "
-            'onnxruntime-gpu and its CUDA libraries in place of onnxruntime, or pass device="cpu"',
+            f"`device` is {show_value(device)}, but this ONNX Runtime {version} has {', '.join(there)}, not {name}",
+            cure=(
+                "; put onnxruntime-gpu and its CUDA libraries in place of onnxruntime, or pass ",
+                Argument("device", ("cpu",)),
+            ),
             argument="device",
         )

@@ -772,6 +772,8 @@ def test_bad_spans(span, error, says):
 
 
 def test_spans_that_do_not_fit():
+    with pytest.raises(ValueError, match="`spans` is one list of 2 entities for a list of 1 text"):
+        fastpost.Entities.from_spans([(0, 1, "A"), (0, 1, "B")], ["a"])
     with pytest.raises(ValueError, match="`spans` holds 1 list for 2 texts"):
         fastpost.Entities.from_spans([[]], ["a", "b"])
     with pytest.raises(TypeError, match="`texts` is one str"):

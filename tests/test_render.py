@@ -213,7 +213,14 @@ def test_lists_that_do_not_fit():
         fastpost.render(["a", "b"], [[]])
     with pytest.raises(ValueError, match="`entities` holds 5 lists for 1 text;"):
         fastpost.render("a", batch())
-    with pytest.raises(ValueError, match="`captions` has 2 items for 1 text; pass one a text"):
+    place = {"start": 0, "end": 1, "label": "A"}
+    with pytest.raises(ValueError, match="`entities` is one list of 2 entities for a list of 1 text"):
+        fastpost.render(["a"], [place, place])
+    with pytest.raises(TypeError, match=r"`text\[0\]` is of type dict; pass a str"):
+        fastpost.render([place], "a")
+    with pytest.raises(TypeError, match=r"`entities\[0\]` is of type list; .*goes with a list of texts"):
+        fastpost.render("a", [[place]])
+    with pytest.raises(ValueError, match="`captions` has 2 items for 1 text; pass one for each text"):
         fastpost.render("a", [], captions=["text 0", "text 1"])
     with pytest.raises(ValueError, match="`names` has 1 item"):
         fastpost.render("a", [], other=[], names=("one",))

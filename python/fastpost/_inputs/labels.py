@@ -21,11 +21,7 @@ def columns(spans: Sequence[Sequence[Any]], texts: list[str] | None, labels: Seq
         kind = with_article(type(spans).__name__)
         raise refuse(TypeError, f"`spans` is {kind}; pass a list of lists of spans, one a text", argument="spans")
     if texts is not None and len(texts) != len(spans):
-        raise refuse(
-            ValueError,
-            f"`spans` holds {counted(len(spans), 'list')} for {counted(len(texts), 'text')}; pass one list of spans a text",
-            argument="spans",
-        )
+        raise unequal_lists("spans", spans, len(texts))
     for number, label in enumerate(labels or ()):
         if isinstance(label, str):
             refuse_half_pair(f"labels[{number}]", label)
@@ -63,6 +59,28 @@ def columns(spans: Sequence[Sequence[Any]], texts: list[str] | None, labels: Seq
     )
     scores = np.fromiter((row[4] for row in rows), np.float32, len(rows))
     return text_index, starts, ends, label_ids, scores, list(ids), words
+
+
+def unequal_lists(name: str, lists: Sequence[Any], texts: int) -> ValueError:
+    """The error for entities of several texts that are not one list for each text.
+
+    Args:
+        name: the caller's argument.
+        lists: what was passed; by mistake it may be the entities of one text.
+        texts: how many texts there are.
+    """
+    if lists and _is_span(lists[0]):
+        told = f"`{name}` is one list of {counted(len(lists), 'entity', 'entities')} for a list of {counted(texts, 'text')}"
+    else:
+        told = f"`{name}` holds {counted(len(lists), 'list')} for {counted(texts, 'text')}"
+    return refuse(ValueError, f"{told}; pass a list with one list of entities for each text", argument=name)
+
+
+def _is_span(given: Any) -> bool:
+    """Whether something is an entity, and not a list of them."""
+    if isinstance(given, tuple | list):
+        return len(given) in (3, 4) and isinstance(given[0], int | np.integer)
+    return isinstance(given, Mapping) or hasattr(given, "start")
 
 
 def _read(name: str, span: Any) -> tuple[int, int, str, float, str | None]:

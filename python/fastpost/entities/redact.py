@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, overload
 
 import fastpost._fastpost as _fastpost
 from fastpost._inputs.bounds import counted, with_article
-from fastpost._inputs.labels import refuse_half_pair
+from fastpost._inputs.labels import refuse_half_pair, unequal_lists
 from fastpost.entities.result import Entities
 from fastpost.exceptions import refuse
 from fastpost.types import RedactedSpan
@@ -450,11 +450,7 @@ def _spans_of(entities: Any, texts: list[str], single: bool) -> list[list[_Span]
     _check_list("entities", entities)
     lists = list(entities)
     if len(lists) != len(texts):
-        raise refuse(
-            ValueError,
-            f"`entities` holds {counted(len(lists), 'list')} for {counted(len(texts), 'text')}; pass one list of entities a text",
-            argument="entities",
-        )
+        raise unequal_lists("entities", lists, len(texts))
     return [_of_one(f"entities[{number}]", found, text) for number, (found, text) in enumerate(zip(lists, texts))]
 
 
@@ -524,12 +520,10 @@ def _read(name: str, entity: Any, text: str) -> _Span:
         label = next((getattr(entity, key) for key in _LABEL_OF_OBJECT if getattr(entity, key, None) is not None), None)
         score = getattr(entity, "score", None)
     else:
-        raise refuse(
-            TypeError,
-            f"`{name}` is of type {type(entity).__name__}; pass a dict with `start`, `end` and `label`, or a tuple "
-            "(start, end, label)",
-            argument=name,
-        )
+        cure = "a dict with `start`, `end` and `label`, or a tuple (start, end, label)"
+        if isinstance(entity, list):
+            cure += "; a list of lists goes with a list of texts"
+        raise refuse(TypeError, f"`{name}` is of type {type(entity).__name__}; pass {cure}", argument=name)
     for key, value in (("start", start), ("end", end)):
         if value is None:
             raise refuse(

@@ -10,6 +10,7 @@ from typing import Any
 
 from fastpost._inputs import bounds as _bounds
 from fastpost._inputs.bounds import counted, listed, shown, with_article
+from fastpost._inputs.labels import unequal_lists
 from fastpost.entities.marks import (
     LANES,
     STYLE,
@@ -69,10 +70,14 @@ def render(
             texts.
     """
     texts = [text] if isinstance(text, str) else list(text)
+    for number, one in enumerate(texts):
+        if not isinstance(one, str):
+            told = f"`text[{number}]` is of type {type(one).__name__}; pass a str"
+            raise refuse(TypeError, told, argument="text")
     if captions is not None and len(captions) != len(texts):
         raise refuse(
             ValueError,
-            f"`captions` has {counted(len(captions), 'item')} for {counted(len(texts), 'text')}; pass one a text",
+            f"`captions` has {counted(len(captions), 'item')} for {counted(len(texts), 'text')}; pass one for each text",
             argument="captions",
         )
     for name, given in (("title", () if title is None else (title,)), ("captions", captions or ())):
@@ -98,11 +103,7 @@ def read_spans(name: str, entities: Any, texts: list[str], single: bool = False)
     """The entities of each text, checked."""
     lists = entities.to_dicts() if hasattr(entities, "to_dicts") else [entities] if single else list(entities)
     if len(lists) != len(texts):
-        raise refuse(
-            ValueError,
-            f"`{name}` holds {counted(len(lists), 'list')} for {counted(len(texts), 'text')}; pass one list of entities a text",
-            argument=name,
-        )
+        raise unequal_lists(name, lists, len(texts))
     return [
         [
             _span(f"{name}[{index}]" if single else f"{name}[{number}][{index}]", entity, text)
@@ -114,11 +115,10 @@ def read_spans(name: str, entities: Any, texts: list[str], single: bool = False)
 
 def _span(name: str, entity: Any, text: str) -> Span:
     if not isinstance(entity, Mapping):
-        raise refuse(
-            TypeError,
-            f"`{name}` is of type {type(entity).__name__}; pass dicts as transformers gives them",
-            argument=name,
-        )
+        cure = "dicts as transformers gives them"
+        if isinstance(entity, list):
+            cure += "; a list of lists goes with a list of texts"
+        raise refuse(TypeError, f"`{name}` is of type {type(entity).__name__}; pass {cure}", argument=name)
     label = next((entity[key] for key in ("entity_group", "entity", "label") if entity.get(key) is not None), None)
     if label is None:
         raise refuse(

@@ -103,6 +103,39 @@ def test_some_texts(name, at):
     assert some[:].to_dicts() == some.to_dicts()
 
 
+@pytest.mark.parametrize("name", OPTIONS)
+def test_some_entities(name):
+    """Entities of some labels or scores keep their texts, numbers and columns."""
+    found = entities(**OPTIONS[name])
+    for few, wanted in (
+        (found.filter(), found.to_dicts()),
+        (
+            found.filter(label="LOC"),
+            [[one for one in text if one["entity_group"] == "LOC"] for text in found.to_dicts()],
+        ),
+        (found.filter(label=("LOC", "PER")), found.to_dicts()),
+        (found.filter(label="PER", score=2.0), [[]] * 4),
+        (found.filter(score=float(found.score.min())), found.to_dicts()),
+        (found.filter(label="ORG"), [[]] * 4),
+        (found.filter(label=[]), [[]] * 4),
+    ):
+        assert few.to_dicts() == wanted
+        assert few.text_count == 4
+        assert len(few.words) == len(few) == sum(map(len, wanted))
+        assert pickle.loads(pickle.dumps(few)).to_dicts() == wanted
+        assert few.to_arrow().schema == found.to_arrow().schema
+    spans = fastpost.Entities.from_spans(
+        [[(0, 4, "a", 0.5)], [], [(0, 1, "b", 0.9), (1, 2, "a", 0.1)]], ["Anna", "", "ab"]
+    )
+    assert spans.filter(score=0.5).words == ["Anna", "a"]
+    assert spans.filter(label="a").text_index.tolist() == [0, 2]
+    assert spans.filter(label="a")[2][0]["word"] == "b"
+    for given, says in (({"label": 3}, "`label` holds 3"), ({"label": ["a", None]}, "`label` holds None"),
+                        ({"score": "0.5"}, "`score` is '0.5'"), ({"score": True}, "`score` is True")):  # fmt: skip
+        with pytest.raises(TypeError, match=says):
+            spans.filter(**given)
+
+
 def test_some_texts_of_spans():
     found = fastpost.Entities.from_spans([[(0, 4, "a", 0.5)], [], [(0, 1, "b"), (1, 2, "a")]], ["Anna", "", "ab"])
     assert found[2][1]["word"] == "b"
@@ -287,6 +320,11 @@ def test_text_index_is_in_every_frame():
         (
             fastpost.EntityDecoder(["O", "B-PER", "I-PER"], aggregation_strategy="simple"),
             "EntityDecoder(3 labels, aggregation_strategy='simple', compat='fastpost')",
+        ),
+        (fastpost.EntityDecoder(LABELS), "EntityDecoder(5 labels, aggregation_strategy='average', compat='fastpost')"),
+        (
+            fastpost.EntityDecoder(LABELS, compat="transformers"),
+            "EntityDecoder(5 labels, aggregation_strategy='simple', compat='transformers')",
         ),
         (
             fastpost.EntityDecoder(LABELS, aggregation_strategy="max", threshold=0.5, ignore_labels=["O", "LOC"], threads=1),

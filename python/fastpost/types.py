@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Literal, Protocol, TypeAlias, TypedDict, overload
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypedDict, overload
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from fastpost.entities.result import TextEntities
 
 Floats1d: TypeAlias = npt.NDArray[np.float32]
 Floats2d: TypeAlias = npt.NDArray[np.float32]
@@ -102,7 +105,15 @@ class _Pipeline(Protocol):
         """Which path it takes, what encodes its texts, how words are told apart."""
 
 
-class FindsEntities(_Pipeline, Protocol):
+class _TokenPipeline(_Pipeline, Protocol):
+    """What pipelines for "ner" share."""
+
+    @property
+    def scheme(self) -> str | None:
+        """The label scheme of the last call; `None` with `compat="transformers"`."""
+
+
+class FindsEntities(_TokenPipeline, Protocol):
     """What `fastpost.pipeline` gives for "ner" where words are joined to entities."""
 
     @overload
@@ -115,7 +126,20 @@ class FindsEntities(_Pipeline, Protocol):
         """Entities of one text, or of each of many; an iterator gives an iterator."""
 
 
-class FindsTokens(_Pipeline, Protocol):
+class FindsOwnEntities(_TokenPipeline, Protocol):
+    """What `fastpost.pipeline` gives for "ner" with `compat="fastpost"`: lists of entities that say what they cover."""
+
+    @overload
+    def __call__(self, inputs: str, **options: Any) -> TextEntities: ...
+    @overload
+    def __call__(self, inputs: Iterator[str], **options: Any) -> Iterator[TextEntities]: ...
+    @overload
+    def __call__(self, inputs: Iterable[str], **options: Any) -> list[TextEntities]: ...
+    def __call__(self, inputs: Any, **options: Any) -> Any:
+        """Entities of one text, or of each of many; an iterator gives an iterator."""
+
+
+class FindsTokens(_TokenPipeline, Protocol):
     """What `fastpost.pipeline` gives for "ner" with `aggregation_strategy="none"`, transformers' default."""
 
     @overload

@@ -302,7 +302,7 @@ class EntityDecoder(Settled):
         return printed_options(
             "EntityDecoder",
             counted(self._columns, "label"),
-            self._arguments,
+            {**self._arguments, "aggregation_strategy": self.aggregation_strategy},
             _DEFAULTS,
             ("aggregation_strategy", "compat"),
         )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 import fastpost._fastpost as _fastpost
-from fastpost._inputs.bounds import counted, with_article
+from fastpost._inputs.bounds import counted, shown, with_article
 from fastpost._inputs.labels import columns
 from fastpost.columns import (
     Nested,
@@ -25,16 +25,16 @@ from fastpost.types import Entity, Floats1d, Floats2d, Ints1d, Ints2d, Token, Un
 
 
 class Entities(Rows[list[Entity] | list[Token], Entity | Token]):
-    """Entities of a batch of texts as columns, one row an entity, ordered by text.
+    """Entities of a batch of texts as columns, one row for each entity, ordered by text.
 
     The columns are NumPy arrays that share memory with the result and are read-only. Dicts and words are made
     when they are asked for. `token_start`, `token_end`, `word_start`, `word_end`, `probs` and `covered` belong to
     `compat="fastpost"`, they are `None` otherwise.
 
-    Arrow, and what reads Arrow (`polars.DataFrame(entities)`, DuckDB), gets one row an entity: `text_index`,
+    Arrow, and what reads Arrow (`polars.DataFrame(entities)`, DuckDB), gets one row for each entity: `text_index`,
     `start`, `end`, `label` (a dictionary), `score`, `word` and, for `aggregation_strategy="none"`, `index`; `start`
     and `end` are null without `offsets`, `word` where it is `None`. `start_utf8` and so on follow for `units`, and for
-    `return_probs=True` `probs`, a list of one value a label. `nested()` has one row a text.
+    `return_probs=True` `probs`, a list of one value for each label. `nested()` has one row for each text.
 
     `entities[i]` are the dicts of text i, `entities[a:b]` the `Entities` of some texts, numbered from 0 again; `len`
     and `for` count entities, not texts.
@@ -185,6 +185,35 @@ class Entities(Rows[list[Entity] | list[Token], Entity | Token]):
         made = words if listed is None else None
         return _restored(len(spans), False, True, text_index, start, end, label_id, score, index, names, made, listed)
 
+    def filter(self, *, label: str | Collection[str] | None = None, score: float | None = None) -> Entities:
+        """Those entities that have one of some labels, and at least some score, of the same texts under the same numbers.
+
+        >>> found = Entities.from_spans([[(0, 4, "name", 0.9), (8, 13, "city", 0.4)]], ["Anna in Paris"])
+        >>> found.filter(score=0.5).words
+        ['Anna']
+
+        Args:
+            label: a name, or several, as `label` has them; with one that no entity has, nothing is left. Default: all.
+            score: the least score that is kept. Default: all. `threshold` of `EntityDecoder` gives more: what falls
+                below it gives back what it took from others.
+
+        Raises:
+            TypeError: if a label is not a `str`, or the score is not a number.
+        """
+        keep = np.ones(len(self), bool)
+        if label is not None:
+            names = [label] if isinstance(label, str) or not isinstance(label, Iterable) else list(label)
+            for name in names:
+                if not isinstance(name, str):
+                    raise refuse(TypeError, f"`label` holds {shown(name)}; pass names of labels", argument="label")
+            keep &= np.isin(self.label_id, [number for number, name in enumerate(self.labels) if name in names])
+        if score is not None:
+            if isinstance(score, bool) or not isinstance(score, int | float | np.number):
+                raise refuse(TypeError, f"`score` is {shown(score)}; pass a number, or None", argument="score")
+            keep &= self.score >= float(score)
+        rows = np.flatnonzero(keep)
+        return self._some(np.arange(self.text_count), rows, self.text_index[rows])
+
     @property
     def text_count(self) -> int:
         """Number of texts, those without an entity included."""
@@ -209,7 +238,7 @@ class Entities(Rows[list[Entity] | list[Token], Entity | Token]):
         return self._places[unit] if unit in self._places else self._table.spans(unit)
 
     def to_dicts(self) -> list[list[Entity]] | list[list[Token]]:
-        """One list a text of one dict an entity, with the keys and the order of transformers.
+        """A list for each text, of a dict for each entity, with the keys and the order of transformers.
 
         For `compat="fastpost"` there are more keys: `index`, the range of its tokens, for all strategies but "none";
         `start_utf8`, `end_utf8` and so on for `units`; `probs`, a dict by label, for `return_probs=True`.
@@ -228,7 +257,7 @@ class Entities(Rows[list[Entity] | list[Token], Entity | Token]):
         return texts
 
     def to_json(self, *, lines: bool = False) -> bytes:
-        """What `to_dicts` gives, as JSON in UTF-8; with `lines`, a line a text (JSON Lines) in place of one list."""
+        """What `to_dicts` gives, as JSON in UTF-8; with `lines`, a line for each text (JSON Lines) in place of one list."""
         return _fastpost.entity_json(self._table, lines, self._unit_places(), self.probs is not None)
 
     def _unit_places(self) -> list[tuple[str, Ints1d, Ints1d]]:
@@ -362,7 +391,7 @@ def _picked(table: _fastpost.EntityTable, rows: Ints1d) -> list[str | None]:
     return [_fastpost.entity_words(table, row, row + 1)[0] for row in rows.tolist()]
 
 
-class TextEntities(list[Any]):
+class TextEntities(list[Entity]):
     """The entities of one text as a pipeline gives them with `compat="fastpost"`: a list that says what it covers.
 
     Attributes:

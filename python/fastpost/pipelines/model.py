@@ -86,7 +86,7 @@ class _ModelPipeline:
             choices = ", ".join(sorted(known))
             raise refuse(
                 TypeError,
-                f"unexpected argument `{name}`{guess(name, sorted(known))}; choose of {choices}{more if cls.of_folder else ''}",
+                f"unexpected argument `{name}`{guess(name, sorted(known))}; choose one of {choices}{more if cls.of_folder else ''}",
                 argument=name,
             )
 

@@ -93,7 +93,7 @@ def asks(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         given = _crossed(question, given["context"]) if lists else [given]
     if isinstance(given, str):
         raise refuse(ValueError, f"the input is {_show(given)}; pass `question` and `context`", argument="question")
-    # A table of `datasets` gives a dict a row; a frame gives the names of its columns.
+    # A table of `datasets` gives a dict for each row; a frame gives the names of its columns.
     if (fault := find_fault(given)) and type(given).__module__.partition(".")[0] != "datasets":
         raise refuse(ValueError, f"the input is {fault}, or `question` and `context`", argument="question")
     return [single(item) for item in (read_list(given) if isinstance(given, Sized) else given)]

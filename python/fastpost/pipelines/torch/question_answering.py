@@ -136,7 +136,7 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
             choices = ", ".join(_KNOWN)
             raise refuse(
                 TypeError,
-                f"unexpected argument `{min(names)}`{guess(min(names), _KNOWN)}; choose of {choices}",
+                f"unexpected argument `{min(names)}`{guess(min(names), _KNOWN)}; choose one of {choices}",
                 argument=min(names),
             )
         if "_fastpost_warned" not in vars(self):

@@ -295,7 +295,7 @@ def _refuse_unknown(given: dict[str, Any], theirs: Callable[..., Any]) -> None:
     known = sorted({*parameters, *_OWN, "batch_size", "batch_tokens", "num_workers", "progress"})
     raise refuse(
         TypeError,
-        f"unexpected argument `{name}`{bounds.guess(name, known)}; choose of {', '.join(known)}",
+        f"unexpected argument `{name}`{bounds.guess(name, known)}; choose one of {', '.join(known)}",
         argument=name,
     )
 

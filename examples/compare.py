@@ -36,7 +36,7 @@ def main() -> None:
     pipe = fastpost.pipeline("ner", model=model, backend="onnxruntime", batch_size=8)
     found = {name: fastpost.compare(pipe, texts, aggregation_strategy=name) for name in STRATEGIES}
     shown = [rule for rule in RULES if any(rule in comparison.counts for comparison in found.values())]
-    heads = ["aggregation_strategy", "transformers", "fastpost", "places that differ", *shown]
+    heads = ["strategy", "transformers", "fastpost", "places that differ", *shown]
     print(f"| {' | '.join(heads)} |\n|{' --- |' * len(heads)}")
     for name, comparison in found.items():
         entities = [sum(map(len, side)) for side in (comparison.transformers, comparison.fastpost)]

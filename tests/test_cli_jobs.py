@@ -240,7 +240,7 @@ def test_what_cannot_be_carried_out(lines, rampart_dir, tmp_path):
     cases = [
         (2, [*source, "--out", tmp_path / "there.jsonl"], "exists; pass --overwrite"),
         (2, [*source, "--out", tmp_path / "x.csv"], "ends with .jsonl or .parquet"),
-        (2, [*source, "--out", tmp_path / "no" / "x.jsonl"], "no place for a file"),
+        (2, [*source, "--out", tmp_path / "no" / "x.jsonl"], "but there is no folder "),
         (2, [*source, "--resume"], "--resume needs a file"),
         (2, [*source, "--aggregation-strategy", "none", "--stride", 4], "--stride needs"),
         (2, [*source, "--aggregation-strategy", "some"], "--aggregation-strategy"),

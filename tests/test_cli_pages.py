@@ -18,7 +18,7 @@ from fastpost.entities.options import OPTIONS, defaults
 from fastpost.entities.redact import redact
 from fastpost.jobs.entities import entity_lines
 from fastpost.jobs.texts import Reading, Texts
-from fastpost.pipelines.compare import show_differences
+from fastpost.pipelines.compare import Comparison, Difference, show_differences
 from fastpost.pipelines.layout import width_of
 from in_process import call as run
 from pages import DOCS, same
@@ -175,7 +175,7 @@ def test_pages_that_cannot_be_made(lines, rampart_dir, tmp_path):
     source = ["--model", rampart_dir]
     cases = [
         (2, ["view", lines, *source, "--out", tmp_path / "x.txt"], "ends with .html"),
-        (2, ["view", lines, *source, "--out", tmp_path / "no" / "x.html"], "no place for a file"),
+        (2, ["view", lines, *source, "--out", tmp_path / "no" / "x.html"], "but there is no folder "),
         (2, ["view", lines, "A text.", *source], "'A text.' is no file but others are"),
         (1, ["view", tmp_path / "missing.jsonl", *source], "missing.jsonl: No such file or directory"),
         (1, ["compare", lines, *source, "--column", "body"], "no column `body`"),
@@ -188,6 +188,17 @@ def test_pages_that_cannot_be_made(lines, rampart_dir, tmp_path):
         assert words in done.stderr, (arguments, done.stderr)
         assert done.stdout == ""
     assert list(tmp_path.iterdir()) == []
+
+
+def test_ids_are_spelled_as_in_their_records(tmp_path):
+    ids = ['"a"', "7", "1.5", "true", '["a", 1]', '{"k": "ü"}', '"b\\nc"']
+    (tmp_path / "x.jsonl").write_text("".join(f'{{"id": {one}, "text": "A text."}}\n' for one in ids), encoding="utf-8")
+    found, *_ = page._first(page._corpus([str(tmp_path / "x.jsonl")], 9, Reading()), "id", 9)
+    names = [name for name, _ in found]
+    assert names == ["id a", *(f"id {one}" for one in ids[1:-1]), "id b\nc"]
+    entity = {"start": 0, "end": 1, "entity_group": "A", "word": "A"}
+    compared = Comparison(["A text."] * 7, [[]] * 7, [[entity]] * 7, [Difference(6, [], [entity], ["word"])])
+    assert "id b\\nc" in compared.table(80, names)
 
 
 def test_what_names_a_file(tmp_path):
@@ -367,9 +378,9 @@ def test_lines_of_a_table_need_one_head_and_one_text_each():
         f'{{"text_index":7,"a\\"":"\\ud800","entities":[{entity}}}]}}\n'
         'null line\n{"text_index":9,"id":null,"a\\"":"é\\n","entities":[]}\n'
     )
-    with pytest.raises(ValueError, match="`heads` has 1 items but there are 2 texts; pass one a text"):
+    with pytest.raises(ValueError, match="`heads` has 1 items but there are 2 texts; pass one for each text"):
         lines_of(found._table, heads[:1], None, "text")
-    with pytest.raises(ValueError, match="`texts` has 3 items but there are 2 texts; pass one a text"):
+    with pytest.raises(ValueError, match="`texts` has 3 items but there are 2 texts; pass one for each text"):
         lines_of(found._table, heads, ["a", "b", "c"], "text")
     with pytest.raises(TypeError):
         lines_of(found._table, heads, ["a", 5], "text")

@@ -100,7 +100,7 @@ PIPES = {
     "max_length": ("x", "pass the tokens of a window"),
     "on_long_text": ("x", "choose "),
     "compat": ("x", "choose "),
-    "strude": (3, "choose of "),
+    "strude": (3, "choose one of "),
     "stride": (10**6, "pass "),
     "threshold": (2, "pass a number between 0 and 1"),
 }

@@ -474,8 +474,8 @@ def test_many_overlapping_spans():
         (TypeError, "a span is", ([[{"start": 0, "end": 1}]], [[]])),
         (TypeError, "a span is", ([[(0, 1, 5)]], [[]])),
         (ValueError, "has a span from 3 to 1", ([[(3, 1, "A")]], [[]])),
-        (ValueError, "`y_true` has 1 sequences but `y_pred` has 2", ([["O"]], [["O"], ["O"]])),
-        (ValueError, "`y_true\\[1\\]` has 1 tags but `y_pred\\[1\\]` has 2", ([[], ["O"]], [[], ["O", "O"]])),
+        (ValueError, "`y_true` has 1 sequence but `y_pred` has 2", ([["O"]], [["O"], ["O"]])),
+        (ValueError, "`y_true\\[1\\]` has 1 tag but `y_pred\\[1\\]` has 2", ([[], ["O"]], [[], ["O", "O"]])),
         (ValueError, "`y_true\\[0\\]\\[0\\]` is not valid Unicode", ([["B-\ud800"]], [["O"]])),
     ],
 )
@@ -601,7 +601,7 @@ def test_difference_token_scores_of_unequal_lengths():
     arguments = ([["O"], ["B-A"]], [["O", "O"], ["B-A"]])
     assert theirs.accuracy_score(*arguments) == 0.5
     for function in (ours.accuracy_score, ours.performance_measure):
-        with pytest.raises(ValueError, match=r"`y_true\[0\]` has 1 tags but `y_pred\[0\]` has 2"):
+        with pytest.raises(ValueError, match=r"`y_true\[0\]` has 1 tag but `y_pred\[0\]` has 2"):
             function(*arguments)
 
 

@@ -356,9 +356,12 @@ def test_num_workers_is_taken_and_not_needed(tmp_path):
 
 def test_an_unknown_argument_names_the_choices(tmp_path):
     folder = write_folder(tmp_path)
-    with pytest.raises(TypeError, match=r"unexpected argument `dtype`; choose of .*device, .*file_name.*own types"):
+    with pytest.raises(TypeError, match=r"unexpected argument `dtype`; choose one of .*device, .*file_name.*own types"):
         load(folder, dtype="float16")
-    with pytest.raises(TypeError, match="unexpected argument `strategy`; choose of aggregation_strategy"):
+    with pytest.raises(
+        TypeError,
+        match="unexpected argument `strategy` \\(did you mean `aggregation_strategy`\\?\\); choose one of aggregation",
+    ):
         load(folder, strategy="simple")
     with pytest.raises(TypeError, match="unexpected argument `strategy`"):
         load(folder)(TEXT, strategy="simple")
@@ -478,7 +481,7 @@ def test_a_window_longer_than_the_graph(tmp_path):
     )
     with pytest.raises(ValueError, match="`max_seq_len` is 64, but the model was exported for 16"):
         pipe(question="Anna", context=TEXT, max_seq_len=64)
-    with pytest.raises(TypeError, match=r"unexpected argument `top_kk`; did you mean `top_k`\?; choose of "):
+    with pytest.raises(TypeError, match=r"unexpected argument `top_kk` \(did you mean `top_k`\?\); choose one of "):
         pipe(question="Anna", context=TEXT, top_kk=3)
 
 

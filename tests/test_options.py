@@ -174,7 +174,7 @@ CASES = {
     "on_long_text": ({}, "truncate", "x", "`on_long_text` is 'x'; choose 'window'"),
 }
 SHOWN_IN_DICTS = {"return_probs": (True, "yes", "`return_probs` is 'yes', a str; pass True or False"),
-                  "units": (("utf8",), ("x",), "`units` has 'x'; choose of 'utf8'")}  # fmt: skip
+                  "units": (("utf8",), ("x",), "`units` has 'x'; choose one of 'utf8'")}  # fmt: skip
 """What adds keys to the dicts; records of engines have the same columns always."""
 AT_ONCE = {
     "batch_size": (3, (3, None), 0, r"batch_size.* 0|batch_size=0"),

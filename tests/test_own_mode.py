@@ -708,7 +708,8 @@ def test_entities_without_a_place_are_told(offsets, strategy):
 @pytest.mark.parametrize(("strategy", "name"), [("simple", "B-PER"), ("none", "PER"), ("average", "nothing")])
 def test_names_to_ignore_that_never_come_out_are_refused(strategy, name):
     with pytest.raises(
-        ValueError, match=rf'`ignore_labels` is given for "{name}", which is none of .*; name labels as they'
+        ValueError,
+        match=rf'`ignore_labels` is given for "{name}", which is not one of .*; spell labels as results have them',
     ):
         EntityDecoder(LABELS, aggregation_strategy=strategy, ignore_labels=["O", name])
     EntityDecoder(["PER", "LOC"], ignore_labels=["O"])

@@ -115,6 +115,18 @@ def test_an_item_that_is_no_text(corpus, place, force, lazy):
         fastpost.WordCounts.from_corpus(base("bytelevel"), given, force=force)
 
 
+def test_a_corpus_without_a_word_is_told():
+    for corpus in ([], ["", ""]):
+        with pytest.warns(UserWarning, match="the corpus holds no word"):
+            fastpost.train_new_from_iterator(base("bytelevel"), corpus, 300)
+
+
+@pytest.mark.parametrize("size", ["300", 300.0, -1, None])
+def test_a_size_that_is_none_is_named(size):
+    with pytest.raises((TypeError, ValueError), match="`vocab_size` is "):
+        fastpost.train_new_from_iterator(base("bytelevel"), TEXTS, size)
+
+
 def test_a_vocabulary_below_the_alphabet_is_told():
     with pytest.warns(UserWarning, match="`vocab_size` is 100 but the tokenizer has 259 tokens") as told:
         made = fastpost.train_new_from_iterator(base("bytelevel"), TEXTS, 100)

@@ -157,5 +157,6 @@ def listed(names: Iterable[object]) -> str:
 
 def guess(name: str, known: Iterable[str]) -> str:
     """The end of a message about a misspelt argument: what it may stand for; an empty string if no name is near."""
-    close = difflib.get_close_matches(name, list(known), 1)
-    return f"; did you mean `{close[0]}`?" if close else ""
+    names = list(known)
+    close = difflib.get_close_matches(name, names, 1) or [one for one in names if name and name in one.split("_")]
+    return f" (did you mean `{close[0]}`?)" if close else ""

@@ -283,8 +283,9 @@ def _listed(encodings: Sequence[Any]) -> list[Any]:
         if not hasattr(encoding, "special_tokens_mask") or not hasattr(encoding, "overflowing"):
             raise refuse(
                 TypeError,
-                f"`encodings[{number}]` is of type {type(encoding).__name__}; pass tokenizers.Encoding objects: what "
-                "`tokenizer.encode_batch(texts)` returns, or `.encodings` of a transformers BatchEncoding",
+                f"`encodings[{number}]` is of type {type(encoding).__name__}; pass tokenizers.Encoding objects (what "
+                "`tokenizer.encode_batch(texts)` returns, or `.encodings` of a transformers BatchEncoding), or the places "
+                "of tokens as `offsets`",
                 argument="encodings",
             )
     return list(encodings)

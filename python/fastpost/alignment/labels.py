@@ -23,7 +23,7 @@ Repair = Literal["conlleval", "discard"]
 
 
 class WindowPlan(NamedTuple):
-    """Windows of a batch of texts, ordered by text; three int64 columns of one row a window."""
+    """Windows of a batch of texts, ordered by text; three int64 columns of one row for each window."""
 
     text_index: Ints1d
     """The text."""

@@ -233,7 +233,7 @@ def check_offsets(
         if isinstance(mask, list):
             raise refuse(
                 TypeError,
-                f"`special_tokens_mask` is {counted(len(mask), 'list')}; pass (tokens,), one value a token",
+                f"`special_tokens_mask` is {counted(len(mask), 'list')}; pass (tokens,), one value for each token",
                 argument="special_tokens_mask",
             )
         skip = mask if outside is None else mask | outside

@@ -19,14 +19,14 @@ from fastpost.types import Answer, Doubles1d, Floats1d, Ints1d, RankedAnswer
 
 
 class Answers(Rows[Any, Answer | RankedAnswer]):
-    """Answers of a batch of questions as columns, one row an answer, best first within a question.
+    """Answers of a batch of questions as columns, one row for each answer, best first within a question.
 
     The columns are NumPy arrays, made when they are first asked for, as are the dicts. "No answer" has
     `start` and `end` 0, `window` -1 and the text "".
 
-    Arrow, and what reads Arrow (`polars.DataFrame(answers)`, DuckDB), gets one row an answer: `question_index`,
+    Arrow, and what reads Arrow (`polars.DataFrame(answers)`, DuckDB), gets one row for each answer: `question_index`,
     `text_index`, `window` (null for no answer), `start`, `end`, `score`, `answer`, `start_logit` and `end_logit`.
-    `nested()` has one row a question.
+    `nested()` has one row for each question.
 
     `answers[i]` is what `to_dicts` has for question i, `answers[a:b]` the `Answers` to some questions, numbered from 0
     again (texts, too, if each has a question of its own); `len` and `for` count answers, not questions.
@@ -102,7 +102,7 @@ class Answers(Rows[Any, Answer | RankedAnswer]):
         return self._table.answers()
 
     def to_dicts(self) -> list[list[Answer]] | list[Answer | list[Answer]]:
-        """One list a question of one dict an answer, with the keys and the order of transformers.
+        """A list for each question, of a dict for each answer, with the keys and the order of transformers.
 
         With `compat="transformers"`, a question with one answer has that dict in place of a list. Where
         contexts are ranked together, the key `text_index` says which one an answer is in.
@@ -110,7 +110,7 @@ class Answers(Rows[Any, Answer | RankedAnswer]):
         return self._table.to_dicts()
 
     def to_json(self, *, lines: bool = False) -> bytes:
-        """What `to_dicts` gives, as JSON in UTF-8; with `lines`, a line a question (JSON Lines) in place of one list."""
+        """What `to_dicts` gives, as JSON in UTF-8; with `lines`, a line for each question (JSON Lines) in place of one list."""
         return _fastpost.answer_json(self._table, lines)
 
     def nested(self) -> Nested:

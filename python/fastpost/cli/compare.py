@@ -38,7 +38,7 @@ def compare(
     most: Annotated[int, typer.Option("--texts", min=1, help="Texts to compare at most.")] = 1000,
     chosen: dict[str, Any],
 ) -> None:
-    """Print where transformers and fastpost find other entities, and which rule makes the difference.
+    """Print where transformers and fastpost find different entities, and which rule makes the difference.
 
     The model runs once. Without --stride, transformers reads the first window of a long text only. Of the rules, "word"
     says that the place is the same and the word is not, "snap" that an entity is widened to whole words, "join" that

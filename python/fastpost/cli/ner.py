@@ -32,10 +32,10 @@ def ner(
         typer.Option(help="Write the texts, too, with each span replaced by this: '[{label}]' or '[{label}_{n}]'."),
     ] = None,
 ) -> None:
-    """Find the entities of texts: a line of JSON a text, or a Parquet file with a row an entity.
+    """Find the entities of texts: a line of JSON for each text, or a Parquet file with a row for each entity.
 
     With --redact the texts are written with every detected span replaced, and without the words that were found;
-    start and end count in the original text. A Parquet file then has a row a text.
+    start and end count in the original text. A Parquet file then has a row for each text.
 
     What transformers does not have, from --threshold to --window-merge, needs --compat fastpost, which is the default:
     it finds whole words and reads long texts to their end, so that --redact leaves no half of a name.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ import typer
 
 from fastpost._inputs.bounds import counted
 from fastpost.cli.failure import UsageError, note
-from fastpost.jobs.output import write_output
+from fastpost.jobs.output import no_place, write_output
 from fastpost.jobs.texts import Reading
 
 if TYPE_CHECKING:
@@ -36,8 +37,9 @@ class PageFile:
             return
         if self._path.suffix not in (".html", ".htm"):
             raise UsageError(f"--out is {out}; its name ends with .html, or is - for standard output")
-        if self._path.is_dir() or not self._path.parent.is_dir():
-            raise UsageError(f"{self._path if self._path.is_dir() else self._path.parent} is no place for a file")
+        refused = no_place(self._path)
+        if refused is not None:
+            raise UsageError(f"--out is {out}, {refused}; pass another name")
         if not os.access(self._path.parent, os.W_OK):
             raise UsageError(f"{self._path.parent} can't be written to; pass another --out")
         if self._path.exists() and not overwrite:
@@ -126,9 +128,14 @@ def _first(corpus: Corpus, column: str, most: int) -> tuple[list[tuple[str, str]
             if text is not None and text.strip():
                 if len(found) == most:
                     return found, seen, True
-                found.append((f"text {number}" if named is None else f"{column} {named!s:.80}", text))
+                found.append((f"text {number}" if named is None else f"{column} {_spelled(named):.80}", text))
             seen += 1
     return found, seen, False
+
+
+def _spelled(named: Any) -> str:
+    """An id as a record spells it: a text as it is, anything else as JSON."""
+    return named if isinstance(named, str) else json.dumps(named, ensure_ascii=False, default=str)
 
 
 def _guessed(corpus: Corpus) -> int | None:

@@ -25,7 +25,7 @@ def qa(
     inputs: Inputs,
     running: Running,
     question: Annotated[list[str] | None, typer.Option(help="Question to ask of each text. Repeatable.")] = None,
-    questions: Annotated[Path | None, typer.Option(help="File with a question a line.")] = None,
+    questions: Annotated[Path | None, typer.Option(help="File with one question on each line.")] = None,
     writing: Writing,
     reading: Reading,
     top_k: Annotated[int, typer.Option(min=1, help="How many answers a question has at most.")] = 1,
@@ -35,7 +35,7 @@ def qa(
         int | None, typer.Option(min=0, help="Tokens by which windows of long texts overlap.")
     ] = None,
 ) -> None:
-    """Answer questions from texts: a line of JSON a text, or a Parquet file with a row an answer.
+    """Answer questions from texts: a line of JSON for each text, or a Parquet file with a row for each answer.
 
     With --rank a line holds one question and its best answers from all texts, which are held in memory; --resume then
     goes on with the next question.
@@ -43,7 +43,7 @@ def qa(
     running.check()
     asked = _asked(question or [], questions)
     if rank and reading.keep_columns is not None:
-        raise UsageError("--keep-columns needs a line a text, but with --rank a line is a question")
+        raise UsageError("--keep-columns needs a line for each text, but with --rank a line is a question")
     from fastpost.jobs.answers import AnswerJob
 
     options: dict[str, Any] = {"top_k": top_k, "max_answer_len": max_answer_len}

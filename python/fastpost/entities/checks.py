@@ -194,6 +194,6 @@ def units(_: str, value: Sequence[Units]) -> tuple[Units, ...]:
     for unit in value:
         if unit not in UNITS:
             raise refuse(
-                ValueError, f"`units` has {shown(unit)}; choose of {', '.join(map(repr, UNITS))}", argument="units"
+                ValueError, f"`units` has {shown(unit)}; choose one of {', '.join(map(repr, UNITS))}", argument="units"
             )
     return tuple(value)

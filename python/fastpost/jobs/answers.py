@@ -19,7 +19,7 @@ Json = dict[str, Any]
 
 
 class AnswerJob:
-    """The answers to questions from the texts of files: a line of JSON a text, or a Parquet file with a row an answer.
+    """The answers to questions from the texts of files: a line of JSON for each text, or a Parquet file with a row for each answer.
 
     As `EntityJob` it claims its output and looks at its files when it is made, and is a context manager.
 
@@ -53,7 +53,7 @@ class AnswerJob:
             raise refuse(
                 JobError,
                 Argument("keep_columns"),
-                " needs a line a text, but with ",
+                " needs a line for each text, but with ",
                 Argument("rank", (True,)),
                 " a line is a question",
             )
@@ -88,7 +88,7 @@ class AnswerJob:
         return tally
 
     def _each(self, pipe: Any, options: Json, progress: Callable[[Tally], object]) -> Tally:
-        """Writes a line a text."""
+        """Writes a line for each text."""
         output, asked = self.output, self.questions
         tally = Tally(output.done, output.found, 0, self.texts.guessed())
         progress(tally)
@@ -120,7 +120,7 @@ class AnswerJob:
         return tally
 
     def _ranked(self, pipe: Any, options: Json) -> Tally:
-        """Writes a line a question."""
+        """Writes a line for each question."""
         heads: list[Json] = []
         contexts: list[str] = []
         for batch in self.texts.batches(0):

@@ -57,7 +57,7 @@ class _Ahead:
 
 
 class EntityJob:
-    """The entities of the texts of files, written as a line of JSON a text, or as a Parquet file with a row an entity.
+    """The entities of the texts of files, written as a line of JSON for each text, or as a Parquet file with a row for each entity.
 
     The output is claimed, and the first text of each file read, when the job is made, before a model has to be loaded.
     It is a context manager: if its block ends early, a later job can go on with what was written.
@@ -66,7 +66,7 @@ class EntityJob:
         inputs: files, folders or globs; "-" is standard input.
         out: a name that ends with .jsonl or .parquet, or "-" for standard output.
         reading: how the files are read; default: a text a line, or the column `text`.
-        redact: what each entity is replaced by in texts that are then written, too, a row a text: "[{label}]".
+        redact: what each entity is replaced by in texts that are then written, too, a row for each text: "[{label}]".
         resume: whether to go on with an unfinished output.
         overwrite: whether to replace an output.
         settings: what must be the same for a job to go on with an output, such as the name of the model.
@@ -151,7 +151,7 @@ _OWN = ("entities", "start", "end", "label", "score", "word")
 
 
 def entity_table(copied: tuple[str, ...], by_text: bool, text_name: str = "text", keeps_all: bool = False) -> Table:
-    """A row an entity; a row a text if texts are redacted."""
+    """A row for each entity; a row for each text if texts are redacted."""
     columns = ("text_index", *copied, *((text_name,) if by_text else ()), "entities")
 
     def fields() -> list[tuple[str, Any]]:

@@ -203,6 +203,13 @@ def _ending(path: Path) -> str:
     return (path.suffix or path.name).lower()
 
 
+def no_place(path: Path) -> str | None:
+    """Why no file can be written at a path; None if it can."""
+    if path.is_dir():
+        return "a folder"
+    return None if path.parent.is_dir() else f"but there is no folder {path.parent}"
+
+
 def place(out: str) -> Path:
     """The file that `out` names, if a file can be there.
 
@@ -215,8 +222,9 @@ def place(out: str) -> Path:
     odd = odd_in_path(out)
     if odd is not None:
         raise refuse(JobError, OUT, f" is {ascii(out)[:80]}, a path with {odd} in it", cure="pass another name")
-    if path.is_dir() or not path.parent.is_dir():
-        raise JobError(f"{path if path.is_dir() else path.parent} is no place for a file")
+    refused = no_place(path)
+    if refused is not None:
+        raise refuse(JobError, OUT, f" is {out:.80}, {refused}", cure="pass another name")
     return path
 
 

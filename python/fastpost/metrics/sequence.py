@@ -17,7 +17,7 @@ from fastpost.metrics import _inputs
 from fastpost.metrics._scores import ALL_SCORES, AVERAGES, Average, Counts, ZeroDivision, report
 
 Labelled: TypeAlias = Any
-"""Tags, label ids or spans of a list of texts, one list a text; see `classification_report`."""
+"""Tags, label ids or spans of a list of texts, one list for each text; see `classification_report`."""
 Mode = Literal["default", "strict"] | None
 Scheme: TypeAlias = str | type | None
 Id2Label: TypeAlias = Mapping[int, str] | Mapping[str, str] | Sequence[str] | None
@@ -61,7 +61,7 @@ def classification_report(
         y_true, y_pred: of the same texts, both in one of three forms:
             tags, one list of `str` a text, as long in both;
             label ids with `id2label`, an integer array (texts, tokens) or one list or array a text;
-            entities, one list a text of `(start, end, label)`, end excluded, or of dicts with `start`, `end` and
+            entities, one list for each text of `(start, end, label)`, end excluded, or of dicts with `start`, `end` and
             `label` or `entity_group`; or `fastpost.Entities`.
         digits: decimals of the text.
         suffix: whether the prefix stands at the end of a tag, `PER-B`.

@@ -11,7 +11,7 @@ from typing import TypeAlias
 from fastpost._fastpost import Splitter, TextReader, WordTable
 from fastpost._inputs.bounds import with_article
 from fastpost.corpus.corpus import Corpus
-from fastpost.exceptions import refuse
+from fastpost.exceptions import Argument, refuse
 from fastpost.progress import Told
 from fastpost.tokenizers.checkpoint import Checkpoint
 from fastpost.tokenizers.memory import memory_available
@@ -196,7 +196,8 @@ def _check(splitter: Splitter, sample: list[str], length: int | None) -> None:
             ValueError,
             f"{100 * long // total} % of the first texts lie in words of more than {_LONG_WORD} bytes, so "
             "the pre-tokenizer hardly splits this corpus and training would take memory and time without "
-            "bound; use a tokenizer that splits at spaces or punctuation, or pass force=True",
+            "bound",
+            cure=("; use a tokenizer that splits at spaces or punctuation, or pass ", Argument("force", (True,))),
             argument="force",
         )
     need, have = _memory_needed(splitter, table, sample, length), memory_available()

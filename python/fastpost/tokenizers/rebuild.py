@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fastpost._fastpost import Splitter
-from fastpost._inputs.bounds import counted, shown
+from fastpost._inputs.bounds import counted, shown, whole
 from fastpost._inputs.tokenizer import unwrap_tokenizer
 from fastpost.exceptions import refuse
 
@@ -61,6 +61,7 @@ def trainer_for(
     """The trainer that transformers would use, for its defaults and checks, and its initial settings."""
     from tokenizers import AddedToken, pre_tokenizers, trainers
 
+    vocab_size = whole("vocab_size", vocab_size, 0)
     names = special_tokens_map or {}
     special_tokens: list[str | AddedToken] = []
     for token in document["added_tokens"]:

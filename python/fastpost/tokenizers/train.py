@@ -330,6 +330,8 @@ class WordCounts:
         ordinary = ordinary_tokens(document, self.tokenizer, special_tokens_map)
         if rehearses:  # the corpus decides about these
             vocab = [*vocab, *(token for token in ordinary if token not in vocab)]
+        elif not len(self):
+            warn_caller("the corpus holds no word, so that the new tokenizer has learnt nothing; look at what was read")
         elif len(vocab) > vocab_size:
             warn_caller(
                 f"`vocab_size` is {vocab_size} but the tokenizer has {counted(len(vocab), 'token')}: its special tokens and the letters "

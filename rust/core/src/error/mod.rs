@@ -8,9 +8,9 @@ mod about;
 mod names;
 
 pub use about::About;
-use names::shown;
 pub use names::{Named, Names};
 pub(crate) use names::{choose, named};
+use names::{counted, shown};
 
 /// A result whose error names the argument, both values and the cure.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -66,7 +66,7 @@ pub enum Error {
 
     // `batch`: what a model and a tokenizer gave.
     /// An array argument does not cover the windows.
-    #[error("`{name}` covers {got} windows but `logits` has {want}; pass one row of `{name}` per window")]
+    #[error("`{name}` covers {} but `logits` has {want}; pass one row of `{name}` per window", counted(*got, "window"))]
     WindowCount {
         /// Argument that is off.
         name: &'static str,
@@ -77,7 +77,8 @@ pub enum Error {
     },
     /// One window of an array argument is too short.
     #[error(
-        "`{name}` has {got} tokens in window {window} but `logits` has {want}; pass one value per token, and `lengths` if the rest is padding"
+        "`{name}` has {} in window {window} but `logits` has {want}; pass one value per token, and `lengths` if the rest is padding",
+        counted(*got, "token")
     )]
     TokenCount {
         /// Argument that is off.
@@ -90,7 +91,7 @@ pub enum Error {
         want: usize,
     },
     /// Arrays laid end to end whose lengths do not add up.
-    #[error("`lengths` adds up to {sum} tokens but `{name}` has {got}; lengths must cover each token once")]
+    #[error("`lengths` adds up to {} but `{name}` has {got}; lengths must cover each token once", counted(*sum, "token"))]
     LengthSum {
         /// Argument laid end to end.
         name: &'static str,
@@ -101,7 +102,8 @@ pub enum Error {
     },
     /// A padded array narrower than one of the lengths.
     #[error(
-        "`lengths[{window}]` is {length} but `{name}` is padded to {width} tokens; a length is at most the padded width"
+        "`lengths[{window}]` is {length} but `{name}` is padded to {}; a length is at most the padded width",
+        counted(*width, "token")
     )]
     LengthOverWidth {
         /// Argument that is padded.
@@ -115,7 +117,8 @@ pub enum Error {
     },
     /// Logits with another number of labels than `id2label` names.
     #[error(
-        "`id2label` names {labels} labels but the last axis of `logits` has {columns}; pass the model's own id2label"
+        "`id2label` names {} but the last axis of `logits` has {columns}; pass the model's own id2label",
+        counted(*labels, "label")
     )]
     LabelCount {
         /// Labels named.
@@ -125,7 +128,9 @@ pub enum Error {
     },
     /// Texts and windows that cannot be told to belong together.
     #[error(
-        "`texts` has {texts} items but `logits` has {windows} windows; pass `windows`, the text index of each window"
+        "`texts` has {} but `logits` has {}; pass `windows`, the text index of each window",
+        counted(*texts, "item"),
+        counted(*windows, "window")
     )]
     TextCount {
         /// Texts.
@@ -135,7 +140,8 @@ pub enum Error {
     },
     /// A window that belongs to no text.
     #[error(
-        "`windows[{window}]` is {text} but there are {texts} texts; `windows` holds one text index per window"
+        "`windows[{window}]` is {text} but the batch has {}; `windows` holds one text index per window",
+        counted(*texts, "text")
     )]
     BadWindowText {
         /// Window, counted from 0.
@@ -213,7 +219,7 @@ pub enum Error {
         pair: bool,
     },
     /// An array of the wrong rank.
-    #[error("`{name}` has {got} dimensions; pass {want}")]
+    #[error("`{name}` has {}; pass {want}", counted(*got, "dimension"))]
     TypeRank {
         /// Argument that is off.
         name: &'static str,
@@ -237,7 +243,7 @@ pub enum Error {
         copy: &'static str,
     },
     /// Offsets that are not pairs.
-    #[error("the last axis of `{name}` has {got} values; pass (start, end) pairs")]
+    #[error("the last axis of `{name}` has {}; pass (start, end) pairs", counted(*got, "value"))]
     NotPairs {
         /// Argument that is off.
         name: &'static str,
@@ -276,7 +282,9 @@ pub enum Error {
     // `entities`.
     /// Transition weights of another size than the labels ask for.
     #[error(
-        "`{name}` has {got} weights but `id2label` has {labels} labels; pass labels x labels of them for `transitions`, one a label for its start and end"
+        "`{name}` has {} but `id2label` has {}; pass labels x labels of them for `transitions`, one a label for its start and end",
+        counted(*got, "weight"),
+        counted(*labels, "label")
     )]
     WeightCount {
         /// Argument that is off.
@@ -288,7 +296,8 @@ pub enum Error {
     },
     /// A token id that the tokenizer does not know.
     #[error(
-        "`input_ids` holds {id} at window {window}, token {token}, which the tokenizer does not know (it has {known} ids); pass the tokenizer that made the ids"
+        "`input_ids` holds {id} at window {window}, token {token}, which the tokenizer does not know (it has {}); pass the tokenizer that made the ids",
+        counted(*known, "id")
     )]
     UnknownToken {
         /// The id.
@@ -303,7 +312,7 @@ pub enum Error {
 
     // `answers`.
     /// Start and end scores of different lengths.
-    #[error("`start` has {start} scores but `end` has {end}; pass one of each per token")]
+    #[error("`start` has {} but `end` has {end}; pass one of each per token", counted(*start, "score"))]
     ScoreCount {
         /// Start scores.
         start: usize,
@@ -326,7 +335,9 @@ pub enum Error {
     },
     /// Contexts that can't be told apart by window.
     #[error(
-        "`contexts` holds {contexts} texts but the logits have {windows} windows; pass `windows`, one context index per window"
+        "`contexts` holds {} but the logits have {}; pass `windows`, one context index per window",
+        counted(*contexts, "text"),
+        counted(*windows, "window")
     )]
     ContextCount {
         /// Contexts given.
@@ -336,7 +347,9 @@ pub enum Error {
     },
     /// Not one question per context.
     #[error(
-        "`questions` has {questions} entries but `contexts` holds {contexts} texts; pass one question index per context"
+        "`questions` has {} but `contexts` holds {}; pass one question index per context",
+        counted(*questions, "item"),
+        counted(*contexts, "text")
     )]
     QuestionCount {
         /// Entries given.
@@ -374,7 +387,8 @@ pub enum Error {
     },
     /// A span that does not lie in its text.
     #[error(
-        "`spans[{index}]` is ({start}, {end}) but {of} has {limit} characters; spans are 0 <= start <= end <= {limit}"
+        "`spans[{index}]` is ({start}, {end}) but {of} has {}; spans are 0 <= start <= end <= {limit}",
+        counted(*limit, "character")
     )]
     BadSpan {
         /// Place in the list of spans.
@@ -428,7 +442,8 @@ pub enum Error {
     },
     /// A word that a list of words lacks.
     #[error(
-        "`word_ids[{window}][{token}]` is {word} but `word_labels[{window}]` has {words} labels; pass one label per word"
+        "`word_ids[{window}][{token}]` is {word} but `word_labels[{window}]` has {}; pass one label per word",
+        counted(*words, "label")
     )]
     BadWord {
         /// Window, counted from 0.
@@ -444,7 +459,8 @@ pub enum Error {
     // `metrics`.
     /// Not as many predicted sequences as true ones.
     #[error(
-        "Found input variables with inconsistent numbers of samples: `y_true` has {truth} sequences but `y_pred` has {guess}; pass one of each per text"
+        "Found input variables with inconsistent numbers of samples: `y_true` has {} but `y_pred` has {guess}; pass one of each per text",
+        counted(*truth, "sequence")
     )]
     SequenceCount {
         /// True ones.
@@ -454,7 +470,8 @@ pub enum Error {
     },
     /// A predicted sequence of another length than the true one.
     #[error(
-        "Found input variables with inconsistent numbers of samples: `y_true[{text}]` has {truth} tags but `y_pred[{text}]` has {guess}; pass one tag per token in both"
+        "Found input variables with inconsistent numbers of samples: `y_true[{text}]` has {} but `y_pred[{text}]` has {guess}; pass one tag per token in both",
+        counted(*truth, "tag")
     )]
     SequenceLength {
         /// Sequence, counted from 0.
@@ -505,7 +522,8 @@ pub enum Error {
     },
     /// A label id without a name.
     #[error(
-        "`{name}[{text}][{token}]` is the label id {id} but `id2label` names {labels} labels; pass the model's own id2label"
+        "`{name}[{text}][{token}]` is the label id {id} but `id2label` names {}; pass the model's own id2label",
+        counted(*labels, "label")
     )]
     LabelId {
         /// Argument it is in.

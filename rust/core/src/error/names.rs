@@ -111,6 +111,11 @@ pub(super) fn shown(name: Option<&str>) -> String {
     }
 }
 
+/// `1 window`, `2 windows`.
+pub(super) fn counted(number: usize, one: &str) -> String {
+    format!("{number} {one}{}", if number == 1 { "" } else { "s" })
+}
+
 /// Characters of a caller's text that a message shows.
 const MOST_SHOWN: usize = 77;
 

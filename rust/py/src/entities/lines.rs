@@ -22,7 +22,8 @@ pub(crate) fn entity_lines<'py>(
     for (name, given) in [("heads", Some(heads.len())), ("texts", texts.as_ref().map(Vec::len))] {
         if let Some(given) = given.filter(|&given| given != table.text_count) {
             let count = table.text_count;
-            let message = format!("`{name}` has {given} items but there are {count} texts; pass one a text");
+            let message =
+                format!("`{name}` has {given} items but there are {count} texts; pass one for each text");
             return Err(crate::door::wrong_value(message));
         }
     }

@@ -78,8 +78,8 @@ impl EntityOptions {
         if let Some(unknown) = self.thresholds.keys().filter(|name| !shown.contains(name)).min() {
             return Err(Error::BadOption {
                 name: "threshold",
-                got: format!("given for {:?}, which is none of {}", short_name(unknown), shown.join(", ")),
-                cure: "name labels as they come out",
+                got: format!("given for {:?}, which is not one of {}", short_name(unknown), shown.join(", ")),
+                cure: "spell labels as results have them",
             });
         }
         if let Some(unknown) =
@@ -87,8 +87,8 @@ impl EntityOptions {
         {
             return Err(Error::BadOption {
                 name: "ignore_labels",
-                got: format!("given for {:?}, which is none of {}", short_name(unknown), shown.join(", ")),
-                cure: "name labels as they come out",
+                got: format!("given for {:?}, which is not one of {}", short_name(unknown), shown.join(", ")),
+                cure: "spell labels as results have them",
             });
         }
         // "O" means what is outside; a type may have that name, too, as in B-O.

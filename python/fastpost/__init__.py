@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from fastpost.entities.decoder import EntityDecoder
     from fastpost.entities.redact import Redaction, redact
     from fastpost.entities.render import render
-    from fastpost.entities.result import Entities, TextEntities
+    from fastpost.entities.result import Entities
     from fastpost.exceptions import CorpusError
     from fastpost.integrations.datasets import ner_udf
     from fastpost.models.batches import Padding
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from fastpost.pipelines.torch.token_classification import TokenClassificationPipeline
     from fastpost.tokenizers.train import WordCounts, train_new_from_iterator
     from fastpost.tokenizers.verify import verify_tokenizer
+    from fastpost.types import TextEntities
 
     # Without its packages a name can't be imported, and `from fastpost import *` takes all names: see `__getattr__`.
     __all__ = [
@@ -99,7 +100,7 @@ _HOMES = {
     "Padding": "fastpost.models.batches",
     "QuestionAnsweringPipeline": "fastpost.pipelines.torch.question_answering",
     "Redaction": "fastpost.entities.redact",
-    "TextEntities": "fastpost.entities.result",
+    "TextEntities": "fastpost.types",
     "TokenClassificationPipeline": "fastpost.pipelines.torch.token_classification",
     "WordCounts": "fastpost.tokenizers.train",
     "accelerate": "fastpost.pipelines.torch.registry",

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypedDict, overload
+from typing import Any, Literal, Protocol, TypeAlias, TypedDict, overload
 
 import numpy as np
 import numpy.typing as npt
-
-if TYPE_CHECKING:
-    from fastpost.entities.result import TextEntities
 
 Floats1d: TypeAlias = npt.NDArray[np.float32]
 Floats2d: TypeAlias = npt.NDArray[np.float32]
@@ -91,6 +88,23 @@ class RankedAnswer(Answer):
     """One answer to a question that was asked of several contexts."""
 
     text_index: int
+
+
+class TextEntities(list[Entity]):
+    """The entities of one text as a pipeline gives them with `compat="fastpost"`: a list that says what it covers.
+
+    Attributes:
+        covered: the first character that the model saw and the last one, excluded; (-1, -1) if it saw none.
+        windows: how many windows the text was read in.
+        truncated: whether characters other than white space, controls, zero-width ones and marks lie outside
+            `covered`.
+    """
+
+    def __init__(self, entities: Iterable[Any], covered: tuple[int, int], windows: int, truncated: bool) -> None:
+        super().__init__(entities)
+        self.covered = covered
+        self.windows = windows
+        self.truncated = truncated
 
 
 class _Pipeline(Protocol):

@@ -391,23 +391,6 @@ def _picked(table: _fastpost.EntityTable, rows: Ints1d) -> list[str | None]:
     return [_fastpost.entity_words(table, row, row + 1)[0] for row in rows.tolist()]
 
 
-class TextEntities(list[Entity]):
-    """The entities of one text as a pipeline gives them with `compat="fastpost"`: a list that says what it covers.
-
-    Attributes:
-        covered: the first character that the model saw and the last one, excluded; (-1, -1) if it saw none.
-        windows: how many windows the text was read in.
-        truncated: whether characters other than white space, controls, zero-width ones and marks lie outside
-            `covered`.
-    """
-
-    def __init__(self, entities: Iterable[Any], covered: tuple[int, int], windows: int, truncated: bool) -> None:
-        super().__init__(entities)
-        self.covered = covered
-        self.windows = windows
-        self.truncated = truncated
-
-
 def _texts(texts: Sequence[str]) -> list[str]:
     if isinstance(texts, str):
         raise refuse(TypeError, "`texts` is one str; pass a list of texts, [text] for one", argument="texts")

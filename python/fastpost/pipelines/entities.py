@@ -18,11 +18,11 @@ from fastpost._inputs.probabilities import warn_of_rows
 from fastpost._inputs.tokenizer import Tokens
 from fastpost.entities.decoder import EntityDecoder
 from fastpost.entities.options import OPTIONS, PIPELINE_OPTIONS
-from fastpost.entities.result import Entities, TextEntities
+from fastpost.entities.result import Entities
 from fastpost.exceptions import Argument, refuse
 from fastpost.models.batches import Logits, Windows
 from fastpost.pipelines.run import ItemError, refuse_overlap
-from fastpost.types import Entity, Ints1d, Token
+from fastpost.types import Entity, Ints1d, TextEntities, Token
 
 
 @dataclass(frozen=True)

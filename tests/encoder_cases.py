@@ -216,6 +216,8 @@ def spaced(*steps: str, scheme: str = "always", split: bool = False, added: bool
         "charsmap": lambda: normalizers.Precompiled(charsmap()),
         "one-blank": lambda: normalizers.Replace(Regex(" {2,}"), " "),
         "one-mark": lambda: normalizers.Replace(Regex(" {2,}"), "▁"),
+        "even": lambda: normalizers.Replace(Regex(r"\s{2,}|[\n\r\t]"), " "),
+        "nfc": normalizers.NFC,
     }
     tokenizer.normalizer = normalizers.Sequence([made[step]() for step in steps]) if steps else None
     metaspace = pre_tokenizers.Metaspace(prepend_scheme=scheme)
@@ -225,7 +227,14 @@ def spaced(*steps: str, scheme: str = "always", split: bool = False, added: bool
 
 
 DEBERTA = ("strip", "charsmap", "one-blank")
+DEBERTA_5 = ("even", "nfc", "strip-right")
 T5 = ("charsmap", "strip-right", "one-mark")
+
+
+def trimmed(tokenizer: Tokenizer) -> Tokenizer:
+    """With RoBERTa's post-processor, as MPNet and old XLM-R have it."""
+    tokenizer.post_processor = processors.RobertaProcessing(*_cls_sep(tokenizer), trim_offsets=True)
+    return tokenizer
 
 
 def char_bpe(
@@ -311,6 +320,10 @@ RECIPES = {
     "xlmr-strips": lambda: spaced(*DEBERTA, split=True),
     "deberta-v3": lambda: spaced(*DEBERTA),
     "deberta-v3-added": lambda: spaced(*DEBERTA, added=True),
+    "deberta-v3-composed": lambda: spaced(*DEBERTA_5, added=True),
+    "metaspace-composed": lambda: spaced("strip", "nfc", "one-mark", scheme="always"),
+    "mpnet": lambda: trimmed(with_added(_small("wordpiece-uncased"))),
+    "xlmr-trimmed": lambda: trimmed(xlmr(True, True)),
     "t5": lambda: spaced(*T5),
     "t5-added": lambda: spaced(*T5, added=True),
     "metaspace": lambda: spaced(),

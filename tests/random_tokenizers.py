@@ -275,7 +275,9 @@ def _unigram(rng: Random) -> dict:
     rows = [[token, float(rng.randrange(-3, 0)) if tied else -12 * rng.random()] for token in tokens if token]
     charsmaps = {"type": "Precompiled", "precompiled_charsmap": base64.b64encode(charsmap()).decode()}
     one_blank = {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": rng.choice([" ", " ", "▁"])}
-    steps = [_strip(rng), _strip(rng), charsmaps, _strip(rng), one_blank]
+    even = {"type": "Replace", "pattern": {"Regex": r"\s{2,}|[\n\r\t]"}, "content": " "}
+    mapped = [charsmaps] if rng.random() < 0.6 else [even, {"type": "NFC"}]
+    steps = [_strip(rng), _strip(rng), *mapped, _strip(rng), one_blank]
     steps = [step for step in steps if rng.random() < 0.4]
     space = _metaspace(rng)
     if rng.random() < 0.7:

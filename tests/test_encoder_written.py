@@ -6,10 +6,11 @@ from copy import deepcopy
 
 import numpy as np
 import pytest
+import transformers
 from tokenizers import Tokenizer, models
 
 import fastpost
-from encoder_cases import COLUMNS, assert_same, read
+from encoder_cases import COLUMNS, assert_same, read, tokenizer
 from small_tokenizers import trained
 
 
@@ -28,6 +29,47 @@ def loaded(parts):
     """The encoder of such a file, not compared with tokenizers when it is made, and tokenizers' own."""
     theirs = Tokenizer.from_str(json.dumps(parts))
     return fastpost.Encoder(theirs, verify=False), theirs
+
+
+@pytest.mark.parametrize("name", ["BarthezTokenizer", "DebertaV2Tokenizer"])
+def test_unigram_as_transformers_makes_it_is_native(name):
+    """transformers 5 makes it anew, whatever normalizer the model's file has."""
+    rows = [tuple(row) for row in json.loads(trained("unigram"))["model"]["vocab"]]
+    made = getattr(transformers, name)(vocab=rows, unk_token="[UNK]")
+    encoder = fastpost.Encoder(made)
+    assert encoder.native, encoder.report().reason
+    texts = [
+        "My name\r\nis Zoe\u0301\t",
+        " \u1100\u1161 \u0958 a\u00a0b\u2003\u2003c \u2000",
+        "\n\n",
+        "\u0301 x\u0085\ny",
+    ]
+    assert_same(encoder.encode(texts, add_special_tokens=False), read(made.backend_tokenizer, texts, special=False))
+    assert not encoder.report().sent_back
+
+
+def test_wordpiece_as_transformers_makes_it_for_mpnet_is_native():
+    """Its post-processor trims offsets, and no token begins or ends with a blank."""
+    vocab = {**json.loads(trained("wordpiece-uncased"))["model"]["vocab"], "<s>": 500, "</s>": 501, "<mask>": 502}
+    made = transformers.MPNetTokenizer(vocab=vocab)
+    encoder = fastpost.Encoder(made)
+    assert encoder.native, encoder.report().reason
+    texts = ["My name is Zoë", "at  <mask> Hugging Face", " <mask>", ""]
+    assert_same(encoder.encode(texts), read(made.backend_tokenizer, texts))
+    assert not encoder.report().sent_back
+    vocab["Ġblank"] = 503
+    assert (
+        "trims tokens that begin or end" in fastpost.Encoder(transformers.MPNetTokenizer(vocab=vocab)).report().reason
+    )
+
+
+def test_a_letter_that_trimming_takes_for_a_blank_is_left_to_tokenizers():
+    parts = json.loads(tokenizer("xlmr-trimmed").to_str())
+    encoder, theirs = loaded(parts)
+    texts = ["aĠ b", "\u0120", "a b"]
+    assert_same(encoder.encode(texts), read(theirs, texts))
+    assert encoder.native
+    assert sum(encoder.report().sent_back.values()) == 2
 
 
 BLANKS = {

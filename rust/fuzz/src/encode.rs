@@ -36,7 +36,9 @@ fn unigrams(unigram: &Value) -> Vec<Value> {
         |scheme| json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": scheme, "split": true});
     let words =
         json!({"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, metaspace("always")]});
+    let even = json!({"type": "Replace", "pattern": {"Regex": r"\s{2,}|[\n\r\t]"}, "content": " "});
     let all = [
+        (vec![even, json!({"type": "NFC"}), strip(false)], metaspace("always")),
         (vec![], words.clone()),
         (vec![charsmap.clone()], words),
         (vec![charsmap.clone(), strip(false), blanks("▁")], metaspace("always")),

@@ -103,8 +103,8 @@ pub(super) fn finders(
 /// The ids that the file says.
 fn given<'a>(tokens: &[(&'a str, &Value)]) -> Result<HashMap<&'a str, u32>, String> {
     let ids = tokens.iter().map(|(content, token)| {
-        let id = token["id"].as_u64().and_then(|id| u32::try_from(id).ok());
-        Ok((*content, id.ok_or("it has an added token without an id")?))
+        let id = token["id"].as_u64().ok_or("it has an added token without an id")?;
+        Ok((*content, fits(id)?))
     });
     ids.collect()
 }
@@ -128,9 +128,14 @@ fn counted<'a>(tokens: &[(&'a str, &Value)], vocab: &Value) -> Result<HashMap<&'
         let known = ids.get(content).map(|id| u64::from(*id)).or_else(|| vocab[*content].as_u64());
         let id = known.unwrap_or(next);
         next += u64::from(known.is_none());
-        ids.insert(content, u32::try_from(id).map_err(|_| "an added token has too large an id")?);
+        ids.insert(content, fits(id)?);
     }
     Ok(ids)
+}
+
+/// An id as columns hold it, in 31 bits.
+fn fits(id: u64) -> Result<u32, String> {
+    i32::try_from(id).map(i32::cast_unsigned).map_err(|_| "an added token has too large an id".to_owned())
 }
 
 impl Finder {

@@ -262,7 +262,10 @@ fn blanks<'a>(vocab: impl Iterator<Item = (&'a String, u32)> + Clone) -> Vec<Bla
     all
 }
 
+/// The letter of the blank in the byte-level alphabet.
+pub(super) const BLANK_LETTER: char = 'Ġ';
+
 /// Whether trimming takes `c` of a token for a blank: the letter of the blank, or white space.
 pub(super) fn is_trimmed(c: char) -> bool {
-    c == 'Ġ' || c.is_whitespace()
+    c == BLANK_LETTER || c.is_whitespace()
 }

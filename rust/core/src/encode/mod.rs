@@ -127,17 +127,18 @@ impl Encoder {
     pub fn from_json(bytes: &[u8], numbering: Numbering) -> std::result::Result<Self, String> {
         let json: Value = serde_json::from_slice(bytes).map_err(|error| format!("it is no JSON: {error}"))?;
         let processor = Processor::from_json(&json["post_processor"])?;
+        let trims = processor.trim.is_some();
         let model = match json["model"]["type"].as_str() {
-            Some("WordPiece") => Model::WordPiece(Box::new(wordpiece::WordPiece::from_json(&json)?)),
+            Some("WordPiece") => Model::WordPiece(Box::new(wordpiece::WordPiece::from_json(&json, trims)?)),
             Some("BPE") if is_byte_level(&json["pre_tokenizer"]) => {
                 Model::Bpe(Box::new(bpe::Bpe::from_json(&json, processor.trim)?))
             }
             Some("BPE") => Model::CharBpe(Box::new(char_bpe::CharBpe::from_json(&json)?)),
-            Some("Unigram") => Model::Unigram(Box::new(unigram::Unigram::from_json(&json)?)),
+            Some("Unigram") => Model::Unigram(Box::new(unigram::Unigram::from_json(&json, trims)?)),
             kind => return Err(format!("its model {} is not one of ours", kind.unwrap_or("without a type"))),
         };
-        if processor.trim.is_some() && !matches!(model, Model::Bpe(_)) {
-            return Err("its post-processor trims tokens that are not byte-level".to_owned());
+        if trims && matches!(model, Model::CharBpe(_)) {
+            return Err("its post-processor trims tokens of characters".to_owned());
         }
         let (raw, normal) = added::finders(&json, numbering, |text| match &model {
             Model::WordPiece(model) => model.normalize(text),

@@ -87,6 +87,22 @@ mod tests {
         }
     }
 
+    proptest! {
+        /// What lies between two blanks is composed by itself, so that words can be remembered.
+        #[test]
+        fn blanks_part_what_is_composed(words in prop::collection::vec("\\PC{0,6}|[a\u{301}\u{323}\u{344}\u{958}\u{93c}\u{1100}\u{1161}\u{9c7}\u{9be}\u{f73}\u{1e9b}\u{fb1d}]{0,5}", 0..6)) {
+            let text = words.join(" ");
+            let (mut composed, mut places, mut at) = (String::new(), Vec::new(), 0);
+            for word in text.split_inclusive(' ') {
+                let (one, placed) = compose(word);
+                composed.push_str(&one);
+                places.extend(placed.into_iter().map(|place| place.map(|char| char + at)));
+                at += word.chars().count() as u32;
+            }
+            prop_assert_eq!(compose(&text), (composed, places));
+        }
+    }
+
     #[test]
     fn usual_texts_look_composed() {
         for text in

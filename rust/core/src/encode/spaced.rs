@@ -8,6 +8,7 @@
 use serde_json::Value;
 
 use super::charsmap::{Charsmap, Placed};
+use super::nfc;
 
 /// The changes to a text before its words are looked up.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -24,10 +25,15 @@ pub(super) struct Spaced {
     pub(super) only_first: bool,
 }
 
-/// Normalisers around the charsmap: those before it, the charsmap, and those after it.
+/// Normalisers around the charsmap: those before it, the charsmap, and those after it. In place of a charsmap, texts may
+/// be composed.
 #[derive(Debug, Default)]
 pub(super) struct Normalizers {
     pub(super) charsmap: Option<Charsmap>,
+    /// White space in a row, a tab and a line end become one blank, before anything else but [`Spaced::strips_raw`].
+    evens: bool,
+    /// Texts are composed canonically.
+    composes: bool,
     pub(super) spaced: Spaced,
     /// Whether two blanks become a character that is not a blank.
     pub(super) shows_blanks: Option<char>,
@@ -48,19 +54,27 @@ impl Normalizers {
         let mut out = Self::default();
         for step in steps {
             let kind = step["type"].as_str().unwrap_or("none");
-            let late = out.spaced.collapses || out.spaced.strips != [false; 2];
+            let late = (out.spaced.collapses && !out.evens) || out.spaced.strips != [false; 2];
+            let mapped = out.charsmap.is_some() || out.evens || out.composes;
             match kind {
-                "Precompiled" if out.charsmap.is_none() && !late => {
+                "Replace"
+                    if step["pattern"]["Regex"] == EVEN && step["content"] == " " && !mapped && !late =>
+                {
+                    (out.evens, out.spaced.collapses) = (true, true);
+                }
+                "NFC" if out.charsmap.is_none() && !out.composes && !late => out.composes = true,
+                "Precompiled" if !mapped && !late => {
                     let text = step["precompiled_charsmap"].as_str();
                     out.charsmap = Some(text.and_then(Charsmap::new).ok_or("its charsmap can't be read")?);
                 }
                 "Strip" if !late => {
                     let strips =
                         ["strip_left", "strip_right"].map(|name| step[name].as_bool().unwrap_or(true));
-                    match out.charsmap {
+                    if mapped {
+                        out.spaced.strips = strips;
+                    } else {
                         // What several remove is removed at each side that one of them names.
-                        None => (0..2).for_each(|side| out.spaced.strips_raw[side] |= strips[side]),
-                        Some(_) => out.spaced.strips = strips,
+                        (0..2).for_each(|side| out.spaced.strips_raw[side] |= strips[side]);
                     }
                 }
                 "Replace" if step["pattern"]["Regex"] == " {2,}" && !out.spaced.collapses => {
@@ -74,7 +88,7 @@ impl Normalizers {
                 }
                 _ => {
                     return Err(format!(
-                        "Unigram is native with Strip, Precompiled and Replace of blanks for its normalizer, in this order, not {kind}"
+                        "Unigram is native with Strip, Precompiled or NFC, and Replace of blanks for its normalizer, in this order, not {kind}"
                     ));
                 }
             }
@@ -83,7 +97,7 @@ impl Normalizers {
             Some(map) => map.replace(blank).unwrap_or(blank) == " ",
             None => blank == " ",
         });
-        out.spaced.all_blanks = blanks == [true; 4];
+        out.spaced.all_blanks = out.evens || blanks == [true; 4];
         Ok(out)
     }
 
@@ -105,7 +119,8 @@ impl Normalizers {
     /// Whether it leaves texts as they are.
     pub(super) fn is_plain(&self) -> bool {
         let Spaced { strips_raw, strips, collapses, .. } = self.spaced;
-        self.charsmap.is_none() && strips_raw == [false; 2] && strips == [false; 2] && !collapses
+        let maps = self.charsmap.is_some() || self.composes;
+        !maps && strips_raw == [false; 2] && strips == [false; 2] && !collapses
     }
 
     /// `text` normalised, into `out`, with the character of `text` that each one stands for; returns how many
@@ -132,13 +147,21 @@ impl Normalizers {
         dropped
     }
 
-    /// `text` as the charsmap leaves it; see [`Charsmap::apply`].
+    /// `text` as the charsmap leaves it, or evened and composed; see [`Charsmap::apply`].
     pub(super) fn map(&self, text: &str, out: &mut Vec<Placed>) -> u32 {
         if let Some(map) = &self.charsmap {
             return map.apply(text, out);
         }
         out.clear();
         out.extend(text.chars().zip(0..));
+        if self.evens {
+            even(out);
+        }
+        if self.composes && !nfc::is_composed(text) {
+            let (composed, places) = nfc::compose(&out.iter().map(|(c, _)| *c).collect::<String>());
+            let before = std::mem::take(out);
+            out.extend(composed.chars().zip(places).map(|(c, [place, _])| (c, before[place as usize].1)));
+        }
         0
     }
 
@@ -163,6 +186,25 @@ impl Normalizers {
         }
         out.truncate(made);
     }
+}
+
+/// What DeBERTa-v2's normaliser makes a blank of, in the words of a regular expression; see [`even`].
+const EVEN: &str = r"\s{2,}|[\n\r\t]";
+
+/// Makes a blank of white space in a row, of a tab and of a line end; it gets the place of the last character.
+fn even(out: &mut Vec<Placed>) {
+    let mut made = 0;
+    let mut at = 0;
+    while at < out.len() {
+        let run = out[at..].iter().take_while(|(c, _)| c.is_whitespace()).count().max(1);
+        at += run;
+        out[made] = out[at - 1];
+        if run > 1 || matches!(out[made].0, '\t' | '\n' | '\r') {
+            out[made].0 = ' ';
+        }
+        made += 1;
+    }
+    out.truncate(made);
 }
 
 /// Bytes of the blank that `bytes` starts with: a line end of two characters is one.

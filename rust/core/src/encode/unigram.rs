@@ -10,6 +10,7 @@ use memchr::memchr;
 use serde_json::Value;
 use unicode_segmentation::UnicodeSegmentation;
 
+use super::bpe::BLANK_LETTER;
 use super::cache::Cache;
 use super::charsmap::{Charsmap, Placed};
 use super::columns::{Piece, Tokens};
@@ -25,6 +26,8 @@ pub(super) struct Unigram {
     splits: bool,
     /// Character that stands for the blank before a word.
     blank: char,
+    /// Whether its post-processor takes blanks out of offsets: there are none, but a letter counts as one.
+    trims: bool,
     lattice: Lattice,
 }
 
@@ -51,11 +54,11 @@ impl Scratch {
 }
 
 impl Unigram {
-    /// Reads a `tokenizer.json`.
+    /// Reads a `tokenizer.json`; `trims` says whether its post-processor takes blanks out of offsets.
     ///
     /// # Errors
     /// Why it is not such a tokenizer.
-    pub(super) fn from_json(json: &Value) -> Result<Self, String> {
+    pub(super) fn from_json(json: &Value, trims: bool) -> Result<Self, String> {
         let model = &json["model"];
         if model["byte_fallback"] == true {
             return Err("its Unigram falls back to bytes".to_owned());
@@ -103,7 +106,10 @@ impl Unigram {
         }
         let unknown = model["unk_id"].as_u64().filter(|&id| id < rows.len() as u64);
         let unknown = unknown.ok_or("it has no unknown token")? as u32;
-        Ok(Self { normalizers, splits, blank, lattice: Lattice::new(&rows, unknown) })
+        if trims && !splits {
+            return Err("its post-processor trims tokens that may hold white space".to_owned());
+        }
+        Ok(Self { normalizers, splits, blank, trims, lattice: Lattice::new(&rows, unknown) })
     }
 
     /// `text` as its normaliser leaves it.
@@ -150,6 +156,9 @@ impl Unigram {
             if !cache.copy(bytes, at, end, out) {
                 let chunk = &text[at..end];
                 let mut chars = self.pieces(chunk, scratch);
+                if self.trims && scratch.normal.iter().any(|(c, _)| *c == BLANK_LETTER) {
+                    return Err(Unlike("a letter that is taken for a blank where offsets are trimmed"));
+                }
                 let white = chunk.starts_with(char::is_whitespace) || chunk.ends_with(char::is_whitespace);
                 if white && strips != [false; 2] {
                     return Err(Unlike("white space to be taken away that is no ASCII blank"));

@@ -7,6 +7,7 @@ use serde_json::Value;
 use unicode_categories::UnicodeCategories;
 use unicode_normalization_alignments::char::{canonical_combining_class, decompose_canonical};
 
+use super::bpe::is_trimmed;
 use super::cache::Cache;
 use super::columns::{Piece, Tokens};
 use super::pages::Pages;
@@ -68,11 +69,11 @@ impl Scratch {
 }
 
 impl WordPiece {
-    /// Reads a `tokenizer.json`.
+    /// Reads a `tokenizer.json`; `trims` says whether its post-processor takes blanks out of offsets.
     ///
     /// # Errors
     /// Why it is not such a tokenizer.
-    pub(super) fn from_json(json: &Value) -> Result<Self, String> {
+    pub(super) fn from_json(json: &Value, trims: bool) -> Result<Self, String> {
         let [normalize] = &Normalize::from_json(&json["normalizer"])?[..] else {
             return Err("WordPiece is native with a BertNormalizer alone".to_owned());
         };
@@ -85,6 +86,9 @@ impl WordPiece {
         }
         let model = &json["model"];
         let vocab = model["vocab"].as_object().ok_or("its model has no vocabulary")?;
+        if trims && vocab.keys().any(|token| token.starts_with(is_trimmed) || token.ends_with(is_trimmed)) {
+            return Err("its post-processor trims tokens that begin or end with a blank".to_owned());
+        }
         let mut tokens = Vec::with_capacity(vocab.len());
         for (token, id) in vocab {
             let id = id

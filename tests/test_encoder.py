@@ -154,6 +154,9 @@ def test_parts_written_in_python_are_called():
     assert theirs.truncation is None
     assert_same(got, read(theirs, ["abcd", "efgh ij"], cut={"max_length": 5}))
     assert got[0].tokens[0] == "[CLS]"
+    theirs.no_padding()
+    pad = theirs.token_to_id("[PAD]")
+    assert (fastpost.Encoder(theirs).encode(["", "a b c"]).padded()["input_ids"][0] == pad).any()
 
 
 def test_texts_that_are_sent_back_stand_in_their_places():

@@ -22,7 +22,7 @@ def both(kind, texts=TEXTS, pairs=None, *, cut=None, words=False):
     cut = cut or {}
     if cut:
         theirs.enable_truncation(
-            cut["max_length"], stride=cut["stride"], aggregation_strategy="only_second" if pairs else "longest_first"
+            cut["max_length"], stride=cut["stride"], strategy="only_second" if pairs else "longest_first"
         )
     inputs = texts if pairs is None else list(zip(texts, pairs))
     encodings = theirs.encode_batch(inputs, is_pretokenized=words)
@@ -178,3 +178,51 @@ def test_a_call_leaves_the_batch_as_it_was():
     before = batch.special_tokens_mask.copy()
     fastpost.spans_to_labels(batch, [[]] * len(TEXTS), label2id=LABEL2ID, sequence=1)
     assert np.array_equal(batch.special_tokens_mask, before)
+
+
+@pytest.mark.parametrize("window", [2, -3, [0, 2], np.array([5]), np.array([0.0]), [True] * 3], ids=str)
+def test_a_window_that_is_not_there_is_named(window):
+    batch, _ = both("wordpiece-uncased", TEXTS[:2])
+    with pytest.raises(IndexError, match=r"^`window` is .* but the batch has 2 windows; pass numbers from -2 to 1$"):
+        batch[window]
+    if isinstance(window, int):
+        with pytest.raises(IndexError, match=rf"^`window` is {window} but the batch has 2 windows"):
+            batch.char_to_token(window, [0])
+        with pytest.raises(IndexError, match=rf"^`window` is {window} but the batch has 2 windows"):
+            batch.word_to_chars(window, [0])
+
+
+@pytest.mark.parametrize("window", ["0", None, 1.0, slice(1)], ids=str)
+def test_a_window_is_a_number(window):
+    batch, _ = both("wordpiece-uncased", TEXTS[:2])
+    with pytest.raises(TypeError, match=rf"^`window` is of type {type(window).__name__}; pass the number of a window$"):
+        batch.char_to_token(window, [0])
+    assert len(batch[np.array(1)]) == batch.lengths[1]
+    with pytest.raises(ValueError, match=r"^`window` has 2 dimensions"):
+        batch[np.zeros((1, 1), int)]
+
+
+def test_windows_of_encodings_are_copied_once():
+    """Each look at `overflowing` copies all of them."""
+    asked = []
+
+    class Counted:
+        special_tokens_mask = property(lambda self: self.encoding.special_tokens_mask)
+
+        def __init__(self, encoding):
+            self.encoding = encoding
+
+        def __getattr__(self, name):
+            return getattr(self.encoding, name)
+
+        @property
+        def overflowing(self):
+            asked.append(1)
+            return self.encoding.overflowing
+
+    batch, encodings = both("wordpiece-uncased", cut=CUTS[1])
+    spans = [[]] * len(TEXTS)
+    want = fastpost.spans_to_labels(batch, spans, label2id=LABEL2ID).labels
+    got = fastpost.spans_to_labels([Counted(one) for one in encodings], spans, label2id=LABEL2ID).labels
+    assert [one.tolist() for one in got] == [one.tolist() for one in want]
+    assert len(asked) == len(encodings)

@@ -288,6 +288,45 @@ def test_special_tokens_that_are_not_in_the_vocabulary(kind, within):
     assert ids.tolist() == batch.ids.tolist()
 
 
+@pytest.mark.parametrize("live", [True, False])
+@pytest.mark.parametrize("place", ["vocabulary", "added"])
+def test_ids_that_do_not_fit_are_refused(place, live, tmp_path):
+    """Columns hold 31 bits, and ids of 32 came out negative."""
+    parts = written("wordpiece-uncased")
+    parts["model"]["vocab"]["zebra"] = 2**31 + 7
+    if place == "added":
+        parts["added_tokens"] = [*parts["added_tokens"], added(2**31 + 7, "zebra")]
+    source = Tokenizer.from_str(json.dumps(parts))
+    if not live:
+        source = tmp_path / "tokenizer.json"
+        source.write_text(json.dumps(parts))
+    encoder = fastpost.Encoder(source)
+    assert "too large" in encoder.report().reason
+    assert encoder.encode(["a b"]).ids.min() >= 0
+    with pytest.raises(ValueError, match=r"^`tokenizer` gives a token the id 2147483655, and ids are held in 32 bits"):
+        encoder.encode(["a zebra"])
+
+
+def test_a_file_is_read_once(tmp_path, monkeypatch):
+    """A vocabulary of a quarter of a million tokens takes a fifth of a second."""
+    parts = json.dumps(written("wordpiece-uncased"))
+    (tmp_path / "tokenizer.json").write_text(parts)
+    read_json, long = json.loads, []
+
+    def counted(text, **options):
+        long.extend([1] if len(text) >= len(parts) // 2 else [])
+        return read_json(text, **options)
+
+    monkeypatch.setattr(json, "loads", counted)
+    encoder = fastpost.Encoder(tmp_path)
+    batch = encoder.encode(["a b", "a"])
+    assert batch.padded()["input_ids"].shape == (2, batch.lengths.max())
+    assert batch[0].tokens[0] == "[CLS]"
+    assert encoder.largest_id == max(read_json(parts)["model"]["vocab"].values())
+    assert encoder.token_id("[CLS]") == batch.ids[0]
+    assert len(long) == 1
+
+
 def test_batches_and_windows_are_pickled_and_copied():
     encoder, _ = loaded(written("wordpiece-uncased"))
     texts = ["one two three four five six", "", "seven \u302e", "zürich"]

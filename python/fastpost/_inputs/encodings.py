@@ -280,7 +280,7 @@ def _long(values: npt.NDArray[Any]) -> Ints1d:
 
 def _listed(encodings: Sequence[Any]) -> list[Any]:
     for number, encoding in enumerate(encodings):
-        if not hasattr(encoding, "special_tokens_mask") or not hasattr(encoding, "overflowing"):
+        if not _has(encoding, "special_tokens_mask") or not _has(encoding, "overflowing"):
             raise refuse(
                 TypeError,
                 f"`encodings[{number}]` is of type {type(encoding).__name__}; pass tokenizers.Encoding objects (what "
@@ -289,3 +289,8 @@ def _listed(encodings: Sequence[Any]) -> list[Any]:
                 argument="encodings",
             )
     return list(encodings)
+
+
+def _has(encoding: Any, name: str) -> bool:
+    """Whether an encoding has an attribute; its class says so, where asking the object copies all of its windows."""
+    return hasattr(type(encoding), name) or hasattr(encoding, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,7 +12,7 @@ import numpy as np
 
 from fastpost._inputs.bounds import counted, shown, whole
 from fastpost._inputs.encodings import Encodings as Flattened
-from fastpost.exceptions import refuse
+from fastpost.exceptions import Argument, refuse
 from fastpost.types import Bytes1d, Ints1d, Ints2d, Shorts1d, Shorts2d
 
 INPUT_NAMES = ("input_ids", "token_type_ids", "attention_mask")
@@ -54,6 +55,13 @@ class Columns(NamedTuple):
     def of_encodings(cls, encodings: Sequence[Any], texts: Ints1d) -> Columns:
         """Made from `tokenizers.Encoding` objects, each with its overflowing ones; `texts` has the text of each."""
         flat = Flattened.expanded(encodings)
+        largest = int(flat.ids.max(initial=0))
+        if largest >= 2**31:
+            raise refuse(
+                ValueError,
+                f"`tokenizer` gives a token the id {largest}, and ids are held in 32 bits with a sign; number its tokens from 0 on",
+                argument="tokenizer",
+            )
         return cls(
             ids=flat.ids.astype(np.int32),
             offsets=flat.offsets.astype(np.int32),
@@ -259,9 +267,9 @@ class Encodings(Sequence[Window]):
         """The window of a number; the windows of a slice or of an array of numbers, as a batch."""
         if isinstance(window, slice) and window.step in (None, 1):
             return self._some(slice(*window.indices(len(self))[:2]))
-        if isinstance(window, (slice, list, np.ndarray)):
-            return self._some(np.arange(len(self))[window])
-        number = range(len(self))[window]
+        if isinstance(window, (slice, list)) or (isinstance(window, np.ndarray) and window.ndim > 0):
+            return self._some(self._numbers(window))
+        number = self._number(window)
         part = slice(*self._starts[number : number + 2])
         return Window(
             self.ids[part],
@@ -273,6 +281,37 @@ class Encodings(Sequence[Window]):
             int(self.text_index[number]),
             self._names,
         )
+
+    def _number(self, window: Any) -> int:
+        """A window by its number, counted from the end if that is negative."""
+        try:
+            return range(len(self))[operator.index(window)]
+        except IndexError:
+            raise self._lacks(window) from None
+        except TypeError:
+            raise refuse(
+                TypeError,
+                Argument("window"),
+                f" is of type {type(window).__name__}",
+                cure="pass the number of a window",
+            ) from None
+
+    def _numbers(self, windows: Any) -> Ints1d:
+        """The numbers of some windows, from a slice, numbers or a bool a window."""
+        try:
+            numbers: Ints1d = np.arange(len(self))[windows]
+        except IndexError:
+            raise self._lacks(windows) from None
+        if numbers.ndim != 1:
+            raise refuse(
+                ValueError, Argument("window"), f" has {numbers.ndim} dimensions", cure="pass numbers of windows in one"
+            )
+        return numbers
+
+    def _lacks(self, window: Any) -> IndexError:
+        has = counted(len(self), "window")
+        cure = f"pass numbers from {-len(self)} to {len(self) - 1}" if len(self) else "there is nothing to look at"
+        return refuse(IndexError, Argument("window"), f" is {shown(window)} but the batch has {has}", cure=cure)
 
     def _some(self, windows: Any) -> Encodings:
         return Encodings(self._columns.chosen(windows), self._names, self._padding, None)
@@ -409,7 +448,7 @@ class Encodings(Sequence[Window]):
 
     def _of_sequence(self, window: int, sequence: int) -> tuple[Ints1d, int]:
         """The places of the tokens of one text of a window in the batch, and the window's first."""
-        number = range(len(self))[window]
+        number = self._number(window)
         start, end = self._starts[number : number + 2]
         return start + np.flatnonzero(self.sequence_ids[start:end] == sequence), int(start)
 

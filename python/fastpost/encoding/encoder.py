@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import operator
 import threading
 from collections import Counter
@@ -15,7 +16,7 @@ import numpy as np
 import fastpost._fastpost as _fastpost
 from fastpost._inputs.bounds import counted, shown
 from fastpost.encoding.batch import Columns, Encodings, Padding, native_columns
-from fastpost.encoding.source import Options, Reference, Source, marks_of, vocabulary_of
+from fastpost.encoding.source import Options, Reference, Source, Vocabulary
 from fastpost.encoding.stream import TokenBatch, batches
 from fastpost.encoding.verify import difference, samples
 from fastpost.exceptions import refuse
@@ -255,7 +256,7 @@ class _Loaded:
             self._compare()
 
     def _compare(self) -> None:
-        texts = samples(self._json)
+        texts = samples(self._vocabulary.added)
 
         def encode(texts: list[Any], pairs: list[Any] | None, options: Options) -> tuple[Columns, Sequence[int]]:
             assert self.core is not None
@@ -306,12 +307,10 @@ class _Loaded:
         return Columns.of_encodings(encodings, numbers)
 
     @cached_property
-    def _vocabulary(self) -> dict[int, str]:
-        return {} if self._json is None else vocabulary_of(self._json, live=self._source.live is not None)
-
-    @cached_property
-    def _marks(self) -> dict[int, str]:
-        return {} if self._json is None else marks_of(self._json)
+    def _vocabulary(self) -> Vocabulary:
+        if self._json is None:
+            return Vocabulary({}, {}, [])
+        return Vocabulary.of(json.loads(self._json), live=self._source.live is not None)
 
     @property
     def written(self) -> bytes | None:
@@ -323,24 +322,24 @@ class _Loaded:
         """The ids of all tokens."""
         if self._json is None:
             return dict(self._source.live.get_vocab())
-        return {token: number for number, token in self._vocabulary.items()}
+        return {token: number for number, token in self._vocabulary.tokens.items()}
 
     @cached_property
     def largest_id(self) -> int:
         """The largest id that a token can have: those of its vocabulary, and special tokens that are not in it."""
-        return max([*self.ids.values(), *self._marks], default=0)
+        return max([*self.ids.values(), *self._vocabulary.marks], default=0)
 
     def names(self, ids: Shorts1d) -> list[str]:
         """How the vocabulary spells tokens."""
         if self._json is None:
             return [self._reference.name(number) for number in ids.tolist()]
-        vocabulary = self._vocabulary
-        return [vocabulary[number] if number in vocabulary else self._marks.get(number, "") for number in ids.tolist()]
+        vocabulary, marks, _ = self._vocabulary
+        return [vocabulary[number] if number in vocabulary else marks.get(number, "") for number in ids.tolist()]
 
     @cached_property
     def padding(self) -> Padding:
         """How the tokenizer pads."""
-        return self._source.padding(self._vocabulary)
+        return self._source.padding(self.ids)
 
 
 def _options(max_length: Any, stride: Any, truncation: Any, truncation_side: Any, special: Any, words: Any) -> Options:

@@ -9,7 +9,7 @@ from typing import Any
 
 from fastpost._inputs.bounds import counted
 from fastpost.encoding.encoder import Encoder
-from fastpost.encoding.source import vocabulary_of
+from fastpost.encoding.source import Vocabulary
 
 
 class FileTokenizer:
@@ -21,10 +21,9 @@ class FileTokenizer:
 
     def __init__(self, path: Path) -> None:
         self.encoder = Encoder(path)
-        written = path.read_bytes()
-        read: dict[str, Any] = json.loads(written)
+        read: dict[str, Any] = json.loads(path.read_bytes())
         model = read["model"]
-        self._tokens = vocabulary_of(written)
+        self._tokens = Vocabulary.of(read).tokens
         self._ids = {token: number for number, token in self._tokens.items()}
         added = {token["content"]: token for token in read.get("added_tokens") or ()}
         self._added = {self._ids[name]: token for name, token in added.items() if name}

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -40,12 +38,10 @@ SHAPES = (
 )
 
 
-def samples(json_bytes: bytes | None) -> list[str]:
-    """Some hundred texts: sentences, their words, and each added token in the middle of text."""
+def samples(added: Sequence[str]) -> list[str]:
+    """Some hundred texts: sentences, their words, and each of the `added` tokens in the middle of text."""
     words = [word for sentence in SENTENCES for word in sentence.split(" ")]
-    added = [] if json_bytes is None else json.loads(json_bytes).get("added_tokens") or []
-    names = [token["content"] for token in islice(added, 40)]
-    amid = [text for name in names for text in (name, f"a {name} b", f"a{name}b  {name}\n")]
+    amid = [text for name in added[:40] for text in (name, f"a {name} b", f"a{name}b  {name}\n")]
     return [*SENTENCES, *words, *(f"{a} {b}" for a, b in zip(words, words[7:])), *amid]
 
 

@@ -61,7 +61,7 @@ def test_ids_that_need_32_bits(tmp_path):
     (batch,) = encoder.encode_corpus(lambda: ["a", "b"], end_id=70_000)
     assert batch.ids.dtype == np.uint32
     assert batch.ids[batch.ends - 1].tolist() == [70_000, 70_000]
-    with pytest.raises(ValueError, match="`end_id` is 70001; pass an id from 0 to 70000"):
+    with pytest.raises(ValueError, match="`end_id` is 70001; pass an int from 0 to 70000, or None"):
         list(encoder.encode_corpus(lambda: ["a"], end_id=70_001))
 
 
@@ -133,3 +133,59 @@ def test_what_can_not_be_resumed_is_refused(files):
     with pytest.raises(ValueError, match="is shorter than was noted"):
         stream.write(encoder, fastpost.Corpus(files / "texts.txt"), out, resume=True)
     assert made.tokens == sum(map(len, wanted()))
+
+
+@pytest.mark.parametrize("wrong", [1.5, "1", True, np.float64(2)], ids=str)
+def test_an_end_is_an_integer(files, wrong):
+    with pytest.raises(TypeError, match=r"^`end_id` is .*; pass an int of at least 0, or None$"):
+        list(fastpost.Encoder(files).encode_corpus(lambda: ["a"], end_id=wrong))
+
+
+@pytest.mark.parametrize("change", ["another", "shorter", "later"])
+def test_a_run_goes_on_with_its_own_corpus_alone(files, change):
+    """Files of one corpus went on with the texts of another, and were said to be whole where that one was shorter."""
+    encoder, out = fastpost.Encoder(files), files / "ids.npy"
+    stream.write(encoder, fastpost.Corpus.from_texts(TEXTS[:300], batch_size=100), out)
+    noted = out.with_name("ids.npy.json")
+    noted.write_text(noted.read_text().replace("true", "false"))
+    before = out.read_bytes()
+    texts = {"another": TEXTS[::-1], "shorter": TEXTS[:299], "later": TEXTS[1:]}[change]
+    with pytest.raises(
+        ValueError, match=r"^text 299 of the corpus is not the one that .*ids\.npy ends with; pass the corpus"
+    ):
+        stream.write(encoder, fastpost.Corpus.from_texts(texts, batch_size=100), out, resume=True)
+    assert out.read_bytes() == before
+    stream.write(encoder, fastpost.Corpus.from_texts(TEXTS, batch_size=100), out, resume=True)
+    assert read(out) == wanted()
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        "{",
+        "[]",
+        "\xff",
+        '{"documents": -5}',
+        '{"documents": "a"}',
+        '{"dtype": "float64"}',
+        '{"done": 1}',
+        '{"more": 1}',
+    ],
+)
+def test_a_damaged_note_is_told(files, note, capsys):
+    out = files / "ids.npy"
+    stream.write(fastpost.Encoder(files), fastpost.Corpus(files / "texts.txt"), out)
+    out.with_name("ids.npy.json").write_bytes(note.encode("latin-1"))
+    arguments = [
+        "encode",
+        "--tokenizer",
+        str(files),
+        "--corpus",
+        str(files / "texts.txt"),
+        "--out",
+        str(out),
+        "--resume",
+    ]
+    assert run(arguments) == 1
+    assert "ids.npy.json is damaged; write the files anew" in capsys.readouterr().err
+    assert read(out) == wanted()

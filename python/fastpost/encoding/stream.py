@@ -14,9 +14,10 @@ from typing import IO, Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from fastpost._inputs.bounds import whole
 from fastpost.corpus import Corpus
 from fastpost.encoding.batch import Encodings
-from fastpost.exceptions import Argument, refuse
+from fastpost.exceptions import refuse
 from fastpost.types import Ints1d
 
 HEADER = 128
@@ -53,8 +54,8 @@ def batches(
     """The ids of a corpus, a batch of its documents at a time; see `Encoder.encode_corpus`."""
     corpus = corpus if isinstance(corpus, Corpus) else Corpus(corpus)
     largest = encoder.largest_id
-    if end_id is not None and not 0 <= end_id <= largest:
-        raise refuse(ValueError, Argument("end_id"), f" is {end_id}", cure=f"pass an id from 0 to {largest}, or None")
+    if end_id is not None:
+        end_id = whole("end_id", end_id, most=largest, or_else=", or None")
     dtype = np.uint16 if largest < 1 << 16 else np.uint32
     for texts in corpus:
         found = encoder.encode(texts, add_special_tokens=special, threads=threads)
@@ -75,6 +76,23 @@ class Written:
     made_by: str = ""
     """A digest of the tokenizer and of the options."""
     done: bool = False
+
+    @classmethod
+    def noted(cls, path: Path) -> Written:
+        """Reads a note.
+
+        Raises:
+            ValueError: if it is damaged.
+        """
+        try:
+            state = cls(**json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, TypeError):
+            state = cls(documents=-1)
+        counts = state.documents, state.tokens
+        whole_numbers = all(type(count) is int and count >= 0 for count in counts)
+        if not whole_numbers or state.dtype not in ("uint16", "uint32") or type(state.done) is not bool:
+            raise refuse(ValueError, f"{path} is damaged", cure="write the files anew")
+        return state
 
 
 def write(
@@ -101,8 +119,8 @@ def write(
         progress: called with documents and tokens after each batch.
 
     Raises:
-        ValueError: if `resume` is given and the files were made with another tokenizer or with other options, or
-            nothing says how.
+        ValueError: if `resume` is given and the files were made with another tokenizer, with other options or of
+            another corpus, or nothing says how.
     """
     noted = out.with_name(out.name + ".json")
     digest = _digest(encoder, special, end_id)
@@ -112,8 +130,8 @@ def write(
             ValueError, f"{out} has no {noted.name} beside it, which says what it holds", cure="write another file"
         )
     if resume and noted.exists():
-        state = Written(**json.loads(noted.read_text(encoding="utf-8")))
-        if state.made_by != digest:
+        fresh, state = state, Written.noted(noted)
+        if (state.made_by, state.dtype) != (digest, fresh.dtype):
             raise refuse(
                 ValueError,
                 f"{out} was begun with another tokenizer or with other options",
@@ -129,8 +147,7 @@ def write(
         files[1].cut(state.documents)
         saved = time.monotonic()
         try:
-            rest = corpus.skip(state.documents) if state.documents else corpus
-            for batch in batches(encoder, rest, special, end_id, threads):
+            for batch in _rest(encoder, corpus, (special, end_id, threads), state, files):
                 files[0].append(batch.ids)
                 files[1].append(batch.ends + state.tokens)
                 state.documents += len(batch.ends)
@@ -146,10 +163,37 @@ def write(
     return state
 
 
+def _rest(
+    encoder: Encodes,
+    corpus: Corpus,
+    options: tuple[bool, int | None, int | None],
+    state: Written,
+    files: tuple[Column, Column],
+) -> Iterator[TokenBatch]:
+    """The ids of the documents after those that the files hold; the last one of these is held against the corpus."""
+    if not state.documents:
+        yield from batches(encoder, corpus, *options)
+        return
+    ids, ends = files
+    last = ends.read(max(state.documents - 2, 0), state.documents)
+    held = ids.read(int(last[0]) if len(last) > 1 else 0, state.tokens)
+    made = batches(encoder, corpus.skip(state.documents - 1), *options)
+    first = next(made, None)
+    if last[-1] != state.tokens or first is None or not np.array_equal(first.ids[: first.ends[0]], held):
+        raise refuse(
+            ValueError,
+            f"text {state.documents - 1} of the corpus is not the one that {ids.name} ends with",
+            cure="pass the corpus that it was begun with, or write another file",
+        )
+    yield TokenBatch(first.ids[first.ends[0] :], first.ends[1:] - first.ends[0])
+    yield from made
+
+
 class Column:
     """A file of values of one type."""
 
     def __init__(self, file: IO[bytes], dtype: str, headed: bool) -> None:
+        self.name = file.name
         self._file, self._dtype = file, np.dtype(dtype).newbyteorder("<")
         self._first = HEADER if headed else 0
         self._values = 0
@@ -163,6 +207,14 @@ class Column:
         self._values = values
         self._write_header()
         self._file.seek(size)
+
+    def read(self, first: int, last: int) -> npt.NDArray[Any]:
+        """Reads the values from `first` to `last`, excluded."""
+        size = self._dtype.itemsize
+        self._file.seek(self._first + first * size)
+        values = np.frombuffer(self._file.read((last - first) * size), self._dtype)
+        self._file.seek(0, os.SEEK_END)
+        return values
 
     def append(self, values: npt.NDArray[Any]) -> None:
         """Writes values at the end."""

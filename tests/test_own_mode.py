@@ -18,7 +18,7 @@ SCORES = ("mean", "min", "first", "max", "path")
 
 
 def tokens_of(text):
-    return [found.span() for found in re.finditer(r"\w+|[^\w\s]", text)]
+    return [found.span() for found in re.finditer(r"[^\W_]+|_|[^\w\s]", text)]
 
 
 def logits_of(text, tokens, spelled):
@@ -70,6 +70,9 @@ def find(text, spelled, tokens=None, **options):
         ),
         ("at example.com now", [("example.com", "LOC")], [("LOC", "example.com")]),
         ("in 北京上海", [], []),
+        ("**Bo** (_Anna_, __Zoë__)", [("Anna", "PER"), ("Zoë", "PER")], [("PER", "Anna"), ("PER", "Zoë")]),
+        ("mail _a_b@c.example.org_ now", [("a_b@c.example.org", "PER")], [("PER", "a_b@c.example.org")]),
+        ("at Anna's.Berlin is far", [("Anna", "PER"), ("Berlin", "LOC")], [("PER", "Anna"), ("LOC", "Berlin")]),
     ],
 )
 def test_units(text, spelled, want, strategy, decode):
@@ -91,6 +94,37 @@ def test_units(text, spelled, want, strategy, decode):
 @pytest.mark.parametrize("decode", ["viterbi", "argmax"])
 def test_a_part_of_a_unit_grows_to_all_of_it(text, part, want, decode):
     assert [word for _, word in find(text, [(part, "PER")], aggregation_strategy="simple", decode=decode)] == [want]
+
+
+@pytest.mark.parametrize("strategy", ["simple", "first", "average", "max"])
+@pytest.mark.parametrize("decode", ["viterbi", "argmax"])
+@pytest.mark.parametrize(
+    ("text", "spelled"),
+    [
+        ("ring anna.berlin is far", [("anna", "PER"), ("berlin", "LOC")]),
+        ("zip 10115,718 or 10115;718", [("10115", "LOC"), ("718", "PER"), ("10115", "LOC"), ("718", "PER")]),
+        ("by anna_berlin", [("anna", "PER"), ("berlin", "LOC")]),
+    ],
+)
+def test_two_types_in_a_unit_never_become_one_entity(text, spelled, strategy, decode):
+    want = [(kind, piece) for piece, kind in spelled]
+    assert find(text, spelled, aggregation_strategy=strategy, decode=decode) == want
+
+
+@pytest.mark.parametrize("strategy", ["first", "average", "max"])
+@pytest.mark.parametrize("decode", ["viterbi", "argmax"])
+@pytest.mark.parametrize(
+    ("text", "spelled", "want"),
+    [
+        ("my name is anna.call me", [("anna", "PER")], ["anna"]),
+        ("hi.anna here.i am in berlin.bye", [("anna", "PER"), ("berlin", "LOC")], ["anna", "berlin"]),
+        ("by j.r.r.tolkien.then", [("j.r.r.tolkien", "PER")], ["j.r.r.tolkien"]),
+        ("user_anna", [("anna", "PER")], ["anna"]),
+    ],
+)
+def test_a_name_in_small_letters_is_not_lost_in_a_sentence_behind_its_full_stop(text, spelled, want, strategy, decode):
+    found = find(text, spelled, aggregation_strategy=strategy, decode=decode)
+    assert [word for _, word in found] == want
 
 
 @pytest.mark.parametrize("dropped", ["\u200b", "\x07", "\x00", "\ufffd", "\u200b\x07"])

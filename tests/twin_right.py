@@ -14,7 +14,17 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import regex
 
-from twin_units import LETTER, UNSPACED, addresses, one_run, pieces_of_one_thing, tidied, unit_edges, word_edges
+from twin_units import (
+    LETTER,
+    PARTING,
+    UNSPACED,
+    addresses,
+    one_run,
+    pieces_of_one_thing,
+    tidied,
+    unit_edges,
+    word_edges,
+)
 
 SHORTFALL = {(True, False): 3.0, (False, True): 3.25, (True, True): 6.75}
 """By how much a label's logit may be below one of its type with another place, where a path is searched: one that differs in
@@ -570,9 +580,57 @@ class Twin:
                 same = token.word >= 0 and token.word == last.word
             numbers.append(numbers[-1] if same else len(set(numbers)))
         if used == "units":
-            for start, end in addresses(text, edges):
+            whole = addresses(text, edges)
+            numbers, parted = self._parted(tokens, numbers, text, whole)
+            edges |= parted
+            for start, end in whole:
                 edges -= set(range(start + 1, end))
         return used, numbers, edges
+
+    def _parted(self, tokens, numbers, text, whole):
+        """The word numbers, and the new edges, where the two sides of a joint have two types."""
+        words, edges = [[*run] for _, run in itertools.groupby(range(len(tokens)), key=lambda at: numbers[at])], set()
+
+        def joint(at):
+            start = tokens[at].start
+            inside = any(first <= start < last for first, last in whole)
+            return tokens[at].end - start == 1 and start >= 0 and text[start] in PARTING and not inside
+
+        out = []
+        for word in words:
+            sides = [[*run] for _, run in itertools.groupby(word, key=joint)]
+            if sides and joint(sides[0][0]):  # a word that begins with a joint
+                sides[:2] = [[*itertools.chain(*sides[:2])]]
+            runs = [sides[0]]
+            for number in range(1, len(sides), 2):
+                left, between, right = sides[number - 1], sides[number], sides[number + 1 : number + 2]
+                covered = text[max(tokens[left[0]].start, 0) : max(tokens[left[-1]].end, 0)]
+                if right and sum(not c.isspace() for c in covered) > 1 and self._differ(tokens, left, right[0]):
+                    edges |= {tokens[between[0]].start, tokens[between[-1]].end}
+                    runs += [between, right[0]]
+                else:
+                    runs[-1] = [*runs[-1], *between, *itertools.chain(*right)]
+            out += runs
+        return [number for number, run in enumerate(out) for _ in run], edges
+
+    def _differ(self, tokens, left, right):
+        """Whether the tokens of both sides have two types, by the mean of their distributions."""
+        (a, outer), (b, other) = (self._type_of([tokens[at].rows for at in side]) for side in (left, right))
+        if self.aggregation_strategy == "simple" and (outer or other):
+            return False
+        return (a, outer) != (b, other)
+
+    def _type_of(self, rows):
+        sums = {}
+        with np.errstate(over="ignore"):
+            lowered = np.exp(np.float64(-self.outside_bias))
+        for row in rows:
+            for p, (role, kind) in zip(np.exp(log_softmax(row)), self.tags):
+                sums[(kind, role == "O")] = sums.get((kind, role == "O"), 0.0) + p * (lowered if role == "O" else 1.0)
+        best = max(sums, key=sums.get)
+        if sum(value >= sums[best] - CLOSE for value in sums.values()) > 1:
+            raise Undefined
+        return best
 
     @staticmethod
     def _seat(token, text, edges):

@@ -40,6 +40,8 @@ def word_edges(text):
 
 
 APOSTROPHES, COLONS, STOPS = "'\u2018\u2019\uff07", ":\ufe13\ufe55\uff1a", ".\u2024\ufe52\uff0e"
+PARTING = STOPS + ",;_"
+"""Joints at which a unit has two parts where the model gives them two types."""
 LETTER = regex.compile(r"[[\p{Alphabetic}\p{N}]--\p{M}]", regex.V1)
 IN_A_RUN = r"[\p{Alphabetic}\p{N}\p{Pc}\u202f]"
 
@@ -50,17 +52,25 @@ def unit_edges(text):
     edges = set(word_edges(text))
     for start, end in zip(sorted(edges), sorted(edges)[1:]):
         clusters = [(start + found.start(), found[0]) for found in regex.finditer(r"\X", text[start:end])]
+        inner = [place for place, (_, cluster) in enumerate(clusters) if not regex.match(r"\p{Pc}", cluster)]
+        if inner and any(c.isalnum() for c in text[start:end]):  # signs such as `_` at both ends are no part of a word
+            edges |= {at for at, _ in (*clusters[: inner[0] + 1], *clusters[inner[-1] + 1 :])}
+            clusters = clusters[inner[0] : inner[-1] + 1]
         seen = [(at, cluster) for at, cluster in clusters if not regex.match(r"[\p{M}\p{Cf}]", cluster)]
         base = "".join(cluster[0] for _, cluster in seen)
+        elided = False  # the joint before is an apostrophe, and cut
         for place, (at, cluster) in enumerate(seen):
             left = regex.search(IN_A_RUN + "+$", base[:place])
             right = regex.match(IN_A_RUN + "+", base[place + 1 :])
-            if left and right and _cut(base[place], left[0], seen[place - 1][1], right[0]):
+            cut = left and right and _cut(base[place], left[0], seen[place - 1][1], right[0], elided)
+            if cut:
                 edges |= {at, at + len(cluster)}
+            if not regex.match(IN_A_RUN, base[place]):
+                elided = bool(cut) and base[place] in APOSTROPHES
     return sorted(edges)
 
 
-def _cut(joint, left, cluster, right):
+def _cut(joint, left, cluster, right, elided):
     close = lambda c: bool(regex.match(r"[\p{Script=Latin}\p{Script=Greek}&&\p{Alphabetic}]", c, regex.V1))  # noqa: E731
     digit = lambda c: bool(regex.match(r"[\p{N}--\p{Alphabetic}]", c, regex.V1))  # noqa: E731
     if joint in APOSTROPHES:
@@ -69,7 +79,8 @@ def _cut(joint, left, cluster, right):
         if len(left) == 1 and cluster in ("O", "D") and regex.match(r"[\p{Uppercase}\p{Lt}]\p{Lowercase}", right):
             return False
         return any(close(c) or digit(c) for c in (left[-1], right[0]))
-    return joint in COLONS or (joint in STOPS and len(left) > 1 and bool(regex.match(r"[\p{Uppercase}\p{Lt}]", right)))
+    initial = len(left) == 1 and not (elided and left.islower())
+    return joint in COLONS or (joint in STOPS and not initial and bool(regex.match(r"[\p{Uppercase}\p{Lt}]", right)))
 
 
 def pieces_of_one_thing(text, last, new):
@@ -112,7 +123,7 @@ SPACED = rf"(?:[[\p{{Alphabetic}}\p{{N}}]--{NO_SPACES}]|\p{{M}})"
 BEGIN = rf"(?!\p{{M}}){SPACED}"
 STOP = r"[.\uff0e]"
 ADDRESS = regex.compile(
-    rf"(?V1)(?:{BEGIN}|_)(?:(?:{SPACED}|[_+-]|{STOP})*(?:{SPACED}|_))?[@\uff20]"
+    rf"(?V1){BEGIN}(?:(?:{SPACED}|[_+-]|{STOP})*(?:{SPACED}|_))?[@\uff20]"
     rf"(?:{BEGIN}(?:(?:{SPACED}|-)*{SPACED})?(?:(?<!\p{{Lowercase}}){STOP}|{STOP}(?!\p{{Uppercase}})))+"
     rf"(?=\p{{Alphabetic}}){BEGIN}(?:{SPACED}|-)*{SPACED}"
 )

@@ -9,8 +9,8 @@ use unicode_categories::UnicodeCategories;
 
 /// The characters of each address in `text`, in order, without overlaps.
 ///
-/// An e-mail address is a name, `@` and a host. The name is letters, digits and `.` `_` `+` `-`, and neither begins
-/// nor ends with `.` `+` `-`. The host is two labels or more with full stops between, the last one of at least two
+/// An e-mail address is a name, `@` and a host. The name is letters, digits and `.` `_` `+` `-`; it begins with a letter or
+/// a digit and does not end with `.` `+` `-`. The host is two labels or more with full stops between, the last one of at least two
 /// characters that begins with a letter; a label is letters, digits and `-`. Letters of scripts that put no spaces
 /// between words belong to neither (`邮箱anna@example.org`), marks go with their letters. A host ends where a sentence
 /// begins, at a full stop between a small letter and a capital (`anna@example.org.Then`).
@@ -136,10 +136,9 @@ fn is_letter(c: char) -> bool {
 /// Where the name begins whose last character is before `end`.
 fn name(chars: &[char], end: usize) -> Option<usize> {
     let of_name = |&c: &char| is_letter(c) || is_stop(c) || matches!(c, '_' | '+' | '-');
-    let edge = |c: char| is_letter(c) || c == '_';
     let long = chars[..end].iter().rev().take_while(|c| of_name(c)).count();
-    let start = (end - long..end).find(|&at| edge(chars[at]) && !chars[at].is_mark())?;
-    edge(chars[end - 1]).then_some(start)
+    let start = (end - long..end).find(|&at| is_letter(chars[at]) && !chars[at].is_mark())?;
+    (is_letter(chars[end - 1]) || chars[end - 1] == '_').then_some(start)
 }
 
 /// Where the host ends that begins at `start`.
@@ -204,7 +203,7 @@ mod tests {
             ("ａ＠ｂ．ｃｏｍ", vec!["ａ＠ｂ．ｃｏｍ"]),
             ("a@b.co@d.ef", vec!["a@b.co@d.ef"]),
             ("a@b.co,c@d.ef", vec!["a@b.co", "c@d.ef"]),
-            ("_@b.co", vec!["_@b.co"]),
+            ("_@b.co _a_b_@b.co_", vec!["a_b_@b.co"]),
             ("see https://a.example/in/bo-8?id=7#x=%20.", vec!["https://a.example/in/bo-8?id=7#x=%20"]),
             ("(HTTP://ann@b.example:80/~c/)Anna", vec!["HTTP://ann@b.example:80/~c/"]),
             ("Www.b.example.Then www.C.de! WWW.d WwW.e", vec!["Www.b.example", "www.C.de", "WWW.d"]),

@@ -2,7 +2,7 @@
 
 pub mod addresses;
 pub mod bits;
-mod joints;
+pub(crate) mod joints;
 pub mod normal;
 pub mod script;
 pub mod stretches;

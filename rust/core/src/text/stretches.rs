@@ -88,6 +88,12 @@ impl Stretches {
         self.at(at).map(|(_, at)| self.edges.unit(at))
     }
 
+    /// See [`WordEdges::in_address`]. False in no stretch.
+    #[must_use]
+    pub fn in_address(&self, at: usize) -> bool {
+        self.at(at).is_some_and(|(_, at)| self.edges.in_address(at))
+    }
+
     /// See [`WordEdges::widen`]. A span that begins in no stretch stays as it is; one that ends after its stretch is
     /// cut at the end of the stretch.
     #[must_use]

@@ -187,6 +187,37 @@ impl TextDecoder<'_> {
         Ok(())
     }
 
+    /// Whether the model gives two types to what stands on the two sides of a joint, `left` and `right`. Where tokens are
+    /// decided by themselves, what is outside is no type.
+    pub(super) fn differs(&self, text: &Stitched<'_>, left: Range<usize>, right: Range<usize>) -> bool {
+        let rows = Rows::new(&text.values, self.decoder.label_names.len());
+        let [left, right] = [left, right].map(|tokens| self.type_of(&rows, &text.rows[tokens]));
+        let inner = |kind: u32| !self.decoder.grammar.is_outside(kind);
+        left != right && (self.decoder.settings.strategy.joins_words() || (inner(left) && inner(right)))
+    }
+
+    /// The most probable type of the tokens of `members`, by the mean of their distributions.
+    fn type_of(&self, rows: &Rows<'_>, members: &[u32]) -> u32 {
+        let grammar = &self.decoder.grammar;
+        let (mut probs, mut kinds) = (Vec::new(), Vec::new());
+        let mut sums = vec![0.0; grammar.tagging().kinds.len()];
+        for &row in members {
+            probs.clear();
+            exps::softmax_onto(rows.row(row as usize), &mut probs);
+            kind_sums(grammar, &probs, &mut kinds);
+            sums.iter_mut().zip(&kinds).for_each(|(sum, kind)| *sum += kind);
+        }
+        let lowered = (-self.decoder.settings.outside_bias).exp();
+        let mut best = (0, f32::NEG_INFINITY);
+        for (kind, sum) in (0..).zip(sums) {
+            let sum = if grammar.is_outside(kind) { sum * lowered } else { sum };
+            if sum > best.1 {
+                best = (kind, sum);
+            }
+        }
+        best.0
+    }
+
     /// The row that decides each item: its only token's, its first one's, its most certain one's, or their mean.
     fn item_rows(&self, rows: &Rows<'_>, text: &Stitched<'_>, items: &[(u32, u32)]) -> Result<Decided> {
         let settings = &self.decoder.settings;

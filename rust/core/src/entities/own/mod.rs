@@ -322,7 +322,10 @@ impl TextDecoder<'_> {
         let tokens = &text.tokens;
         let mut found = Found::default();
         let edges = OnceCell::new();
-        let words = self.words(tokens, near.map_or(&self.edges, |near| self.units_near(near, &edges)))?;
+        let mut words = self.words(tokens, near.map_or(&self.edges, |near| self.units_near(near, &edges)))?;
+        if let Some(words) = &mut words {
+            words.part(tokens, |left, right| self.differs(text, left, right));
+        }
         found.used = words.as_ref().map(|words| words.used);
         let items: Vec<(u32, u32)> = match &words {
             Some(words) if settings.strategy.joins_words() => words.runs.clone(),

@@ -2,6 +2,7 @@
 
 use super::stitch::Token;
 use crate::error::named;
+use crate::text::joints::may_part;
 use crate::text::script::is_space;
 use crate::text::script::is_unspaced;
 use crate::text::stretches::{Stretches, may_be_dropped};
@@ -81,6 +82,8 @@ struct Units<'a> {
     joined: Vec<(usize, usize)>,
     /// Characters up to here were looked at by [`Units::join_within`].
     read: usize,
+    /// The edges that [`Words::part`] has added, in order.
+    parted: Vec<usize>,
 }
 
 /// Where a token sits: a character, and the number that all characters of its unit share.
@@ -163,13 +166,33 @@ impl Units<'_> {
             && self.push(from, to)
     }
 
-    fn widen(&self, start: usize, end: usize) -> (usize, usize) {
-        let (start, end) = self.edges.widen(start, end);
+    fn widen(&self, from: usize, to: usize) -> (usize, usize) {
+        let (start, end) = self.edges.widen(from, to);
         let around = |at: usize| {
             let next = self.joined.partition_point(|&(start, _)| start < at);
             next.checked_sub(1).map(|last| self.joined[last]).filter(|joined| at < joined.1)
         };
-        (around(start).map_or(start, |joined| joined.0), around(end).map_or(end, |joined| joined.1))
+        let (first, last) =
+            (around(start).map_or(start, |joined| joined.0), around(end).map_or(end, |joined| joined.1));
+        let before = self.parted.partition_point(|&edge| edge <= from);
+        let first = before.checked_sub(1).map_or(first, |before| first.max(self.parted[before]));
+        let behind = self.parted.partition_point(|&edge| edge < to);
+        (first, self.parted.get(behind).map_or(last, |&edge| last.min(edge)))
+    }
+
+    /// Whether tokens in a row cover more than one character that is no white space.
+    fn is_long(&self, tokens: &[Token]) -> bool {
+        let (Some(first), Some(last)) = (tokens.first(), tokens.last()) else { return false };
+        let covered = self.text.slice(first.start.max(0) as usize, last.end.max(first.start).max(0) as usize);
+        covered.chars().filter(|&c| !is_space(c)).nth(1).is_some()
+    }
+
+    /// Whether `token` is a joint at which a word may have two parts (see [`may_part`]), and lies in no address.
+    fn may_part(&self, token: &Token) -> bool {
+        token.start >= 0 && token.end - token.start == 1 && {
+            let at = token.start as usize;
+            self.text.slice(at, at + 1).starts_with(may_part) && !self.edges.in_address(at)
+        }
     }
 }
 
@@ -188,7 +211,7 @@ impl<'a> Words<'a> {
         let missing = |name, why| Err(Error::Missing { name, why });
         let read = |(text, edges): (&'a CharIndex<'a>, &'a OnceCell<Stretches>), cut: bool| {
             let edges = edges.get_or_init(|| Stretches::whole(text.slice(0, text.len()), cut));
-            Some(Units { text, edges, joined: Vec::new(), read: 0 })
+            Some(Units { text, edges, joined: Vec::new(), read: 0, parted: Vec::new() })
         };
         let (mut used, mut units) = match (source, has_ids, text) {
             (Source::Transformers, ..) => (Used::Transformers, None),
@@ -230,6 +253,44 @@ impl<'a> Words<'a> {
         };
         let spans = if units.is_none() { runs.iter().map(span).collect() } else { Vec::new() };
         Ok(Self { used, runs, run_of, spans, units })
+    }
+
+    /// Cuts units at the joints inside them whose two sides `differ`: a name in small letters is no part of the sentence
+    /// behind it (`anna.call`), nor one number of the next (`10115,718`). The sides of a joint, up to the joints next to
+    /// it, are given as ranges of `tokens`. A single character before a joint is an initial, and goes with what follows.
+    pub fn part(&mut self, tokens: &[Token], mut differ: impl FnMut(Range<usize>, Range<usize>) -> bool) {
+        let (Used::Units | Used::UnitsJoined, Some(units)) = (self.used, &mut self.units) else { return };
+        let holds = |&(from, to): &(u32, u32)| {
+            to - from > 2
+                && tokens[from as usize + 1..to as usize - 1].iter().any(|token| units.may_part(token))
+        };
+        if !self.runs.iter().any(holds) {
+            return;
+        }
+        let mut runs = Vec::with_capacity(self.runs.len() + 2);
+        for &(from, to) in &self.runs {
+            let (mut begin, to) = (from as usize, to as usize);
+            let (mut left, mut at) = (begin, begin + 1);
+            while at < to {
+                let next = |from: usize, joint: bool| {
+                    (from..to).find(|&at| units.may_part(&tokens[at]) == joint).unwrap_or(to)
+                };
+                let joint = next(at, true);
+                let right = next(joint, false);
+                let end = next(right, true);
+                if right < to && units.is_long(&tokens[left..joint]) && differ(left..joint, right..end) {
+                    runs.extend([(begin as u32, joint as u32), (joint as u32, right as u32)]);
+                    units.parted.extend([tokens[joint].start as usize, tokens[right - 1].end as usize]);
+                    begin = right;
+                }
+                (left, at) = (right, end);
+            }
+            runs.push((begin as u32, to as u32));
+        }
+        units.parted.sort_unstable();
+        let numbered = (0..).zip(&runs);
+        self.run_of = numbered.flat_map(|(run, &(from, to))| (from..to).map(move |_| run)).collect();
+        self.runs = runs;
     }
 
     /// All tokens of the words to which the tokens of `range` belong.

@@ -162,6 +162,13 @@ impl WordEdges {
         if at >= self.len { self.units() } else { self.edges.before(at + 1) - 1 }
     }
 
+    /// Whether the character `at` is one of an address (see [`Self::cut`]).
+    #[must_use]
+    pub fn in_address(&self, at: usize) -> bool {
+        let next = self.addresses.partition_point(|address| address.0 <= at);
+        next > 0 && at < self.addresses[next - 1].1
+    }
+
     /// The smallest span of whole units that covers the characters `start..end`.
     ///
     /// `start` goes back to the edge at or before it, `end` on to the edge at or after it; so an empty span stays

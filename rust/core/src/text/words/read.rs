@@ -1,8 +1,9 @@
 //! How a text falls into units: stretches of ASCII by a table, the rest segment by segment.
 
 use super::WordEdges;
-use crate::text::joints::{Left, Part, cuts, joint};
+use crate::text::joints::{Joint, Left, Part, cuts, joint};
 use crate::text::script::is_unspaced;
+use unicode_categories::UnicodeCategories;
 use unicode_segmentation::UnicodeSegmentation;
 
 impl WordEdges {
@@ -97,13 +98,33 @@ impl WordEdges {
 
     /// Appends a word, cut at its soft joints where that is asked for.
     fn push_word(&mut self, word: &str) {
-        if !self.cut || !word.chars().any(|c| joint(c).is_some()) {
+        let soft = |c: char| joint(c).is_some() || c.is_punctuation_connector();
+        if !self.cut || !word.chars().any(soft) {
             return self.push(word.chars().count(), true);
         }
         let clusters: Vec<&str> = word.graphemes(true).collect();
+        let letters = |cluster: &&str| !Part::connects(cluster);
+        let from = clusters.iter().position(letters).unwrap_or(0);
+        let to = clusters.iter().rposition(letters).map_or(clusters.len(), |last| last + 1);
+        self.push_each(&clusters[..from]);
+        self.push_cut(&clusters[from..to]);
+        self.push_each(&clusters[to..]);
+    }
+
+    /// Appends clusters that are units by themselves.
+    fn push_each(&mut self, clusters: &[&str]) {
+        for cluster in clusters {
+            // A vowel sign may sit on a joint.
+            self.push(cluster.chars().count(), cluster.chars().any(char::is_alphanumeric));
+        }
+    }
+
+    /// Appends a word that is cut at its soft joints.
+    fn push_cut(&mut self, clusters: &[&str]) {
         let parts: Vec<Part> = clusters.iter().map(|cluster| Part::of(cluster)).collect();
-        // Characters since the last cut; letters and digits since the last joint, and the last of them.
-        let (mut chars, mut run, mut last) = (0, 0, None);
+        // Characters since the last cut; letters and digits since the last joint, and the last of them; whether the joint is
+        // an apostrophe, and cut.
+        let (mut chars, mut run, mut last, mut elided) = (0, 0, None, false);
         for (at, part) in parts.iter().enumerate() {
             match (*part, last) {
                 (Part::Letter(c), _) => (run, last) = (run + 1, Some((c, clusters[at]))),
@@ -111,22 +132,29 @@ impl WordEdges {
                     let mut behind = parts[at + 1..].iter().filter(|part| !matches!(part, Part::Unseen));
                     let mut next = || behind.next().and_then(|part| part.letter());
                     let (following, then) = (next(), next());
-                    let left = Left { letter, alone: run == 1, initial: matches!(cluster, "O" | "D") };
+                    let left =
+                        Left { letter, alone: run == 1, initial: matches!(cluster, "O" | "D"), elided };
                     if following.is_some_and(|following| cuts(joint, left, following, then)) {
                         self.push(chars, true);
-                        let word = clusters[at].chars().any(char::is_alphanumeric); // a vowel sign may sit on a joint
-                        self.push(clusters[at].chars().count(), word);
-                        (chars, run, last) = (0, 0, None);
+                        self.push_each(&clusters[at..=at]);
+                        (chars, run, last, elided) = (0, 0, None, joint == Joint::Apostrophe);
                         continue;
                     }
-                    (run, last) = (0, None);
+                    (run, last, elided) = (0, None, false);
                 }
-                (Part::Joint(_) | Part::Bound, _) => (run, last) = (0, None),
+                (Part::Joint(_) | Part::Bound, _) => (run, last, elided) = (0, None, false),
                 (Part::Unseen, _) => {}
             }
             chars += clusters[at].chars().count();
         }
         self.push(chars, true);
+    }
+
+    /// Appends units of one character that are no words.
+    fn push_signs(&mut self, count: usize) {
+        for _ in 0..count {
+            self.push(1, false);
+        }
     }
 
     /// The same for ASCII, by rules 3 and 5 to 13b of UAX #29 as far as ASCII goes.
@@ -136,8 +164,13 @@ impl WordEdges {
         while at < text.len() {
             let start = at;
             let mut word = false;
+            // What a word begins with and ends with, such as `_`, is no part of it where it is cut.
+            let joiners = |end: usize| (end..text.len()).take_while(|&at| class(at) == Class::Joiner).count();
+            let first = start + if self.cut { joiners(start) } else { 0 };
+            self.push_signs(first - start);
+            at = first;
             // Where the letters and digits behind the last joint begin, and what stands behind the last cut.
-            let (mut run, mut from) = (at, at);
+            let (mut run, mut from) = (first, first);
             loop {
                 // Most of a text is letters, so runs of them are skipped at once.
                 let letters = text[at..].iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
@@ -162,7 +195,8 @@ impl WordEdges {
                         {
                             let alone = at - run == 1;
                             let letter = char(at - 1);
-                            let left = Left { letter, alone, initial: matches!(letter, 'O' | 'D') };
+                            let elided = from == run && from > first && text[from - 1] == b'\'';
+                            let left = Left { letter, alone, initial: matches!(letter, 'O' | 'D'), elided };
                             let then = text.get(at + 2).map(|&byte| char::from(byte));
                             if cuts(joint, left, char(at + 1), then) {
                                 self.push(at - from, true);
@@ -176,12 +210,13 @@ impl WordEdges {
                 at += 1;
             }
             if word {
-                self.push(at - from, true);
+                let joiners = text[from..at].iter().rev().take_while(|&&byte| byte == b'_').count();
+                let end = if self.cut { at - joiners } else { at };
+                self.push(end - from, true);
+                self.push_signs(at - end);
                 continue;
             }
-            for _ in start..at {
-                self.push(1, false);
-            }
+            self.push_signs(at - first);
             // The character that ended the segment is no part of a word.
             if at < text.len() && (at == start || class(at) == Class::Other) {
                 let pair = text[at] == b'\r' && text.get(at + 1) == Some(&b'\n');

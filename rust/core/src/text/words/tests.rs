@@ -31,13 +31,23 @@ fn plain_cut(word: &str) -> Vec<String> {
     let stop = |at: usize| ".․﹒．".contains(base(at));
     let colon = |at: usize| ":︓﹕：".contains(base(at));
     let unseen = |at: usize| base(at).is_mark() || base(at).is_other_format();
-    let seen: Vec<usize> = (0..clusters.len()).filter(|&at| !unseen(at)).collect();
+    let connects = |at: &usize| base(*at).is_punctuation_connector();
+    let first = (0..clusters.len()).find(|at| !connects(at)).unwrap_or(0);
+    let last = (0..clusters.len()).rfind(|at| !connects(at)).unwrap_or(clusters.len());
+    let seen: Vec<usize> =
+        (0..clusters.len()).filter(|&at| !unseen(at) && (first..=last).contains(&at)).collect();
     let in_run = |at: usize| {
         let c = base(at);
         c.is_alphanumeric() || c.is_punctuation_connector() || c == '\u{202f}'
     };
     let mut out = vec![String::new()];
+    let mut elided = false; // an apostrophe was cut, and no joint stands behind it
     for at in 0..clusters.len() {
+        if at < first || at > last {
+            out.push(clusters[at].to_owned());
+            out.push(String::new());
+            continue;
+        }
         let place = seen.iter().position(|&other| other == at);
         let before: Vec<usize> = place.map_or(vec![], |place| {
             seen[..place].iter().rev().copied().take_while(|&at| in_run(at)).collect()
@@ -55,8 +65,11 @@ fn plain_cut(word: &str) -> Vec<String> {
             let close = |c| is_latin_or_greek(c) || digit(c);
             (apostrophe(at) && (close(left) || close(right)) && !(digit(left) && digit(right)) && !irish)
                 || colon(at)
-                || (stop(at) && capital && before.len() > 1)
+                || (stop(at) && capital && (before.len() > 1 || (elided && left.is_lowercase())))
         };
+        if !unseen(at) && !in_run(at) {
+            elided = cut && apostrophe(at);
+        }
         if cut {
             out.push(clusters[at].to_owned());
             out.push(String::new());
@@ -64,6 +77,7 @@ fn plain_cut(word: &str) -> Vec<String> {
             out.last_mut().unwrap().push_str(clusters[at]);
         }
     }
+    out.retain(|unit| !unit.is_empty());
     out
 }
 
@@ -224,6 +238,14 @@ fn words_are_cut_where_names_end() {
         ("Лук'яненко צ'כיה Анна.Киев", vec!["Лук'яненко", " ", "צ'כיה", " ", "Анна", ".", "Киев"]),
         ("Анна'b", vec!["Анна", "'", "b"]),
         ("foo_bar.Baz 1,2 l·l צה\"ל", vec!["foo_bar", ".", "Baz", " ", "1,2", " ", "l·l", " ", "צה\"ל"]),
+        (
+            "_Anna_ __init__ ＿A_b＿'s_",
+            vec!["_", "Anna", "_", " ", "_", "_", "init", "_", "_", " ", "＿", "A_b", "＿", "'", "s", "_"],
+        ),
+        (
+            "Anna's.Berlin L'A.Rossi Zoë’s.Ö",
+            vec!["Anna", "'", "s", ".", "Berlin", " ", "L", "'", "A.Rossi", " ", "Zoë", "’", "s", ".", "Ö"],
+        ),
         ("Müller.\u{301}Anna", vec!["Müller", ".\u{301}", "Anna"]),
         ("Anna\u{ad}.Berlin", vec!["Anna\u{ad}", ".", "Berlin"]),
         ("Anna.ǅamonja", vec!["Anna", ".", "ǅamonja"]),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 import fastpost
 import strategies as draws
 from fastpost import EntityDecoder
+from fastpost.entities.checks import BIASES
 from small_tokenizers import fast
 from twin_right import Twin, Undefined, Window
 
@@ -477,6 +478,23 @@ def test_weights_of_the_caller_go_with_the_logits_as_they_are(strategy):
     assert len(EntityDecoder(labels, transitions=np.zeros((3, 3)), **options).decode(logits, **form)) == 0
     logits[0][1, 1] = -np.inf
     assert len(EntityDecoder(labels, **options).decode(logits, **form)) == 0
+
+
+@pytest.mark.parametrize("name", ["transitions", "start_transitions", "end_transitions"])
+def test_weights_in_which_the_logits_would_be_lost_are_refused(name):
+    shape = (5, 5) if name == "transitions" else (5,)
+    for weight in (1e7, 1e38, 1e300, np.inf, np.nan):
+        with pytest.raises(ValueError, match=f"`{name}` holds .* weights are 1,000,000 at most"):
+            EntityDecoder(LABELS, **{name: np.full(shape, weight)})
+    with pytest.raises(ValueError, match="a bias is a finite number of 1,000,000 at most"):
+        EntityDecoder(["O", "S-A"], biases={**dict.fromkeys(BIASES, 0.0), "end_to_start": -1e38})
+    weights = np.zeros(shape)
+    weights[..., 1] = -np.inf
+    text, options = "Ann met Bo", {"aggregation_strategy": "simple"}
+    barred = find(text, [("Ann", "PER"), ("Bo", "LOC")], **{name: weights}, **options)
+    for low in (-1e30, -3e38, -1e300):
+        weights[..., 1] = low
+        assert find(text, [("Ann", "PER"), ("Bo", "LOC")], **{name: weights}, **options) == barred
 
 
 def test_the_best_path_is_legal_where_no_label_is_outside():

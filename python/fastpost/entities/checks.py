@@ -25,6 +25,10 @@ BIASES = (
     "end_to_start",
 )
 _PREFIX = "transition_bias_"
+LARGEST_WEIGHT = 1e6
+"""The largest weight of a step: beside larger ones the logits are lost in 32 bits."""
+BARS = -1e30
+"""Weights from here down bar a step, as -inf does, so that they need not be added up."""
 UNITS = ("utf8", "utf16", "graphemes")
 
 
@@ -78,6 +82,13 @@ def biases(_: str, value: Mapping[str, Any] | str | os.PathLike[str] | None) -> 
     for name in BIASES:
         if isinstance(given[name], bool) or not isinstance(given[name], (int, float)):
             raise refuse(ValueError, f"`biases[{name!r}]` is {shown(given[name])}; pass a number", argument="biases")
+        if not abs(given[name]) <= LARGEST_WEIGHT:
+            raise refuse(
+                ValueError,
+                f"`biases[{name!r}]` is {shown(given[name])}; a bias is a finite number of {LARGEST_WEIGHT:,.0f} at most, "
+                "as the logits are lost beside larger ones",
+                argument="biases",
+            )
     return [float(given[name]) for name in BIASES]
 
 
@@ -93,7 +104,12 @@ def _shown(names: Any) -> str:
 def transitions(
     steps: ArrayLike | None, start: ArrayLike | None, end: ArrayLike | None, labels: int
 ) -> tuple[list[float], list[float], list[float]] | None:
-    """A CRF's weights as flat lists; zeros where only some of the three are given."""
+    """A CRF's weights as flat lists; zeros where only some of the three are given.
+
+    Raises:
+        TypeError: if one is no array of numbers.
+        ValueError: if one has another shape, or a weight is NaN or above `LARGEST_WEIGHT`.
+    """
     if steps is None and start is None and end is None:
         return None
 
@@ -103,7 +119,8 @@ def transitions(
         if hasattr(value, "detach"):
             value = value.detach().cpu()
         try:
-            array = np.asarray(value, np.float32)
+            with np.errstate(over="ignore"):  # beyond 32 bits is beyond the largest
+                array = np.asarray(value, np.float32)
         except (TypeError, ValueError) as error:
             raise refuse(
                 TypeError,
@@ -116,7 +133,14 @@ def transitions(
                 f"`{name}` has shape {array.shape} but `id2label` has {counted(labels, 'label')}; pass an array of shape {shape}",
                 argument=name,
             )
-        return array.ravel().tolist()
+        if not (array <= LARGEST_WEIGHT).all():
+            raise refuse(
+                ValueError,
+                f"`{name}` holds {shown(float(array.max()))}; weights are {LARGEST_WEIGHT:,.0f} at most, as the logits are lost "
+                f"beside larger ones, and -inf, or {BARS:g} and less, bars a step",
+                argument=name,
+            )
+        return np.where(array <= BARS, -np.inf, array).ravel().tolist()
 
     return (
         flat("transitions", steps, (labels, labels)),

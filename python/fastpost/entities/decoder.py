@@ -56,7 +56,8 @@ class EntityDecoder(Settled):
             do not begin and end as the scheme wants are left out. "keep": a token that may not follow the one before
             it goes on with that one's entity, under that one's type.
         transitions: (labels, labels) weights of the step from a label (row) to the next (column), a CRF's; added
-            to the logits, on top of what the scheme allows. `start_transitions`, `end_transitions`: (labels,).
+            to the logits, on top of what the scheme allows. `start_transitions`, `end_transitions`: (labels,). They are
+            1,000,000 at most; -inf, or -1e30 and less, bars a step.
         biases: the six weights that openai/privacy-filter has, as a dict, or the path of `viterbi_calibration.json`.
         score: how an entity is scored, over the tokens that the model gave this label, or over words where the strategy
             joins tokens; what `snap` and `join` add does not count. "mean", "min", "first", "max" of the probabilities

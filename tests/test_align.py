@@ -388,7 +388,7 @@ def test_word_labels_equal_those_of_the_course(words, seed, kind):
 
 
 def test_word_labels_that_do_not_fit():
-    with pytest.raises(ValueError, match=r"`word_ids\[1\]\[1\]` is 2 but `word_labels\[1\]` has 1 labels"):
+    with pytest.raises(ValueError, match=r"`word_ids\[1\]\[1\]` is 2 but `word_labels\[1\]` has 1 label;"):
         fastpost.align_labels([[0], [0]], [[0], [0, 2]])
     with pytest.raises(ValueError, match="`word_labels` has 1 item but `word_ids` has 2"):
         fastpost.align_labels([[0]], [[0], [0]])

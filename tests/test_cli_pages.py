@@ -252,7 +252,7 @@ def test_every_option_of_the_decoder_has_one_here(tmp_path):
         "compat": "fastpost", "join": None, "outside_bias": 0.0, "max_length": 9, "window_merge": "union"
     }  # fmt: skip
     for text, says in (
-        ("[", "no JSON"),
+        ("[", "not JSON"),
         ("{}", "it holds a matrix"),
         ('{"steps": []}', "it holds a matrix"),
         ("5", "it holds"),

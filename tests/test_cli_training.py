@@ -134,6 +134,13 @@ def test_killed_at_any_moment_and_resumed(base, corpus, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "whole"]
 
 
+def test_a_check_names_the_option_that_leaves_it_out(base, tmp_path):
+    (tmp_path / "one.txt").write_text("x" * 100_000)
+    source = ["--from", base, "--corpus", tmp_path / "one.txt", "--vocab-size", 300]
+    said = run("train-tokenizer", *source, "--out", tmp_path / "out", check=1).stderr
+    assert "or pass --force\n" in said
+
+
 def test_ctrl_c(base, tmp_path):
     lines = tmp_path / "pipe"
     os.mkfifo(lines)

@@ -97,7 +97,7 @@ PIPES = {
     "aggregation_strategy": ("x", "pass one of "),
     "batch_size": (0, None),
     "batch_tokens": (0, None),
-    "max_length": ("x", "pass the tokens of a window"),
+    "max_length": ("x", "pass how many tokens a window has"),
     "on_long_text": ("x", "choose "),
     "compat": ("x", "choose "),
     "strude": (3, "choose one of "),
@@ -117,6 +117,7 @@ def test_errors_of_pipelines_name_their_argument_and_their_cure(argument, pipe):
     [
         (lambda pipe: pipe(3), "inputs", "pass "),
         (lambda pipe: pipe([TEXT, 3]), "inputs", "pass "),
+        (lambda pipe: pipe([TEXT, None]), "inputs", 'pass a str, "" where there is no text'),
         (lambda pipe: fastpost.pipeline("nerr", model="x"), "task", "pass one of "),
         (lambda pipe: fastpost.pipeline("ner", model="x", backend="y"), "backend", "pass one of "),
         (lambda pipe: fastpost.compare(3, [TEXT]), "pipe", "pass a token-classification"),

@@ -797,7 +797,7 @@ def test_biases_as_published(tmp_path):
     assert all(rows == found[0] for rows in found)
     assert found[0] != table(EntityDecoder(labels, decode="viterbi").decode([logits]))
     path.write_text("{", encoding="utf-8")
-    with pytest.raises(ValueError, match=r"`biases` is '.*, which is no JSON"):
+    with pytest.raises(ValueError, match=r"`biases` is '.*, which is not JSON"):
         EntityDecoder(labels, decode="viterbi", biases=path)
     with pytest.raises(FileNotFoundError):
         EntityDecoder(labels, decode="viterbi", biases=tmp_path / "nothing.json")

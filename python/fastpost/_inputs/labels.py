@@ -19,7 +19,9 @@ def columns(spans: Sequence[Sequence[Any]], texts: list[str] | None, labels: Seq
     """Text numbers, starts, ends, label ids, scores, label names and words; a word is `None` if none is given."""
     if isinstance(spans, (str, bytes, Mapping)) or not isinstance(spans, Sequence):
         kind = with_article(type(spans).__name__)
-        raise refuse(TypeError, f"`spans` is {kind}; pass a list of lists of spans, one a text", argument="spans")
+        raise refuse(
+            TypeError, f"`spans` is {kind}; pass a list of lists of spans, one for each text", argument="spans"
+        )
     if texts is not None and len(texts) != len(spans):
         raise unequal_lists("spans", spans, len(texts))
     for number, label in enumerate(labels or ()):

@@ -51,8 +51,8 @@ def attention(
         hole = firsts[window] + int(np.argmin(rows[window][firsts[window] :]))
         raise refuse(
             ValueError,
-            f"`attention_mask` is 0 at token {hole} of window {window}, between tokens where it is 1; it tells padding, at "
-            "one end; to leave tokens out pass `special_tokens_mask`, or a sequence id of -1",
+            f"`attention_mask` is 0 at token {hole} of window {window}, between tokens where it is 1; it tells what is padding, at "
+            "one end; to leave tokens out, pass `special_tokens_mask`, or a sequence id of -1",
             argument="attention_mask",
         )
     for window, (row, width, end) in enumerate(zip(rows, widths, ends.tolist())):

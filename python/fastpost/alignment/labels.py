@@ -48,7 +48,7 @@ class Misfit(NamedTuple):
 
 
 class SpanLabels(NamedTuple):
-    """Labels of a batch: one int64 array a window, and the spans that did not fit."""
+    """Labels of a batch: one int64 array for each window, and the spans that did not fit."""
 
     labels: list[Ints1d]
     misfits: list[Misfit]
@@ -375,13 +375,13 @@ def _read(
     if count is not None and count != texts_made:
         raise refuse(
             ValueError,
-            f"`{name}` has {counted(count, 'item')} but `encodings` makes {made} texts; pass one list per text",
+            f"`{name}` has {counted(count, 'item')} but `encodings` makes {counted(made, 'text')}; pass one list per text",
             argument=name,
         )
     if texts is not None and len(texts) != texts_made:
         raise refuse(
             ValueError,
-            f"`texts` has {counted(len(texts), 'item')} but `encodings` makes {made} texts; pass one per text",
+            f"`texts` has {counted(len(texts), 'item')} but `encodings` makes {counted(made, 'text')}; pass one per text",
             argument="texts",
         )
     kernel = _fastpost.TokenSpans(
@@ -393,7 +393,7 @@ def _read(
 def _read_arrays(
     offsets: Any, word_ids: Any, lengths: ArrayLike | None, special: Any, windows: ArrayLike | None
 ) -> _Tokens:
-    """Tokens from offsets and word ids: lists with one array a window, or arrays end to end with `lengths`."""
+    """Tokens from offsets and word ids: lists with one array for each window, or arrays end to end with `lengths`."""
     given = _arrays.vector("lengths", lengths)
     pairs = None if offsets is None else _end_to_end("offsets", offsets, given, 2)
     words = None if word_ids is None else _end_to_end("word_ids", word_ids, given, 1)
@@ -453,7 +453,7 @@ def _end_to_end(name: str, value: Any, lengths: Ints1d | None, rank: int) -> tup
         if not isinstance(read, list) and read.ndim != rank + 1:
             raise refuse(
                 TypeError,
-                f"`{name}` has {counted(read.ndim, 'dimension')}; pass a list with one array a window, one padded array, or one "
+                f"`{name}` has {counted(read.ndim, 'dimension')}; pass a list with one array for each window, one padded array, or one "
                 "array end to end with `lengths`",
                 argument=name,
             )
@@ -466,7 +466,7 @@ def _end_to_end(name: str, value: Any, lengths: Ints1d | None, rank: int) -> tup
         if len(lengths) != len(parts) or (lengths > counts).any() or (lengths < 0).any():
             raise refuse(
                 ValueError,
-                f"`lengths` does not fit `{name}`; pass one length a window, at most its tokens",
+                f"`lengths` does not fit `{name}`; pass one length for each window, at most its tokens",
                 argument="lengths",
             )
         parts = [part[:length] for part, length in zip(parts, lengths.tolist())]
@@ -492,12 +492,12 @@ def _window(name: str, number: int, array: Any, rank: int) -> Any:
 def _labels(labels: Any, lengths: Ints1d) -> Ints1d:
     """Label ids of all tokens, end to end."""
     if labels is None:
-        raise refuse(TypeError, "`labels` is None; pass one label id a token", argument="labels")
+        raise refuse(TypeError, "`labels` is None; pass one label id for each token", argument="labels")
     read: Any = _arrays.integers("labels", labels)
     if not isinstance(read, list) and read.ndim == 1 and len(read) == lengths.sum():
         return np.ascontiguousarray(read, np.int64)
     if not isinstance(read, list) and not read.ndim:
-        raise refuse(TypeError, f"`labels` is the number {read}; pass one label id a token", argument="labels")
+        raise refuse(TypeError, f"`labels` is the number {read}; pass one label id for each token", argument="labels")
     if len(read) != len(lengths):
         raise refuse(
             ValueError,
@@ -547,7 +547,7 @@ def _of_windows(word_labels: list[Sequence[int]], read: Encoded) -> list[Sequenc
     if len(word_labels) < made or (read.text_count is not None and len(word_labels) != made):
         raise refuse(
             ValueError,
-            f"`word_labels` has {counted(len(word_labels), 'item')} but `word_ids` is of {made} texts; pass one of each per text",
+            f"`word_labels` has {counted(len(word_labels), 'item')} but `word_ids` is of {counted(made, 'text')}; pass one of each per text",
             argument="word_labels",
         )
     return [word_labels[text] for text in read.texts.tolist()]

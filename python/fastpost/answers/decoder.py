@@ -165,7 +165,7 @@ class AnswerDecoder(Settled):
             if isinstance(read, Encoded) and made is not None and made != len(contexts):
                 raise refuse(
                     ValueError,
-                    f"`contexts` has {counted(len(contexts), 'item')} but `encodings` is of {made} texts; pass one context for each, "
+                    f"`contexts` has {counted(len(contexts), 'item')} but `encodings` is of {counted(made, 'text')}; pass one context for each, "
                     "or `windows`, the context that each window was cut from",
                     argument="contexts",
                 )

@@ -78,7 +78,7 @@ def postprocess_qa_predictions(
     if unknown is not None:
         raise refuse(
             ValueError,
-            f"`features` holds the example_id {shown(unknown)}, which `examples` has not; pass the examples of the features",
+            f"`features` holds the example_id {shown(unknown)}, which `examples` does not have; pass the examples of the features",
             argument="features",
         )
     logger.info("Post-processing %d examples split into %d features.", len(ids), len(examples_of))

@@ -169,7 +169,7 @@ def _transitions(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise UsageError(f"--transitions is {path}, which is no JSON ({error})") from error
+        raise UsageError(f"--transitions is {path}, which is not JSON ({error})") from error
     found = {"transitions": found} if isinstance(found, list) else found
     if not isinstance(found, dict) or not found or not found.keys() <= set(names):
         raise UsageError(f"--transitions is {path}; it holds a matrix, or an object of {', '.join(names)}")

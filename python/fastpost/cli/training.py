@@ -274,7 +274,7 @@ def _settings(source: str | None, made: Any, added: Sequence[str]) -> dict[str, 
     try:
         settings = json.loads(config.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise UsageError(f"{config} is no JSON ({error}); mend it, or remove it") from error
+        raise UsageError(f"{config} is not JSON ({error}); mend it, or remove it") from error
     for name in ("name_or_path", "tokenizer_file", "vocab_file"):
         settings.pop(name, None)
     # Special tokens come first in the new vocabulary, whatever their ids were.

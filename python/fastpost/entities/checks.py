@@ -53,7 +53,7 @@ def biases(_: str, value: Mapping[str, Any] | str | os.PathLike[str] | None) -> 
             except ValueError as error:
                 raise refuse(
                     ValueError,
-                    f"`biases` is {shown(path)}, which is no JSON ({error}); pass viterbi_calibration.json",
+                    f"`biases` is {shown(path)}, which is not JSON ({error}); pass viterbi_calibration.json",
                     argument="biases",
                 ) from error
     named: Any = value

@@ -217,7 +217,7 @@ def read_json(path: Path, missing: str) -> dict[str, Any]:
     except ValueError as error:
         raise refuse(
             ValueError,
-            f"{path} is no JSON ({error}); copy it from the model again",
+            f"{path} is not JSON ({error}); copy it from the model again",
             argument="tokenizer",
             file=str(path),
         ) from error

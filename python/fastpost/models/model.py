@@ -107,7 +107,7 @@ def read_model(model: Any, outputs: tuple[str, ...], tokenizer: Any = None) -> P
     if most is not None and (isinstance(most, bool) or not isinstance(most, int) or most < 1):
         raise refuse(
             ValueError,
-            f"`model.max_length` is {most!r:.40}; make it the tokens that the model reads, or None",
+            f"`model.max_length` is {most!r:.40}; make it the number of tokens that the model reads, or None",
             argument="model",
         )
     encoder = getattr(model, "encoder", None) if tokenizer is None else None

@@ -113,7 +113,7 @@ class Comparison:
 
         Args:
             columns: how wide it may be; what is longer goes on below, in its own column.
-            names: what the texts are called, one a text; default: their numbers.
+            names: what the texts are called, a name for each; default: their numbers.
         """
         if not self.differences:
             return f"no difference in {counted(len(self.texts), 'text')}; {_sides(self)}"
@@ -134,7 +134,7 @@ def show_differences(
     Args:
         compared: what `compare` found.
         title: what stands above.
-        names: what the texts are called, one a text; default: their numbers.
+        names: what the texts are called, a name for each; default: their numbers.
         most: texts to show at most. What is counted above them is counted in all.
     """
     from fastpost.entities.pairs import draw_pairs

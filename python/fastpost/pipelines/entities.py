@@ -299,7 +299,12 @@ class EntityTask:
                         refuse(
                             ValueError,
                             "When `is_split_into_words=False`, `sentence` must be an untokenized string, but text "
-                            f"{first + number} of the input is of type {kind}; pass a str, or is_split_into_words=True",
+                            f"{first + number} of the input is of type {kind}; pass "
+                            + (
+                                'a str, "" where there is no text'
+                                if item is None
+                                else "a str, or is_split_into_words=True"
+                            ),
                             argument="inputs",
                         ),
                     )
@@ -476,7 +481,7 @@ def window_length(given: dict[str, Any], most: int | None, special: int) -> int 
     if isinstance(length, bool) or not isinstance(length, int):
         raise refuse(
             TypeError,
-            f"`max_length` is {_bounds.shown(length)}; pass the tokens of a window, an int",
+            f"`max_length` is {_bounds.shown(length)}; pass how many tokens a window has, an int",
             argument="max_length",
         )
     if length <= special:

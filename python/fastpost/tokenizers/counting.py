@@ -204,8 +204,11 @@ def _check(splitter: Splitter, sample: list[str], length: int | None) -> None:
     if have is not None and need > have:
         raise refuse(
             ValueError,
-            f"training would take about {need / 1e9:.1f} GB, but {have / 1e9:.1f} GB are free; train on a "
-            "part of the corpus, merge saved WordCounts of parts where there is more memory, or force=True",
+            f"training would take about {need / 1e9:.1f} GB, but {have / 1e9:.1f} GB are free",
+            cure=(
+                "; train on a part of the corpus, merge saved WordCounts of parts where there is more memory, or pass ",
+                Argument("force", (True,)),
+            ),
             argument="force",
         )
 

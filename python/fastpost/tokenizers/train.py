@@ -20,7 +20,7 @@ from fastpost._inputs.bounds import counted
 from fastpost._inputs.paths import path_of
 from fastpost._warn import warn_caller
 from fastpost.corpus.corpus import Corpus
-from fastpost.exceptions import refuse
+from fastpost.exceptions import Argument, refuse
 from fastpost.progress import Told, teller
 from fastpost.tokenizers.checkpoint import Checkpoint
 from fastpost.tokenizers.counting import Texts, count_words, refuse_str
@@ -171,7 +171,8 @@ class WordCounts:
             raise refuse(
                 ValueError,
                 "the tokenizer has no pre-tokenizer, so each text would be one word and training would take "
-                "memory and time without bound; set `tokenizer.backend_tokenizer.pre_tokenizer`, or force=True",
+                "memory and time without bound",
+                cure=("; set `tokenizer.backend_tokenizer.pre_tokenizer`, or pass ", Argument("force", (True,))),
                 argument="tokenizer",
             )
         self._table = count_words(self._splitter, corpus, length, threads, teller(progress), force, saved)
@@ -236,7 +237,7 @@ class WordCounts:
         except (ValueError, KeyError, TypeError) as error:
             raise refuse(
                 ValueError,
-                f"{os.fspath(path)} is no file of word counts: its header is foreign",
+                f"{os.fspath(path)} is no file of word counts: its header is another one",
                 argument="path",
                 file=os.fspath(path),
             ) from error

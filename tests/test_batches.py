@@ -48,6 +48,33 @@ def test_as_many_windows_as_fit_padded_to_their_longest():
     assert shapes_of([4] * 5, size=2) == [(2, 4), (2, 4), (1, 4)]
 
 
+@pytest.mark.parametrize(
+    "options", [{"batch_size": 1}, {"batch_size": 3}, {"batch_tokens": 4}, {"batch_size": "auto"}], ids=str
+)
+@pytest.mark.parametrize("compat", ["fastpost", "transformers"])
+def test_texts_without_a_token_are_not_shown_to_the_model(options, compat):
+    """Tokenizers without special tokens make none of an empty text, and models fail on rows of no width."""
+    model = Seen()
+    model.tokenizer.post_processor = None
+    pipe = fastpost.pipeline("ner", model=model, compat=compat, aggregation_strategy="simple", **options)
+    model.shapes.clear()
+    found = pipe(TEXT)
+    assert len(found) == 2
+    told = []
+    assert pipe(["", TEXT, "", "", TEXT], progress=lambda items, *_: told.append(items)) == [[], found, [], [], found]
+    assert pipe(["", ""], progress=lambda items, *_: told.append(items)) == [[], []]
+    assert pipe("") == []
+    assert sum(told) == 7
+    assert all(width > 0 for _, width in model.shapes)
+
+
+def test_windows_without_a_token_make_no_batch():
+    lengths = [0, 2, 0]
+    assert shapes_of(lengths) == [(1, 2)]
+    assert shapes_of([0, 0]) == []
+    assert shapes_of([3, 0], size=2, pad={"width": 4}) == [(1, 4)]
+
+
 @pytest.fixture(scope="module")
 def onnx(tmp_path_factory):
     return write_folder(tmp_path_factory.mktemp("onnx"), config={"max_position_embeddings": 32})

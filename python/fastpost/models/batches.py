@@ -131,16 +131,17 @@ _MIDDLING = 64
 def forward(
     windows: Windows[Any], runner: Runner, batching: Batching, progress: Callable[[int], None] | None = None
 ) -> Logits:
-    """Runs the model over all windows, longest first, so that a batch too large fails at once.
+    """Runs the model over all windows that have tokens, longest first, so that a batch too large fails at once.
 
-    `progress` is called with the number of tokens of each batch that has run.
+    There are no logits if no window has one. `progress` is called with the number of tokens of each batch that has run.
     """
     tell = progress or (lambda _tokens: None)
     lengths = windows.lengths
     starts = np.cumsum(lengths) - lengths
     order = np.argsort(-lengths, kind="stable")
+    filled = order[: np.count_nonzero(lengths)]
     fetches = []
-    for rows in _batches(order, lengths[order], batching):
+    for rows in _batches(filled, lengths[filled], batching):
         batch, shift = _padded(windows.inputs, lengths[rows], starts[rows], batching.pad)
         shape = next(iter(batch.values())).shape
         fetch, tokens = runner(batch), int(lengths[rows].sum())
@@ -152,6 +153,10 @@ def forward(
         made.append(_unshifted(_checked(_fetched(fetch), shape), shift))
         if callable(fetch):
             tell(tokens)
+    if made:
+        made += [_without_tokens(made[0])] * (len(order) - len(filled))
+    elif len(order):
+        tell(0)
     return Logits(made, order)
 
 
@@ -168,6 +173,11 @@ def _batches(order: Ints1d, lengths: Ints1d, batching: Batching) -> Iterator[Int
             last = first + int((lengths[first:last] == lengths[first]).sum())
         yield order[first:last]
         first = last
+
+
+def _without_tokens(logits: Any) -> Any:
+    """Logits of a window that has no token, all of it padding: those of another."""
+    return tuple(map(_without_tokens, logits)) if isinstance(logits, tuple) else logits[:1, :1]
 
 
 def _fetched(logits: Any) -> Any:

@@ -128,6 +128,7 @@ def test_a_corpus_is_its_texts(pipe, tmp_path):
 def test_empty_collections_give_nothing(pipe):
     assert list(pipe(np.array([], "U1"))) == []
     assert list(pipe(iter(()))) == []
+    assert pipe([], compat="fastpost") == pipe((), compat="fastpost") == []
     with pytest.raises(ValueError, match="At least one input"):  # as transformers names it
         pipe([])
 

@@ -762,7 +762,7 @@ SPANS = np.array([(0, 1), (1, 2)])
         (ValueError, r"`transitions` has shape \(2, 2\) but `id2label` has 3 labels", {"transitions": np.zeros((2, 2))}),
         (TypeError, "`transitions` is no array of numbers", {"transitions": [[1, 2], [3]]}),
         (ValueError, r"`start_transitions` has shape \(1,\)", {"start_transitions": [0]}),
-        (ValueError, "`transitions` is NaN or", {"transitions": np.full((3, 3), np.nan)}),
+        (ValueError, "`transitions` holds nan; weights are", {"transitions": np.full((3, 3), np.nan)}),
         (ValueError, "`transitions` is given but `decode` is 'argmax'", {"transitions": np.zeros((3, 3)), "decode": "argmax"}),
         (ValueError, "`biases` lacks background_stay", {"biases": {}}),
         (ValueError, "`biases` has other", {"biases": {**dict.fromkeys(BIASES, 0), "other": 1}}),

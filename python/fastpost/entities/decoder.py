@@ -71,7 +71,8 @@ class EntityDecoder(Settled):
         words: what tells words apart. "auto": the units of the text, for every tokenizer, without a text the
             tokenizer's `word_ids`. Units are the words of UAX #29, each letter of Chinese, Japanese, Thai and their
             like alone, cut at apostrophes, colons and full stops where names end: `Anna|'|s`, `Anna|.|Berlin`, but
-            `O'Brien`, `U.S`, `example.com`. What a tokenizer drops inside a word id, such as U+200B, parts no unit.
+            `O'Brien`, `U.S`, `example.com`. What a tokenizer drops inside a word id, such as U+200B, parts no unit, and
+            two types that the model gives to the sides of a full stop, `,` `;` or `_` part one (`10115,718-555-0199`).
             "unicode": the same words uncut. "word_ids": the tokenizer's. "transformers": its rules. A token belongs
             to the word of its first character.
         snap: "word" widens entities to whole words, and with units of the text to whole e-mail addresses; two of one

@@ -179,7 +179,7 @@ class EntityPipeline(_ModelPipeline):
         self._task = job.task
         given, inputs = inputs, read_inputs(inputs, is_split_into_words)
         if isinstance(inputs, list):
-            if not inputs and not isinstance(given, (list, tuple)):
+            if not inputs and (not isinstance(given, (list, tuple)) or options["compat"] == "fastpost"):
                 return []
             if not inputs:
                 raise ValueError("At least one input is required.")

@@ -78,8 +78,10 @@ class FastTokenClassification:
         check_sizes(kwargs)
         check_batches(kwargs)
         read = read_inputs(inputs, bool(kwargs.get("is_split_into_words")))
-        if isinstance(read, list) and not read and not isinstance(inputs, (list, tuple)):
-            return []  # transformers refuses lists of nothing
+        if isinstance(read, list) and not read:
+            compat = kwargs.get("compat", vars(self).get("_postprocess_params", {}).get("compat"))
+            if not isinstance(inputs, (list, tuple)) or compat == "fastpost":
+                return []  # transformers refuses lists of nothing
         return super().__call__(read, **kwargs)  # type: ignore[misc]
 
     @property

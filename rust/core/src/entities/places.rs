@@ -28,6 +28,14 @@ fn shortfall(role: Role, other: Role) -> Option<f32> {
     }
 }
 
+/// Each two of `roles` that lend each other something: by how much a label with the first may fall short of one of its type
+/// with the second.
+pub(super) fn roles(roles: &[Role]) -> Vec<(Role, Role, f32)> {
+    let entities = || roles.iter().copied().filter(|&role| role != Role::Outside);
+    let pairs = entities().flat_map(|role| entities().map(move |other| (role, other)));
+    pairs.filter_map(|(role, other)| Some((role, other, shortfall(role, other)?))).collect()
+}
+
 /// For each label of an entity and each other one of its type: both, and by how much the first may fall short of the other.
 pub(super) fn pairs(kinds: &[Vec<(u32, Role)>]) -> Vec<(u32, u32, f32)> {
     let mut pairs = Vec::new();

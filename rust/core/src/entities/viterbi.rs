@@ -99,7 +99,7 @@ impl Grammar {
                 cure: "they weigh the steps of BIOES, BILOU and BMES; pass `transitions` for other schemes",
             });
         }
-        let lanes = Lanes::new(&tagging, &biases);
+        let lanes = Lanes::new(&tagging, &biases, free);
         let matrix = lanes.is_none().then(|| {
             let (steps, start, end) = dense(&tagging, &biases);
             (barred(&tagging, steps), start, end)
@@ -219,7 +219,7 @@ impl Grammar {
             Some(lanes) => wide(
                 pulp::Arch::new(),
                 #[inline(always)]
-                || lanes.search(self, rows, items, cut, space, out),
+                || lanes.search(self.tagging.scheme, rows, items, cut, space, out),
             ),
             None => wide(
                 pulp::Arch::new(),

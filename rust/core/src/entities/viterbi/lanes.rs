@@ -1,9 +1,10 @@
 //! The search where what a step weighs depends on the two roles and on whether the types agree.
 
-use super::{BARRED, Grammar, RoleWeights, first_largest};
+use super::{BARRED, RoleWeights, first_largest};
 use crate::entities::cut::Cut;
+use crate::entities::places;
 use crate::entities::weights::{Biases, bias};
-use crate::labels::{ROLES, Role, Tagging};
+use crate::labels::{ROLES, Role, Scheme, Tagging};
 use crate::math::logits::Rows;
 
 const NONE: u32 = u32::MAX;
@@ -23,6 +24,9 @@ pub(super) struct Lanes {
     pub(super) any: RoleWeights,
     /// Weight of a step between roles that is legal within one type only.
     pub(super) own: RoleWeights,
+    /// By how much the logit of the first role may fall short of that of the second within a type: see
+    /// [`places`](crate::entities::places).
+    lends: Vec<(Role, Role, f32)>,
 }
 
 /// Scratch of [`Grammar::best_path`], kept between calls.
@@ -32,13 +36,15 @@ pub struct Space {
     scores: Vec<[f32; 8]>,
     /// At each token, the best score of each role at the token before.
     tops: Vec<[f32; 5]>,
-    /// The logits of a token, as they are searched.
-    row: Vec<f32>,
+    /// The logits of a token by place, and the same as they are searched.
+    logits: Vec<[f32; 8]>,
+    searched: Vec<[f32; 8]>,
 }
 
 impl Lanes {
-    /// `None` if two labels have the same role and type, which would share a place, or if roles do not decide alone.
-    pub(super) fn new(tagging: &Tagging, biases: &Biases) -> Option<Self> {
+    /// `None` if two labels have the same role and type, which would share a place, or if roles do not decide alone. If
+    /// no step has a weight, the labels of a type lend each other what `places` says.
+    pub(super) fn new(tagging: &Tagging, biases: &Biases, lends: bool) -> Option<Self> {
         if !tagging.goes_by_roles() {
             return None;
         }
@@ -70,8 +76,9 @@ impl Lanes {
             mask[place / 8][place % 8] = 0.0;
             label[place / 8][place % 8] = number as u32;
         }
-        let roles =
+        let roles: Vec<Role> =
             ROLES.into_iter().filter(|&role| tagging.tags.iter().any(|tag| tag.role == role)).collect();
+        let lends = if lends { places::roles(&roles) } else { Vec::new() };
         let (mut any, mut own) = ([[BARRED; 5]; 5], [[BARRED; 5]; 5]);
         for (last, next) in ROLES.iter().flat_map(|&last| ROLES.map(|next| (last, next))) {
             let table = if scheme.allows(last, next, false) { &mut any } else { &mut own };
@@ -79,7 +86,7 @@ impl Lanes {
                 table[last as usize][next as usize] = bias(biases, last, next);
             }
         }
-        Some(Self { width, roles, label, mask, any, own })
+        Some(Self { width, roles, label, mask, any, own, lends })
     }
 
     pub(super) fn step(&self, tagging: &Tagging, last: u32, next: u32) -> f32 {
@@ -92,7 +99,7 @@ impl Lanes {
     #[inline(always)]
     pub(super) fn search(
         &self,
-        grammar: &Grammar,
+        scheme: Scheme,
         rows: &Rows<'_>,
         items: &[u32],
         cut: Cut,
@@ -100,23 +107,24 @@ impl Lanes {
         out: &mut [u32],
     ) -> std::result::Result<(), usize> {
         let Some(last) = items.len().checked_sub(1) else { return Ok(()) };
-        let scheme = grammar.tagging.scheme;
         let size = self.label.len();
-        let Space { scores, tops, row } = space;
+        let Space { scores, tops, logits, searched } = space;
         scores.clear();
         scores.resize(items.len() * size, [BARRED; 8]);
         tops.clear();
         tops.resize(items.len(), [BARRED; 5]);
+        logits.resize(size, [BARRED; 8]);
+        searched.resize(size, [BARRED; 8]);
         for (at, &item) in items.iter().enumerate() {
             let (before, next) = scores.split_at_mut(at * size);
-            grammar.write_searched(rows.row(item as usize), row);
+            self.write_searched(rows.row(item as usize), logits, searched);
             if at == 0 {
                 for &role in &self.roles {
                     if cut.before || role == Role::Outside || scheme.opens(role, false) {
-                        self.arrive(role, row, next, |_| [0.0; 8]);
+                        self.arrive(role, searched, next, |_| [0.0; 8]);
                     }
                 }
-            } else if !self.advance(&before[(at - 1) * size..], row, &mut next[..size], &mut tops[at]) {
+            } else if !self.advance(&before[(at - 1) * size..], searched, &mut next[..size], &mut tops[at]) {
                 return Err(at - 1);
             }
         }
@@ -137,20 +145,51 @@ impl Lanes {
         Ok(())
     }
 
+    /// Writes the logits of `row` by place, and as they are searched: those that `Grammar::write_searched` writes by label.
+    #[inline(always)]
+    fn write_searched(&self, row: &[f32], logits: &mut [[f32; 8]], searched: &mut [[f32; 8]]) {
+        for ((logits, labels), mask) in logits.iter_mut().zip(&self.label).zip(&self.mask) {
+            *logits = std::array::from_fn(|lane| row[labels[lane] as usize] + mask[lane]);
+        }
+        searched.copy_from_slice(logits);
+        let blocks = self.width / 8;
+        for &(role, other, shortfall) in &self.lends {
+            let searched = &mut searched[role as usize * blocks..][..blocks];
+            for (values, others) in searched.iter_mut().zip(&logits[other as usize * blocks..][..blocks]) {
+                for (value, other) in values.iter_mut().zip(others) {
+                    let least = other - shortfall;
+                    *value = if *value > BARRED && least > *value { least } else { *value };
+                }
+            }
+        }
+    }
+
     /// Writes the scores of the labels of `role`: for each block of eight, the value of `known` plus their logits.
     #[inline(always)]
-    fn arrive(&self, role: Role, row: &[f32], next: &mut [[f32; 8]], known: impl Fn(usize) -> [f32; 8]) {
+    fn arrive(
+        &self,
+        role: Role,
+        logits: &[[f32; 8]],
+        next: &mut [[f32; 8]],
+        known: impl Fn(usize) -> [f32; 8],
+    ) {
         let blocks = self.width / 8;
         for block in 0..blocks {
             let place = role as usize * blocks + block;
-            let (labels, mask, known) = (&self.label[place], &self.mask[place], known(block));
-            next[place] = std::array::from_fn(|lane| known[lane] + (row[labels[lane] as usize] + mask[lane]));
+            let (logits, known) = (&logits[place], known(block));
+            next[place] = std::array::from_fn(|lane| known[lane] + logits[lane]);
         }
     }
 
     /// Goes one token on; false if no legal sequence is left.
     #[inline(always)]
-    fn advance(&self, score: &[[f32; 8]], row: &[f32], next: &mut [[f32; 8]], tops: &mut [f32; 5]) -> bool {
+    fn advance(
+        &self,
+        score: &[[f32; 8]],
+        logits: &[[f32; 8]],
+        next: &mut [[f32; 8]],
+        tops: &mut [f32; 5],
+    ) -> bool {
         let blocks = self.width / 8;
         for &role in &self.roles {
             tops[role as usize] = largest(&score[role as usize * blocks..][..blocks]);
@@ -161,7 +200,7 @@ impl Lanes {
         }
         for &role in &self.roles {
             let best = self.reached(role, tops, top).1;
-            self.arrive(role, row, next, |block| {
+            self.arrive(role, logits, next, |block| {
                 let mut known = [best; 8];
                 for &last in &self.roles {
                     let weight = self.own[last as usize][role as usize] - top;

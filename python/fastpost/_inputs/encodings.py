@@ -225,8 +225,9 @@ def read_first(encodings: Any) -> Read:
     """
     if not is_encoded(encodings):
         return Encodings.flat(encodings)
-    later = np.diff(encodings.text_index, prepend=-1) == 0
-    return Encoded.of(encodings[np.flatnonzero(~later)] if later.any() else encodings)
+    index = encodings.text_index
+    begins = index[1:] != index[:-1]
+    return Encoded.of(encodings if begins.all() else encodings[np.flatnonzero(np.append(True, begins))])
 
 
 def read_windows(encodings: Any, owners: Ints1d | None, count: int | None) -> tuple[Read, int | None]:

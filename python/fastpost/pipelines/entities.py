@@ -78,6 +78,8 @@ def _freeze(value: Any) -> Any:
     if isinstance(value, np.ndarray) and value.dtype != object:
         return value.shape, value.dtype.str, value.tobytes()
     if isinstance(value, Mapping):
+        if set(map(type, value.values())) == {str}:  # the names of labels, in each call
+            return tuple(value.items())
         return tuple((key, _freeze(item)) for key, item in value.items())
     if isinstance(value, (list, tuple)):
         return type(value), tuple(map(_freeze, value))

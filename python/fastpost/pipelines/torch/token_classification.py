@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
 from typing import Any
@@ -19,7 +18,7 @@ from fastpost.entities.options import ENTITY_OPTIONS, OPTIONS, choose_strategy
 from fastpost.exceptions import refuse
 from fastpost.models.model import Parts, trust_model
 from fastpost.models.slot import EncoderSlot
-from fastpost.models.transformers import FastEncoder, TransformersModel, read_tokens
+from fastpost.models.transformers import FastEncoder, TransformersModel, argument_names, read_tokens
 from fastpost.pipelines.entities import (
     OF_PIPELINES,
     DecoderCache,
@@ -289,12 +288,12 @@ class FastTokenClassification:
 
 def _refuse_unknown(given: dict[str, Any], theirs: Callable[..., Any]) -> None:
     """Raises, as Python does, for arguments that neither this class nor transformers' takes; suggests another."""
-    parameters = inspect.signature(theirs).parameters
-    unknown = given.keys() - parameters.keys()
-    if not unknown or any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters.values()):
+    names, takes_any = argument_names(theirs)
+    unknown = given.keys() - names
+    if takes_any or not unknown:
         return
     name = min(unknown)
-    known = sorted({*parameters, *_OWN, "batch_size", "batch_tokens", "num_workers", "progress"})
+    known = sorted({*names, *_OWN, "batch_size", "batch_tokens", "num_workers", "progress"})
     raise refuse(
         TypeError,
         f"unexpected argument `{name}`{bounds.guess(name, known)}; choose one of {', '.join(known)}",

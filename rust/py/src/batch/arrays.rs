@@ -407,14 +407,26 @@ fn pages<'a, T>(
 }
 
 /// Integers as they come.
-#[derive(FromPyObject)]
 pub(crate) enum Integers<'py> {
-    #[pyo3(transparent)]
     Long(Ragged<'py, i64>),
-    #[pyo3(transparent)]
     Int(Ragged<'py, i32>),
-    #[pyo3(transparent)]
     Byte(Ragged<'py, i8>),
+}
+
+impl<'py> FromPyObject<'_, 'py> for Integers<'py> {
+    type Error = PyErr;
+
+    /// The type is asked for, not tried: what an attempt raises takes longer than a small window takes to decode.
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let first = object.cast::<PyList>().ok().and_then(|list| list.get_item(0).ok());
+        let array = first.as_ref().map_or(object, |first| first.as_borrowed());
+        let bytes = array.cast::<PyUntypedArray>().map_or(0, |array| array.dtype().itemsize());
+        Ok(match bytes {
+            1 => Self::Byte(object.extract()?),
+            4 => Self::Int(object.extract()?),
+            _ => Self::Long(object.extract()?),
+        })
+    }
 }
 
 impl<'py> Integers<'py> {

@@ -137,11 +137,20 @@ WEB = regex.compile(
 """A web address: a scheme or `www.`, and what may follow."""
 
 
+ALNUM = r"[\p{Alphabetic}\p{N}\p{M}]"
+NUMBER = regex.compile(
+    rf"(?V1)(?<!{ALNUM}|[-\u2010\u2011])(?<!\p{{N}}[,;.'])(?<!{ALNUM}_)"
+    rf"[0-9]++(?:[-\u2010\u2011][0-9]++)++(?!{ALNUM}|[,;.']\p{{N}}|_{ALNUM}|[-\u2010\u2011]+[0-9])"
+)
+"""A number in groups, if it has seven digits or more."""
+
+
 def addresses(text, edges):
-    """The characters of the addresses, widened to the units that they begin and end in."""
+    """The characters of the addresses and numbers in groups, widened to the units that they begin and end in."""
     out = []
-    both = [*ADDRESS.finditer(text, overlapped=True), *WEB.finditer(text, overlapped=True)]
-    for found in sorted(both, key=lambda found: found.span()):
+    numbers = [found for found in NUMBER.finditer(text) if sum(map(str.isdigit, found[0])) >= 7]
+    every = [*ADDRESS.finditer(text, overlapped=True), *WEB.finditer(text, overlapped=True), *numbers]
+    for found in sorted(every, key=lambda found: found.span()):
         start, end = max(e for e in edges if e <= found.start()), min(e for e in edges if e >= found.end())
         if out and start < out[-1][1]:
             first, last = out.pop()

@@ -75,9 +75,9 @@ class EntityDecoder(Settled):
             two types that the model gives to the sides of a full stop, `,` `;` or `_` part one (`10115,718-555-0199`).
             "unicode": the same words uncut. "word_ids": the tokenizer's. "transformers": its rules. A token belongs
             to the word of its first character.
-        snap: "word" widens entities to whole words, and with units of the text to whole e-mail addresses; two of one
-            type that then overlap become one, a word that two types share goes to the one with more of its
-            characters. "auto" does so where something tells words apart. `None` never does.
+        snap: "word" widens entities to whole words, and with units of the text to whole e-mail and web addresses and
+            numbers in groups (`718-555-0199`); two of one type that then overlap become one, a word that two types
+            share goes to the one with more of its characters. "auto" does so where something tells words apart. `None` never does.
         join: "pieces" makes one of two neighbours of one type with one of `. @ _ - + ' &` and letters or digits on
             both sides of it between them, or with nothing between them where one touches with a letter or digit and
             the other does not. "run", for redaction, of all in a stretch without white space (nor letters of scripts

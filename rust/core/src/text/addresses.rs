@@ -1,8 +1,8 @@
-//! E-mail and web addresses of a text. Half an address is enough to find the whole one, so an entity that covers part
-//! of an address grows over the rest.
+//! E-mail and web addresses of a text, and numbers in groups. Half of one is enough to find the whole, so an entity that
+//! covers part of it grows over the rest.
 //!
 //! The plain line is the regular expressions of the tests. They need a crate that core does without, and code that
-//! reads each `@` or `://` by itself is as short.
+//! reads each `@`, `://` or hyphen by itself is as short.
 
 use crate::text::script::is_unspaced;
 use unicode_categories::UnicodeCategories;
@@ -18,8 +18,23 @@ use unicode_categories::UnicodeCategories;
 /// A web address begins with `http://`, `https://`, `ftp://` or `www.`, not right behind a letter or digit, and a
 /// letter or digit follows. It goes on over letters, digits and `-._~:/?#@!$&*+=%`, up to where a sentence begins, and
 /// ends with none of `.:!?*`.
+///
+/// A number in groups, such as that of a telephone, is two or more runs of ASCII digits with a hyphen between, seven digits
+/// or more. No letter or digit stands on either side of it, nor beyond a sign that goes on with a number or a word
+/// (`10115,718-555-0199`), and no hyphen before it.
 #[must_use]
 pub fn addresses(text: &str) -> Vec<(usize, usize)> {
+    let numbers = numbers(text);
+    let found = addresses_of_letters(text);
+    if numbers.is_empty() {
+        return found;
+    }
+    let mut all = [found, numbers].concat();
+    all.sort_unstable();
+    merged(all)
+}
+
+fn addresses_of_letters(text: &str) -> Vec<(usize, usize)> {
     if !may_have_web(text.as_bytes()) {
         return mails(text);
     }
@@ -36,6 +51,11 @@ pub fn addresses(text: &str) -> Vec<(usize, usize)> {
         at = (at + 1).max(end.map_or(0, |end| end.saturating_sub(SCHEMES[0].len())));
     }
     found.sort_unstable();
+    merged(found)
+}
+
+/// Spans in order, those that overlap as one.
+fn merged(found: Vec<(usize, usize)>) -> Vec<(usize, usize)> {
     let mut out: Vec<(usize, usize)> = Vec::with_capacity(found.len());
     for (start, end) in found {
         match out.last_mut() {
@@ -44,6 +64,69 @@ pub fn addresses(text: &str) -> Vec<(usize, usize)> {
         }
     }
     out
+}
+
+/// The fewest digits of a number in groups: those of a local telephone number.
+const DIGITS: usize = 7;
+
+fn is_hyphen(c: char) -> bool {
+    matches!(c, '-' | '\u{2010}' | '\u{2011}')
+}
+
+/// The numbers in groups; only what is around a hyphen behind a digit is looked at.
+fn numbers(text: &str) -> Vec<(usize, usize)> {
+    let bytes = text.as_bytes();
+    let mut out = Vec::new();
+    // Bytes that were looked at, bytes whose characters were counted, and those characters.
+    let (mut seen, mut counted, mut before) = (0, 0, 0);
+    // The second byte starts the other hyphens.
+    while let Some(offset) = memchr::memchr2(b'-', 0xE2, &bytes[seen..]) {
+        let near = seen + offset;
+        let start = near - bytes[seen..near].iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+        seen = near + 1;
+        if start == near {
+            continue;
+        }
+        let of_number = |&(_, c): &(usize, char)| c.is_ascii_digit() || is_hyphen(c);
+        let run = text[start..].char_indices().take_while(of_number);
+        let Some((last, digits)) = run.fold(None, |found, (at, c)| match found {
+            _ if is_hyphen(c) => found,
+            Some((_, digits)) => Some((at, digits + 1)),
+            None => Some((at, 1)),
+        }) else {
+            continue;
+        };
+        let end = start + last + 1;
+        seen = seen.max(end);
+        if digits >= DIGITS && stands_alone(text, start, end) && has_groups(&text[start..end]) {
+            before += text[counted..start].chars().count();
+            let long = text[start..end].chars().count();
+            out.push((before, before + long));
+            before += long;
+            counted = end;
+        }
+    }
+    out
+}
+
+/// Whether a number has more than one group, and single hyphens between.
+fn has_groups(number: &str) -> bool {
+    let mut groups = number.split(is_hyphen);
+    groups.clone().nth(1).is_some() && groups.all(|group| !group.is_empty())
+}
+
+/// Whether no letter or digit goes on with the number `start..end` (bytes), not even behind a sign that numbers hold.
+fn stands_alone(text: &str, start: usize, end: usize) -> bool {
+    let of_word = |c: char| c.is_alphanumeric() || c.is_mark();
+    let goes_on = |next: Option<char>, then: Option<char>| match next {
+        Some(',' | ';' | '.' | '\'') => then.is_some_and(char::is_numeric),
+        Some('_') => then.is_some_and(of_word),
+        next => next.is_some_and(of_word),
+    };
+    let mut left = text[..start].chars().rev();
+    let mut right = text[end..].chars();
+    let before = left.next();
+    !before.is_some_and(is_hyphen) && !goes_on(before, left.next()) && !goes_on(right.next(), right.next())
 }
 
 /// Whether `text` has a prefix of web addresses.
@@ -212,6 +295,17 @@ mod tests {
             ("www.b.co,x@www.b.co", vec!["www.b.co", "x@www.b.co"]),
             ("https://www.B", vec!["https://www.B"]),
             ("x@b.cowww. www.a@b.de", vec!["x@b.cowww", "www.a@b.de"]),
+            (
+                "Tel:718-555-0199, 718‑555‐0199.Fax +1-555-0199",
+                vec!["718-555-0199", "718‑555‐0199", "1-555-0199"],
+            ),
+            ("555-019 718--555-0199 718-555-0199x -718-555-0199 ab718-555-0199", vec![]),
+            (
+                "10115,718-555-0199 718-555-0199_5 (_718-555-0199_-) 718-555-0199-x",
+                vec!["718-555-0199", "718-555-0199"],
+            ),
+            ("é718-5550199 ٥718-5550199 718-5550199 7185550199", vec!["718-5550199"]),
+            ("a-718-555-0199@b.co", vec!["a-718-555-0199@b.co"]),
         ] {
             assert_eq!(found(text), want, "{text:?}");
         }

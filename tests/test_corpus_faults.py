@@ -3,6 +3,7 @@
 import copy
 import datetime
 import decimal
+import importlib
 import io
 import json
 import math
@@ -501,3 +502,14 @@ def test_fields_that_nobody_reads_may_hold_anything(tmp_path):
         list(Corpus(path, keep=["c"]).records())
     (batch,) = Corpus(path, keep=["c"], on_error="replace").records()
     assert batch.columns["c"] == ["\ufffd" * 3, "9" * 5000]
+
+
+@pytest.mark.parametrize(("pack", "packing"), [("gzip", "gzip"), ("bz2", "bzip2"), ("lzma", "xz")])
+@pytest.mark.parametrize("kind", ["parquet", "arrow"])
+def test_a_packed_table_is_told_as_that(tmp_path, pack, packing, kind):
+    pytest.importorskip("pyarrow")
+    path = tmp_path / f"x.{kind}.gz"
+    path.write_bytes(importlib.import_module(pack).compress(b"PAR1"))
+    with pytest.raises(CorpusError, match=f"it holds {packing} data, not {kind}; unpack it first") as raised:
+        list(Corpus(path, format=kind))
+    assert raised.value.path == str(path)

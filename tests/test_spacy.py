@@ -196,6 +196,7 @@ def test_options_reach_the_pipeline(rampart_torch_dir, nlp):
         ({"alignment_mode": "nearest"}, "`alignment_mode` is 'nearest'"),
         ({"aggregation_strategy": "best"}, "best"),
         ({"options": {"nonsense": 1}}, "nonsense"),
+        ({"options": {"compat": "transformers"}}, "`options` holds 'compat', which is an argument of its own"),
     ],
 )
 def test_wrong_arguments(rampart_dir, config, message):

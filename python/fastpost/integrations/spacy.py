@@ -82,6 +82,12 @@ class FastpostNer:
                 f'`alignment_mode` is {shown(alignment_mode)}; pass "strict", "contract" or "expand"',
                 argument="alignment_mode",
             )
+        if doubled := options.keys() & _DEFAULTS.keys():
+            raise refuse(
+                ValueError,
+                f"`options` holds {shown(min(doubled))}, which is an argument of its own; pass it beside `options`",
+                argument="options",
+            )
         self.name = name
         self.spans_key = spans_key
         self.alignment_mode = alignment_mode

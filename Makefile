@@ -85,10 +85,10 @@ test-rust:
 	cargo test --locked --quiet -p fastpost-core
 
 test-python: $(VENV)/.test-installed $(VENV)/.built
-	$(BIN)/python -m pytest -n auto --dist loadfile -m '$(APART)'
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m '$(APART)'
 
 test-old: $(VENV)/.test-installed $(VENV)/.built $(OLD)/.installed
-	PYTHONPATH=$(OLD) $(BIN)/python -m pytest -n auto --dist loadfile -m '$(APART)' $(OLD_TESTS)
+	PYTHONPATH=$(OLD) $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m '$(APART)' $(OLD_TESTS)
 
 test-lowest: $(LOWEST)/.installed $(VENV)/.built ## what needs no torch, with the lowest versions that the extras allow
 	PYTHONPATH=python $(LOWEST)/bin/python -m pytest $(LOWEST_TESTS)

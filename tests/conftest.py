@@ -28,6 +28,25 @@ settings.register_profile(
 settings.load_profile("fastpost")
 
 
+# Those that take longest, longest first: where files are shared out among processes, none of these is the last one.
+SLOW = (
+    "cli_jobs",
+    "bounds",
+    "training",
+    "entities_parity",
+    "cli_training",
+    "metrics_sequence",
+    "bpe_pattern",
+    "messages",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the slow files first."""
+    place = {f"test_{name}": number for number, name in enumerate(SLOW)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(SLOW)))
+
+
 @pytest.fixture(scope="session")
 def rampart_dir() -> Path:
     """The installed package's folder: config, tokenizer (which has no model_max_length), 4-bit ONNX."""

@@ -8,8 +8,8 @@ from onnx_models import write_folder
 KINDS = ("PER", "LOC")
 LABELS = ("O", *(f"{letter}-{kind}" for kind in KINDS for letter in "BIES"))
 WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "Anna", " Sch", "##midt", " met", " Bob", "@", "x", ".", "io", ",", " 555",
-         "-", "0199", " in", " York")  # fmt: skip
-TEXT = "Anna Schmidt met Bob@x.io, 555-0199 in York Anna met Schmidt"
+         "-", "019", " in", " York")  # fmt: skip
+TEXT = "Anna Schmidt met Bob@x.io, 555-019 in York Anna met Schmidt"
 SEED = 7
 """Of the logits; one at which each option changes something."""
 

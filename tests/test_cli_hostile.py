@@ -124,6 +124,7 @@ def test_what_can_not_be_read_or_done(ner, name, data, arguments, words):
 
 def test_a_terminal_obeys_no_name_of_a_file(capfd, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "config.json").write_text("{}")
     assert main(["ner", "a\x1b[2J\x07\x9bb.txt", "--model", str(tmp_path)]) == 1
     assert capfd.readouterr().err.startswith(r"fastpost: a\x1b[2J\x07\x9bb.txt: ")
 

@@ -299,19 +299,15 @@ def test_special_tokens_that_are_not_in_the_vocabulary(kind, within):
     assert ids.tolist() == batch.ids.tolist()
 
 
-@pytest.mark.parametrize("live", [True, False])
 @pytest.mark.parametrize("place", ["vocabulary", "added"])
-def test_ids_that_do_not_fit_are_refused(place, live, tmp_path):
-    """Columns hold 31 bits, and ids of 32 came out negative."""
+def test_ids_that_do_not_fit_are_refused(place, tmp_path):
+    """Columns hold 31 bits, and ids of 32 came out negative. From a file: tokenizers takes a minute to write such a one."""
     parts = written("wordpiece-uncased")
     parts["model"]["vocab"]["zebra"] = 2**31 + 7
     if place == "added":
         parts["added_tokens"] = [*parts["added_tokens"], added(2**31 + 7, "zebra")]
-    source = Tokenizer.from_str(json.dumps(parts))
-    if not live:
-        source = tmp_path / "tokenizer.json"
-        source.write_text(json.dumps(parts))
-    encoder = fastpost.Encoder(source)
+    (tmp_path / "tokenizer.json").write_text(json.dumps(parts))
+    encoder = fastpost.Encoder(tmp_path)
     assert "too large" in encoder.report().reason
     assert encoder.encode(["a b"]).ids.min() >= 0
     with pytest.raises(ValueError, match=r"^`tokenizer` gives a token the id 2147483655, and ids are held in 32 bits"):

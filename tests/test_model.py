@@ -144,7 +144,7 @@ def without(*names):
         (changed(labels=[1]), TypeError, "`model.labels` has 0: 1; make it names by number"),
         (changed(labels={"0": "O"}), TypeError, "`model.labels` has '0': 'O'"),
         (changed(labels=["O"]), ValueError, "gives logits for 5 labels, but `model.labels` names 1, and none for 1"),
-        (changed(max_length="512"), ValueError, "`model.max_length` is '512'; make it the tokens that the model reads"),
+        (changed(max_length="512"), ValueError, "`model.max_length` is '512'; make it the number of tokens that the model reads, or None"),
         (changed(max_length=2), ValueError, "`model.max_length` is 2, but 2 tokens of a window are special ones"),
         (changed(pad=None), None, None),
         (changed(pad="left"), TypeError, "`model.pad` is of type str; make it a fastpost.Padding"),

@@ -3,10 +3,7 @@
 //! A model that is sure of a type may be wrong about the place: an `I-LOC` behind an `O` may not stand there, and noise
 //! would decide between `O`, `B-LOC` and `B-PER`. So each label has some of the weight of the others of its type.
 
-use crate::entities::viterbi::Grammar;
 use crate::labels::Role;
-
-const BARRED: f32 = f32::NEG_INFINITY;
 
 /// By how much the logit of an entity's label may fall short of another one of its type that says otherwise whether the
 /// entity begins: a twentieth of its probability. Never enough to take the first place, so that a legal sequence of most
@@ -19,7 +16,7 @@ const BOTH: f32 = 6.75;
 
 /// By how much a label with the place `role` may fall short of one of its type with the place `other`; `None` if both have
 /// the same place.
-fn shortfall(role: Role, other: Role) -> Option<f32> {
+pub(super) fn shortfall(role: Role, other: Role) -> Option<f32> {
     match (role.begins() != other.begins(), role.ends() != other.ends()) {
         (true, true) => Some(BOTH),
         (true, false) => Some(BEGINS),
@@ -47,26 +44,4 @@ pub(super) fn pairs(kinds: &[Vec<(u32, Role)>]) -> Vec<(u32, u32, f32)> {
         }
     }
     pairs
-}
-
-impl Grammar {
-    /// Whether the row gives an entity's label less than it counts, so that it stands for another one of its type.
-    pub(crate) fn stands_in(&self, row: &[f32], label: u32) -> bool {
-        let tag = self.tagging().tags[label as usize];
-        let falls_short = |(other, place): (u32, Role)| {
-            shortfall(tag.role, place).is_some_and(|most| row[label as usize] < row[other as usize] - most)
-        };
-        self.is_free() && tag.role != Role::Outside && self.of_kind(tag.kind).any(falls_short)
-    }
-
-    /// Writes the row that is searched into `out`: no label of an entity is too far below the others of its type, unless it
-    /// is barred. With weights of the caller, which go with the logits as they are, it is `row`.
-    pub(crate) fn write_searched(&self, row: &[f32], out: &mut Vec<f32>) {
-        out.clear();
-        out.extend_from_slice(row);
-        for &(label, other, shortfall) in &self.pairs {
-            let (value, least) = (&mut out[label as usize], row[other as usize] - shortfall);
-            *value = if *value > BARRED && least > *value { least } else { *value };
-        }
-    }
 }

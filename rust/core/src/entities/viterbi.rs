@@ -32,7 +32,7 @@ pub struct Grammar {
     kinds: Vec<Vec<(u32, Role)>>,
     free: bool,
     /// What the labels of a type lend each other where no step has a weight; see [`places`].
-    pub(super) pairs: Vec<(u32, u32, f32)>,
+    pairs: Vec<(u32, u32, f32)>,
     /// The label that most tokens have: the first one outside, 0 if there is none.
     likely: u32,
     /// Whether all steps weigh nothing and each entity of a legal sequence can be taken out of it.
@@ -238,6 +238,27 @@ impl Grammar {
     /// Whether no step weighs anything.
     pub(super) fn is_free(&self) -> bool {
         self.free
+    }
+
+    /// Whether the row gives an entity's label less than it counts, so that it stands for another one of its type.
+    pub(crate) fn stands_in(&self, row: &[f32], label: u32) -> bool {
+        let tag = self.tagging().tags[label as usize];
+        let falls_short = |(other, place): (u32, Role)| {
+            places::shortfall(tag.role, place)
+                .is_some_and(|most| row[label as usize] < row[other as usize] - most)
+        };
+        self.is_free() && tag.role != Role::Outside && self.of_kind(tag.kind).any(falls_short)
+    }
+
+    /// Writes the row that is searched into `out`: no label of an entity is too far below the others of its type, unless it
+    /// is barred. With weights of the caller, which go with the logits as they are, it is `row`.
+    pub(crate) fn write_searched(&self, row: &[f32], out: &mut Vec<f32>) {
+        out.clear();
+        out.extend_from_slice(row);
+        for &(label, other, shortfall) in &self.pairs {
+            let (value, least) = (&mut out[label as usize], row[other as usize] - shortfall);
+            *value = if *value > BARRED && least > *value { least } else { *value };
+        }
     }
 
     /// Whether the tokens that [`certain::runs`] leaves out are outside on every best path.

@@ -78,6 +78,13 @@ def unequal_lists(name: str, lists: Sequence[Any], texts: int) -> ValueError:
     return refuse(ValueError, f"{told}; pass a list with one list of entities for each text", argument=name)
 
 
+def not_an_entity(name: str, given: Any, cure: str) -> TypeError:
+    """The error for what stands in the place of an entity and is none; `cure` says what to pass."""
+    if isinstance(given, list):
+        cure += "; a list of lists goes with a list of texts"
+    return refuse(TypeError, f"`{name}` is of type {type(given).__name__}; pass {cure}", argument=name)
+
+
 def _is_span(given: Any) -> bool:
     """Whether something is an entity, and not a list of them."""
     if isinstance(given, tuple | list):

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, overload
 
 import fastpost._fastpost as _fastpost
 from fastpost._inputs.bounds import counted, with_article
-from fastpost._inputs.labels import refuse_half_pair, unequal_lists
+from fastpost._inputs.labels import not_an_entity, refuse_half_pair, unequal_lists
 from fastpost.entities.result import Entities
 from fastpost.exceptions import refuse
 from fastpost.types import RedactedSpan
@@ -520,10 +520,7 @@ def _read(name: str, entity: Any, text: str) -> _Span:
         label = next((getattr(entity, key) for key in _LABEL_OF_OBJECT if getattr(entity, key, None) is not None), None)
         score = getattr(entity, "score", None)
     else:
-        cure = "a dict with `start`, `end` and `label`, or a tuple (start, end, label)"
-        if isinstance(entity, list):
-            cure += "; a list of lists goes with a list of texts"
-        raise refuse(TypeError, f"`{name}` is of type {type(entity).__name__}; pass {cure}", argument=name)
+        raise not_an_entity(name, entity, "a dict with `start`, `end` and `label`, or a tuple (start, end, label)")
     for key, value in (("start", start), ("end", end)):
         if value is None:
             raise refuse(

@@ -10,7 +10,7 @@ from typing import Any
 
 from fastpost._inputs import bounds as _bounds
 from fastpost._inputs.bounds import counted, listed, shown, with_article
-from fastpost._inputs.labels import unequal_lists
+from fastpost._inputs.labels import not_an_entity, unequal_lists
 from fastpost.entities.marks import (
     LANES,
     STYLE,
@@ -115,10 +115,7 @@ def read_spans(name: str, entities: Any, texts: list[str], single: bool = False)
 
 def _span(name: str, entity: Any, text: str) -> Span:
     if not isinstance(entity, Mapping):
-        cure = "dicts as transformers gives them"
-        if isinstance(entity, list):
-            cure += "; a list of lists goes with a list of texts"
-        raise refuse(TypeError, f"`{name}` is of type {type(entity).__name__}; pass {cure}", argument=name)
+        raise not_an_entity(name, entity, "dicts as transformers gives them")
     label = next((entity[key] for key in ("entity_group", "entity", "label") if entity.get(key) is not None), None)
     if label is None:
         raise refuse(

@@ -77,10 +77,9 @@ class FastTokenClassification:
         check_sizes(kwargs)
         check_batches(kwargs)
         read = read_inputs(inputs, bool(kwargs.get("is_split_into_words")))
-        if isinstance(read, list) and not read:
-            compat = kwargs.get("compat", vars(self).get("_postprocess_params", {}).get("compat"))
-            if not isinstance(inputs, (list, tuple)) or compat == "fastpost":
-                return []  # transformers refuses lists of nothing
+        taken = not isinstance(inputs, (list, tuple)) or self._compat(kwargs) == "fastpost"
+        if isinstance(read, list) and not read and taken:  # transformers refuses lists of nothing
+            return []
         return super().__call__(read, **kwargs)  # type: ignore[misc]
 
     @property
@@ -173,12 +172,16 @@ class FastTokenClassification:
             reason = "a subclass has parameters of its own"
         return reason
 
+    def _compat(self, given: dict[str, Any]) -> Any:
+        """The `compat` of a call with the arguments `given`, or of the pipeline; it has none yet while it is made."""
+        return given.get("compat", vars(self).get("_postprocess_params", {}).get("compat", "transformers"))
+
     def _sanitize_parameters(self, progress: bool | Told | None = None, **kwargs: Any) -> Any:
         batches = {"batch_tokens": kwargs.pop("batch_tokens")} if "batch_tokens" in kwargs else {}
         own = {name: kwargs.pop(name) for name in _OWN if name in kwargs}
         strategy = kwargs.get("aggregation_strategy")
         if isinstance(strategy, str) and strategy.upper() not in AggregationStrategy.__members__:
-            compat = own.get("compat", vars(self).get("_postprocess_params", {}).get("compat", "transformers"))
+            compat = self._compat(own)
             known = (
                 ENTITY_OPTIONS["aggregation_strategy"].choices
                 if compat == "fastpost"

@@ -13,7 +13,7 @@ use fastpost_core::entities::own::words::{Source, Words};
 use fastpost_core::entities::own::{Score, Settings, Snap};
 use fastpost_core::entities::transformers::words::Boundary;
 use fastpost_core::entities::{Decoder, Options, Strategy};
-use fastpost_core::text::units::CharIndex;
+use fastpost_core::text::chars::CharIndex;
 use proptest::prelude::*;
 use proptest::strategy::Strategy as _;
 use std::cell::OnceCell;

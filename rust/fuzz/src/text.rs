@@ -2,7 +2,8 @@
 
 use crate::Bytes;
 use fastpost_core::text::normal::{Form, Normalized};
-use fastpost_core::text::units::{CharIndex, Inside, OffsetMap, Unit};
+use fastpost_core::text::chars::CharIndex;
+use fastpost_core::text::units::{Inside, OffsetMap, Unit};
 use fastpost_core::text::words::WordEdges;
 
 const UNITS: [Unit; 4] = [Unit::Chars, Unit::Utf8, Unit::Utf16, Unit::Graphemes];

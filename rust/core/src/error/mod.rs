@@ -6,11 +6,14 @@
 
 mod about;
 mod names;
+mod shown;
 
 pub use about::About;
+pub(crate) use names::named;
 pub use names::{Named, Names};
-pub(crate) use names::{choose, named};
-use names::{counted, shown};
+pub(crate) use shown::choose;
+pub use shown::short_name;
+use shown::{clipped, counted, quoted, shown};
 
 /// A result whose error names the argument, both values and the cure.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -571,30 +574,4 @@ impl Error {
             code: error.raw_os_error(),
         }
     }
-}
-
-/// What a caller gave, cut short if it is longer than anything that the package itself writes there.
-fn clipped(got: &str) -> String {
-    // A quoted name is the caller's; a longer sentence lists names of ours or of the model's labels beside it.
-    let most = if got.starts_with('"') { 80 } else { 400 };
-    match got.char_indices().nth(most) {
-        None => got.to_owned(),
-        Some(_) => format!("{}...", got.chars().take(77).collect::<String>()),
-    }
-}
-
-/// A name as a list of them has it: whole up to 40 characters, else its first 17.
-#[must_use]
-pub fn short_name(name: &str) -> String {
-    match name.char_indices().nth(40) {
-        None => name.to_owned(),
-        Some(_) => format!("{}...", name.chars().take(17).collect::<String>()),
-    }
-}
-
-/// `"a", "b"`, and how many more there are beyond forty.
-fn quoted(names: &[String]) -> String {
-    let shown: Vec<_> = names.iter().take(40).map(|name| format!("{:?}", short_name(name))).collect();
-    let more = names.len().saturating_sub(40);
-    shown.join(", ") + &if more > 0 { format!(" and {more} more") } else { String::new() }
 }

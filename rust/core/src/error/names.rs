@@ -1,5 +1,6 @@
 //! Options whose values have names: one table each, from which parsing, messages and lists of choices come.
 
+use super::shown::{choose, shown};
 use crate::{Error, Result};
 
 /// The names that the values of one option have, in the order in which messages give them.
@@ -93,31 +94,6 @@ macro_rules! named {
     (@ $name:literal) => { Some($name) };
 }
 pub(crate) use named;
-
-/// `choose "a", "b" or "c"`.
-pub(crate) fn choose(names: &[String]) -> String {
-    match names.split_last() {
-        Some((last, others)) if !others.is_empty() => format!("choose {} or {last}", others.join(", ")),
-        _ => format!("choose {}", names.join("")),
-    }
-}
-
-/// A name as a caller writes it, cut short if it is long.
-pub(super) fn shown(name: Option<&str>) -> String {
-    let Some(name) = name else { return "None".to_owned() };
-    match name.char_indices().nth(MOST_SHOWN) {
-        Some((end, _)) => format!("{:?}...", &name[..end]),
-        None => format!("{name:?}"),
-    }
-}
-
-/// `1 window`, `2 windows`.
-pub(super) fn counted(number: usize, one: &str) -> String {
-    format!("{number} {one}{}", if number == 1 { "" } else { "s" })
-}
-
-/// Characters of a caller's text that a message shows.
-const MOST_SHOWN: usize = 77;
 
 #[cfg(test)]
 mod tests {

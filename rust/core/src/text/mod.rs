@@ -2,6 +2,7 @@
 
 pub mod addresses;
 pub mod bits;
+pub mod chars;
 pub(crate) mod joints;
 pub mod normal;
 pub mod script;

@@ -8,7 +8,7 @@ use arrow_array::{ArrayRef, FixedSizeListArray, Float32Array};
 use arrow_schema::{DataType, Field};
 use fastpost_core::Error;
 use fastpost_core::entities::own as right;
-use fastpost_core::text::units::byte_after;
+use fastpost_core::text::chars::byte_after;
 use fastpost_core::tokenizer::decoder::{TokenText, Vocabulary};
 use numpy::{PyArray1, PyArrayMethods, PyReadonlyArray1};
 use pyo3::prelude::*;

@@ -2,9 +2,9 @@
 
 use super::spans::Draft;
 use crate::error::named;
+use crate::text::chars::CharIndex;
 use crate::text::script::is_space;
 use crate::text::script::is_unspaced;
-use crate::text::units::CharIndex;
 use std::collections::HashMap;
 use unicode_categories::UnicodeCategories;
 

@@ -10,7 +10,7 @@ use crate::batch::Window;
 use crate::entities::cut::Cut;
 use crate::entities::viterbi::Grammar;
 use crate::math::logits::{MARGIN, Rows};
-use crate::text::units::CharIndex;
+use crate::text::chars::CharIndex;
 use crate::text::words::parted;
 use std::borrow::Cow;
 

@@ -2,7 +2,7 @@
 
 use super::stitch::Token;
 use super::words::Words;
-use crate::text::units::CharIndex;
+use crate::text::chars::CharIndex;
 use std::ops::Range;
 use unicode_segmentation::UnicodeSegmentation;
 

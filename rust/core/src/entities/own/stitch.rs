@@ -7,8 +7,8 @@
 use crate::batch::Window;
 use crate::entities::cut::Cut;
 use crate::error::named;
+use crate::text::chars::CharIndex;
 use crate::text::script::is_space;
-use crate::text::units::CharIndex;
 use std::borrow::Cow;
 
 named! {

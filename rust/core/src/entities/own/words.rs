@@ -2,11 +2,11 @@
 
 use super::stitch::Token;
 use crate::error::named;
+use crate::text::chars::CharIndex;
 use crate::text::joints::may_part;
 use crate::text::script::is_space;
 use crate::text::script::is_unspaced;
 use crate::text::stretches::{Stretches, may_be_dropped};
-use crate::text::units::CharIndex;
 use crate::{Error, Result};
 use std::cell::OnceCell;
 use std::ops::Range;

@@ -12,7 +12,7 @@ use crate::entities::transformers::words::{self, Boundary};
 use crate::labels::Labels;
 use crate::math::logits::{MARGIN, MeanSpace, RowFault, Rows};
 use crate::parallel::{self, Threads};
-use crate::text::units::CharIndex;
+use crate::text::chars::CharIndex;
 use crate::{Error, Result};
 
 /// Entities of a batch as columns, ordered by text and, within a text, as transformers orders them.

@@ -1,7 +1,7 @@
 //! Token rows -> words, as transformers tells them apart.
 
 use crate::batch::{Tokens, Window};
-use crate::text::units::CharIndex;
+use crate::text::chars::CharIndex;
 
 /// How transformers decides whether a token continues the word before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -82,3 +82,29 @@ def test_workflows_run_make_targets_that_exist():
         assert set(called) <= targets, workflow.name
     phony = set(re.search(r"^\.PHONY: ((?:.*\\\n)*.*)$", makefile, re.MULTILINE)[1].replace("\\\n", " ").split())
     assert targets == phony
+
+
+def test_readme_reads_the_same_on_a_package_index():
+    """An index shows README without the repository around it: links and pictures are absolute, and lead to what is here."""
+    repository = PROJECT["urls"]["Repository"]
+    pictures = repository.replace("github.com", "raw.githubusercontent.com") + "/main/"
+    pages = f"{repository}/blob/main/"
+    text = re.sub(r"^```.*?^```$|`[^`\n]+`", "", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.M | re.S)
+    named = dict(re.findall(r"^\[([^\]]+)\]: (\S+)$", text, re.MULTILINE))
+    text = re.sub(r"^\[[^\]]+\]: .*$", "", text, flags=re.MULTILINE)
+    used = {second or first for first, second in re.findall(r"\[([^\]\[]+)\](?:\[([^\]]+)\])?(?!\()", text)}
+    assert used == named.keys()
+    targets = [
+        *named.values(),
+        *re.findall(r"\]\(([^)]+)\)", text),
+        *re.findall(r'\b(?:href|src|srcset)="([^"]+)"', text),
+    ]
+    assert len(targets) >= 10
+    for target in targets:
+        kept = next((start for start in (pages, pictures) if target.startswith(start)), None)
+        assert kept is not None, target
+        path, _, heading = target.removeprefix(kept).partition("#")
+        assert (ROOT / path).is_file(), target
+        if heading:
+            headings = re.findall(r"^#+ (.+)$", (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE)
+            assert heading in [re.sub(r"[^\w -]", "", one).lower().replace(" ", "-") for one in headings], target

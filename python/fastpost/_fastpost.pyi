@@ -1,7 +1,7 @@
 from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Any, final
 
-from fastpost.types import Bytes1d, Doubles1d, Entity, Floats1d, Floats2d, Ints1d, Ints2d, Shorts1d, Shorts2d, Token
+from fastpost.types import Bytes1d, Doubles1d, EntityRow, Floats1d, Floats2d, Ints1d, Ints2d, Shorts1d, Shorts2d
 
 __all__ = [
     "VERSION",
@@ -179,7 +179,7 @@ class EntityTable:
     def index(self) -> Ints1d: ...
     def __len__(self) -> int: ...
     def words(self) -> list[str | None]: ...
-    def to_dicts(self) -> list[list[Entity]] | list[list[Token]]: ...
+    def to_dicts(self) -> list[list[EntityRow]]: ...
 
 # offsets
 @final

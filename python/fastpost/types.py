@@ -39,29 +39,58 @@ class _Positions(TypedDict, total=False):
     probs: dict[str, float]
 
 
-class _Entity(_Positions):
+class _Found(_Positions):
+    """A place in a text, as a pipeline gives it, which has text and offsets."""
+
+    score: float
+    word: str
+    start: int
+    end: int
+
+
+class _Decoded(_Positions):
+    """A place as a decoder gives it: without texts there are no words, without offsets no places."""
+
     score: float
     word: str | None
     start: int | None
     end: int | None
 
 
-class Token(_Entity):
-    """One token, as `aggregation_strategy="none"` gives it."""
+class _Range(TypedDict, total=False):
+    index: tuple[int, int]
+    """The range of its tokens, end excluded; with `compat="fastpost"`."""
+    word_index: tuple[int, int]
+    """The range of its words, end excluded; with `compat="fastpost"`, of texts that were given as words."""
+
+
+class Token(_Found):
+    """One token, as a pipeline gives it with `aggregation_strategy="none"`.
+
+    A slow tokenizer has no offsets: on transformers' own path, `start` and `end` are then None, as there.
+    """
 
     entity: str
     index: int
 
 
-class _Range(TypedDict, total=False):
-    index: tuple[int, int]
-    """The range of its tokens, end excluded; with `compat="fastpost"`."""
-
-
-class Entity(_Entity, _Range):
-    """One entity, as all other strategies give it."""
+class Entity(_Found, _Range):
+    """One entity, as a pipeline gives it with all other strategies; with a slow tokenizer, as `Token` says."""
 
     entity_group: str
+
+
+class EntityRow(_Decoded, _Range):
+    """One entity of `Entities`, which a decoder may have made without texts or offsets."""
+
+    entity_group: str
+
+
+class TokenRow(_Decoded):
+    """One token of an `Entities` that was made with `aggregation_strategy="none"`."""
+
+    entity: str
+    index: int
 
 
 class RedactedSpan(TypedDict):

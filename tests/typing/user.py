@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 import fastpost
 from fastpost import metrics
-from fastpost.types import Answer, Entity, Token
+from fastpost.types import Answer, Entity, EntityRow, Token
 
 logits = np.zeros((1, 5, 4), np.float32)
 offsets = [[(0, 5), (6, 13), (14, 19), (20, 22), (23, 29)]]
@@ -24,6 +24,11 @@ assert_type(entities.start, npt.NDArray[np.int64])
 assert_type(entities.score, npt.NDArray[np.float32])
 assert_type(len(entities), int)
 assert_type(entities.filter(label=["PER"], score=0.5), fastpost.Entities)
+assert_type(entities.to_dicts(), list[list[EntityRow]])
+assert_type(entities[0], list[EntityRow])
+for row in entities:
+    assert_type(row["word"], str | None)  # without texts there are no words
+    assert_type(row["entity_group"], str)
 
 redaction = fastpost.redact(text, entities)
 assert_type(redaction, fastpost.Redaction)
@@ -50,7 +55,10 @@ print(found)
 ner = fastpost.pipeline("ner", model="folder", compat="fastpost")
 for found_entity in ner("Anna"):
     assert_type(found_entity, Entity)
-    print(found_entity["entity_group"], found_entity["score"], found_entity["start"], found_entity.get("index"))
+    assert_type(found_entity["word"], str)
+    assert_type(found_entity["start"], int)
+    assert_type(found_entity.get("index"), tuple[int, int] | None)
+    print(found_entity["entity_group"], found_entity["score"], range(found_entity["start"], found_entity["end"]))
 assert_type(ner(["Anna", "Bob"]), list[fastpost.TextEntities])
 assert_type(ner("Anna").covered, tuple[int, int])
 assert_type(ner("Anna").truncated, bool)

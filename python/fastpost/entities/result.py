@@ -21,10 +21,10 @@ from fastpost.columns import (
     strings,
 )
 from fastpost.exceptions import refuse
-from fastpost.types import Entity, Floats1d, Floats2d, Ints1d, Ints2d, Token, Units
+from fastpost.types import EntityRow, Floats1d, Floats2d, Ints1d, Ints2d, Units
 
 
-class Entities(Rows[list[Entity] | list[Token], Entity | Token]):
+class Entities(Rows[list[EntityRow], EntityRow]):
     """Entities of a batch of texts as columns, one row for each entity, ordered by text.
 
     The columns are NumPy arrays that share memory with the result and are read-only. Dicts and words are made
@@ -167,7 +167,7 @@ class Entities(Rows[list[Entity] | list[Token], Entity | Token]):
         'Sylvain'
 
         Args:
-            spans: of each text a list, in the order in which they shall come; a span is a dict with `start`, `end`,
+            spans: a list for each text, in the order that the result is to have; a span is a dict with `start`, `end`,
                 `label` (or `entity_group`, `entity`) and perhaps `score` and `text` (or `word`), or a tuple (start,
                 end, label) or (start, end, label, score); or an `Entities`. Places are in characters, end excluded; a
                 span without a score has 1.
@@ -237,11 +237,12 @@ class Entities(Rows[list[Entity] | list[Token], Entity | Token]):
         """
         return self._places[unit] if unit in self._places else self._table.spans(unit)
 
-    def to_dicts(self) -> list[list[Entity]] | list[list[Token]]:
+    def to_dicts(self) -> list[list[EntityRow]]:
         """A list for each text, of a dict for each entity, with the keys and the order of transformers.
 
         For `compat="fastpost"` there are more keys: `index`, the range of its tokens, for all strategies but "none";
-        `start_utf8`, `end_utf8` and so on for `units`; `probs`, a dict by label, for `return_probs=True`.
+        `start_utf8`, `end_utf8` and so on for `units`; `probs`, a dict by label, for `return_probs=True`. With "none"
+        the dicts are `fastpost.types.TokenRow`, which a type checker has to be told by `typing.cast`.
         """
         texts = self._table.to_dicts()
         if not self._units and self.probs is None:

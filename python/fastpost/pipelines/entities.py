@@ -22,7 +22,7 @@ from fastpost.entities.result import Entities
 from fastpost.exceptions import Argument, refuse
 from fastpost.models.batches import Logits, Windows
 from fastpost.pipelines.run import ItemError, refuse_overlap
-from fastpost.types import Entity, Ints1d, TextEntities, Token
+from fastpost.types import Ints1d, TextEntities
 
 
 @dataclass(frozen=True)
@@ -145,11 +145,11 @@ class EntityTask:
             inputs["token_type_ids"] = lie.type_ids
         return Windows(read.lengths, inputs, Chunk(first, texts, read.texts, ids, offsets, special, words))
 
-    def decode(self, windows: Windows[Chunk], logits: Logits) -> Sequence[list[Entity] | list[Token]]:
-        """One list of dicts a text."""
+    def decode(self, windows: Windows[Chunk], logits: Logits) -> Sequence[list[Any]]:
+        """One list of dicts a text: `Entity`, or `Token` with the strategy "none"."""
         chunk = windows.info
         if not logits.batches:
-            none: list[list[Entity] | list[Token]] = [[] for _ in chunk.texts]
+            none: list[list[Any]] = [[] for _ in chunk.texts]
             return (
                 none if self.options is None else [TextEntities([], (-1, -1), 0, _shows(text)) for text in chunk.texts]
             )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sized
 from typing import Any
 
-from fastpost._inputs.bounds import guess
 from fastpost._inputs.bounds import shown as show_value
+from fastpost._inputs.names import unexpected
 from fastpost.entities.options import ENTITY_OPTIONS, OPTIONS
 from fastpost.exceptions import refuse
 from fastpost.models.batches import choose_batching
@@ -82,13 +82,7 @@ class _ModelPipeline:
         if unknown:
             name = min(unknown)
             more = "; an ONNX model has its own types, choose its file with `file_name`" if "dtype" in name else ""
-            known = {*known, *cls.of_folder}
-            choices = ", ".join(sorted(known))
-            raise refuse(
-                TypeError,
-                f"unexpected argument `{name}`{guess(name, sorted(known))}; choose one of {choices}{more if cls.of_folder else ''}",
-                argument=name,
-            )
+            raise unexpected(name, sorted({*known, *cls.of_folder}), more if cls.of_folder else "")
 
 
 class EntityPipeline(_ModelPipeline):

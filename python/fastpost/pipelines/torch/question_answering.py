@@ -12,6 +12,7 @@ from transformers.pipelines.base import ChunkPipeline
 from transformers.utils import PaddingStrategy
 
 from fastpost._inputs.bounds import guess
+from fastpost._inputs.names import unexpected
 from fastpost._warn import warn_caller
 from fastpost.answers.decoder import AnswerDecoder
 from fastpost.exceptions import refuse
@@ -133,12 +134,7 @@ class QuestionAnsweringPipeline(_Original):  # type: ignore[misc]
         before = {**vars(self).get("_postprocess_params", {}), **postprocess}
         ranked = rank or vars(self).get("_forward_params", {}).get("rank")
         if before.get("compat", "fastpost" if ranked else "transformers") == "fastpost":
-            choices = ", ".join(_KNOWN)
-            raise refuse(
-                TypeError,
-                f"unexpected argument `{min(names)}`{guess(min(names), _KNOWN)}; choose one of {choices}",
-                argument=min(names),
-            )
+            raise unexpected(min(names), _KNOWN)
         if "_fastpost_warned" not in vars(self):
             self._fastpost_warned: set[str] = set()
         told = self._fastpost_warned

@@ -12,6 +12,7 @@ from transformers import PreTrainedTokenizerFast
 from transformers.pipelines.token_classification import AggregationStrategy
 
 from fastpost._inputs import bounds
+from fastpost._inputs.names import unexpected
 from fastpost._warn import warn_caller
 from fastpost.entities.decoder import EntityDecoder
 from fastpost.entities.options import ENTITY_OPTIONS, OPTIONS, choose_strategy
@@ -295,13 +296,8 @@ def _refuse_unknown(given: dict[str, Any], theirs: Callable[..., Any]) -> None:
     unknown = given.keys() - names
     if takes_any or not unknown:
         return
-    name = min(unknown)
     known = sorted({*names, *_OWN, "batch_size", "batch_tokens", "num_workers", "progress"})
-    raise refuse(
-        TypeError,
-        f"unexpected argument `{name}`{bounds.guess(name, known)}; choose one of {', '.join(known)}",
-        argument=name,
-    )
+    raise unexpected(min(unknown), known)
 
 
 def _unknown_parameters(preprocess: dict[str, Any], forward: dict[str, Any], postprocess: dict[str, Any]) -> bool:

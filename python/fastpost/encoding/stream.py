@@ -87,12 +87,15 @@ class Written:
         try:
             state = cls(**json.loads(path.read_text(encoding="utf-8")))
         except (ValueError, TypeError):
-            state = cls(documents=-1)
-        counts = state.documents, state.tokens
-        whole_numbers = all(type(count) is int and count >= 0 for count in counts)
-        if not whole_numbers or state.dtype not in ("uint16", "uint32") or type(state.done) is not bool:
+            state = None
+        if state is None or not state._is_sound():
             raise refuse(ValueError, f"{path} is damaged", cure="write the files anew")
         return state
+
+    def _is_sound(self) -> bool:
+        counts = self.documents, self.tokens
+        whole_numbers = all(type(count) is int and count >= 0 for count in counts)
+        return whole_numbers and self.dtype in ("uint16", "uint32") and type(self.done) is bool
 
 
 def write(

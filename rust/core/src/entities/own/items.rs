@@ -199,20 +199,15 @@ impl TextDecoder<'_> {
     /// The most probable type of the tokens of `members`, by the mean of their distributions.
     fn type_of(&self, rows: &Rows<'_>, members: &[u32]) -> u32 {
         let grammar = &self.decoder.grammar;
-        let (mut probs, mut kinds) = (Vec::new(), Vec::new());
-        let mut sums = vec![0.0; grammar.tagging().kinds.len()];
-        for &row in members {
-            probs.clear();
-            exps::softmax_onto(rows.row(row as usize), &mut probs);
-            kind_sums(grammar, &probs, &mut kinds);
-            sums.iter_mut().zip(&kinds).for_each(|(sum, kind)| *sum += kind);
-        }
+        let (mut mean, mut kinds) = (Vec::new(), Vec::new());
+        rows.mean(members, &mut MeanSpace::default(), &mut mean);
+        kind_sums(grammar, &mean, &mut kinds);
         let lowered = (-self.decoder.settings.outside_bias).exp();
         let mut best = (0, f32::NEG_INFINITY);
-        for (kind, sum) in (0..).zip(sums) {
-            let sum = if grammar.is_outside(kind) { sum * lowered } else { sum };
-            if sum > best.1 {
-                best = (kind, sum);
+        for (kind, probability) in (0..).zip(kinds) {
+            let weight = if grammar.is_outside(kind) { probability * lowered } else { probability };
+            if weight > best.1 {
+                best = (kind, weight);
             }
         }
         best.0

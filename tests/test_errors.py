@@ -1,7 +1,6 @@
 """Errors carry what they are about as attributes, so that no caller has to parse their messages."""
 
 import ast
-import inspect
 from pathlib import Path
 
 import numpy as np
@@ -45,61 +44,6 @@ def check_fields(call, *given, argument, cure):
     assert bad.value.argument == argument, bad.value
     assert cure is None or bad.value.cure.startswith(cure), bad.value.cure
     return str(bad.value)
-
-
-READS_ITS_OWN = ("QuestionAnsweringPipeline", "TokenClassificationPipeline", "Model", "TextEntities", "CorpusError")
-READS_ITS_OWN += ("CorpusStats", "EncoderReport", "TextRecords", "UndefinedMetricWarning")
-"""Classes of a library's own, whose pipelines are tried in test_doors.py, and results that nobody makes."""
-
-
-def public_calls():
-    """What users call by its name with arguments of theirs: functions, constructors, methods; each with its first object."""
-    things = {name: getattr(fastpost, name) for name in fastpost.__all__ if name not in READS_ITS_OWN}
-    things |= {name: getattr(metrics, name) for name in metrics.__all__ if name not in READS_ITS_OWN}
-    for name, thing in things.items():
-        if inspect.isfunction(thing):
-            yield name, thing
-        elif inspect.isclass(thing):
-            made = thing.__new__(thing)
-            for method in vars(thing):
-                if method == "__init__" or (method[0] != "_" and callable(inspect.getattr_static(thing, method, None))):
-                    yield f"{name}.{method}", getattr(made, method)
-                elif isinstance(vars(thing)[method], (classmethod, staticmethod)) and method[0] != "_":
-                    yield f"{name}.{method}", getattr(thing, method)
-
-
-def names_of(call):
-    """The arguments that can be given by name; none if the call takes any."""
-    found = inspect.signature(call).parameters.values()
-    if any(one.kind is one.VAR_KEYWORD for one in found):
-        return []
-    return [one.name for one in found if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
-
-
-CALLS = {name: call for name, call in public_calls() if names_of(call)}
-
-
-def test_calls_with_arguments_are_found():
-    assert {"redact", "f1_score", "EntityDecoder.__init__", "Entities.filter", "Entities.from_spans"} <= CALLS.keys()
-    assert len(CALLS) > 50
-
-
-@pytest.mark.parametrize("name", CALLS)
-def test_an_unknown_argument_is_told_with_what_was_meant(name):
-    call, known = CALLS[name], names_of(CALLS[name])
-    meant = known[-1]
-    with pytest.raises(TypeError) as bad:
-        call(**{f"{meant}x": None})
-    assert str(bad.value).startswith(f"unexpected argument `{meant}x` (did you mean `"), bad.value
-    assert bad.value.argument == f"{meant}x"
-    assert bad.value.cure == f"choose one of {', '.join(known)}"
-
-
-def test_a_word_of_the_name_is_enough():
-    with pytest.raises(
-        TypeError, match=r"`strategy` \(did you mean `aggregation_strategy`\?\); choose one of id2label, "
-    ):
-        fastpost.EntityDecoder(["O", "B-x"], strategy="simple")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import operator
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -160,3 +160,9 @@ def guess(name: str, known: Iterable[str]) -> str:
     names = list(known)
     close = difflib.get_close_matches(name, names, 1) or [one for one in names if name and name in one.split("_")]
     return f" (did you mean `{close[0]}`?)" if close else ""
+
+
+def unexpected(name: str, known: Collection[str], more: str = "") -> TypeError:
+    """The error about an argument that a pipeline does not have; `more` is the end of its message."""
+    told = f"unexpected argument `{name}`{guess(name, known)}; choose one of {', '.join(known)}{more}"
+    return refuse(TypeError, told, argument=name)

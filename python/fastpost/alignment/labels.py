@@ -11,7 +11,6 @@ import fastpost._fastpost as _fastpost
 from fastpost._inputs import arrays as _arrays
 from fastpost._inputs.bounds import counted, shown
 from fastpost._inputs.encodings import Encoded, Encodings, is_encoded, is_encodings, read_texts
-from fastpost._inputs.names import checks_names
 from fastpost.entities.decoder import _label_names
 from fastpost.exceptions import refuse
 from fastpost.types import ArrayLike, Ints1d, Ints2d
@@ -65,7 +64,6 @@ class _Tokens(NamedTuple):
     texts: Ints1d
 
 
-@checks_names
 def plan_windows(
     offsets: Any,
     max_length: int,
@@ -146,7 +144,6 @@ def plan_windows(
     return WindowPlan(*found)
 
 
-@checks_names
 def spans_to_labels(
     encodings: Any,
     spans: Sequence[Sequence[Any]],
@@ -218,7 +215,6 @@ def spans_to_labels(
     return SpanLabels([values[a:b] for a, b in zip([0, *ends], ends)], [Misfit(*row) for row in rows])
 
 
-@checks_names
 def labels_to_spans(
     labels: Any,
     encodings: Any,
@@ -266,7 +262,6 @@ def labels_to_spans(
     return kernel.to_spans(values, _label_set(label2id, scheme), repair, subwords)
 
 
-@checks_names
 def align_labels(
     word_labels: Sequence[Sequence[int]],
     word_ids: Sequence[Any],
@@ -309,7 +304,6 @@ def align_labels(
     return _fastpost.align_labels(list(word_labels), listed, subwords, inside)
 
 
-@checks_names
 def align_tokens(a: Sequence[str], b: Sequence[str]) -> tuple[list[list[int]], list[list[int]]]:
     """Finds which tokens of two tokenizations of the same text, or of nearly the same, stand for each other.
 

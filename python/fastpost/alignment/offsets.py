@@ -11,7 +11,6 @@ import numpy.typing as npt
 import fastpost._fastpost as _fastpost
 from fastpost._inputs import arrays as _arrays
 from fastpost._inputs.bounds import counted, shown, with_article
-from fastpost._inputs.names import checks_names
 from fastpost.exceptions import refuse
 from fastpost.types import ArrayLike, Ints1d
 
@@ -22,7 +21,6 @@ Normalizer: TypeAlias = Form | Callable[[str], str] | Any
 Ints: TypeAlias = npt.NDArray[np.int64]
 
 
-@checks_names
 class OffsetMap:
     """Positions of one text, converted between units.
 
@@ -104,7 +102,6 @@ class OffsetMap:
         return f"<OffsetMap: {counted(self.length(), 'character')}, {self.length('utf8')} bytes>"
 
 
-@checks_names
 class NormalizedText:
     """A normalised text whose spans can be mapped to the original and back. Made by `OffsetMap.through`.
 
@@ -174,7 +171,6 @@ def check_offsets(encoding: Any, text: str, *, special_tokens_mask: ArrayLike | 
 def check_offsets(
     encoding: Any, text: Sequence[str], *, special_tokens_mask: ArrayLike | None = None
 ) -> list[list[OffsetFault]]: ...
-@checks_names
 def check_offsets(
     encoding: Any, text: str | Sequence[str], *, special_tokens_mask: ArrayLike | None = None
 ) -> list[OffsetFault] | list[list[OffsetFault]]:

@@ -13,7 +13,6 @@ from fastpost._inputs import bounds as _bounds
 from fastpost._inputs import masks as _masks
 from fastpost._inputs.bounds import counted
 from fastpost._inputs.encodings import Encoded, read_windows
-from fastpost._inputs.names import checks_names
 from fastpost._inputs.probabilities import warn_of_windows
 from fastpost.answers.options import ANSWER_OPTIONS, Dedupe, Normalize, read_options
 from fastpost.answers.result import Answers
@@ -24,7 +23,6 @@ from fastpost.types import ArrayLike, Batch
 __all__ = ["AnswerDecoder", "Dedupe", "Normalize", "decoder_for"]
 
 
-@checks_names
 class AnswerDecoder(Settled):
     """Turns the logits of an extractive question-answering model into answers, a batch at a time.
 

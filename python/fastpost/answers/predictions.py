@@ -14,14 +14,12 @@ import fastpost._fastpost as _fastpost
 from fastpost._inputs import arrays as _arrays
 from fastpost._inputs import bounds as _bounds
 from fastpost._inputs.bounds import counted, listed, shown, with_article
-from fastpost._inputs.names import checks_names
 from fastpost.exceptions import refuse
 from fastpost.types import Floats2d
 
 logger = logging.getLogger(__name__)
 
 
-@checks_names
 def postprocess_qa_predictions(
     examples: Any,
     features: Any,

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 import fastpost._fastpost as _fastpost
-from fastpost._inputs.names import checks_names
 from fastpost.columns import (
     Nested,
     Rows,
@@ -19,7 +18,6 @@ from fastpost.columns import (
 from fastpost.types import Answer, Doubles1d, Floats1d, Ints1d, RankedAnswer
 
 
-@checks_names
 class Answers(Rows[Any, Answer | RankedAnswer]):
     """Answers of a batch of questions as columns, one row for each answer, best first within a question.
 

@@ -16,7 +16,6 @@ from fastpost._fastpost import TextReader
 from fastpost._inputs import bounds as _bounds
 from fastpost._inputs.bounds import with_article
 from fastpost._inputs.formats import NAMES, Format
-from fastpost._inputs.names import checks_names
 from fastpost.corpus import sources as _sources
 from fastpost.corpus.passes import CorpusStats, Pass, TextRecords, join, places_of, texts_of
 from fastpost.corpus.sources import Options
@@ -31,7 +30,6 @@ _STEP = 1 << 18  # texts that are passed over between reports of progress
 _LOOK = 1 << 23  # bytes of files from which the number of their texts is guessed
 
 
-@checks_names
 class Corpus:
     r"""Batches of texts from files, Arrow data, datasets or any iterable.
 

@@ -12,7 +12,6 @@ import numpy as np
 
 from fastpost._inputs.bounds import counted, shown, whole
 from fastpost._inputs.encodings import Encodings as Flattened
-from fastpost._inputs.names import checks_names
 from fastpost.exceptions import Argument, refuse
 from fastpost.types import Bytes1d, Ints1d, Ints2d, Shorts1d, Shorts2d
 
@@ -185,7 +184,6 @@ class Spelling(dict[int, str]):
         return [self[number] for number in ids.tolist()]
 
 
-@checks_names
 class Encodings(Sequence[Window]):
     """The windows of a batch of texts, end to end: `lengths` says where each ends.
 

@@ -15,7 +15,6 @@ import numpy as np
 
 import fastpost._fastpost as _fastpost
 from fastpost._inputs.bounds import counted, shown
-from fastpost._inputs.names import checks_names
 from fastpost.encoding.batch import Columns, Encodings, Padding, native_columns
 from fastpost.encoding.source import Options, Reference, Source, Vocabulary
 from fastpost.encoding.stream import TokenBatch, batches
@@ -54,7 +53,6 @@ class EncoderReport:
         return f"native ({self.kind}), {counted(self.texts, 'text')}, {back} of them sent back to tokenizers{reasons}"
 
 
-@checks_names
 class Encoder:
     """Encodes texts as a tokenizer of Hugging Face's does, into arrays.
 

@@ -15,7 +15,6 @@ from fastpost._inputs import masks as _masks
 from fastpost._inputs.bounds import counted, shown, with_article
 from fastpost._inputs.encodings import read_windows
 from fastpost._inputs.labels import refuse_half_pair
-from fastpost._inputs.names import checks_names
 from fastpost._inputs.probabilities import warn_of_rows
 from fastpost._inputs.tokenizer import Tokens
 from fastpost._warn import warn_caller
@@ -28,7 +27,6 @@ from fastpost.types import ArrayLike, Batch, Ints1d, Units
 __all__ = ["OPTIONS", "EntityDecoder", "Strategy"]
 
 
-@checks_names
 class EntityDecoder(Settled):
     """Turns the logits of a token-classification model into entities, a batch at a time.
 

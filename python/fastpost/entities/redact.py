@@ -14,7 +14,6 @@ from typing import Any, NamedTuple, overload
 import fastpost._fastpost as _fastpost
 from fastpost._inputs.bounds import counted, with_article
 from fastpost._inputs.labels import not_an_entity, refuse_half_pair, unequal_lists
-from fastpost._inputs.names import checks_names
 from fastpost.entities.result import Entities
 from fastpost.exceptions import refuse
 from fastpost.types import RedactedSpan
@@ -26,7 +25,6 @@ Replace = Callable[[dict[str, Any]], str]
 _FIELDS = ("label", "n", "score")
 
 
-@checks_names
 @dataclass(frozen=True, repr=False)
 class Redaction:
     """Redacted texts, where their placeholders stand, and what stood there before. It can't be changed."""
@@ -135,7 +133,6 @@ class Redaction:
         return f"<Redaction: {counted(count, 'placeholder')} in {counted(len(self._texts), 'text')}>"
 
 
-@checks_names
 def redact(text: str | Sequence[str], entities: Any, replace: str | Replace = "[{label}]") -> Redaction:
     """Replaces each entity of a text, or of many texts, by a placeholder.
 

@@ -11,7 +11,6 @@ from typing import Any
 from fastpost._inputs import bounds as _bounds
 from fastpost._inputs.bounds import counted, listed, shown, with_article
 from fastpost._inputs.labels import not_an_entity, unequal_lists
-from fastpost._inputs.names import checks_names
 from fastpost.entities.marks import (
     LANES,
     STYLE,
@@ -33,7 +32,6 @@ from fastpost.exceptions import refuse
 __all__ = ["render"]
 
 
-@checks_names
 def render(
     text: str | Sequence[str],
     entities: Any,

@@ -11,7 +11,6 @@ import numpy.typing as npt
 import fastpost._fastpost as _fastpost
 from fastpost._inputs.bounds import counted, shown, with_article
 from fastpost._inputs.labels import columns
-from fastpost._inputs.names import checks_names
 from fastpost.columns import (
     Nested,
     Rows,
@@ -25,7 +24,6 @@ from fastpost.exceptions import refuse
 from fastpost.types import EntityRow, Floats1d, Floats2d, Ints1d, Ints2d, Units
 
 
-@checks_names
 class Entities(Rows[list[EntityRow], EntityRow]):
     """Entities of a batch of texts as columns, one row for each entity, ordered by text.
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from fastpost._inputs.names import checks_names
 from fastpost.integrations.reader import EntityReader
 from fastpost.integrations.tables import corpus, with_entities
 from fastpost.tokenizers.train import WordCounts
@@ -76,7 +75,6 @@ class WordCounter:
         return pa.table({"counts": pa.array([counts.to_bytes()], pa.large_binary())})
 
 
-@checks_names
 def word_counts(
     dataset: Any, tokenizer: Any, *, column: str = "text", force: bool = False, **options: Any
 ) -> WordCounts:

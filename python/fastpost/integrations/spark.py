@@ -12,14 +12,12 @@ from typing import Any
 import pyarrow as pa
 
 from fastpost._inputs.bounds import listed, shown
-from fastpost._inputs.names import checks_names
 from fastpost.exceptions import refuse
 from fastpost.integrations.reader import EntityReader
 from fastpost.integrations.tables import corpus, with_entities
 from fastpost.tokenizers.train import WordCounts
 
 
-@checks_names
 def entities(
     model: Any, *, column: str = "text", output: str = "entities", **options: Any
 ) -> Callable[[Iterator[Any]], Iterator[Any]]:
@@ -46,7 +44,6 @@ def entities(
     return add_entities
 
 
-@checks_names
 def schema(df: Any, output: str = "entities") -> Any:
     """The schema of `df` with the column that `entities` adds: an array of structs (start, end, label, score)."""
     from pyspark.sql import types
@@ -64,7 +61,6 @@ def schema(df: Any, output: str = "entities") -> Any:
     return types.StructType(fields if added in fields else [*fields, added])
 
 
-@checks_names
 def word_counts(df: Any, tokenizer: Any, *, column: str = "text", force: bool = False) -> WordCounts:
     """Counts the words of a `DataFrame`: each partition is counted where it lies, and the counts are merged here.
 

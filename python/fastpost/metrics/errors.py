@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastpost._inputs.names import checks_names
 from fastpost.metrics import _inputs
 from fastpost.metrics.sequence import Id2Label, Labelled, Mode, Scheme, _scheme, _spans
 
 KINDS = ("correct", "wrong_label", "wrong_boundary", "wrong_both", "missed", "spurious")
 
 
-@checks_names
 def error_kinds(
     y_true: Labelled,
     y_pred: Labelled,
@@ -52,7 +50,6 @@ def error_kinds(
     return {label: dict(zip(KINDS, counts)) for label, counts in pairs.kinds()}
 
 
-@checks_names
 def error_list(
     y_true: Labelled,
     y_pred: Labelled,

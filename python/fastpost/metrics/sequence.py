@@ -11,7 +11,6 @@ import fastpost._fastpost as _fastpost
 from fastpost._fastpost import SpanPairs, TagPairs
 from fastpost._inputs import bounds as _bounds
 from fastpost._inputs.bounds import short, shown
-from fastpost._inputs.names import checks_names
 from fastpost._warn import warn_caller
 from fastpost.exceptions import refuse
 from fastpost.metrics import _inputs
@@ -42,7 +41,6 @@ def classification_report(
     mode: Mode = None, sample_weight: Any = None, zero_division: ZeroDivision = "warn", scheme: Scheme = None,
     *, id2label: Id2Label = None, ignore_index: int = -100,
 ) -> str: ...  # fmt: skip
-@checks_names
 def classification_report(
     y_true: Labelled,
     y_pred: Labelled,
@@ -97,7 +95,6 @@ def classification_report(
     return report(counts, digits, output_dict, zero_division)
 
 
-@checks_names
 def precision_recall_fscore_support(
     y_true: Labelled,
     y_pred: Labelled,
@@ -138,7 +135,6 @@ def precision_recall_fscore_support(
     return _counts(pairs, chosen, suffix).scores(average, warn_for, zero_division, beta)
 
 
-@checks_names
 def f1_score(
     y_true: Labelled,
     y_pred: Labelled,
@@ -162,7 +158,6 @@ def f1_score(
     )[2]  # fmt: skip
 
 
-@checks_names
 def precision_score(
     y_true: Labelled,
     y_pred: Labelled,
@@ -187,7 +182,6 @@ def precision_score(
     )[0]  # fmt: skip
 
 
-@checks_names
 def recall_score(
     y_true: Labelled,
     y_pred: Labelled,
@@ -211,7 +205,6 @@ def recall_score(
     )[1]  # fmt: skip
 
 
-@checks_names
 def accuracy_score(y_true: Labelled, y_pred: Labelled, *, id2label: Id2Label = None, ignore_index: int = -100) -> float:
     """Share of the tokens whose tags are equal.
 
@@ -228,7 +221,6 @@ def accuracy_score(y_true: Labelled, y_pred: Labelled, *, id2label: Id2Label = N
     return correct / tokens
 
 
-@checks_names
 def performance_measure(
     y_true: Labelled, y_pred: Labelled, *, id2label: Id2Label = None, ignore_index: int = -100
 ) -> dict[str, int]:
@@ -244,7 +236,6 @@ def performance_measure(
     return dict(zip(("TP", "FP", "FN", "TN"), pairs.agreement()))
 
 
-@checks_names
 def get_entities(seq: Any, suffix: bool = False) -> list[tuple[str, int, int]]:
     """Entities of one sequence of tags as `(type, first, last)`, read as `mode=None` reads them.
 

@@ -13,7 +13,6 @@ import numpy as np
 
 from fastpost._inputs import bounds as _bounds
 from fastpost._inputs.bounds import shown, with_article
-from fastpost._inputs.names import checks_names
 from fastpost.exceptions import refuse
 
 logger = logging.getLogger(__name__)
@@ -22,7 +21,6 @@ _PUNCTUATION = str.maketrans("", "", string.punctuation)
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 
 
-@checks_names
 def squad(
     predictions: Mapping[str, str] | Iterable[Mapping[str, Any]], references: Iterable[Mapping[str, Any]]
 ) -> dict[str, float]:
@@ -65,7 +63,6 @@ def squad(
     return {"exact_match": 100.0 * exact / total, "f1": 100.0 * f1 / total}
 
 
-@checks_names
 def squad_v2(
     predictions: Iterable[Mapping[str, Any]],
     references: Iterable[Mapping[str, Any]],

@@ -9,7 +9,6 @@ from typing import Any, Generic, Protocol, TypeVar
 import numpy as np
 
 from fastpost._inputs.bounds import counted, shown, tokens_at_once, windows_at_once, with_article
-from fastpost._inputs.names import checks_names
 from fastpost.exceptions import Argument, refuse
 from fastpost.types import Ints1d, Ints2d
 
@@ -45,7 +44,6 @@ class Runner(Protocol):
         """The logits of one batch, or a function that waits for them."""
 
 
-@checks_names
 @dataclass(frozen=True)
 class Padding:
     """How windows of different lengths become the arrays that a model takes.

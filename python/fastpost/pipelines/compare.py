@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from fastpost._inputs.bounds import counted
-from fastpost._inputs.names import checks_names
 from fastpost._inputs.option import ABSENT
 from fastpost._inputs.terminal import visible
 from fastpost.entities.options import ENTITY_OPTIONS
@@ -63,7 +62,6 @@ class Difference:
     """The rules that changed something there: keys of `RULES`. `word` stands alone, where nothing but the word differs."""
 
 
-@checks_names
 @dataclass(frozen=True, repr=False)
 class Comparison:
     """What `fastpost.compare` found; printed, it is a table.

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sized
 from typing import Any
 
 from fastpost._inputs.bounds import shown as show_value
-from fastpost._inputs.names import unexpected
+from fastpost._inputs.bounds import unexpected
 from fastpost.entities.options import ENTITY_OPTIONS, OPTIONS
 from fastpost.exceptions import refuse
 from fastpost.models.batches import choose_batching

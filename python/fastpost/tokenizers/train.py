@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 
 from fastpost._fastpost import WordTable
 from fastpost._inputs.bounds import counted
-from fastpost._inputs.names import checks_names
 from fastpost._inputs.paths import path_of
 from fastpost._warn import warn_caller
 from fastpost.corpus.corpus import Corpus
@@ -45,7 +44,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger("fastpost")
 
 
-@checks_names
 def train_new_from_iterator(
     tokenizer: Any,
     corpus: Texts,
@@ -107,7 +105,6 @@ def train_new_from_iterator(
     return counts._train(vocab_size, new_special_tokens, special_tokens_map, progress, force, kwargs)
 
 
-@checks_names
 class WordCounts:
     """How often each word of a corpus occurs, as one tokenizer splits it: all that training needs to know.
 

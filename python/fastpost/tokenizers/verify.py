@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from fastpost._inputs.bounds import shown
-from fastpost._inputs.names import checks_names
 from fastpost.tokenizers.rebuild import Json, backend_of, pre_tokenizer_parts, processor_ids, special_names
 
 if TYPE_CHECKING:
@@ -23,7 +22,6 @@ ROUND_TRIPS = (
 )
 
 
-@checks_names
 def verify_tokenizer(tokenizer: Any, texts: Iterable[str] | None = None) -> None:
     """Checks that the parts of a tokenizer agree with one another.
 

@@ -11,8 +11,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_QUESTION_ANSWERING_
 from transformers.pipelines.base import ChunkPipeline
 from transformers.utils import PaddingStrategy
 
-from fastpost._inputs.bounds import guess
-from fastpost._inputs.names import unexpected
+from fastpost._inputs.bounds import guess, unexpected
 from fastpost._warn import warn_caller
 from fastpost.answers.decoder import AnswerDecoder
 from fastpost.exceptions import refuse

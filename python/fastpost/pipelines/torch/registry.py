@@ -7,7 +7,6 @@ import functools
 import os
 from typing import Any, TypeVar
 
-from fastpost._inputs.names import checks_names
 from fastpost.exceptions import refuse
 
 TASKS = ("token-classification", "question-answering")
@@ -41,7 +40,6 @@ def open_pipeline(task: str, model: Any, config: Any, tokenizer: Any, options: d
             _remove(task)
 
 
-@checks_names
 def accelerate(pipe: P) -> P:
     """Makes the fast twin of a token-classification or question-answering pipeline of transformers.
 

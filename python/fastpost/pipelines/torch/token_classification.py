@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerFast
 from transformers.pipelines.token_classification import AggregationStrategy
 
 from fastpost._inputs import bounds
-from fastpost._inputs.names import unexpected
+from fastpost._inputs.bounds import unexpected
 from fastpost._warn import warn_caller
 from fastpost.entities.decoder import EntityDecoder
 from fastpost.entities.options import ENTITY_OPTIONS, OPTIONS, choose_strategy

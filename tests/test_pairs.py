@@ -33,7 +33,7 @@ class Lines(HTMLParser):
             return
         kinds = (dict(attributes).get("class") or "").split()
         self.stack.append((tag, kinds))
-        if kinds == ["fp-cell"]:
+        if "fp-cell" in kinds and "fp-names" not in kinds:
             self.cells.append({"first": "", "second": ""})
             self.line = "first"  # its tags stand above its text
         if "fp-tag" in kinds:
@@ -156,6 +156,9 @@ def test_any_text_stands_there_twice(text, data):
         ("x" + "e\u0301" * 20, None, ["x" + "e\u0301" * 12, "e\u0301" * 8]),
         ("לך John Smith הלך", None, ["לך ", "John Smith ", "הלך"]),
         ("12 34", "12 34", ["12 34"]),
+        ("Ms Featherstonehaugh-Smythe, hi", "Featherstonehaugh-Smythe", ["Ms ", "Featherstonehaugh-Smythe, ", "hi"]),
+        ("x" * 24 + ").\n", None, ["x" * 24 + ").\n"]),
+        ("x" * 24 + ",y", None, ["x" * 24, ",y"]),
     ],
 )
 def test_where_a_text_is_cut(text, entity, cells):
@@ -167,6 +170,15 @@ def test_where_a_text_is_cut(text, entity, cells):
 def test_entities_that_touch_do_not_join_their_cells():
     spans = [Span(0, 5, "A", None), Span(5, 8, "A", None)]
     assert pairs._cells("Anna Bob", spans) == [(0, 5), (5, 8)]
+
+
+def test_a_line_without_entities_has_no_room_for_tags():
+    """An empty line would otherwise be as high as two lines and their tags."""
+    text = "Dear Anna,\n\nno one\nis Bob"
+    html = fastpost.render(["no one", text], [[], [at(text, "Anna")]], other=[[], [at(text, "Bob")]])
+    kinds = re.findall(r'<span class="fp-cell([^"]*)"', html)
+    bare, blank = " fp-bare", " fp-bare fp-blank"
+    assert kinds == [f"{bare} fp-names", bare, bare, " fp-names", "", "", blank, bare, bare, "", ""]
 
 
 def test_direction_is_that_of_the_text():

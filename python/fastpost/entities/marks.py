@@ -61,7 +61,7 @@ body[data-jp-theme-light="true"] .fastpost,.vscode-light .fastpost,[data-theme="
 body[data-jp-theme-light="false"] .fastpost,.vscode-dark .fastpost,[data-theme="dark"] .fastpost{{color-scheme:dark}}
 .fastpost .fp-head{{color:{QUIET[0]};color:{_both(QUIET)};font-size:13px;margin:0 0 8px}}
 .fastpost .fp-head b{{color:{INK[0]};color:{_both(INK)}}}
-.fastpost ul{{display:inline;list-style:none;margin:0 0 0 12px;padding:0}}
+.fastpost ul{{list-style:none;margin:2px 0 0;padding:0}}
 .fastpost li{{display:inline-block;margin:0 12px 0 0}}
 .fastpost .fp-key{{display:inline-block;width:12px;height:12px;border-radius:3px;margin-inline-end:5px;vertical-align:-1px;
 background:var(--t);border-bottom:3px solid var(--s);box-sizing:border-box}}
@@ -83,6 +83,7 @@ border-radius:4px;padding:1px 5px;margin-inline:3px;vertical-align:1px;-webkit-u
 .fastpost .fp-pair{{line-height:1.9;margin:0}}
 .fastpost .fp-cell{{display:inline-block;max-width:100%;vertical-align:top;white-space:pre-wrap;margin:2px 0 8px;unicode-bidi:isolate}}
 .fastpost .fp-cell>span{{float:left;float:inline-start;clear:both;max-width:100%}}
+.fastpost .fp-bare>.fp-tags,.fastpost .fp-blank>.fp-first{{display:none}}
 .fastpost .fp-first,.fastpost .fp-names{{-webkit-user-select:none;user-select:none}}
 .fastpost .fp-tags{{min-height:19px;font-size:11px;line-height:19px;overflow:hidden}}
 .fastpost .fp-tags .fp-tag{{display:inline-block;margin-inline:0 4px;max-width:100%;box-sizing:border-box;overflow:hidden;

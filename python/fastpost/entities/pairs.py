@@ -131,15 +131,19 @@ def _block(text: str, pair: Pair, colors: dict[str, int], names: tuple[str, str]
     """Both lines of one text."""
     lines = [_Line(spans, colors) for spans in pair]
     name, other = map(escape_text, names)
+    breaks = [found.end() for found in re.finditer("\n", text)]
+    tagged = _tagged(breaks, [*pair[0], *pair[1]])
     parts = [
         f'<span class="fp-sr">{_spoken(text, pair, names)}</span>',
-        '<span class="fp-cell fp-names" aria-hidden="true"><span class="fp-tags"></span>'
+        f'<span class="fp-cell{_BARE * (0 not in tagged)} fp-names" aria-hidden="true"><span class="fp-tags"></span>'
         f'<span>{name}</span><span>{other}</span><span class="fp-tags"></span></span>',
     ]
     for start, end in _cells(text, [*pair[0], *pair[1]]):
         (above, first), (below, second) = (line.draw(text, start, end) for line in lines)
+        bare = _BARE * (bisect_right(breaks, start) not in tagged)
+        bare += " fp-blank" * bool(bare and text[start:end].isspace())
         parts.append(
-            f'<span class="fp-cell"><span class="fp-tags" aria-hidden="true">{above}</span>'
+            f'<span class="fp-cell{bare}"><span class="fp-tags" aria-hidden="true">{above}</span>'
             f'<span class="fp-first" aria-hidden="true">{first}</span><span class="fp-second">{second}</span>'
             f'<span class="fp-tags" aria-hidden="true">{below}</span></span>'
         )
@@ -148,6 +152,18 @@ def _block(text: str, pair: Pair, colors: dict[str, int], names: tuple[str, str]
     # A browser can't find the direction of the text from cells.
     side = {"L": "ltr", "R": "rtl"}[direction_of(text)]
     return f'<div class="fp-pair" dir="{side}">{"".join(parts)}</div>'
+
+
+_BARE = " fp-bare"
+"""A cell of a line without a tag, which needs no room for them."""
+
+
+def _tagged(breaks: list[int], spans: Iterable[Span]) -> set[int]:
+    """The lines of a text that entities of either side touch, by their numbers; `breaks` are the places behind line ends."""
+    found: set[int] = set()
+    for span in spans:
+        found.update(range(bisect_right(breaks, span.start), bisect_right(breaks, max(span.start, span.end - 1)) + 1))
+    return found
 
 
 def _spoken(text: str, pair: Pair, names: tuple[str, str]) -> str:
@@ -246,8 +262,13 @@ _AGAINST = {"L": RIGHT, "R": ("L",)}
 
 
 def _pieces(text: str, start: int, end: int, edges: list[int]) -> Iterator[tuple[int, int]]:
-    """A word, or the parts of one that is too long for a cell, such as a web address or a sentence in Chinese."""
-    while len(text[start:end].rstrip()) > _WIDEST:
+    """A word, or the parts of one that is too long for a cell, such as a web address or a sentence in Chinese.
+
+    A mark or two behind a word, such as a comma, stay with it: alone they would look like words of their own.
+    """
+    marks = _MARKS.search(text, start, end)
+    last = end if marks is None else marks.start()
+    while len(text[start:last].rstrip()) > _WIDEST:
         nearest = bisect_right(edges, start + _WIDEST) - 1
         cut = edges[nearest] if nearest >= 0 and edges[nearest] > start else start + _WIDEST
         while cut < end and _joined(text[cut - 1], text[cut]):
@@ -258,6 +279,7 @@ def _pieces(text: str, start: int, end: int, edges: list[int]) -> Iterator[tuple
         yield start, end
 
 
+_MARKS = re.compile(r"[^\w\s]{1,2}\s*\Z")
 _ZERO_WIDTH_JOINER = "\u200d"
 
 

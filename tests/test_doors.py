@@ -194,6 +194,11 @@ MISTAKES = {
     "an array of numbers": (lambda: np.arange(3), "text 0 of the input is of type int"),
     "a list with a number": (lambda: ["Anna", 5], "text 1 of the input is of type int"),
     "a list with None": (lambda: ["Anna", "x", None], "text 2 of the input is of type NoneType"),
+    "a list of words": (
+        lambda: [["Anna", "lives"]],
+        "^text 0 of the input is of type list; pass a str, or is_split_into_words=True for words$",
+    ),
+    "a list of dicts": (lambda: [{"text": "Anna"}], "^text 0 of the input is of type dict; pass a str$"),
     "a tuple with bytes": (lambda: ("Anna", b"x"), "text 1 of the input is of type bytes"),
     "a Series with a gap": (
         of_module("pandas", lambda pandas: pandas.Series(["Anna", None], dtype=object)),

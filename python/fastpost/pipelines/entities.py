@@ -296,30 +296,15 @@ class EntityTask:
             kind = type(item).__name__
             if self.delimiter is None:
                 if not isinstance(item, str):
-                    raise ItemError(
-                        number,
-                        refuse(
-                            ValueError,
-                            "When `is_split_into_words=False`, `sentence` must be an untokenized string, but text "
-                            f"{first + number} of the input is of type {kind}; pass "
-                            + (
-                                'a str, "" where there is no text'
-                                if item is None
-                                else "a str, or is_split_into_words=True"
-                            ),
-                            argument="inputs",
-                        ),
-                    )
+                    cure = {
+                        "NoneType": ', "" where there is no text',
+                        "list": ", or is_split_into_words=True for words",
+                    }
+                    told = f"text {first + number} of the input is of type {kind}; pass a str{cure.get(kind, '')}"
+                    raise ItemError(number, refuse(ValueError, told, argument="inputs"))
             elif not isinstance(item, list):
-                raise ItemError(
-                    number,
-                    refuse(
-                        ValueError,
-                        "When `is_split_into_words=True`, `sentence` must be a list of tokens, but text "
-                        f"{first + number} of the input is of type {kind}; pass a list of str",
-                        argument="inputs",
-                    ),
-                )
+                told = f"text {first + number} of the input is of type {kind}; with is_split_into_words=True pass a list of str"
+                raise ItemError(number, refuse(ValueError, told, argument="inputs"))
             elif wrong := [word for word in item if not isinstance(word, str)]:
                 raise ItemError(
                     number,

@@ -82,7 +82,7 @@ def plan_windows(
 
     Args:
         offsets: of each text's tokens: what `fastpost.Encoder` made of them, or `tokenizers.Encoding` objects, not
-            truncated; or (tokens, 2) integers: a list with one array a text, or one array end to end with `lengths`.
+            truncated; or (tokens, 2) integers: a list with one array for each text, or one array end to end with `lengths`.
             `None` if `word_ids` are given.
         max_length: how many tokens a window has at most, those of `special_tokens` included.
         stride: tokens that neighbouring windows share; windows hold a text 64 times over at most, from 65,536 tokens
@@ -236,9 +236,9 @@ def labels_to_spans(
     for `subwords="first"`, the further tokens of a word are passed over.
 
     Args:
-        labels: one id a token: a list of arrays, (windows, tokens), or end to end.
+        labels: one id for each token: a list of arrays, (windows, tokens), or end to end.
         encodings, label2id, scheme, subwords, texts, word_ids, lengths, special_tokens_mask, windows, sequence: as
-            there.
+            `spans_to_labels` takes them.
         repair: what becomes of labels that the scheme does not allow, as "I-x" after "O" under IOB2. "conlleval" makes
             spans of them; "discard" does not.
 
@@ -275,7 +275,7 @@ def align_labels(
     or -100 with `subwords="first"`.
 
     Args:
-        word_labels: of each text, one label id a word.
+        word_labels: of each text, one label id for each word.
         word_ids: of each text, the word of each token, `None` or -1 for none; or `tokenizers.Encoding` objects; or what
             `fastpost.Encoder` made of the texts, each window of which then gets a list.
         subwords: "all" or "first".

@@ -184,13 +184,13 @@ def check_offsets(
         encoding: a `tokenizers.Encoding`, integers (tokens, 2) with `None` for tokens that are not of the text, or the
             `BatchEncoding` of one text. For a list of texts,
             a `BatchEncoding`, whose rows are looked at one by one (the windows of a text by its
-            `overflow_to_sample_mapping`), or a list with one of the others a text.
+            `overflow_to_sample_mapping`), or a list with one of the others for each text.
         text: the text, or a list of texts.
         special_tokens_mask: (tokens,), not 0 for tokens to leave out; default: those of the encoding, or, for an
             array, tokens at (0, 0). For one text only.
 
     Returns:
-        The faults of the text; for a list of texts, one list of faults a row of `encoding`.
+        The faults of the text; for a list of texts, one list of faults for each row of `encoding`.
 
     Raises:
         TypeError: if the offsets are not (tokens, 2) integers.

@@ -112,8 +112,8 @@ class AnswerDecoder(Settled):
     ) -> Answers:
         """Finds the answers of a batch of questions, from what an encoder or a tokenizer made of them, or from plain arrays.
 
-        Each array argument is padded, laid end to end with `lengths`, or a list with one array, or one list, a
-        window, of whatever length. Arrays must not be written to during the call.
+        Each array argument is padded, laid end to end with `lengths`, or a list with one array, or one list, for
+        each window, of whatever length. Arrays must not be written to during the call.
 
         Args:
             start_logits: (windows, tokens), or (tokens,) end to end; float32, float16, bfloat16 or float64, finite

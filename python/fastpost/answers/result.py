@@ -114,7 +114,7 @@ class Answers(Rows[Any, Answer | RankedAnswer]):
         return _fastpost.answer_json(self._table, lines)
 
     def nested(self) -> Nested:
-        """One row a question: `answers`, a list of records of `text_index`, `start`, `end`, `score` and `answer`; and
+        """One row for each question: `answers`, a list of records of `text_index`, `start`, `end`, `score` and `answer`; and
         `null_score`, null where it is NaN.
 
         It has `to_arrow`, `to_polars`, `to_pandas` and `len`, and Arrow's methods.

@@ -50,7 +50,7 @@ class TextRecords:
         lines: the line on which each text starts, or its row or item, counted from 1.
         numbers: the number of each among the records of the corpus, counted from 0. A record that is left out counts,
             so that those after it keep their numbers.
-        kept: the columns that `keep` names, a JSON object a text, without the columns that its record lacks; None
+        kept: the columns that `keep` names, one JSON object for each text, without the columns that its record lacks; None
             without `keep`.
     """
 

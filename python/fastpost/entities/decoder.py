@@ -188,8 +188,8 @@ class EntityDecoder(Settled):
     ) -> Entities:
         """Finds the entities of a batch of texts, from what an encoder or a tokenizer made of them, or from plain arrays.
 
-        Each array argument is padded, laid end to end with `lengths`, or a list with one array, or one list, a
-        window, of whatever length. Arrays must not be written to during the call.
+        Each array argument is padded, laid end to end with `lengths`, or a list with one array, or one list, for
+        each window, of whatever length. Arrays must not be written to during the call.
 
         Args:
             logits: (windows, tokens, labels), or (tokens, labels) end to end; float32, float16, bfloat16 or

@@ -219,7 +219,7 @@ def draw_heading(title: str | None, count: str, keys: Iterable[str]) -> str:
 
 
 def wrap_blocks(head: str, blocks: Sequence[str], captions: Sequence[str] | None, colors: dict[str, int]) -> str:
-    """The fragment: its style, the heading, and a block a text, each below its caption."""
+    """The fragment: its style, the heading, and a block for each text, below its caption."""
     variables = "".join(
         f"--t{color}:{_both((tint, deep_tint))};--s{color}:{_both((strong, bright))};"
         for color, (tint, strong, deep_tint, bright) in enumerate(PALETTE)

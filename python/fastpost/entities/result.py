@@ -266,7 +266,7 @@ class Entities(Rows[list[EntityRow], EntityRow]):
         return [(unit, *self.spans(unit)) for unit in self._units]
 
     def nested(self) -> Nested:
-        """One row a text: `entities`, a list of records of `start`, `end`, `label` and `score`.
+        """One row for each text: `entities`, a list of records of `start`, `end`, `label` and `score`.
 
         It has `to_arrow`, `to_polars`, `to_pandas` and `len`, and Arrow's methods.
         """

@@ -56,7 +56,7 @@ def _has_gpu() -> bool:
 class WordCounter:
     """Counts the words of each batch; for `Dataset.map_batches` with `batch_format="pyarrow"`.
 
-    It gives one row a batch, `counts`, as binary: what `WordCounts.from_bytes` reads. `word_counts` merges them.
+    It gives one row for each batch, `counts`, as binary: what `WordCounts.from_bytes` reads. `word_counts` merges them.
 
     Args:
         tokenizer: as for `WordCounts`.

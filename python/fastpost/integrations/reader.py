@@ -84,7 +84,7 @@ class EntityReader:
         self._pipe = model
 
     def __call__(self, texts: Sequence[str]) -> list[list[Found]]:
-        """One list of entities a text.
+        """One list of entities for each text.
 
         Raises:
             ValueError: if the tokenizer does not tell where its tokens lie.

@@ -46,7 +46,7 @@ class FastpostNer:
             `attrs["scores"]`; `None` puts them into `doc.ents`, where entities can't overlap.
         alignment_mode: what becomes of an entity that begins or ends inside one of spaCy's tokens: "expand" takes the
             whole token, "contract" leaves it out, "strict" leaves the entity out. A warning counts the entities that
-            are lost, be it that two of them, as in `0199,anna@example.org`, are of one token.
+            are lost, also because another one is longer and in the same token, as in `0199,anna@example.org`.
         label_mapping: the model's label -> the label in spaCy; others keep theirs, without prefix for
             `aggregation_strategy="none"`.
         batch_size: windows that the model is given at once; `nlp.pipe` has its own, of texts.

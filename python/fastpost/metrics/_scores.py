@@ -112,7 +112,7 @@ def _warning_class(beside_sklearn: bool) -> type[UserWarning]:
 
 
 def report(counts: Counts, digits: int, output_dict: bool, zero_division: ZeroDivision) -> str | dict[str, Any]:
-    """One row a label and three averages, as text or as dicts."""
+    """One row for each label and three averages, as text or as dicts."""
     rows: list[tuple[str, float, float, float, int]] = []
     by_label = counts.scores(None, ALL_SCORES, zero_division)
     rows += zip(counts.labels, *(column.tolist() for column in by_label))

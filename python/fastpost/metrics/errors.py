@@ -40,7 +40,7 @@ def error_kinds(
         y_true, y_pred, and all others: as for `classification_report`; strict without a scheme detects it.
 
     Returns:
-        One dict a label, in the order of the names.
+        One dict for each label, in the order of the names.
 
     Raises:
         TypeError, ValueError: as `classification_report`.

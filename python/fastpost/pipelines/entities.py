@@ -146,7 +146,7 @@ class EntityTask:
         return Windows(read.lengths, inputs, Chunk(first, texts, read.texts, ids, offsets, special, words))
 
     def decode(self, windows: Windows[Chunk], logits: Logits) -> Sequence[list[Any]]:
-        """One list of dicts a text: `Entity`, or `Token` with the strategy "none"."""
+        """One list of dicts for each text: `Entity`, or `Token` with the strategy "none"."""
         chunk = windows.info
         if not logits.batches:
             none: list[list[Any]] = [[] for _ in chunk.texts]

@@ -129,9 +129,9 @@ def pipeline(
             `fastpost.pipelines.onnx` take, or, for an object, those of `fastpost.pipelines.model`.
 
     Returns:
-        A pipeline, which is called with a text or with several. For "ner" it gives a list of entities a text, or, with
+        A pipeline, which is called with a text or with several. For "ner" it gives a list of entities for each text, or, with
         `aggregation_strategy="none"`, which is the default of transformers, a list of tokens. For "question-answering"
-        it gives one answer a question, or, with `compat="fastpost"`, a list of answers, the best one first.
+        it gives one answer for each question, or, with `compat="fastpost"`, a list of answers, the best one first.
 
     Raises:
         FileNotFoundError: if `model` is a folder that does not exist.

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 from copy import deepcopy
 
 import numpy as np
@@ -312,6 +313,17 @@ def test_ids_that_do_not_fit_are_refused(place, tmp_path):
     assert encoder.encode(["a b"]).ids.min() >= 0
     with pytest.raises(ValueError, match=r"^`tokenizer` gives a token the id 2147483655, and ids are held in 32 bits"):
         encoder.encode(["a zebra"])
+
+
+def test_ids_that_lie_far_apart_take_no_room(tmp_path):
+    """Trimming looks up each token's blanks by its id: one id of two billion made a table of 24 GB."""
+    parts = json.loads(trained("byte-level"))
+    parts["post_processor"] = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
+    parts["model"]["vocab"]["zebra"] = 2**31 - 1
+    (tmp_path / "tokenizer.json").write_text(json.dumps(parts))
+    encoder = fastpost.Encoder(tmp_path)
+    assert re.search(r"its \d+ tokens have ids up to 2147483647", encoder.report().reason)
+    assert_same(encoder.encode(["a zebra"]), read(Tokenizer.from_file(str(tmp_path / "tokenizer.json")), ["a zebra"]))
 
 
 def test_a_file_is_read_once(tmp_path, monkeypatch):

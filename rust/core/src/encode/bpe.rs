@@ -76,10 +76,8 @@ impl Bpe {
         if !splitter.keeps_all() {
             return Err("its pre-tokenizer adds characters to pieces of a text, or drops some".to_owned());
         }
-        let vocab = model["vocab"].as_object().ok_or("its model has no vocabulary")?;
-        let id = |token: &str| {
-            vocab.get(token).and_then(Value::as_u64).and_then(|id| i32::try_from(id).ok()).map(|id| id as u32)
-        };
+        let vocab = merges::ids(model)?;
+        let id = |token: &str| vocab.get(token).copied();
         let letters = letters();
         let mut bytes = [u32::MAX; 256];
         for (byte, letter) in letters.iter().enumerate() {
@@ -94,7 +92,7 @@ impl Bpe {
         let back: HashMap<char, u8> = letters.into_iter().zip(0..=255).collect();
         let spelled =
             |token: &str| token.chars().map(|c| back.get(&c).copied()).collect::<Option<Box<[u8]>>>();
-        let known = vocab.iter().filter_map(|(token, _)| Some((spelled(token)?, id(token)?)));
+        let known = vocab.iter().filter_map(|(token, &id)| Some((spelled(token)?, id)));
         let whole = model["ignore_merges"].as_bool().unwrap_or(false).then(|| known.collect());
         let merges = Merges::from_json(model, id)?;
         Ok(Self {
@@ -105,9 +103,7 @@ impl Bpe {
             merges,
             bytes,
             whole,
-            blanks: trim
-                .is_some()
-                .then(|| blanks(vocab.iter().filter_map(|(token, _)| Some((token, id(token)?))))),
+            blanks: trim.map(|_| blanks(&vocab)).transpose()?,
         })
     }
 
@@ -252,14 +248,24 @@ fn without_prefix(pre_tokenizer: &Value) -> (Value, bool) {
     (value, prefix)
 }
 
-fn blanks<'a>(vocab: impl Iterator<Item = (&'a String, u32)> + Clone) -> Vec<Blanks> {
-    let most = vocab.clone().map(|(_, id)| id).max().unwrap_or(0);
-    let mut all = vec![Blanks::default(); most as usize + 1];
-    for (token, id) in vocab {
+/// Ids without a token that a vocabulary may have, beside 64 for each token: the table of blanks has a place for each.
+const SPARE_IDS: usize = 1 << 20;
+
+/// The blanks of each token, by its id.
+///
+/// # Errors
+/// If ids lie so far apart that a table of them would be mostly empty.
+fn blanks(vocab: &HashMap<&str, u32>) -> Result<Vec<Blanks>, String> {
+    let most = vocab.values().copied().max().unwrap_or(0) as usize;
+    if most > vocab.len().saturating_mul(64).saturating_add(SPARE_IDS) {
+        return Err(format!("its {} tokens have ids up to {most}", vocab.len()));
+    }
+    let mut all = vec![Blanks::default(); most + 1];
+    for (token, &id) in vocab {
         let chars: Vec<char> = token.chars().collect();
         all[id as usize] = Blanks::of(&chars, is_trimmed);
     }
-    all
+    Ok(all)
 }
 
 /// The letter of the blank in the byte-level alphabet.

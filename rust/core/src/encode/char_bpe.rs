@@ -71,16 +71,14 @@ impl CharBpe {
             return Err("its BPE over characters takes words as they are".to_owned());
         }
         let (blank, prefix, splits) = blanks(json)?;
-        let vocab = model["vocab"].as_object().ok_or("its model has no vocabulary")?;
-        let id = |token: &str| {
-            vocab.get(token).and_then(Value::as_u64).and_then(|id| i32::try_from(id).ok()).map(|id| id as u32)
-        };
+        let vocab = merges::ids(model)?;
+        let id = |token: &str| vocab.get(token).copied();
         let one = |token: &str| {
             let mut chars = token.chars();
             chars.next().filter(|_| chars.next().is_none())
         };
         let letters: HashMap<char, u32> =
-            vocab.iter().filter_map(|(token, _)| Some((one(token)?, id(token)?))).collect();
+            vocab.iter().filter_map(|(token, &id)| Some((one(token)?, id))).collect();
         if !letters.contains_key(&blank) {
             return Err("its vocabulary lacks the visible blank".to_owned());
         }

@@ -177,3 +177,20 @@ def test_without_tokenizers_what_is_not_native_is_refused(tmp_path, python):
     )
     assert "this pipeline needs tokenizers" in printed
     assert "pip install 'fastpost[onnx]'" in printed
+
+
+def test_changes_are_looked_for_once_a_call():
+    """It takes as long as to encode a sentence."""
+    slot, backend, asked = EncoderSlot(), fast("wordpiece-uncased").backend_tokenizer, []
+    assert slot.get(backend).native
+    state = slot._encoder._loaded.state
+
+    class Asked:
+        def is_of(self, tokenizer):
+            asked.append(tokenizer)
+            return state.is_of(tokenizer)
+
+    slot._encoder._loaded.state = Asked()
+    assert slot.get(backend).encode(["a b"])[0].tokens[0] == "[CLS]"
+    assert asked == [backend]
+    assert slot._encoder.report().texts == 1

@@ -21,6 +21,7 @@ __all__ = [
     "TokenEncoder",
     "TokenSpans",
     "TokenTable",
+    "TokenizerState",
     "WindowShapes",
     "WordTable",
     "align_labels",
@@ -84,6 +85,13 @@ class TokenEncoder:
         side: str,
         threads: int | None,
     ) -> tuple[Shorts1d, Shorts2d, Shorts1d, Ints1d, Ints1d, WindowShapes, list[tuple[int, str]]]: ...
+
+@final
+class TokenizerState:
+    def __new__(cls, tokenizer: Any) -> TokenizerState: ...
+    def is_of(self, tokenizer: Any) -> bool: ...
+    @property
+    def compared(self) -> int: ...
 
 @final
 class WindowShapes:

@@ -75,12 +75,12 @@ class Encoder:
         ImportError: if tokenizers is needed and not installed.
     """
 
+    _unwatched: _Unwatched | None = None
+
     def __init__(self, tokenizer: Any, *, verify: bool = True):
         self._source = Source(tokenizer)
         self._verify = verify
-        self._lock = threading.Lock()
-        self._texts = 0
-        self._sent_back: Counter[str] = Counter()
+        self._counts = _Counts()
         self._loaded = _Loaded(self._source, verify)
 
     def encode(
@@ -153,10 +153,11 @@ class Encoder:
             options = _options(max_length, stride, truncation, truncation_side, special, words)
             columns, reasons = loaded.encode(listed, others, options, made)
             batch = Encodings(columns, loaded.names, loaded.padding, len(listed))
-        with self._lock:
-            self._texts += len(listed)
+        counts = self._counts
+        with counts.lock:
+            counts.texts += len(listed)
             if reasons:
-                self._sent_back.update(reasons)
+                counts.sent_back.update(reasons)
         return batch
 
     def encode_corpus(
@@ -197,24 +198,34 @@ class Encoder:
         """Whether it encodes texts itself, as the tokenizer is now; `report` says more."""
         return self._current().core is not None
 
+    def current(self) -> Encoder | None:
+        """The encoder as the tokenizer is now; None if tokenizers encodes. For one call, which does not look at it again."""
+        loaded = self._current()
+        if loaded.core is None:
+            return None
+        unwatched = self._unwatched
+        if unwatched is None or unwatched._loaded is not loaded:
+            unwatched = self._unwatched = _Unwatched(self, loaded)
+        return unwatched
+
     def report(self) -> EncoderReport:
         """Says whether the encoder is native, what falls back and why, and how many texts it has sent back so far."""
         loaded = self._current()
         native = loaded.core is not None
-        with self._lock:
+        with self._counts.lock:
             return EncoderReport(
                 native,
                 loaded.core.kind if loaded.core is not None else None,
                 loaded.reason,
                 loaded.verified,
-                self._texts,
-                dict(self._sent_back),
+                self._counts.texts,
+                dict(self._counts.sent_back),
             )
 
     def _current(self) -> _Loaded:
         """The tokenizer as it is now."""
         loaded = self._loaded
-        if self._source.live is not None and loaded.state != self._source.state():
+        if loaded.state is not None and not loaded.state.is_of(self._source.live):
             loaded = self._loaded = _Loaded(self._source, self._verify)
         return loaded
 
@@ -226,12 +237,32 @@ class Encoder:
         return _made, (self._source.given, self._verify)
 
 
+class _Counts:
+    """Texts encoded so far, and those of them that were sent back, by the reason."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.texts = 0
+        self.sent_back: Counter[str] = Counter()
+
+
+class _Unwatched(Encoder):
+    """An encoder for one call, which does not look at the tokenizer again."""
+
+    def __init__(self, of: Encoder, loaded: _Loaded):
+        self._source, self._verify, self._counts, self._loaded = of._source, of._verify, of._counts, loaded
+
+    def _current(self) -> _Loaded:
+        return self._loaded
+
+
 class _Loaded:
     """A tokenizer that was read once: the core's encoder for it, and tokenizers' own for the rest."""
 
     def __init__(self, source: Source, verify: bool):
         self._source = source
-        self.state = source.state()
+        # How the tokenizer was when it was read; a file does not change.
+        self.state = None if source.live is None else _fastpost.TokenizerState(source.live)
         self._json = source.json()
         self._reference = Reference(source, self._json)
         self.core: _fastpost.TokenEncoder | None = None

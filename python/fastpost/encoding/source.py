@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
-from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,8 +17,6 @@ from fastpost.encoding.batch import INPUT_NAMES, Padding
 from fastpost.encoding.overlap import check_overlap
 from fastpost.exceptions import refuse
 
-# The most bytes of a part that are written out and compared at each call, in a microsecond or two.
-MOST_COMPARED = 8000
 PAD_TOKENS = ("[PAD]", "<pad>", "<|pad|>", "<|padding|>")
 
 
@@ -44,9 +41,6 @@ class Source:
         self.live: Any = None
         self.given = tokenizer
         self._configuration: dict[str, Any] = {}
-        self._model_type: Any = None
-        self._heavy: set[type] = set()
-        self._model_options: Callable[[Any], Any] = type
         if isinstance(tokenizer, (str, os.PathLike)):
             path = Path(path_of(tokenizer))
             folder = path if path.is_dir() else path.parent
@@ -59,7 +53,6 @@ class Source:
         cure = "pass the path of a tokenizer.json, a folder with one, a tokenizers.Tokenizer or a fast tokenizer of transformers"
         backend = unwrap_tokenizer(tokenizer, "encode_batch", "to_str", cure=cure)
         self.live = backend
-        self._size, self._added = backend.get_vocab_size, backend.get_added_tokens_decoder
 
     def json(self) -> bytes | None:
         """Its tokenizer.json; None if it has parts written in Python, which have no JSON."""
@@ -81,47 +74,7 @@ class Source:
             added: added tokens that were read from it, by their ids; None to leave them out.
         """
         live = self.live
-        return live is None or (size == self._size(False) and added in (None, _added(live)))
-
-    def state(self) -> Any:
-        """The parts of a live tokenizer that can change, for comparison; None for a file."""
-        live = self.live
-        if live is None:
-            return None
-        normalizer, pre_tokenizer, post_processor, splits_special, model = PARTS(live)
-        if type(model) is not self._model_type:
-            self._model_type = type(model)
-            names = [name for name in MODEL_OPTIONS if hasattr(model, name)]
-            self._model_options = attrgetter(*names) if names else type
-        return (
-            self._size(False),  # not with added tokens: for that tokenizers 0.22 makes a map of the whole vocabulary
-            self._added(),
-            splits_special,
-            self._model_type,
-            self._model_options(model),
-            self._state_of(normalizer),
-            self._state_of(pre_tokenizer),
-            self._state_of(post_processor),
-        )
-
-    def _state_of(self, part: Any) -> Any:
-        """The JSON of a part; if that is long, the JSON of each of its own parts.
-
-        Only its type, if it is written in Python, or is long and has no parts, such as a charsmap.
-        """
-        if part is None:
-            return None
-        kind = type(part)
-        if kind in self._heavy:
-            return [self._state_of(one) for one in part] if hasattr(part, "__len__") else kind
-        try:
-            written = part.__getstate__()
-        except Exception:  # custom parts refuse in whatever way their class does
-            return kind
-        if len(written) <= MOST_COMPARED:
-            return written
-        self._heavy.add(kind)
-        return self._state_of(part)
+        return live is None or (size == live.get_vocab_size(False) and added in (None, _added(live)))
 
     def padding(self, ids: dict[str, int]) -> Padding:
         """How it pads: by its own settings, else with a token of a usual name; `ids` are those of all tokens."""
@@ -139,21 +92,6 @@ class Source:
         if number is None and self.live is not None and self.live.padding:
             number = self.live.padding["pad_id"]
         return Padding(number, getattr(own, "pad_token_type_id", None) or 0, names)
-
-
-# In one expression: a sentence is encoded in three microseconds, and each look at an attribute takes a tenth of that.
-PARTS = attrgetter("normalizer", "pre_tokenizer", "post_processor", "encode_special_tokens", "model")
-MODEL_OPTIONS = (
-    "dropout",
-    "unk_token",
-    "unk_id",
-    "continuing_subword_prefix",
-    "end_of_word_suffix",
-    "fuse_unk",
-    "byte_fallback",
-    "ignore_merges",
-    "max_input_chars_per_word",
-)
 
 
 class Reference:

@@ -18,7 +18,7 @@ class EncoderSlot:
         """The encoder of a `tokenizers.Tokenizer` as it is now; `None` if the tokenizers library has to encode."""
         if self._of is not backend or self._encoder is None:
             self._of, self._encoder = backend, getattr(backend, "encoder", None) or Encoder(backend)
-        return self._encoder if self._encoder.native else None
+        return self._encoder.current()
 
     def report(self) -> str:
         """What encodes texts, and why, in words."""

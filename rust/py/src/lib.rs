@@ -10,6 +10,7 @@ mod corpus;
 mod door;
 mod encode;
 mod entities;
+mod live;
 mod metrics;
 mod options;
 mod text;
@@ -52,6 +53,8 @@ mod _fastpost {
         EntityKernel, EntityTable, RightColumns, TokenTable, entity_columns, entity_json, entity_kind,
         entity_lines, entity_lists, entity_table, entity_texts, entity_words,
     };
+    #[pymodule_export]
+    use super::live::TokenizerState;
     #[pymodule_export]
     use super::metrics::{SpanPairs, TagPairs, tag_entities};
     #[pymodule_export]

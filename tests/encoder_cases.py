@@ -16,6 +16,7 @@ from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_to
 import rampart
 import strategies as shared
 from small_tokenizers import SENTENCES, SPECIAL, byte_level, trained
+from training_bases import PRE_TOKENIZERS
 
 LLAMA3 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 SHARED = next(
@@ -143,6 +144,14 @@ def split(expression: str) -> Tokenizer:
     return tokenizer
 
 
+def gaps(kind: str) -> Tokenizer:
+    """Tokenizers like BLOOM and DeepSeek-V3, whose expressions leave characters between two matches."""
+    tokenizer = byte_level(False)
+    tokenizer.pre_tokenizer = PRE_TOKENIZERS[kind]()
+    tokenizer.post_processor = processors.ByteLevel(trim_offsets=kind == "bloom")
+    return tokenizer
+
+
 def modern_bert(prefix: bool = False) -> Tokenizer:
     """A tokenizer with NFC, runs of spaces as added tokens, and added tokens that are matched in normalised text."""
     tokenizer = byte_level(prefix)
@@ -203,6 +212,18 @@ def xlmr(normalizer: bool, added: bool = False) -> Tokenizer:
     written = json.loads(trained("unigram"))
     tokenizer = Tokenizer.from_str(json.dumps(written))
     tokenizer.normalizer = normalizers.Precompiled(charsmap()) if normalizer else None
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()])
+    return with_added(tokenizer) if added else tokenizer
+
+
+def albert(*, accents: bool = False, lower: bool = True, mapped: bool = False, added: bool = False) -> Tokenizer:
+    """Tokenizers like ALBERT, XLNet and FNet, as transformers 5 makes them and, with a charsmap, as their files are."""
+    tokenizer = Tokenizer.from_str(trained("unigram"))
+    steps: list = [normalizers.Replace("``", '"'), normalizers.Replace("''", '"')]
+    steps += [] if accents else [normalizers.NFKD(), normalizers.StripAccents()]
+    steps += [normalizers.Lowercase()] if lower else []
+    steps += [normalizers.Precompiled(charsmap())] if mapped else []
+    tokenizer.normalizer = normalizers.Sequence(steps)
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()])
     return with_added(tokenizer) if added else tokenizer
 
@@ -311,6 +332,8 @@ RECIPES = {
     "digits": digits,
     "qwen2": lambda: split(QWEN2),
     "o200k": lambda: split(O200K),
+    "bloom": lambda: gaps("bloom"),
+    "deepseek": lambda: gaps("deepseek"),
     "modern-bert": modern_bert,
     "modern-bert-prefix": lambda: modern_bert(True),
     "xlmr": lambda: xlmr(True),
@@ -322,6 +345,11 @@ RECIPES = {
     "deberta-v3-added": lambda: spaced(*DEBERTA, added=True),
     "deberta-v3-composed": lambda: spaced(*DEBERTA_5, added=True),
     "metaspace-composed": lambda: spaced("strip", "nfc", "one-mark", scheme="always"),
+    "albert": lambda: albert(mapped=True, added=True),
+    "albert-5": lambda: albert(),
+    "albert-accents": lambda: albert(accents=True, mapped=True),
+    "xlnet": lambda: albert(lower=False, mapped=True),
+    "xlnet-5": lambda: albert(lower=False, added=True),
     "mpnet": lambda: trimmed(with_added(_small("wordpiece-uncased"))),
     "xlmr-trimmed": lambda: trimmed(xlmr(True, True)),
     "t5": lambda: spaced(*T5),

@@ -50,7 +50,7 @@ def blocks(codes, shape):
         yield "".join(shape.replace("x", chr(code)) for code in codes[first : first + 256])
 
 
-@pytest.mark.parametrize("kind", ["gpt2", "qwen3.5", "o200k", "bert"])
+@pytest.mark.parametrize("kind", ["gpt2", "qwen3.5", "o200k", "deepseek", "bloom", "bert"])
 def test_every_code_point(kind):
     """The properties that the tables hold: letter, case, mark, number, space, punctuation."""
     same(None, PRE_TOKENIZERS[kind](), blocks(CODE_POINTS, "xAx.x1"))

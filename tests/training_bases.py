@@ -47,6 +47,11 @@ REGEX = {
     "qwen2": CONTRACTIONS + r"|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|" + TAIL,
     "qwen3.5": CONTRACTIONS + r"|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|" + TAIL,
     "o200k": CASED.replace("X", CONTRACTIONS + "?") + r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|" + TAIL,
+    "bloom": " ?[^(\\s|[.,!?…。，、।۔،])]+",
+    "numbers": r"\p{N}{1,3}",
+    "chinese": "[一-龥\u3040-ゟ゠-ヿ]+",
+    "deepseek-rest": r"""[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+"""
+    r"| ?[\p{P}\p{S}]+[\r\n]*|" + TAIL,
     "tekken": CASED.replace("X", "") + r"|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|" + TAIL,
 }
 
@@ -56,6 +61,14 @@ def split_then_bytes(name: str, behavior: str = "isolated", invert: bool = False
     split = pre_tokenizers.Split(Regex(REGEX[name]), behavior, invert)
     level = pre_tokenizers.ByteLevel(add_prefix_space=prefix, use_regex=False)
     return pre_tokenizers.Sequence([split, level])
+
+
+def deepseek():
+    """DeepSeek-V3's three expressions, with the line ends themselves in their classes, as its file has them."""
+    expressions = [REGEX[name] for name in ("numbers", "chinese", "deepseek-rest")]
+    expressions[2] = expressions[2].replace(r"\r\n", "\r\n")
+    level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    return pre_tokenizers.Sequence([*(pre_tokenizers.Split(Regex(one), "isolated") for one in expressions), level])
 
 
 PRE_TOKENIZERS = {
@@ -70,6 +83,7 @@ PRE_TOKENIZERS = {
     "digit-runs": lambda: pre_tokenizers.Sequence(
         [pre_tokenizers.Digits(False), pre_tokenizers.ByteLevel(add_prefix_space=False)]
     ),
+    "deepseek": deepseek,
     "bert": pre_tokenizers.BertPreTokenizer,
     "metaspace": lambda: pre_tokenizers.Metaspace(prepend_scheme="always"),
     "metaspace-first": lambda: pre_tokenizers.Metaspace(prepend_scheme="first"),

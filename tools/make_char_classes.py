@@ -25,6 +25,7 @@ CLASSES = {
     "M": r"\p{M}",
     "N": r"\p{N}",
     "S": r"\s",
+    "G": r"[\p{P}\p{S}]",
 }
 HEAD = """//! Character classes of the regular expressions in the tokenizers library, as code points.
 //!
@@ -42,6 +43,8 @@ pub(super) const MARK: u8 = 4;
 pub(super) const NUMBER: u8 = 8;
 /// White space.
 pub(super) const SPACE: u8 = 16;
+/// Punctuation and symbols.
+pub(super) const SIGN: u8 = 32;
 
 // As the table writes them.
 const U: u8 = UPPER;
@@ -50,6 +53,7 @@ const O: u8 = UPPER | LOWER;
 const M: u8 = MARK;
 const N: u8 = NUMBER;
 const S: u8 = SPACE;
+const G: u8 = SIGN;
 
 /// First code point, last code point, class; in order. What is missing is of no class.
 #[rustfmt::skip]

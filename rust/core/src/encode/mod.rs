@@ -14,6 +14,7 @@ mod cache;
 mod char_bpe;
 mod charsmap;
 mod columns;
+mod folds;
 mod laid;
 mod lattice;
 mod merges;

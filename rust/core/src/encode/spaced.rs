@@ -8,7 +8,8 @@
 use serde_json::Value;
 
 use super::charsmap::{Charsmap, Placed};
-use super::nfc;
+use super::{folds, nfc};
+use crate::tokenizer::normalize::Normalize;
 
 /// The changes to a text before its words are looked up.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub(super) struct Spaced {
 /// be composed.
 #[derive(Debug, Default)]
 pub(super) struct Normalizers {
+    /// What goes through a text before anything else, and leaves blanks as they are.
+    pub(super) folds: Vec<Normalize>,
     pub(super) charsmap: Option<Charsmap>,
     /// White space in a row, a tab and a line end become one blank, before anything else but [`Spaced::strips_raw`].
     evens: bool,
@@ -41,28 +44,32 @@ pub(super) struct Normalizers {
 
 impl Normalizers {
     /// Reads a `normalizer` of `tokenizer.json`: a charsmap, with removal of white space before and after it, and of
-    /// repeated blanks.
+    /// repeated blanks. `splits` says whether words are told apart at white space.
     ///
     /// # Errors
     /// Why it is not such a normaliser.
-    pub(super) fn from_json(normalizer: &Value) -> Result<Self, String> {
+    pub(super) fn from_json(normalizer: &Value, splits: bool) -> Result<Self, String> {
         let steps: &[Value] = match normalizer["type"].as_str() {
             None => &[],
             Some("Sequence") => normalizer["normalizers"].as_array().map(Vec::as_slice).unwrap_or_default(),
             Some(_) => std::slice::from_ref(normalizer),
         };
-        let mut out = Self::default();
+        let (folds, steps) = if splits { folds::leading(steps) } else { (Vec::new(), steps) };
+        let mut out = Self { folds, ..Self::default() };
         for step in steps {
             let kind = step["type"].as_str().unwrap_or("none");
             let late = (out.spaced.collapses && !out.evens) || out.spaced.strips != [false; 2];
             let mapped = out.charsmap.is_some() || out.evens || out.composes;
+            let changed = mapped || !out.folds.is_empty();
             match kind {
                 "Replace"
-                    if step["pattern"]["Regex"] == EVEN && step["content"] == " " && !mapped && !late =>
+                    if step["pattern"]["Regex"] == EVEN && step["content"] == " " && !changed && !late =>
                 {
                     (out.evens, out.spaced.collapses) = (true, true);
                 }
-                "NFC" if out.charsmap.is_none() && !out.composes && !late => out.composes = true,
+                "NFC" if out.charsmap.is_none() && !out.composes && out.folds.is_empty() && !late => {
+                    out.composes = true;
+                }
                 "Precompiled" if !mapped && !late => {
                     let text = step["precompiled_charsmap"].as_str();
                     out.charsmap = Some(text.and_then(Charsmap::new).ok_or("its charsmap can't be read")?);
@@ -70,7 +77,7 @@ impl Normalizers {
                 "Strip" if !late => {
                     let strips =
                         ["strip_left", "strip_right"].map(|name| step[name].as_bool().unwrap_or(true));
-                    if mapped {
+                    if changed {
                         out.spaced.strips = strips;
                     } else {
                         // What several remove is removed at each side that one of them names.
@@ -120,7 +127,7 @@ impl Normalizers {
     pub(super) fn is_plain(&self) -> bool {
         let Spaced { strips_raw, strips, collapses, .. } = self.spaced;
         let maps = self.charsmap.is_some() || self.composes;
-        !maps && strips_raw == [false; 2] && strips == [false; 2] && !collapses
+        !maps && self.folds.is_empty() && strips_raw == [false; 2] && strips == [false; 2] && !collapses
     }
 
     /// `text` normalised, into `out`, with the character of `text` that each one stands for; returns how many
@@ -149,6 +156,9 @@ impl Normalizers {
 
     /// `text` as the charsmap leaves it, or evened and composed; see [`Charsmap::apply`].
     pub(super) fn map(&self, text: &str, out: &mut Vec<Placed>) -> u32 {
+        if !self.folds.is_empty() {
+            return self.fold(text, out);
+        }
         if let Some(map) = &self.charsmap {
             return map.apply(text, out);
         }
@@ -163,6 +173,20 @@ impl Normalizers {
             out.extend(composed.chars().zip(places).map(|(c, [place, _])| (c, before[place as usize].1)));
         }
         0
+    }
+
+    /// [`Self::map`] where something goes through the text before the charsmap.
+    fn fold(&self, text: &str, out: &mut Vec<Placed>) -> u32 {
+        out.clear();
+        out.extend(text.chars().zip(0..));
+        folds::apply(&self.folds, out);
+        let Some(map) = &self.charsmap else { return 0 };
+        let before = std::mem::take(out);
+        let dropped = map.apply(&before.iter().map(|(c, _)| *c).collect::<String>(), out);
+        for (_, place) in out.iter_mut() {
+            *place = before.get(*place as usize).map_or(0, |(_, place)| *place);
+        }
+        dropped
     }
 
     /// Makes one of several blanks in a row, if that is asked for; it gets the place of the last of them.

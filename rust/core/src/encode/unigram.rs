@@ -63,7 +63,6 @@ impl Unigram {
         if model["byte_fallback"] == true {
             return Err("its Unigram falls back to bytes".to_owned());
         }
-        let mut normalizers = Normalizers::from_json(&json["normalizer"])?;
         let only = [json["pre_tokenizer"].clone()];
         let parts = match json["pre_tokenizer"]["type"].as_str() {
             Some("Sequence") => json["pre_tokenizer"]["pretokenizers"].as_array().map(Vec::as_slice),
@@ -74,6 +73,7 @@ impl Unigram {
             [space] => (space, false),
             _ => (&Value::Null, false),
         };
+        let mut normalizers = Normalizers::from_json(&json["normalizer"], splits)?;
         if space["type"] != "Metaspace" || !space["split"].as_bool().unwrap_or(true) {
             return Err(
                 "Unigram is native with Metaspace that splits, or WhitespaceSplit and Metaspace".to_owned()
@@ -159,13 +159,7 @@ impl Unigram {
             if !cache.copy(bytes, at, end, out) {
                 let chunk = &text[at..end];
                 let mut chars = self.pieces(chunk, scratch);
-                if self.trims && scratch.normal.iter().any(|(c, _)| *c == BLANK_LETTER) {
-                    return Err(Unlike("a letter that is taken for a blank where offsets are trimmed"));
-                }
-                let white = chunk.starts_with(char::is_whitespace) || chunk.ends_with(char::is_whitespace);
-                if white && strips != [false; 2] {
-                    return Err(Unlike("white space to be taken away that is no ASCII blank"));
-                }
+                self.check(chunk, at == first, scratch)?;
                 if self.normalizers.charsmap.is_some() && !chunk.is_ascii() {
                     if at > 0 && joins(&text[at - 1..end], true) {
                         return Err(Unlike("a mark that joins the blank before it"));
@@ -186,6 +180,22 @@ impl Unigram {
             at = end;
         }
         out.chars += uncounted;
+        Ok(())
+    }
+
+    /// Sends back a text with a chunk, whose tokens are in `scratch`, that needs more than itself to be known; `first` says
+    /// whether normalising begins with it.
+    fn check(&self, chunk: &str, first: bool, scratch: &Scratch) -> Result<(), Unlike> {
+        if self.trims && scratch.normal.iter().any(|(c, _)| *c == BLANK_LETTER) {
+            return Err(Unlike("a letter that is taken for a blank where offsets are trimmed"));
+        }
+        let white = chunk.starts_with(char::is_whitespace) || chunk.ends_with(char::is_whitespace);
+        if white && self.normalizers.spaced.strips_raw != [false; 2] {
+            return Err(Unlike("white space to be taken away that is no ASCII blank"));
+        }
+        if first && scratch.dropped > 0 && !self.normalizers.folds.is_empty() {
+            return Err(Unlike("a character that is dropped first, after others were changed"));
+        }
         Ok(())
     }
 

@@ -10,6 +10,7 @@ mod ascii;
 mod bert;
 mod cl100k;
 mod digits;
+mod gaps;
 mod gpt2;
 mod metaspace;
 mod o200k;
@@ -21,6 +22,7 @@ use std::ops::Range;
 use serde_json::Value;
 
 use self::cl100k::Cl100k;
+use self::gaps::Expression;
 use self::o200k::O200k;
 use self::scan::LETTER;
 use crate::tokenizer::classes::MARK;
@@ -54,6 +56,8 @@ enum Step {
     Cl100k(Cl100k),
     /// o200k, Tekken.
     O200k(O200k),
+    /// BLOOM, DeepSeek-V3.
+    Gaps(Expression),
     /// Digits by themselves (`true`) or in runs.
     Digits(bool),
     /// White space goes, punctuation stands alone.
@@ -80,6 +84,10 @@ const EXPRESSIONS: &[(&str, Step)] = &[
     (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+", QWEN35),
     (r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+", O200K),
     (r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+", TEKKEN),
+    (r" ?[^(\s|[.,!?…。，、।۔،])]+", Step::Gaps(Expression::Bloom)),
+    (r"\p{N}{1,3}", Step::Gaps(Expression::Numbers)),
+    (r"[一-龥぀-ゟ゠-ヿ]+", Step::Gaps(Expression::Chinese)),
+    (r##"[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"##, Step::Gaps(Expression::DeepSeek)),
 ];
 
 impl Splitter {
@@ -122,13 +130,18 @@ impl Splitter {
                 self.alphabet = Alphabet::Bytes;
             }
             "Split" => {
-                let expression = part["pattern"]["Regex"].as_str();
+                // Some files have the line ends themselves in their classes.
+                let written = |text: &str| text.replace('\r', r"\r").replace('\n', r"\n");
+                let expression = part["pattern"]["Regex"].as_str().map(written);
                 let known = expression.and_then(|one| EXPRESSIONS.iter().find(|(known, _)| *known == one));
                 let (_, step) =
                     known.ok_or("its pre-tokenizer splits by an expression that is not one of ours")?;
-                // Each of the expressions covers every character, so these two do the same.
+                // Where an expression covers every character, these two do the same.
                 match (part["behavior"].as_str(), flag("invert", false)) {
-                    (Some("Isolated"), _) | (Some("Removed"), true) => self.steps.push(step.clone()),
+                    (Some("Isolated"), _) => self.steps.push(step.clone()),
+                    (Some("Removed"), true) if !matches!(step, Step::Gaps(_)) => {
+                        self.steps.push(step.clone());
+                    }
                     (behaviour, _) => {
                         return Err(format!("its pre-tokenizer splits with behavior {behaviour:?}"));
                     }
@@ -161,8 +174,9 @@ impl Splitter {
 
     /// Whether the words of a normalised text, end to end, are that text: no character is dropped, added or changed.
     pub(crate) fn keeps_all(&self) -> bool {
-        let keeps =
-            |step: &Step| matches!(step, Step::Gpt2 | Step::Cl100k(_) | Step::O200k(_) | Step::Digits(_));
+        let keeps = |step: &Step| {
+            matches!(step, Step::Gpt2 | Step::Cl100k(_) | Step::O200k(_) | Step::Gaps(_) | Step::Digits(_))
+        };
         self.steps.iter().all(keeps)
     }
 
@@ -204,6 +218,7 @@ fn apply(step: &Step, piece: &[u8], emit: &mut impl FnMut(&[u8], Range<usize>)) 
         Step::Gpt2 => gpt2::words(piece, emit),
         Step::Cl100k(options) => words(piece, |text, at| cl100k::end(text, at, *options), emit),
         Step::O200k(options) => words(piece, |text, at| o200k::end(text, at, *options), emit),
+        Step::Gaps(expression) => expression.words(piece, emit),
         Step::Digits(single) => words(piece, |text, at| digits::end(text, at, *single), emit),
         Step::Bert => bert::words(piece, emit),
         Step::Metaspace { blank, prepend, split } => {
@@ -311,7 +326,9 @@ mod tests {
     proptest! {
         #[test]
         fn words_lie_end_to_end(text in "\\PC*|[aA1 '\\n/\u{301}]*") {
-            for step in [Step::Gpt2, LLAMA3, QWEN35, O200K, TEKKEN, Step::Digits(true), Step::Digits(false)] {
+            let gaps = [Expression::Bloom, Expression::Numbers, Expression::Chinese, Expression::DeepSeek];
+            let others = [Step::Gpt2, LLAMA3, QWEN35, O200K, TEKKEN, Step::Digits(true), Step::Digits(false)];
+            for step in gaps.map(Step::Gaps).into_iter().chain(others) {
                 let words = words(&step, &text);
                 prop_assert!(words.iter().all(|word| !word.is_empty()));
                 prop_assert_eq!(words.concat(), text.clone());
@@ -320,7 +337,8 @@ mod tests {
 
         #[test]
         fn bytes_that_are_no_text_do_not_panic(bytes: Vec<u8>) {
-            for step in [Step::Gpt2, LLAMA3, O200K, Step::Bert, Step::Digits(true)] {
+            let gaps = [Step::Gaps(Expression::Bloom), Step::Gaps(Expression::DeepSeek)];
+            for step in [Step::Gpt2, LLAMA3, O200K, Step::Bert, Step::Digits(true)].into_iter().chain(gaps) {
                 let mut length = 0;
                 run(std::slice::from_ref(&step), &bytes, &mut |_: &[u8], word: Range<usize>| {
                     length += word.len();

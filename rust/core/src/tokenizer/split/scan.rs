@@ -1,6 +1,6 @@
 //! The class of the character at a position, and runs of classes: what the expressions are made of.
 
-use crate::tokenizer::classes::{LOWER, NUMBER, RANGES, SPACE, UPPER};
+use crate::tokenizer::classes::{LOWER, NUMBER, RANGES, SIGN, SPACE, UPPER};
 use std::sync::LazyLock;
 
 /// Letters of any kind.
@@ -39,6 +39,7 @@ static ASCII: [u8; 128] = {
             b'a'..=b'z' => LOWER,
             b'0'..=b'9' => NUMBER,
             b'\t'..=b'\r' | b' ' => SPACE,
+            byte if byte.is_ascii_punctuation() => SIGN,
             _ => 0,
         };
         byte += 1;

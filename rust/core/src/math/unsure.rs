@@ -40,32 +40,45 @@ impl Unsure<'_, '_> {
     /// `BEHIND` is the number of whole vectors behind the likely label, which is the first; 0 if it is another, or there
     /// are none, or more.
     #[inline(always)]
-    fn look<S: Simd, const BEHIND: usize>(self, simd: S) {
-        let Self { values, columns, likely, margin, out } = self;
+    fn look<S: Simd, const BEHIND: usize>(mut self, simd: S) {
+        let Self { columns, likely, margin, .. } = self;
         let all = simd.equal_f32s(simd.splat_f32s(0.0), simd.splat_f32s(0.0));
         let mut at = 0;
-        for four in values.chunks(4 * columns) {
+        let fours = self.values.chunks_exact(4 * columns);
+        let rest = fours.remainder();
+        for four in fours {
+            // Cut by hand: chunks of a width that is known only here take a division for each four.
+            let (first, second) = four.split_at(2 * columns);
+            let ((a, b), (c, d)) = (first.split_at(columns), second.split_at(columns));
             let (mut below, mut sure) = (all, true);
-            for row in four.chunks_exact(columns) {
+            // Not by `map`, whose closure would not be made of vectors.
+            for row in [a, b, c, d] {
                 let of_row = others_below::<S, BEHIND>(simd, row, likely, margin, all, &mut sure);
                 below = simd.and_m32s(below, of_row);
             }
             if !(sure && holds(simd, below)) {
-                for (row, number) in four.chunks_exact(columns).zip(at..) {
-                    let mut sure = true;
-                    let below = others_below::<S, BEHIND>(simd, row, likely, margin, all, &mut sure);
-                    if !(sure && holds(simd, below)) {
-                        out.push(number);
-                    }
-                }
+                self.each::<S, BEHIND>(simd, four, at, all);
             }
             at += 4;
+        }
+        self.each::<S, BEHIND>(simd, rest, at, all);
+    }
+
+    /// Looks at `rows` one by one; `at` is the number of the first.
+    #[inline(always)]
+    fn each<S: Simd, const BEHIND: usize>(&mut self, simd: S, rows: &[f32], at: u32, all: S::m32s) {
+        for (row, number) in rows.chunks_exact(self.columns).zip(at..) {
+            let mut sure = true;
+            let below = others_below::<S, BEHIND>(simd, row, self.likely, self.margin, all, &mut sure);
+            if !(sure && holds(simd, below)) {
+                self.out.push(number);
+            }
         }
     }
 }
 
-/// Lanes in which each value of a row but the likely one is below it by more than `margin`. Values that fill no
-/// vector, and a likely value that is not finite, go into `sure`.
+/// Lanes in which each value of a row but the likely one is below it by more than `margin`: none if the likely value is
+/// not finite. Values that fill no vector go into `sure`; so does all that is not finite if `BEHIND` is 0.
 #[inline(always)]
 fn others_below<S: Simd, const BEHIND: usize>(
     simd: S,
@@ -76,13 +89,14 @@ fn others_below<S: Simd, const BEHIND: usize>(
     sure: &mut bool,
 ) -> S::m32s {
     let bar = row[likely] - margin;
-    *sure &= row[likely].is_finite();
     if BEHIND == 0 {
+        *sure &= row[likely].is_finite();
         let before = below_of(simd, &row[..likely], bar, all, sure);
         return simd.and_m32s(before, below_of(simd, &row[likely + 1..], bar, all, sure));
     }
     let (behind, bars) = (&row[1..], simd.splat_f32s(bar));
-    let mut below = all;
+    // No lane holds for a bar that is infinite or NaN.
+    let mut below = simd.less_than_f32s(bars, simd.splat_f32s(f32::INFINITY));
     for &vector in &S::as_simd_f32s(behind).0[..BEHIND] {
         below = simd.and_m32s(below, simd.less_than_f32s(vector, bars));
     }

@@ -13,12 +13,20 @@ pytest.importorskip("typer")
 from typer.main import get_command
 
 import fastpost
+from fastpost._inputs.option import ABSENT as NO_OTHER
 from fastpost.cli import main
 from fastpost.cli.app import COMMANDS, build_app
+from fastpost.cli.entity_options import ABSENT
 from fastpost.cli.help import ALIASES, EXAMPLES, GROUPS
+from fastpost.entities.options import ENTITY_OPTIONS
 from in_process import call
 
 PROGRAM = get_command(build_app())
+OWN = [
+    one
+    for one in ENTITY_OPTIONS.values()
+    if one.own_only and one.name not in ABSENT and isinstance(one.default, (str, float))
+]
 PATHS = [*COMMANDS, *(f"bench {name}" for name in PROGRAM.commands["bench"].commands)]
 
 
@@ -286,3 +294,16 @@ def test_the_default_of_a_strategy_is_that_of_the_command(path, default):
     """Commands without --redact used to mention it, and none mentioned --compat."""
     page = " ".join(call(*path.split(), "--help").stdout.split())
     assert f"How tokens become entities; default: {default}" in page
+
+
+@pytest.mark.parametrize("name", ["ner", "view", "compare"])
+def test_the_help_of_an_option_has_its_default_and_that_of_redaction(name):
+    """`ner --redact` has other defaults than `ner`, which its help did not say."""
+    page = " ".join(call(name, "--help").stdout.split())
+    others = {"join": "run", "window_merge": "union", "outside_bias": "2"}
+    assert {one.name for one in OWN if one.redaction is not NO_OTHER} == others.keys()
+    for option in OWN:
+        value = f"{option.default:g}" if isinstance(option.default, float) else option.default
+        told = option.doc.removesuffix(".") + ("" if "default: " in option.doc else f". Default: {value}")
+        more = f"; {others[option.name]} with --redact" if name == "ner" and option.name in others else ""
+        assert f"{told}{more}." in page, option.name

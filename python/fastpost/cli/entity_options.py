@@ -5,15 +5,17 @@ That list has their values, defaults and meanings; this file says how a value is
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import typer
 
+from fastpost._inputs.option import ABSENT as NONE_OF_ITS_OWN
 from fastpost._inputs.option import Option
 from fastpost.cli.failure import UsageError
 from fastpost.entities.options import ENTITY_OPTIONS, OPTIONS, PIPELINE_OPTIONS, Strategy, defaults
@@ -109,6 +111,29 @@ def _parameters() -> list[inspect.Parameter]:
     return [*named, *map(_flag, _OWN.values())]
 
 
+def _with_default(one: inspect.Parameter, redacts: bool) -> inspect.Parameter:
+    """The parameter of a command whose help has its default, and that of redaction if the command can redact."""
+    option = _OWN.get(one.name)
+    if option is None:
+        return one
+    more = ""
+    if redacts and option.redaction is not NONE_OF_ITS_OWN:
+        more = f"; {_spelled(option.redaction)} with --redact"
+    doc = option.doc
+    if "default: " in doc:
+        doc = f"{doc.removesuffix('.')}{more}."
+    elif isinstance(option.default, (str, float)):
+        doc += f" Default: {_spelled(option.default)}{more}."
+    kind, *told = get_args(one.annotation)
+    info = copy.copy(told[0])
+    info.help = info.help.replace(option.doc, doc)
+    return one.replace(annotation=Annotated[kind, info])
+
+
+def _spelled(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def takes_entity_options(without: tuple[str, ...] = ()) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Gives a command the options of `entity_options`, in place of its parameter `chosen`, which gets their result.
 
@@ -123,7 +148,9 @@ def takes_entity_options(without: tuple[str, ...] = ()) -> Callable[[Callable[..
         default = _OWN_STRATEGY + (f"; {_THEIR_STRATEGY} with {' or '.join(others)}" if others else "")
         strategy = Annotated[Strategy | None, typer.Option(help=STRATEGY_HELP.format(default))]
         shared = [
-            one.replace(annotation=strategy) if one.name == "aggregation_strategy" else one
+            one.replace(annotation=strategy)
+            if one.name == "aggregation_strategy"
+            else _with_default(one, redacts="redact" in own)
             for one in PARAMETERS
             if one.name not in without
         ]

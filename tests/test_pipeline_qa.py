@@ -35,6 +35,7 @@ from qa_models import (
     arrays,
     assert_all_same,
     assert_same_answers,
+    config,
     encoded,
     lookup_model,
     ours,
@@ -826,6 +827,19 @@ def test_an_error_of_the_model_comes_through():
     mine.model.forward = broken
     with pytest.raises(RuntimeError, match="out of memory"):
         mine(DICTS)
+
+
+@pytest.mark.parametrize("labels", [1, 35])
+def test_a_model_of_another_task_is_told_as_that(labels):
+    """transformers gives such a model a random head of as many labels, which then "has too many values to unpack"."""
+    tokenizer = fast(KINDS[0])
+    made = config(len(tokenizer), 16)
+    made.num_labels = labels
+    mine = ours(transformers.BertForQuestionAnswering(made).eval(), tokenizer)
+    told = rf"`model` has a head of {labels} labels?, but question answering needs one of 2, .*; pass a model that was trained for it"
+    with pytest.raises(ValueError, match=told) as bad:
+        mine(question="Who?", context="Ann works")
+    assert bad.value.argument == "model"
 
 
 # --- compat="fastpost", rank ----------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from fastpost._inputs.bounds import counted
+from fastpost.exceptions import refuse
 from fastpost.types import Ints2d
 
 
@@ -56,6 +57,16 @@ class TorchRunner:
     def _call(self, inputs: dict[str, torch.Tensor]) -> Any:
         try:
             return self.model(**inputs, **self.more)
+        except ValueError as error:
+            labels = getattr(getattr(self.model, "config", None), "num_labels", 2)
+            if len(self.outputs) == 1 or labels == 2:
+                raise
+            raise refuse(
+                ValueError,
+                f"`model` has a head of {counted(labels, 'label')}, but question answering needs one of 2, for start and end; "
+                "pass a model that was trained for it",
+                argument="model",
+            ) from error
         except (RuntimeError, IndexError) as error:
             tokens = next(iter(inputs.values())).shape[1]
             if self.most is None or tokens <= self.most or isinstance(error, torch.OutOfMemoryError):

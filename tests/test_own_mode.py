@@ -1,11 +1,13 @@
 """The promises of `compat="fastpost"` for names, a test for each: units, scores, pieces, runs, windows."""
 
+import random
 import re
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer, pre_tokenizers, processors
 
 import fastpost
 import strategies as draws
@@ -74,6 +76,8 @@ def find(text, spelled, tokens=None, **options):
         ("**Bo** (_Anna_, __Zoë__)", [("Anna", "PER"), ("Zoë", "PER")], [("PER", "Anna"), ("PER", "Zoë")]),
         ("mail _a_b@c.example.org_ now", [("a_b@c.example.org", "PER")], [("PER", "a_b@c.example.org")]),
         ("at Anna's.Berlin is far", [("Anna", "PER"), ("Berlin", "LOC")], [("PER", "Anna"), ("LOC", "Berlin")]),
+        ("AT LEVI'S.PHOTO NOW", [("LEVI", "PER"), ("PHOTO", "LOC")], [("PER", "LEVI"), ("LOC", "PHOTO")]),
+        ("all'A.C.Milan", [("A.C.Milan", "LOC")], [("LOC", "A.C.Milan")]),
     ],
 )
 def test_units(text, spelled, want, strategy, decode):
@@ -101,10 +105,65 @@ def test_a_part_of_a_unit_grows_to_all_of_it(text, part, want, decode):
 
 
 @pytest.mark.parametrize("strategy", ["simple", "first", "average", "max"])
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("zip 10115,718-555-0199 now", "718-555-0199"),
+        ("zip 718-555-0199;10115 now", "718-555-0199"),
+        ("邮编10115，718-555-0199", "718-555-0199"),
+        ("zip:10115,tel:718-555-0199", "718-555-0199"),
+        ("call (718)555-0199.", "(718)555-0199"),
+        ("call +1(718)555-0199.", "1(718)555-0199"),
+        ("call 718.555.0199.", "718.555.0199"),
+        ("call 718.555-0199.Fax", "718.555-0199"),
+        ("at 192.168.100.201:80", "192.168.100.201"),
+        ("on 2024-01-02, or", "2024-01-02"),
+        ("on 12.05.1990.Then", "12.05.1990"),
+    ],
+)
+def test_a_group_of_a_number_grows_to_the_number_and_not_over_its_comma(text, number, strategy):
+    """Whichever of its groups has the label. A date in figures is such a number, too."""
+    for group in re.finditer("[0-9]+", number):
+        tokens = tokens_of(text)
+        rows = logits_of(text, tokens, [])
+        at = text.index(number) + group.start()
+        inside = [token for token, (start, _) in enumerate(tokens) if start == at]
+        rows[inside] = [0, 8, 0, 0, 0]
+        (found,) = EntityDecoder(LABELS, aggregation_strategy=strategy).decode([rows], offsets=[tokens], texts=[text])
+        assert found["word"] == number, group
+
+
+@pytest.mark.parametrize("strategy", ["simple", "first", "average", "max"])
+@pytest.mark.parametrize(
+    ("text", "part", "want"),
+    [
+        ("zip 10115,718-555-0199 now", "10115", "10115"),
+        ("IBAN DE12-3456-7890", "DE12", "DE12"),
+        ("at 2024-01-02T12:30", "2024", "2024"),
+        ("1,000-2,000 pages", "000", "1,000"),
+        ("3.14159265 or so", "14159265", "3.14159265"),
+    ],
+)
+def test_what_is_no_number_in_groups_stays_in_its_unit(text, part, want, strategy):
+    tokens = [
+        (0, text.index(want)),
+        *((m.start(), m.end()) for m in re.finditer(re.escape(want), text)),
+        (len(text), len(text)),
+    ]
+    rows = np.zeros((len(tokens), 5), np.float32)
+    rows[:, 0], rows[1] = 8, (0, 8, 0, 0, 0)
+    (found,) = EntityDecoder(LABELS, aggregation_strategy=strategy).decode([rows], offsets=[tokens], texts=[text])
+    assert found["word"] == want
+    assert part in want
+
+
+@pytest.mark.parametrize("strategy", ["simple", "first", "average", "max"])
 @pytest.mark.parametrize("decode", ["viterbi", "argmax"])
 @pytest.mark.parametrize(
     ("text", "spelled"),
     [
+        ("zip 10115.718-555-0199", [("10115", "LOC"), ("718-555-0199", "PER")]),
+        ("on 12.05.1990.718", [("12.05.1990", "LOC"), ("718", "PER")]),
         ("ring anna.berlin is far", [("anna", "PER"), ("berlin", "LOC")]),
         ("zip 10115,718-555-0199", [("10115", "LOC"), ("718-555-0199", "PER")]),
         ("zip 10115,718 or 10115;718", [("10115", "LOC"), ("718", "PER"), ("10115", "LOC"), ("718", "PER")]),
@@ -703,7 +762,7 @@ def test_a_window_may_begin_and_end_inside_an_entity(cuts, want, options, strate
     assert found[0]["score"] > 0.3
 
 
-@pytest.mark.parametrize("stride", [0, 2, 3])
+@pytest.mark.parametrize("stride", [0, 1, 2, 3])
 @pytest.mark.parametrize("merge", ["context", "average", "union", "transformers"])
 @pytest.mark.parametrize("kind", ["byte-level", "roberta", "byte-level-prefix-space"])
 def test_windows_of_spaces_alone_are_numbered_where_they_stand(kind, merge, stride):
@@ -724,6 +783,36 @@ def test_windows_of_spaces_alone_are_numbered_where_they_stand(kind, merge, stri
     want = decoder.decode([rows(whole)], [whole], [text]).to_dicts()[0]
     assert [(e["word"], e["index"]) for e in found] == [(e["word"], e["index"]) for e in want]
     assert [e["word"] for e in found] == ["Anna", "Berlin", "ok"]
+
+
+@pytest.mark.parametrize("prefix", [True, False], ids=["prefix space", "no prefix space"])
+def test_windows_that_share_one_space_count_it_once(prefix):
+    """It covers nothing, and stands one character further to the left where a window begins with it."""
+    tokenizer = fast("roberta").backend_tokenizer
+    ids = [(token, tokenizer.token_to_id(token)) for token in ("[SEP]", "[CLS]")]
+    tokenizer = Tokenizer.from_str(tokenizer.to_str())
+    tokenizer.post_processor = processors.RobertaProcessing(*ids, add_prefix_space=prefix)
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=prefix)
+    labelled = [tokenizer.token_to_id("Q")]
+    decoder = EntityDecoder(["O", "PER"], aggregation_strategy="simple")
+
+    def places(cut, text):
+        windows = [cut, *cut.overflowing]
+        rows = [9 * np.eye(2, dtype=np.float32)[np.isin(window.ids, labelled).astype(int)] for window in windows]
+        (found,) = decoder.decode(rows, [cut], [text]).to_dicts()
+        return [(one["start"], one["end"], one["index"]) for one in found]
+
+    draw = random.Random(5)
+    texts = ["bQb Q ba Q", "Q  ba", "Q   b Q", " Q a a Q b  ", "b b    Q a Q"]
+    texts += ["".join(draw.choice("Qab ") for _ in range(draw.randint(3, 14))) for _ in range(200)]
+    for text in texts:
+        if not prefix:  # two spaces in a row may be told apart by nothing there
+            text = re.sub(" +", " ", text)
+        tokenizer.no_truncation()
+        whole = places(tokenizer.encode(text), text)
+        for length, stride in ((5, 1), (6, 2), (7, 1), (7, 3)):
+            tokenizer.enable_truncation(length, stride=stride)
+            assert places(tokenizer.encode(text), text) == whole, (text, length, stride)
 
 
 @pytest.mark.parametrize("decode", ["viterbi", "argmax"])

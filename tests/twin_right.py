@@ -218,13 +218,18 @@ def tokens_of(window, text=None):
     for place in np.flatnonzero(np.asarray(window.special) == 0).tolist():
         start, end = (-1, -1) if window.offsets is None else (int(x) for x in window.offsets[place])
         # A token after a literal special token, trimmed of a space that the text does not have.
-        before = int(window.offsets[place - 1][1]) if window.offsets is not None and place else None
-        if text is not None and start == end > 0 and before == start - 1 and not text[start - 1].isspace():
+        behind = place and window.offsets is not None and _follows(window.offsets[place - 1], start)
+        if text is not None and start == end > 0 and behind and not text[start - 1].isspace():
             start -= 1
         word = -1 if window.words is None else int(window.words[place])
         token_id = -1 if window.ids is None else int(window.ids[place])
         out.append(Token(start, end, word, token_id, place, [np.asarray(window.logits[place], np.float64)]))
     return out
+
+
+def _follows(before, start):
+    """Whether a token ends one character before `start`, and covers something, as a special token in a text does."""
+    return int(before[0]) < int(before[1]) == start - 1
 
 
 def with_spaces(tokens, text, begins):
@@ -257,10 +262,17 @@ def _chars(tokens):
     return min((t.start for t in covering), default=math.inf), max((t.end for t in covering), default=-math.inf)
 
 
+def _begins(part):
+    """Where a window begins: at the first of the spaces without width that lead to its first character, or alone are in it."""
+    start = _chars(part)[0]
+    spaces = len([*itertools.takewhile(lambda token: token.start == token.end, part)])
+    near = start == math.inf or part[0].start <= start <= part[0].start + spaces + 1
+    return part[0].start if spaces and near else start
+
+
 def stitch(parts, merge):
     """The tokens of a text in one row, each with the logits that decide it."""
-    begins = lambda part: part[0].start if _chars(part)[0] == math.inf else _chars(part)[0]  # noqa: E731
-    place = lambda part: (begins(part), -len(list(itertools.takewhile(lambda t: t.start <= _chars(part)[0], part))))  # noqa: E731
+    place = lambda part: (_begins(part), -len(list(itertools.takewhile(lambda t: t.start <= _chars(part)[0], part))))  # noqa: E731
     parts = sorted((part for part in parts if part), key=place)
     if len(parts) < 2:
         return [replace(token, rows=token.rows[0]) for part in parts for token in part]
@@ -315,16 +327,21 @@ def _shared(text, part):
 def _shared_spaces(text, part):
     """The same where they share tokens of no width alone: those stand at one place, but for the first of a window."""
     tail = [*itertools.takewhile(lambda token: token.start == token.end, reversed(text))][::-1]
-    if len(part) < 2:
+    if len(part) < 2 or not tail:
         return None
-    at = next((at for at, token in enumerate(tail) if token.start == part[1].start), 0) + len(text) - len(tail)
-    if at == 0 or at == len(text):
-        return None
-    pairs = [*zip(text[at - 1 : at + 1], part[:2])]
-    if any(a.key != b.key or a.start != a.end or b.start != b.end for a, b in pairs):
-        return None
-    shift = text[at - 1].start - part[0].start
-    return at - 1 if text[at].start == part[1].start > text[at - 1].start and shift in (0, 1) else None
+    first, second = part[:2]
+    bare = second.start == second.end
+    same = lambda held, token: held.key == token.key and held.start == held.end and token.start == token.end  # noqa: E731
+    at = next((at for at, token in enumerate(tail) if token.start == second.start), 0) + len(text) - len(tail)
+    if bare and text[at].start == second.start:
+        pairs = at > 0 and same(text[at - 1], first) and same(text[at], second)
+        fits = second.start > text[at - 1].start and text[at - 1].start - first.start in (0, 1)
+        return at - 1 if pairs and fits else None
+    # They share one: the last. It is no other space, or its neighbour shows that it is none.
+    last = text[-1]
+    near = first.start == last.start and second.start == last.start + bare
+    fits = second.start >= last.start and (near or first.start == last.start - 1)
+    return len(text) - 1 if same(last, first) and fits else None
 
 
 # --- decoding -------------------------------------------------------------------------------------
@@ -591,9 +608,13 @@ class Twin:
         """The word numbers, and the new edges, where the two sides of a joint have two types."""
         words, edges = [[*run] for _, run in itertools.groupby(range(len(tokens)), key=lambda at: numbers[at])], set()
 
+        def around(at):
+            """The address around a token."""
+            return next((text[a:b] for a, b in whole if a <= tokens[at].start < b), "")
+
         def joint(at):
             start = tokens[at].start
-            inside = any(first <= start < last for first, last in whole)
+            inside = not regex.fullmatch(r"[-0-9.()\u2010\u2011]*", around(at))
             return tokens[at].end - start == 1 and start >= 0 and text[start] in PARTING and not inside
 
         out = []
@@ -605,8 +626,12 @@ class Twin:
             for number in range(1, len(sides), 2):
                 left, between, right = sides[number - 1], sides[number], sides[number + 1 : number + 2]
                 covered = text[max(tokens[left[0]].start, 0) : max(tokens[left[-1]].end, 0)]
-                if right and sum(not c.isspace() for c in covered) > 1 and self._differ(tokens, left, right[0]):
-                    edges |= {tokens[between[0]].start, tokens[between[-1]].end}
+                numeric = around(between[0]) != ""
+                long = sum(not c.isspace() for c in covered) > 1
+                differ, both = self._differ(tokens, left, right[0]) if right and long else (False, False)
+                if differ:
+                    if both or not numeric:  # a number is widened to all the same
+                        edges |= {tokens[between[0]].start, tokens[between[-1]].end}
                     runs += [between, right[0]]
                 else:
                     runs[-1] = [*runs[-1], *between, *itertools.chain(*right)]
@@ -614,11 +639,12 @@ class Twin:
         return [number for number, run in enumerate(out) for _ in run], edges
 
     def _differ(self, tokens, left, right):
-        """Whether the tokens of both sides have two types, by the mean of their distributions."""
+        """Whether the tokens of both sides have two types, by the mean of their distributions; and whether both are in."""
         (a, outer), (b, other) = (self._type_of([tokens[at].rows for at in side]) for side in (left, right))
-        if self.aggregation_strategy == "simple" and (outer or other):
-            return False
-        return (a, outer) != (b, other)
+        both = not outer and not other
+        if self.aggregation_strategy == "simple" and not both:
+            return False, both
+        return (a, outer) != (b, other), both
 
     def _type_of(self, rows):
         sums = {}

@@ -40,7 +40,8 @@ def word_edges(text):
 
 
 APOSTROPHES, COLONS, STOPS = "'\u2018\u2019\uff07", ":\ufe13\ufe55\uff1a", ".\u2024\ufe52\uff0e"
-PARTING = STOPS + ",;_"
+COMMAS = ",;\u060c\ufe10\ufe14\ufe50\ufe54\uff0c\uff1b"
+PARTING = STOPS + COMMAS + "_"
 """Joints at which a unit has two parts where the model gives them two types."""
 LETTER = regex.compile(r"[[\p{Alphabetic}\p{N}]--\p{M}]", regex.V1)
 IN_A_RUN = r"[\p{Alphabetic}\p{N}\p{Pc}\u202f]"
@@ -58,7 +59,7 @@ def unit_edges(text):
             clusters = clusters[inner[0] : inner[-1] + 1]
         seen = [(at, cluster) for at, cluster in clusters if not regex.match(r"[\p{M}\p{Cf}]", cluster)]
         base = "".join(cluster[0] for _, cluster in seen)
-        elided = False  # the joint before is an apostrophe, and cut
+        elided = ""  # what stands before the joint before, if it is an apostrophe, and cut
         for place, (at, cluster) in enumerate(seen):
             left = regex.search(IN_A_RUN + "+$", base[:place])
             right = regex.match(IN_A_RUN + "+", base[place + 1 :])
@@ -66,7 +67,9 @@ def unit_edges(text):
             if cut:
                 edges |= {at, at + len(cluster)}
             if not regex.match(IN_A_RUN, base[place]):
-                elided = bool(cut) and base[place] in APOSTROPHES
+                elided = left[0] if cut and base[place] in APOSTROPHES else ""
+    for sign in signs_between(text):
+        edges |= {sign, sign + 1}
     return sorted(edges)
 
 
@@ -79,7 +82,8 @@ def _cut(joint, left, cluster, right, elided):
         if len(left) == 1 and cluster in ("O", "D") and regex.match(r"[\p{Uppercase}\p{Lt}]\p{Lowercase}", right):
             return False
         return any(close(c) or digit(c) for c in (left[-1], right[0]))
-    initial = len(left) == 1 and not (elided and left.islower())
+    shouted = left == "S" and len(elided) > 1 and bool(regex.match(r"[\p{Uppercase}\p{Lt}]", elided[-1]))
+    initial = len(left) == 1 and not (elided and (left.islower() or shouted))
     return joint in COLONS or (joint in STOPS and not initial and bool(regex.match(r"[\p{Uppercase}\p{Lt}]", right)))
 
 
@@ -138,22 +142,48 @@ WEB = regex.compile(
 
 
 ALNUM = r"[\p{Alphabetic}\p{N}\p{M}]"
-NUMBER = regex.compile(
-    rf"(?V1)(?<!{ALNUM}|[-\u2010\u2011])(?<!\p{{N}}[,;.'])(?<!{ALNUM}_)"
-    rf"[0-9]++(?:[-\u2010\u2011][0-9]++)++(?!{ALNUM}|[,;.']\p{{N}}|_{ALNUM}|[-\u2010\u2011]+[0-9])"
-)
-"""A number in groups, if it has seven digits or more."""
+HYPHEN = r"[-\u2010\u2011]"
+NUMBER = regex.compile(rf"(?V1)(?<![0-9]|{HYPHEN}|[0-9][.])[0-9]++(?:(?:{HYPHEN}|[.])[0-9]++)*+(?!{HYPHEN}+[0-9])")
+"""A number in groups, if it has seven digits or more, and a hyphen or three groups."""
+AREA = regex.compile(rf"(?V1)(?<!{ALNUM}|{HYPHEN})[0-9]*\([0-9]+\)$")
+GOES_ON = rf"{ALNUM}|[.']\p{{N}}|_{ALNUM}"
+
+
+def numbers(text):
+    """The numbers in groups."""
+    out = []
+    for found in NUMBER.finditer(text):
+        start, end = found.span()
+        area = AREA.search(text[:start])
+        start = area.start() if area else start
+        number = text[start:end]
+        groups = 1 + len(regex.findall(rf"{HYPHEN}|[.)]", number))
+        enough = sum(map(str.isdigit, number)) >= 7 and (groups > 2 or regex.search(HYPHEN, number))
+        behind, before = (
+            regex.match(GOES_ON, text[end:]),
+            regex.search(rf"(?:{ALNUM}|\p{{N}}[.']|{ALNUM}_)$", text[:start]),
+        )
+        if enough and not behind and not before:
+            out.append((start, end))
+    return out
+
+
+def signs_between(text):
+    """Commas and semicolons between a number in groups and another number."""
+    near = regex.compile(rf"\p{{N}}[{COMMAS}]$"), regex.compile(rf"[{COMMAS}]\p{{N}}")
+    spans = numbers(text)
+    return {start - 1 for start, _ in spans if near[0].search(text[:start])} | {
+        end for _, end in spans if near[1].match(text[end:])
+    }
 
 
 def addresses(text, edges):
     """The characters of the addresses and numbers in groups, widened to the units that they begin and end in."""
     out = []
-    numbers = [found for found in NUMBER.finditer(text) if sum(map(str.isdigit, found[0])) >= 7]
-    every = [*ADDRESS.finditer(text, overlapped=True), *WEB.finditer(text, overlapped=True), *numbers]
-    for found in sorted(every, key=lambda found: found.span()):
-        start, end = max(e for e in edges if e <= found.start()), min(e for e in edges if e >= found.end())
+    every = [*ADDRESS.finditer(text, overlapped=True), *WEB.finditer(text, overlapped=True)]
+    for first, last in sorted([*(found.span() for found in every), *numbers(text)]):
+        start, end = max(e for e in edges if e <= first), min(e for e in edges if e >= last)
         if out and start < out[-1][1]:
-            first, last = out.pop()
-            start, end = min(first, start), max(last, end)
+            start, end = min(out[-1][0], start), max(out.pop()[1], end)
         out.append((start, end))
     return out

@@ -4,10 +4,21 @@
 //! The plain line is the regular expressions of the tests. They need a crate that core does without, and code that
 //! reads each `@`, `://` or hyphen by itself is as short.
 
+use crate::text::joints::parts_numbers;
 use crate::text::script::is_unspaced;
 use unicode_categories::UnicodeCategories;
 
-/// The characters of each address in `text`, in order, without overlaps.
+/// The addresses and numbers in groups of a text.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Addresses {
+    /// The characters of each, in order, without overlaps.
+    pub whole: Vec<(usize, usize)>,
+    /// The signs between a number in groups and another number, in order: `,` of `10115,718-555-0199`. UAX #29 joins
+    /// digits over them.
+    pub between: Vec<usize>,
+}
+
+/// The addresses of `text`, and its numbers in groups.
 ///
 /// An e-mail address is a name, `@` and a host. The name is letters, digits and `.` `_` `+` `-`; it begins with a letter or
 /// a digit and does not end with `.` `+` `-`. The host is two labels or more with full stops between, the last one of at least two
@@ -19,19 +30,26 @@ use unicode_categories::UnicodeCategories;
 /// letter or digit follows. It goes on over letters, digits and `-._~:/?#@!$&*+=%`, up to where a sentence begins, and
 /// ends with none of `.:!?*`.
 ///
-/// A number in groups, such as that of a telephone, is two or more runs of ASCII digits with a hyphen between, seven digits
-/// or more. No letter or digit stands on either side of it, nor beyond a sign that goes on with a number or a word
-/// (`10115,718-555-0199`), and no hyphen before it.
+/// A number in groups, such as that of a telephone, is two or more runs of ASCII digits with a hyphen or a full stop
+/// between, seven digits or more; if it has no hyphen, three runs or more (`718.555.0199`, not `3.14159265`). The first run
+/// may stand in parentheses, with digits before these (`(718)555-0199`). No letter or digit stands on either side of it, nor
+/// beyond a sign that goes on with a number or a word, other than `,` and `;`; and no hyphen before it.
 #[must_use]
-pub fn addresses(text: &str) -> Vec<(usize, usize)> {
-    let numbers = numbers(text);
+pub fn addresses(text: &str) -> Addresses {
+    let Addresses { whole: numbers, between } = numbers(text);
     let found = addresses_of_letters(text);
     if numbers.is_empty() {
-        return found;
+        return Addresses { whole: found, between };
     }
     let mut all = [found, numbers].concat();
     all.sort_unstable();
-    merged(all)
+    Addresses { whole: merged(all), between }
+}
+
+/// Whether an address, given by its text, is a number in groups.
+#[must_use]
+pub fn is_number(address: &str) -> bool {
+    address.chars().all(|c| c.is_ascii_digit() || is_between_groups(c) || matches!(c, '(' | ')'))
 }
 
 fn addresses_of_letters(text: &str) -> Vec<(usize, usize)> {
@@ -73,60 +91,101 @@ fn is_hyphen(c: char) -> bool {
     matches!(c, '-' | '\u{2010}' | '\u{2011}')
 }
 
-/// The numbers in groups; only what is around a hyphen behind a digit is looked at.
-fn numbers(text: &str) -> Vec<(usize, usize)> {
+fn is_between_groups(c: char) -> bool {
+    is_hyphen(c) || c == '.'
+}
+
+/// The numbers in groups; only what is around a hyphen or a full stop behind a digit is looked at.
+fn numbers(text: &str) -> Addresses {
     let bytes = text.as_bytes();
-    let mut out = Vec::new();
+    let mut out = Addresses::default();
     // Bytes that were looked at, bytes whose characters were counted, and those characters.
     let (mut seen, mut counted, mut before) = (0, 0, 0);
-    // The second byte starts the other hyphens.
-    while let Some(offset) = memchr::memchr2(b'-', 0xE2, &bytes[seen..]) {
+    // The last byte starts the other hyphens.
+    while let Some(offset) = memchr::memchr3(b'-', b'.', 0xE2, &bytes[seen..]) {
         let near = seen + offset;
-        let start = near - bytes[seen..near].iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+        let start = near - digits_before(&bytes[seen..near]);
         seen = near + 1;
         if start == near {
             continue;
         }
-        let of_number = |&(_, c): &(usize, char)| c.is_ascii_digit() || is_hyphen(c);
-        let run = text[start..].char_indices().take_while(of_number);
-        let Some((last, digits)) = run.fold(None, |found, (at, c)| match found {
-            _ if is_hyphen(c) => found,
-            Some((_, digits)) => Some((at, digits + 1)),
-            None => Some((at, 1)),
-        }) else {
-            continue;
-        };
-        let end = start + last + 1;
+        let end = groups_end(text, start);
         seen = seen.max(end);
-        if digits >= DIGITS && stands_alone(text, start, end) && has_groups(&text[start..end]) {
-            before += text[counted..start].chars().count();
-            let long = text[start..end].chars().count();
-            out.push((before, before + long));
+        let from = area_start(text, start).unwrap_or(start);
+        let number = &text[from..end];
+        let groups = 1 + number.chars().filter(|&c| is_between_groups(c) || c == ')').count();
+        let digits = number.bytes().filter(u8::is_ascii_digit).count();
+        if digits < DIGITS || !(number.contains(is_hyphen) || groups > 2) {
+            continue;
+        }
+        if let Some((opens, closes)) = stands_alone(text, from, end) {
+            before += text[counted..from].chars().count();
+            let long = number.chars().count();
+            out.whole.push((before, before + long));
+            let last = out.between.last().copied();
+            out.between.extend(opens.then(|| before - 1).filter(|&sign| last != Some(sign)));
             before += long;
+            out.between.extend(closes.then_some(before));
             counted = end;
         }
     }
     out
 }
 
-/// Whether a number has more than one group, and single hyphens between.
-fn has_groups(number: &str) -> bool {
-    let mut groups = number.split(is_hyphen);
-    groups.clone().nth(1).is_some() && groups.all(|group| !group.is_empty())
+/// How many ASCII digits `text` ends with.
+fn digits_before(text: &[u8]) -> usize {
+    text.iter().rev().take_while(|byte| byte.is_ascii_digit()).count()
 }
 
-/// Whether no letter or digit goes on with the number `start..end` (bytes), not even behind a sign that numbers hold.
-fn stands_alone(text: &str, start: usize, end: usize) -> bool {
-    let of_word = |c: char| c.is_alphanumeric() || c.is_mark();
-    let goes_on = |next: Option<char>, then: Option<char>| match next {
-        Some(',' | ';' | '.' | '\'') => then.is_some_and(char::is_numeric),
-        Some('_') => then.is_some_and(of_word),
-        next => next.is_some_and(of_word),
+/// Where the groups of digits end that begin at `start` (bytes): each sign between two has a digit behind it.
+fn groups_end(text: &str, start: usize) -> usize {
+    let mut end = start;
+    loop {
+        end += text[end..].bytes().take_while(u8::is_ascii_digit).count();
+        let mut behind = text[end..].chars();
+        match (behind.next(), behind.next()) {
+            (Some(sign), Some(digit)) if is_between_groups(sign) && digit.is_ascii_digit() => {
+                end += sign.len_utf8();
+            }
+            _ => return end,
+        }
+    }
+}
+
+/// Where a number begins whose digits in parentheses end right before `start` (bytes), as those of an area do.
+fn area_start(text: &str, start: usize) -> Option<usize> {
+    let inner = text[..start].strip_suffix(')')?;
+    let digits = digits_before(inner.as_bytes());
+    let before = inner[..inner.len() - digits].strip_suffix('(').filter(|_| digits > 0)?;
+    let from = before.len() - digits_before(before.as_bytes());
+    (!before[..from].ends_with(|c: char| is_of_word(c) || is_hyphen(c))).then_some(from)
+}
+
+fn is_of_word(c: char) -> bool {
+    c.is_alphanumeric() || c.is_mark()
+}
+
+/// Whether `,` or `;` stand on the two sides of the number `start..end` (bytes), with another number behind them. `None` if
+/// a letter or digit goes on with it, be it behind a sign that numbers or words hold.
+fn stands_alone(text: &str, start: usize, end: usize) -> Option<(bool, bool)> {
+    // Whether another number stands there; `None` if the number goes on.
+    let other = |next: Option<char>, then: Option<char>| {
+        let number = then.is_some_and(char::is_numeric);
+        match next {
+            Some(sign) if parts_numbers(sign) => Some(number),
+            Some('.' | '\'') => (!number).then_some(false),
+            Some('_') => (!then.is_some_and(is_of_word)).then_some(false),
+            next => (!next.is_some_and(is_of_word)).then_some(false),
+        }
     };
-    let mut left = text[..start].chars().rev();
-    let mut right = text[end..].chars();
-    let before = left.next();
-    !before.is_some_and(is_hyphen) && !goes_on(before, left.next()) && !goes_on(right.next(), right.next())
+    let rest = text[end..].trim_start_matches(is_hyphen);
+    if text[..start].ends_with(is_hyphen)
+        || (rest.len() < text.len() - end && rest.starts_with(|c: char| c.is_ascii_digit()))
+    {
+        return None;
+    }
+    let (mut left, mut right) = (text[..start].chars().rev(), text[end..].chars());
+    other(left.next(), left.next()).zip(other(right.next(), right.next()))
 }
 
 /// Whether `text` has a prefix of web addresses.
@@ -252,7 +311,7 @@ mod tests {
 
     fn found(text: &str) -> Vec<String> {
         let chars: Vec<char> = text.chars().collect();
-        addresses(text).iter().map(|&(start, end)| chars[start..end].iter().collect()).collect()
+        addresses(text).whole.iter().map(|&(start, end)| chars[start..end].iter().collect()).collect()
     }
 
     /// Texts that would take hours if each beginning were read to the end.
@@ -260,7 +319,20 @@ mod tests {
     fn many_beginnings_are_read_once() {
         for piece in ["www.", "https://a.", "a@www.b.", "@"] {
             let text = piece.repeat(1 << 18);
-            assert!(addresses(&text).len() <= 1, "{piece}");
+            assert!(addresses(&text).whole.len() <= 1, "{piece}");
+        }
+    }
+
+    #[test]
+    fn signs_between_numbers_are_found() {
+        for (text, want) in [
+            ("10115,718-555-0199", vec![5]),
+            ("718-555-0199;718-555-0200,5", vec![12, 25]),
+            ("é1，718-555-0199, 5", vec![2]),
+            ("x,718-555-0199,x 5 ,718-555-0199", vec![]),
+            ("10115,718 1,000-2,000", vec![]),
+        ] {
+            assert_eq!(addresses(text).between, want, "{text:?}");
         }
     }
 
@@ -279,7 +351,7 @@ mod tests {
             ("BEN@EXAMPLE.ORG.", vec!["BEN@EXAMPLE.ORG"]),
             ("a@example.org.5 a@b.c a@b.c.de", vec!["a@example.org", "a@b.c.de"]),
             ("a.@example.org a@-b.org a@.org a@b..org", vec![]),
-            ("a@192.168.0.1", vec![]),
+            ("a@192.168.0.1", vec!["192.168.0.1"]),
             ("a@b.example-.org", vec!["a@b.example"]),
             ("邮箱anna@example.org我", vec!["anna@example.org"]),
             ("jose\u{301}@exa\u{301}mple.org", vec!["jose\u{301}@exa\u{301}mple.org"]),
@@ -302,10 +374,20 @@ mod tests {
             ("555-019 718--555-0199 718-555-0199x -718-555-0199 ab718-555-0199", vec![]),
             (
                 "10115,718-555-0199 718-555-0199_5 (_718-555-0199_-) 718-555-0199-x",
-                vec!["718-555-0199", "718-555-0199"],
+                vec!["718-555-0199", "718-555-0199", "718-555-0199"],
             ),
             ("é718-5550199 ٥718-5550199 718-5550199 7185550199", vec!["718-5550199"]),
             ("a-718-555-0199@b.co", vec!["a-718-555-0199@b.co"]),
+            (
+                "718.555.0199. 718.555-0199.Fax 555.0199 1.2.3 3.14159265",
+                vec!["718.555.0199", "718.555-0199"],
+            ),
+            ("5..718-555-0199 718-5550199..5 718-5550199--5", vec!["718-555-0199", "718-5550199"]),
+            ("(718)555-0199 +1(718)555.0199 ()555-0199", vec!["(718)555-0199", "1(718)555.0199", "555-0199"]),
+            (
+                "Tel(718)555-0199 -(718)555-0199 (030)55-01 x)555-0199",
+                vec!["555-0199", "555-0199", "(030)55-01", "555-0199"],
+            ),
         ] {
             assert_eq!(found(text), want, "{text:?}");
         }

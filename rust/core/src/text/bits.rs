@@ -20,6 +20,11 @@ impl Bits {
         self.items[at / 64] |= 1 << (at % 64);
     }
 
+    /// Takes `at` out.
+    pub fn unset(&mut self, at: usize) {
+        self.items[at / 64] &= !(1 << (at % 64));
+    }
+
     /// Adds those of the positions `64 * number..` whose bits are set in `bits`.
     pub fn set_item(&mut self, number: usize, bits: u64) {
         self.items[number] |= bits;

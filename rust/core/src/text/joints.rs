@@ -21,9 +21,18 @@ pub(super) fn joint(c: char) -> Option<Joint> {
     }
 }
 
+/// Whether `c` is a comma or a semicolon, over which UAX #29 joins digits: of the signs of its `MidNum`, those that also
+/// stand between two numbers.
+pub(super) fn parts_numbers(c: char) -> bool {
+    matches!(
+        c,
+        ',' | ';' | '\u{60c}' | '\u{fe10}' | '\u{fe14}' | '\u{fe50}' | '\u{fe54}' | '\u{ff0c}' | '\u{ff1b}'
+    )
+}
+
 /// Whether `c` is a joint at which a word has two parts where a model gives them two types: a full stop, `,` `;` `_`.
 pub(crate) fn may_part(c: char) -> bool {
-    matches!(c, ',' | ';' | '_') || joint(c) == Some(Joint::Stop)
+    c == '_' || parts_numbers(c) || joint(c) == Some(Joint::Stop)
 }
 
 /// A grapheme cluster of a word, as its joints see it.
@@ -70,16 +79,43 @@ pub(super) struct Left {
     pub(super) alone: bool,
     /// Whether it is an `O` or a `D`.
     pub(super) initial: bool,
-    /// Whether an apostrophe stands before them at which the word is cut.
-    pub(super) elided: bool,
+    /// What stands before an apostrophe before them at which the word is cut.
+    pub(super) elided: Elided,
+}
+
+/// What stands before an apostrophe at which a word is cut.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Elided {
+    /// There is no such apostrophe.
+    Nothing,
+    /// A letter alone, or letters the last of which is no capital: `L` of `L'A.Rossi`.
+    Some,
+    /// Letters the last of which is a capital: `LEVI` of `LEVI'S.Shop`.
+    Capitals,
+}
+
+impl Elided {
+    /// `letter` is the last one before the apostrophe, `alone` whether it is the only one.
+    pub(super) fn of(letter: char, alone: bool) -> Self {
+        if !alone && is_upper(letter) { Self::Capitals } else { Self::Some }
+    }
+
+    /// Whether a letter alone behind the apostrophe is the `s` of a genitive, no initial.
+    fn has(self, letter: char) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Some => letter.is_lowercase(),
+            Self::Capitals => letter.is_lowercase() || letter == 'S',
+        }
+    }
 }
 
 /// Whether a word is cut at a joint, on both sides of it. `next` is the letter or digit behind it, `then` what follows.
 ///
 /// At an apostrophe, unless neither neighbour is a letter of the Latin or Greek script or a digit (`Лук'яненко`), both
 /// are digits (`5'11`), or the apostrophe is part of a name like `O'Brien` or `D'Angelo`. At a colon. At a full stop
-/// before a capital, unless one letter or digit stands before it (`U.S`, `J.R.R.Tolkien`) that is not the small one of
-/// `Anna's.Berlin`.
+/// before a capital, unless one letter or digit stands before it (`U.S`, `J.R.R.Tolkien`) that is neither the small one of
+/// `Anna's.Berlin` nor the `S` of `ANNA'S.BERLIN`.
 ///
 /// Source: measured on annotated names in English, Italian, French and Ukrainian, against cuts at every joint, at none, and
 /// where labels differ.
@@ -93,7 +129,7 @@ pub(super) fn cuts(joint: Joint, left: Left, next: char, then: Option<char>) -> 
             (elides(left.letter) || elides(next)) && !(digit(left.letter) && digit(next)) && !of_name
         }
         Joint::Colon => true,
-        Joint::Stop => is_upper(next) && (!left.alone || (left.elided && left.letter.is_lowercase())),
+        Joint::Stop => is_upper(next) && (!left.alone || left.elided.has(left.letter)),
     }
 }
 

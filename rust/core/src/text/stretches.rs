@@ -88,10 +88,13 @@ impl Stretches {
         self.at(at).map(|(_, at)| self.edges.unit(at))
     }
 
-    /// See [`WordEdges::in_address`]. False in no stretch.
+    /// See [`WordEdges::address`]. `None` in no stretch.
     #[must_use]
-    pub fn in_address(&self, at: usize) -> bool {
-        self.at(at).is_some_and(|(_, at)| self.edges.in_address(at))
+    pub fn address(&self, at: usize) -> Option<(usize, usize)> {
+        let (stretch, place) = self.at(at)?;
+        let (start, end) = self.edges.address(place)?;
+        let moved = stretch.start - stretch.place;
+        Some((start + moved, end + moved))
     }
 
     /// See [`WordEdges::widen`]. A span that begins in no stretch stays as it is; one that ends after its stretch is
@@ -131,6 +134,7 @@ mod tests {
                 for at in start..end {
                     assert_eq!(read.inside(at), whole.inside(at), "{text:?} {at}");
                     assert_eq!(read.is_word(at), whole.is_word(at), "{text:?} {at}");
+                    assert_eq!(read.address(at), whole.address(at), "{text:?} {at}");
                     let same = read.unit(at) == read.unit(start);
                     assert_eq!(same, whole.unit(at) == whole.unit(start), "{text:?} {at}");
                     for to in at..=end {
@@ -172,7 +176,7 @@ mod tests {
         #[test]
         fn stretches_of_addresses_equal_the_whole_text(
             words in prop::collection::vec(
-                prop::sample::select(&["a@b.co", "www.a.de", "https://", "http://x.y/z", ".", "Anna's", " ", " ", "\n", "é", "東", "京", "@", "-", "O'N"][..]),
+                prop::sample::select(&["a@b.co", "www.a.de", "https://", "http://x.y/z", ".", "Anna's", " ", " ", "\n", "é", "東", "京", "@", "-", "O'N", "718-555-0199", ",5"][..]),
                 0..14,
             ),
             kept in prop::collection::vec(any::<bool>(), 1..9),

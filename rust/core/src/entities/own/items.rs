@@ -2,7 +2,7 @@
 //! rows of its tokens.
 
 use super::stitch::Stitched;
-use super::words::Source;
+use super::words::{Sides, Source};
 use super::{Score, TextDecoder};
 use crate::entities::certain;
 use crate::entities::strategy::Decides;
@@ -187,13 +187,17 @@ impl TextDecoder<'_> {
         Ok(())
     }
 
-    /// Whether the model gives two types to what stands on the two sides of a joint, `left` and `right`. Where tokens are
+    /// Which types the model gives to what stands on the two sides of a joint, `left` and `right`. Where tokens are
     /// decided by themselves, what is outside is no type.
-    pub(super) fn differs(&self, text: &Stitched<'_>, left: Range<usize>, right: Range<usize>) -> bool {
+    pub(super) fn sides(&self, text: &Stitched<'_>, left: Range<usize>, right: Range<usize>) -> Sides {
         let rows = Rows::new(&text.values, self.decoder.label_names.len());
         let [left, right] = [left, right].map(|tokens| self.type_of(&rows, &text.rows[tokens]));
         let inner = |kind: u32| !self.decoder.grammar.is_outside(kind);
-        left != right && (self.decoder.settings.strategy.joins_words() || (inner(left) && inner(right)))
+        match (left == right, inner(left) && inner(right)) {
+            (false, true) => Sides::Entities,
+            (false, false) if self.decoder.settings.strategy.joins_words() => Sides::Mixed,
+            _ => Sides::Alike,
+        }
     }
 
     /// The most probable type of the tokens of `members`, by the mean of their distributions.

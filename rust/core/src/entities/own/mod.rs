@@ -324,7 +324,7 @@ impl TextDecoder<'_> {
         let edges = OnceCell::new();
         let mut words = self.words(tokens, near.map_or(&self.edges, |near| self.units_near(near, &edges)))?;
         if let Some(words) = &mut words {
-            words.part(tokens, |left, right| self.differs(text, left, right));
+            words.part(tokens, |left, right| self.sides(text, left, right));
         }
         found.used = words.as_ref().map(|words| words.used);
         let items: Vec<(u32, u32)> = match &words {

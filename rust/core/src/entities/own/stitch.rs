@@ -151,6 +151,7 @@ impl<'a> Part<'a> {
             if start == end
                 && start > 0
                 && token > 0
+                && window.span(token as usize - 1).0 < start - 1
                 && window.span(token as usize - 1).1 == start - 1
                 && text
                     .is_some_and(|text| !text.slice(start as usize - 1, start as usize).starts_with(is_space))
@@ -177,13 +178,15 @@ impl<'a> Part<'a> {
             .fold((i64::MAX, i64::MIN), |(start, end), token| (start.min(token.start), end.max(token.end)))
     }
 
-    /// Where it begins in the text: at the first character that it covers, or, if its tokens are all trimmed spaces,
-    /// where the first of them stands.
+    /// Where it begins in the text: at the first character that it covers, or, if its first tokens are trimmed spaces that
+    /// end there or are all that it has, where the first of them stands.
     fn place(&self) -> i64 {
-        match self.chars().0 {
-            i64::MAX => self.tokens.first().map_or(i64::MAX, |token| token.start),
-            start => start,
-        }
+        let start = self.chars().0;
+        let spaces = self.tokens.iter().take_while(|token| token.start == token.end).count();
+        let Some(first) = self.tokens.first().filter(|_| spaces > 0) else { return start };
+        // The first one may stand one character further to the left than it is.
+        let near = start == i64::MAX || (first.start <= start && first.start + spaces as i64 + 1 >= start);
+        if near { first.start } else { start }
     }
 
     fn row(&self, token: u32, columns: usize) -> &[f32] {
@@ -252,11 +255,11 @@ pub fn stitch(mut parts: Vec<Part<'_>>, columns: usize, merge: Merge) -> Stitche
     }
     // Windows can start in one place, between the bytes of a character; the one with more of these comes first.
     parts.sort_by_cached_key(|part| {
-        let start = part.place();
+        let start = part.chars().0;
         let leading = part.tokens.iter().take_while(|token| token.start <= start).count();
-        (start, std::cmp::Reverse(leading))
+        (part.place(), std::cmp::Reverse(leading))
     });
-    let first = parts[0].chars().0;
+    let first = parts.iter().map(|part| part.chars().0).min().unwrap_or(0);
     let last = parts.iter().map(|part| part.chars().1).max().unwrap_or(0);
     let mut text = Joined::default();
     for number in 0..parts.len() {
@@ -356,8 +359,9 @@ impl Joined {
     }
 
     /// The same if they share nothing but tokens of spaces, trimmed off their offsets: each stands where its space ends,
-    /// but for the first of a window, which may stand one character further to the left. So the second one tells; if they
-    /// share one token alone, nothing does.
+    /// but for the first of a window, which may stand one character further to the left. So the second one tells; if it
+    /// is not shared, the first one does where it stands further to the left than the last one of the text, or where the
+    /// second one leaves no room for another space.
     fn find_spaces(&self, parts: &[Part<'_>], next: &Part<'_>) -> Option<usize> {
         let &[first, second, ..] = &next.tokens[..] else { return None };
         let is_bare = |token: &Token| token.start == token.end;
@@ -370,11 +374,20 @@ impl Joined {
         let bare = self.tokens.iter().rev().take_while(|token| is_bare(token));
         let tail = bare.take(next.tokens.len()).count();
         let from = self.tokens.len() - tail;
-        let at = from + self.tokens[from..].iter().position(|token| token.start == second.start)?;
-        let shared = at.checked_sub(1)?;
-        let stands = (first.start..=first.start + 1).contains(&self.tokens[shared].start);
-        (stands && self.tokens[shared].start < second.start && same(at, &second) && same(shared, &first))
-            .then_some(shared)
+        let stands_there = |token: &Token| is_bare(&second) && token.start == second.start;
+        if let Some(at) = self.tokens[from..].iter().position(stands_there) {
+            let (at, shared) = (from + at, (from + at).checked_sub(1)?);
+            let stands = (first.start..=first.start + 1).contains(&self.tokens[shared].start);
+            return (stands
+                && self.tokens[shared].start < second.start
+                && same(at, &second)
+                && same(shared, &first))
+            .then_some(shared);
+        }
+        let last = self.tokens.len().checked_sub(1)?;
+        let place = self.tokens[last].start;
+        let near = first.start == place && second.start == place + i64::from(is_bare(&second));
+        ((near || first.start == place - 1) && second.start >= place && same(last, &first)).then_some(last)
     }
 
     /// Drops the tokens at the end of the text that reach over `middle`; one stays, and so do those that hold characters

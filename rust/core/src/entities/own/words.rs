@@ -2,6 +2,7 @@
 
 use super::stitch::Token;
 use crate::error::named;
+use crate::text::addresses::is_number;
 use crate::text::chars::CharIndex;
 use crate::text::joints::may_part;
 use crate::text::script::is_space;
@@ -55,6 +56,17 @@ pub const USED: [Used; 7] = [
     Used::Transformers,
     Used::Nothing,
 ];
+
+/// What stands on the two sides of a joint in a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sides {
+    /// One type.
+    Alike,
+    /// Two types, one of which is outside.
+    Mixed,
+    /// Two types of entities.
+    Entities,
+}
 
 /// The words of one text.
 #[derive(Debug)]
@@ -187,12 +199,18 @@ impl Units<'_> {
         covered.chars().filter(|&c| !is_space(c)).nth(1).is_some()
     }
 
-    /// Whether `token` is a joint at which a word may have two parts (see [`may_part`]), and lies in no address.
-    fn may_part(&self, token: &Token) -> bool {
-        token.start >= 0 && token.end - token.start == 1 && {
-            let at = token.start as usize;
-            self.text.slice(at, at + 1).starts_with(may_part) && !self.edges.in_address(at)
+    /// Whether `token` is a joint at which a word may have two parts (see [`may_part`]); and whether it lies in a number in
+    /// groups. `None` in an address, too.
+    fn joint(&self, token: &Token) -> Option<bool> {
+        if token.start < 0 || token.end - token.start != 1 {
+            return None;
         }
+        let at = token.start as usize;
+        if !self.text.slice(at, at + 1).starts_with(may_part) {
+            return None;
+        }
+        let Some((start, end)) = self.edges.address(at) else { return Some(false) };
+        is_number(self.text.slice(start, end)).then_some(true)
     }
 }
 
@@ -258,32 +276,44 @@ impl<'a> Words<'a> {
     /// Cuts units at the joints inside them whose two sides `differ`: a name in small letters is no part of the sentence
     /// behind it (`anna.call`), nor one number of the next (`10115,718`). The sides of a joint, up to the joints next to
     /// it, are given as ranges of `tokens`. A single character before a joint is an initial, and goes with what follows.
-    pub fn part(&mut self, tokens: &[Token], mut differ: impl FnMut(Range<usize>, Range<usize>) -> bool) {
+    /// The parts of a number in groups are decided by themselves, too, but each grows to all of it, unless the two sides
+    /// are two [`Sides::Entities`].
+    pub fn part(&mut self, tokens: &[Token], mut differ: impl FnMut(Range<usize>, Range<usize>) -> Sides) {
         let (Used::Units | Used::UnitsJoined, Some(units)) = (self.used, &mut self.units) else { return };
-        let holds = |&(from, to): &(u32, u32)| {
-            to - from > 2
-                && tokens[from as usize + 1..to as usize - 1].iter().any(|token| units.may_part(token))
-        };
-        if !self.runs.iter().any(holds) {
+        let long = self.runs.iter().filter(|&&(from, to)| to - from > 2);
+        let joint = |at: u32| units.joint(&tokens[at as usize]).map(|numeric| (at as usize, numeric));
+        let joints: Vec<(usize, bool)> = long.flat_map(|&(from, to)| (from..to).filter_map(joint)).collect();
+        if joints.is_empty() {
             return;
         }
         let mut runs = Vec::with_capacity(self.runs.len() + 2);
+        let mut rest = &joints[..];
         for &(from, to) in &self.runs {
+            let own = rest.partition_point(|&(at, _)| at < to as usize);
+            let (inner, behind) = rest.split_at(own);
+            rest = behind;
             let (mut begin, to) = (from as usize, to as usize);
-            let (mut left, mut at) = (begin, begin + 1);
-            while at < to {
-                let next = |from: usize, joint: bool| {
-                    (from..to).find(|&at| units.may_part(&tokens[at]) == joint).unwrap_or(to)
-                };
-                let joint = next(at, true);
-                let right = next(joint, false);
-                let end = next(right, true);
-                if right < to && units.is_long(&tokens[left..joint]) && differ(left..joint, right..end) {
-                    runs.extend([(begin as u32, joint as u32), (joint as u32, right as u32)]);
-                    units.parted.extend([tokens[joint].start as usize, tokens[right - 1].end as usize]);
-                    begin = right;
+            let mut left = begin;
+            // Joints in a row are one.
+            let mut groups = inner.chunk_by(|last, next| last.0 + 1 == next.0).peekable();
+            while let Some(group) = groups.next() {
+                let (joint, numeric) = group[0];
+                let right = joint + group.len();
+                let end = groups.peek().map_or(to, |next| next[0].0);
+                if left == joint || right == to {
+                    continue;
                 }
-                (left, at) = (right, end);
+                let long = units.is_long(&tokens[left..joint]);
+                let sides = if long { differ(left..joint, right..end) } else { Sides::Alike };
+                left = right;
+                if sides == Sides::Alike {
+                    continue;
+                }
+                runs.extend([(begin as u32, joint as u32), (joint as u32, right as u32)]);
+                begin = right;
+                if sides == Sides::Entities || !numeric {
+                    units.parted.extend([tokens[joint].start as usize, tokens[right - 1].end as usize]);
+                }
             }
             runs.push((begin as u32, to as u32));
         }

@@ -7,7 +7,7 @@ mod read;
 #[cfg(test)]
 mod tests;
 
-use crate::text::addresses::addresses;
+use crate::text::addresses::{Addresses, addresses};
 use crate::text::bits::Bits;
 
 /// The units of a text: words, and what stands between them. Positions are in characters.
@@ -26,7 +26,8 @@ use crate::text::bits::Bits;
 /// stacks two Khmer letters. Between two spaces there is always an edge.
 ///
 /// UAX #29 joins letters over an apostrophe, a colon or a full stop, so that `Anna's`, `Anna.Berlin` and
-/// `Name:Anna` are one word each. [`Self::cut`] cuts words there, too.
+/// `Name:Anna` are one word each. [`Self::cut`] cuts words there, too, and at the comma of `10115,718-555-0199`, where a
+/// number in groups begins or ends.
 ///
 /// Building is one pass; a query takes constant time, `widen` logarithmic time in a word of more than 64 characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,8 +103,13 @@ impl WordEdges {
         let from = self.len;
         self.read_stretches(text);
         if self.cut {
-            let all = addresses(text).into_iter();
-            self.addresses.extend(all.map(|(start, end)| (from + start, from + end)));
+            let Addresses { whole, between } = addresses(text);
+            self.addresses.extend(whole.into_iter().map(|(start, end)| (from + start, from + end)));
+            for sign in between.into_iter().map(|sign| from + sign) {
+                self.edges.set(sign);
+                self.edges.set(sign + 1);
+                self.words.unset(sign);
+            }
         }
     }
 
@@ -162,11 +168,11 @@ impl WordEdges {
         if at >= self.len { self.units() } else { self.edges.before(at + 1) - 1 }
     }
 
-    /// Whether the character `at` is one of an address (see [`Self::cut`]).
+    /// The address that the character `at` is one of (see [`Self::cut`]).
     #[must_use]
-    pub fn in_address(&self, at: usize) -> bool {
+    pub fn address(&self, at: usize) -> Option<(usize, usize)> {
         let next = self.addresses.partition_point(|address| address.0 <= at);
-        next > 0 && at < self.addresses[next - 1].1
+        next.checked_sub(1).map(|last| self.addresses[last]).filter(|address| at < address.1)
     }
 
     /// The smallest span of whole units that covers the characters `start..end`.

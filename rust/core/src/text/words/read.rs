@@ -1,7 +1,7 @@
 //! How a text falls into units: stretches of ASCII by a table, the rest segment by segment.
 
 use super::WordEdges;
-use crate::text::joints::{Joint, Left, Part, cuts, joint};
+use crate::text::joints::{Elided, Joint, Left, Part, cuts, joint};
 use crate::text::script::is_unspaced;
 use unicode_categories::UnicodeCategories;
 use unicode_segmentation::UnicodeSegmentation;
@@ -122,9 +122,9 @@ impl WordEdges {
     /// Appends a word that is cut at its soft joints.
     fn push_cut(&mut self, clusters: &[&str]) {
         let parts: Vec<Part> = clusters.iter().map(|cluster| Part::of(cluster)).collect();
-        // Characters since the last cut; letters and digits since the last joint, and the last of them; whether the joint is
-        // an apostrophe, and cut.
-        let (mut chars, mut run, mut last, mut elided) = (0, 0, None, false);
+        // Characters since the last cut; letters and digits since the last joint, and the last of them; what stands before
+        // the joint if it is an apostrophe, and cut.
+        let (mut chars, mut run, mut last, mut elided) = (0, 0, None, Elided::Nothing);
         for (at, part) in parts.iter().enumerate() {
             match (*part, last) {
                 (Part::Letter(c), _) => (run, last) = (run + 1, Some((c, clusters[at]))),
@@ -137,12 +137,16 @@ impl WordEdges {
                     if following.is_some_and(|following| cuts(joint, left, following, then)) {
                         self.push(chars, true);
                         self.push_each(&clusters[at..=at]);
-                        (chars, run, last, elided) = (0, 0, None, joint == Joint::Apostrophe);
+                        elided = match joint {
+                            Joint::Apostrophe => Elided::of(letter, left.alone),
+                            _ => Elided::Nothing,
+                        };
+                        (chars, run, last) = (0, 0, None);
                         continue;
                     }
-                    (run, last, elided) = (0, None, false);
+                    (run, last, elided) = (0, None, Elided::Nothing);
                 }
-                (Part::Joint(_) | Part::Bound, _) => (run, last, elided) = (0, None, false),
+                (Part::Joint(_) | Part::Bound, _) => (run, last, elided) = (0, None, Elided::Nothing),
                 (Part::Unseen, _) => {}
             }
             chars += clusters[at].chars().count();
@@ -169,8 +173,9 @@ impl WordEdges {
             let first = start + if self.cut { joiners(start) } else { 0 };
             self.push_signs(first - start);
             at = first;
-            // Where the letters and digits behind the last joint begin, and what stands behind the last cut.
-            let (mut run, mut from) = (first, first);
+            // Where the letters and digits behind the last joint begin, and what stands behind the last cut; what stands
+            // before that joint.
+            let (mut run, mut from, mut elided) = (first, first, Elided::Nothing);
             loop {
                 // Most of a text is letters, so runs of them are skipped at once.
                 let letters = text[at..].iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
@@ -195,14 +200,19 @@ impl WordEdges {
                         {
                             let alone = at - run == 1;
                             let letter = char(at - 1);
-                            let elided = from == run && from > first && text[from - 1] == b'\'';
                             let left = Left { letter, alone, initial: matches!(letter, 'O' | 'D'), elided };
                             let then = text.get(at + 2).map(|&byte| char::from(byte));
+                            elided = Elided::Nothing;
                             if cuts(joint, left, char(at + 1), then) {
                                 self.push(at - from, true);
                                 self.push(1, false);
                                 from = at + 1;
+                                if joint == Joint::Apostrophe {
+                                    elided = Elided::of(letter, alone);
+                                }
                             }
+                        } else {
+                            elided = Elided::Nothing;
                         }
                         run = at + 1;
                     }

@@ -41,7 +41,8 @@ fn plain_cut(word: &str) -> Vec<String> {
         c.is_alphanumeric() || c.is_punctuation_connector() || c == '\u{202f}'
     };
     let mut out = vec![String::new()];
-    let mut elided = false; // an apostrophe was cut, and no joint stands behind it
+    // Where an apostrophe was cut, and no joint stands behind it: whether letters before it end with a capital.
+    let mut elided = None;
     for at in 0..clusters.len() {
         if at < first || at > last {
             out.push(clusters[at].to_owned());
@@ -58,6 +59,7 @@ fn plain_cut(word: &str) -> Vec<String> {
             let (left, right) = (base(before[0]), base(behind[0]));
             let digit = |c: char| c.is_numeric() && !c.is_alphabetic();
             let capital = is_upper(right);
+            let genitive = |c: char| elided.is_some_and(|big| c.is_lowercase() || (big && c == 'S'));
             let irish = before.len() == 1
                 && ["O", "D"].contains(&clusters[before[0]])
                 && capital
@@ -65,10 +67,10 @@ fn plain_cut(word: &str) -> Vec<String> {
             let close = |c| is_latin_or_greek(c) || digit(c);
             (apostrophe(at) && (close(left) || close(right)) && !(digit(left) && digit(right)) && !irish)
                 || colon(at)
-                || (stop(at) && capital && (before.len() > 1 || (elided && left.is_lowercase())))
+                || (stop(at) && capital && (before.len() > 1 || genitive(left)))
         };
         if !unseen(at) && !in_run(at) {
-            elided = cut && apostrophe(at);
+            elided = (cut && apostrophe(at)).then(|| before.len() > 1 && is_upper(base(before[0])));
         }
         if cut {
             out.push(clusters[at].to_owned());
@@ -112,11 +114,17 @@ fn plain(text: &str, cut: bool) -> Vec<(usize, bool)> {
         }
     }
     let mut out = Vec::new();
-    for (number, unit) in units.iter().enumerate() {
-        out.extend(
-            unit.chars()
-                .map(|_| (number, unit.chars().any(char::is_alphanumeric) || unit.starts_with(is_unspaced))),
-        );
+    let between = if cut { addresses(text).between } else { vec![] };
+    let (mut number, mut at) = (0, 0_usize);
+    for unit in &units {
+        for (place, c) in unit.chars().enumerate() {
+            let signs = [at, at.wrapping_sub(1)].map(|at| between.contains(&at));
+            number += usize::from(place > 0 && signs != [false; 2]);
+            let word = unit.chars().any(char::is_alphanumeric) || unit.starts_with(is_unspaced);
+            out.push((number, word && !(signs[0] && ",;，".contains(c))));
+            at += 1;
+        }
+        number += 1;
     }
     out
 }
@@ -151,7 +159,7 @@ fn check_one(text: &str, cut: bool) {
     let back = |to: usize| starts.iter().copied().filter(|&at| at <= to).max().unwrap();
     let on = |to: usize| starts.iter().copied().find(|&at| at >= to).unwrap();
     let mut whole: Vec<(usize, usize)> = Vec::new();
-    for (start, end) in if cut { addresses(text) } else { vec![] } {
+    for (start, end) in if cut { addresses(text).whole } else { vec![] } {
         let touched: Vec<_> = whole.extract_if(.., |other| other.1 > back(start)).collect();
         whole.push((touched.first().map_or(back(start), |other| other.0), on(end)));
     }
@@ -247,6 +255,13 @@ fn words_are_cut_where_names_end() {
             vec!["Anna", "'", "s", ".", "Berlin", " ", "L", "'", "A.Rossi", " ", "Zoë", "’", "s", ".", "Ö"],
         ),
         ("Müller.\u{301}Anna", vec!["Müller", ".\u{301}", "Anna"]),
+        ("ANNA'S.BERLIN L'S.Rossi", vec!["ANNA", "'", "S", ".", "BERLIN", " ", "L", "'", "S.Rossi"]),
+        (
+            "Levi'S.P ÖÖ’S.P _L'S.P",
+            vec!["Levi", "'", "S.P", " ", "ÖÖ", "’", "S", ".", "P", " ", "_", "L", "'", "S.P"],
+        ),
+        ("1,10115,718-555-0199,5", vec!["1,10115", ",", "718", "-", "555", "-", "0199", ",", "5"]),
+        ("é10115，718-555-0199;x", vec!["é10115", "，", "718", "-", "555", "-", "0199", ";", "x"]),
         ("Anna\u{ad}.Berlin", vec!["Anna\u{ad}", ".", "Berlin"]),
         ("Anna.ǅamonja", vec!["Anna", ".", "ǅamonja"]),
         ("ж'\u{103c}O", vec!["ж", "'\u{103c}", "O"]),
@@ -269,6 +284,16 @@ proptest! {
     #[test]
     fn ascii_equals_its_twin(text in "[abOD1_:;,.' \r\n@-]{0,24}|[aODB1_:.']{0,24}|[ -~\r\n\t\x00]{0,24}") {
         check(&text);
+    }
+
+    #[test]
+    fn numbers_equal_their_twin(
+        pieces in prop::collection::vec(
+            prop::sample::select(&["718-555-0199", "555", "5550", "5", ",", ";", ".", "-", "(718)", "_", "'", "é", "，", "\u{301}", " "][..]),
+            0..10,
+        ),
+    ) {
+        check(&pieces.concat());
     }
 
     #[test]

@@ -463,6 +463,8 @@ class WordTable:
     def memory(self) -> int: ...
 
 # corpus
+def file_kind(head: bytes) -> tuple[str, str | None, str] | None: ...
+
 @final
 class TextReader:
     @staticmethod

@@ -45,7 +45,7 @@ mod _fastpost {
     #[pymodule_export]
     use super::columns::ArrowColumns;
     #[pymodule_export]
-    use super::corpus::TextReader;
+    use super::corpus::{TextReader, file_kind};
     #[pymodule_export]
     use super::encode::{TokenEncoder, WindowShapes, check_windows};
     #[pymodule_export]

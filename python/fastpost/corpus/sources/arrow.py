@@ -8,19 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastpost._fastpost import TextReader
+from fastpost.corpus.sources.kinds import refuse_kind
 from fastpost.corpus.sources.options import Options, Reader, kind_of
 from fastpost.corpus.sources.rows import columns_of, rows_of
 from fastpost.corpus.sources.strings import StringReader
 from fastpost.exceptions import CorpusError
-
-_PACKINGS = {
-    b"\x1f\x8b": "gzip",
-    b"\x28\xb5\x2f\xfd": "zstd",
-    b"BZh": "bzip2",
-    b"\xfd7zXZ\x00": "xz",
-    b"\x04\x22\x4d\x18": "lz4",
-}
-"""What a packed file begins with; no file of Arrow or Parquet does."""
 
 
 @dataclass
@@ -42,12 +34,7 @@ class ArrowFile:
         import pyarrow as pa
 
         try:
-            with open(self.path, "rb") as file:  # pyarrow's own error has no errno and no filename
-                head = file.read(6)
-            packing = next((name for mark, name in _PACKINGS.items() if head.startswith(mark)), None)
-            if packing is not None:
-                cure = f"unpack it first; columns of {self.format} are packed inside the file"
-                raise CorpusError(f"it holds {packing} data, not {self.format}; {cure}", self.path)
+            refuse_kind(self.path, self.format)  # pyarrow's own error has no errno and no filename
             yield from self._read(columns)
         except (pa.ArrowException, OSError) as error:
             if isinstance(error, OSError) and error.errno is not None:

@@ -15,6 +15,7 @@ from fastpost.corpus.folders import Folders
 from fastpost.corpus.sources.arrow import ArrowFile, ArrowObject
 from fastpost.corpus.sources.datasets import Dataset
 from fastpost.corpus.sources.files import FileObject, Files
+from fastpost.corpus.sources.kinds import refuse_kind
 from fastpost.corpus.sources.options import Options, Source, kind_of
 from fastpost.corpus.sources.strings import Strings
 from fastpost.exceptions import Argument, refuse
@@ -104,6 +105,8 @@ def _standard_input(options: Options) -> FileObject:
 def _format(path: str, options: Options) -> str:
     kind = options.format or SUFFIXES.get(suffix_of(path))
     if kind is None:
+        if os.path.isfile(path):
+            refuse_kind(path)
         raise refuse(
             ValueError,
             f"the name of {path} does not say what it holds",

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::csv::{Header, Scan, lines};
 use super::fault::{Fault, Reason};
+use super::kinds::no_text;
 use super::open::Opened;
 use super::text;
 use super::{Keep, MARK, Source, Split, Wanted};
@@ -196,7 +197,9 @@ impl Cutter {
 
     /// Looks at the first bytes of the file, and takes its byte-order mark off.
     fn look(&mut self, head: &mut Vec<u8>, wanted: &Wanted) -> Result<(), Reason> {
-        strip_mark(head).map_err(Reason::OtherEncoding)?;
+        if head.starts_with(MARK) {
+            head.drain(..MARK.len());
+        }
         no_text(head).map_or(Ok(()), Err)?;
         self.sniff(head, wanted)
     }
@@ -215,14 +218,13 @@ impl Cutter {
             return Ok(());
         }
         let start = block.trim_ascii_start();
-        let list = start.strip_prefix(b"[").is_some_and(|rest| rest.trim_ascii_start().starts_with(b"{"));
-        if start.starts_with(b"{") || list {
-            self.split = Split::Json;
-        }
-        for (mark, format) in [(b"PAR1".as_slice(), "parquet"), (b"ARROW1".as_slice(), "arrow")] {
-            if block.starts_with(mark) {
-                return Err(Reason::Columnar { format });
+        let inner = start.strip_prefix(b"[").map_or(start, <[u8]>::trim_ascii_start);
+        if let Some(fields) = inner.strip_prefix(b"{") {
+            // An object goes on with a name or ends; `{name}` may be text, `{'name'` another program's record.
+            if !matches!(fields.trim_ascii_start().first(), None | Some(b'"' | b'}')) {
+                return Err(Reason::Brace);
             }
+            self.split = Split::Json;
         }
         let kept = if let Keep::Columns(names) = &wanted.keep { names.first() } else { None };
         let text = Some(&wanted.column).filter(|_| wanted.named).map(|name| (name, "column"));
@@ -280,46 +282,4 @@ impl Cutter {
 /// The end of the line end that closes a record of CSV: csv-core ends the record at the `\r` of CRLF.
 fn line_end(block: &[u8], end: usize) -> usize {
     if end > 0 && block[end - 1] == b'\r' && block.get(end) == Some(&b'\n') { end + 1 } else { end }
-}
-
-/// Why a file that starts so, once unpacked, is not text.
-fn no_text(block: &[u8]) -> Option<Reason> {
-    const MARKS: [(&[u8], &str); 6] = [
-        (&[0x1f, 0x8b, 0x08], "gzip"),
-        (&[0x28, 0xb5, 0x2f, 0xfd], "zstd"),
-        (b"BZh", "bzip2"),
-        (&[0xfd, b'7', b'z', b'X', b'Z', 0], "xz"),
-        (b"PK\x03\x04", "zip"),
-        (&[b'7', b'z', 0xbc, 0xaf], "7z"),
-    ];
-    /// How many characters are looked at to tell UTF-16.
-    const LOOK: usize = 8;
-    // A text may start with "BZh"; the first block of bzip2 starts with the digits of pi.
-    let is = |mark: &[u8]| {
-        block.starts_with(mark)
-            && (mark != b"BZh" || block.get(4..).is_some_and(|rest| rest.starts_with(b"1AY&SY")))
-    };
-    if let Some((_, format)) = MARKS.iter().find(|(mark, _)| is(mark)) {
-        return Some(Reason::Packed { format });
-    }
-    if block.get(257..262) == Some(b"ustar") {
-        return Some(Reason::Packed { format: "tar" });
-    }
-    let wide = |zero: usize| {
-        block.len() >= 2 * LOOK
-            && block[..2 * LOOK].iter().enumerate().all(|(at, &byte)| (byte == 0) == (at % 2 == zero))
-    };
-    (wide(0) || wide(1)).then_some(Reason::Wide)
-}
-
-/// Takes the byte-order mark off the start of a file; the name of one that is not UTF-8's is the error.
-fn strip_mark(block: &mut Vec<u8>) -> Result<(), &'static str> {
-    if block.starts_with(MARK) {
-        block.drain(..MARK.len());
-    }
-    match block.as_slice() {
-        [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => Err("UTF-32"),
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Err("UTF-16"),
-        _ => Ok(()),
-    }
 }

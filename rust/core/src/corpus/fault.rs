@@ -76,15 +76,31 @@ pub enum Reason {
     /// A byte-order mark of UTF-16 or UTF-32.
     #[error("the file starts with a {0} byte-order mark; convert it to UTF-8")]
     OtherEncoding(&'static str),
-    /// Every second byte is 0, as in UTF-16 without a byte-order mark.
-    #[error("the text looks like UTF-16 (every second byte is 0); convert it to UTF-8")]
-    Wide,
+    /// All but one byte of each character are 0, as in UTF-16 and UTF-32 without a byte-order mark.
+    #[error("the text looks like {encoding} ({zeros} is 0); convert it to UTF-8")]
+    Wide {
+        /// UTF-16 or UTF-32.
+        encoding: &'static str,
+        /// Which of its bytes are 0.
+        zeros: &'static str,
+    },
     /// Bytes of an archive, or of a packing that is not read here.
     #[error("it holds {format} data; unpack it before, or pipe in what its own program unpacks")]
     Packed {
         /// bzip2, xz, zip, tar, or what is packed twice.
         format: &'static str,
     },
+    /// A document, or data of another program.
+    #[error("it holds {what}, not text; {cure}")]
+    Binary {
+        /// What it is.
+        what: &'static str,
+        /// What to make of it.
+        cure: &'static str,
+    },
+    /// A file of which nobody has said what it holds: it starts with a brace, and is no JSON.
+    #[error("it starts with `{{` as JSON does, but no name in double quotes follows")]
+    Brace,
     /// A line that is not one JSON object.
     #[error("not a JSON record: {message} at byte {at} of the line")]
     Json {
@@ -299,6 +315,7 @@ impl Reason {
                 let end = [Value("format", format), Text(" if its name does not say so")];
                 [&[Text("; pass its path, and ")], &end[..]].concat()
             }
+            Self::Brace => vec![Text("; pass "), Value("format", "text"), Text(" if it is plain text")],
             Self::NoColumns { argument, .. } => {
                 vec![Text("; leave "), Argument(argument), Text(" out, or pass "), Argument("format")]
             }
@@ -337,8 +354,10 @@ impl Fault {
                 Reason::Os { .. }
                 | Reason::Damaged { .. }
                 | Reason::Window
-                | Reason::Wide
+                | Reason::Wide { .. }
                 | Reason::Packed { .. }
+                | Reason::Binary { .. }
+                | Reason::Brace
                 | Reason::BadIndex { .. }
                 | Reason::Read(_)
                 | Reason::Shrank { .. }

@@ -15,6 +15,7 @@ mod cutter;
 mod each;
 mod fault;
 mod jsonl;
+mod kinds;
 mod open;
 mod relaxed;
 mod shelf;
@@ -30,6 +31,7 @@ use std::sync::{Arc, Mutex};
 pub use blocks::{Blocks, Next};
 pub use each::{Stopped, Tally, each};
 pub use fault::{Fault, Hint, Reason, Word, clipped, listed};
+pub use kinds::no_text;
 pub use texts::Texts;
 
 use crate::parallel::Threads;

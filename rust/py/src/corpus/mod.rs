@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use fastpost_core::corpus::{self, Blocks, Keep, Plan, Source, Split, Stopped, Tally, Texts, Wanted};
+use fastpost_core::corpus::{self, Blocks, Keep, Plan, Reason, Source, Split, Stopped, Tally, Texts, Wanted};
 use fastpost_core::parallel::Threads;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
@@ -21,6 +21,20 @@ use crate::corpus::fault::{error_of, poisoned};
 use crate::corpus::object::ObjectRead;
 use crate::corpus::state::{Counts, Feed, State};
 use crate::door::exception;
+
+/// What a file that starts with `head` holds if it is not text: what it is called in messages, for which format of
+/// columns it stands, and the words of the error. See `fastpost_core::corpus::no_text`.
+#[pyfunction]
+pub(crate) fn file_kind(head: &[u8]) -> Option<(&'static str, Option<&'static str>, String)> {
+    let reason = corpus::no_text(head)?;
+    let (what, format) = match reason {
+        Reason::Packed { format } => (format, None),
+        Reason::Columnar { format } => (format, Some(format)),
+        Reason::Binary { what, .. } => (what, None),
+        _ => ("text", None),
+    };
+    Some((what, format, reason.to_string()))
+}
 
 /// One pass over files, one file object or Arrow data. See `fastpost_core::corpus`.
 #[pyclass(frozen, module = "fastpost._fastpost")]

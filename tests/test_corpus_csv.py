@@ -204,6 +204,24 @@ def test_a_byte_order_mark_before_what_is_not_the_header_is_told(tmp_path, recor
     assert skipping.stats.skipped == 1
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_line_end_in_the_first_field_behind_a_byte_order_mark_ends_no_record(tmp_path, end, threads):
+    """The quote was a character of the field, so that the end of the field was read as a record of its own."""
+    path, style = tmp_path / "a.csv", {"lineterminator": end, "quoting": csv.QUOTE_ALL}
+    header = written([("te\nxt", "id")], **style)
+    path.write_bytes(header + b"a,1" + end.encode() + MARK + written([("x\ny,2\nb", "3"), ("c", "4")], **style))
+    skipping = Corpus(path, column="te\nxt", threads=threads, on_error="skip")
+    assert texts_of(skipping) == ["a", "c"]
+    assert skipping.stats.skipped == 1
+    path.write_bytes((MARK + header + written([("x\ny", "1")], **style)) * 3)
+    assert texts_of(Corpus(path, column="te\nxt", threads=threads)) == ["x\ny"] * 3
+    path.write_bytes(header + b"a,1" + end.encode() + MARK[:2])
+    skipping = Corpus(path, column="te\nxt", threads=threads, on_error="skip")
+    assert texts_of(skipping) == ["a"]
+    assert skipping.stats.skipped == 1
+
+
 def test_a_header_of_a_joined_file_over_blocks(tmp_path):
     """Wherever a block ends, the mark belongs to the record behind it."""
     path = tmp_path / "a.csv"

@@ -28,6 +28,8 @@ pub(crate) struct Scan {
     reader: Box<Reader>,
     /// Bytes of the block that have been gone over.
     seen: usize,
+    /// No byte of the record that begins there has been gone over.
+    fresh: bool,
     /// Where the first and the last record that end in the block do so; 0 if none does.
     pub(crate) first: usize,
     pub(crate) last: usize,
@@ -35,16 +37,26 @@ pub(crate) struct Scan {
 
 impl Scan {
     pub(crate) fn new(split: Split) -> Option<Self> {
-        Some(Self { reader: reader(split.delimiter()?), seen: 0, first: 0, last: 0 })
+        Some(Self { reader: reader(split.delimiter()?), seen: 0, fresh: true, first: 0, last: 0 })
     }
 
     /// Goes over the bytes of `block` that it has not seen.
     pub(crate) fn over(&mut self, block: &[u8]) {
         let (mut fields, mut ends) = ([0; 4096], [0; 64]);
         while self.seen < block.len() {
+            if self.fresh {
+                // A quote behind a byte-order mark opens the first field.
+                self.seen += before_record(&block[self.seen..]);
+                let rest = &block[self.seen..];
+                if rest.len() < MARK.len() && MARK.starts_with(rest) {
+                    return; // the block may end inside a mark
+                }
+                self.fresh = false;
+            }
             let (result, read, _, _) = self.reader.read_record(&block[self.seen..], &mut fields, &mut ends);
             self.seen += read;
             if let ReadRecordResult::Record = result {
+                self.fresh = true;
                 self.last = self.seen;
                 if self.first == 0 {
                     self.first = self.seen;
@@ -63,7 +75,7 @@ impl Scan {
     /// Whether a quote is open at the end of `block`, which is that of the file.
     pub(crate) fn is_open(&mut self, block: &[u8]) -> bool {
         let (mut fields, mut ends) = ([0; 8], [0; 8]);
-        let begun = block[self.last..].iter().any(|&byte| byte != b'\n' && byte != b'\r');
+        let begun = !self.fresh && self.last < block.len();
         loop {
             // A line end ends a record unless it stands in quotes.
             match self.reader.read_record(b"\n", &mut fields, &mut ends).0 {
@@ -127,6 +139,20 @@ impl Header {
             && (0..records.count)
                 .all(|field| records.utf8(field, false).is_ok_and(|name| name == self.names[field]));
         !there || (same && !records.next())
+    }
+}
+
+/// How many bytes before a record are no part of it: line ends, and byte-order marks.
+fn before_record(bytes: &[u8]) -> usize {
+    let mut rest = bytes;
+    loop {
+        match rest {
+            [b'\n' | b'\r', behind @ ..] => rest = behind,
+            _ => match rest.strip_prefix(MARK) {
+                Some(behind) => rest = behind,
+                None => return bytes.len() - rest.len(),
+            },
+        }
     }
 }
 
@@ -233,10 +259,12 @@ impl<'a> Records<'a> {
 
     /// Reads the next record; `false` at the end.
     fn next(&mut self) -> bool {
-        // Empty lines are no part of the record; csv-core passes over them, too.
-        let rest = &self.bytes[self.at..];
-        self.at += rest.iter().take_while(|&&byte| byte == b'\n' || byte == b'\r').count();
-        self.start = self.at;
+        // Empty lines are no part of the record; csv-core passes over them, too. A byte-order mark right before it is,
+        // but csv-core does not read it, or a quote behind it would open no field.
+        let gap = &self.bytes[self.at..][..before_record(&self.bytes[self.at..])];
+        let marks = gap.iter().rev().take_while(|&&byte| byte != b'\n' && byte != b'\r').count();
+        self.at += gap.len();
+        self.start = self.at - marks;
         let (mut length, mut count) = (0, 0);
         loop {
             let (result, read, wrote, ended) = self.reader.read_record(

@@ -324,6 +324,26 @@ def test_a_redaction_shows_no_text_and_can_be_kept():
         redaction.restore(5)
 
 
+@pytest.mark.parametrize("name", ["_texts", "_spans", "_originals", "_single"])
+@pytest.mark.parametrize(
+    "wrong",
+    [None, 5, "x", [], {}, ("a", "b"), [5], True, {"<1>": [5]}, {"<1>": []}, ([{"start": 0}],), ([5],)],
+    ids=str,
+)
+def test_a_pickle_of_a_redaction_that_was_tampered_with_is_refused_when_it_is_read(name, wrong):
+    """It was an AttributeError wherever the redaction was used first."""
+    redaction = redact(["Anna met Bo", "x"], [[(0, 4, "PER"), (9, 11, "PER")], []], "<{n}>")
+    other = copy.copy(redaction)
+    vars(other)[name] = wrong
+    with pytest.raises(ValueError, match="this is no pickle of a Redaction") as raised:
+        pickle.loads(pickle.dumps(other))
+    assert "Anna" not in str(raised.value)
+    assert raised.value.__context__ is None
+    del vars(other)[name]
+    with pytest.raises(ValueError, match="this is no pickle of a Redaction"):
+        pickle.loads(pickle.dumps(other))
+
+
 def test_thousands_of_words_are_put_back():
     text = " ".join(f"w{number}" for number in range(20_000))
     spans, at = [], 0

@@ -128,6 +128,18 @@ class Redaction:
             why = "but the redacted text has these characters in another place, too; pass another template to `redact`"
         return f"`{name}` has {_short(placeholder)}, {why}, such as '[{{label}}_{{n}}]'"
 
+    def __setstate__(self, state: Any) -> None:
+        try:
+            texts, spans, originals, single = (state[f"_{name}"] for name in ("texts", "spans", "originals", "single"))
+            held = (*texts, *originals, *(word for words in originals.values() for word in words))
+            fits = all(originals[text[one["start"] : one["end"]]] for text, own in zip(texts, spans) for one in own)
+            fits &= type(texts) is tuple and type(single) is bool and all(isinstance(one, str) for one in held)
+        except (AttributeError, KeyError, TypeError):  # whose messages may show what was redacted
+            fits = False
+        if not fits or len(texts) != len(spans) or (single and len(texts) != 1):
+            raise refuse(ValueError, "this is no pickle of a Redaction: its texts and placeholders do not fit")
+        vars(self).update(_texts=texts, _spans=spans, _originals=originals, _single=single)
+
     def __repr__(self) -> str:
         count = sum(map(len, self._spans))
         return f"<Redaction: {counted(count, 'placeholder')} in {counted(len(self._texts), 'text')}>"

@@ -130,7 +130,9 @@ class EntityFunction:
         if self._pipe is None:
             from fastpost.pipelines.open import pipeline
 
-            self._pipe = pipeline("ner", model=self.model, **{"compat": COMPAT, **self.arguments})
+            # Labels to ignore are those of the strategy, so it is told when the pipeline is made.
+            told = {name: self.options[name] for name in ("aggregation_strategy",) if name in self.options}
+            self._pipe = pipeline("ner", model=self.model, **{"compat": COMPAT, **self.arguments, **told})
         texts = [None if _is_null(text) else text for text in texts]
         there = [text for text in texts if text is not None]
         found = iter(self._pipe(there, **self.options) if there else ())

@@ -39,6 +39,8 @@ def labelled(text, **parts):
         ("to jo_a+news@a.example.co.uk,", {"EMAIL": "@"}, [("jo_a+news@a.example.co.uk", "EMAIL")]),
         ("ben@example.org.Then call", {"EMAIL": "ben"}, [("ben@example.org", "EMAIL")]),
         ("Mail:ben@example.org", {"EMAIL": "org"}, [("ben@example.org", "EMAIL")]),
+        ("mail o'brien@example.org", {"EMAIL": "brien"}, [("o'brien@example.org", "EMAIL")]),
+        ("l'e-mail d'anna@example.org", {"EMAIL": "anna"}, [("anna@example.org", "EMAIL")]),
         # Two types are never one entity: the type that covers more of the address gets it.
         ("ben@example.org", {"PER": "ben", "EMAIL": "@example.org"}, [("ben@example.org", "EMAIL")]),
         ("benjamin@b.co", {"PER": "benjamin", "EMAIL": "co"}, [("benjamin@b.co", "PER")]),
@@ -80,7 +82,7 @@ def test_its_score_is_that_of_what_the_model_labelled():
 
 pieces = st.sampled_from(
     [
-        *"aB1.@@-+_,: '/?!",
+        *"aoB1.@@-+_,: '/?!",
         "https://",
         "www.",
         "ftp://",
@@ -93,6 +95,10 @@ pieces = st.sampled_from(
         "＠",
         "．",
         "ก",
+        "718-555-0199",
+        "(718)",
+        ",5",
+        "555.",
     ]
 )
 

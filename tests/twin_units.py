@@ -127,7 +127,7 @@ SPACED = rf"(?:[[\p{{Alphabetic}}\p{{N}}]--{NO_SPACES}]|\p{{M}})"
 BEGIN = rf"(?!\p{{M}}){SPACED}"
 STOP = r"[.\uff0e]"
 ADDRESS = regex.compile(
-    rf"(?V1){BEGIN}(?:(?:{SPACED}|[_+-]|{STOP})*(?:{SPACED}|_))?[@\uff20]"
+    rf"(?V1)(?:(?<!{SPACED})[oO][{APOSTROPHES}])?{BEGIN}(?:(?:{SPACED}|[_+-]|{STOP})*(?:{SPACED}|_))?[@\uff20]"
     rf"(?:{BEGIN}(?:(?:{SPACED}|-)*{SPACED})?(?:(?<!\p{{Lowercase}}){STOP}|{STOP}(?!\p{{Uppercase}})))+"
     rf"(?=\p{{Alphabetic}}){BEGIN}(?:{SPACED}|-)*{SPACED}"
 )

@@ -4,7 +4,7 @@
 //! The plain line is the regular expressions of the tests. They need a crate that core does without, and code that
 //! reads each `@`, `://` or hyphen by itself is as short.
 
-use crate::text::joints::parts_numbers;
+use crate::text::joints::{is_apostrophe, parts_numbers};
 use crate::text::script::is_unspaced;
 use unicode_categories::UnicodeCategories;
 
@@ -21,7 +21,7 @@ pub struct Addresses {
 /// The addresses of `text`, and its numbers in groups.
 ///
 /// An e-mail address is a name, `@` and a host. The name is letters, digits and `.` `_` `+` `-`; it begins with a letter or
-/// a digit and does not end with `.` `+` `-`. The host is two labels or more with full stops between, the last one of at least two
+/// a digit and does not end with `.` `+` `-`; an `o` and an apostrophe before it belong to it (`o'brien@example.org`). The host is two labels or more with full stops between, the last one of at least two
 /// characters that begins with a letter; a label is letters, digits and `-`. Letters of scripts that put no spaces
 /// between words belong to neither (`邮箱anna@example.org`), marks go with their letters. A host ends where a sentence
 /// begins, at a full stop between a small letter and a capital (`anna@example.org.Then`).
@@ -280,7 +280,12 @@ fn name(chars: &[char], end: usize) -> Option<usize> {
     let of_name = |&c: &char| is_letter(c) || is_stop(c) || matches!(c, '_' | '+' | '-');
     let long = chars[..end].iter().rev().take_while(|c| of_name(c)).count();
     let start = (end - long..end).find(|&at| is_letter(chars[at]) && !chars[at].is_mark())?;
-    (is_letter(chars[end - 1]) || chars[end - 1] == '_').then_some(start)
+    let irish = match chars[..start] {
+        [.., before, 'o' | 'O', sign] => is_apostrophe(sign) && !is_letter(before),
+        ['o' | 'O', sign] => is_apostrophe(sign),
+        _ => false,
+    };
+    (is_letter(chars[end - 1]) || chars[end - 1] == '_').then_some(if irish { start - 2 } else { start })
 }
 
 /// Where the host ends that begins at `start`.
@@ -357,6 +362,8 @@ mod tests {
             ("jose\u{301}@exa\u{301}mple.org", vec!["jose\u{301}@exa\u{301}mple.org"]),
             ("ａ＠ｂ．ｃｏｍ", vec!["ａ＠ｂ．ｃｏｍ"]),
             ("a@b.co@d.ef", vec!["a@b.co@d.ef"]),
+            ("o'brien@b.co (O’N.i@b.co)", vec!["o'brien@b.co", "O’N.i@b.co"]),
+            ("d'anna@b.co too'x@b.co 'o'@b.co", vec!["anna@b.co", "x@b.co"]),
             ("a@b.co,c@d.ef", vec!["a@b.co", "c@d.ef"]),
             ("_@b.co _a_b_@b.co_", vec!["a_b_@b.co"]),
             ("see https://a.example/in/bo-8?id=7#x=%20.", vec!["https://a.example/in/bo-8?id=7#x=%20"]),

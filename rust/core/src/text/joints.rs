@@ -21,6 +21,11 @@ pub(super) fn joint(c: char) -> Option<Joint> {
     }
 }
 
+/// Whether `c` is `'` or one of its other forms.
+pub(super) fn is_apostrophe(c: char) -> bool {
+    joint(c) == Some(Joint::Apostrophe)
+}
+
 /// Whether `c` is a comma or a semicolon, over which UAX #29 joins digits: of the signs of its `MidNum`, those that also
 /// stand between two numbers.
 pub(super) fn parts_numbers(c: char) -> bool {

@@ -138,6 +138,11 @@ def test_quoted_line_ends_over_blocks(tmp_path, threads):
         ("id,body\n1,a\n", 1, "no column `text`; the header has `id`, `body`. Pass `column`"),
         ("id;text\n1;a\n", 1, "has semicolons in it; rewrite the file with commas"),
         (
+            '{"text": "a", "id": 1}\n',
+            1,
+            'which begins as JSON does; pass format="jsonl" if it holds JSON Lines, or pass `column`',
+        ),
+        (
             "id\ttext\n1\ta\n",
             1,
             'has `id text`, which has tabs in it; pass format="tsv" if they stand between its fields, or pass `column`',

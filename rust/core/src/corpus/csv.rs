@@ -167,6 +167,7 @@ fn unmarked(mut record: &[u8]) -> &[u8] {
 /// What a header hints at if it lacks the column.
 fn hint(names: &[std::borrow::Cow<'_, str>], split: Split) -> Option<Hint> {
     match names {
+        [first, ..] if first.starts_with('{') => Some(Hint::Json),
         [one] if split == Split::Csv && one.contains('\t') => Some(Hint::Tabs),
         [one] if split == Split::Tsv && one.contains(',') => Some(Hint::Commas),
         [one] if one.contains(';') => Some(Hint::Semicolons),

@@ -248,6 +248,8 @@ pub enum Hint {
     Commas,
     /// It has semicolons in it.
     Semicolons,
+    /// It is an object of JSON.
+    Json,
 }
 
 impl Hint {
@@ -256,6 +258,7 @@ impl Hint {
             Self::Tabs => ", which has tabs in it",
             Self::Commas => ", which has commas in it",
             Self::Semicolons => ", which has semicolons in it",
+            Self::Json => ", which begins as JSON does",
         }
     }
 }
@@ -307,8 +310,15 @@ impl Reason {
                     Hint::Tabs => [Text("; pass "), Value("format", "tsv")],
                     Hint::Commas => [Text("; pass "), Value("format", "csv")],
                     Hint::Semicolons => [Text("; rewrite the file"), Text(" with commas")],
+                    Hint::Json => [Text("; pass "), Value("format", "jsonl")],
                 };
-                let end = [Text(" if they stand between its fields, or pass "), Argument(argument)];
+                let why = match hint {
+                    Hint::Json => " if it holds JSON Lines, or pass ",
+                    Hint::Tabs | Hint::Commas | Hint::Semicolons => {
+                        " if they stand between its fields, or pass "
+                    }
+                };
+                let end = [Text(why), Argument(argument)];
                 [&first[..], &end].concat()
             }
             Self::Columnar { format } => {

@@ -90,7 +90,9 @@ fn starts(head: &[u8], format: &str, mark: &[u8]) -> bool {
     match format {
         // The first block of bzip2 starts with the digits of pi, the end of an empty one with those of its root.
         "bzip2" => rest.get(1..7).is_some_and(|block| block == b"1AY&SY" || block == b"\x17rE8P\x90"),
-        "parquet" | "data of ORC" => rest.first().is_some_and(unprinted),
+        "parquet" => rest.first().is_none_or(unprinted),
+        // Its first message often is number 1, whose mark is that of a line end.
+        "data of ORC" => rest.iter().take(2).any(unprinted),
         "a PDF document" => matches!(rest, [b'0'..=b'9', b'.', b'0'..=b'9', ..]),
         _ => true,
     }
@@ -113,6 +115,7 @@ mod tests {
             (b"%PDF-1.7\n", "PDF"),
             (b"{\\rtf1\\ansi", "RTF"),
             (b"ORC\x11\0", "ORC"),
+            (b"ORC\n\x06\x12", "ORC"),
             (b"\xff\xfeh\0", "UTF-16"),
             (b"h\0i\0h\0i\0h\0i\0h\0i\0", "UTF-16"),
             (b"\0\0\0h\0\0\0i\0\0\0h\0\0\0i\0\0\0h\0\0\0i\0\0\0h\0\0\0i", "UTF-32"),

@@ -4,6 +4,7 @@ import base64
 from random import Random
 
 from encoder_cases import LLAMA3, charsmap
+from training_bases import REGEX
 
 BLANKS = [" ", "  ", "   ", "\t", "\n", "\r\n", "\n\n", "\r", " \n", *"\u00a0\u2003\u3000\u2028\u2029\u0085\v\f\u1680\u200b\ufeff\u00ad\u2060"]  # fmt: skip
 ODD = [
@@ -25,6 +26,7 @@ EXPRESSIONS = [
     LLAMA3.replace("{1,3}", ""),
     r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
     r"\p{N}{1,3}",
+    *(REGEX[name] for name in ("bloom", "chinese", "deepseek-rest")),
     r"\s+",
     r"[aeiou]",
 ]
@@ -269,6 +271,16 @@ def _char_bpe(rng: Random) -> dict:
     return {"normalizer": normalizer, "pre_tokenizer": pre_tokenizer, "model": model}
 
 
+def _folds(rng: Random) -> list[dict]:
+    """Normalizers that ALBERT and XLNet have before a charsmap, in any order."""
+    old, new = rng.choice(
+        [("``", '"'), ("a", "bb"), ("ab", ""), ("\u0301", "x"), ("'s", "s'"), ("a b", "c"), ("aa", "a")]
+    )
+    kinds = ["NFKD", "NFD", "NFKC", "StripAccents", "StripAccents", "Lowercase", "Lowercase"]
+    steps = [{"type": "Replace", "pattern": {"String": old}, "content": new}, *({"type": kind} for kind in kinds)]
+    return rng.sample(steps, rng.randrange(1, 5))
+
+
 def _unigram(rng: Random) -> dict:
     tied = rng.random() < 0.3
     tokens = dict.fromkeys(["<unk>", "<s>", "</s>", *"▁abcdefgh0123.,", "▁▁", *_pieces(rng, 200, start="▁")])
@@ -279,12 +291,14 @@ def _unigram(rng: Random) -> dict:
     mapped = [charsmaps] if rng.random() < 0.6 else [even, {"type": "NFC"}]
     steps = [_strip(rng), _strip(rng), *mapped, _strip(rng), one_blank]
     steps = [step for step in steps if rng.random() < 0.4]
+    folds = _folds(rng) if rng.random() < 0.3 else []
+    steps = folds + steps
     space = _metaspace(rng)
     if rng.random() < 0.7:
         space = {**space, "prepend_scheme": "always", "split": True}
     split = {"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, space]}
     return {
         "normalizer": {"type": "Sequence", "normalizers": steps} if steps else None,
-        "pre_tokenizer": rng.choice([space, split]),
+        "pre_tokenizer": split if folds else rng.choice([space, split]),
         "model": {"type": "Unigram", "unk_id": 0, "byte_fallback": False, "vocab": rows},
     }

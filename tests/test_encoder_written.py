@@ -32,7 +32,9 @@ def loaded(parts):
     return fastpost.Encoder(theirs, verify=False), theirs
 
 
-@pytest.mark.parametrize("name", ["BarthezTokenizer", "DebertaV2Tokenizer"])
+@pytest.mark.parametrize(
+    "name", ["BarthezTokenizer", "DebertaV2Tokenizer", "AlbertTokenizer", "XLNetTokenizer", "FNetTokenizer"]
+)
 def test_unigram_as_transformers_makes_it_is_native(name):
     """transformers 5 makes it anew, whatever normalizer the model's file has."""
     rows = [tuple(row) for row in json.loads(trained("unigram"))["model"]["vocab"]]

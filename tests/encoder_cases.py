@@ -228,6 +228,15 @@ def albert(*, accents: bool = False, lower: bool = True, mapped: bool = False, a
     return with_added(tokenizer) if added else tokenizer
 
 
+def rembert(*, accents: bool = False, mapped: bool = False, added: bool = False) -> Tokenizer:
+    """Tokenizers like RemBERT: blanks in a row become one before anything else does, and words begin at blanks."""
+    tokenizer = albert(accents=accents, mapped=mapped)
+    steps = list(tokenizer.normalizer)
+    tokenizer.normalizer = normalizers.Sequence([*steps[:2], normalizers.Replace(Regex(" {2,}"), " "), *steps[2:]])
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    return with_added(tokenizer) if added else tokenizer
+
+
 def spaced(*steps: str, scheme: str = "always", split: bool = False, added: bool = False) -> Tokenizer:
     """A Metaspace tokenizer like T5, DeBERTa-v3 and GLiNER; `steps` are the steps of the normaliser."""
     tokenizer = Tokenizer.from_str(trained("unigram"))
@@ -350,6 +359,9 @@ RECIPES = {
     "albert-accents": lambda: albert(accents=True, mapped=True),
     "xlnet": lambda: albert(lower=False, mapped=True),
     "xlnet-5": lambda: albert(lower=False, added=True),
+    "rembert": lambda: rembert(accents=True, mapped=True, added=True),
+    "rembert-5": lambda: rembert(added=True),
+    "rembert-mapped": lambda: rembert(mapped=True),
     "mpnet": lambda: trimmed(with_added(_small("wordpiece-uncased"))),
     "xlmr-trimmed": lambda: trimmed(xlmr(True, True)),
     "t5": lambda: spaced(*T5),

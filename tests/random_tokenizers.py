@@ -278,7 +278,11 @@ def _folds(rng: Random) -> list[dict]:
     )
     kinds = ["NFKD", "NFD", "NFKC", "StripAccents", "StripAccents", "Lowercase", "Lowercase"]
     steps = [{"type": "Replace", "pattern": {"String": old}, "content": new}, *({"type": kind} for kind in kinds)]
-    return rng.sample(steps, rng.randrange(1, 5))
+    steps = rng.sample(steps, rng.randrange(1, 5))
+    if rng.random() < 0.3:  # as RemBERT has it
+        one_blank = {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": " "}
+        steps.insert(rng.randrange(len(steps) + 1), one_blank)
+    return steps
 
 
 def _unigram(rng: Random) -> dict:
@@ -299,6 +303,6 @@ def _unigram(rng: Random) -> dict:
     split = {"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, space]}
     return {
         "normalizer": {"type": "Sequence", "normalizers": steps} if steps else None,
-        "pre_tokenizer": split if folds else rng.choice([space, split]),
+        "pre_tokenizer": rng.choice([space, split]),
         "model": {"type": "Unigram", "unk_id": 0, "byte_fallback": False, "vocab": rows},
     }

@@ -70,7 +70,7 @@ UNKNOWN = {
     "reaches over a blank": ("byte-fallback", {}),
     "native with blanks made visible": ("metaspace-bpe", {"pre_tokenizer": {"type": "Whitespace"}}),
     "takes words as they are": ("metaspace-bpe", {"model": {"ignore_merges": True}}),
-    "in this order, not NFKC": ("unigram", {}),
+    "in this order, not Prepend": ("unigram", {"normalizer": {"type": "Prepend", "prepend": "x"}}),
     "Unigram falls back to bytes": ("unigram", {"normalizer": None, "model": {"byte_fallback": True}}),
     "Metaspace that splits": ("unigram", {"normalizer": None, "pre_tokenizer": {"type": "Whitespace"}}),
     "does not hold the text once": (

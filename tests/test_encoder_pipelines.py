@@ -115,7 +115,9 @@ def test_the_report_says_what_was_sent_back_and_why():
     assert pipe.report()["encoder"] == (
         f"native (WordPiece), {len(TEXTS)} texts, 1 of them sent back to tokenizers; 1: a combining mark that is no accent to BERT"
     )
-    answers = answer_pipe(fast("unigram"))
+    unlike = fast("unigram")
+    unlike.backend_tokenizer.normalizer = normalizers.Prepend("x")
+    answers = answer_pipe(unlike)
     answers(ASKS)
     assert answers.report()["encoder"].startswith("all of 0 texts encoded by tokenizers: Unigram is native with")
 

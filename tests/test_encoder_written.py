@@ -33,7 +33,15 @@ def loaded(parts):
 
 
 @pytest.mark.parametrize(
-    "name", ["BarthezTokenizer", "DebertaV2Tokenizer", "AlbertTokenizer", "XLNetTokenizer", "FNetTokenizer"]
+    "name",
+    [
+        "BarthezTokenizer",
+        "DebertaV2Tokenizer",
+        "AlbertTokenizer",
+        "XLNetTokenizer",
+        "FNetTokenizer",
+        "RemBertTokenizer",
+    ],
 )
 def test_unigram_as_transformers_makes_it_is_native(name):
     """transformers 5 makes it anew, whatever normalizer the model's file has."""

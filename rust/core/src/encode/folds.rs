@@ -8,16 +8,21 @@ use unicode_normalization_alignments::char::is_combining_mark;
 use super::charsmap::Placed;
 use crate::tokenizer::normalize::Normalize;
 
-/// The first of `steps` that [`is_local`], and those that follow.
-pub(super) fn leading(steps: &[Value]) -> (Vec<Normalize>, &[Value]) {
+/// The first of `steps` that [`is_local`], whether blanks in a row become one before any of them but replacements, and
+/// the steps that follow.
+pub(super) fn leading(steps: &[Value]) -> (Vec<Normalize>, bool, &[Value]) {
     let mut folds = Vec::new();
+    let mut collapses = false;
     for (at, step) in steps.iter().enumerate() {
+        let replaces = |fold: &Normalize| matches!(fold, Normalize::Replace(..));
+        let early = !folds.is_empty() && folds.iter().all(replaces);
         match Normalize::from_json(step) {
             Ok(read) if read.iter().all(is_local) => folds.extend(read),
-            _ => return (folds, &steps[at..]),
+            _ if early && step["pattern"]["Regex"] == " {2,}" && step["content"] == " " => collapses = true,
+            _ => return (folds, collapses, &steps[at..]),
         }
     }
-    (folds, &[])
+    (folds, collapses, &[])
 }
 
 /// Whether what `step` does to a chunk between two blanks does not depend on what is around it, and blanks stay.

@@ -32,6 +32,8 @@ pub(super) struct Spaced {
 pub(super) struct Normalizers {
     /// What goes through a text before anything else, and leaves blanks as they are.
     pub(super) folds: Vec<Normalize>,
+    /// Blanks in a row become one in the raw text.
+    pub(super) collapses_raw: bool,
     pub(super) charsmap: Option<Charsmap>,
     /// White space in a row, a tab and a line end become one blank, before anything else but [`Spaced::strips_raw`].
     evens: bool,
@@ -44,18 +46,18 @@ pub(super) struct Normalizers {
 
 impl Normalizers {
     /// Reads a `normalizer` of `tokenizer.json`: a charsmap, with removal of white space before and after it, and of
-    /// repeated blanks. `splits` says whether words are told apart at white space.
+    /// repeated blanks.
     ///
     /// # Errors
     /// Why it is not such a normaliser.
-    pub(super) fn from_json(normalizer: &Value, splits: bool) -> Result<Self, String> {
+    pub(super) fn from_json(normalizer: &Value) -> Result<Self, String> {
         let steps: &[Value] = match normalizer["type"].as_str() {
             None => &[],
             Some("Sequence") => normalizer["normalizers"].as_array().map(Vec::as_slice).unwrap_or_default(),
             Some(_) => std::slice::from_ref(normalizer),
         };
-        let (folds, steps) = if splits { folds::leading(steps) } else { (Vec::new(), steps) };
-        let mut out = Self { folds, ..Self::default() };
+        let (folds, collapses, steps) = folds::leading(steps);
+        let mut out = Self { folds, collapses_raw: collapses, ..Self::default() };
         for step in steps {
             let kind = step["type"].as_str().unwrap_or("none");
             let late = (out.spaced.collapses && !out.evens) || out.spaced.strips != [false; 2];
@@ -179,6 +181,9 @@ impl Normalizers {
     fn fold(&self, text: &str, out: &mut Vec<Placed>) -> u32 {
         out.clear();
         out.extend(text.chars().zip(0..));
+        if self.collapses_raw {
+            collapse(out, None);
+        }
         folds::apply(&self.folds, out);
         let Some(map) = &self.charsmap else { return 0 };
         let before = std::mem::take(out);
@@ -191,25 +196,29 @@ impl Normalizers {
 
     /// Makes one of several blanks in a row, if that is asked for; it gets the place of the last of them.
     pub(super) fn collapse(&self, out: &mut Vec<Placed>) {
-        if !self.spaced.collapses {
-            return;
+        if self.spaced.collapses {
+            collapse(out, self.shows_blanks);
         }
-        let mut run = 0;
-        let mut made = 0;
-        for at in 0..out.len() {
-            run = if out[at].0 == ' ' { run + 1 } else { 0 };
-            if run > 1 {
-                made -= 1;
-            }
-            out[made] = out[at];
-            if let (2.., Some(c)) = (run, self.shows_blanks) {
-                // The next blank of the run takes its place.
-                out[made].0 = c;
-            }
-            made += 1;
-        }
-        out.truncate(made);
     }
+}
+
+/// Makes one of several blanks in a row, `shown` in place of a blank if that is given; it gets the place of the last.
+fn collapse(out: &mut Vec<Placed>, shown: Option<char>) {
+    let mut run = 0;
+    let mut made = 0;
+    for at in 0..out.len() {
+        run = if out[at].0 == ' ' { run + 1 } else { 0 };
+        if run > 1 {
+            made -= 1;
+        }
+        out[made] = out[at];
+        if let (2.., Some(c)) = (run, shown) {
+            // The next blank of the run takes its place.
+            out[made].0 = c;
+        }
+        made += 1;
+    }
+    out.truncate(made);
 }
 
 /// What DeBERTa-v2's normaliser makes a blank of, in the words of a regular expression; see [`even`].

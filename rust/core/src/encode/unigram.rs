@@ -31,6 +31,9 @@ pub(super) struct Unigram {
     lattice: Lattice,
 }
 
+/// tokenizers does not count what a charsmap drops first, but here that is no character of the text.
+const DROPPED: Unlike = Unlike("a character that is dropped first, after others were changed");
+
 /// A chunk in progress.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
@@ -73,7 +76,7 @@ impl Unigram {
             [space] => (space, false),
             _ => (&Value::Null, false),
         };
-        let mut normalizers = Normalizers::from_json(&json["normalizer"], splits)?;
+        let mut normalizers = Normalizers::from_json(&json["normalizer"])?;
         if space["type"] != "Metaspace" || !space["split"].as_bool().unwrap_or(true) {
             return Err(
                 "Unigram is native with Metaspace that splits, or WhitespaceSplit and Metaspace".to_owned()
@@ -139,8 +142,7 @@ impl Unigram {
             return Err(Unlike("a combining mark that is new to some releases of tokenizers"));
         }
         if !self.splits {
-            self.spaced(text, cache, scratch, out);
-            return Ok(());
+            return self.spaced(text, cache, scratch, out);
         }
         let bytes = text.as_bytes();
         let strips = self.normalizers.spaced.strips_raw;
@@ -194,7 +196,7 @@ impl Unigram {
             return Err(Unlike("white space to be taken away that is no ASCII blank"));
         }
         if first && scratch.dropped > 0 && !self.normalizers.folds.is_empty() {
-            return Err(Unlike("a character that is dropped first, after others were changed"));
+            return Err(DROPPED);
         }
         Ok(())
     }
@@ -227,11 +229,17 @@ impl Unigram {
     }
 
     /// Adds the tokens of `text`, whose words begin at visible blanks, to `out`.
-    fn spaced(&self, text: &str, cache: &mut Cache, scratch: &mut Scratch, out: &mut Tokens) {
+    fn spaced(
+        &self,
+        text: &str,
+        cache: &mut Cache,
+        scratch: &mut Scratch,
+        out: &mut Tokens,
+    ) -> Result<(), Unlike> {
         let before = (out.len(), out.chars, out.word);
         let prepends = !self.normalizers.spaced.only_first || out.chars == 0;
         if self.by_chunks(text, prepends, cache, scratch, out) {
-            return;
+            return Ok(());
         }
         out.truncate(before.0);
         (out.chars, out.word) = (before.1, before.2);
@@ -239,8 +247,12 @@ impl Unigram {
         scratch.dropped = self.normalizers.apply(text, &mut normal);
         self.words(&normal, prepends, scratch);
         scratch.normal = normal;
+        if scratch.dropped > 0 && !self.normalizers.folds.is_empty() {
+            return Err(DROPPED);
+        }
         scratch.uncount_dropped();
         out.extend(&scratch.pieces, text.chars().count() as u32, scratch.words);
+        Ok(())
     }
 
     /// The same chunk by chunk; `false` if one of them is not what it is by itself.
@@ -269,7 +281,11 @@ impl Unigram {
         let first = if how.strips_raw[0] { at } else { 0 };
         while at < end {
             let mut blanks = lead(&bytes[at..], how.all_blanks);
-            while how.collapses && blanks > 0 && at + blanks < end && blank(bytes[at + blanks]) {
+            let again = |at: usize| {
+                (how.collapses && blank(bytes[at]))
+                    || (self.normalizers.collapses_raw && bytes[at - 1..].starts_with(b"  "))
+            };
+            while blanks > 0 && at + blanks < end && again(at + blanks) {
                 at += blanks;
                 out.chars += blanks as u32;
                 blanks = lead(&bytes[at..], how.all_blanks);
@@ -298,6 +314,9 @@ impl Unigram {
                 }
                 let mut chars = chunk.chars().count() as u32;
                 if scratch.dropped > 0 && at == first {
+                    if !self.normalizers.folds.is_empty() {
+                        return false;
+                    }
                     scratch.uncount_dropped();
                     uncounted = scratch.dropped;
                     chars -= uncounted;

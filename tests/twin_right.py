@@ -598,10 +598,10 @@ class Twin:
             numbers.append(numbers[-1] if same else len(set(numbers)))
         if used == "units":
             whole = addresses(text, edges)
-            numbers, parted = self._parted(tokens, numbers, text, whole)
-            edges |= parted
+            numbers, parted = self._parted(tokens, numbers, text, addresses(text, set(unit_edges(text))))
             for start, end in whole:
                 edges -= set(range(start + 1, end))
+            edges |= parted
         return used, numbers, edges
 
     def _parted(self, tokens, numbers, text, whole):

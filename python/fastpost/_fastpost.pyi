@@ -42,6 +42,7 @@ __all__ = [
     "entity_texts",
     "entity_words",
     "expand",
+    "file_kind",
     "flatten",
     "flatten_pairs",
     "nbest",

@@ -23,13 +23,13 @@ def refuse_kind(path: str, wanted: str | None = None) -> None:
         found = file_kind(file.read(_HEAD))
     if found is None:
         return
-    what, columns, message = found
-    if columns is not None:
-        if columns != wanted:
-            told = f"it holds {columns}, not {wanted}" if wanted else f"it holds {columns}"
-            raise CorpusError(told, path, cure=("; pass ", Argument("format", (columns,))))
-    elif wanted in COLUMNAR and message.startswith(f"it holds {what} data;"):
+    kind, held, message = found
+    if kind == "columnar":
+        if held != wanted:
+            told = f"it holds {held}, not {wanted}" if wanted else f"it holds {held}"
+            raise CorpusError(told, path, cure=("; pass ", Argument("format", (held,))))
+    elif kind == "packed" and wanted in COLUMNAR:
         cure = f"unpack it first; columns of {wanted} are packed inside the file"
-        raise CorpusError(f"it holds {what} data, not {wanted}; {cure}", path)
-    elif wanted is not None or what not in _UNPACKED:
+        raise CorpusError(f"it holds {held} data, not {wanted}; {cure}", path)
+    elif wanted is not None or held not in _UNPACKED:
         raise CorpusError(message, path)

@@ -22,18 +22,17 @@ use crate::corpus::object::ObjectRead;
 use crate::corpus::state::{Counts, Feed, State};
 use crate::door::exception;
 
-/// What a file that starts with `head` holds if it is not text: what it is called in messages, for which format of
-/// columns it stands, and the words of the error. See `fastpost_core::corpus::no_text`.
+/// What a file that starts with `head` holds if it is not text: "packed", "columnar" or "other", the format of the first two,
+/// and the words of the error. See `fastpost_core::corpus::no_text`.
 #[pyfunction]
 pub(crate) fn file_kind(head: &[u8]) -> Option<(&'static str, Option<&'static str>, String)> {
     let reason = corpus::no_text(head)?;
-    let (what, format) = match reason {
-        Reason::Packed { format } => (format, None),
-        Reason::Columnar { format } => (format, Some(format)),
-        Reason::Binary { what, .. } => (what, None),
-        _ => ("text", None),
+    let (kind, format) = match reason {
+        Reason::Packed { format } => ("packed", Some(format)),
+        Reason::Columnar { format } => ("columnar", Some(format)),
+        _ => ("other", None),
     };
-    Some((what, format, reason.to_string()))
+    Some((kind, format, reason.to_string()))
 }
 
 /// One pass over files, one file object or Arrow data. See `fastpost_core::corpus`.

@@ -7,10 +7,11 @@ import io
 import warnings
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from fastpost import Corpus, CorpusError
+from fastpost._fastpost import file_kind
 
 
 def texts_of(corpus: Corpus) -> list[str]:
@@ -177,9 +178,11 @@ def test_padded_gzip_equals_pythons(members, data):
     packed = b"".join(
         gzip.compress(member) + bytes(data.draw(st.sampled_from([0, 1, 511, 70_000]))) for member in members
     )
-    want = gzip.decompress(packed).decode("utf-8", "replace").removeprefix("\ufeff")
+    raw = gzip.decompress(packed).removeprefix(b"\xef\xbb\xbf")
+    assume(file_kind(raw) is None)  # such as the mark of an array of NumPy, which hypothesis has drawn
+    want = raw.decode("utf-8", "replace")
     got = texts_of(Corpus(io.BytesIO(packed), format="text", split="file", on_error="replace")) if want else []
-    assert got == ([want] if want else []) or want.encode()[:2] in (b"\xff\xfe", b"\xfe\xff")
+    assert got == ([want] if want else [])
 
 
 def test_a_member_that_is_cut_off(tmp_path):

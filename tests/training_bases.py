@@ -124,7 +124,8 @@ def untrained(kind: str) -> Tokenizer:
     return tokenizer
 
 
-BPE_KINDS = tuple(kind for kind in PRE_TOKENIZERS if kind not in ("bert", "metaspace-whole"))
+# Two of DeepSeek's three expressions leave whole texts as words by themselves.
+BPE_KINDS = tuple(kind for kind in PRE_TOKENIZERS if kind not in ("bert", "metaspace-whole", "numbers", "chinese"))
 SPECIAL = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
 
 

@@ -12,7 +12,6 @@ from transformers import PreTrainedTokenizerFast
 from transformers.pipelines.token_classification import AggregationStrategy
 
 from fastpost._inputs import bounds
-from fastpost._inputs.bounds import unexpected
 from fastpost._warn import warn_caller
 from fastpost.entities.decoder import EntityDecoder
 from fastpost.entities.options import ENTITY_OPTIONS, OPTIONS, choose_strategy
@@ -297,7 +296,7 @@ def _refuse_unknown(given: dict[str, Any], theirs: Callable[..., Any]) -> None:
     if takes_any or not unknown:
         return
     known = sorted({*names, *_OWN, "batch_size", "batch_tokens", "num_workers", "progress"})
-    raise unexpected(min(unknown), known)
+    raise bounds.unexpected(min(unknown), known)
 
 
 def _unknown_parameters(preprocess: dict[str, Any], forward: dict[str, Any], postprocess: dict[str, Any]) -> bool:

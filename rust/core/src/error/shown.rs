@@ -31,7 +31,7 @@ pub(super) fn clipped(got: &str) -> String {
     let most = if got.starts_with('"') { 80 } else { 400 };
     match got.char_indices().nth(most) {
         None => got.to_owned(),
-        Some(_) => format!("{}...", got.chars().take(77).collect::<String>()),
+        Some(_) => format!("{}...", got.chars().take(MOST_SHOWN).collect::<String>()),
     }
 }
 

@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 import torch
-from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 import fastpost
 from encoder_cases import COLUMNS, LLAMA3, assert_same, read, tokenizer
@@ -197,140 +197,6 @@ def test_the_verifier_finds_a_difference(monkeypatch):
     assert_same(encoder.encode(TEXTS), read(theirs, TEXTS))
     assert fastpost.Encoder(theirs, verify=False).report().native
     assert fastpost.Encoder(theirs, verify=False).report().verified is None
-
-
-# Changes after the tokenizer was read.
-
-
-def add_words(theirs):
-    theirs.add_tokens(["met", AddedToken("Baker Street", normalized=False)])
-
-
-def add_special(theirs):
-    theirs.add_special_tokens(["Brooklyn"])
-
-
-def set_flags(theirs):
-    theirs.add_special_tokens([AddedToken("[MASK]", lstrip=True)])
-
-
-def set_normalizer(theirs):
-    theirs.normalizer = normalizers.BertNormalizer(lowercase=False)
-
-
-def set_processor(theirs):
-    theirs.post_processor = processors.TemplateProcessing("$A [SEP]", "$A $B [SEP]", [("[SEP]", 3)])
-
-
-def drop_processor(theirs):
-    theirs.post_processor = processors.TemplateProcessing("$A", "$A $B", [])
-
-
-def set_pre_tokenizer(theirs):
-    theirs.pre_tokenizer = pre_tokenizers.Whitespace()
-
-
-def split_special(theirs):
-    theirs.encode_special_tokens = True
-
-
-def set_model(theirs):
-    written = json.loads(theirs.to_str())["model"]["vocab"]
-    written["hugging"] = len(written)
-    theirs.model = models.WordPiece(written, unk_token="[UNK]")
-
-
-def set_truncation(theirs):
-    theirs.enable_truncation(4)
-    theirs.enable_padding(length=9)
-
-
-CHANGES = (
-    add_words,
-    add_special,
-    set_flags,
-    set_normalizer,
-    set_processor,
-    drop_processor,
-    set_pre_tokenizer,
-    split_special,
-    set_model,
-    set_truncation,
-)
-
-
-@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
-def test_a_tokenizer_that_is_changed_is_followed(change):
-    theirs = Tokenizer.from_str(trained("wordpiece-uncased"))
-    texts = [*TEXTS, "x [MASK] a[SEP]b"]
-    encoder = fastpost.Encoder(theirs)
-    before = encoder.encode(texts)
-    assert_same(before, read(theirs, texts))
-    change(theirs)
-    after = encoder.encode(texts)
-    assert_same(after, read(theirs, texts))
-    same = len(before.ids) == len(after.ids) and all(
-        np.array_equal(getattr(before, c), getattr(after, c)) for c in COLUMNS
-    )
-    assert same == (change is set_truncation)
-
-
-def test_a_charsmap_is_not_written_down_at_each_call():
-    theirs = tokenizer("xlmr")
-    encoder = fastpost.Encoder(theirs)
-    assert len(theirs.normalizer.__getstate__()) > 8000 > encoder._loaded.state.compared
-    want = read(theirs, TEXTS)
-    assert_same(encoder.encode(TEXTS), want)
-    charsmap, theirs.normalizer = theirs.normalizer, normalizers.Prepend("x")
-    try:
-        assert_same(encoder.encode(TEXTS), read(theirs, TEXTS))
-        assert "not Prepend" in encoder.report().reason
-    finally:
-        theirs.normalizer = charsmap
-    assert encoder.report().native
-
-
-def test_a_look_for_changes_makes_no_map_of_the_vocabulary():
-    """tokenizers 0.22 copies the vocabulary to count its tokens: a millisecond for each call."""
-    theirs, asked = tokenizer("rampart"), []
-
-    class Asked:
-        def __getattr__(self, name):
-            return getattr(theirs, name)
-
-        def get_vocab_size(self, with_added_tokens=True):
-            asked.append(with_added_tokens)
-            return theirs.get_vocab_size(with_added_tokens)
-
-    state = fastpost.Encoder(theirs)._loaded.state
-    assert state.is_of(Asked())
-    assert asked == [False]
-
-
-def test_parts_of_a_long_normalizer_are_followed():
-    """A tokenizer with a charsmap is too long to be compared whole at each call."""
-    theirs = Tokenizer.from_str(tokenizer("t5").to_str())
-    encoder = fastpost.Encoder(theirs)
-    texts = [*TEXTS, "ａ  b", "x "]
-    before = encoder.encode(texts)
-    assert_same(before, read(theirs, texts))
-    parts = list(theirs.normalizer)
-    theirs.normalizer = normalizers.Sequence([parts[0], normalizers.Strip(left=True, right=True), parts[2]])
-    after = encoder.encode(texts)
-    assert_same(after, read(theirs, texts))
-    theirs.normalizer = normalizers.Sequence(parts[:1])
-    assert_same(encoder.encode(texts), read(theirs, texts))
-
-
-def test_tokens_added_by_transformers_are_followed():
-    theirs = fast("byte-level")
-    encoder = fastpost.Encoder(theirs)
-    assert encoder.encode(["zzyzx"]).lengths.tolist() != [3]
-    theirs.add_tokens(["zzyzx"])
-    theirs.padding_side = theirs.truncation_side = "left"
-    batch = encoder.encode(["zzyzx"])
-    assert batch[0].tokens == ["[CLS]", "zzyzx", "[SEP]"]
-    assert batch.ids.tolist() == theirs("zzyzx")["input_ids"]
 
 
 # Arguments.

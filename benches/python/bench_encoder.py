@@ -142,15 +142,16 @@ def rows(name: str, tokenizer: Tokenizer, kinds: dict[str, tuple[list[str], str]
         cold, warm = goals.split(", ")
         out += [Row(f"{work}, cold", PEER, theirs, ours[0], cold), Row(f"{work}, warm", PEER, theirs, ours[1], warm)]
     sentence = [wikigold()[0][:120]]
-    check(encoder.encode(sentence), read(tokenizer, sentence), f"{name}, one sentence")
-    theirs, ours = (
-        min(seconds(work, 2000) for _ in range(7))
-        for work in (lambda: read(tokenizer, sentence), lambda: columns(encoder.encode(sentence, threads=1)))
-    )
-    out.append(Row(f"{name}: one sentence", PEER, theirs, ours, "15x"))
-    file = fastpost.Encoder(_saved(name, tokenizer), verify=False)
-    ours = min(seconds(lambda: columns(file.encode(sentence, threads=1)), 2000) for _ in range(7))
-    out.append(Row(f"{name}: one sentence, tokenizer of a file", PEER, theirs, ours, "15x"))
+    encoders = {
+        "one sentence": encoder,
+        "one sentence, follow=False": fastpost.Encoder(tokenizer, follow=False),
+        "one sentence, tokenizer of a file": fastpost.Encoder(_saved(name, tokenizer), verify=False),
+    }
+    theirs = min(seconds(lambda: read(tokenizer, sentence), 2000) for _ in range(7))
+    for kind, one in encoders.items():
+        check(one.encode(sentence), read(tokenizer, sentence), f"{name}, {kind}")
+        ours = min(seconds(lambda one=one: columns(one.encode(sentence, threads=1)), 2000) for _ in range(7))
+        out.append(Row(f"{name}: {kind}", PEER, theirs, ours, "15x"))
     path = _saved(name, tokenizer)
     loads = times(lambda: Tokenizer.from_file(str(path)), 5), times(lambda: fastpost.Encoder(path, verify=False), 5)
     out.append(Row(f"{name}: tokenizer.json read", PEER, *loads, "1x"))

@@ -17,6 +17,7 @@ __all__ = [
     "SpanPairs",
     "Splitter",
     "TagPairs",
+    "TextCount",
     "TextReader",
     "TokenEncoder",
     "TokenSpans",
@@ -65,6 +66,13 @@ def option_names() -> dict[str, dict[str, tuple[str | None, ...]]]: ...
 def check_windows(option: str, text: int, counts: list[int], room: int, stride: int, truncation: str) -> None: ...
 
 @final
+class TextCount:
+    def __new__(cls) -> TextCount: ...
+    def add(self, texts: int) -> None: ...
+    @property
+    def texts(self) -> int: ...
+
+@final
 class TokenEncoder:
     def __new__(cls, json: bytes, live: bool) -> TokenEncoder: ...
     @property
@@ -78,14 +86,15 @@ class TokenEncoder:
         self,
         texts: list[Any],
         pairs: list[Any] | None,
-        words: bool,
-        special: bool,
+        words: Any,
+        special: Any,
         max_length: int | None,
-        stride: int,
+        stride: int | None,
         truncation: str | None,
         side: str,
         threads: int | None,
-    ) -> tuple[Shorts1d, Shorts2d, Shorts1d, Ints1d, Ints1d, WindowShapes, list[tuple[int, str]]]: ...
+        count: TextCount | None,
+    ) -> tuple[Shorts1d, Shorts2d, Shorts1d, Ints1d, WindowShapes, list[tuple[int, str]]]: ...
 
 @final
 class TokenizerState:
@@ -96,6 +105,7 @@ class TokenizerState:
 
 @final
 class WindowShapes:
+    def texts(self) -> Ints1d: ...
     def types(self) -> Shorts1d: ...
     def special(self) -> Bytes1d: ...
     def sequences(self) -> Shorts1d: ...

@@ -24,6 +24,11 @@ class Shapes(Protocol):
     """Columns that follow from the shapes of windows, made when asked for."""
 
     @property
+    def texts(self) -> Callable[[], Ints1d]:
+        """The text of each window."""
+        ...
+
+    @property
     def types(self) -> Callable[[], Shorts1d]:
         """The segment of each token."""
         ...
@@ -72,6 +77,10 @@ class Columns(NamedTuple):
             special=lambda: np.asarray(flat.special_tokens_mask),
             sequences=lambda: flat.sequence_ids.astype(np.int32),
         )
+
+    def texts(self) -> Ints1d:
+        """The text of each window."""
+        return self.text_index
 
     def merged(self, other: Columns) -> Columns:
         """The windows of both, text by text."""
@@ -128,6 +137,27 @@ class Padding:
     names: tuple[str, ...] = INPUT_NAMES
 
 
+class Spells(Protocol):
+    """What a batch keeps of the tokenizer that made it."""
+
+    @property
+    def names(self) -> Callable[[Shorts1d], list[str]]:
+        """How the vocabulary spells tokens."""
+        ...
+
+    @property
+    def padding(self) -> Padding:
+        """How it pads."""
+        ...
+
+
+class Spelled(NamedTuple):
+    """The same without a tokenizer."""
+
+    names: Callable[[Shorts1d], list[str]]
+    padding: Padding
+
+
 @dataclass(frozen=True)
 class Window:
     """One window of a batch. Arrays are views of the batch's."""
@@ -160,7 +190,7 @@ class Window:
             special=lambda: np.concatenate([window.special_tokens_mask for window in windows]),
             sequences=lambda: np.concatenate([window.sequence_ids for window in windows]),
         )
-        return Encodings(columns, windows[0].names, Padding(), None)
+        return Encodings(columns, Spelled(windows[0].names, Padding()), None)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -197,31 +227,27 @@ class Encodings(Sequence[Window]):
             `is_split_into_words`, end excluded; (0, 0) for special tokens.
         word_ids: int32 (tokens,), -1 for special tokens.
         lengths: int64 (windows,), tokens of each window.
-        text_index: int64 (windows,), the text that each window is of.
         text_count: texts that were encoded; None for some windows of a batch, which `text_index` numbers as ever.
     """
 
+    _texts: Ints1d | None = None
     _types: Shorts1d | None = None
     _special: Bytes1d | None = None
     _sequences: Shorts1d | None = None
 
-    def __init__(
-        self, columns: Columns, names: Callable[[Shorts1d], list[str]], padding: Padding, text_count: int | None
-    ):
-        self._columns, self._names, self._padding = columns, names, padding
+    def __init__(self, columns: Columns, tokenizer: Spells, text_count: int | None):
+        self._columns, self._tokenizer = columns, tokenizer
         self._shapes: Shapes = columns
         self.text_count: int | None = text_count
         self.ids, self.offsets, self.word_ids = columns.ids, columns.offsets, columns.word_ids
-        self.lengths, self.text_index = columns.lengths, columns.text_index
+        self.lengths = columns.lengths
 
     @classmethod
-    def of_core(
-        cls, made: Sequence[Any], names: Callable[[Shorts1d], list[str]], padding: Padding, text_count: int
-    ) -> Encodings:
+    def of_core(cls, made: Sequence[Any], tokenizer: Spells, text_count: int) -> Encodings:
         """Made from the core's result; it saves a microsecond to make `Columns` only when asked for."""
         batch = cls.__new__(cls)
-        batch.ids, batch.offsets, batch.word_ids, batch.lengths, batch.text_index, batch._shapes, _ = made
-        batch._names, batch._padding, batch.text_count = names, padding, text_count
+        batch.ids, batch.offsets, batch.word_ids, batch.lengths, batch._shapes, _ = made
+        batch._tokenizer, batch.text_count = tokenizer, text_count
         return batch
 
     @cached_property
@@ -233,6 +259,13 @@ class Encodings(Sequence[Window]):
         )  # fmt: skip
 
     # Up to Python 3.11 a `cached_property` takes a lock, and with it a tenth of the time in which a sentence is encoded.
+
+    @property
+    def text_index(self) -> Ints1d:
+        """Int64 (windows,), the text that each window is of."""
+        if self._texts is None:
+            self._texts = self._shapes.texts()
+        return self._texts
 
     @property
     def type_ids(self) -> Shorts1d:
@@ -279,7 +312,7 @@ class Encodings(Sequence[Window]):
             self.special_tokens_mask[part],
             self.sequence_ids[part],
             int(self.text_index[number]),
-            self._names,
+            self._tokenizer.names,
         )
 
     def _number(self, window: Any) -> int:
@@ -314,7 +347,7 @@ class Encodings(Sequence[Window]):
         return refuse(IndexError, Argument("window"), f" is {shown(window)} but the batch has {has}", cure=cure)
 
     def _some(self, windows: Any) -> Encodings:
-        return Encodings(self._columns.chosen(windows), self._names, self._padding, None)
+        return Encodings(self._columns.chosen(windows), self._tokenizer, None)
 
     def __iter__(self) -> Iterator[Window]:
         return (self[number] for number in range(len(self)))
@@ -325,7 +358,8 @@ class Encodings(Sequence[Window]):
     def __reduce__(self) -> tuple[Any, ...]:
         columns = self.ids, self.offsets, self.word_ids, self.lengths, self.text_index
         shapes = self.type_ids, self.special_tokens_mask, self.sequence_ids
-        return _batch_of, ((*columns, *shapes), Spelling.of(self.ids, self._names), self._padding, self.text_count)
+        names, padding = Spelling.of(self.ids, self._tokenizer.names), self._tokenizer.padding
+        return _batch_of, ((*columns, *shapes), names, padding, self.text_count)
 
     def padded(
         self,
@@ -376,7 +410,8 @@ class Encodings(Sequence[Window]):
                 f"`names` holds {shown(unknown[0])}; pass some of {', '.join(INPUT_NAMES)}",
                 argument="names",
             )
-        pad = self._padding.pad_id
+        padding = self._tokenizer.padding
+        pad = padding.pad_id
         if pad_id is not None:
             pad = whole("pad_id", pad_id, -(2**31), most=2**31 - 1, or_else=", or None for that of the tokenizer")
         real = np.arange(width) < self.lengths[:, None]
@@ -396,10 +431,10 @@ class Encodings(Sequence[Window]):
 
         made: dict[str, Callable[[], Ints2d]] = {
             "input_ids": lambda: rows(lambda: self.ids, pad or 0),
-            "token_type_ids": lambda: rows(lambda: self.type_ids, self._padding.type_id),
+            "token_type_ids": lambda: rows(lambda: self.type_ids, padding.type_id),
             "attention_mask": lambda: real.astype(np.int64),
         }
-        return {name: made[name]() for name in names or self._padding.names}
+        return {name: made[name]() for name in names or padding.names}
 
     # Methods as BatchEncoding has them, but for whole arrays. -1 where it gives None.
 
@@ -470,10 +505,10 @@ def _batch_of(arrays: Sequence[Any], names: Spelling, padding: Padding, text_cou
     """A batch as it was pickled: from the arrays of its columns, in the order of `Columns`."""
     ids, offsets, word_ids, lengths, text_index, types, special, sequences = arrays
     columns = Columns(ids, offsets, word_ids, lengths, text_index, lambda: types, lambda: special, lambda: sequences)
-    return Encodings(columns, names, padding, text_count)
+    return Encodings(columns, Spelled(names, padding), text_count)
 
 
 def native_columns(made: Sequence[Any]) -> tuple[Columns, list[tuple[int, str]]]:
     """The columns of the core's result, and the texts that it sent back, each with the reason."""
-    ids, offsets, words, lengths, texts, shapes, back = made
-    return Columns(ids, offsets, words, lengths, texts, shapes.types, shapes.special, shapes.sequences), back
+    ids, offsets, words, lengths, shapes, back = made
+    return Columns(ids, offsets, words, lengths, shapes.texts(), shapes.types, shapes.special, shapes.sequences), back

@@ -58,7 +58,7 @@ class Encoder:
 
     Ids, offsets in characters, words, segments, masks and windows are those of tokenizers 0.23 in each case. If it does
     not know a kind of tokenizer or a rare character of a text, tokenizers encodes for it; `report` says which. If a
-    tokenizer object is changed later, the encoder follows; it never changes the object itself.
+    tokenizer object is changed later, the encoder follows, unless `follow` is False; it never changes the object itself.
 
     Several threads may use one encoder.
 
@@ -67,19 +67,22 @@ class Encoder:
             transformers. Its own settings for truncation and padding have no effect.
         verify: whether to compare with tokenizers on some hundred texts first, and to leave everything to it on any
             difference. This takes some ten milliseconds, and is left out if tokenizers is not installed.
+        follow: whether to look before each call if the tokenizer object was changed, which takes as long as to encode a
+            sentence. False takes a copy of it as it is now. Files are not looked at again.
 
     Raises:
         TypeError: if `tokenizer` is not one of these.
         OSError: if the file can't be read.
-        ValueError: if the file does not hold a tokenizer.
+        ValueError: if the file does not hold a tokenizer; if `follow` is False and the object can't be copied, as one
+            with a part written in Python.
         ImportError: if tokenizers is needed and not installed.
     """
 
     _unwatched: _Unwatched | None = None
 
-    def __init__(self, tokenizer: Any, *, verify: bool = True):
-        self._source = Source(tokenizer)
-        self._verify = verify
+    def __init__(self, tokenizer: Any, *, verify: bool = True, follow: bool = True):
+        self._source = Source(tokenizer, follow)
+        self._verify, self._follow = verify, follow
         self._counts = _Counts()
         self._loaded = _Loaded(self._source, verify)
 
@@ -120,45 +123,37 @@ class Encoder:
             ValueError: for a lone surrogate, with its text's number; for a `max_length` that leaves no room beside the
                 special tokens, a `stride` that leaves none to go on or too few, a strategy that can't make a text fit.
         """
-        if isinstance(texts, str) or isinstance(pairs, str):
-            name = "texts" if isinstance(texts, str) else "pairs"
-            raise refuse(TypeError, f"`{name}` is a str; pass a list of them", argument=name)
-        listed = texts if type(texts) is list else list(texts)
-        others = pairs if pairs is None or type(pairs) is list else list(pairs)
-        if others is not None and len(others) != len(listed):
-            raise refuse(
-                ValueError,
-                f"`pairs` has {counted(len(others), 'text')} but `texts` has {len(listed)}; pass one for each",
-                argument="pairs",
-            )
-        if is_split_into_words:
-            listed, others = _word_lists("texts", listed), others and _word_lists("pairs", others)
-        loaded = self._current()
-        special, words = bool(add_special_tokens), bool(is_split_into_words)
+        # A list of strings goes straight on: of one sentence, what is asked here takes a tenth of the time.
+        if type(texts) is list and pairs is None and not is_split_into_words:
+            listed, others = texts, None
+        else:
+            listed, others = _listed(texts, pairs, is_split_into_words)
+        loaded = self._loaded if self._loaded.state is None else self._current()
         made: Sequence[Any] | None = None
         if loaded.core is not None:
             try:
-                shared = 0 if stride is None else stride
                 made = loaded.core.encode(
-                    listed, others, words, special, max_length, shared, truncation, truncation_side, threads
+                    listed,
+                    others,
+                    is_split_into_words,
+                    add_special_tokens,
+                    max_length,
+                    stride,
+                    truncation,
+                    truncation_side,
+                    threads,
+                    self._counts.encoded,
                 )
             except (TypeError, ValueError, OverflowError) as error:
-                given = (max_length, stride, truncation, truncation_side, special, words)
+                given = (max_length, stride, truncation, truncation_side, add_special_tokens, is_split_into_words)
                 raise _wrong(given, threads) or error from None
-        reasons: list[str] = []
-        if made is not None and not made[6]:
-            batch = Encodings.of_core(made, loaded.names, loaded.padding, len(listed))
-        else:
-            _count("threads", threads, 1)
-            options = _options(max_length, stride, truncation, truncation_side, special, words)
-            columns, reasons = loaded.encode(listed, others, options, made)
-            batch = Encodings(columns, loaded.names, loaded.padding, len(listed))
-        counts = self._counts
-        with counts.lock:
-            counts.texts += len(listed)
-            if reasons:
-                counts.sent_back.update(reasons)
-        return batch
+            if not made[5]:
+                return Encodings.of_core(made, loaded, len(listed))
+        _count("threads", threads, 1)
+        options = _options(max_length, stride, truncation, truncation_side, add_special_tokens, is_split_into_words)
+        columns, reasons = loaded.encode(listed, others, options, made)
+        self._counts.add(len(listed), reasons)
+        return Encodings(columns, loaded, len(listed))
 
     def encode_corpus(
         self, corpus: Any, *, add_special_tokens: bool = True, end_id: int | None = None, threads: int | None = None
@@ -212,15 +207,13 @@ class Encoder:
         """Says whether the encoder is native, what falls back and why, and how many texts it has sent back so far."""
         loaded = self._current()
         native = loaded.core is not None
-        with self._counts.lock:
-            return EncoderReport(
-                native,
-                loaded.core.kind if loaded.core is not None else None,
-                loaded.reason,
-                loaded.verified,
-                self._counts.texts,
-                dict(self._counts.sent_back),
-            )
+        return EncoderReport(
+            native,
+            loaded.core.kind if loaded.core is not None else None,
+            loaded.reason,
+            loaded.verified,
+            *self._counts.read(),
+        )
 
     def _current(self) -> _Loaded:
         """The tokenizer as it is now."""
@@ -231,26 +224,41 @@ class Encoder:
 
     def __repr__(self) -> str:
         loaded = self._loaded
-        return f"Encoder({loaded.core.kind if loaded.core is not None else 'by tokenizers: ' + str(loaded.reason)})"
+        kept = "" if self._follow else ", follow=False"
+        return (
+            f"Encoder({loaded.core.kind if loaded.core is not None else 'by tokenizers: ' + str(loaded.reason)}{kept})"
+        )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _made, (self._source.given, self._verify)
+        return _made, (self._source.given, self._verify, self._follow)
 
 
 class _Counts:
     """Texts encoded so far, and those of them that were sent back, by the reason."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.texts = 0
-        self.sent_back: Counter[str] = Counter()
+        self.encoded = _fastpost.TextCount()
+        self._lock = threading.Lock()
+        self._sent_back: Counter[str] = Counter()
+
+    def add(self, texts: int, reasons: list[str]) -> None:
+        """Counts texts that the core did not count: some were sent back, for these reasons, or it has encoded none."""
+        self.encoded.add(texts)
+        with self._lock:
+            self._sent_back.update(reasons)
+
+    def read(self) -> tuple[int, dict[str, int]]:
+        """Both."""
+        with self._lock:
+            return self.encoded.texts, dict(self._sent_back)
 
 
 class _Unwatched(Encoder):
     """An encoder for one call, which does not look at the tokenizer again."""
 
     def __init__(self, of: Encoder, loaded: _Loaded):
-        self._source, self._verify, self._counts, self._loaded = of._source, of._verify, of._counts, loaded
+        self._source, self._verify, self._follow = of._source, of._verify, of._follow
+        self._counts, self._loaded = of._counts, loaded
 
     def _current(self) -> _Loaded:
         return self._loaded
@@ -261,8 +269,8 @@ class _Loaded:
 
     def __init__(self, source: Source, verify: bool):
         self._source = source
-        # How the tokenizer was when it was read; a file does not change.
-        self.state = None if source.live is None else _fastpost.TokenizerState(source.live)
+        # How the tokenizer was when it was read; None if it does not change.
+        self.state = _fastpost.TokenizerState(source.live) if source.changes else None
         self._json = source.json()
         self._reference = Reference(source, self._json)
         self.core: _fastpost.TokenEncoder | None = None
@@ -292,7 +300,7 @@ class _Loaded:
         def encode(texts: list[Any], pairs: list[Any] | None, options: Options) -> tuple[Columns, Sequence[int]]:
             assert self.core is not None
             words, special = options.is_split_into_words, options.add_special_tokens
-            columns, back = native_columns(self.core.encode(texts, pairs, words, special, *options[:4], 1))
+            columns, back = native_columns(self.core.encode(texts, pairs, words, special, *options[:4], 1, None))
             return columns, [number for number, _ in back]
 
         try:
@@ -408,6 +416,24 @@ def _wrong(given: tuple[Any, ...], threads: Any) -> Exception | None:
     return None
 
 
+def _listed(texts: Any, pairs: Any, words: Any) -> tuple[list[Any], list[Any] | None]:
+    """Texts and their pairs as lists; with `words`, each text as a list of its words."""
+    if isinstance(texts, str) or isinstance(pairs, str):
+        name = "texts" if isinstance(texts, str) else "pairs"
+        raise refuse(TypeError, f"`{name}` is a str; pass a list of them", argument=name)
+    listed = texts if type(texts) is list else list(texts)
+    others = pairs if pairs is None or type(pairs) is list else list(pairs)
+    if others is not None and len(others) != len(listed):
+        raise refuse(
+            ValueError,
+            f"`pairs` has {counted(len(others), 'text')} but `texts` has {len(listed)}; pass one for each",
+            argument="pairs",
+        )
+    if words:
+        listed, others = _word_lists("texts", listed), others and _word_lists("pairs", others)
+    return listed, others
+
+
 def _word_lists(name: str, texts: list[Any]) -> list[list[Any]]:
     for number, words in enumerate(texts):
         if isinstance(words, str) or not isinstance(words, Iterable):
@@ -454,5 +480,5 @@ def _count(name: str, value: Any, least: int) -> int | None:
     return number
 
 
-def _made(tokenizer: Any, verify: bool) -> Encoder:
-    return Encoder(tokenizer, verify=verify)
+def _made(tokenizer: Any, verify: bool, follow: bool) -> Encoder:
+    return Encoder(tokenizer, verify=verify, follow=follow)

@@ -6,10 +6,12 @@ import json
 import os
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import fastpost._fastpost as _fastpost
 from fastpost._inputs.bounds import shown
 from fastpost._inputs.paths import path_of
 from fastpost._inputs.tokenizer import unwrap_tokenizer
@@ -31,15 +33,71 @@ class Options(NamedTuple):
     is_split_into_words: bool = False
 
 
+@dataclass(frozen=True)
+class Kept:
+    """A copy of a tokenizer object, with what transformers' says of padding: the object can't change it."""
+
+    backend_tokenizer: Any
+    pad_token: str | None
+    pad_token_type_id: int
+    model_input_names: tuple[str, ...]
+
+    @classmethod
+    def of(cls, tokenizer: Any, backend: Any) -> Kept:
+        """Of a fast tokenizer of transformers and the `tokenizers.Tokenizer` within, or of that alone.
+
+        Raises:
+            ValueError: if the copy would be another tokenizer.
+        """
+        from tokenizers import Tokenizer
+
+        try:
+            copy = Tokenizer.from_str(backend.to_str())
+        except Exception as error:  # custom parts refuse in whatever way their class does
+            raise _not_kept(f"it can't be written and read back: {str(error)[:80]}") from error
+        # No tokenizer.json has it.
+        copy.encode_special_tokens = backend.encode_special_tokens
+        if not _fastpost.TokenizerState(backend).is_of(copy):
+            raise _not_kept("its tokenizer.json does not hold all of it")
+        pad_token = getattr(tokenizer, "pad_token", None)
+        return cls(
+            copy,
+            None if pad_token is None else str(pad_token),
+            getattr(tokenizer, "pad_token_type_id", None) or 0,
+            tuple(getattr(tokenizer, "model_input_names", None) or ()),
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        backend = self.backend_tokenizer
+        padding = self.pad_token, self.pad_token_type_id, self.model_input_names
+        return _kept, (backend, backend.encode_special_tokens, *padding)
+
+
+def _kept(backend: Any, splits_special: bool, *padding: Any) -> Kept:
+    backend.encode_special_tokens = splits_special
+    return Kept(backend, *padding)
+
+
+def _not_kept(reason: str) -> ValueError:
+    return refuse(
+        ValueError,
+        f"`follow` is False but no copy of the tokenizer can be kept, as {reason}; pass follow=True",
+        argument="follow",
+    )
+
+
 class Source:
     """Where a tokenizer comes from.
 
-    `live` is the user's own `tokenizers.Tokenizer`, which may be changed after it was read; None for a file.
+    `live` is the user's own `tokenizers.Tokenizer`, which may be changed after it was read; with `follow=False` it is a
+    copy, which is not. None for a file.
     """
 
-    def __init__(self, tokenizer: Any):
+    def __init__(self, tokenizer: Any, follow: bool = True):
         self.live: Any = None
         self.given = tokenizer
+        # Whether it has to be asked before each call.
+        self.changes = False
         self._configuration: dict[str, Any] = {}
         if isinstance(tokenizer, (str, os.PathLike)):
             path = Path(path_of(tokenizer))
@@ -52,7 +110,11 @@ class Source:
             return
         cure = "pass the path of a tokenizer.json, a folder with one, a tokenizers.Tokenizer or a fast tokenizer of transformers"
         backend = unwrap_tokenizer(tokenizer, "encode_batch", "to_str", cure=cure)
+        if not follow:
+            self.given = tokenizer if isinstance(tokenizer, Kept) else Kept.of(tokenizer, backend)
+            backend = self.given.backend_tokenizer
         self.live = backend
+        self.changes = follow
 
     def json(self) -> bytes | None:
         """Its tokenizer.json; None if it has parts written in Python, which have no JSON."""

@@ -1,6 +1,7 @@
 //! Texts -> columns of tokens, for `fastpost.encoding`.
 
 use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use fastpost_core::Error;
 use fastpost_core::encode::{Columns, Encoder, Numbering, Side, Strategy, Texts, Truncation};
@@ -17,21 +18,35 @@ use crate::door::{detached, exception};
 #[pyclass(frozen, module = "fastpost._fastpost")]
 pub(crate) struct TokenEncoder(Encoder);
 
+/// Texts encoded so far, by all threads: a lock of Python's for each call took a twentieth of the time of a sentence.
+#[pyclass(frozen, module = "fastpost._fastpost")]
+pub(crate) struct TextCount(AtomicU64);
+
+#[pymethods]
+impl TextCount {
+    #[new]
+    fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    fn add(&self, texts: u64) {
+        self.0.fetch_add(texts, Ordering::Relaxed);
+    }
+
+    #[getter]
+    fn texts(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// Columns that follow from the shapes of windows, made when they are asked for.
 #[pyclass(frozen, module = "fastpost._fastpost")]
 pub(crate) struct WindowShapes(Columns);
 
 type Ints<'py> = Bound<'py, PyArray1<i32>>;
 type Longs<'py> = Bound<'py, PyArray1<i64>>;
-type Made<'py> = (
-    Ints<'py>,
-    Bound<'py, PyArray2<i32>>,
-    Ints<'py>,
-    Longs<'py>,
-    Longs<'py>,
-    WindowShapes,
-    Vec<(usize, &'static str)>,
-);
+type Made<'py> =
+    (Ints<'py>, Bound<'py, PyArray2<i32>>, Ints<'py>, Longs<'py>, WindowShapes, Vec<(usize, &'static str)>);
 
 /// The texts of one argument, or the words of each.
 struct Listed<'py> {
@@ -110,21 +125,24 @@ impl TokenEncoder {
         self.0.forget();
     }
 
-    /// ids, offsets, words, lengths, texts, shapes; then the texts that are sent back, each with its reason.
+    /// ids, offsets, words, lengths, shapes; then the texts that are sent back, each with its reason. If there
+    /// is none, all of them are added to `count`.
     #[expect(clippy::too_many_arguments, reason = "the arguments of Encoder.encode")]
     fn encode<'py>(
         &self,
         py: Python<'py>,
         texts: &Bound<'py, PyList>,
         pairs: Option<&Bound<'py, PyList>>,
-        words: bool,
-        special: bool,
+        words: &Bound<'py, PyAny>,
+        special: &Bound<'py, PyAny>,
         max_length: Option<usize>,
-        stride: usize,
+        stride: Option<usize>,
         truncation: Option<&str>,
         side: &str,
         threads: Option<NonZeroUsize>,
+        count: Option<PyRef<'py, TextCount>>,
     ) -> PyResult<Made<'py>> {
+        let (words, special, stride) = (words.is_truthy()?, special.is_truthy()?, stride.unwrap_or(0));
         let listed = Listed::new("texts", texts, words)?;
         let other = pairs.map(|pairs| Listed::new("pairs", pairs, words)).transpose()?;
         let (texts, pairs) =
@@ -150,13 +168,15 @@ impl TokenEncoder {
         // Encoding a sentence takes less time than waking another thread.
         let made = if bytes < SENTENCE { work().map_err(exception)? } else { detached(py, work)? };
         let mut columns = made.columns;
-        let sent_back = made.sent_back.into_iter().map(|(text, why)| (text, why.0)).collect();
+        let sent_back: Vec<_> = made.sent_back.into_iter().map(|(text, why)| (text, why.0)).collect();
+        if let Some(count) = count.filter(|_| sent_back.is_empty()) {
+            count.add(texts.len() as u64);
+        }
         Ok((
             column(py, std::mem::take(&mut columns.ids)),
             pairs_column(py, std::mem::take(&mut columns.offsets)),
             column(py, std::mem::take(&mut columns.words)),
             column(py, std::mem::take(&mut columns.lengths)),
-            column(py, std::mem::take(&mut columns.texts)),
             WindowShapes(columns),
             sent_back,
         ))
@@ -227,6 +247,10 @@ impl WindowShapes {
 
 #[pymethods]
 impl WindowShapes {
+    fn texts<'py>(&self, py: Python<'py>) -> Longs<'py> {
+        PyArray1::from_slice(py, &self.0.texts)
+    }
+
     fn types<'py>(&self, py: Python<'py>) -> Ints<'py> {
         column(py, self.column(py, Columns::types))
     }

@@ -47,7 +47,7 @@ mod _fastpost {
     #[pymodule_export]
     use super::corpus::{TextReader, file_kind};
     #[pymodule_export]
-    use super::encode::{TokenEncoder, WindowShapes, check_windows};
+    use super::encode::{TextCount, TokenEncoder, WindowShapes, check_windows};
     #[pymodule_export]
     use super::entities::{
         EntityKernel, EntityTable, RightColumns, TokenTable, entity_columns, entity_json, entity_kind,

@@ -152,6 +152,11 @@ impl Columns {
     ) {
         let begin = self.ids.len();
         let Self { ids, offsets, words, template, .. } = self;
+        let more = template.marks() + parts.iter().map(|(_, (from, to))| to - from).sum::<usize>();
+        // Once for all parts: of a sentence, each step to more memory is a hundredth of the time.
+        ids.reserve(more);
+        offsets.reserve(more);
+        words.reserve(more);
         for part in &template.parts {
             match part {
                 Part::Marks { ids: marks, .. } => {

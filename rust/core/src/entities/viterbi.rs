@@ -35,6 +35,8 @@ pub struct Grammar {
     pairs: Vec<(u32, u32, f32)>,
     /// The label that most tokens have: the first one outside, 0 if there is none.
     likely: u32,
+    /// See [`Self::pooled`].
+    pooled: f32,
     /// Whether all steps weigh nothing and each entity of a legal sequence can be taken out of it.
     sheds: bool,
     matrix: Option<(Vec<f32>, Vec<f32>, Vec<f32>)>,
@@ -60,6 +62,8 @@ impl Grammar {
         for (label, tag) in (0..).zip(&tagging.tags) {
             kinds[tag.kind as usize].push((label, tag.role));
         }
+        let most = kinds.iter().map(Vec::len).max().unwrap_or(0);
+        let pooled = (most as f32).ln();
         let biases = match weights {
             Weights::Biases(biases) => biases,
             Weights::Matrix { steps, start, end } => {
@@ -84,6 +88,7 @@ impl Grammar {
                     free: false,
                     pairs,
                     likely,
+                    pooled,
                     sheds: false,
                     matrix,
                     lanes: None,
@@ -106,7 +111,7 @@ impl Grammar {
         });
         let sheds = free && outside.is_some() && lanes.is_some();
         let pairs = if free { places::pairs(&kinds) } else { Vec::new() };
-        Ok(Self { tagging, kinds, free, pairs, likely, sheds, matrix, lanes })
+        Ok(Self { tagging, kinds, free, pairs, likely, pooled, sheds, matrix, lanes })
     }
 
     /// The labels.
@@ -233,6 +238,29 @@ impl Grammar {
     /// The label that most tokens have.
     pub(crate) fn likely(&self) -> u32 {
         self.likely
+    }
+
+    /// By how much the probability of all labels of a type may be above that of the largest, as logarithms.
+    pub(super) fn pooled(&self) -> f32 {
+        self.pooled
+    }
+
+    /// By how much the likely label of a row is above the best other type, whose labels count together; `lead` is by how much it
+    /// is above the best other label. Not a number if the row holds one that is not.
+    pub(super) fn type_lead(&self, row: &[f32], lead: f32) -> f32 {
+        let top = row[self.likely as usize] - lead;
+        let far = top - self.pooled;
+        let mut most: f32 = 1.0;
+        for (label, &value) in row.iter().enumerate() {
+            // Not `value >= far`, which a NaN is not.
+            if value < far || label == self.likely as usize {
+                continue;
+            }
+            let labels = self.labels_of(self.tagging.tags[label].kind);
+            let sum: f32 = labels.map(|(label, _)| (row[label as usize] - top).exp()).sum();
+            most = if sum > most || sum.is_nan() { sum } else { most };
+        }
+        lead - most.ln()
     }
 
     /// Whether no step weighs anything.

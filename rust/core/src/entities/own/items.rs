@@ -75,20 +75,6 @@ impl TextDecoder<'_> {
             && (!settings.viterbi || self.decoder.grammar.sheds())
     }
 
-    /// By how much a word's lead of "outside" may fall short of that of its tokens: a label of the word may get the
-    /// probability of all labels of its type.
-    pub(super) fn pooled(&self) -> f32 {
-        match self.decoder.settings.strategy.decides() {
-            Some(Decides::Mean) => {
-                let grammar = &self.decoder.grammar;
-                let counts =
-                    (0..grammar.tagging().kinds.len() as u32).map(|kind| grammar.of_kind(kind).count());
-                (counts.max().unwrap_or(0) as f32).ln()
-            }
-            None | Some(Decides::First | Decides::Wins(_)) => 0.0,
-        }
-    }
-
     /// Whether only some rows of words have to be made: most words are outside for certain, whatever their mean, and
     /// nobody asks for their score.
     fn makes_some_rows(&self) -> bool {
@@ -124,14 +110,19 @@ impl TextDecoder<'_> {
         out.made.reserve(self.decoder.label_names.len() * items.len() / 8);
         let mut above = Vec::with_capacity(items.len());
         let mut words = Means::new(&base, text, grammar);
-        let pooled = self.pooled();
         let by_first = matches!(self.decoder.settings.strategy.decides(), Some(Decides::First));
         for (number, &(from, to)) in items.iter().enumerate() {
             let members = from as usize..if by_first { from + 1 } else { to } as usize;
-            let mut least = leads[members.clone()].iter().copied().fold(f32::INFINITY, f32::min);
-            if members.len() > 1 {
-                least -= pooled;
-            }
+            let least = if members.len() > 1 {
+                let lead = |at: usize| {
+                    let bound = leads[at] - grammar.pooled();
+                    let shows = certain::is_clear(bound) || leads[at] <= 0.0;
+                    if shows { bound } else { grammar.type_lead(base.row(text.rows[at] as usize), leads[at]) }
+                };
+                members.clone().map(lead).fold(f32::INFINITY, f32::min)
+            } else {
+                leads[members.start]
+            };
             let clear =
                 certain::is_clear(least) && best[members.clone()].iter().all(|&label| label == outside);
             let row = match members.len() {

@@ -78,9 +78,11 @@ fn joins(text: &CharIndex<'_>, last: &Draft, new: &Draft, how: Join) -> bool {
         return true;
     }
     let (before, behind) = (text.slice(last.start as usize, from), text.slice(to, new.end as usize));
-    let letter = |c: char| c.is_alphanumeric() && !c.is_mark();
+    // Marks are looked up in tables, and none is ASCII.
+    let is_mark = |c: char| !c.is_ascii() && c.is_mark();
+    let letter = |c: char| c.is_alphanumeric() && !is_mark(c);
     // A mark goes with its letter.
-    let left = before.chars().rev().find(|c| !c.is_mark()).is_some_and(letter);
+    let left = before.chars().rev().find(|&c| !is_mark(c)).is_some_and(letter);
     let right = behind.chars().next().is_some_and(letter);
     if from == to {
         return left != right && before.chars().rev().any(letter);

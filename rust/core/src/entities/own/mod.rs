@@ -20,6 +20,7 @@ use crate::batch::{ByText, Text, Tokens, Window};
 use crate::entities::Strategy;
 use crate::entities::chunks;
 use crate::entities::cut::Cut;
+use crate::entities::strategy::Decides;
 use crate::entities::transformers::decode as entities;
 use crate::entities::viterbi::Grammar;
 use crate::labels::Role;
@@ -35,6 +36,7 @@ pub use settings::{Decide, Score, Settings, Snap, Trim};
 use near::{Line, Near, OfText, OfWindow};
 use scores::Scores;
 use spans::Draft;
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -244,14 +246,15 @@ impl TextDecoder<'_> {
     fn some(&self, line: &impl Line, values: &[f32], cut: Cut) -> Option<Found> {
         let grammar = &self.decoder.grammar;
         let rows = Rows::new(values, self.decoder.label_names.len());
-        let mut seeds = near::unsure(line, &rows, grammar.likely(), self.pooled());
+        let by_types = matches!(self.decoder.settings.strategy.decides(), Some(Decides::Mean));
+        let mut seeds = near::unsure(line, &rows, grammar, by_types);
         // A search also needs the tokens between entities that may reach each other.
         let by_words = self.decoder.settings.strategy.decides().is_some();
         let mut searched =
             self.decoder.settings.viterbi && !near::is_legal(line, &rows, grammar, &seeds, by_words);
         loop {
             if searched {
-                seeds = near::reached(line, &rows, grammar.likely(), self.pooled(), &seeds);
+                seeds = near::reached(line, &rows, grammar, by_types, &seeds);
             }
             let near = self.near(line, values, &seeds, cut)?;
             // Errors come from the pass over all tokens, which names the token.
@@ -327,8 +330,8 @@ impl TextDecoder<'_> {
             words.part(tokens, |left, right| self.sides(text, left, right));
         }
         found.used = words.as_ref().map(|words| words.used);
-        let items: Vec<(u32, u32)> = match &words {
-            Some(words) if settings.strategy.joins_words() => words.runs.clone(),
+        let items: Cow<'_, [(u32, u32)]> = match &words {
+            Some(words) if settings.strategy.joins_words() => Cow::Borrowed(&words.runs),
             _ => (0..tokens.len() as u32).map(|token| (token, token + 1)).collect(),
         };
         let apart = near.map_or(&[][..], |near| &near.apart);
@@ -340,11 +343,8 @@ impl TextDecoder<'_> {
             self.each_token(text, &scores, labels, &mut found);
             return Ok(Some(found));
         }
-        let mut item_of = vec![0; tokens.len()];
-        for (item, &(from, to)) in items.iter().enumerate() {
-            item_of[from as usize..to as usize].fill(item);
-        }
-        let items_of = |range: &Range<usize>| item_of[range.start]..item_of[range.end - 1] + 1;
+        let item_of = |token: usize| items.partition_point(|item| item.0 as usize <= token) - 1;
+        let items_of = |range: &Range<usize>| item_of(range.start)..item_of(range.end - 1) + 1;
         let mut drafts = Vec::new();
         for chunk in chunks::chunks(tagging, labels, settings.repair, text.cut) {
             if settings.ignored[chunk.kind as usize] {

@@ -135,10 +135,19 @@ struct Island {
     end: usize,
 }
 
-/// The tokens of `line` that are not outside for certain after `pooled` is taken off their lead.
-pub(super) fn unsure(line: &impl Line, rows: &Rows<'_>, outside: u32, pooled: f32) -> Vec<usize> {
+/// The tokens of `line` that are not outside for certain. If the types of words are decided (`by_types`), "outside" must be
+/// above each type: then it is above each in the mean of such tokens, too, whichever are one word.
+pub(super) fn unsure(line: &impl Line, rows: &Rows<'_>, grammar: &Grammar, by_types: bool) -> Vec<usize> {
     let mut unsure = Vec::with_capacity(line.len() / 8);
-    rows.unsure(rows.count(), outside as usize, 2.0 * MARGIN + pooled, &mut unsure);
+    let pooled = if by_types { grammar.pooled() } else { 0.0 };
+    rows.unsure(rows.count(), grammar.likely() as usize, 2.0 * MARGIN + pooled, &mut unsure);
+    if by_types {
+        let sure = |lead: f32| lead > 2.0 * MARGIN && lead < f32::INFINITY;
+        unsure.retain(|&row| {
+            let lead = rows.lead(row as usize, grammar.likely() as usize);
+            !(sure(lead) && sure(grammar.type_lead(rows.row(row as usize), lead)))
+        });
+    }
     unsure.iter().filter_map(|&row| line.of_row(row)).collect()
 }
 
@@ -170,8 +179,8 @@ pub(super) fn is_legal(
 pub(super) fn reached(
     line: &impl Line,
     rows: &Rows<'_>,
-    outside: u32,
-    pooled: f32,
+    grammar: &Grammar,
+    by_types: bool,
     unsure: &[usize],
 ) -> Vec<usize> {
     let most = line.len();
@@ -179,7 +188,8 @@ pub(super) fn reached(
     for &at in unsure {
         marked[at] = true;
     }
-    let lead = |at: usize| rows.lead(line.row(at) as usize, outside as usize) - pooled;
+    let pooled = if by_types { grammar.pooled() } else { 0.0 };
+    let lead = |at: usize| rows.lead(line.row(at) as usize, grammar.likely() as usize) - pooled;
     let touches = |at: usize| line.span(at - 1).1 >= line.span(at).0;
     reach(most, unsure.iter().copied(), lead, touches, |at| marked[at] = true);
     let turned = |at: usize| most - 1 - at;

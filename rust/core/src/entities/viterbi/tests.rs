@@ -192,6 +192,35 @@ proptest! {
         check(&grammar, &values[..tokens * names.len()], names.len(), cut)?;
     }
 
+    /// The twin is the sum of exponentials of each type, in 64 bits.
+    #[test]
+    fn the_labels_of_a_type_count_together(scheme in schemes(), values in prop::collection::vec(-6.0_f32..6.0, 13)) {
+        let names = scheme.names(&["x", "y", "z"]);
+        let grammar = Grammar::new(Tagging::new(&names, Some(scheme)).unwrap(), Weights::default()).unwrap();
+        let (row, likely) = (&values[..names.len()], grammar.likely());
+        let kind_of = |label: usize| grammar.tagging().tags[label].kind;
+        let mut sums = vec![0.0; grammar.tagging().kinds.len()];
+        for (label, &value) in row.iter().enumerate() {
+            sums[kind_of(label) as usize] += f64::from(value).exp();
+        }
+        let best = (0..).zip(sums).filter(|&(kind, _)| kind != kind_of(likely as usize)).map(|(_, sum)| sum).fold(0.0, f64::max);
+        let want = f64::from(row[likely as usize]) - best.ln();
+        let lead = Rows::new(row, names.len()).lead(0, likely as usize);
+        let found = grammar.type_lead(row, lead);
+        prop_assert!((f64::from(found) - want).abs() < 1e-4, "{} and {}", found, want);
+        prop_assert!(found > lead - grammar.pooled() - 1e-4);
+    }
+
+    #[test]
+    fn a_type_has_no_lead_over_what_is_no_number(at in 0_usize..7, values in prop::collection::vec(-6.0_f32..6.0, 7)) {
+        let names = Scheme::Iob2.names(&["x", "y", "z"]);
+        let grammar = Grammar::new(Tagging::new(&names, Some(Scheme::Iob2)).unwrap(), Weights::default()).unwrap();
+        let mut row = values;
+        row[at] = f32::NAN;
+        let lead = Rows::new(&row, names.len()).lead(0, grammar.likely() as usize);
+        prop_assert!(grammar.type_lead(&row, lead).is_nan());
+    }
+
     /// The twin is the search over all tokens.
     #[test]
     fn what_lies_between_tokens_outside_is_searched_by_itself(

@@ -280,6 +280,8 @@ class _Loaded:
             self.reason = "a part of it is written in Python"
         elif source.live is not None and source.live.encode_special_tokens:
             self.reason = "it splits special tokens"
+        elif source.draws:
+            self.reason = "its model draws tokens at random"
         else:
             try:
                 self.core = _fastpost.TokenEncoder(self._json, source.live is not None)
@@ -295,6 +297,10 @@ class _Loaded:
             self._compare()
 
     def _compare(self) -> None:
+        try:
+            self._reference.load()
+        except ImportError:
+            return
         texts = samples(self._vocabulary.added)
 
         def encode(texts: list[Any], pairs: list[Any] | None, options: Options) -> tuple[Columns, Sequence[int]]:
@@ -303,10 +309,7 @@ class _Loaded:
             columns, back = native_columns(self.core.encode(texts, pairs, words, special, *options[:4], 1, None))
             return columns, [number for number, _ in back]
 
-        try:
-            self.reason = difference(encode, self._reference, texts)
-        except ImportError:
-            return
+        self.reason = difference(encode, self._reference, texts)
         self.verified = len(texts)
         if self.reason is not None:
             self.core = None

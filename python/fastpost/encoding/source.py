@@ -128,25 +128,32 @@ class Source:
     def is_written_whole(self, size: int, added: dict[int, str] | None = None) -> bool:
         """Whether its tokenizer.json holds all of a live tokenizer.
 
-        Of two tokens with one id it holds one, and added tokens are numbered anew when it is read, which differs if the
-        model has become another one.
+        Of two tokens with one id it holds one, added tokens are numbered anew when it is read, which differs if the
+        model has become another one, and that a Unigram model draws tokens at random is not in it.
 
         Args:
             size: tokens of the model's vocabulary that were read from it.
             added: added tokens that were read from it, by their ids; None to leave them out.
         """
         live = self.live
-        return live is None or (size == live.get_vocab_size(False) and added in (None, _added(live)))
+        if live is None:
+            return True
+        return size == live.get_vocab_size(False) and added in (None, _added(live)) and not self.draws
+
+    @property
+    def draws(self) -> bool:
+        """Whether a live tokenizer draws tokens at random in a way that no file holds."""
+        return getattr(getattr(self.live, "model", None), "alpha", None) is not None
 
     def padding(self, ids: dict[str, int]) -> Padding:
         """How it pads: by its own settings, else with a token of a usual name; `ids` are those of all tokens."""
         own = self.given
         configuration = self._configuration
         token = getattr(own, "pad_token", None) or configuration.get("pad_token")
-        names = tuple(getattr(own, "model_input_names", None) or configuration.get("model_input_names") or INPUT_NAMES)
-        if not configuration.get("model_input_names") and "DistilBert" in str(configuration.get("tokenizer_class")):
-            names = ("input_ids", "attention_mask")
-        names = tuple(name for name in names if name in INPUT_NAMES)
+        named = getattr(own, "model_input_names", None) or configuration.get("model_input_names")
+        if not named and "DistilBert" in str(configuration.get("tokenizer_class")):
+            named = ["input_ids", "attention_mask"]
+        names = _input_names(named) if named else INPUT_NAMES
         if isinstance(token, dict):
             token = token.get("content")
         wanted = [str(token)] if token is not None else list(PAD_TOKENS)
@@ -175,10 +182,16 @@ class Reference:
             ) from error
         try:
             backend = Tokenizer.from_str(self._json.decode())
-        except Exception:  # whatever it raises for JSON that it wrote and can't read, as with two tokens of one id
-            if self._source.live is None:
+        except BaseException as error:  # a file that it can't read is an Exception, or a panic that is none
+            if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
                 raise
-            return self._source.live
+            if self._source.live is not None:
+                return self._source.live  # it can't read all JSON that it writes, as with two tokens of one id
+            raise refuse(
+                ValueError,
+                f"the tokenizer.json that was given holds no tokenizer: {str(error)[:80]}",
+                argument="tokenizer",
+            ) from error
         if self._source.live is not None:
             if not self._source.is_written_whole(backend.get_vocab_size(False), _added(backend)):
                 return self._source.live
@@ -245,18 +258,10 @@ class Reference:
         """Reads it now.
 
         Raises:
+            ImportError: if tokenizers is not installed.
             ValueError: if it is no tokenizer.
         """
-        try:
-            self._backend  # noqa: B018 what is made here is kept
-        except ImportError:
-            raise
-        except Exception as error:  # what tokenizers raises for JSON that it can't read
-            raise refuse(
-                ValueError,
-                f"the tokenizer.json that was given holds no tokenizer: {str(error)[:80]}",
-                argument="tokenizer",
-            ) from error
+        self._backend  # noqa: B018 what is made here is kept
 
     def marks(self, pair: bool) -> int:
         """Special tokens that it puts around a text, or two."""
@@ -265,6 +270,13 @@ class Reference:
     def name(self, token: int) -> str:
         """How it spells a token."""
         return str(self._backend.id_to_token(token))
+
+
+def _input_names(named: Any) -> tuple[str, ...]:
+    """Those of the names of a configuration that there are arrays for; as in transformers, ids whether named or not."""
+    listed = named if isinstance(named, (list, tuple)) else [named]
+    names = [name for name in listed if name in INPUT_NAMES]
+    return tuple(dict.fromkeys(names if "input_ids" in names else ["input_ids", *names]))
 
 
 def _added(backend: Any) -> dict[int, str]:
@@ -351,12 +363,16 @@ def _restore(backend: Any, truncation: dict[str, Any] | None, padding: dict[str,
 
 
 def _object(path: Path) -> dict[str, Any]:
-    read = json.loads(path.read_bytes())
+    why: Exception | None = None
+    try:
+        read = json.loads(path.read_bytes())
+    except ValueError as error:
+        read, why = None, error
     if not isinstance(read, dict):
         raise refuse(
             ValueError,
             f"{path} holds no JSON object; a tokenizer_config.json does",
             argument="tokenizer",
             file=str(path),
-        )
+        ) from why
     return read

@@ -7,6 +7,7 @@ use unicode_categories::UnicodeCategories;
 
 use super::Unlike;
 use super::trie::Trie;
+use crate::tokenizer::fields::flag;
 
 /// An added token of `tokenizer.json`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,8 +63,10 @@ pub(super) fn finders(
     numbering: Numbering,
     normalize: impl Fn(&str) -> String,
 ) -> Result<(Finder, Finder), String> {
-    let listed = json["added_tokens"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let flag = |token: &Value, name: &str| token[name].as_bool().unwrap_or(false);
+    let listed = match json.get("added_tokens") {
+        None => &[],
+        Some(listed) => listed.as_array().map(Vec::as_slice).ok_or("its added tokens are no list")?,
+    };
     let mut tokens = Vec::with_capacity(listed.len());
     for token in listed {
         let content = token["content"].as_str().ok_or("it has an added token without content")?;
@@ -84,11 +87,12 @@ pub(super) fn finders(
     for (content, token) in tokens {
         let one = Added {
             id: ids[content],
-            single_word: flag(token, "single_word"),
-            lstrip: flag(token, "lstrip"),
-            rstrip: flag(token, "rstrip"),
+            single_word: flag(token, "single_word")?,
+            lstrip: flag(token, "lstrip")?,
+            rstrip: flag(token, "rstrip")?,
         };
-        if flag(token, "normalized") {
+        flag(token, "special")?;
+        if flag(token, "normalized")? {
             normal.push((normalize(content), one));
         } else {
             raw.push((content.to_owned(), one));

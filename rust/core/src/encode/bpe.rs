@@ -9,6 +9,7 @@ use super::columns::{Blanks, Piece, Tokens};
 use super::merges::{self, Merges};
 use super::nfc;
 use super::template::Trim;
+use crate::tokenizer::fields;
 use crate::tokenizer::normalize::Normalize;
 use crate::tokenizer::split::Alphabet;
 use crate::tokenizer::split::Splitter;
@@ -67,7 +68,7 @@ impl Bpe {
             [Normalize::Nfc] => true,
             _ => return Err("byte-level BPE is native without a normalizer, or with NFC".to_owned()),
         };
-        let (pre_tokenizer, prefix) = without_prefix(&json["pre_tokenizer"]);
+        let (pre_tokenizer, prefix) = without_prefix(&json["pre_tokenizer"])?;
         let splitter = Splitter::from_json(&Value::Null, &pre_tokenizer)?;
         if splitter.alphabet() != Alphabet::Bytes {
             return Err("its BPE is not byte-level".to_owned());
@@ -93,7 +94,7 @@ impl Bpe {
         let spelled =
             |token: &str| token.chars().map(|c| back.get(&c).copied()).collect::<Option<Box<[u8]>>>();
         let known = vocab.iter().filter_map(|(token, &id)| Some((spelled(token)?, id)));
-        let whole = model["ignore_merges"].as_bool().unwrap_or(false).then(|| known.collect());
+        let whole = fields::flag_or(model, "ignore_merges", false)?.then(|| known.collect());
         let merges = Merges::from_json(model, id)?;
         Ok(Self {
             splitter,
@@ -236,16 +237,17 @@ impl Bpe {
 }
 
 /// A pre-tokenizer without the blank that its first part puts before a piece, and whether it does.
-fn without_prefix(pre_tokenizer: &Value) -> (Value, bool) {
+///
+/// # Errors
+/// If it does not say so.
+fn without_prefix(pre_tokenizer: &Value) -> Result<(Value, bool), String> {
     let mut value = pre_tokenizer.clone();
-    let first = match value["type"].as_str() {
-        Some("Sequence") => value["pretokenizers"].get_mut(0),
-        _ => Some(&mut value),
-    };
-    let Some(first) = first.filter(|first| first["type"] == "ByteLevel") else { return (value, false) };
-    let prefix = first["add_prefix_space"].as_bool().unwrap_or(true);
+    let first =
+        if value["type"] == "Sequence" { value["pretokenizers"].get_mut(0) } else { Some(&mut value) };
+    let Some(first) = first.filter(|first| first["type"] == "ByteLevel") else { return Ok((value, false)) };
+    let prefix = fields::flag(first, "add_prefix_space")?;
     first["add_prefix_space"] = json!(false);
-    (value, prefix)
+    Ok((value, prefix))
 }
 
 /// Ids without a token that a vocabulary may have, beside 64 for each token: the table of blanks has a place for each.

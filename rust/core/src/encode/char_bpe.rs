@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::cache::Cache;
 use super::columns::{Piece, Tokens};
 use super::merges::{self, Merges};
+use crate::tokenizer::fields;
 
 /// See the head of this file.
 #[derive(Debug)]
@@ -67,7 +68,7 @@ impl CharBpe {
     pub(super) fn from_json(json: &Value) -> Result<Self, String> {
         let model = &json["model"];
         merges::check_options(model)?;
-        if model["ignore_merges"].as_bool().unwrap_or(false) {
+        if fields::flag_or(model, "ignore_merges", false)? {
             return Err("its BPE over characters takes words as they are".to_owned());
         }
         let (blank, prefix, splits) = blanks(json)?;
@@ -240,16 +241,8 @@ fn blanks(json: &Value) -> Result<(char, Prefix, bool), String> {
     let refused = || {
         "BPE over characters is native with blanks made visible by Prepend and Replace, by Replace, or by Metaspace".to_owned()
     };
-    let one = |value: &Value| {
-        let mut chars = value.as_str().unwrap_or_default().chars();
-        chars.next().filter(|&c| chars.next().is_none() && c != ' ')
-    };
-    let normalizer = &json["normalizer"];
-    let steps: &[Value] = match normalizer["type"].as_str() {
-        None => &[],
-        Some("Sequence") => normalizer["normalizers"].as_array().map(Vec::as_slice).unwrap_or_default(),
-        Some(_) => std::slice::from_ref(normalizer),
-    };
+    let one = |part: &Value, name: &str| fields::character(part, name).ok().filter(|&c| c != ' ');
+    let steps = fields::steps(&json["normalizer"], "normalizers")?;
     let split = &json["pre_tokenizer"];
     if steps.is_empty() {
         let scheme = match split["prepend_scheme"].as_str() {
@@ -258,16 +251,15 @@ fn blanks(json: &Value) -> Result<(char, Prefix, bool), String> {
             Some("never") => Prefix::Never,
             _ => return Err(refused()),
         };
-        let blank =
-            one(&split["replacement"]).filter(|_| split["type"] == "Metaspace").ok_or_else(refused)?;
-        return Ok((blank, scheme, split["split"].as_bool().unwrap_or(true)));
+        let blank = one(split, "replacement").filter(|_| split["type"] == "Metaspace").ok_or_else(refused)?;
+        return Ok((blank, scheme, fields::flag_or(split, "split", true)?));
     }
     // If no blank is left, a splitter at blanks has nothing to do.
     let idle = split.is_null()
-        || (split["type"] == "Split" && split["pattern"]["String"] == " " && split["invert"] != true);
+        || (split["type"] == "Split" && split["pattern"]["String"] == " " && split["invert"] == false);
     let (prefix, replace) = match steps {
         [prepend, replace] if prepend["type"] == "Prepend" => {
-            (Some(one(&prepend["prepend"]).ok_or_else(refused)?), replace)
+            (Some(one(prepend, "prepend").ok_or_else(refused)?), replace)
         }
         [replace] => (None, replace),
         _ => return Err(refused()),
@@ -275,7 +267,7 @@ fn blanks(json: &Value) -> Result<(char, Prefix, bool), String> {
     if replace["type"] != "Replace" || replace["pattern"]["String"] != " " || !idle {
         return Err(refused());
     }
-    let blank = one(&replace["content"]).ok_or_else(refused)?;
+    let blank = one(replace, "content").ok_or_else(refused)?;
     match prefix {
         Some(c) if c != blank => Err(refused()),
         Some(_) => Ok((blank, Prefix::Always, false)),
@@ -284,14 +276,14 @@ fn blanks(json: &Value) -> Result<(char, Prefix, bool), String> {
 }
 
 fn unknown(model: &Value, id: impl Fn(&str) -> Option<u32>) -> Result<Unknown, String> {
-    if model["byte_fallback"].as_bool().unwrap_or(false) {
+    if fields::flag_or(model, "byte_fallback", false)? {
         let mut bytes = Box::new([0; 256]);
         for (byte, token) in bytes.iter_mut().enumerate() {
             *token = id(&format!("<0x{byte:02X}>")).ok_or("its vocabulary lacks a byte to fall back to")?;
         }
         return Ok(Unknown::Bytes(bytes));
     }
-    let token = model["unk_token"].as_str().and_then(id);
+    let token = fields::text(model, "unk_token")?.and_then(id);
     let token = token.ok_or("its BPE over characters has neither bytes nor an unknown token")?;
-    Ok(Unknown::Token { id: token, fuses: model["fuse_unk"].as_bool().unwrap_or(false) })
+    Ok(Unknown::Token { id: token, fuses: fields::flag_or(model, "fuse_unk", false)? })
 }

@@ -6,6 +6,8 @@ use std::collections::BinaryHeap;
 use hashbrown::HashMap;
 use serde_json::Value;
 
+use crate::tokenizer::fields;
+
 /// No merge.
 const NEVER: u32 = u32::MAX;
 /// Up to so many symbols, looking through all pairs again is faster than a heap.
@@ -63,28 +65,31 @@ fn pair(left: u32, right: u32) -> u64 {
 /// # Errors
 /// Which one.
 pub(super) fn check_options(model: &Value) -> Result<(), String> {
-    if model["dropout"].as_f64().is_some_and(|dropout| dropout != 0.0) {
+    if !model["dropout"].is_null() && model["dropout"].as_f64() != Some(0.0) {
         return Err("its model drops merges at random".to_owned());
     }
     for name in ["continuing_subword_prefix", "end_of_word_suffix"] {
-        if model[name].as_str().is_some_and(|text| !text.is_empty()) {
+        if fields::text(model, name)?.is_some_and(|text| !text.is_empty()) {
             return Err(format!("its BPE has a {name}"));
         }
     }
+    for name in ["fuse_unk", "byte_fallback", "ignore_merges"] {
+        fields::flag_or(model, name, false)?;
+    }
+    fields::text(model, "unk_token")?;
     Ok(())
 }
 
 /// The tokens of a `model` with their ids, in a table of hashes: merges ask for 100,000 of them and more, and the tree
 /// that JSON is read into takes ten times as long for each.
 ///
-/// An id that does not fit 31 bits is left out.
-///
 /// # Errors
-/// If there are none.
+/// If there are none, or an id does not fit 31 bits.
 pub(super) fn ids(model: &Value) -> Result<HashMap<&str, u32>, String> {
     let vocab = model["vocab"].as_object().ok_or("its model has no vocabulary")?;
     let id = |id: &Value| id.as_u64().and_then(|id| i32::try_from(id).ok()).map(i32::cast_unsigned);
-    Ok(vocab.iter().filter_map(|(token, number)| Some((token.as_str(), id(number)?))).collect())
+    let ids = vocab.iter().map(|(token, number)| Some((token.as_str(), id(number)?)));
+    ids.collect::<Option<_>>().ok_or_else(|| "an id of its vocabulary is too large".to_owned())
 }
 
 /// The two tokens of each merge of a model, the first merge first.
@@ -95,8 +100,9 @@ pub(super) fn pairs(model: &Value) -> Result<impl Iterator<Item = Result<(&str, 
     let list = model["merges"].as_array().ok_or("its BPE has no merges")?;
     Ok(list.iter().map(|merge| {
         let two = match merge {
-            Value::String(text) => text.split_once(' '),
-            _ => merge[0].as_str().zip(merge[1].as_str()),
+            Value::String(text) => text.split_once(' ').filter(|(_, right)| !right.contains(' ')),
+            Value::Array(two) if two.len() == 2 => two[0].as_str().zip(two[1].as_str()),
+            _ => None,
         };
         two.ok_or_else(|| "one of its merges is not a pair".to_owned())
     }))
@@ -142,11 +148,16 @@ impl Merges {
     /// The rank of each pair of bytes, whose tokens are `bytes`: a look into this table is faster than one into a map,
     /// and a word starts with one for each of its bytes.
     pub(super) fn of_bytes(&self, bytes: &[u32; 256]) -> Vec<u32> {
-        let byte: HashMap<u32, usize> = bytes.iter().copied().zip(0..).collect();
+        // A vocabulary may give one id to several bytes.
+        let mut spelled: HashMap<u32, Vec<usize>> = HashMap::new();
+        for (byte, &id) in bytes.iter().enumerate() {
+            spelled.entry(id).or_default().push(byte);
+        }
         let mut pairs = vec![NEVER; 1 << 16];
         for (two, (rank, _)) in &self.0 {
-            let sides = byte.get(&((two >> 32) as u32)).zip(byte.get(&(*two as u32)));
-            if let Some((left, right)) = sides {
+            let sides = spelled.get(&((two >> 32) as u32)).zip(spelled.get(&(*two as u32)));
+            let Some((lefts, rights)) = sides else { continue };
+            for (left, right) in lefts.iter().flat_map(|left| rights.iter().map(move |right| (left, right))) {
                 pairs[left << 8 | right] = *rank;
             }
         }

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::charsmap::{Charsmap, Placed};
 use super::{folds, nfc};
+use crate::tokenizer::fields;
 use crate::tokenizer::normalize::Normalize;
 
 /// The changes to a text before its words are looked up.
@@ -51,12 +52,7 @@ impl Normalizers {
     /// # Errors
     /// Why it is not such a normaliser.
     pub(super) fn from_json(normalizer: &Value) -> Result<Self, String> {
-        let steps: &[Value] = match normalizer["type"].as_str() {
-            None => &[],
-            Some("Sequence") => normalizer["normalizers"].as_array().map(Vec::as_slice).unwrap_or_default(),
-            Some(_) => std::slice::from_ref(normalizer),
-        };
-        let (folds, collapses, steps) = folds::leading(steps);
+        let (folds, collapses, steps) = folds::leading(fields::steps(normalizer, "normalizers")?);
         let mut out = Self { folds, collapses_raw: collapses, ..Self::default() };
         for step in steps {
             let kind = step["type"].as_str().unwrap_or("none");
@@ -77,8 +73,7 @@ impl Normalizers {
                     out.charsmap = Some(text.and_then(Charsmap::new).ok_or("its charsmap can't be read")?);
                 }
                 "Strip" if !late => {
-                    let strips =
-                        ["strip_left", "strip_right"].map(|name| step[name].as_bool().unwrap_or(true));
+                    let strips = [fields::flag(step, "strip_left")?, fields::flag(step, "strip_right")?];
                     if changed {
                         out.spaced.strips = strips;
                     } else {
@@ -87,11 +82,7 @@ impl Normalizers {
                     }
                 }
                 "Replace" if step["pattern"]["Regex"] == " {2,}" && !out.spaced.collapses => {
-                    let content = step["content"].as_str().unwrap_or_default();
-                    let mut chars = content.chars();
-                    let (Some(c), None) = (chars.next(), chars.next()) else {
-                        return Err(format!("its normalizer replaces blanks with {content:?}"));
-                    };
+                    let c = fields::character(step, "content")?;
                     out.spaced.collapses = true;
                     out.shows_blanks = Some(c).filter(|&c| c != ' ');
                 }

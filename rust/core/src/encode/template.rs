@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::tokenizer::fields;
+
 /// One part of a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Part {
@@ -84,24 +86,25 @@ impl Processor {
     /// # Errors
     /// Why it is not known here.
     pub(super) fn from_json(value: &Value) -> Result<Self, String> {
-        let parts = match value["type"].as_str() {
-            None => &[],
-            Some("Sequence") => value["processors"].as_array().map(Vec::as_slice).unwrap_or_default(),
-            Some(_) => std::slice::from_ref(value),
-        };
+        let parts = fields::steps(value, "processors")?;
+        for part in parts.iter().chain([value]).filter(|part| !part.is_null()) {
+            if part["type"] != told(part) {
+                return Err(format!("its post-processor {} has the fields of another", part["type"]));
+            }
+        }
         let bare = [Template::bare(1), Template::bare(2)].map(|one| Some(Arc::new(one)));
         let mut out =
             Self { templates: bare.map(|one| [one.clone(), one]), trim: None, absent: value.is_null() };
         let mut placed = false;
         for part in parts {
-            let kind = part["type"].as_str().unwrap_or_default();
-            let trims = matches!(kind, "ByteLevel" | "RobertaProcessing")
-                && part["trim_offsets"].as_bool().unwrap_or(true);
+            let kind = fields::kind(part)?.unwrap_or_default();
+            let trims =
+                matches!(kind, "ByteLevel" | "RobertaProcessing") && fields::flag(part, "trim_offsets")?;
             if trims && (placed || out.trim.is_some()) {
                 return Err(format!("its post-processor {kind} trims after another"));
             }
             if trims {
-                let keeps_first = part["add_prefix_space"].as_bool().unwrap_or(true);
+                let keeps_first = fields::flag(part, "add_prefix_space")?;
                 out.trim = Some(Trim { keeps_first });
             }
             if kind == "ByteLevel" && placed {
@@ -130,8 +133,25 @@ impl Processor {
     }
 }
 
+/// The type of a post-processor as tokenizers tells it: by the fields, whatever type is said.
+fn told(part: &Value) -> &'static str {
+    let flags = |names: &[&str]| names.iter().all(|name| part[*name].is_boolean());
+    let mark = |name: &str| part[name].as_array().is_some_and(|mark| mark.len() == 2 && mark[0].is_string());
+    if mark("sep") && mark("cls") {
+        if flags(&["trim_offsets", "add_prefix_space"]) { "RobertaProcessing" } else { "BertProcessing" }
+    } else if flags(&["trim_offsets", "add_prefix_space"]) && fields::flag_or(part, "use_regex", true).is_ok()
+    {
+        "ByteLevel"
+    } else if part["single"].is_array() {
+        "TemplateProcessing"
+    } else {
+        "Sequence"
+    }
+}
+
+/// A number that is not negative.
 fn number(value: &Value) -> Option<i32> {
-    value.as_i64().and_then(|id| i32::try_from(id).ok())
+    value.as_u64().and_then(|id| i32::try_from(id).ok())
 }
 
 /// BERT's `[CLS] A [SEP] B [SEP]`, and RoBERTa's, which has two separators in the middle and one segment.
@@ -183,6 +203,9 @@ fn by_template(value: &Value) -> Result<[[Option<Arc<Template>>; 2]; 2], String>
 }
 
 fn part_of(piece: &Value, special: &Value) -> Option<Part> {
+    if piece.as_object()?.len() != 1 {
+        return None;
+    }
     if let Some(text) = piece.get("Sequence") {
         let which = match text["id"].as_str()? {
             "A" => 0,
@@ -192,7 +215,10 @@ fn part_of(piece: &Value, special: &Value) -> Option<Part> {
         return Some(Part::Text { which, kind: number(&text["type_id"])?, later: which as i32 });
     }
     let mark = piece.get("SpecialToken")?;
-    let ids = special[mark["id"].as_str()?]["ids"].as_array()?;
-    let ids: Option<Vec<i32>> = ids.iter().map(number).collect();
+    let special = &special[mark["id"].as_str()?];
+    if !special["id"].is_string() || !special["tokens"].as_array()?.iter().all(Value::is_string) {
+        return None;
+    }
+    let ids: Option<Vec<i32>> = special["ids"].as_array()?.iter().map(number).collect();
     Some(Part::Marks { ids: ids?, kind: number(&mark["type_id"])? })
 }

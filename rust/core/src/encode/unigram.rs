@@ -17,6 +17,7 @@ use super::columns::{Piece, Tokens};
 use super::lattice::{Lattice, Step};
 use super::spaced::{Normalizers, lead};
 use super::{Unlike, is_blank, next_blank};
+use crate::tokenizer::fields;
 
 /// See the head of this file.
 #[derive(Debug)]
@@ -63,27 +64,21 @@ impl Unigram {
     /// Why it is not such a tokenizer.
     pub(super) fn from_json(json: &Value, trims: bool) -> Result<Self, String> {
         let model = &json["model"];
-        if model["byte_fallback"] == true {
+        if fields::flag_or(model, "byte_fallback", false)? {
             return Err("its Unigram falls back to bytes".to_owned());
         }
-        let only = [json["pre_tokenizer"].clone()];
-        let parts = match json["pre_tokenizer"]["type"].as_str() {
-            Some("Sequence") => json["pre_tokenizer"]["pretokenizers"].as_array().map(Vec::as_slice),
-            _ => Some(&only[..]),
-        };
-        let (space, splits) = match parts.unwrap_or_default() {
+        let (space, splits) = match fields::steps(&json["pre_tokenizer"], "pretokenizers")? {
             [split, space] if split["type"] == "WhitespaceSplit" => (space, true),
             [space] => (space, false),
             _ => (&Value::Null, false),
         };
         let mut normalizers = Normalizers::from_json(&json["normalizer"])?;
-        if space["type"] != "Metaspace" || !space["split"].as_bool().unwrap_or(true) {
+        if space["type"] != "Metaspace" || !fields::flag_or(space, "split", true)? {
             return Err(
                 "Unigram is native with Metaspace that splits, or WhitespaceSplit and Metaspace".to_owned()
             );
         }
-        let blank = space["replacement"].as_str().and_then(|text| text.chars().next());
-        let blank = blank.ok_or("its Metaspace has no replacement")?;
+        let blank = fields::character(space, "replacement")?;
         match space["prepend_scheme"].as_str() {
             Some("always") => {}
             Some("first") if !splits && !normalizers.strips_left() => normalizers.spaced.only_first = true,
@@ -101,8 +96,10 @@ impl Unigram {
             );
         }
         let vocab = model["vocab"].as_array().ok_or("its model has no vocabulary")?;
-        let rows: Option<Vec<(&str, f64)>> =
-            vocab.iter().map(|row| Some((row[0].as_str()?, row[1].as_f64()?))).collect();
+        let rows: Option<Vec<(&str, f64)>> = vocab
+            .iter()
+            .map(|row| Some((row[0].as_str()?, row[1].as_f64().filter(|_| row[2].is_null())?)))
+            .collect();
         let rows = rows.ok_or("its vocabulary has a row without token and score")?;
         if rows.len() > i32::MAX as usize {
             return Err("its vocabulary is too large".to_owned());

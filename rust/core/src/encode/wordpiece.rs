@@ -13,6 +13,7 @@ use super::columns::{Piece, Tokens};
 use super::pages::Pages;
 use super::trie::Trie;
 use super::{Unlike, is_blank, next_blank};
+use crate::tokenizer::fields;
 use crate::tokenizer::normalize::{Normalize, is_chinese, is_dropped};
 
 /// What becomes of a character.
@@ -80,7 +81,7 @@ impl WordPiece {
         if !matches!(normalize, Normalize::Bert { .. }) {
             return Err("WordPiece is native with a BertNormalizer alone".to_owned());
         }
-        let kind = json["pre_tokenizer"]["type"].as_str().unwrap_or("none");
+        let kind = fields::kind(&json["pre_tokenizer"])?.unwrap_or("none");
         if kind != "BertPreTokenizer" {
             return Err(format!("WordPiece is native with a BertPreTokenizer, not {kind}"));
         }
@@ -97,16 +98,18 @@ impl WordPiece {
                 .ok_or("an id of its vocabulary is too large")?;
             tokens.push((token.as_bytes(), id as u32));
         }
-        let prefix = model["continuing_subword_prefix"].as_str().unwrap_or("##").as_bytes();
+        let text = |name: &str| fields::text(model, name)?.ok_or_else(|| format!("its model has no {name}"));
+        let prefix = text("continuing_subword_prefix")?.as_bytes();
         let within = tokens.iter().filter_map(|&(token, id)| Some((token.strip_prefix(prefix)?, id)));
-        let unknown = model["unk_token"].as_str().unwrap_or("[UNK]");
+        let unknown = text("unk_token")?;
         let unknown = tokens.iter().find(|(token, _)| *token == unknown.as_bytes());
+        let longest = model["max_input_chars_per_word"].as_u64();
         Ok(Self {
             normalize: normalize.clone(),
             first: Trie::new(tokens.iter().copied()).ok_or("its vocabulary is too large")?,
             next: Trie::new(within).ok_or("its vocabulary is too large")?,
             unknown: unknown.ok_or("its unknown token is not in its vocabulary")?.1,
-            longest: model["max_input_chars_per_word"].as_u64().unwrap_or(100) as usize,
+            longest: longest.ok_or("its model does not say how long a word may be")? as usize,
             folds: Pages::new(),
             alone: Pages::new(),
         })

@@ -2,5 +2,6 @@
 
 pub(crate) mod classes;
 pub mod decoder;
+pub(crate) mod fields;
 pub(crate) mod normalize;
 pub mod split;

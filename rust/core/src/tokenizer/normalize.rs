@@ -9,6 +9,8 @@ use unicode_categories::UnicodeCategories;
 use unicode_normalization_alignments::UnicodeNormalization;
 use unicode_normalization_alignments::char::is_combining_mark;
 
+use super::fields;
+
 /// One normaliser, as `tokenizer.json` names it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Normalize {
@@ -47,17 +49,14 @@ impl Normalize {
     /// # Errors
     /// Why not, if one of them is not known here.
     pub(crate) fn from_json(value: &Value) -> Result<Vec<Self>, String> {
-        if value.is_null() {
-            return Ok(Vec::new());
-        }
-        let kind = value["type"].as_str().unwrap_or_default();
-        let flag = |name: &str| value[name].as_bool();
+        let Some(kind) = fields::kind(value)? else { return Ok(Vec::new()) };
+        let flag = |name: &str| fields::flag(value, name);
         let text = |value: &Value| value.as_str().map(str::to_owned);
         let unknown = || format!("its normalizer {kind} is not one of ours");
         Ok(vec![match kind {
             "Sequence" => {
-                let parts = value["normalizers"].as_array().ok_or_else(unknown)?;
-                let parts: Result<Vec<_>, _> = parts.iter().map(Self::from_json).collect();
+                let parts: Result<Vec<_>, _> =
+                    fields::steps(value, "normalizers")?.iter().map(Self::from_json).collect();
                 return Ok(parts?.concat());
             }
             "NFC" => Self::Nfc,
@@ -74,11 +73,11 @@ impl Normalize {
                 text(&value["content"]).ok_or_else(unknown)?,
             ),
             "BertNormalizer" => {
-                let lowercase = flag("lowercase").ok_or_else(unknown)?;
+                let lowercase = flag("lowercase")?;
                 Self::Bert {
-                    clean: flag("clean_text").ok_or_else(unknown)?,
-                    chinese: flag("handle_chinese_chars").ok_or_else(unknown)?,
-                    accents: flag("strip_accents").unwrap_or(lowercase),
+                    clean: flag("clean_text")?,
+                    chinese: flag("handle_chinese_chars")?,
+                    accents: fields::flag_or(value, "strip_accents", lowercase)?,
                     lowercase,
                 }
             }

@@ -26,6 +26,7 @@ use self::gaps::Expression;
 use self::o200k::O200k;
 use self::scan::LETTER;
 use crate::tokenizer::classes::MARK;
+use crate::tokenizer::fields;
 use crate::tokenizer::normalize::Normalize;
 
 /// How a model sees a word: as its bytes, each a letter of the byte-level alphabet, or as its characters.
@@ -98,15 +99,8 @@ impl Splitter {
     /// Why this tokenizer can't be split here, as half a sentence for a log line.
     pub fn from_json(normalizer: &Value, pre_tokenizer: &Value) -> Result<Self, String> {
         let normalize = Normalize::from_json(normalizer)?;
-        let parts = match pre_tokenizer["type"].as_str() {
-            None => &[],
-            Some("Sequence") => {
-                pre_tokenizer["pretokenizers"].as_array().map(Vec::as_slice).unwrap_or_default()
-            }
-            Some(_) => std::slice::from_ref(pre_tokenizer),
-        };
         let mut splitter = Self { normalize, steps: Vec::new(), alphabet: Alphabet::Chars };
-        for part in parts {
+        for part in fields::steps(pre_tokenizer, "pretokenizers")? {
             splitter.push(part)?;
         }
         Ok(splitter)
@@ -114,17 +108,16 @@ impl Splitter {
 
     /// Adds one pre-tokenizer.
     fn push(&mut self, part: &Value) -> Result<(), String> {
-        let kind = part["type"].as_str().unwrap_or_default();
-        let flag = |name: &str, default: bool| part[name].as_bool().unwrap_or(default);
+        let kind = fields::kind(part)?.unwrap_or_default();
         if self.alphabet == Alphabet::Bytes {
             return Err(format!("its pre-tokenizer {kind} comes after ByteLevel"));
         }
         match kind {
             "ByteLevel" => {
-                if flag("add_prefix_space", true) {
+                if fields::flag(part, "add_prefix_space")? {
                     self.steps.push(Step::PrefixSpace);
                 }
-                if flag("use_regex", true) {
+                if fields::flag_or(part, "use_regex", true)? {
                     self.steps.push(Step::Gpt2);
                 }
                 self.alphabet = Alphabet::Bytes;
@@ -137,7 +130,7 @@ impl Splitter {
                 let (_, step) =
                     known.ok_or("its pre-tokenizer splits by an expression that is not one of ours")?;
                 // Where an expression covers every character, these two do the same.
-                match (part["behavior"].as_str(), flag("invert", false)) {
+                match (part["behavior"].as_str(), fields::flag(part, "invert")?) {
                     (Some("Isolated"), _) => self.steps.push(step.clone()),
                     (Some("Removed"), true) if !matches!(step, Step::Gaps(_)) => {
                         self.steps.push(step.clone());
@@ -147,10 +140,9 @@ impl Splitter {
                     }
                 }
             }
-            "Digits" => self.steps.push(Step::Digits(flag("individual_digits", false))),
+            "Digits" => self.steps.push(Step::Digits(fields::flag(part, "individual_digits")?)),
             "BertPreTokenizer" => self.steps.push(Step::Bert),
             "Metaspace" => {
-                let blank = part["replacement"].as_str().and_then(|text| text.chars().next());
                 // `first` means the first piece of the text. Without a step before this one, that is all of it.
                 let prepend = match part["prepend_scheme"].as_str() {
                     Some("always") => true,
@@ -158,8 +150,9 @@ impl Splitter {
                     Some("first") if self.steps.is_empty() => true,
                     scheme => return Err(format!("its Metaspace prepends by {scheme:?}")),
                 };
-                let blank = blank.ok_or("its Metaspace has no replacement")?;
-                self.steps.push(Step::Metaspace { blank, prepend, split: flag("split", true) });
+                let blank = fields::character(part, "replacement")?;
+                let split = fields::flag_or(part, "split", true)?;
+                self.steps.push(Step::Metaspace { blank, prepend, split });
             }
             _ => return Err(format!("its pre-tokenizer {kind} is not one of ours")),
         }
@@ -354,6 +347,13 @@ mod tests {
         let cases = [
             (json!({"type": "Nmt"}), bert.clone(), "its normalizer Nmt is not one of ours"),
             (json!(null), json!({"type": "Whitespace"}), "its pre-tokenizer Whitespace is not one of ours"),
+            (json!({"normalizers": []}), bert.clone(), "one of its parts does not say its type"),
+            (json!(null), json!({"pretokenizers": []}), "one of its parts does not say its type"),
+            (
+                json!(null),
+                json!({"type": "ByteLevel", "add_prefix_space": 1}),
+                "add_prefix_space of one of its parts is neither true nor false",
+            ),
         ];
         for (normalizer, pre_tokenizer, why) in cases {
             assert_eq!(Splitter::from_json(&normalizer, &pre_tokenizer), Err(why.to_owned()));

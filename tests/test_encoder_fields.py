@@ -137,6 +137,31 @@ def test_a_charsmap_over_which_tokenizers_panics_is_no_tokenizer(tmp_path):
         fastpost.Encoder(file)
 
 
+FIRST = {
+    "an accent": (normalizers.StripAccents(), ["\u0301ab c", "\u0301\u0301", "\u0301 ab", "ab\u0301"]),
+    "a string": (normalizers.Replace("ab", ""), ["abc", "ababc", "ab c", "cab"]),
+    "two characters": (normalizers.Replace("ab", "x"), ["abc", "ab", "cab", " abc"]),
+    "one character": (normalizers.Replace("a", "bb"), ["abc", "a", "ca"]),
+    "a decomposed accent": (
+        normalizers.Sequence([normalizers.NFD(), normalizers.StripAccents()]),
+        ["e\u0301ab", "\u0344ab", "éab"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", FIRST)
+def test_a_text_whose_first_character_goes_has_no_start(case):
+    """A scheme that puts a blank at the start of a text finds none there."""
+    theirs = Tokenizer.from_str(trained("unigram"))
+    theirs.normalizer, texts = FIRST[case]
+    theirs.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first")
+    encoder = fastpost.Encoder(theirs, verify=False)
+    assert encoder.native, encoder.report().reason
+    for _ in range(2):  # from the memory, too
+        assert_same(encoder.encode(texts), read(theirs, texts))
+    assert not encoder.report().sent_back
+
+
 def test_bytes_that_share_an_id_are_all_merged(tmp_path):
     parts = document("byte-level")
     vocab = parts["model"]["vocab"]

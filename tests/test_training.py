@@ -638,6 +638,17 @@ def test_what_is_not_ours_goes_to_tokenizers_with_a_line_in_the_log(caplog):
     assert record.endswith("is trained by the tokenizers library: its model Unigram is neither BPE nor WordPiece")
 
 
+@pytest.mark.parametrize(
+    "normalizer", [normalizers.StripAccents(), normalizers.Replace("ab", "x"), normalizers.BertNormalizer()], ids=str
+)
+def test_a_text_whose_first_character_goes_has_no_blank_at_its_start(normalizer):
+    backend = Tokenizer(models.BPE(unk_token="<unk>"))
+    backend.normalizer = normalizer
+    backend.pre_tokenizer, backend.decoder = pre_tokenizers.Metaspace(prepend_scheme="first"), decoders.Metaspace()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="<unk>")
+    same(tokenizer, ["\u0301bcd efg"] * 5 + ["abbcd abx"] * 4 + ["bcd"] * 2, 60)
+
+
 def test_no_pre_tokenizer_stops_before_the_run():
     tokenizer = fast("gpt2")
     document = json.loads(tokenizer.backend_tokenizer.to_str())

@@ -12,9 +12,8 @@ use pyo3::types::{PyBytes, PyString, PyType};
 const MOST_COMPARED: usize = 8000;
 
 /// Options of a model that can be set.
-const MODEL_OPTIONS: [&str; 11] = [
+const MODEL_OPTIONS: [&str; 10] = [
     "alpha",
-    "nbest_size",
     "dropout",
     "unk_token",
     "unk_id",

@@ -351,6 +351,10 @@ impl Unigram {
     fn words(&self, normal: &[Placed], prepends: bool, scratch: &mut Scratch) {
         scratch.pieces.clear();
         scratch.words = 0;
+        // To a scheme that means the start of a text, one whose first characters are gone has none.
+        let prepends = prepends
+            && (!self.normalizers.spaced.only_first
+                || normal.first().is_none_or(|(_, place)| *place == scratch.dropped));
         for (at, &(c, place)) in normal.iter().enumerate() {
             let c = if c == ' ' { self.blank } else { c };
             if c == self.blank {

@@ -85,6 +85,16 @@ impl Normalize {
         }])
     }
 
+    /// Whether a text that it leaves begins where the text began, to tokenizers: it gives a string in place of several
+    /// characters the place of the last one.
+    pub(crate) fn keeps_start(&self) -> bool {
+        match self {
+            Self::Nfc | Self::Nfd | Self::Nfkc | Self::Nfkd | Self::Lowercase | Self::Prepend(_) => true,
+            Self::Replace(from, to) => from.chars().count() == 1 && !to.is_empty(),
+            Self::StripAccents | Self::Bert { .. } => false,
+        }
+    }
+
     /// `text` after this normaliser; borrowed where nothing changes.
     pub(crate) fn apply<'a>(&self, text: Cow<'a, str>) -> Cow<'a, str> {
         let ascii = text.is_ascii();

@@ -143,11 +143,16 @@ impl Splitter {
             "Digits" => self.steps.push(Step::Digits(fields::flag(part, "individual_digits")?)),
             "BertPreTokenizer" => self.steps.push(Step::Bert),
             "Metaspace" => {
-                // `first` means the first piece of the text. Without a step before this one, that is all of it.
+                // `first` means the piece that starts with the text's first character. Without a step before this one,
+                // that is all of it, unless normalising takes that character away.
                 let prepend = match part["prepend_scheme"].as_str() {
                     Some("always") => true,
                     Some("never") => false,
-                    Some("first") if self.steps.is_empty() => true,
+                    Some("first")
+                        if self.steps.is_empty() && self.normalize.iter().all(Normalize::keeps_start) =>
+                    {
+                        true
+                    }
                     scheme => return Err(format!("its Metaspace prepends by {scheme:?}")),
                 };
                 let blank = fields::character(part, "replacement")?;
@@ -344,9 +349,11 @@ mod tests {
     #[test]
     fn a_tokenizer_that_is_not_ours_says_why() {
         let bert = json!({"type": "BertPreTokenizer"});
+        let first = json!({"type": "Metaspace", "replacement": "_", "prepend_scheme": "first"});
         let cases = [
             (json!({"type": "Nmt"}), bert.clone(), "its normalizer Nmt is not one of ours"),
             (json!(null), json!({"type": "Whitespace"}), "its pre-tokenizer Whitespace is not one of ours"),
+            (json!({"type": "StripAccents"}), first.clone(), "its Metaspace prepends by Some(\"first\")"),
             (json!({"normalizers": []}), bert.clone(), "one of its parts does not say its type"),
             (json!(null), json!({"pretokenizers": []}), "one of its parts does not say its type"),
             (
@@ -359,5 +366,6 @@ mod tests {
             assert_eq!(Splitter::from_json(&normalizer, &pre_tokenizer), Err(why.to_owned()));
         }
         assert!(Splitter::from_json(&json!(null), &bert).is_ok());
+        assert!(Splitter::from_json(&json!({"type": "NFD"}), &first).is_ok());
     }
 }

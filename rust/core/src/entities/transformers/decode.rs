@@ -8,12 +8,13 @@
 use crate::batch::{ByText, CHARACTERS, Entity, Piece, Text, Tokens, Window};
 use crate::entities::strategy::{Decides, Strategy};
 use crate::entities::transformers::overlaps;
-use crate::entities::transformers::words::{self, Boundary};
+use crate::entities::transformers::words::{Boundary, Words};
 use crate::labels::Labels;
 use crate::math::logits::{MARGIN, MeanSpace, RowFault, Rows};
 use crate::parallel::{self, Threads};
 use crate::text::chars::CharIndex;
 use crate::{Error, Result};
+use std::ops::Range;
 
 /// Entities of a batch as columns, ordered by text and, within a text, as transformers orders them.
 #[derive(Debug, Default, PartialEq)]
@@ -137,10 +138,7 @@ impl Decoder {
         let by_characters = self.strategy.joins_words() && self.boundary == Boundary::Space;
         let indexes = match texts {
             Some(texts) if by_characters => {
-                let bytes: usize = texts.iter().map(|text| text.text.len()).sum();
-                parallel::map(texts.len(), threads, bytes, |text| {
-                    Ok::<_, Error>(CharIndex::counted(texts[text].text, texts[text].chars))
-                })?
+                texts.iter().map(|text| CharIndex::counted(text.text, text.chars)).collect()
             }
             None if by_characters && windows.iter().any(|window| window.offsets.is_some()) => {
                 return Err(Error::Missing { name: "texts", why: "to tell words apart by their spaces" });
@@ -195,23 +193,31 @@ impl WindowDecoder<'_> {
         }
         self.check_ids()?;
         let mut out = Found::default();
-        let Some(decides) = self.decoder.strategy.decides() else {
-            let (tokens, best) = if self.decoder.parts { self.in_entities(&rows)? } else { self.all(&rows)? };
-            if self.decoder.strategy.is_by_token() {
-                self.each_token(&rows, &tokens, &best, &mut out)?;
-                return Ok(out);
-            }
-            let item = |(&label, row)| Item { label, rows: (row, row + 1), score: f32::NAN };
-            let items: Vec<_> = best.iter().zip(0..).map(item).collect();
-            self.group(&rows, &tokens, &items, &mut out)?;
-            return Ok(out);
+        let decides = self.decoder.strategy.decides();
+        let words = decides.map(|_| self.words());
+        let (tokens, best) = if self.decoder.parts {
+            let continues = |token: &u32| words.is_some_and(|words| words.continues(*token as usize));
+            self.in_entities(&rows, continues)?
+        } else {
+            self.all(&rows)?
         };
-        let (unmasked, best) = self.all(&rows)?;
-        let words =
-            words::split(self.decoder.boundary, self.window, &unmasked, self.tokens, self.chars, self.index);
-        let items = items_of(&rows, &unmasked, &best, &words, decides);
-        self.group(&rows, &unmasked, &items, &mut out)?;
+        if self.decoder.strategy.is_by_token() {
+            self.each_token(&rows, &tokens, &best, &mut out)?;
+            return Ok(out);
+        }
+        let items = if let (Some(decides), Some(words)) = (decides, words) {
+            items_of(&rows, &tokens, &best, &words.split(&tokens), decides)
+        } else {
+            let item = |(&label, row)| Item { label, rows: (row, row + 1), score: f32::NAN };
+            best.iter().zip(0..).map(item).collect()
+        };
+        self.group(&rows, &tokens, &items, &mut out)?;
         Ok(out)
+    }
+
+    fn words(&self) -> Words<'_> {
+        let Self { decoder, window, tokens, chars, index, .. } = *self;
+        Words { boundary: decoder.boundary, window, tokens, chars, index }
     }
 
     /// The tokens that are not special, and the most probable label of each.
@@ -221,26 +227,45 @@ impl WindowDecoder<'_> {
         Ok((unmasked, best))
     }
 
-    /// The same without tokens that are in no entity, except that one of these stays between two others that are not
-    /// neighbours.
-    fn in_entities(&self, rows: &Rows<'_>) -> Result<(Vec<u32>, Vec<u32>)> {
+    /// The same without words that are in no entity, except that the first token of one stays between two others that
+    /// are not neighbours. `continues` tells which tokens go on with a word.
+    ///
+    /// Words of tokens that are all sure of the likely label have that label by each strategy: their mean, too, as the
+    /// label has the largest share in each of them.
+    fn in_entities(&self, rows: &Rows<'_>, continues: impl Fn(&u32) -> bool) -> Result<(Vec<u32>, Vec<u32>)> {
         let likely = self.decoder.likely;
-        let mut tokens = Vec::with_capacity(self.window.tokens / 8);
+        let (mut tokens, end) = (Vec::with_capacity(self.window.tokens / 8), self.window.tokens as u32);
         rows.unsure(self.window.tokens, likely, MARGIN, &mut tokens);
         tokens.retain(|&token| !self.window.is_special(token as usize));
         let mut labels = Vec::new();
         rows.argmaxes(&tokens, likely, &mut labels).map_err(|fault| self.bad_logits(fault))?;
+        let unmasked =
+            |range: Range<u32>| range.filter(|&token: &u32| !self.window.is_special(token as usize));
         let (mut kept, mut best) =
             (Vec::with_capacity(2 * tokens.len()), Vec::with_capacity(2 * tokens.len()));
         for (&token, label) in tokens.iter().zip(labels) {
-            let between = kept.last().map_or(token, |&last: &u32| last + 1)..token;
-            if let Some(parting) = between.into_iter().find(|&other| !self.window.is_special(other as usize))
-            {
-                kept.push(parting);
-                best.push(likely as u32);
+            // The rest of the word before, one token of the words between, the first part of this word.
+            if let Some(&last) = kept.last() {
+                kept.extend(unmasked(last + 1..token).take_while(&continues));
             }
+            let gap = kept.last().map_or(0, |&last: &u32| last + 1);
+            let mut start = token;
+            let mut before = unmasked(gap..token).rev();
+            while continues(&start) {
+                let Some(other) = before.next() else { break };
+                start = other;
+            }
+            if !kept.is_empty() {
+                kept.extend(unmasked(gap..start).next());
+            }
+            kept.extend(unmasked(start..token));
+            best.resize(kept.len(), likely as u32);
             kept.push(token);
             best.push(label);
+        }
+        if let Some(&last) = kept.last() {
+            kept.extend(unmasked(last + 1..end).take_while(&continues));
+            best.resize(kept.len(), likely as u32);
         }
         Ok((kept, best))
     }
@@ -411,4 +436,74 @@ fn gather(windows: &[Window<'_>], found: &[Found], text_count: usize) -> Entitie
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::Ints;
+    use crate::math::logits::Values;
+    use crate::tokenizer::decoder::Vocabulary;
+    use proptest::prelude::{Just, prop, prop_assert_eq, prop_oneof, proptest};
+
+    const TEXT: &str = "Än na s aß  in Züri ch , no w";
+    const TOKENS: usize = 24;
+
+    /// Labels, and names of entities to leave out.
+    const LABELS: [(&[&str], &[&str]); 5] = [
+        (&["O", "B-A", "I-A", "B-B"], &["O"]),
+        (&["I-A", "B-A", "O"], &["O", "B-B"]),
+        (&["A", "B"], &["A"]),
+        (&["O", "B-A", "I-A"], &["A"]),
+        (&["B-A", "O"], &["B-A", "A"]),
+    ];
+
+    proptest! {
+        /// The plain twin reads all words.
+        #[test]
+        fn words_that_are_left_out_change_nothing(
+            strategy in prop::sample::select(vec![
+                Strategy::None, Strategy::Simple, Strategy::First, Strategy::Average, Strategy::Max,
+            ]),
+            boundary in prop::sample::select(vec![Boundary::TokenLength, Boundary::Space]),
+            (names, ignored) in prop::sample::select(LABELS.to_vec()),
+            cells in prop::collection::vec(-3.0_f32..3.0, TOKENS * 4),
+            lifts in prop::collection::vec(prop_oneof![6 => Just(9.0_f32), 1 => Just(0.0)], TOKENS),
+            fault in prop::option::weighted(0.1, (0..TOKENS, prop::sample::select(vec![f32::NAN, f32::INFINITY]))),
+            special in prop::collection::vec(prop_oneof![7 => Just(0_i64), 1 => Just(1)], TOKENS),
+            starts in prop::option::weighted(0.9, prop::collection::vec(0_i64..30, TOKENS)),
+            ids in prop::option::weighted(0.9, prop::collection::vec(0_i64..6, TOKENS)),
+            known in prop_oneof![9 => Just(6_usize), 1 => Just(5)],
+        ) {
+            let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+            let skips = Decoder::new(&names, strategy, boundary, |name| ignored.contains(&name));
+            let mut reads_all = Decoder::new(&names, strategy, boundary, |name| ignored.contains(&name));
+            reads_all.parts = false;
+            let mut logits = cells[..TOKENS * names.len()].to_vec();
+            for (row, lift) in logits.chunks_mut(names.len()).zip(lifts) {
+                row[skips.likely] += lift;
+            }
+            if let Some((row, value)) = fault {
+                logits[row * names.len()] = value;
+            }
+            let offsets: Option<Vec<i64>> =
+                starts.map(|starts| starts.into_iter().zip(0..).flat_map(|(start, at)| [start, start + at % 3]).collect());
+            let window = Window {
+                text: 0,
+                tokens: TOKENS,
+                logits: Values::F32(&logits),
+                offsets: offsets.as_deref().map(Ints::I64),
+                special: Some(Ints::I64(&special)),
+                ids: ids.as_deref().map(Ints::I64),
+                words: None,
+            };
+            let vocabulary = Vocabulary::new(["a", "##b", "cd", "", "[UNK]", "##"].into_iter().zip(0..).take(known));
+            let tokens = Tokens { vocabulary: &vocabulary, unknown: 4 };
+            let texts = [Text { chars: TEXT.chars().count(), text: TEXT }];
+            let decode = |decoder: &Decoder| {
+                decoder.decode(&[window], Some(&texts), 1, Some(tokens), Options::default())
+            };
+            prop_assert_eq!(decode(&skips), decode(&reads_all));
+        }
+    }
 }

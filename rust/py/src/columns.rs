@@ -178,7 +178,7 @@ impl Words {
     }
 
     /// The bytes of word `row`; `None` if it is missing.
-    fn get(&self, row: usize) -> Option<&[u8]> {
+    pub(crate) fn get(&self, row: usize) -> Option<&[u8]> {
         let start = if row == 0 { 0 } else { self.ends[row - 1] };
         let bytes = self.raw.as_deref().unwrap_or(self.text.as_bytes());
         (!self.missing[row]).then(|| &bytes[start..self.ends[row]])

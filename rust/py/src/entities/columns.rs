@@ -455,6 +455,13 @@ impl EntityTable {
         .map_err(exception)
     }
 
+    /// The same where Rust prints what the tokenizer would print; a word at a time takes twice as long.
+    pub(super) fn printed(&self, py: Python<'_>) -> PyResult<Option<Words>> {
+        let prints =
+            self.made.is_none() && self.tokens.as_ref().is_some_and(|table| table.get().text.is_some());
+        prints.then(|| self.words_column(py)).transpose()
+    }
+
     /// The tokens of entity `row`, and whether each opens a word.
     fn tokens_of<'a>(
         &self,

@@ -173,6 +173,7 @@ impl EntityTable {
             Some((from, to)) => Some((from.as_slice()?, to.as_slice()?)),
             None => None,
         };
+        let printed = self.printed(py)?;
         let texts = PyList::empty(py);
         let mut row = 0;
         for text in 0..self.text_count {
@@ -188,7 +189,11 @@ impl EntityTable {
                     entity.set_item(intern!(py, "score"), f64::from(score[row]))?;
                     entity.set_item(intern!(py, "index"), index[row])?;
                 }
-                entity.set_item(intern!(py, "word"), self.word(py, row)?)?;
+                let word = match &printed {
+                    Some(words) => words.get(row).map(|word| PyString::from_bytes(py, word)).transpose()?,
+                    None => self.word(py, row)?,
+                };
+                entity.set_item(intern!(py, "word"), word)?;
                 entity.set_item(intern!(py, "start"), self.has_offsets.then_some(start[row]))?;
                 entity.set_item(intern!(py, "end"), self.has_offsets.then_some(end[row]))?;
                 if let Some((from, to)) = ranges {

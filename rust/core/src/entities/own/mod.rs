@@ -214,19 +214,18 @@ impl TextDecoder<'_> {
     /// Which of the `kept` tokens of a window start a word, by the rules of transformers.
     fn opens(&self, window: &Window<'_>, kept: &[u32]) -> Vec<bool> {
         let boundary = self.decoder.settings.boundary;
-        let chars = self.text.map(CharIndex::len);
         // Under these rules the first token always starts a word, but another window may hold the token before it: so
         // it is passed twice.
         let doubled: Vec<u32> = kept.first().into_iter().chain(kept).copied().collect();
         let mut opens = vec![false; doubled.len()];
-        for (from, _) in crate::entities::transformers::words::split(
+        let words = crate::entities::transformers::words::Words {
             boundary,
             window,
-            &doubled,
-            self.tokens,
-            chars,
-            self.text,
-        ) {
+            tokens: self.tokens,
+            chars: self.text.map(CharIndex::len),
+            index: self.text,
+        };
+        for (from, _) in words.split(&doubled) {
             opens[from as usize] = true;
         }
         opens.split_off(opens.len().min(1))

@@ -67,16 +67,3 @@ impl Words<'_> {
         words
     }
 }
-
-/// The words of a window, as [`Words::split`] gives them for its tokens that are not special.
-#[must_use]
-pub fn split(
-    boundary: Boundary,
-    window: &Window<'_>,
-    unmasked: &[u32],
-    tokens: Option<Tokens<'_>>,
-    chars: Option<usize>,
-    index: Option<&CharIndex<'_>>,
-) -> Vec<(u32, u32)> {
-    Words { boundary, window, tokens, chars, index }.split(unmasked)
-}

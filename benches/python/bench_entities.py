@@ -317,7 +317,7 @@ def main() -> None:
         write_json(asked.json, peer=PEER, lengths=measured)
         return
     print_table("Decoding: 512 tokens, 35 labels", decoding(folder), "decoding")
-    print_table("The same beside one pass over the logits", limit(folder))
+    print_table("The same beside one pass over the logits", limit(folder), "limit")
     print_table("Many small windows as a list", listed())
     print_table("Pipelines with a model that costs nothing", pipelines(folder), "pipelines")
     print()

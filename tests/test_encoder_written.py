@@ -8,7 +8,7 @@ from copy import deepcopy
 import numpy as np
 import pytest
 import transformers
-from tokenizers import Tokenizer, models
+from tokenizers import Tokenizer, models, pre_tokenizers
 
 import fastpost
 from encoder_cases import COLUMNS, assert_same, read, tokenizer
@@ -391,3 +391,23 @@ def test_what_pads_is_an_integer(options, told):
     encoder, _ = loaded(written("wordpiece-uncased"))
     with pytest.raises(TypeError, match=f"^{told}; pass an int|^{told}.*pass an int"):
         encoder.encode(["a"]).padded(**options)
+
+
+def _pairs_of_scores(seed: int) -> list[tuple[str, float]]:
+    draw = np.random.default_rng(seed).uniform(-12, -2, 3)
+    return [("<unk>", 0.0), *zip(["▁", "1", "11"], draw.tolist(), strict=True)]
+
+
+@pytest.mark.parametrize("by_file", [False, True])
+def test_scores_of_equal_ways_to_cut_a_word_keep_their_last_bit(tmp_path, by_file):
+    """`1`, `11` and `11`, `1` are equally good but for rounding, and tokenizers reads a score from a file less exactly than it holds it."""
+    for seed in range(300):
+        live = Tokenizer(models.Unigram(_pairs_of_scores(seed), unk_id=0))
+        live.pre_tokenizer = pre_tokenizers.Metaspace()
+        path = tmp_path / "tokenizer.json"
+        live.save(str(path))
+        theirs = Tokenizer.from_file(str(path)) if by_file else live
+        ours = fastpost.Encoder(path if by_file else live, verify=False)
+        assert ours.report().native
+        for text in ("111", "11111", "1111111 111"):
+            assert ours.encode([text])[0].tokens == theirs.encode(text).tokens, (seed, text)

@@ -135,7 +135,11 @@ impl Encoder {
                 Model::Bpe(Box::new(bpe::Bpe::from_json(&json, processor.trim)?))
             }
             Some("BPE") => Model::CharBpe(Box::new(char_bpe::CharBpe::from_json(&json)?)),
-            Some("Unigram") => Model::Unigram(Box::new(unigram::Unigram::from_json(&json, trims)?)),
+            Some("Unigram") => {
+                let scores =
+                    (numbering == Numbering::Given).then(|| unigram::nearest_scores(bytes)).flatten();
+                Model::Unigram(Box::new(unigram::Unigram::from_json(&json, trims, scores.as_deref())?))
+            }
             kind => return Err(format!("its model {} is not one of ours", kind.unwrap_or("without a type"))),
         };
         if trims && matches!(model, Model::CharBpe(_)) {

@@ -6,6 +6,7 @@
 //! does not count characters that normalising drops before any other, which moves all tokens of the text to the left.
 //! For words that begin at a visible blank see [`super::spaced`].
 
+use jiter::JsonValue;
 use memchr::{memchr, memmem};
 use serde_json::Value;
 use unicode_segmentation::UnicodeSegmentation;
@@ -57,12 +58,34 @@ impl Scratch {
     }
 }
 
+/// The scores of the vocabulary in the bytes of a `tokenizer.json`, each the nearest value to the number that is written.
+///
+/// tokenizers reads them with `serde_json`, which takes the value beside it for some, and so is a file read here. An object in
+/// memory has the nearest ones, and where two ways to cut a word are equally good, the last bit decides.
+pub(super) fn nearest_scores(bytes: &[u8]) -> Option<Vec<f64>> {
+    fn field<'f, 'j>(part: &'f JsonValue<'j>, name: &str) -> Option<&'f JsonValue<'j>> {
+        let JsonValue::Object(fields) = part else { return None };
+        fields.iter().find(|(key, _)| key == name).map(|(_, value)| value)
+    }
+    let file = JsonValue::parse(bytes, false).ok()?;
+    let JsonValue::Array(rows) = field(field(&file, "model")?, "vocab")? else { return None };
+    let score = |row: &JsonValue<'_>| {
+        let JsonValue::Array(row) = row else { return None };
+        match row.get(1)? {
+            JsonValue::Float(score) => Some(*score),
+            JsonValue::Int(score) => Some(*score as f64),
+            _ => None,
+        }
+    };
+    rows.iter().map(score).collect()
+}
+
 impl Unigram {
     /// Reads a `tokenizer.json`; `trims` says whether its post-processor takes blanks out of offsets.
     ///
     /// # Errors
     /// Why it is not such a tokenizer.
-    pub(super) fn from_json(json: &Value, trims: bool) -> Result<Self, String> {
+    pub(super) fn from_json(json: &Value, trims: bool, scores: Option<&[f64]>) -> Result<Self, String> {
         let model = &json["model"];
         if fields::flag_or(model, "byte_fallback", false)? {
             return Err("its Unigram falls back to bytes".to_owned());
@@ -100,7 +123,10 @@ impl Unigram {
             .iter()
             .map(|row| Some((row[0].as_str()?, row[1].as_f64().filter(|_| row[2].is_null())?)))
             .collect();
-        let rows = rows.ok_or("its vocabulary has a row without token and score")?;
+        let mut rows = rows.ok_or("its vocabulary has a row without token and score")?;
+        for (row, &score) in rows.iter_mut().zip(scores.unwrap_or_default()) {
+            row.1 = score;
+        }
         if rows.len() > i32::MAX as usize {
             return Err("its vocabulary is too large".to_owned());
         }

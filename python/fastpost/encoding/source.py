@@ -146,7 +146,11 @@ class Source:
         return getattr(getattr(self.live, "model", None), "alpha", None) is not None
 
     def padding(self, ids: dict[str, int]) -> Padding:
-        """How it pads: by its own settings, else with a token of a usual name; `ids` are those of all tokens."""
+        """How it pads; `ids` are those of all tokens.
+
+        With the token that transformers' object or configuration names, else one of a usual name, else that of the
+        object's own padding.
+        """
         own = self.given
         configuration = self._configuration
         token = getattr(own, "pad_token", None) or configuration.get("pad_token")

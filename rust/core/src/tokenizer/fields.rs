@@ -5,6 +5,8 @@
 
 use serde_json::Value;
 
+const UNTYPED: &str = "one of its parts does not say its type";
+
 /// The type of a part; `None` if there is no part.
 ///
 /// # Errors
@@ -13,7 +15,7 @@ pub(crate) fn kind(part: &Value) -> Result<Option<&str>, String> {
     if part.is_null() {
         return Ok(None);
     }
-    part["type"].as_str().map(Some).ok_or_else(|| "one of its parts does not say its type".to_owned())
+    part["type"].as_str().map(Some).ok_or_else(|| UNTYPED.to_owned())
 }
 
 /// The steps of a part: those that a sequence has in its list `name`, the part itself, or none if there is no part.
@@ -28,10 +30,7 @@ pub(crate) fn steps<'a>(part: &'a Value, name: &str) -> Result<&'a [Value], Stri
         }
         Some(_) => return Ok(std::slice::from_ref(part)),
     };
-    match steps.iter().map(kind).find(|kind| !matches!(kind, Ok(Some(_)))) {
-        None => Ok(steps),
-        Some(_) => Err("one of its parts does not say its type".to_owned()),
-    }
+    if steps.iter().all(|step| step["type"].is_string()) { Ok(steps) } else { Err(UNTYPED.to_owned()) }
 }
 
 /// A field that is true or false.

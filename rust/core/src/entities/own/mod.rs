@@ -246,14 +246,15 @@ impl TextDecoder<'_> {
         let grammar = &self.decoder.grammar;
         let rows = Rows::new(values, self.decoder.label_names.len());
         let by_types = matches!(self.decoder.settings.strategy.decides(), Some(Decides::Mean));
-        let mut seeds = near::unsure(line, &rows, grammar, by_types);
+        let pooled = if by_types { grammar.pooled() } else { 0.0 };
+        let mut seeds = near::unsure(line, &rows, grammar, pooled);
         // A search also needs the tokens between entities that may reach each other.
         let by_words = self.decoder.settings.strategy.decides().is_some();
         let mut searched =
             self.decoder.settings.viterbi && !near::is_legal(line, &rows, grammar, &seeds, by_words);
         loop {
             if searched {
-                seeds = near::reached(line, &rows, grammar, by_types, &seeds);
+                seeds = near::reached(line, &rows, grammar.likely(), pooled, &seeds);
             }
             let near = self.near(line, values, &seeds, cut)?;
             // Errors come from the pass over all tokens, which names the token.

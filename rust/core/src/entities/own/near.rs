@@ -135,13 +135,13 @@ struct Island {
     end: usize,
 }
 
-/// The tokens of `line` that are not outside for certain. If the types of words are decided (`by_types`), "outside" must be
-/// above each type: then it is above each in the mean of such tokens, too, whichever are one word.
-pub(super) fn unsure(line: &impl Line, rows: &Rows<'_>, grammar: &Grammar, by_types: bool) -> Vec<usize> {
+/// The tokens of `line` that are not outside for certain. Where the types of words are decided, `pooled` is how much the labels of
+/// a type may add to the largest of them, and "outside" must be above each type: then it is above each in the mean of such
+/// tokens, too, whichever are one word. 0 otherwise.
+pub(super) fn unsure(line: &impl Line, rows: &Rows<'_>, grammar: &Grammar, pooled: f32) -> Vec<usize> {
     let mut unsure = Vec::with_capacity(line.len() / 8);
-    let pooled = if by_types { grammar.pooled() } else { 0.0 };
     rows.unsure(rows.count(), grammar.likely() as usize, 2.0 * MARGIN + pooled, &mut unsure);
-    if by_types {
+    if pooled > 0.0 {
         let sure = |lead: f32| lead > 2.0 * MARGIN && lead < f32::INFINITY;
         unsure.retain(|&row| {
             let lead = rows.lead(row as usize, grammar.likely() as usize);
@@ -179,8 +179,8 @@ pub(super) fn is_legal(
 pub(super) fn reached(
     line: &impl Line,
     rows: &Rows<'_>,
-    grammar: &Grammar,
-    by_types: bool,
+    outside: u32,
+    pooled: f32,
     unsure: &[usize],
 ) -> Vec<usize> {
     let most = line.len();
@@ -188,8 +188,7 @@ pub(super) fn reached(
     for &at in unsure {
         marked[at] = true;
     }
-    let pooled = if by_types { grammar.pooled() } else { 0.0 };
-    let lead = |at: usize| rows.lead(line.row(at) as usize, grammar.likely() as usize) - pooled;
+    let lead = |at: usize| rows.lead(line.row(at) as usize, outside as usize) - pooled;
     let touches = |at: usize| line.span(at - 1).1 >= line.span(at).0;
     reach(most, unsure.iter().copied(), lead, touches, |at| marked[at] = true);
     let turned = |at: usize| most - 1 - at;
